@@ -1,0 +1,57 @@
+# What every target of the project shares, and settle_room(), which turns the architecture's arrows into
+# compile errors.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(THRIFT REQUIRED IMPORTED_TARGET thrift)
+
+# Warnings and sanitizers for our own code.
+add_library(settle_flags INTERFACE)
+target_compile_options(settle_flags INTERFACE -Wall -Wextra)
+if(SETTLE_WARNINGS_AS_ERRORS)
+  target_compile_options(settle_flags INTERFACE -Werror)
+endif()
+if(SETTLE_FAILPOINTS)
+  target_compile_definitions(settle_flags INTERFACE SETTLE_FAILPOINTS=1)
+endif()
+if(SETTLE_SANITIZE)
+  add_compile_options(-fsanitize=${SETTLE_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${SETTLE_SANITIZE})
+  if(SETTLE_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
+
+# settle_room(<name> SOURCES ... [USES <targets>] [PRIVATELY <targets>])
+#
+# A room is one folder of the architecture. Its headers are included as "<name>/<header>.h" and only by
+# targets that name the room in USES: each room has an include root of its own, which holds nothing but a
+# link to the room. An arrow that the architecture does not have is a missing header.
+function(settle_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;PRIVATELY" ${ARGN})
+  set(root ${CMAKE_BINARY_DIR}/include-roots/${name})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${name} SYMBOLIC)
+  add_library(settle_${name} STATIC ${ROOM_SOURCES})
+  target_include_directories(settle_${name} PUBLIC ${root})
+  target_link_libraries(settle_${name} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATELY} settle_flags)
+endfunction()
+
+# settle_test(<name> SOURCES ... USES ... [TIMEOUT <seconds>] [LABELS ...] [NEEDS <programs>])
+#
+# One GoogleTest program whose tests are each a ctest of their own. NEEDS names targets that must be built
+# before it runs; their folder is handed over in the environment variable SETTLE_BIN.
+function(settle_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;USES;LABELS;NEEDS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE ${TEST_USES} settle_flags GTest::gmock GTest::gtest_main)
+  if(TEST_NEEDS)
+    add_dependencies(${name} ${TEST_NEEDS})
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES
+    TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"
+    ENVIRONMENT "SETTLE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};SETTLE_SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()

@@ -1,0 +1,222 @@
+// The engine: runs every global transaction of one coordinator. Its face is asynchronous: each call takes a
+// completion and returns at once.
+//
+//   Engine engine(settings, log, clock, ids, observer);
+//   engine.Restore(replayed);                       // recovery, before anything else
+//   engine.Begin({...}, [](Result<Begun> begun) { ... });
+//
+// A transaction belongs to one shard, which is driven by one thread (engine/shard_threads.h) or by hand in a
+// simulation. Every function is thread-safe and does not block. Completions run on a shard's thread, exactly
+// once, and must not block; a call that cannot be queued completes at once, on the caller's thread, with kRetry.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/ports.h"
+#include "engine/settings.h"
+#include "log/decision_log.h"
+#include "protocol/effects.h"
+#include "protocol/events.h"
+#include "protocol/records.h"
+
+namespace settle::coordinator {
+
+template <typename T>
+using Completion = std::function<void(Result<T>)>;
+
+struct BeginCall {
+  std::chrono::milliseconds timeout{0};  // 0: the default of the settings
+  std::string comment;
+  std::string owner;
+};
+struct Begun {
+  Gtid gtid;
+  Epoch epoch = 0;
+};
+
+struct EnlistCall {
+  Gtid gtid;
+  std::string resource;
+  SessionId session;
+  std::string request_key;
+};
+
+enum class Wait { kDecision, kApplied };
+
+struct CommitCall {
+  Gtid gtid;
+  std::vector<BranchVote> votes;
+  Wait wait = Wait::kApplied;
+  std::chrono::milliseconds wait_at_most{0};  // 0: the default of the settings
+};
+struct CommitAnswer {
+  Ending ending;  // kUndecided when the wait ran out before a decision
+  bool finish_here = false;
+  std::vector<BranchNumber> unfinished;
+};
+
+struct OnePhaseCall {
+  Gtid gtid;
+  BranchNumber branch = 0;
+  Evidence evidence;
+};
+struct OnePhaseAnswer {
+  bool granted = false;
+  Ending ending;  // kUndecided unless the transaction has ended
+};
+
+struct AbortCall {
+  Gtid gtid;
+  AbortCause cause = AbortCause::kRequested;
+  std::string reason;
+  std::vector<BranchNumber> rolled_back;
+};
+
+struct OfferedResource {
+  std::string name;
+  std::string identity;
+};
+struct AttachCall {
+  std::string process;
+  std::vector<OfferedResource> resources;
+  std::string log_id_seen;
+  Epoch epoch_seen = 0;
+};
+struct Attached {
+  SessionId session;
+  std::string log_id;
+  Epoch epoch = 0;
+  std::chrono::milliseconds session_timeout{0};
+};
+
+struct Command {
+  CommandKind kind = CommandKind::kPrepare;
+  BranchKey key;
+  std::string resource;
+  int attempt = 1;
+  Epoch epoch = 0;
+  Evidence evidence;
+};
+struct CommandBatch {
+  std::int64_t number = 0;  // 0: empty
+  std::vector<Command> commands;
+};
+struct FetchCall {
+  SessionId session;
+  std::int64_t received_through = 0;
+  std::size_t most = 100;
+  std::chrono::milliseconds wait{0};
+};
+
+struct VoteReport {
+  Gtid gtid;
+  BranchVote vote;
+};
+struct EndReport {
+  BranchKey key;
+  FinishResult result;
+};
+struct ReportCall {
+  SessionId session;
+  std::vector<VoteReport> votes;
+  std::vector<EndReport> ends;
+};
+
+struct SessionView {
+  SessionId session;
+  std::string process;
+  WallTime attached = 0;
+  std::chrono::milliseconds idle{0};
+};
+struct ParticipantView {
+  std::string resource;
+  std::string identity;
+  std::vector<SessionView> sessions;
+  std::size_t waiting = 0;
+  std::string refused_identity;
+};
+
+// A running transaction as people see it.
+struct OpenView {
+  TransactionSummary summary;
+  std::string waiting_for;
+  std::string advice;
+};
+
+// What recovery read from the log.
+struct RestoredTransaction {
+  std::variant<CommitRecord, OnePhaseRecord> decision;
+  std::vector<HeuristicRecord> heuristics;
+};
+struct RestoredState {
+  std::vector<RestoredTransaction> open;
+  std::vector<ResourceRecord> resources;  // in order; the last one of a name holds
+};
+
+class Sessions;
+class Shard;
+
+class Engine {
+ public:
+  // References must outlive the engine.
+  Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Rebuilds what was open; call once, before any shard runs.
+  void Restore(RestoredState state);
+
+  // Applications.
+  void Begin(BeginCall call, Completion<Begun> done);
+  void Enlist(EnlistCall call, Completion<BranchNumber> done);
+  // kNotFound from these four: not running here; recovery/inquiry.h says what became of it.
+  void Commit(CommitCall call, Completion<CommitAnswer> done);
+  void CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done);
+  void Abort(AbortCall call, Completion<Ending> done);
+  void AskOutcome(Gtid gtid, Completion<Ending> done);
+
+  // Participants.
+  void Attach(AttachCall call, Completion<Attached> done);
+  void Fetch(FetchCall call, Completion<CommandBatch> done);
+  void Report(ReportCall call, Completion<std::monostate> done);
+  void Detach(SessionId session, Completion<std::monostate> done);
+  // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
+  void SendStray(Command command);
+
+  // Operators.
+  void Show(Gtid gtid, Completion<OpenView> done);
+  void ListOpen(Completion<std::vector<OpenView>> done);  // all shards, newest first
+  void Participants(Completion<std::vector<ParticipantView>> done);
+  void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
+  // Sends again, now, what a decided transaction still waits for.
+  void Hurry(Gtid gtid, Completion<std::monostate> done);
+
+  // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left undecided
+  // and nothing waits for the log.
+  void Drain(std::function<void()> done);
+
+  const LogIdentity& log_identity() const;
+  std::uint64_t last_sequence() const;  // of this epoch; a higher one was never begun
+  const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }
+
+ private:
+  Shard& ShardOf(const Gtid& gtid);
+
+  const Settings settings_;
+  DecisionLog& log_;
+  Clock& clock_;
+  Ids& ids_;
+  Observer& observer_;
+  std::unique_ptr<Sessions> sessions_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  struct Admission;
+  std::unique_ptr<Admission> admission_;
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,73 @@
+// The contract of the decision log: an append-only sequence of records with an identity and an epoch.
+//
+//   auto log = OpenSqliteDecisionLog({.path = "/var/lib/settle/settle.db"});
+//   (*log)->Replay([&](std::uint64_t position, Record record) { ... });
+//   (*log)->Append(CommitRecord{...}, Durability::kForce, [](AppendResult result) { ... });
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/records.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle::coordinator {
+
+struct LogIdentity {
+  std::string log_id;  // made with the log, never changes
+  Epoch epoch = 0;     // of this opening; raised durably before the log was handed out
+};
+
+enum class AppendResult {
+  kDurable,  // it will be replayed, whatever crashes
+  kRefused,  // certainly not there and never will be (no space): the caller may decide otherwise
+  kUnknown,  // an I/O error: whether it is there is not known. The process must end and re-read the log
+};
+
+// Also names the reason in words for kRefused and kUnknown.
+using AppendDone = std::function<void(AppendResult result, const std::string& reason)>;
+
+enum class Which { kOpen, kEnded, kAll };
+
+struct EndedPage {
+  std::vector<TransactionSummary> transactions;  // newest first, by epoch and sequence
+  std::string next_cursor;                       // empty when there are no more
+};
+
+// What the log holds, counted at open and kept up to date by appends.
+struct LogTotals {
+  std::uint64_t committed = 0;   // ended transactions by outcome
+  std::uint64_t aborted = 0;
+  std::uint64_t heuristic = 0;   // mixed, hazard, heuristic-*
+};
+
+class DecisionLog {
+ public:
+  virtual ~DecisionLog() = default;  // waits until everything appended is written
+
+  virtual const LogIdentity& identity() const = 0;
+
+  // Every record in order, before the first Append; blocking. kCorrupt names the damaged record; then
+  // nothing may be presumed from this log.
+  [[nodiscard]] virtual Status Replay(
+      const std::function<void(std::uint64_t position, Record record)>& visit) = 0;
+
+  // Thread-safe, does not block on the disk. Records become durable in the order of the calls; a lazy one never
+  // after a forced one that was appended later. `done` runs on the log's thread, once, and must not block: for a
+  // forced record as soon as it is durable, for a lazy one whenever it has been written.
+  virtual void Append(Record record, Durability durability, AppendDone done) = 0;
+
+  // The ended transaction `gtid`, if an EndRecord of it has been written. Thread-safe, blocking (one read).
+  [[nodiscard]] virtual Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const = 0;
+
+  // At most `most` ended transactions older than `cursor` (empty: from the newest). Thread-safe, blocking.
+  [[nodiscard]] virtual Result<EndedPage> ListEnded(std::size_t most, const std::string& cursor) const = 0;
+
+  virtual LogTotals totals() const = 0;  // thread-safe
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,94 @@
+// What can happen to a global transaction. A machine knows the world by these alone.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/outcome.h"
+
+namespace settle::coordinator {
+
+// Names a participant session; empty for none.
+using SessionId = std::string;
+
+struct BranchVote {
+  BranchNumber branch = 0;
+  VoteResult result;
+
+  friend bool operator==(const BranchVote&, const BranchVote&) = default;
+};
+
+namespace event {
+
+// A process does work for the transaction in a resource.
+struct Enlist {
+  std::string resource;
+  std::string identity;     // of the database, as the session attached with it
+  SessionId session;        // that owns the branch until it is prepared
+  std::string process;      // of the session, for people
+  std::string request_key;  // a repeated enlist with the same key is the same branch
+};
+
+// The application asks to commit. `votes` are those of branches it prepared itself.
+struct CommitRequested {
+  std::vector<BranchVote> votes;
+};
+
+// The application asks to commit its lone branch in one phase.
+struct OnePhaseRequested {
+  BranchNumber branch = 0;
+  Evidence evidence;
+};
+
+// `rolled_back` are branches that whoever asks has already rolled back.
+struct AbortRequested {
+  AbortCause cause = AbortCause::kRequested;
+  std::string reason;
+  std::vector<BranchNumber> rolled_back;
+};
+
+struct DeadlineReached {};
+struct VoteTimerFired {};
+struct RetryTimerFired {};
+
+// A participant answered a prepare.
+struct Voted {
+  BranchVote vote;
+};
+
+// A participant says what is so after a commit, abort or prove.
+struct Finished {
+  BranchNumber branch = 0;
+  FinishResult result;
+};
+
+// The record that the machine asked to persist is durable / was refused and is certainly not there.
+struct Persisted {};
+struct PersistRefused {
+  std::string reason;
+};
+
+// A session is gone: its process died, hung or detached.
+struct SessionLost {
+  SessionId session;
+};
+
+// A session that serves the resource attached: what waits for the resource can be sent.
+struct ResourceReady {
+  std::string resource;
+};
+
+// The machine was rebuilt from the log at start.
+struct Restored {};
+
+}  // namespace event
+
+using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhaseRequested, event::AbortRequested,
+                           event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired, event::Voted,
+                           event::Finished, event::Persisted, event::PersistRefused, event::SessionLost,
+                           event::ResourceReady, event::Restored>;
+
+}  // namespace settle::coordinator

@@ -1,0 +1,132 @@
+// What the decision log stores. The byte form is in log/record_codec.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/outcome.h"
+
+namespace settle::coordinator {
+
+// Microseconds since 1970-01-01 UTC; for people, never for a decision.
+using WallTime = std::int64_t;
+
+// One branch as the decision knew it: enough to finish it after any crash.
+struct DecidedBranch {
+  BranchNumber number = 0;
+  std::string resource;
+  Vote vote = Vote::kCommit;
+  Evidence evidence;
+
+  friend bool operator==(const DecidedBranch&, const DecidedBranch&) = default;
+};
+
+// Who began the transaction and what they said of it.
+struct Origin {
+  std::string owner;
+  std::string comment;
+  WallTime began = 0;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
+// Forced. The decision itself: from here on the transaction is committed, whoever crashes.
+struct CommitRecord {
+  Gtid gtid;
+  Origin origin;
+  WallTime decided = 0;
+  std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
+
+  friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
+};
+
+// Forced before a lone branch may be committed in one phase: from here on its resource decides, and without
+// this record it must not.
+struct OnePhaseRecord {
+  Gtid gtid;
+  Origin origin;
+  WallTime delegated = 0;
+  DecidedBranch branch;
+
+  friend bool operator==(const OnePhaseRecord&, const OnePhaseRecord&) = default;
+};
+
+// Forced. A branch ended otherwise than decided, or in a way that cannot be proved.
+struct HeuristicRecord {
+  Gtid gtid;
+  BranchNumber branch = 0;
+  BranchEnd end = BranchEnd::kHazard;
+  std::string detail;
+  WallTime learned = 0;
+
+  friend bool operator==(const HeuristicRecord&, const HeuristicRecord&) = default;
+};
+
+struct BranchSummary {
+  BranchNumber number = 0;
+  std::string resource;
+  std::string identity;
+  std::string process;
+  std::string state;  // as admin.thrift's BranchView.state
+  std::string vote;   // as admin.thrift's BranchView.vote
+  Evidence evidence;
+  int attempts = 0;
+  std::string last_error;
+
+  friend bool operator==(const BranchSummary&, const BranchSummary&) = default;
+};
+
+struct TimelineEntry {
+  WallTime at = 0;
+  std::string what;
+
+  friend bool operator==(const TimelineEntry&, const TimelineEntry&) = default;
+};
+
+// A transaction as people see it, while it runs and after it has ended.
+struct TransactionSummary {
+  Gtid gtid;
+  std::string state;  // as admin.thrift's TransactionView.state
+  Ending ending;
+  Origin origin;
+  WallTime ended = 0;  // 0 while it has not
+  std::vector<BranchSummary> branches;
+  std::vector<TimelineEntry> timeline;
+
+  friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
+};
+
+// Lazy. The transaction has ended and may be forgotten; also how an abort is remembered. A lost one costs a
+// repeated commit command, or an abort that can no longer say why.
+struct EndRecord {
+  TransactionSummary summary;
+
+  friend bool operator==(const EndRecord&, const EndRecord&) = default;
+};
+
+// Forced. The database that a resource's name stands for, from now on.
+struct ResourceRecord {
+  std::string resource;
+  std::string identity;
+  std::string accepted_by;  // "first attach" or the operator's name
+  std::string reason;
+  WallTime at = 0;
+
+  friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
+};
+
+using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord>;
+
+enum class Durability {
+  kForce,  // durable before going on
+  kLazy,   // rides with the next batch, may be lost in a crash
+};
+
+// The transaction a record belongs to; empty for a ResourceRecord.
+const Gtid& GtidOf(const Record& record);
+
+}  // namespace settle::coordinator

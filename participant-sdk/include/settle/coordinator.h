@@ -1,0 +1,76 @@
+// A program's link to the coordinator: begins and joins global transactions, and serves the program's resources so
+// that the coordinator can have their branches prepared and finished.
+//
+//   auto bank_a = settle::PostgresResource::Make({.name = "bank-a", .dsn = "dbname=a"});
+//   auto bank_b = settle::PostgresResource::Make({.name = "bank-b", .dsn = "dbname=b"});
+//   auto coordinator = settle::Coordinator::Connect(
+//       {.addresses = {"127.0.0.1:7420"}, .application = "shop", .resources = {bank_a, bank_b}});
+//   auto transaction = (*coordinator)->Begin({.timeout = 30s, .comment = "order 17"});
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "settle/global_transaction.h"
+#include "settle/resource.h"
+#include "settle/vocabulary/outcome.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle {
+
+struct CoordinatorOptions {
+  // host:port of the coordinator; several name the same coordinator reached by several ways, tried in turn.
+  std::vector<std::string> addresses{"127.0.0.1:7420"};
+  // For people: shown with the process id and host as the owner of transactions.
+  std::string application;
+  // The databases this process serves. Identified and attached by Connect.
+  std::vector<std::shared_ptr<Resource>> resources;
+  std::chrono::milliseconds connect_timeout{2'000};
+  // How long one call may take before its outcome is called unknown.
+  std::chrono::milliseconds call_timeout{40'000};
+  // How often each resource is scanned for prepared branches that nobody remembers.
+  std::chrono::milliseconds scan_interval{30'000};
+  // Threads that carry out commands, for each resource: one slow database does not hold up another.
+  int workers_per_resource = 2;
+};
+
+struct BeginOptions {
+  // The coordinator aborts the transaction if commit was not asked by then. 0: the coordinator's default.
+  std::chrono::milliseconds timeout{0};
+  // The application's own words, e.g. a business key; shown to operators.
+  std::string comment;
+};
+
+// Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by then.
+class Coordinator {
+ public:
+  // Blocking: identifies every resource, reaches the coordinator, attaches. Errors name the address or the
+  // resource and what to change: kUnavailable, kVersion, kRefused (a resource's name stands for another
+  // database), kInvalid.
+  [[nodiscard]] static Result<std::unique_ptr<Coordinator>> Connect(CoordinatorOptions options);
+
+  virtual ~Coordinator() = default;
+  Coordinator(const Coordinator&) = delete;
+  Coordinator& operator=(const Coordinator&) = delete;
+
+  // Blocking, one round trip.
+  [[nodiscard]] virtual Result<GlobalTransaction> Begin(BeginOptions options = {}) = 0;
+
+  // Joins a transaction that another process began; `context` is what its GlobalTransaction::context() gave,
+  // carried in the application's own call. Does not call the coordinator.
+  [[nodiscard]] virtual Result<GlobalTransaction> Join(const std::string& context) = 0;
+
+  // What became of it? Blocking. Outcome kUnknown if no coordinator can be reached; never redo the work then.
+  [[nodiscard]] virtual Ending AskOutcome(const Gtid& gtid) = 0;
+
+  // The id of the coordinator's log and its current epoch, as last heard.
+  virtual std::string log_id() const = 0;
+  virtual Epoch epoch() const = 0;
+
+ protected:
+  Coordinator() = default;
+};
+
+}  // namespace settle

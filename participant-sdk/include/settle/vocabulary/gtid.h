@@ -1,0 +1,92 @@
+// Identity of logs, global transactions and branches.
+//
+// A gtid reads `<log id>.<epoch>.<sequence>.<tail>`, for example `k3m9qxw4c7ab.2.1842.9f3c2a51`. It says
+// which log can answer for it. It is an identifier, never a capability. It is never reused: the epoch is
+// raised durably at every start of a coordinator, the sequence counts within an epoch.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "settle/vocabulary/status.h"
+
+namespace settle {
+
+// Numbers the lives of one decision log: 1 for the first start, raised durably at every start.
+using Epoch = std::uint64_t;
+// Counts the branches of one transaction, from 1 in the order they were enlisted.
+using BranchNumber = std::uint32_t;
+
+// Twelve characters of [a-z0-9], random, made with the log file.
+inline constexpr std::size_t kLogIdLength = 12;
+bool IsLogId(std::string_view text);
+
+class Gtid {
+ public:
+  Gtid() = default;  // no transaction; empty() is true
+  // `tail` is 32 random bits that make a guess unlikely. `log_id` must satisfy IsLogId.
+  static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, std::uint32_t tail);
+  // Accepts exactly what Make prints. kInvalid otherwise, with the offending text escaped.
+  [[nodiscard]] static Result<Gtid> Parse(std::string_view text);
+
+  bool empty() const { return text_.empty(); }
+  const std::string& text() const { return text_; }
+  std::string_view log_id() const { return std::string_view(text_).substr(0, kLogIdLength); }
+  Epoch epoch() const { return epoch_; }
+  std::uint64_t sequence() const { return sequence_; }
+
+  friend bool operator==(const Gtid& a, const Gtid& b) { return a.text_ == b.text_; }
+  friend auto operator<=>(const Gtid& a, const Gtid& b) {
+    if (auto by_epoch = a.epoch_ <=> b.epoch_; by_epoch != 0) return by_epoch;
+    if (auto by_sequence = a.sequence_ <=> b.sequence_; by_sequence != 0) return by_sequence;
+    return a.text_ <=> b.text_;
+  }
+
+ private:
+  std::string text_;
+  Epoch epoch_ = 0;
+  std::uint64_t sequence_ = 0;
+};
+
+// One branch: what one participant does in one resource for one global transaction.
+struct BranchKey {
+  Gtid gtid;
+  BranchNumber number = 0;
+
+  // The name the branch bears in a database: `settle:<gtid>:<number>`, in [A-Za-z0-9._:-], at most 160
+  // characters (PostgreSQL allows 199 for a prepared transaction).
+  std::string DatabaseName() const;
+  // kInvalid for a name that is not ours; scans skip those.
+  [[nodiscard]] static Result<BranchKey> ParseDatabaseName(std::string_view name);
+
+  friend bool operator==(const BranchKey&, const BranchKey&) = default;
+  friend auto operator<=>(const BranchKey&, const BranchKey&) = default;
+};
+
+// The prefix of every DatabaseName.
+inline constexpr std::string_view kDatabaseNamePrefix = "settle:";
+
+// A resource name: 1 to 64 of [A-Za-z0-9._-]. kInvalid names the offending character.
+[[nodiscard]] Status CheckResourceName(std::string_view name);
+
+// Printable form of text from outside: control characters, quotes and bytes above 126 as \xNN, cut at
+// 200 characters.
+std::string Escaped(std::string_view text);
+
+}  // namespace settle
+
+template <>
+struct std::hash<settle::Gtid> {
+  std::size_t operator()(const settle::Gtid& gtid) const noexcept {
+    return std::hash<std::string>{}(gtid.text());
+  }
+};
+template <>
+struct std::hash<settle::BranchKey> {
+  std::size_t operator()(const settle::BranchKey& key) const noexcept {
+    return std::hash<settle::Gtid>{}(key.gtid) * 31 + key.number;
+  }
+};

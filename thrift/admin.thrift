@@ -1,0 +1,138 @@
+/** What an operator's tools call. */
+include "types.thrift"
+
+namespace cpp settle.wire
+namespace py settle_wire.admin
+
+struct BranchView {
+  1: required i32 branch
+  2: required string resource
+  /** Identity of the database. */
+  3: required string identity
+  /** Who does its work: the process label of its session; empty when that session is gone. */
+  4: required string process
+  /** working, preparing, prepared, read-only, refused, committing, aborting, one-phase, committed, aborted,
+      hazard. */
+  5: required string state
+  /** "commit", "read-only", "no" or empty before the vote. */
+  6: required string vote
+  7: required types.Evidence evidence
+  /** How often the latest command was sent. */
+  8: required i32 attempts
+  /** The last thing that went wrong; empty if nothing did. */
+  9: required string last_error
+}
+
+struct TimelineEntry {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 at_us
+  2: required string what
+}
+
+struct TransactionView {
+  1: required string gtid
+  /** active, preparing, deciding, one-phase, committing, aborting, damaged, done. */
+  2: required string state
+  /** UNDECIDED while it is. */
+  3: required types.Ending ending
+  4: required string owner
+  5: required string comment
+  /** Microseconds since 1970-01-01 UTC; ended_us is 0 while it has not ended. */
+  6: required i64 began_us
+  7: required i64 ended_us
+  8: required list<BranchView> branches
+  /** Filled by show; empty in lists. */
+  9: required list<TimelineEntry> timeline
+  /** What it waits for, one line; empty when it has ended. */
+  10: required string waiting_for
+  /** What an operator can safely do, one line; empty when nothing is needed. */
+  11: required string advice
+}
+
+/** A prepared branch in a database that this log does not answer for. */
+struct StrayView {
+  1: required string resource
+  /** As the database names it. */
+  2: required string database_name
+  /** Why it is left alone: another log, an unknown epoch, not ours. */
+  3: required string why
+  4: required i64 first_seen_us
+  5: required i64 last_seen_us
+}
+
+struct ListRequest {
+  /** "open" (not ended), "ended", or "all". */
+  1: required string which
+  /** At most so many; 1 to 1000. */
+  2: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the newest. */
+  3: required string cursor
+}
+
+struct ListReply {
+  /** Newest first. */
+  1: required list<TransactionView> transactions
+  /** Empty when there are no more. */
+  2: required string next_cursor
+}
+
+struct InDoubtReply {
+  1: required list<TransactionView> transactions
+  2: required list<StrayView> strays
+}
+
+struct SessionView {
+  1: required string session
+  2: required string process
+  3: required i64 attached_us
+  /** Milliseconds since it last fetched. */
+  4: required i64 idle_ms
+}
+
+struct ParticipantView {
+  /** The resource's name. */
+  1: required string resource
+  2: required string identity
+  3: required list<SessionView> sessions
+  /** Transactions that wait for this resource. */
+  4: required i64 waiting
+  /** The identity that was refused last, if one was: empty otherwise. */
+  5: required string refused_identity
+}
+
+struct ResolveRequest {
+  1: required string gtid
+  /** "commit" or "abort". */
+  2: required string to
+  /** Who asks, and why; both required, at most 200 and 1000 bytes. */
+  3: required string operator_name
+  4: required string reason
+}
+
+struct StatusReply {
+  1: required string log_id
+  2: required i64 epoch
+  3: required string release
+  4: required i64 started_us
+  /** Transactions by state. */
+  5: required map<string, i64> open
+  6: required i64 committed
+  7: required i64 aborted
+  8: required i64 heuristics
+  9: required i64 sessions
+}
+
+service AdminService {
+  StatusReply status() throws (1: types.ServiceError error)
+  ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
+  TransactionView show(1: string gtid) throws (1: types.ServiceError error)
+  InDoubtReply in_doubt() throws (1: types.ServiceError error)
+  list<ParticipantView> participants() throws (1: types.ServiceError error)
+
+  /** Ends an undecided transaction by abort, or hurries a decided one. Refused against a durable decision. */
+  TransactionView resolve(1: ResolveRequest request) throws (1: types.ServiceError error)
+
+  /** Accepts that a resource's name now stands for another database. */
+  void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)
+      throws (1: types.ServiceError error)
+}

@@ -1,0 +1,122 @@
+/** What an application calls to run global transactions. */
+include "types.thrift"
+
+namespace cpp settle.wire
+namespace py settle_wire.coordinator
+
+struct HelloRequest {
+  /** The lowest and the highest PROTOCOL_VERSION the caller speaks. */
+  1: required i32 version_low
+  2: required i32 version_high
+  /** Who calls, for people: program, host, process id; at most 200 bytes. */
+  3: required string application
+}
+
+struct HelloReply {
+  /** The version both will use. */
+  1: required i32 version
+  /** The id of the coordinator's decision log: 12 of [a-z0-9]. */
+  2: required string log_id
+  /** The coordinator's current life; raised at every start. */
+  3: required i64 epoch
+  /** The coordinator's release, for people. */
+  4: required string release
+}
+
+struct BeginRequest {
+  /** Aborted if commit was not asked within this many milliseconds; 0 takes the coordinator's default. */
+  1: required i64 timeout_ms
+  /** The application's own words, for example a business key; at most 1000 bytes. Shown to operators. */
+  2: required string comment
+  /** Who owns the transaction, for people; at most 200 bytes. */
+  3: required string owner
+}
+
+struct BeginReply {
+  1: required string gtid
+  2: required i64 epoch
+}
+
+struct EnlistRequest {
+  1: required string gtid
+  2: required string resource
+  /** The participant session (see participant.thrift) whose process does the branch's work. */
+  3: required string session
+  /** Chosen by the caller, unique within the transaction, at most 64 bytes: a repeated call with the same
+      key gets the same branch. */
+  4: required string request_key
+}
+
+struct EnlistReply {
+  /** The branch's number within the transaction, from 1. */
+  1: required i32 branch
+}
+
+enum Wait {
+  DECISION = 1,  // reply when the decision is durable
+  APPLIED = 2    // reply when every branch has carried it out
+}
+
+struct CommitRequest {
+  1: required string gtid
+  /** Votes of branches that the caller prepared itself. */
+  2: required list<types.BranchVote> votes
+  3: required Wait wait
+  /** Reply "undecided" or "unknown to me" after this many milliseconds at the latest; the transaction goes
+      on. 0 takes the coordinator's default. */
+  4: required i64 wait_ms
+}
+
+struct CommitReply {
+  1: required types.Ending ending
+  /** The caller voted for every branch and finishes them itself, at once; it reports the ends. */
+  2: required bool finish_here
+  /** Branches that had not ended when the reply was sent; empty for wait = APPLIED unless wait_ms passed. */
+  3: required list<i32> unfinished
+}
+
+struct OnePhaseRequest {
+  1: required string gtid
+  /** The transaction's only branch, owned by the caller, still open. */
+  2: required i32 branch
+  /** Its evidence, taken before it commits. */
+  3: required types.Evidence evidence
+}
+
+struct OnePhaseReply {
+  /** True: commit the branch now and report its end. False: there are other branches; prepare it and call
+      commit. */
+  1: required bool granted
+  /** Meaningful when not granted because the transaction has ended. */
+  2: optional types.Ending ending
+}
+
+struct AbortRequest {
+  1: required string gtid
+  /** Why, one line, at most 1000 bytes. */
+  2: required string reason
+  /** Branches of the caller that are already rolled back. */
+  3: required list<i32> rolled_back
+}
+
+service CoordinatorService {
+  /** First call on a connection: agrees on a version and learns whose log this is. */
+  HelloReply hello(1: HelloRequest request) throws (1: types.ServiceError error)
+
+  BeginReply begin_transaction(1: BeginRequest request) throws (1: types.ServiceError error)
+
+  /** Refused once commit or abort has begun. */
+  EnlistReply enlist(1: EnlistRequest request) throws (1: types.ServiceError error)
+
+  /** Can be repeated: every call for one gtid gets the same ending. */
+  CommitReply commit(1: CommitRequest request) throws (1: types.ServiceError error)
+
+  /** Hands the decision to the only branch's resource, after recording that durably. Can be repeated. */
+  OnePhaseReply commit_one_phase(1: OnePhaseRequest request) throws (1: types.ServiceError error)
+
+  /** Replies with how the transaction ended, which is "committed" if the abort came too late. */
+  types.Ending abort(1: AbortRequest request) throws (1: types.ServiceError error)
+
+  /** What became of it? Blocks for no one. */
+  types.Ending outcome(1: string gtid) throws (1: types.ServiceError error)
+}

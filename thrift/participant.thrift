@@ -1,0 +1,115 @@
+/**
+ * What a participant's process calls. It dials in and stays attached: it fetches commands by a long poll on one
+ * connection and reports results on another. The coordinator never dials out.
+ */
+include "types.thrift"
+
+namespace cpp settle.wire
+namespace py settle_wire.participant
+
+struct ResourceOffer {
+  /** The resource's name: 1 to 64 of [A-Za-z0-9._-]. */
+  1: required string name
+  /** The identity of the database behind it; a name that comes back with another is refused. */
+  2: required string identity
+}
+
+struct AttachRequest {
+  1: required i32 version_low
+  2: required i32 version_high
+  /** Who attaches, for people: program, host, process id; at most 200 bytes. */
+  3: required string process
+  4: required list<ResourceOffer> resources
+  /** The highest epoch this process has seen of the log `log_id_seen`; 0 and empty at first. */
+  5: required i64 epoch_seen
+  6: required string log_id_seen
+}
+
+struct AttachReply {
+  1: required i32 version
+  /** The session's name, to be given with every later call. */
+  2: required string session
+  3: required string log_id
+  4: required i64 epoch
+  /** Fetch again within this many milliseconds or the session is taken for lost. */
+  5: required i64 session_timeout_ms
+}
+
+enum CommandKind {
+  PREPARE = 1,  // make the branch durable and vote
+  COMMIT = 2,   // the decision is commit
+  ABORT = 3,    // the decision is abort
+  PROVE = 4     // one-phase: say what became of the branch, by evidence
+}
+
+struct Command {
+  1: required CommandKind kind
+  2: required string gtid
+  3: required i32 branch
+  4: required string resource
+  /** How often this command was sent, from 1. */
+  5: required i32 attempt
+  /** The sender's epoch; a lower one than already seen is refused. */
+  6: required i64 epoch
+  /** As given with the vote; empty for PREPARE and for an abort before the vote. */
+  7: required types.Evidence evidence
+}
+
+struct FetchRequest {
+  1: required string session
+  /** The number of the last batch that arrived, 0 at first; the one after it is sent again until this says
+      so. */
+  2: required i64 received_through
+  /** At most so many commands; 1 to 1000. */
+  3: required i32 most
+  /** Wait so long for the first command, in milliseconds; at most the session time-out. */
+  4: required i64 wait_ms
+}
+
+struct CommandBatch {
+  /** Counts from 1 within the session; 0 for an empty batch. */
+  1: required i64 number
+  2: required list<Command> commands
+}
+
+struct VoteReport {
+  1: required string gtid
+  2: required types.BranchVote vote
+}
+
+struct EndReport {
+  1: required string gtid
+  2: required i32 branch
+  3: required types.BranchEnd became
+  /** One line: why, in the database's words. */
+  4: required string detail
+}
+
+/** A prepared branch that a scan of a database found. */
+struct FoundBranch {
+  1: required string resource
+  /** The name it bears in the database, unparsed. */
+  2: required string database_name
+}
+
+struct ReportRequest {
+  1: required string session
+  2: required list<VoteReport> votes
+  3: required list<EndReport> ends
+  /** The coordinator answers by a command, or leaves the branch alone. */
+  4: required list<FoundBranch> found
+}
+
+service ParticipantService {
+  /** Starts a session. Refused when a resource's name is bound to another database. */
+  AttachReply attach(1: AttachRequest request) throws (1: types.ServiceError error)
+
+  /** Waits for commands. NOT_FOUND: the session is lost, attach again. */
+  CommandBatch fetch(1: FetchRequest request) throws (1: types.ServiceError error)
+
+  /** Can be repeated: the same report twice has the effect of one. */
+  void report(1: ReportRequest request) throws (1: types.ServiceError error)
+
+  /** Ends the session; branches it had not prepared are aborted. */
+  void detach(1: string session) throws (1: types.ServiceError error)
+}

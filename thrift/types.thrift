@@ -1,0 +1,108 @@
+/**
+ * Values that every Settle service uses.
+ *
+ * Rules of this contract: field numbers are never reused; every enum starts at 1, so that a missing or zero
+ * value is refused and never means "commit"; text is UTF-8; times are microseconds since 1970-01-01 UTC for
+ * people to read and decide nothing; durations are milliseconds.
+ */
+namespace cpp settle.wire
+namespace py settle_wire.types
+
+/** The version of this contract. Peers send the range they speak and use the highest they share. */
+const i32 PROTOCOL_VERSION = 1
+
+enum ErrorCode {
+  RETRY = 1,              // nothing was done: repeat this call
+  RETRY_TRANSACTION = 2,  // the transaction is over, a new one may succeed
+  ASK_OUTCOME = 3,        // not known: ask the outcome, never redo the work
+  REFUSED = 4,            // the state does not allow it
+  INVALID = 5,            // the call is wrong
+  NOT_FOUND = 6,          // no such transaction, branch, session or resource
+  UNAVAILABLE = 7,        // something needed cannot be reached
+  WRONG_LOG = 8,          // the gtid belongs to another coordinator's log
+  EXPIRED = 9,            // ended, and its record was pruned
+  STALE_EPOCH = 10,       // belongs to an earlier life of the coordinator
+  VERSION = 11,           // no common version
+  DENIED = 12,            // not allowed for this caller
+  CORRUPT = 13,           // durable data is damaged
+  INTERNAL = 14           // a defect
+}
+
+/** What every call may throw. */
+exception ServiceError {
+  1: required ErrorCode code
+  /** What happened and what state things are in, one line. */
+  2: required string message
+  /** What to do next, one line; may be empty. */
+  3: optional string advice
+}
+
+enum Outcome {
+  COMMITTED = 1,
+  ABORTED = 2,
+  UNDECIDED = 3,
+  UNKNOWN = 4,
+  EXPIRED = 5,
+  MIXED = 6,
+  HAZARD = 7,
+  HEURISTIC_ROLLBACK = 8,
+  HEURISTIC_COMMIT = 9
+}
+
+enum AbortCause {
+  NONE = 1,
+  REQUESTED = 2,
+  DEADLINE = 3,
+  VOTED_NO = 4,
+  VOTE_TIMEOUT = 5,
+  PARTICIPANT_LOST = 6,
+  OPERATOR = 7,
+  LOG_REFUSED = 8,
+  PRESUMED = 9,
+  ROLLED_BACK = 10
+}
+
+/** The answer to "what became of it?". */
+struct Ending {
+  1: required Outcome outcome
+  2: required AbortCause cause
+  /** One line for people. */
+  3: required string reason
+  /** Aborted for a passing cause: the same work under a new gtid may succeed. */
+  4: required bool retryable
+}
+
+enum Vote {
+  COMMIT = 1,     // durably prepared
+  READ_ONLY = 2,  // wrote nothing, released
+  NO = 3          // rolled back
+}
+
+/** Recorded with a vote so that a lost branch can be settled by proof. */
+struct Evidence {
+  /** Identity of the database, for example "postgresql:<system identifier>:<database oid>". */
+  1: required string database
+  /** PostgreSQL's timeline; 0 where there is none. */
+  2: required i32 timeline
+  /** The database's own name of the transaction (xid8 in decimal); may be empty. */
+  3: required string local_transaction
+}
+
+struct BranchVote {
+  /** The branch, counted from 1 within its transaction. */
+  1: required i32 branch
+  2: required Vote vote
+  3: required Evidence evidence
+  /** Of a no-vote: why, one line. */
+  4: required string reason
+  /** Of a no-vote: the cause may pass. */
+  5: required bool retryable
+}
+
+/** What is so in the database after trying to finish a branch. */
+enum BranchEnd {
+  COMMITTED = 1,  // done now or proved
+  ABORTED = 2,    // done now, proved, or never prepared
+  HAZARD = 3,     // gone, and no proof
+  RETRY = 4       // nothing is known yet
+}
