@@ -72,9 +72,9 @@ PostgresCluster::PostgresCluster(PostgresClusterOptions options)
     group_ = account->pw_gid;
     directory_.GiveTo(*user_, group_);
   }
-  MakeData(options.standby_of);
   StartWatcher();
   try {
+    MakeData(options.standby_of);
     Start();
   } catch (...) {
     StopWatcher();
@@ -101,7 +101,7 @@ void PostgresCluster::MakeData(const PostgresCluster* primary) {
                  "--no-locale", "--no-sync", "--wal-segsize=1"});
 }
 
-// A process that outlives the test's when that is killed: it ends the server, removes the directory.
+// A process that outlives the test's when that is killed: ends the server, removes the directory.
 void PostgresCluster::StartWatcher() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe for PostgreSQL's watcher");
@@ -190,7 +190,7 @@ void PostgresCluster::Kill() {
   if (!AwaitCondition(gone)) {
     throw std::runtime_error("processes of a killed PostgreSQL would not end");
   }
-  // Its process ids are free for others now; the next start must not take one of them for a running server.
+  // Its process ids are free for others now; the next start must not take one for a running server.
   std::filesystem::remove(DataDirectory() + "/postmaster.pid");
 }
 
@@ -207,8 +207,8 @@ void PostgresCluster::CreateDatabase(const std::string& name) {
 }
 
 std::string PostgresCluster::Query(const std::string& database, const std::string& sql) const {
-  const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(
-      PQconnectdb(Dsn(database).c_str()), PQfinish);
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(PQconnectdb(Dsn(database).c_str()),
+                                                              PQfinish);
   if (PQstatus(connection.get()) != CONNECTION_OK) {
     throw std::runtime_error(PQerrorMessage(connection.get()));
   }

@@ -9,8 +9,8 @@
 //
 // Every cluster has its own system identifier. Made as root it runs as the user "postgres" or
 // "nobody". It is gone with the object, and also when the test's process is killed. Every function
-// blocks until what it says is so, and throws std::runtime_error with the server's log when it cannot
-// be. For one thread at a time, except Dsn and Query.
+// blocks until what it says is so, and throws std::runtime_error with the server's log when it
+// cannot be. For one thread at a time, except Dsn and Query.
 #pragma once
 
 #include <sys/types.h>
