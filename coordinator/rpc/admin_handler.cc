@@ -7,14 +7,19 @@
 
 namespace settle::coordinator {
 
+AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
+                           Observer& observer)
+    : release_(std::move(release)), engine_(engine), views_(views), calls_(calls), observer_(observer) {}
+
 void AdminHandler::status(wire::StatusReply& reply) {
-  AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(administration_.ReadStatus())); });
+  AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(views_.Status()), release_); });
 }
 
 void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListRequest& request) {
   AtTheEdge(observer_, "list_transactions", [&] {
-    const TransactionPage page = Need(administration_.List(Need(FromWire(request))));
-    for (const OpenView& view : page.transactions) {
+    const ListCall call = Need(FromWire(request));
+    const TransactionPage page = Need(views_.List(call.which, call.most, call.cursor));
+    for (const TransactionView& view : page.transactions) {
       reply.transactions.push_back(ToWire(view));
       reply.transactions.back().timeline.clear();
     }
@@ -23,33 +28,39 @@ void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListReq
 }
 
 void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
-  AtTheEdge(observer_, "show", [&] { reply = ToWire(Need(administration_.Show(Need(GtidFromWire(gtid))))); });
+  AtTheEdge(observer_, "show", [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
 }
 
 void AdminHandler::in_doubt(wire::InDoubtReply& reply) {
   AtTheEdge(observer_, "in_doubt", [&] {
-    const InDoubtView view = Need(administration_.InDoubt());
-    for (const OpenView& transaction : view.transactions) reply.transactions.push_back(ToWire(transaction));
+    const InDoubtView view = Need(views_.InDoubt());
+    for (const TransactionView& transaction : view.transactions) reply.transactions.push_back(ToWire(transaction));
     for (const Stray& stray : view.strays) reply.strays.push_back(ToWire(stray));
   });
 }
 
 void AdminHandler::participants(std::vector<wire::ParticipantView>& reply) {
   AtTheEdge(observer_, "participants", [&] {
-    for (const ParticipantView& view : Need(administration_.Participants())) reply.push_back(ToWire(view));
+    for (const ParticipantRow& row : Need(views_.Participants())) reply.push_back(ToWire(row));
   });
 }
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   AtTheEdge(observer_, "resolve", [&] {
-    reply = ToWire(Need(administration_.Resolve(Need(FromWire(request)))));
+    reply = ToWire(Need(Resolve(engine_, views_, observer_, Need(FromWire(request)))));
   });
 }
 
 void AdminHandler::accept_identity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   AtTheEdge(observer_, "accept_identity", [&] {
-    Need(administration_.AcceptIdentity(Need(IdentityFromWire(resource, identity, operator_name, reason))));
+    ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
+    const std::string what = "operator " + Escaped(operator_name) + " accepts " + Escaped(identity) +
+                             " as resource " + resource + ": " + Escaped(reason);
+    Need(calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
+      engine_.AcceptIdentity(std::move(record), std::move(done));
+    }));
+    observer_.Event(Observer::Level::kInfo, {}, what);
   });
 }
 

@@ -4,8 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "admin/resolve.h"
+#include "admin/views.h"
+#include "engine/engine.h"
 #include "engine/ports.h"
-#include "rpc/administration.h"
+#include "rpc/calls.h"
 #include "wire/AdminService.h"
 
 namespace settle::coordinator {
@@ -13,8 +16,7 @@ namespace settle::coordinator {
 class AdminHandler : public wire::AdminServiceIf {
  public:
   // References must outlive the handler.
-  AdminHandler(Administration& administration, Observer& observer)
-      : administration_(administration), observer_(observer) {}
+  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls, Observer& observer);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
@@ -26,7 +28,10 @@ class AdminHandler : public wire::AdminServiceIf {
                        const std::string& operator_name, const std::string& reason) override;
 
  private:
-  Administration& administration_;
+  const std::string release_;
+  Engine& engine_;
+  const Views& views_;
+  Calls& calls_;
   Observer& observer_;
 };
 

@@ -66,7 +66,7 @@ void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequ
     Result<CommitAnswer> answer = calls_.Await<CommitAnswer>(
         limits, [&](Completion<CommitAnswer> done) { engine_.Commit(std::move(call), std::move(done)); });
     // Ended already, perhaps by the first attempt of this very call: a repetition hears the same ending.
-    if (NotRunningHere(answer)) answer = CommitAnswer{.ending = Need(inquiry_.AskOutcome(gtid))};
+    if (NotRunningHere(answer)) answer = CommitAnswer{Need(inquiry_.AskOutcome(gtid)), false, {}};
     reply = ToWire(Need(std::move(answer)));
   });
 }
@@ -80,7 +80,7 @@ void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply, const wire
           engine_.CommitOnePhase(std::move(call), std::move(done));
         });
     if (NotRunningHere(answer)) {
-      answer = OnePhaseAnswer{.granted = false, .ending = Need(inquiry_.AskOutcome(gtid))};
+      answer = OnePhaseAnswer{false, Need(inquiry_.AskOutcome(gtid))};
     }
     reply = ToWire(Need(std::move(answer)));
   });

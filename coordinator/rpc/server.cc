@@ -50,22 +50,6 @@ std::string BoundAddress(int listener) {
 
 }  // namespace
 
-void Complaints::Say(const std::string& what) {
-  std::string line = what;
-  {
-    const std::scoped_lock lock(mutex_);
-    const Instant now = std::chrono::steady_clock::now();
-    if (now < next_) {
-      ++left_out_;
-      return;
-    }
-    next_ = now + std::chrono::seconds(1);
-    if (left_out_ > 0) line += " (and " + std::to_string(left_out_) + " more complaints before)";
-    left_out_ = 0;
-  }
-  observer_.Event(Observer::Level::kWarning, {}, line);
-}
-
 Server::Server(const ServerSettings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
                Calls& calls, Observer& observer)
     : settings_(settings),

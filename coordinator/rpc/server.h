@@ -17,6 +17,7 @@
 
 #include "engine/ports.h"
 #include "rpc/calls.h"
+#include "rpc/complaints.h"
 #include "rpc/frame_socket.h"
 #include "rpc/listen_address.h"
 
@@ -28,19 +29,6 @@ struct ServerSettings {
   std::size_t buffered_bytes_max = 256 * 1024 * 1024;      // of large frames, all connections together
   std::int32_t string_bytes_max = 1024 * 1024;             // of one string in a call
   std::int32_t container_items_max = 10'000;               // of one list or map in a call
-};
-
-// At most one line a second, with the number of those left out. Thread-safe.
-class Complaints {
- public:
-  explicit Complaints(Observer& observer) : observer_(observer) {}
-  void Say(const std::string& what);
-
- private:
-  Observer& observer_;
-  std::mutex mutex_;
-  Instant next_{};
-  std::uint64_t left_out_ = 0;
 };
 
 class Server {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "admin/resolve.h"
+#include "admin/views.h"
 #include "engine/engine.h"
-#include "recovery/inquiry.h"
-#include "rpc/administration.h"
 #include "wire/admin_types.h"
 #include "wire/coordinator_types.h"
 #include "wire/participant_types.h"
@@ -33,13 +33,19 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<AbortCall> FromWire(const wire::AbortRequest& request);
 [[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
-[[nodiscard]] Result<ListCall> FromWire(const wire::ListRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
 
 // The time of the record is left to who keeps it.
 [[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,
                                                       const std::string& operator_name,
                                                       const std::string& reason);
+
+struct ListCall {
+  Which which = Which::kAll;
+  std::size_t most = 100;
+  std::string cursor;
+};
+[[nodiscard]] Result<ListCall> FromWire(const wire::ListRequest& request);
 
 struct FoundBranch {
   std::string resource;
@@ -56,9 +62,9 @@ wire::Ending ToWire(const Ending& ending);
 wire::CommitReply ToWire(const CommitAnswer& answer);
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);
-wire::TransactionView ToWire(const OpenView& view);
+wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
-wire::ParticipantView ToWire(const ParticipantView& view);
-wire::StatusReply ToWire(const StatusView& view);
+wire::ParticipantView ToWire(const ParticipantRow& row);
+wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

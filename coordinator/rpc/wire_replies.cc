@@ -155,7 +155,7 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   return reply;
 }
 
-wire::TransactionView ToWire(const OpenView& view) {
+wire::TransactionView ToWire(const TransactionView& view) {
   const TransactionSummary& summary = view.summary;
   wire::TransactionView reply;
   reply.gtid = summary.gtid.text();
@@ -187,7 +187,8 @@ wire::StrayView ToWire(const Stray& stray) {
   return reply;
 }
 
-wire::ParticipantView ToWire(const ParticipantView& view) {
+wire::ParticipantView ToWire(const ParticipantRow& row) {
+  const ParticipantView& view = row.view;
   wire::ParticipantView reply;
   reply.resource = view.resource;
   reply.identity = view.identity;
@@ -199,16 +200,16 @@ wire::ParticipantView ToWire(const ParticipantView& view) {
     line.idle_ms = session.idle.count();
     reply.sessions.push_back(line);
   }
-  reply.waiting = Clamped<std::int64_t>(view.waiting);
+  reply.waiting = Clamped<std::int64_t>(row.waiting);
   reply.refused_identity = view.refused_identity;
   return reply;
 }
 
-wire::StatusReply ToWire(const StatusView& view) {
+wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   wire::StatusReply reply;
-  reply.log_id = view.log_id;
-  reply.epoch = Clamped<std::int64_t>(view.epoch);
-  reply.release = view.release;
+  reply.log_id = view.log.log_id;
+  reply.epoch = Clamped<std::int64_t>(view.log.epoch);
+  reply.release = release;
   reply.started_us = view.started;
   for (const auto& [state, count] : view.open) reply.open[state] = Clamped<std::int64_t>(count);
   reply.committed = Clamped<std::int64_t>(view.ended.committed);
