@@ -282,8 +282,10 @@ TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
   ending_ = {Outcome::kAborted, AbortCause::kPresumed, "", false};
   for (const HeuristicRecord& heuristic : heuristics) {
     while (branches_.size() < heuristic.branch) {
-      branches_.emplace_back().number = static_cast<BranchNumber>(branches_.size());
-      branches_.back().state = BranchState::kAborted;
+      Branch branch;
+      branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+      branch.state = BranchState::kAborted;
+      branches_.push_back(std::move(branch));
     }
   }
   TakeHeuristics(heuristics);
