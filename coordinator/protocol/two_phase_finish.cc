@@ -183,11 +183,12 @@ Ending TwoPhase::DamagedEnding() const {
     reason += (reason.empty() ? "" : "; ") + heuristic.detail;
   }
   if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
-  const auto is = [](BranchState state) {
-    return [state](const Branch& branch) { return branch.state == state; };
-  };
-  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), is(BranchState::kCommitted));
-  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), is(BranchState::kAborted));
+  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kCommitted;
+  });
+  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
+  });
   if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
   return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause, reason,
           false};
