@@ -80,7 +80,8 @@ Effects TwoPhase::OnDecisionDurable() {
   for (Branch& branch : branches_) {
     if (branch.state != BranchState::kPrepared) continue;
     branch.state = BranchState::kCommitting;
-    if (!finish_here_) effects.push_back(SendTo(branch, CommandKind::kCommit));
+    // The caller finishes its branches, unless its session is already gone.
+    if (!finish_here_ || branch.session.empty()) effects.push_back(SendTo(branch, CommandKind::kCommit));
   }
   retries_ = finish_here_ ? kPatienceWithCaller : 1;
   effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
