@@ -119,6 +119,7 @@ class TwoPhase {
   Ending DamagedEnding() const;
   Effects SendOutstanding(const std::function<bool(const Branch&)>& wanted);
   effect::Send SendTo(Branch& branch, CommandKind kind);
+  effect::Send SendAbort(Branch& branch);
 
   Gtid gtid_;
   Origin origin_;

@@ -223,7 +223,7 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
     if (!wanted(branch)) continue;
     if (branch.state == BranchState::kPreparing) effects.push_back(SendTo(branch, CommandKind::kPrepare));
     if (branch.state == BranchState::kCommitting) effects.push_back(SendTo(branch, CommandKind::kCommit));
-    if (branch.state == BranchState::kAborting) effects.push_back(SendTo(branch, CommandKind::kAbort));
+    if (branch.state == BranchState::kAborting) effects.push_back(SendAbort(branch));
     if (branch.state == BranchState::kOnePhase) effects.push_back(SendTo(branch, CommandKind::kProve));
   }
   return effects;
