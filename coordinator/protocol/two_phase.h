@@ -130,7 +130,8 @@ class TwoPhase {
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
   int retries_ = 0;
-  std::deque<BranchNumber> recording_;  // heuristics on their way to the disk, in order
+  std::deque<BranchNumber> recording_;   // heuristics on their way to the disk, in order
+  std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
 };
 
