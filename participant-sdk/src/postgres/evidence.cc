@@ -22,8 +22,8 @@ std::uint32_t ParseTimeline(const std::string& hex) {
   return timeline;
 }
 
-// SQL that fails with `words` unless `condition` holds. The cast cannot be evaluated while planning,
-// since what is cast depends on a function of the session.
+// SQL that fails with `words` unless `condition` holds. The cast cannot be evaluated while planning:
+// what is cast depends on a function of the session.
 std::string FailUnless(const std::string& condition, const std::string& words) {
   return "CASE WHEN NOT (" + condition + ") THEN (" + words +
          " || coalesce(pg_catalog.current_setting('settle.branch', true), ''))::int END";
@@ -47,8 +47,8 @@ Statement EvidenceStatement(const BranchKey& key, const Connection& connection, 
       "JOIN pg_catalog.pg_class c ON c.oid = l.relation WHERE l.pid = pg_catalog.pg_backend_pid() "
       "AND l.mode = 'RowExclusiveLock' AND c.relkind = 'f') END";
   return {"SELECT " + FailUnless(marked, literal(kEndedByApplication)) + ", " +
-          FailUnless(same_role, literal(kRoleChanged)) + ", " + xid + "::text, " + kTimeline + ", " +
-          wrote_elsewhere};
+          FailUnless(same_role, literal(kRoleChanged)) + ", " + xid + "::text, " + kTimeline +
+          ", " + wrote_elsewhere};
 }
 
 EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply) {
