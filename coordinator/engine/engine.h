@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "engine/ports.h"
@@ -137,20 +138,13 @@ struct ParticipantView {
   std::string resource;
   std::string identity;
   std::vector<SessionView> sessions;
-  std::size_t waiting = 0;
   std::string refused_identity;
-};
-
-// A running transaction as people see it.
-struct OpenView {
-  TransactionSummary summary;
-  std::string waiting_for;
-  std::string advice;
 };
 
 // What recovery read from the log.
 struct RestoredTransaction {
-  std::variant<CommitRecord, OnePhaseRecord> decision;
+  // None: an aborted transaction of which only the damage was written down.
+  std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision;
   std::vector<HeuristicRecord> heuristics;
 };
 struct RestoredState {
@@ -190,8 +184,8 @@ class Engine {
   void SendStray(Command command);
 
   // Operators.
-  void Show(Gtid gtid, Completion<OpenView> done);
-  void ListOpen(Completion<std::vector<OpenView>> done);  // all shards, newest first
+  void Show(Gtid gtid, Completion<TransactionSummary> done);
+  void ListOpen(Completion<std::vector<TransactionSummary>> done);  // all shards, newest first
   void Participants(Completion<std::vector<ParticipantView>> done);
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
   // Sends again, now, what a decided transaction still waits for.
@@ -207,6 +201,9 @@ class Engine {
 
  private:
   Shard& ShardOf(const Gtid& gtid);
+  template <typename T, typename Run>
+  void Post(const Gtid& gtid, const Completion<T>& done, Run run);
+  void Tick();
 
   const Settings settings_;
   DecisionLog& log_;

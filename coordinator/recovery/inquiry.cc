@@ -1,0 +1,148 @@
+#include "recovery/inquiry.h"
+
+#include "engine/await.h"
+
+namespace settle::coordinator {
+namespace {
+
+// A stray that no scan has seen for this long was resolved by somebody.
+constexpr WallTime kStrayKept = 5 * 60 * 1'000'000LL;
+// Strays listed at the most; a database full of somebody else's must not fill our memory.
+constexpr std::size_t kStraysMax = 10'000;
+
+constexpr std::size_t kSettlingMax = 10'000;
+
+const Evidence* EvidenceOf(const TransactionSummary& summary, BranchNumber number) {
+  for (const BranchSummary& branch : summary.branches) {
+    if (branch.number == number) return &branch.evidence;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Inquiry::Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer, Executor off_shard)
+    : engine_(engine), log_(log), clock_(clock), observer_(observer), off_shard_(std::move(off_shard)) {}
+
+Status Inquiry::CheckOurs(const Gtid& gtid) const {
+  const LogIdentity& log = log_.identity();
+  if (gtid.log_id() != log.log_id) {
+    return Fail(ErrorCode::kWrongLog,
+                "transaction " + gtid.text() + " belongs to log " + std::string(gtid.log_id()) +
+                    "; this coordinator has log " + log.log_id,
+                "ask the coordinator that owns that log");
+  }
+  const bool future = gtid.epoch() > log.epoch ||
+                      (gtid.epoch() == log.epoch && gtid.sequence() > engine_.last_sequence());
+  if (future) {
+    return Fail(ErrorCode::kNotFound,
+                "transaction " + gtid.text() + " was never begun here: this log is in epoch " +
+                    std::to_string(log.epoch),
+                "check the gtid; if it is right, this log was restored from an older copy");
+  }
+  return {};
+}
+
+// Of a transaction that is known not to be running: what the log says, or else the presumption.
+Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
+  if (Status ours = CheckOurs(key.gtid); !ours) return Fail(ours.error());
+  auto ended = log_.FindEnded(key.gtid);
+  if (!ended) return Fail(ended.error());
+  if (*ended) {
+    const Evidence* evidence = EvidenceOf(**ended, key.number);
+    return Verdict{(*ended)->ending, evidence == nullptr ? Evidence{} : *evidence};
+  }
+  return Verdict{{Outcome::kAborted, AbortCause::kPresumed,
+                  "the log has no commit record of it: it was never decided, so it is aborted", true},
+                 {}};
+}
+
+Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
+  return Await<Ending>([&](Completion<Ending> done) { AskOutcome(gtid, std::move(done)); });
+}
+
+void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {
+  if (Status ours = CheckOurs(gtid); !ours) return done(Fail(ours.error()));
+  engine_.AskOutcome(gtid, [this, gtid, done = std::move(done)](Result<Ending> running) {
+    if (running || running.error().code != ErrorCode::kNotFound) return done(std::move(running));
+    off_shard_([this, gtid, done] {
+      Result<Verdict> verdict = ReadVerdict({gtid, 0});
+      if (!verdict) return done(Fail(verdict.error()));
+      done(verdict->ending);
+    });
+  });
+}
+
+void Inquiry::Found(const std::string& resource, const std::string& database_name) {
+  Result<BranchKey> key = BranchKey::ParseDatabaseName(database_name);
+  if (!key) return LeaveAlone(resource, database_name, "its name is not one that Settle gives");
+  if (Status ours = CheckOurs(key->gtid); !ours) {
+    return LeaveAlone(resource, database_name, ours.error().message);
+  }
+  engine_.AskOutcome(key->gtid, [this, resource, key = *key](Result<Ending> running) {
+    // Running: undecided is left alone, decided is told to its branches by the transaction itself.
+    if (running && running->outcome != Outcome::kUndecided) {
+      return engine_.Hurry(key.gtid, [](const Result<std::monostate>&) {});
+    }
+    if (running || running.error().code != ErrorCode::kNotFound) return;
+    // More than that at once are left to the next scan.
+    if (settling_ >= kSettlingMax) return;
+    ++settling_;
+    off_shard_([this, resource, key] {
+      Settle(resource, key);
+      --settling_;
+    });
+  });
+}
+
+void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
+  const Result<Verdict> verdict = ReadVerdict(key);
+  if (!verdict) return LeaveAlone(resource, key.DatabaseName(), verdict.error().message);
+  Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
+  switch (verdict->ending.outcome) {
+    case Outcome::kCommitted: command.kind = CommandKind::kCommit; break;
+    case Outcome::kAborted: command.kind = CommandKind::kAbort; break;
+    case Outcome::kUndecided:
+    case Outcome::kUnknown:
+    case Outcome::kExpired:
+    case Outcome::kMixed:
+    case Outcome::kHazard:
+    case Outcome::kHeuristicRollback:
+    case Outcome::kHeuristicCommit:
+      return LeaveAlone(resource, key.DatabaseName(),
+                        std::string("its transaction ended as ") + settle::ToString(verdict->ending.outcome));
+  }
+  observer_.Event(Observer::Level::kInfo, key.gtid,
+                  "a scan of " + resource + " found branch " + std::to_string(key.number) +
+                      " prepared; told to " +
+                      (command.kind == CommandKind::kCommit ? "commit" : "abort (" +
+                       std::string(settle::ToString(verdict->ending.cause)) + ")"));
+  engine_.SendStray(std::move(command));
+}
+
+void Inquiry::LeaveAlone(const std::string& resource, const std::string& database_name, std::string why) {
+  const WallTime now = clock_.WallNow();
+  const std::lock_guard lock(mutex_);
+  const auto known = strays_.find({resource, database_name});
+  if (known != strays_.end()) {
+    known->second.last_seen = now;
+    known->second.why = std::move(why);
+    return;
+  }
+  if (strays_.size() >= kStraysMax) return;
+  observer_.Event(Observer::Level::kWarning, Gtid{},
+                  "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
+  strays_[{resource, database_name}] = {resource, database_name, std::move(why), now, now};
+}
+
+std::vector<Stray> Inquiry::Strays() const {
+  const WallTime oldest = clock_.WallNow() - kStrayKept;
+  const std::lock_guard lock(mutex_);
+  std::vector<Stray> strays;
+  for (const auto& [where, stray] : strays_) {
+    if (stray.last_seen >= oldest) strays.push_back(stray);
+  }
+  return strays;
+}
+
+}  // namespace settle::coordinator
