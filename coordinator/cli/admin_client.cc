@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 #include <thrift/TApplicationException.h>
-#include <thrift/TOutput.h>
+#include <thrift/Thrift.h>
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
 #include <thrift/transport/TBufferTransports.h>

@@ -27,8 +27,8 @@ std::string Why(const wire::TransactionView& transaction) {
 
 std::string TransactionText(const wire::TransactionView& transaction, const Surroundings& around) {
   const std::string age = Since(transaction.began_us, around.now_us);
-  return fmt::format("\n{}  {}, {} old\n", around.paint.Bold(Printable(transaction.gtid)),
-                     Printable(transaction.state), age) +
+  return fmt::format("\n{}  {}{}\n", around.paint.Bold(Printable(transaction.gtid)),
+                     Printable(transaction.state), age.empty() ? "" : ", " + age + " old") +
          Fields({{"  outcome", EndingText(transaction.ending)},
                  {"  owner", Printable(transaction.owner)},
                  {"  comment", Printable(transaction.comment)},

@@ -70,6 +70,7 @@ bool IsPrintable(std::string_view text) {
 }
 
 std::string Rfc3339(std::int64_t at_us) {
+  if (at_us == 0) return {};
   constexpr std::int64_t kSecond = 1'000'000;
   std::int64_t seconds = at_us / kSecond;
   std::int64_t rest = at_us % kSecond;
@@ -95,6 +96,7 @@ std::string Age(std::chrono::milliseconds age) {
 }
 
 std::string Since(std::int64_t at_us, std::int64_t now_us) {
+  if (at_us == 0) return {};
   std::int64_t age_us = 0;
   if (__builtin_sub_overflow(now_us, at_us, &age_us))
     return "a long time";  // a broken peer's clock

@@ -19,12 +19,13 @@ std::string Printable(std::string_view text);
 bool IsPrintable(std::string_view text);
 
 // "2026-07-31T09:00:00.000001Z". Microseconds since 1970-01-01 UTC; any value, also one from a
-// broken peer.
+// broken peer; empty for 0, which stands for a time that is not known.
 std::string Rfc3339(std::int64_t at_us);
 
 // "850 ms", "12 s", "3 m 12 s", "5 h 2 m", "9 d 4 h"; less than nothing is "0 ms".
 std::string Age(std::chrono::milliseconds age);
-// The age at `now_us` of what happened at `at_us`, both in microseconds since 1970-01-01 UTC.
+// The age at `now_us` of what happened at `at_us`, both in microseconds since 1970-01-01 UTC; empty
+// for 0, which stands for a time that is not known.
 std::string Since(std::int64_t at_us, std::int64_t now_us);
 
 // The words of settle/vocabulary; "unrecognised" for a value this program does not know.

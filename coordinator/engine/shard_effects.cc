@@ -4,20 +4,11 @@
 
 #include "engine/durable_append.h"
 #include "engine/shard.h"
+#include "protocol/describe.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::coordinator {
 namespace {
-
-const char* ToString(CommandKind kind) {
-  switch (kind) {
-    case CommandKind::kPrepare: return "prepare";
-    case CommandKind::kCommit: return "commit";
-    case CommandKind::kAbort: return "abort";
-    case CommandKind::kProve: return "prove";
-  }
-  return "unrecognised";
-}
 
 bool IsUndecided(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing ||

@@ -213,12 +213,21 @@ Effects TwoPhase::On(const event::Voted& event) {
     return DecideIfAllVoted();
   }
   // Prepared although it was to be aborted: the prepare was on its way when the abort overtook it.
-  if (state_ == State::kAborting && event.vote.result.vote == Vote::kCommit) {
+  const bool told_to_abort = branch->state == BranchState::kAborting || branch->state == BranchState::kAborted;
+  if (state_ == State::kAborting && told_to_abort && event.vote.result.vote == Vote::kCommit) {
     branch->vote = event.vote.result;
-    branch->state = BranchState::kAborting;
-    return {SendTo(*branch, CommandKind::kAbort)};
+    return AbortOnceMore(*branch);
   }
   return {};  // a second copy of a vote, or one that no longer matters
+}
+
+// A branch that was to be aborted turned out to be prepared. What it said before stands if that was damage, or a vote
+// that left nothing behind.
+Effects TwoPhase::AbortOnceMore(Branch& branch) {
+  if (branch.state == BranchState::kAborting) return {SendTo(branch, CommandKind::kAbort)};
+  if (branch.state != BranchState::kAborted) return {};
+  branch.state = BranchState::kAborting;
+  return {SendTo(branch, CommandKind::kAbort), effect::ArmTimer{Timer::kRetry, retries_}};
 }
 
 Effects TwoPhase::On(const event::SessionLost& event) {

@@ -107,6 +107,7 @@ class TwoPhase {
   Effects DecideIfAllVoted();
   Effects Abort(AbortCause cause, std::string reason, bool retryable);
   Effects AnswerLateRequest() const;
+  Effects AbortOnceMore(Branch& branch);
 
   Effects OnDecisionDurable();
   Effects FinishedCommitting(Branch& branch, const FinishResult& result);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,9 @@ struct CoordinatorOptions {
   std::chrono::milliseconds scan_interval{30'000};
   // Threads that carry out commands, for each resource: one slow database does not hold up another.
   int workers_per_resource = 2;
+  // Told, one line at a time, what an operator should know: the link is lost, another log answers, a database
+  // cannot be scanned. Called from any thread, must not block. Default: a line on standard error.
+  std::function<void(const std::string& line)> warn;
 };
 
 struct BeginOptions {

@@ -1,0 +1,72 @@
+#include "client/endings.h"
+
+#include <utility>
+
+namespace settle::sdk {
+namespace {
+
+std::string Name(const BranchFate& fate) {
+  return "branch " + std::to_string(fate.number) + " in " + fate.resource;
+}
+
+void AddLine(std::string& text, const std::string& line) {
+  if (!text.empty()) text += "; ";
+  text += line;
+}
+
+std::string WithDetail(std::string text, const std::string& detail) {
+  return detail.empty() ? text : text + ": " + detail;
+}
+
+}  // namespace
+
+Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope scope) {
+  const bool commit = decided.outcome == Outcome::kCommitted;
+  // A damaged transaction is described by the coordinator, which knows all of its branches.
+  if (!commit && decided.outcome != Outcome::kAborted) return decided;
+  const BranchEnd wanted = commit ? BranchEnd::kCommitted : BranchEnd::kAborted;
+  std::size_t agreed = 0;
+  std::size_t contradicted = 0;
+  std::string damage;
+  std::string pending;
+  for (const BranchFate& fate : fates) {
+    if (!fate.end || fate.end->end == BranchEnd::kRetry) {
+      AddLine(pending, WithDetail(Name(fate) + " not applied yet", fate.end ? fate.end->detail : fate.trouble));
+    } else if (fate.end->end == wanted) {
+      ++agreed;
+    } else if (fate.end->end == BranchEnd::kHazard) {
+      AddLine(damage, WithDetail(Name(fate) + " is gone without proof of what became of it", fate.end->detail));
+    } else {
+      ++contradicted;
+      AddLine(damage, WithDetail(Name(fate) + " was " + (commit ? "rolled back" : "committed") +
+                                     " by someone else", fate.end->detail));
+    }
+  }
+  if (!damage.empty()) {
+    if (contradicted == fates.size() && scope == Scope::kWhole) {
+      decided.outcome = commit ? Outcome::kHeuristicRollback : Outcome::kHeuristicCommit;
+    } else if (contradicted > 0 && (agreed > 0 || contradicted == fates.size() || commit)) {
+      decided.outcome = Outcome::kMixed;
+    } else {
+      decided.outcome = Outcome::kHazard;
+    }
+    AddLine(decided.reason, std::string("decided to ") + (commit ? "commit" : "abort") + ", but " + damage);
+  } else if (!pending.empty()) {
+    AddLine(decided.reason, commit ? "committed" : "aborted");
+  }
+  if (!pending.empty()) AddLine(decided.reason, pending);
+  return decided;
+}
+
+Ending UnknownEnding(const Gtid& gtid, const std::string& why) {
+  return {Outcome::kUnknown, AbortCause::kNone,
+          "whether " + gtid.text() + " was committed is not known: " + why +
+              "; ask AskOutcome(gtid) later, do not do the work again",
+          false};
+}
+
+Ending AbortedEnding(AbortCause cause, std::string reason, bool retryable) {
+  return {Outcome::kAborted, cause, std::move(reason), retryable};
+}
+
+}  // namespace settle::sdk
