@@ -31,15 +31,18 @@ Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope
   std::string pending;
   for (const BranchFate& fate : fates) {
     if (!fate.end || fate.end->end == BranchEnd::kRetry) {
-      AddLine(pending, WithDetail(Name(fate) + " not applied yet", fate.end ? fate.end->detail : fate.trouble));
+      const std::string& why = fate.end ? fate.end->detail : fate.trouble;
+      AddLine(pending, WithDetail(Name(fate) + " not applied yet", why));
     } else if (fate.end->end == wanted) {
       ++agreed;
     } else if (fate.end->end == BranchEnd::kHazard) {
-      AddLine(damage, WithDetail(Name(fate) + " is gone without proof of what became of it", fate.end->detail));
+      const std::string what = Name(fate) + " is gone without proof of what became of it";
+      AddLine(damage, WithDetail(what, fate.end->detail));
     } else {
       ++contradicted;
-      AddLine(damage, WithDetail(Name(fate) + " was " + (commit ? "rolled back" : "committed") +
-                                     " by someone else", fate.end->detail));
+      const std::string what = commit ? " was rolled back by someone else"
+          : " was committed by someone else";
+      AddLine(damage, WithDetail(Name(fate) + what, fate.end->detail));
     }
   }
   if (!damage.empty()) {
@@ -50,7 +53,8 @@ Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope
     } else {
       decided.outcome = Outcome::kHazard;
     }
-    AddLine(decided.reason, std::string("decided to ") + (commit ? "commit" : "abort") + ", but " + damage);
+    AddLine(decided.reason,
+            std::string("decided to ") + (commit ? "commit" : "abort") + ", but " + damage);
   } else if (!pending.empty()) {
     AddLine(decided.reason, commit ? "committed" : "aborted");
   }

@@ -324,7 +324,7 @@ BranchEffects BranchMachine::On(const event::Forgotten& forgotten) {
     case BranchState::kPrepared:    // only an answer moves it on
     case BranchState::kFinishing:
     case BranchState::kFencing:
-    case BranchState::kAsking:      // the leave is durable if it was given; the application asks again
+    case BranchState::kAsking:      // leave to commit is durable if given; it is asked for again
     case BranchState::kCommitting:
     case BranchState::kProving:
     case BranchState::kEnded:

@@ -13,7 +13,8 @@ constexpr milliseconds kAttachTimeout{10'000};
 
 }  // namespace
 
-Session::Session(LinkSettings settings, milliseconds scan_interval, Participant& participant, Warn warn)
+Session::Session(
+    LinkSettings settings, milliseconds scan_interval, Participant& participant, Warn warn)
     : settings_(settings),
       scan_interval_(scan_interval),
       participant_(participant),

@@ -26,15 +26,16 @@ void DeadlineSocket::AwaitReadable() {
     if (left <= milliseconds(0)) {
       throw TTransportException(TTransportException::TIMED_OUT, "no reply in time");
     }
-    std::array<pollfd, 2> waits{{{getSocketFD(), POLLIN, 0},
-                                 {interrupter_ != nullptr ? interrupter_->descriptor() : -1, POLLIN, 0}}};
+    const int interrupt = interrupter_ != nullptr ? interrupter_->descriptor() : -1;
+    std::array<pollfd, 2> waits{{{getSocketFD(), POLLIN, 0}, {interrupt, POLLIN, 0}}};
     const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(left.count()));
     if (ready < 0 && errno != EINTR) {
       throw TTransportException(TTransportException::UNKNOWN, "poll", errno);
     }
     if (ready <= 0) continue;
     if (waits[1].revents != 0) {
-      throw TTransportException(TTransportException::INTERRUPTED, "this program is closing the connection");
+      throw TTransportException(
+          TTransportException::INTERRUPTED, "this program is closing the connection");
     }
     return;
   }

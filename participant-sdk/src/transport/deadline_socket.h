@@ -14,7 +14,8 @@ class DeadlineSocket : public apache::thrift::transport::TSocket {
  public:
   // `interrupter` may be null; it must outlive the socket.
   DeadlineSocket(const std::string& host, int port,
-                 std::shared_ptr<apache::thrift::TConfiguration> limits, const Interrupter* interrupter);
+                 std::shared_ptr<apache::thrift::TConfiguration> limits,
+                 const Interrupter* interrupter);
 
   void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
   uint32_t read(uint8_t* buffer, uint32_t length) override;

@@ -41,7 +41,8 @@ struct Link::Wires {
       : limits(std::make_shared<TConfiguration>(kFrameMost, kFrameMost, kNestingMost)),
         socket(std::make_shared<DeadlineSocket>(address.host, address.port, limits, interrupter)),
         frames(std::make_shared<TFramedTransport>(socket, kBuffer, kBufferKept, limits)),
-        protocol(std::make_shared<TBinaryProtocol>(frames, kStringMost, kContainerMost, true, true)),
+        protocol(std::make_shared<TBinaryProtocol>(
+            frames, kStringMost, kContainerMost, true, true)),
         coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "CoordinatorService")),
         participant(std::make_shared<TMultiplexedProtocol>(protocol, "ParticipantService")) {}
 
@@ -56,14 +57,17 @@ struct Link::Wires {
 Result<Address> ParseAddress(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   const auto refuse = [&] {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not the address of a coordinator",
+    return Fail(ErrorCode::kInvalid,
+                "\"" + Escaped(text) + "\" is not the address of a coordinator",
                 "write host:port, for example 127.0.0.1:7420 or [::1]:7420");
   };
   if (colon == std::string::npos || colon == 0) return refuse();
   Address address{text.substr(0, colon), 0};
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
-  if (error != std::errc{} || rest != end || address.port < 1 || address.port > 65'535) return refuse();
+  if (error != std::errc{} || rest != end || address.port < 1 || address.port > 65'535) {
+    return refuse();
+  }
   if (address.host.front() == '[' && address.host.back() == ']') {
     address.host = address.host.substr(1, address.host.size() - 2);
   } else if (address.host.find(':') != std::string::npos) {
@@ -84,8 +88,8 @@ Link::~Link() {
   }
 }
 
-Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings, const Interrupter* interrupter,
-                                         Instant deadline) {
+Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings,
+                                         const Interrupter* interrupter, Instant deadline) {
   Error failure{ErrorCode::kUnavailable, "no coordinator can be reached:", {}};
   for (const std::string& address : settings.addresses) {
     Result<std::unique_ptr<Link>> link = OpenOne(address, settings, interrupter, deadline);
@@ -103,7 +107,8 @@ Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings, const Int
   return Fail(std::move(failure));
 }
 
-Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address, const LinkSettings& settings,
+Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address,
+                                            const LinkSettings& settings,
                                             const Interrupter* interrupter, Instant deadline) {
   Result<Address> parsed = ParseAddress(address);
   if (!parsed) return Fail(parsed.error());
@@ -119,7 +124,8 @@ Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address, const Li
   } catch (const std::exception& error) {
     return Fail(ErrorCode::kUnavailable, OneLine(error.what(), 300));
   }
-  const Instant hello_by = std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
+  const Instant hello_by =
+      std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
   if (Status greeted = link->SayHello(settings.application, hello_by); !greeted) {
     Error why = std::move(greeted).error();
     if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
@@ -145,7 +151,8 @@ Status Link::SayHello(const std::string& application, Instant deadline) {
 
 tl::unexpected<Error> Link::Break(ErrorCode code, const char* name, const char* why) {
   broken_ = true;
-  return Fail(code, "the coordinator at " + address_ + " did not answer " + name + ": " + OneLine(why, 300));
+  return Fail(code, "the coordinator at " + address_ + " did not answer " + name + ": " +
+                        OneLine(why, 300));
 }
 
 // The edge where Thrift's exceptions end.
