@@ -80,7 +80,8 @@ Effects TwoPhase::OnDecisionDurable() {
   for (Branch& branch : branches_) {
     if (branch.state != BranchState::kPrepared) continue;
     branch.state = BranchState::kCommitting;
-    if (!finish_here_) effects.push_back(SendTo(branch, CommandKind::kCommit));
+    // The caller finishes its branches, unless its session is already gone.
+    if (!finish_here_ || branch.session.empty()) effects.push_back(SendTo(branch, CommandKind::kCommit));
   }
   retries_ = finish_here_ ? kPatienceWithCaller : 1;
   effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
@@ -183,11 +184,12 @@ Ending TwoPhase::DamagedEnding() const {
     reason += (reason.empty() ? "" : "; ") + heuristic.detail;
   }
   if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
-  const auto is = [](BranchState state) {
-    return [state](const Branch& branch) { return branch.state == state; };
-  };
-  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), is(BranchState::kCommitted));
-  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), is(BranchState::kAborted));
+  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kCommitted;
+  });
+  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
+  });
   if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
   return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause, reason,
           false};
@@ -282,8 +284,10 @@ TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
   ending_ = {Outcome::kAborted, AbortCause::kPresumed, "", false};
   for (const HeuristicRecord& heuristic : heuristics) {
     while (branches_.size() < heuristic.branch) {
-      branches_.emplace_back().number = static_cast<BranchNumber>(branches_.size());
-      branches_.back().state = BranchState::kAborted;
+      Branch branch;
+      branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+      branch.state = BranchState::kAborted;
+      branches_.push_back(std::move(branch));
     }
   }
   TakeHeuristics(heuristics);
