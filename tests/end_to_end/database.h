@@ -53,5 +53,7 @@ class Database {
 std::unique_ptr<Database> MakePostgresBank(PostgresCluster& cluster, const std::string& name);
 // In a new file.
 std::unique_ptr<Database> MakeSqliteBank(const std::string& path);
+// Any SQLite file, as it is.
+std::unique_ptr<Database> OpenSqliteFile(const std::string& path);
 
 }  // namespace settle::testing
