@@ -32,6 +32,10 @@ Effects TwoPhase::On(const event::Enlist& event) {
   const auto same = std::find_if(branches_.begin(), branches_.end(), [&](const Branch& branch) {
     return branch.request_key == event.request_key && branch.session == event.session;
   });
+  if (same != branches_.end() && same->resource != event.resource) {
+    return {effect::Refuse{ErrorCode::kInvalid, "this request key already enlisted branch " +
+                                                    std::to_string(same->number) + " in " + same->resource}};
+  }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
   if (state_ != State::kActive) {
     return {effect::Refuse{ErrorCode::kRefused,
