@@ -99,8 +99,9 @@ Effects TwoPhase::StartPreparing() {
       branch.state = BranchState::kPreparing;
       effects.push_back(SendTo(branch, CommandKind::kPrepare));
     }
+    retries_ = 1;
     effects.push_back(effect::ArmTimer{Timer::kVote, 1});
-    effects.push_back(effect::ArmTimer{Timer::kRetry, 1});
+    effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
     return effects;
   }
   Add(effects, DecideIfAllVoted());
