@@ -51,6 +51,13 @@ const std::vector<std::string>& Alphabet() {
   return words;
 }
 
+const Event& EventOf(const std::string& word) {
+  static std::unordered_map<std::string, Event> known;
+  auto entry = known.find(word);
+  if (entry == known.end()) entry = known.emplace(word, *ParseEvent(word)).first;
+  return entry->second;
+}
+
 // A machine, its log, and what the world has seen of it.
 struct World {
   std::optional<TwoPhase> machine{TwoPhase(Gtid(), Origin{}, {.branches_max = 2})};  // none: gone
@@ -102,7 +109,7 @@ class Step {
   bool Take(const std::string& word) {
     if (world_.forgotten || !world_.machine) return false;
     if (word == "crash") return Crash();
-    const Event event = *ParseEvent(word);
+    const Event& event = EventOf(word);
     const bool answer = std::holds_alternative<event::Persisted>(event) ||
                         std::holds_alternative<event::PersistRefused>(event);
     if (answer && world_.appended.empty()) return false;
