@@ -170,7 +170,7 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
     reply.session = "session-" + std::to_string(++fake_.next_session_);
     reply.log_id = fake_.log_id_;
     reply.epoch = fake_.epoch_;
-    reply.session_timeout_ms = 10'000;
+    reply.session_timeout_ms = fake_.session_timeout_ms;
     Session& session = fake_.sessions_[reply.session];
     for (const wire::ResourceOffer& offer : request.resources) session.resources.insert(offer.name);
   }
@@ -312,18 +312,33 @@ CoordinatorOptions FakeCoordinator::Options(std::vector<std::shared_ptr<Resource
 
 void FakeCoordinator::CutConnection() { ::shutdown(current->getSocketFD(), SHUT_RDWR); }
 
-void FakeCoordinator::Send(wire::CommandKind::type kind, const BranchKey& key,
-                           const std::string& resource, std::int64_t epoch) {
+wire::Command FakeCoordinator::MakeCommand(wire::CommandKind::type kind, const BranchKey& key,
+                                           const std::string& resource, std::int64_t epoch) {
   wire::Command command;
   command.kind = kind;
   command.gtid = key.gtid.text();
   command.branch = static_cast<std::int32_t>(key.number);
   command.resource = resource;
   command.attempt = 1;
-  std::lock_guard lock(mutex_);
   command.epoch = epoch == 0 ? epoch_ : epoch;
+  return command;
+}
+
+void FakeCoordinator::Send(wire::CommandKind::type kind, const BranchKey& key,
+                           const std::string& resource, std::int64_t epoch) {
+  std::lock_guard lock(mutex_);
+  const wire::Command command = MakeCommand(kind, key, resource, epoch);
   for (auto& [name, session] : sessions_) {
     if (session.resources.count(resource) > 0) session.queue.push_back(command);
+  }
+  changed_.notify_all();
+}
+
+void FakeCoordinator::SendToAll(wire::CommandKind::type kind, const BranchKey& key,
+                                const std::string& resource) {
+  std::lock_guard lock(mutex_);
+  for (auto& [name, session] : sessions_) {
+    session.queue.push_back(MakeCommand(kind, key, resource, 0));
   }
   changed_.notify_all();
 }

@@ -1,5 +1,5 @@
-// An in-process Thrift server that plays the coordinator: sensible by default, and as mean as a test wants. It writes
-// down what it is asked. Thread-safe.
+// An in-process Thrift server that plays the coordinator: sensible by default, and as mean as a
+// test wants. It writes down what it is asked. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -33,8 +33,8 @@ class FakeCoordinator {
   void Restart(std::int64_t epoch, const std::string& log_id = {});
   void Stop();
 
-  // Hooks run on a connection's thread, before (and instead of the default if they say so) the answer is made.
-  // They may throw wire::ServiceError, call CutConnection(), or wait.
+  // Hooks run on a connection's thread, before (and instead of the default if they say so) the
+  // answer is made. They may throw wire::ServiceError, call CutConnection(), or wait.
   using CommitHook = std::function<bool(const wire::CommitRequest&, wire::CommitReply&)>;
   std::function<void()> on_begin;
   std::function<void(const wire::EnlistRequest&)> on_enlist;
@@ -46,17 +46,21 @@ class FakeCoordinator {
   std::function<void(const wire::FetchRequest&)> on_fetch;
   std::function<void(const wire::ReportRequest&)> on_report;
   std::function<void(wire::HelloReply&)> on_hello;
+  std::int64_t session_timeout_ms = 10'000;
   // Breaks the connection whose call is being handled: its reply is lost.
   static void CutConnection();
 
   // Queues a command for every session that serves its resource.
   void Send(wire::CommandKind::type kind, const BranchKey& key, const std::string& resource,
             std::int64_t epoch = 0);
+  // The same for every session, whatever it serves.
+  void SendToAll(wire::CommandKind::type kind, const BranchKey& key, const std::string& resource);
   // Ends the sessions as a time-out would.
   void LoseSessions();
 
-  // What was heard, one line each: "begin", "enlist bank", "commit 1=commit 2=no", "abort", "detach", "vote 1=no",
-  // "end 1=committed", "found bank settle:...", "attach bank seen=<log>/<epoch>". Waits five seconds for it.
+  // What was heard, one line each: "begin", "enlist bank", "commit 1=commit 2=no", "abort",
+  // "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank
+  // seen=<log>/<epoch>". Waits five seconds for it.
   bool Await(const std::string& line);
   std::vector<std::string> heard();
   std::size_t Count(const std::string& line);
@@ -74,6 +78,8 @@ class FakeCoordinator {
   };
 
   void Start(int port);
+  wire::Command MakeCommand(wire::CommandKind::type kind, const BranchKey& key,
+                            const std::string& resource, std::int64_t epoch);
   void Note(const std::string& line);
   void NoteVote(const std::string& prefix, const wire::BranchVote& vote, std::string& line);
 

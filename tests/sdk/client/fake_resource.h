@@ -1,5 +1,5 @@
-// A database that does what a test says, and writes down what it was asked: "prepare 1", "commit 1", "abort 1 by
-// key", "fence 1", "prove 1", "one-phase 1". Thread-safe.
+// A database that does what a test says, and writes down what it was asked: "prepare 1", "commit
+// 1", "abort 1 by key", "fence 1", "prove 1", "one-phase 1". Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -21,7 +21,7 @@ class FakeResource : public Resource {
  public:
   using BranchType = FakeBranch;
 
-  explicit FakeResource(std::string name) : name_(std::move(name)) {}
+  explicit FakeResource(std::string name) : identity("fake:" + name), name_(std::move(name)) {}
 
   // What it answers; changed only while no call can be under way, or guarded by the test itself.
   std::function<VoteResult(const BranchKey&)> on_prepare;
@@ -33,7 +33,7 @@ class FakeResource : public Resource {
   std::function<Status(const BranchKey&)> on_open;
   std::function<void()> on_start_prepare;
   std::function<Result<std::vector<std::string>>()> on_scan;
-  std::string identity = "fake:" + name_;
+  std::string identity;
 
   Result<std::shared_ptr<FakeBranch>> Open(const BranchKey& key);
 
