@@ -103,6 +103,7 @@ TEST(RandomIds, SessionNamesHave128BitsAndJitterIsAFraction) {
 }
 
 TEST(ExitCodes, TellWhatTheLogSuffersFrom) {
+  EXPECT_EQ(ExitCodeOfLog({ErrorCode::kInvalid, "", ""}), 64);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kUnavailable, "", ""}), 69);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kRefused, "", ""}), 69);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kVersion, "", ""}), 66);
