@@ -24,7 +24,7 @@
 namespace settle::coordinator {
 
 struct ServerSettings {
-  std::size_t connections_max = 1'000;                     // more are closed at once
+  std::size_t connections_max = 4'000;                     // more are closed at once
   FrameLimits frame;
   std::size_t buffered_bytes_max = 256 * 1024 * 1024;      // of large frames, all connections together
   std::int32_t string_bytes_max = 1024 * 1024;             // of one string in a call

@@ -34,7 +34,6 @@
 namespace settle::coordinator {
 namespace {
 
-constexpr std::size_t kInquiriesQueuedMax = 10'000;
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 
@@ -149,7 +148,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   Engine engine(options.engine, *log, clock, ids, observer);
   const LogCloser log_closer{log};
   engine.Restore(*std::move(restored));
-  TaskThread inquiries(kInquiriesQueuedMax);
+  TaskThread inquiries;
   Inquiry inquiry(engine, *log, clock, observer,
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};

@@ -253,7 +253,8 @@ TEST_F(Handlers, C19_AnEnlistAfterTheEndIsRefusedByName) {
 TEST_F(Handlers, AnExceptionInsideBecomesAnErrorThatSaysToAskTheOutcome) {
   log_.broken = true;
   const std::string gtid = Gtid::Make("k3m9qxw4c7ab", 1, 1, 1).text();
-  const auto error = ErrorOf([&] { Commit(gtid); });
+  wire::TransactionView view;
+  const auto error = ErrorOf([&] { admin_.show(view, gtid); });
   EXPECT_EQ(error.code, wire::ErrorCode::INTERNAL);
   EXPECT_THAT(error.message, HasSubstr("the log\\x1b is on fire"));
   EXPECT_THAT(error.advice, HasSubstr("ask the outcome"));

@@ -73,27 +73,19 @@ TEST(Wakeups, ANoticeASignalOrTheTimeEndsTheSleep) {
   EXPECT_EQ(wakeups.Await(0ms), Wakeups::Cause::kTimeout);
 }
 
-TEST(TaskThread, RunsTasksInOrderAndDropsThoseBeyondItsLimit) {
-  TaskThread tasks(2);
-  std::promise<void> started;
-  std::promise<void> go_on;
-  tasks.Post([&] {
-    started.set_value();
-    go_on.get_future().wait();
-  });
-  started.get_future().wait();
+TEST(TaskThread, RunsTasksInOrderAndNoneOnceStopped) {
+  TaskThread tasks;
+  std::promise<void> both;
   std::string ran;
-  std::promise<void> last;
   tasks.Post([&] { ran += 'a'; });
   tasks.Post([&] {
     ran += 'b';
-    last.set_value();
+    both.set_value();
   });
-  tasks.Post([&] { ran += 'c'; });
-  go_on.set_value();
-  last.get_future().wait();
+  both.get_future().wait();
   tasks.Stop();
-  tasks.Post([&] { ran += 'd'; });
+  tasks.Post([&] { ran += 'c'; });
+  tasks.Stop();
   EXPECT_EQ(ran, "ab");
 }
 
@@ -111,6 +103,7 @@ TEST(RandomIds, SessionNamesHave128BitsAndJitterIsAFraction) {
 }
 
 TEST(ExitCodes, TellWhatTheLogSuffersFrom) {
+  EXPECT_EQ(ExitCodeOfLog({ErrorCode::kInvalid, "", ""}), 64);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kUnavailable, "", ""}), 69);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kRefused, "", ""}), 69);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kVersion, "", ""}), 66);
