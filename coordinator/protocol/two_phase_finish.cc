@@ -95,16 +95,12 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       return Abort(AbortCause::kLogRefused, "the decision could not be stored: " + event.reason, true);
     case State::kCommitting:
     case State::kAborting:
-    case State::kOnePhase: {
+    case State::kOnePhase:
       if (recording_.empty()) return {};
-      // The damage could not be written down: learn it again from the branch when the retry timer fires.
-      Branch& branch = *Find(recording_.front());
+      // The branch may not be able to say it again: the damage is kept here and written when the retry timer fires.
+      unrecorded_.push_back(recording_.front());
       recording_.pop_front();
-      std::erase_if(heuristics_, [&](const auto& known) { return known.branch == branch.number; });
-      branch.state = decision_ == Decision::kCommit ? BranchState::kCommitting : BranchState::kAborting;
-      if (state_ == State::kOnePhase) branch.state = BranchState::kOnePhase;
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
-    }
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -196,7 +192,7 @@ Ending TwoPhase::DamagedEnding() const {
 }
 
 Effects TwoPhase::EndIfAllFinished() {
-  if (!recording_.empty() || std::any_of(branches_.begin(), branches_.end(), IsUnfinished)) return {};
+  if (!recording_.empty() || !unrecorded_.empty() || std::any_of(branches_.begin(), branches_.end(), IsUnfinished)) return {};
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
   if (!heuristics_.empty()) {
@@ -223,7 +219,7 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
     if (!wanted(branch)) continue;
     if (branch.state == BranchState::kPreparing) effects.push_back(SendTo(branch, CommandKind::kPrepare));
     if (branch.state == BranchState::kCommitting) effects.push_back(SendTo(branch, CommandKind::kCommit));
-    if (branch.state == BranchState::kAborting) effects.push_back(SendTo(branch, CommandKind::kAbort));
+    if (branch.state == BranchState::kAborting) effects.push_back(SendAbort(branch));
     if (branch.state == BranchState::kOnePhase) effects.push_back(SendTo(branch, CommandKind::kProve));
   }
   return effects;
@@ -231,6 +227,12 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
 
 Effects TwoPhase::On(const event::RetryTimerFired&) {
   Effects effects = SendOutstanding([](const Branch&) { return true; });
+  for (const BranchNumber number : std::exchange(unrecorded_, {})) {
+    const auto known = std::find_if(heuristics_.begin(), heuristics_.end(),
+                                    [number](const auto& heuristic) { return heuristic.branch == number; });
+    recording_.push_back(number);
+    effects.push_back(effect::Persist{*known});
+  }
   if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, ++retries_});
   return effects;
 }

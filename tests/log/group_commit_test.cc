@@ -9,8 +9,8 @@ namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 // A disk that notes its groups and, when told to, takes its time.
 class Disk {

@@ -10,7 +10,7 @@
 namespace settle::coordinator {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::string Encoded(const Record& record) {
   Result<std::string> bytes = EncodeRecord(record);

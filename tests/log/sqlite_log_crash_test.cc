@@ -1,9 +1,6 @@
 // Real processes, really killed. What the victim was told is compared with what the log still knows.
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -12,23 +9,25 @@
 #include <set>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "samples.h"
+#include "support/child_process.h"
 #include "temporary_log.h"
 
 namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 std::string VictimPath() {
   if (const char* folder = std::getenv("SETTLE_BIN")) return std::string(folder) + "/log_victim";
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "log_victim").string();
 }
 
-class LogCrash : public testing::Test {
+class LogCrash : public ::testing::Test {
  protected:
   struct Ended {
     int status = 0;
@@ -41,28 +40,17 @@ class LogCrash : public testing::Test {
     std::filesystem::remove(fired);
     std::vector<std::string> environment = {"SETTLE_FAILPOINT=" + failpoint,
                                             "SETTLE_FAILPOINT_FIRED=" + fired};
+    std::filesystem::remove(errors);
     arguments.insert(arguments.begin(), VictimPath());
-    const auto pointers = [](std::vector<std::string>& texts) {
-      std::vector<char*> result;
-      for (std::string& text : texts) result.push_back(text.data());
-      result.push_back(nullptr);
-      return result;
-    };
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, errors.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t child = 0;
-    EXPECT_EQ(::posix_spawn(&child, arguments[0].c_str(), &actions, nullptr,
-                            pointers(arguments).data(), pointers(environment).data()),
-              0);
-    posix_spawn_file_actions_destroy(&actions);
-    return child;
+    return settle::testing::StartProcess({.arguments = std::move(arguments),
+                                          .output_path = errors,
+                                          .environment = std::move(environment),
+                                          .ends_with_starter = true});
   }
 
   Ended Await(pid_t child) {
     Ended ended;
-    EXPECT_EQ(::waitpid(child, &ended.status, 0), child);
+    ended.status = settle::testing::AwaitProcess(child);
     ended.fired = std::filesystem::exists(fired);
     ended.errors = ReadFile(errors);
     return ended;
@@ -114,7 +102,7 @@ class LogCrash : public testing::Test {
   const std::string errors = directory / "errors";
 };
 
-class GroupKilled : public LogCrash, public testing::WithParamInterface<std::string> {};
+class GroupKilled : public LogCrash, public ::testing::WithParamInterface<std::string> {};
 
 TEST_P(GroupKilled, C05_AllOfTheGroupIsThereOrNothingAndNobodyWasTold) {
   ExpectKilledAt({"group", path, acks, "32"}, GetParam() + ":2");
@@ -125,7 +113,7 @@ TEST_P(GroupKilled, C05_AllOfTheGroupIsThereOrNothingAndNobodyWasTold) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Log, GroupKilled,
-                         testing::Values("log.before_begin", "log.inside", "log.after_commit"),
+                         ::testing::Values("log.before_begin", "log.inside", "log.after_commit"),
                          [](const auto& info) { return info.param.substr(4); });
 
 TEST_F(LogCrash, C05_KilledAtAnyMomentEverythingAcknowledgedIsThere) {

@@ -11,8 +11,8 @@ namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 // The files of a log as they are at one moment, as kill -9 would leave them.
 class Snapshot {
@@ -37,7 +37,7 @@ class Snapshot {
   std::string bytes_[3];
 };
 
-class LogDamage : public testing::Test {
+class LogDamage : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kRecords = 40;
 

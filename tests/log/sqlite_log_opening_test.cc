@@ -12,10 +12,10 @@ namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::AllOf;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
-class LogOpening : public testing::Test {
+class LogOpening : public ::testing::Test {
  protected:
   Error Refusal() {
     const auto log = OpenSqliteDecisionLog({.path = path});

@@ -15,11 +15,11 @@ namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
-class SqliteLog : public testing::Test {
+class SqliteLog : public ::testing::Test {
  protected:
   Gtid Of(std::uint64_t sequence) const {
     return SampleGtid(log->identity().log_id, log->identity().epoch, sequence);
@@ -107,7 +107,7 @@ TEST_F(SqliteLog, ForcedRecordsOfManyThreadsAreDurableInTheOrderOfTheirCalls) {
     const std::uint64_t sequence = GtidOf(record).sequence();
     EXPECT_EQ(sequence % kEach, next[sequence / kEach]++);
   }
-  EXPECT_THAT(next, testing::Each(kEach));
+  EXPECT_THAT(next, ::testing::Each(kEach));
 }
 
 TEST_F(SqliteLog, CallbacksMayAppend) {

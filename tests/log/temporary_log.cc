@@ -14,17 +14,6 @@
 
 namespace settle::coordinator {
 
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "settle-log-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-  path_ = std::filesystem::canonical(name);
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::unique_ptr<DecisionLog> OpenOrThrow(const std::string& path) {
   auto log = OpenSqliteDecisionLog({.path = path});
   if (!log) throw std::runtime_error(Describe(log.error()));

@@ -1,29 +1,17 @@
-// A directory of its own for each test, and a log in it driven synchronously.
+// A log in a directory of the test's own, driven synchronously.
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "log/sqlite_decision_log.h"
+#include "support/temporary_directory.h"
 
 namespace settle::coordinator {
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  std::string operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using settle::testing::TemporaryDirectory;
 
 struct Appended {
   AppendResult result = AppendResult::kUnknown;

@@ -226,6 +226,8 @@ class Step {
          "damage of one branch was recorded twice");
     Rule(state != State::kPreparing || world_.vote_timer, "preparing without a vote timer");
     Rule(machine.Unfinished().empty() || world_.retry_timer, "something is outstanding without a retry timer");
+    const bool told_branches = state == State::kCommitting || state == State::kAborting || state == State::kOnePhase;
+    Rule(!told_branches || world_.retry_timer || !world_.appended.empty(), "waiting for nothing");
     const bool waits_for_log = state == State::kDeciding || state == State::kDelegating;
     Rule(!waits_for_log || world_.appended.size() == 1, "waiting for a record that is not being written");
     const bool decided = state != State::kActive && state != State::kPreparing && !waits_for_log &&
@@ -254,6 +256,7 @@ bool CanEnd(World world) {
       Step(world).Take("abort requested \"end\"");
       continue;
     }
+    Step(world).Take("retry-timer");
     const bool commits = world.machine->ending().committed() || world.machine->state() == State::kOnePhase;
     const std::vector<TwoPhase::Branch> branches = world.machine->branches();
     for (const TwoPhase::Branch& branch : branches) {

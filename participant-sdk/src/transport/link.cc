@@ -43,8 +43,8 @@ struct Link::Wires {
         frames(std::make_shared<TFramedTransport>(socket, kBuffer, kBufferKept, limits)),
         protocol(std::make_shared<TBinaryProtocol>(
             frames, kStringMost, kContainerMost, true, true)),
-        coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "CoordinatorService")),
-        participant(std::make_shared<TMultiplexedProtocol>(protocol, "ParticipantService")) {}
+        coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
+        participant(std::make_shared<TMultiplexedProtocol>(protocol, "participant")) {}
 
   std::shared_ptr<TConfiguration> limits;
   std::shared_ptr<DeadlineSocket> socket;
