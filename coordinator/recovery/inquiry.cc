@@ -79,11 +79,8 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
   if (Status ours = CheckOurs(key->gtid); !ours) {
     return LeaveAlone(resource, database_name, ours.error().message);
   }
-  engine_.AskOutcome(key->gtid, [this, resource, key = *key](Result<Ending> running) {
-    // Running: undecided is left alone, decided is told to its branches by the transaction itself.
-    if (running && running->outcome != Outcome::kUndecided) {
-      return engine_.Hurry(key.gtid, [](const Result<std::monostate>&) {});
-    }
+  // A running transaction answers for its branches itself.
+  engine_.FoundPrepared(*key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
     if (running || running.error().code != ErrorCode::kNotFound) return;
     // More than that at once are left to the next scan.
     if (settling_ >= kSettlingMax) return;

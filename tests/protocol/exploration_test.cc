@@ -43,6 +43,8 @@ const std::vector<std::string>& Alphabet() {
         all.push_back(std::string("finished ") + branch + " " + end);
       }
     }
+    all.push_back("found-prepared 1 bank-a");
+    all.push_back("found-prepared 2 bank-b");
     all.push_back("crash");
     return all;
   }();
@@ -162,6 +164,8 @@ class Step {
     Rule(!world_.commit_sent || CountOf<CommitRecord>(world_.durable) == 1,
          "commit is sent only when the decision is durable");
     Rule(!(world_.commit_sent && world_.abort_sent), "never both commit and abort");
+    Rule(send.kind != CommandKind::kAbort || CountOf<OnePhaseRecord>(world_.durable) == 0,
+         "abort is not sent where the resource decides");
     if (send.kind == CommandKind::kPrepare) {
       Rule(!send.session.empty(), "only the session that did the work can prepare it");
       Rule(!world_.told, "nobody is asked to prepare after the end was told");
