@@ -50,6 +50,7 @@ class Inquiry {
   struct Verdict {
     Ending ending;
     Evidence evidence;  // of the branch, where the log knows it
+    bool voted_commit = false;
   };
   Status CheckOurs(const Gtid& gtid) const;
   Result<Verdict> ReadVerdict(const BranchKey& key) const;

@@ -11,6 +11,7 @@ CREATE TABLE settle_prepared (
   slot           INTEGER NOT NULL PRIMARY KEY CHECK (slot = 1),
   branch         TEXT NOT NULL,
   changeset      BLOB NOT NULL,     -- of SQLite's session extension
+  checksum       TEXT NOT NULL,     -- of the changeset
   ops            INTEGER NOT NULL,  -- rows that the changeset inserts, updates or deletes
   schema_version INTEGER NOT NULL,  -- when it was taken
   definitions    TEXT NOT NULL,     -- a hash of the definitions of the tables that it changes

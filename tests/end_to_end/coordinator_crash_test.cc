@@ -33,9 +33,9 @@ TEST_P(CoordinatorDiesAt, AndEveryBranchEndsAlike) {
   const Crash& crash = std::get<Crash>(GetParam());
   world_.StartDaemonToDieAt(crash.failpoint);
   const bool together = crash.shape == Shape::kTwoPrograms;
-  Application& shop = world_.Start({.banks = together ? "a" : "ab", .failpoint = {}});
+  Application& shop = world_.Start({.banks = together ? "a" : "ab"});
   const std::string gtid =
-      together ? world_.MoveTogether(shop, world_.Start({.banks = "b", .failpoint = {}}))
+      together ? world_.MoveTogether(shop, world_.Start({.banks = "b"}))
                : world_.Move(shop);
 
   shop.Send("commit");
@@ -46,8 +46,10 @@ TEST_P(CoordinatorDiesAt, AndEveryBranchEndsAlike) {
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
   const std::string outcome = FirstWord(shop.Ask("outcome " + gtid));
   EXPECT_THAT(told, AnyOf(outcome, "unknown"));
-  EXPECT_THAT(outcome, crash.outcome.empty() ? AnyOf("committed", "aborted")
-                                             : AnyOf(crash.outcome, crash.outcome));
+  EXPECT_THAT(outcome, AnyOf("committed", "aborted"));
+  if (!crash.outcome.empty()) {
+    EXPECT_EQ(outcome, crash.outcome);
+  }
   EXPECT_EQ(world_.HalvesOf(gtid), outcome == "committed" ? 2u : 0u);
 }
 
@@ -125,8 +127,8 @@ TEST_P(CoordinatorKilled, C04_AndGone_TheClientHearsUnknownAndTheTruthWhenItIsBa
 
 TEST_P(CoordinatorKilled, C10_DuringRecoveryThreeTimes_TheDecisionIsCarriedOut) {
   world_.StartDaemonToDieAt("engine.decided");
-  Application& shop = world_.Start({.banks = "a", .failpoint = {}});
-  Application& service = world_.Start({.banks = "b", .failpoint = {}});
+  Application& shop = world_.Start({.banks = "a"});
+  Application& service = world_.Start({.banks = "b"});
   const std::string gtid = world_.MoveTogether(shop, service);
   shop.Send("commit");
   ASSERT_TRUE(world_.daemon().AwaitFailpoint());

@@ -37,7 +37,7 @@ inline constexpr Kinds kMixed{Kind::kPostgres, Kind::kSqlite};
 // What an application serves and where it is to die.
 struct Role {
   std::string banks = "ab";  // the names of its resources, one letter each
-  std::string failpoint;
+  std::string failpoint{};
   bool may_be_refused = false;
 };
 

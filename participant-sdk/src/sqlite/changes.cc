@@ -158,7 +158,7 @@ Status Apply(Connection& connection, const Changes& changes) {
   const int result = sqlite3changeset_apply(connection.raw(), static_cast<int>(copy.size()), copy.data(),
                                             nullptr, OnConflict, &conflict);
   if (!conflict.words.empty()) return Fail(ErrorCode::kRefused, conflict.words);
-  if (result != SQLITE_OK) return Fail(SessionError(result, sqlite3_errmsg(connection.raw())));
+  if (result != SQLITE_OK) return Fail(SessionError(result, "SQLite cannot apply the recorded changes"));
   // SQLite skips, without an error, what belongs to a table that is gone or has another form.
   const std::int64_t done = sqlite3_total_changes64(connection.raw()) - before;
   if (done == changes.ops) return {};
@@ -173,9 +173,16 @@ Status Rehearse(Connection& connection, const Changes& changes) {
   return rehearsed ? undone : rehearsed;
 }
 
-Result<std::string> HashDefinitions(Connection& connection, const std::vector<std::string>& tables) {
-  // FNV-1a: it finds accidents, nobody forges definitions.
+std::string Hash(std::string_view bytes) {
   std::uint64_t hash = 14695981039346656037U;
+  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  std::array<char, 17> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return hex.data();
+}
+
+Result<std::string> HashDefinitions(Connection& connection, const std::vector<std::string>& tables) {
+  std::string all;
   for (const std::string& table : tables) {
     Statement definitions(connection.raw(),
                           "SELECT type || char(10) || name || char(10) || coalesce(sql, '') || char(10)"
@@ -186,14 +193,10 @@ Result<std::string> HashDefinitions(Connection& connection, const std::vector<st
       const Result<bool> row = definitions.Step();
       if (!row) return Fail(row.error());
       if (!*row) break;
-      for (const char c : definitions.Text(0)) {
-        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-      }
+      all += definitions.Text(0);
     }
   }
-  std::array<char, 17> hex{};
-  std::snprintf(hex.data(), hex.size(), "%016llx", static_cast<unsigned long long>(hash));
-  return std::string(hex.data());
+  return Hash(all);
 }
 
 }  // namespace settle::sqlite

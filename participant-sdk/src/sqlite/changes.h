@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "settle/vocabulary/status.h"
@@ -31,7 +32,7 @@ class Recorder {
   sqlite3_session* session_ = nullptr;
 };
 
-// kCorrupt if it is not a changeset.
+// SQLite's reader trusts its input: give it only what a Recorder gave, or what has the right checksum.
 [[nodiscard]] Result<Changes> ReadChanges(std::string changeset);
 
 // Applies all of it or fails, in the caller's transaction, which must then be rolled back. Triggers and
@@ -40,6 +41,9 @@ class Recorder {
 
 // Applies it and takes it back: what it does must be exactly what was recorded.
 [[nodiscard]] Status Rehearse(Connection& connection, const Changes& changes);
+
+// FNV-1a, 16 hexadecimal digits: it finds accidents; nobody forges what it is used for.
+std::string Hash(std::string_view bytes);
 
 // A hash of how these tables and their indexes are defined now.
 [[nodiscard]] Result<std::string> HashDefinitions(Connection& connection,

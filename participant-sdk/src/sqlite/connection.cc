@@ -1,5 +1,9 @@
 #include "sqlite/connection.h"
 
+#include <algorithm>
+#include <array>
+#include <thread>
+
 namespace settle::sqlite {
 namespace {
 
@@ -122,11 +126,26 @@ Connection::~Connection() {
   sqlite3_rollback_hook(db_, nullptr, nullptr);
   sqlite3_update_hook(db_, nullptr, nullptr);
   sqlite3_progress_handler(db_, 0, nullptr, nullptr);
+  sqlite3_busy_handler(db_, nullptr, nullptr);
   sqlite3_close_v2(db_);
 }
 
 void Connection::SetBusyTimeout(std::chrono::milliseconds timeout) {
-  sqlite3_busy_timeout(db_, static_cast<int>(timeout.count()));
+  busy_timeout_ = timeout;
+  sqlite3_busy_handler(
+      db_, [](void* self, int attempts) { return static_cast<Connection*>(self)->PauseBeforeRetry(attempts); },
+      this);
+}
+
+// SQLite's own handler comes to pause for 100 ms, in which a busy program writes a hundred times.
+int Connection::PauseBeforeRetry(int attempts) {
+  constexpr std::array<int, 4> kPausesMs = {1, 2, 5, 10};
+  const auto now = std::chrono::steady_clock::now();
+  if (attempts == 0) busy_since_ = now;
+  if (now - busy_since_ >= busy_timeout_) return 0;
+  const std::size_t step = std::min(static_cast<std::size_t>(attempts), kPausesMs.size() - 1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(kPausesMs[step]));
+  return 1;
 }
 
 Status Connection::Run(const std::string& sql) {

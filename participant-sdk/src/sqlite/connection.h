@@ -77,8 +77,12 @@ class Connection {
   explicit Connection(sqlite3* db) : db_(db) {}
   [[nodiscard]] Status Configure(const SqliteOptions& options);
 
+  int PauseBeforeRetry(int attempts);
+
   sqlite3* db_;
   bool committing_ = false;
+  std::chrono::milliseconds busy_timeout_{0};
+  std::chrono::steady_clock::time_point busy_since_;
 };
 
 // Keeps other threads' statements off a connection while it lives. May be nested.

@@ -91,6 +91,15 @@ Status File::CheckInPlace() const {
               "bring the file back, or stop the process, see what became of the file, and start again");
 }
 
+Status File::CheckContents(Connection& connection) const {
+  const Result<std::string> id = ReadFileId(connection);
+  // kInvalid: it has no such table.
+  if (!id && id.error().code != ErrorCode::kInvalid) return Fail(id.error());
+  if (id && identity_.starts_with("sqlite:" + *id + ":")) return {};
+  return Fail(ErrorCode::kRefused, "the contents of " + options_.path + " were replaced while in use",
+              "stop the process, see what became of the file, and start again");
+}
+
 Result<std::unique_ptr<Connection>> File::Connect() {
   if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
   Result<std::unique_ptr<Connection>> connection = Connection::Open(options_);

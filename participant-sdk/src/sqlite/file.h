@@ -36,6 +36,8 @@ class File {
   [[nodiscard]] Result<std::unique_ptr<Connection>> Connect();
   // kRefused if the path now leads to another file, or nowhere.
   [[nodiscard]] Status CheckInPlace() const;
+  // kRefused if what is in the file is another database than Ready saw, e.g. restored over it.
+  [[nodiscard]] Status CheckContents(Connection& connection) const;
 
   // In the caller's write transaction, which is committed and begun anew if guards were missing.
   [[nodiscard]] Result<std::shared_ptr<const TableRules>> GuardAndReadRules(Connection& connection);

@@ -100,11 +100,11 @@ FinishResult FinishOpen(Connection& connection, const std::string& identity, con
                         Decision decision, const Evidence& evidence) {
   const std::string name = key.DatabaseName();
   const Result<std::optional<StagedBranch>> staged = FindStaged(connection, name);
-  if (!staged && staged.error().code == ErrorCode::kCorrupt && decision == Decision::kCommit) {
-    return StaysPrepared(Describe(staged.error()));
-  }
   if (!staged && staged.error().code != ErrorCode::kCorrupt) return Retry(staged.error());
-  if (!staged) return Finish(connection, {name, {}, 0, {}, {}}, decision);
+  if (!staged) {
+    if (decision == Decision::kCommit) return StaysPrepared(Describe(staged.error()));
+    return Finish(connection, {name, {}, 0, {}, {}}, decision);  // an abort needs only the name
+  }
   if (staged->has_value()) return Finish(connection, **staged, decision);
   const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
   if (!note) return Retry(note.error());

@@ -59,6 +59,7 @@ Result<Writer> StartWriting(File& file, WriterQueue::Rank rank, Instant deadline
     return Fail(busy ? Busy(file, "another process is writing to the file") : begun.error());
   }
   (*connection)->SetBusyTimeout(file.options().busy_timeout);
+  if (Status same = file.CheckContents(**connection); !same) return Fail(std::move(same).error());
   return Writer{*std::move(turn), *std::move(connection)};
 }
 
@@ -133,12 +134,7 @@ Result<std::string> SqliteResource::Identify() {
   // Shows that a branch could be opened: settings, and that the file can be read.
   Result<std::unique_ptr<Connection>> connection = file_->Connect();
   if (!connection) return Fail(std::move(connection).error());
-  const Result<std::string> id = sqlite::ReadFileId(**connection);
-  if (!id) return Fail(id.error());
-  if (file_->identity().find(*id) == std::string::npos) {
-    return Fail(ErrorCode::kRefused, "the contents of " + file_->options().path + " were replaced while in use",
-                "stop the process, see what became of the file, and start again");
-  }
+  if (Status same = file_->CheckContents(**connection); !same) return Fail(std::move(same).error());
   return file_->identity();
 }
 

@@ -137,7 +137,10 @@ FinishResult Work::FinishPrepared(Decision decision) {
   if (Status same = file_->CheckInPlace(); !same) return {BranchEnd::kRetry, Describe(same.error())};
   pass_ = Pass::kOurs;
   if (!connection_->in_transaction()) {
-    if (Status begun = connection_->BeginImmediate(); !begun) {
+    Status begun = connection_->BeginImmediate();
+    if (begun) begun = file_->CheckContents(*connection_);
+    if (!begun) {
+      connection_->Rollback();
       Shut();
       return {BranchEnd::kRetry, Describe(begun.error())};
     }
