@@ -1,5 +1,6 @@
-// One thread for small tasks that may block on a read of the log. Its queue is as long as its callers let it
-// become: each call waits for its task, and inquiries of scans are counted where they are made.
+// One thread for small tasks that may block on a read of the log. Its queue is as long as its
+// callers let it become: each call waits for its task, and inquiries of scans are counted where
+// they are made.
 #pragma once
 
 #include <condition_variable>

@@ -1,8 +1,14 @@
 // The program itself: how it starts, what it says, how it ends.
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <thrift/protocol/TBinaryProtocol.h>
+#include <thrift/protocol/TMultiplexedProtocol.h>
+#include <thrift/transport/TBufferTransports.h>
+#include <thrift/transport/TSocket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -12,13 +18,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <thrift/protocol/TBinaryProtocol.h>
-#include <thrift/protocol/TMultiplexedProtocol.h>
-#include <thrift/transport/TBufferTransports.h>
-#include <thrift/transport/TSocket.h>
 
 #include "support/child_process.h"
 #include "support/temporary_directory.h"
@@ -136,8 +135,8 @@ class Client {
 class Daemon : public ::testing::Test {
  protected:
   std::vector<std::string> Options(std::vector<std::string> more = {}) {
-    std::vector<std::string> options{"--log", directory_ / "settle.db", "--listen", "127.0.0.1:0", "--ready-file",
-                                     directory_ / "ready"};
+    std::vector<std::string> options{"--log",       directory_ / "settle.db", "--listen",
+                                     "127.0.0.1:0", "--ready-file",           directory_ / "ready"};
     options.insert(options.end(), more.begin(), more.end());
     return options;
   }
@@ -161,8 +160,9 @@ TEST_F(Daemon, SaysThatItIsReadyAndWhereAndStopsWith0) {
   wire::HelloReply hello;
   client->hello(hello, request);
   ASSERT_TRUE(settled.AwaitSaid("transactions recovered"));
-  EXPECT_THAT(settled.Said(), AllOf(StartsWith("settled " + hello.release + ": ready on 127.0.0.1:" +
-                                               std::to_string(port) + ", log " + hello.log_id + " epoch 1 at "),
+  EXPECT_THAT(settled.Said(), AllOf(StartsWith("settled " + hello.release +
+                                               ": ready on 127.0.0.1:" + std::to_string(port) +
+                                               ", log " + hello.log_id + " epoch 1 at "),
                                     HasSubstr(directory_ / "settle.db, 0 transactions recovered")));
   settled.Signal(SIGTERM);
   EXPECT_EQ(settled.ExitCode(), 0);
@@ -273,10 +273,12 @@ TEST_F(Daemon, AWrongOptionEndsItBeforeTheLogIsTouched) {
 }
 
 TEST_F(Daemon, AnAddressThatOtherMachinesReachNeedsAnExplicitWord) {
-  const std::vector<std::string> everywhere{"--log", directory_ / "settle.db", "--listen", "0.0.0.0:0"};
+  const std::vector<std::string> everywhere{"--log", directory_ / "settle.db", "--listen",
+                                            "0.0.0.0:0"};
   EXPECT_THAT(Refusal(everywhere, 64), AllOf(HasSubstr("0.0.0.0"), HasSubstr("--insecure")));
   EXPECT_FALSE(Exists(directory_ / "settle.db"));
-  Settled settled(directory_, {"--log", directory_ / "settle.db", "--listen", "0.0.0.0:0", "--insecure"});
+  Settled settled(directory_,
+                  {"--log", directory_ / "settle.db", "--listen", "0.0.0.0:0", "--insecure"});
   EXPECT_TRUE(settled.AwaitSaid("ready on 0.0.0.0:"));
   EXPECT_TRUE(settled.AwaitSaid("without encryption or authentication"));
 }
@@ -284,7 +286,8 @@ TEST_F(Daemon, AnAddressThatOtherMachinesReachNeedsAnExplicitWord) {
 TEST_F(Daemon, AnAddressThatIsTakenIsNamed) {
   Settled first(directory_, Options());
   const std::string address = "127.0.0.1:" + std::to_string(first.AwaitPort());
-  EXPECT_THAT(Refusal({"--log", directory_ / "other.db", "--listen", address}, 71), HasSubstr(address));
+  EXPECT_THAT(Refusal({"--log", directory_ / "other.db", "--listen", address}, 71),
+              HasSubstr(address));
 }
 
 TEST_F(Daemon, AReadyFileThatCannotBeWrittenIsNamed) {

@@ -1,4 +1,6 @@
 // The small parts that the daemon is put together from.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,9 +10,6 @@
 #include <set>
 #include <string>
 #include <thread>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "settled/exit_codes.h"
 #include "settled/ready_file.h"
@@ -23,8 +22,8 @@ namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using settle::testing::TemporaryDirectory;
+using ::testing::HasSubstr;
 
 bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
