@@ -40,6 +40,11 @@ class Mailbox {
     return std::exchange(tasks_, {});
   }
 
+  bool empty() const {
+    const std::lock_guard lock(mutex_);
+    return tasks_.empty();
+  }
+
   // Blocks until there is something to take, `until` has come, or Close was called.
   void Wait(std::optional<Instant> until) {
     std::unique_lock lock(mutex_);

@@ -57,20 +57,23 @@ Status Sessions::CheckAttach(const AttachCall& call) {
   return {};
 }
 
-void Sessions::Attach(const AttachCall& call, Completion<Attached> done) {
+// Binds the names that are seen for the first time, in memory; the records make it durable.
+Result<std::vector<ResourceRecord>> Sessions::BindNew(const AttachCall& call) {
+  const std::lock_guard lock(mutex_);
+  if (Status allowed = CheckAttach(call); !allowed) return Fail(allowed.error());
   std::vector<ResourceRecord> bound_now;
-  {
-    const std::lock_guard lock(mutex_);
-    if (Status allowed = CheckAttach(call); !allowed) {
-      return done(Fail(allowed.error()));
-    }
-    for (const OfferedResource& resource : call.resources) {
-      if (bindings_.contains(resource.name)) continue;
-      bindings_[resource.name].identity = resource.identity;
-      bound_now.push_back(
-          {resource.name, resource.identity, "first attach", "first seen", clock_.WallNow()});
-    }
+  for (const OfferedResource& resource : call.resources) {
+    if (bindings_.contains(resource.name)) continue;
+    bindings_[resource.name].identity = resource.identity;
+    bound_now.push_back({resource.name, resource.identity, "first attach", "first seen", clock_.WallNow()});
   }
+  return bound_now;
+}
+
+void Sessions::Attach(const AttachCall& call, Completion<Attached> done) {
+  Result<std::vector<ResourceRecord>> checked = BindNew(call);
+  if (!checked) return done(Fail(std::move(checked).error()));
+  std::vector<ResourceRecord> bound_now = *std::move(checked);
   if (bound_now.empty()) return Register(call, done);
   // The session starts once it is durable which databases its names stand for. A crash before that binds them anew.
   for (std::size_t i = 0; i < bound_now.size(); ++i) {
@@ -108,23 +111,29 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
 }
 
 void Sessions::Fetch(const FetchCall& call, Completion<CommandBatch> done) {
-  Answer superseded;
-  Answer answer;
+  std::vector<Answer> answers;
   {
     const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(call.session);
-    if (found == sessions_.end()) return done(Fail(SessionIsLost()));
-    Session& session = found->second;
-    session.last_sign = clock_.Now();
-    if (session.poll) superseded = [old = session.poll->done] { old(CommandBatch{}); };
-    if (session.unconfirmed.number <= call.received_through) session.unconfirmed = {};
-    session.poll = Session::Poll{std::move(done), std::clamp<std::size_t>(call.most, 1, 1000),
-                                 clock_.Now() + std::clamp(call.wait, std::chrono::milliseconds(0),
-                                                           settings_.session_timeout / 2)};
-    answer = Deliver(session);
+    if (found == sessions_.end()) {
+      answers.push_back([&done] { done(Fail(SessionIsLost())); });
+    } else {
+      Park(found->second, call, std::move(done), answers);
+    }
   }
-  if (superseded) superseded();  // its connection is gone: nobody reads that answer
-  if (answer) answer();
+  for (const Answer& answer : answers) answer();
+}
+
+void Sessions::Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
+                    std::vector<Answer>& answers) {
+  session.last_sign = clock_.Now();
+  if (session.poll) {  // its connection is gone: nobody reads that answer
+    answers.push_back([old = std::move(session.poll->done)] { old(CommandBatch{}); });
+  }
+  if (session.unconfirmed.number <= call.received_through) session.unconfirmed = {};
+  const auto wait = std::clamp(call.wait, std::chrono::milliseconds(0), settings_.session_timeout / 2);
+  session.poll = Session::Poll{std::move(done), std::clamp<std::size_t>(call.most, 1, 1000), clock_.Now() + wait};
+  if (Answer answer = Deliver(session)) answers.push_back(std::move(answer));
 }
 
 CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {

@@ -78,6 +78,9 @@ class Sessions {
   using Answer = std::function<void()>;
 
   Status CheckAttach(const AttachCall& call);
+  Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
+  void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
+            std::vector<Answer>& answers);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   CommandBatch NextBatch(Session& session, std::size_t most);

@@ -122,7 +122,6 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
         done(CommitAnswer{news->ending, news->finish_here, news->unfinished});
       });
   transaction->Note(clock_.WallNow(), "commit asked for, with " + std::to_string(call.votes.size()) + " votes");
-  timers_.Cancel({call.gtid, TimerKind::kDeadline});
   Handle(*transaction, event::CommitRequested{call.votes}, {}, [&, gtid = call.gtid](Error error) {
     if (Transaction* still = Find(gtid)) RemoveWaiter(*still, waiter);
     done(Fail(std::move(error)));

@@ -10,6 +10,9 @@ constexpr std::chrono::minutes kStrayKept{5};
 // Strays listed at the most; a database full of somebody else's must not fill our memory.
 constexpr std::size_t kStraysMax = 10'000;
 
+// Found branches being looked up at once; more are left to the next scan.
+constexpr std::size_t kSettlingMax = 10'000;
+
 const BranchSummary* FindBranch(const TransactionSummary& summary, BranchNumber number) {
   for (const BranchSummary& branch : summary.branches) {
     if (branch.number == number) return &branch;
@@ -58,12 +61,19 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
 }
 
 Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
-  if (Status ours = CheckOurs(gtid); !ours) return Fail(ours.error());
-  Result<Ending> running = Await<Ending>([&](auto done) { engine_.AskOutcome(gtid, done); });
-  if (running || running.error().code != ErrorCode::kNotFound) return running;
-  Result<Verdict> verdict = ReadVerdict({gtid, 0});
-  if (!verdict) return Fail(verdict.error());
-  return verdict->ending;
+  return Await<Ending>([&](Completion<Ending> done) { AskOutcome(gtid, std::move(done)); });
+}
+
+void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {
+  if (Status ours = CheckOurs(gtid); !ours) return done(Fail(ours.error()));
+  engine_.AskOutcome(gtid, [this, gtid, done = std::move(done)](Result<Ending> running) {
+    if (running || running.error().code != ErrorCode::kNotFound) return done(std::move(running));
+    off_shard_([this, gtid, done] {
+      Result<Verdict> verdict = ReadVerdict({gtid, 0});
+      if (!verdict) return done(Fail(verdict.error()));
+      done(verdict->ending);
+    });
+  });
 }
 
 void Inquiry::Found(const std::string& resource, const std::string& database_name) {
@@ -75,7 +85,13 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
   // A running transaction answers for its branches itself.
   engine_.FoundPrepared(*key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
     if (running || running.error().code != ErrorCode::kNotFound) return;
-    off_shard_([this, resource, key] { Settle(resource, key); });
+    // More than that at once are left to the next scan.
+    if (settling_ >= kSettlingMax) return;
+    ++settling_;
+    off_shard_([this, resource, key] {
+      Settle(resource, key);
+      --settling_;
+    });
   });
 }
 

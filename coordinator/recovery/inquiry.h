@@ -5,6 +5,7 @@
 // for the operator.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -31,12 +32,13 @@ class Inquiry {
  public:
   using Executor = std::function<void(std::function<void()>)>;
 
-  // `off_shard` runs a task that may block on a read of the log; it may drop tasks when it is overloaded, since
-  // the next scan asks again.
+  // `off_shard` runs a task, which may block on a read of the log, on a thread that is no shard's.
   Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer, Executor off_shard);
 
   // Blocking. kWrongLog: another log answers for it. kNotFound: this log never gave it out.
   [[nodiscard]] Result<Ending> AskOutcome(const Gtid& gtid);
+  // The same without blocking; `done` runs on a shard's thread or off the shards.
+  void AskOutcome(const Gtid& gtid, Completion<Ending> done);
 
   // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if anything, is a
   // command to the resource's sessions.
@@ -65,6 +67,7 @@ class Inquiry {
   Clock& clock_;
   Observer& observer_;
   const Executor off_shard_;
+  std::atomic<std::size_t> settling_{0};
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, Sighting> strays_;
   Instant swept_{};  // when the forgotten ones were last dropped to make room

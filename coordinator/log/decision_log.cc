@@ -1,1 +1,0 @@
-#include "log/decision_log.h"

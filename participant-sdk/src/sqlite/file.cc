@@ -1,0 +1,152 @@
+#include "sqlite/file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "settle/vocabulary/gtid.h"
+#include "sqlite/store.h"
+
+namespace settle::sqlite {
+namespace {
+
+SqliteOptions WithAbsolutePath(SqliteOptions options) {
+  // The process may change its directory later. An empty path would name a temporary database.
+  std::error_code ignored;
+  if (!options.path.empty()) options.path = std::filesystem::absolute(options.path, ignored).string();
+  return options;
+}
+
+Status CheckLibrary() {
+  if (sqlite3_libversion_number() < 3037000) {
+    return Fail(ErrorCode::kInvalid, std::string("SQLite ") + sqlite3_libversion() + " is too old",
+                "link SQLite 3.37 or later");
+  }
+  if (sqlite3_threadsafe() == 0 || sqlite3_compileoption_used("ENABLE_SESSION") == 0 ||
+      sqlite3_compileoption_used("ENABLE_PREUPDATE_HOOK") == 0) {
+    return Fail(ErrorCode::kInvalid, "this SQLite library cannot prepare a branch",
+                "link one that is thread-safe and has SQLITE_ENABLE_SESSION and SQLITE_ENABLE_PREUPDATE_HOOK");
+  }
+  return {};
+}
+
+Result<struct stat> Look(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) {
+    return Fail(ErrorCode::kInvalid, "there is no database file at " + Escaped(path),
+                "make it with the application's tables first, or correct the path");
+  }
+  return found;
+}
+
+}  // namespace
+
+File::File(SqliteOptions options)
+    : options_(WithAbsolutePath(std::move(options))), process_(::getpid()) {}
+
+bool File::is_forked() const { return ::getpid() != process_; }
+
+Status File::Ready() {
+  if (is_forked()) {
+    return Fail(ErrorCode::kRefused, "resource " + options_.name + " belongs to the parent of this process",
+                "make the resource after fork");
+  }
+  const std::lock_guard lock(mutex_);
+  return keeper_ == nullptr ? OpenFirst() : CheckInPlace();
+}
+
+Status File::OpenFirst() {
+  if (Status named = CheckResourceName(options_.name); !named) return named;
+  if (Status usable = CheckLibrary(); !usable) return usable;
+  const Result<struct stat> seen = Look(options_.path);
+  if (!seen) return Fail(seen.error());
+  Result<std::unique_ptr<Connection>> opened = Connection::Open(options_);
+  if (!opened) return Fail(opened.error());
+  Connection& connection = **opened;
+  if (Status wal = connection.RequireWal(); !wal) return wal;
+  if (sqlite3_db_readonly(connection.raw(), "main") != 0) {
+    return Fail(ErrorCode::kUnavailable, options_.path + " is read-only",
+                "the file and its directory must be writable by this process");
+  }
+  if (Status migrated = Migrate(connection); !migrated) return migrated;
+  const Result<std::string> id = ReadFileId(connection);
+  if (!id) return Fail(id.error());
+  inode_ = seen->st_ino;
+  device_ = seen->st_dev;
+  if (Status same = CheckInPlace(); !same) return same;
+  identity_ = "sqlite:" + *id + ":" + std::to_string(inode_);
+  keeper_ = *std::move(opened);
+  return {};
+}
+
+Status File::CheckInPlace() const {
+  struct stat now {};
+  const bool there = ::stat(options_.path.c_str(), &now) == 0;
+  if (there && now.st_ino == inode_ && now.st_dev == device_) return {};
+  return Fail(ErrorCode::kRefused,
+              options_.path + (there ? " was replaced by another file" : " was deleted or moved") +
+                  " while this process was using it",
+              "bring the file back, or stop the process, see what became of the file, and start again");
+}
+
+Status File::CheckContents(Connection& connection) const {
+  const Result<std::string> id = ReadFileId(connection);
+  // kInvalid: it has no such table.
+  if (!id && id.error().code != ErrorCode::kInvalid) return Fail(id.error());
+  if (id && identity_.starts_with("sqlite:" + *id + ":")) return {};
+  return Fail(ErrorCode::kRefused, "the contents of " + options_.path + " were replaced while in use",
+              "stop the process, see what became of the file, and start again");
+}
+
+Result<std::unique_ptr<Connection>> File::Connect() {
+  if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
+  Result<std::unique_ptr<Connection>> connection = Connection::Open(options_);
+  if (!connection) return connection;
+  // Looked at again, as the file may have been exchanged just before it was opened.
+  if (Status same = CheckInPlace(); !same) return Fail(std::move(same).error());
+  return connection;
+}
+
+Result<std::vector<std::string>> File::ScanPrepared() {
+  if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
+  const std::lock_guard lock(mutex_);
+  const Result<std::optional<std::string>> name = FindStagedName(*keeper_);
+  if (!name) return Fail(name.error());
+  return name->has_value() ? std::vector{**name} : std::vector<std::string>{};
+}
+
+Result<std::shared_ptr<const TableRules>> File::GuardAndReadRules(Connection& connection) {
+  const Result<std::string> version = connection.Ask("PRAGMA schema_version");
+  if (!version) return Fail(version.error());
+  {
+    const std::lock_guard lock(mutex_);
+    if (rules_ != nullptr && rules_->schema_version == *version) return rules_;
+  }
+  Result<bool> added = AddMissingGuards(connection);
+  if (!added) return Fail(std::move(added).error());
+  if (*added) {
+    if (Status committed = connection.Commit(); !committed) return Fail(std::move(committed).error());
+    if (Status begun = connection.BeginImmediate(); !begun) return Fail(std::move(begun).error());
+    return GuardAndReadRules(connection);  // somebody may have been in between
+  }
+  Result<TableRules> rules = ReadTableRules(connection);
+  if (!rules) return Fail(std::move(rules).error());
+  auto shared = std::make_shared<const TableRules>(*std::move(rules));
+  const std::lock_guard lock(mutex_);
+  rules_ = shared;
+  return shared;
+}
+
+std::shared_ptr<Work> File::live() const {
+  const std::lock_guard lock(mutex_);
+  return live_.lock();
+}
+
+void File::SetLive(const std::shared_ptr<Work>& work) {
+  const std::lock_guard lock(mutex_);
+  live_ = work;
+}
+
+}  // namespace settle::sqlite

@@ -1,0 +1,66 @@
+// One SQLite file in this process: what its connections have in common.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "settle/sqlite_resource.h"
+#include "sqlite/connection.h"
+#include "sqlite/tables.h"
+#include "sqlite/writer_queue.h"
+
+namespace settle::sqlite {
+
+class Work;
+
+// Thread-safe.
+class File {
+ public:
+  explicit File(SqliteOptions options);
+
+  const SqliteOptions& options() const { return options_; }
+  // True in a process that was forked from the one that made this: SQLite's connections do not survive that.
+  bool is_forked() const;
+
+  // Opens the file the first time and makes Settle's tables; later only checks that it is still the same file.
+  [[nodiscard]] Status Ready();
+  // "sqlite:<id>:<inode>"; once Ready.
+  const std::string& identity() const { return identity_; }
+  [[nodiscard]] Result<std::vector<std::string>> ScanPrepared();
+
+  // A connection to the very file that Ready saw.
+  [[nodiscard]] Result<std::unique_ptr<Connection>> Connect();
+  // kRefused if the path now leads to another file, or nowhere.
+  [[nodiscard]] Status CheckInPlace() const;
+  // kRefused if what is in the file is another database than Ready saw, e.g. restored over it.
+  [[nodiscard]] Status CheckContents(Connection& connection) const;
+
+  // In the caller's write transaction, which is committed and begun anew if guards were missing.
+  [[nodiscard]] Result<std::shared_ptr<const TableRules>> GuardAndReadRules(Connection& connection);
+
+  WriterQueue& writers() { return writers_; }
+  // The branch of this process that has the write lock.
+  std::shared_ptr<Work> live() const;
+  void SetLive(const std::shared_ptr<Work>& work);
+
+ private:
+  [[nodiscard]] Status OpenFirst();
+
+  const SqliteOptions options_;
+  const pid_t process_;
+  WriterQueue writers_;
+
+  mutable std::mutex mutex_;  // of what follows, except that identity_ and inode_ never change once ready
+  std::unique_ptr<Connection> keeper_;  // keeps the WAL from being deleted at every branch's end
+  std::string identity_;
+  ino_t inode_ = 0;
+  dev_t device_ = 0;
+  std::shared_ptr<const TableRules> rules_;
+  std::weak_ptr<Work> live_;
+};
+
+}  // namespace settle::sqlite

@@ -1,0 +1,151 @@
+#include "sqlite/finish.h"
+
+#include <charconv>
+#include <optional>
+
+#include "settle/vocabulary/failpoint.h"
+#include "sqlite/store.h"
+
+namespace settle::sqlite {
+namespace {
+
+FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(error)}; }
+
+FinishResult StaysPrepared(const std::string& why) {
+  return {BranchEnd::kRetry, why + "; the branch stays prepared in the file and keeps other writers out. Make " +
+                                 "the tables what they were when it was prepared, or resolve it by hand"};
+}
+
+// A crash before the commit is durable leaves the row, which still decides; after it, the note.
+FinishResult CommitNote(Connection& connection, const std::string& name, BranchEnd end) {
+  if (Status noted = AddNote(connection, name, end); !noted) return Retry(noted.error());
+  SETTLE_FAILPOINT("sqlite.inside_finish");
+  if (Status committed = connection.Commit(); !committed) return Retry(committed.error());
+  SETTLE_FAILPOINT("sqlite.after_finish");
+  return {end, {}};
+}
+
+Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
+  if (staged.recorded_ops != staged.changes.ops) {
+    return Fail(ErrorCode::kCorrupt, "the staged row counts " + std::to_string(staged.recorded_ops) +
+                                         " changes and holds " + std::to_string(staged.changes.ops));
+  }
+  const Result<std::string> schema_version = connection.Ask("PRAGMA schema_version");
+  if (!schema_version) return Fail(schema_version.error());
+  if (*schema_version == staged.schema_version) return {};
+  // VACUUM, ANALYZE and new tables change the version too.
+  const Result<std::string> definitions = HashDefinitions(connection, staged.changes.tables);
+  if (!definitions) return Fail(definitions.error());
+  if (*definitions == staged.definitions) return {};
+  std::string tables;
+  for (const std::string& table : staged.changes.tables) tables += (tables.empty() ? "" : ", ") + table;
+  return Fail(ErrorCode::kRefused, "the definition of a table that the branch changed (" + tables +
+                                       ") is not what it was when the branch was prepared");
+}
+
+FinishResult Finish(Connection& connection, const StagedBranch& staged, Decision decision) {
+  SETTLE_FAILPOINT("sqlite.before_finish");
+  if (decision == Decision::kCommit) {
+    if (Status same = CheckDefinitions(connection, staged); !same) return StaysPrepared(Describe(same.error()));
+  }
+  if (Status removed = Unstage(connection, staged.name); !removed) return Retry(removed.error());
+  if (decision == Decision::kAbort) return CommitNote(connection, staged.name, BranchEnd::kAborted);
+  if (Status applied = Apply(connection, staged.changes); !applied) {
+    return StaysPrepared(Describe(applied.error()));
+  }
+  return CommitNote(connection, staged.name, BranchEnd::kCommitted);
+}
+
+// The last note of the file when the evidence was taken.
+std::optional<std::int64_t> PositionIn(const Evidence& evidence) {
+  const std::string& text = evidence.local_transaction;
+  std::int64_t position = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), position);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return position;
+}
+
+FinishResult AnotherDatabase(const std::string& identity, const Evidence& evidence) {
+  return {BranchEnd::kRetry, "this is another database file: the branch was in " + evidence.database +
+                                 ", this is " + identity +
+                                 "; bring the file back, or resolve the branch by hand"};
+}
+
+// What keeps the absence of a note from being a proof; empty if it is one.
+Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence) {
+  const std::optional<std::int64_t> position = PositionIn(evidence);
+  if (!position) return std::string("the evidence does not say which notes the file had");
+  const Result<NoteRange> notes = ReadNoteRange(connection);
+  if (!notes) return Fail(notes.error());
+  if (notes->last < *position) {
+    return std::string("the file has lost notes that it had: it was restored from an older copy, or edited");
+  }
+  if (notes->last > *position && notes->first > *position + 1) {
+    return std::string("the file's notes of that time have been pruned");
+  }
+  return std::string();
+}
+
+FinishResult CommitOfUnknown(Connection& connection, const std::string& identity, const Evidence& evidence) {
+  if (!evidence.database.empty() && evidence.database != identity) {
+    return AnotherDatabase(identity, evidence);
+  }
+  const Result<std::string> gap = WhyNoProof(connection, evidence);
+  if (!gap) return Retry(gap.error());
+  return {BranchEnd::kHazard, "the file has neither a prepared row nor a note of this branch: " +
+                                  (gap->empty() ? "the row was removed by hand, or never written" : *gap)};
+}
+
+FinishResult FinishOpen(Connection& connection, const std::string& identity, const BranchKey& key,
+                        Decision decision, const Evidence& evidence) {
+  const std::string name = key.DatabaseName();
+  const Result<std::optional<StagedBranch>> staged = FindStaged(connection, name);
+  if (!staged && staged.error().code != ErrorCode::kCorrupt) return Retry(staged.error());
+  if (!staged) {
+    if (decision == Decision::kCommit) return StaysPrepared(Describe(staged.error()));
+    return Finish(connection, {name, {}, 0, {}, {}}, decision);  // an abort needs only the name
+  }
+  if (staged->has_value()) return Finish(connection, **staged, decision);
+  const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
+  if (!note) return Retry(note.error());
+  if (note->has_value()) return {**note, "the file has a note of it"};
+  if (decision == Decision::kCommit) return CommitOfUnknown(connection, identity, evidence);
+  // Written down so that a prepare that is late is refused, also in another process.
+  return CommitNote(connection, name, BranchEnd::kAborted);
+}
+
+FinishResult ProveOpen(Connection& connection, const std::string& identity, const BranchKey& key,
+                       const Evidence& evidence) {
+  const std::string name = key.DatabaseName();
+  const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
+  if (!note) return Retry(note.error());
+  if (note->has_value()) return {**note, "the file has a note of it"};
+  if (evidence.database != identity) return AnotherDatabase(identity, evidence);
+  const Result<std::optional<std::string>> staged = FindStagedName(connection);
+  if (!staged) return Retry(staged.error());
+  if (*staged == name) return {BranchEnd::kRetry, "the branch is prepared: finish it by its decision"};
+  const Result<std::string> gap = WhyNoProof(connection, evidence);
+  if (!gap) return Retry(gap.error());
+  if (!gap->empty()) return {BranchEnd::kHazard, "there is no note of this branch, and " + *gap};
+  // A commit that failed on an I/O error may still be in the write-ahead log, unseen, and come back after a crash.
+  // This one takes its place there.
+  return CommitNote(connection, name, BranchEnd::kAborted);
+}
+
+}  // namespace
+
+FinishResult FinishStaged(Connection& connection, const std::string& identity, const BranchKey& key,
+                          Decision decision, const Evidence& evidence) {
+  FinishResult result = FinishOpen(connection, identity, key, decision, evidence);
+  connection.Rollback();
+  return result;
+}
+
+FinishResult ProveOnePhase(Connection& connection, const std::string& identity, const BranchKey& key,
+                           const Evidence& evidence) {
+  FinishResult result = ProveOpen(connection, identity, key, evidence);
+  connection.Rollback();
+  return result;
+}
+
+}  // namespace settle::sqlite

@@ -1,0 +1,19 @@
+// Phase two of a staged branch, by its name alone, and proof of a one-phase commit.
+#pragma once
+
+#include <string>
+
+#include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/outcome.h"
+#include "sqlite/connection.h"
+
+namespace settle::sqlite {
+
+// Both are called inside a write transaction of the file whose identity is given, and end it.
+FinishResult FinishStaged(Connection& connection, const std::string& identity, const BranchKey& key,
+                          Decision decision, const Evidence& evidence);
+FinishResult ProveOnePhase(Connection& connection, const std::string& identity, const BranchKey& key,
+                           const Evidence& evidence);
+
+}  // namespace settle::sqlite

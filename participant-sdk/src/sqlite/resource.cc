@@ -1,0 +1,182 @@
+#include <algorithm>
+
+#include "settle/sqlite_resource.h"
+#include "sqlite/finish.h"
+#include "sqlite/store.h"
+#include "sqlite/work.h"
+
+namespace settle {
+namespace {
+
+using sqlite::Connection;
+using sqlite::File;
+using sqlite::Instant;
+using sqlite::Work;
+using sqlite::WriterQueue;
+using std::chrono::milliseconds;
+
+// Nothing of an object that was forked along may run, not even its destructor.
+template <typename T>
+void Leak(std::shared_ptr<T> object) {
+  static_cast<void>(new std::shared_ptr<T>(std::move(object)));
+}
+
+milliseconds Until(Instant deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+  return std::max(left, milliseconds(0));
+}
+
+Instant DeadlineFor(const File& file) {
+  return std::chrono::steady_clock::now() + file.options().busy_timeout;
+}
+
+Error Busy(File& file, const std::string& by) {
+  return {ErrorCode::kRetry, "resource " + file.options().name + " is busy: " + by + "; nothing was done",
+          "SQLite has one writer at a time: keep branches short, or raise busy_timeout"};
+}
+
+std::string Holder(File& file) {
+  const std::shared_ptr<Work> live = file.live();
+  return live == nullptr ? "another call of this process is writing" :
+                           "branch " + live->key().DatabaseName() + " of this process is open or in doubt";
+}
+
+// A write transaction on a connection of its own, in turn with the process's other writers.
+struct Writer {
+  WriterQueue::Turn turn;
+  std::unique_ptr<Connection> connection;
+};
+
+Result<Writer> StartWriting(File& file, WriterQueue::Rank rank, Instant deadline) {
+  if (Status ready = file.Ready(); !ready) return Fail(std::move(ready).error());
+  std::optional<WriterQueue::Turn> turn = file.writers().Wait(rank, deadline);
+  if (!turn) return Fail(Busy(file, Holder(file)));
+  Result<std::unique_ptr<Connection>> connection = file.Connect();
+  if (!connection) return Fail(std::move(connection).error());
+  (*connection)->SetBusyTimeout(Until(deadline));
+  if (Status begun = (*connection)->BeginImmediate(); !begun) {
+    const bool busy = (sqlite3_errcode((*connection)->raw()) & 0xff) == SQLITE_BUSY;
+    return Fail(busy ? Busy(file, "another process is writing to the file") : begun.error());
+  }
+  (*connection)->SetBusyTimeout(file.options().busy_timeout);
+  if (Status same = file.CheckContents(**connection); !same) return Fail(std::move(same).error());
+  return Writer{*std::move(turn), *std::move(connection)};
+}
+
+// Whether a branch may be opened now: the name of the one that is in doubt, if there is one.
+Result<std::optional<std::string>> FindObstacle(Connection& connection, const BranchKey& key) {
+  const Result<std::optional<BranchEnd>> note = sqlite::FindNote(connection, key.DatabaseName());
+  if (!note) return Fail(note.error());
+  if (note->has_value()) {
+    return Fail(ErrorCode::kRefused,
+                "branch " + key.DatabaseName() + " has already ended here: " + ToString(**note),
+                "begin a new global transaction");
+  }
+  return sqlite::FindStagedName(connection);
+}
+
+Result<std::shared_ptr<Work>> OpenIn(const std::shared_ptr<File>& file, const BranchKey& key, Writer writer,
+                                     std::shared_ptr<const sqlite::TableRules> rules) {
+  const Result<sqlite::NoteRange> notes = sqlite::ReadNoteRange(*writer.connection);
+  if (!notes) return Fail(notes.error());
+  return Work::Begin({file, key, std::move(writer.turn), std::move(writer.connection), std::move(rules),
+                      notes->last});
+}
+
+// How long to wait before looking again whether another process has ended the branch that is in doubt.
+constexpr milliseconds kLookAgain{50};
+
+FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(error)}; }
+
+}  // namespace
+
+std::shared_ptr<SqliteResource> SqliteResource::Make(SqliteOptions options) {
+  return std::make_shared<SqliteResource>(std::move(options));
+}
+
+SqliteResource::SqliteResource(SqliteOptions options) : file_(std::make_shared<File>(std::move(options))) {}
+
+SqliteResource::~SqliteResource() {
+  if (file_->is_forked()) Leak(std::move(file_));
+}
+
+Result<std::shared_ptr<SqliteBranch>> SqliteResource::Open(const BranchKey& key) {
+  const Instant deadline = DeadlineFor(*file_);
+  if (Status ready = file_->Ready(); !ready) return Fail(std::move(ready).error());
+  if (const auto live = file_->live(); live != nullptr && live->key().gtid == key.gtid && live->is_open()) {
+    return Fail(ErrorCode::kRefused, "this transaction already has a branch in resource " + name(),
+                "use that one: a second would wait for it for ever");
+  }
+  for (;;) {
+    Result<Writer> writer = StartWriting(*file_, WriterQueue::Rank::kWorker, deadline);
+    if (!writer) return Fail(std::move(writer).error());
+    auto rules = file_->GuardAndReadRules(*writer->connection);
+    if (!rules) return Fail(std::move(rules).error());
+    Result<std::optional<std::string>> in_doubt = FindObstacle(*writer->connection, key);
+    if (!in_doubt) return Fail(std::move(in_doubt).error());
+    if (!in_doubt->has_value()) {
+      auto work = OpenIn(file_, key, *std::move(writer), *std::move(rules));
+      if (!work) return Fail(std::move(work).error());
+      return std::make_shared<SqliteBranch>(*std::move(work));
+    }
+    writer = Fail(ErrorCode::kRetry, {});  // gives the lock back, for the decision to come through
+    if (Until(deadline) == milliseconds(0)) {
+      return Fail(Busy(*file_, "branch " + **in_doubt + " is prepared in the file and awaits its decision"));
+    }
+    file_->writers().AwaitRelease(std::min(kLookAgain, Until(deadline)));
+  }
+}
+
+const std::string& SqliteResource::name() const { return file_->options().name; }
+
+Result<std::string> SqliteResource::Identify() {
+  if (Status ready = file_->Ready(); !ready) return Fail(std::move(ready).error());
+  // Shows that a branch could be opened: settings, and that the file can be read.
+  Result<std::unique_ptr<Connection>> connection = file_->Connect();
+  if (!connection) return Fail(std::move(connection).error());
+  if (Status same = file_->CheckContents(**connection); !same) return Fail(std::move(same).error());
+  return file_->identity();
+}
+
+FinishResult SqliteResource::Finish(const BranchKey& key, Decision decision, const Evidence& evidence) {
+  if (const auto live = file_->is_forked() ? nullptr : file_->live(); live != nullptr && live->key() == key) {
+    if (decision == Decision::kAbort) live->Fence();
+    return live->Finish(decision);
+  }
+  Result<Writer> writer = StartWriting(*file_, WriterQueue::Rank::kFinisher, DeadlineFor(*file_));
+  if (!writer) return Retry(writer.error());
+  return sqlite::FinishStaged(*writer->connection, file_->identity(), key, decision, evidence);
+}
+
+FinishResult SqliteResource::Prove(const BranchKey& key, const Evidence& evidence) {
+  Result<Writer> writer = StartWriting(*file_, WriterQueue::Rank::kFinisher, DeadlineFor(*file_));
+  if (!writer) return Retry(writer.error());
+  return sqlite::ProveOnePhase(*writer->connection, file_->identity(), key, evidence);
+}
+
+Result<std::vector<std::string>> SqliteResource::ScanPrepared() { return file_->ScanPrepared(); }
+
+SqliteBranch::SqliteBranch(std::shared_ptr<Work> work) : work_(std::move(work)) {}
+
+SqliteBranch::~SqliteBranch() {
+  if (work_->is_forked()) Leak(std::move(work_));
+}
+
+Result<Rows> SqliteBranch::Execute(std::string_view sql,
+                                   const std::vector<std::optional<std::string>>& parameters) {
+  return work_->Execute(sql, parameters);
+}
+
+sqlite3* SqliteBranch::connection() { return work_->Lend(); }
+
+VoteResult SqliteBranch::AwaitPrepare() { return work_->Prepare(); }
+
+FinishResult SqliteBranch::AwaitFinish(Decision decision) { return work_->Finish(decision); }
+
+Result<Evidence> SqliteBranch::TakeEvidence() { return work_->TakeEvidence(); }
+
+FinishResult SqliteBranch::CommitOnePhase() { return work_->CommitOnePhase(); }
+
+void SqliteBranch::Fence() { work_->Fence(); }
+
+}  // namespace settle

@@ -1,0 +1,144 @@
+#include "sqlite/store.h"
+
+#include "migrations/sqlite.h"
+
+namespace settle::sqlite {
+namespace {
+
+Result<std::int64_t> SchemaVersion(Connection& connection) {
+  const Result<std::string> exists =
+      connection.Ask("SELECT count(*) FROM sqlite_schema WHERE name = 'settle_migration'");
+  if (!exists) return Fail(exists.error());
+  if (*exists == "0") return 0;
+  const Result<std::string> version = connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
+  if (!version) return Fail(version.error());
+  return std::stoll(*version);
+}
+
+Status ApplyMigrations(Connection& connection) {
+  Status made = connection.Run(
+      "CREATE TABLE IF NOT EXISTS settle_migration ("
+      "version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT");
+  if (!made) return made;
+  // Read again: another process may have been at it.
+  const Result<std::int64_t> version = SchemaVersion(connection);
+  if (!version) return Fail(version.error());
+  for (const Migration& migration : migrations::sqlite()) {
+    if (migration.version <= *version) continue;
+    if (Status run = connection.Run(std::string(migration.sql)); !run) return run;
+    Statement note(connection.raw(), "INSERT INTO settle_migration (version, name) VALUES (?1, ?2)");
+    const Result<bool> noted = note.Bind(1, migration.version).Bind(2, migration.name).Step();
+    if (!noted) return Fail(noted.error());
+  }
+  return connection.Commit();
+}
+
+// Runs a statement that gives no rows.
+Status Do(Statement& statement) {
+  const Result<bool> row = statement.Step();
+  if (!row) return Fail(row.error());
+  return {};
+}
+
+}  // namespace
+
+Status Migrate(Connection& connection) {
+  const std::int64_t ours = migrations::sqlite().back().version;
+  const Result<std::int64_t> theirs = SchemaVersion(connection);
+  if (!theirs) return Fail(theirs.error());
+  if (*theirs > ours) {
+    return Fail(ErrorCode::kVersion,
+                "Settle's tables in this file have version " + std::to_string(*theirs) +
+                    ", this program knows up to " + std::to_string(ours),
+                "use a release of Settle at least as new as the one that made them");
+  }
+  if (*theirs == ours) return {};
+  if (Status begun = connection.BeginImmediate(); !begun) return begun;
+  Status applied = ApplyMigrations(connection);
+  if (!applied) connection.Rollback();
+  return applied;
+}
+
+Result<std::string> ReadFileId(Connection& connection) {
+  Result<std::string> id = connection.Ask("SELECT id FROM settle_identity");
+  if (id && id->empty()) {
+    return Fail(ErrorCode::kCorrupt, "settle_identity is empty: what this file is cannot be told",
+                "restore the row, or drop Settle's tables if nothing is prepared in the file");
+  }
+  return id;
+}
+
+Result<std::optional<std::string>> FindStagedName(Connection& connection) {
+  Statement find(connection.raw(), "SELECT branch FROM settle_prepared");
+  const Result<bool> row = find.Step();
+  if (!row) return Fail(row.error());
+  return *row ? std::optional(find.Text(0)) : std::nullopt;
+}
+
+Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std::string& name) {
+  Statement find(connection.raw(),
+                 "SELECT changeset, ops, schema_version, definitions, checksum FROM settle_prepared"
+                 " WHERE branch = ?1");
+  find.Bind(1, std::string_view(name));
+  const Result<bool> row = find.Step();
+  if (!row) return Fail(row.error());
+  if (!*row) return std::nullopt;
+  std::string changeset = find.Blob(0);
+  if (Hash(changeset) != find.Text(4)) {
+    return Fail(ErrorCode::kCorrupt, "the staged changes are damaged: their checksum is wrong");
+  }
+  Result<Changes> changes = ReadChanges(std::move(changeset));
+  if (!changes) return Fail(changes.error());
+  return StagedBranch{name, *std::move(changes), find.Int(1), find.Text(2), find.Text(3)};
+}
+
+Status Stage(Connection& connection, const std::string& name, const Changes& changes) {
+  const Result<std::string> schema_version = connection.Ask("PRAGMA schema_version");
+  if (!schema_version) return Fail(schema_version.error());
+  const Result<std::string> definitions = HashDefinitions(connection, changes.tables);
+  if (!definitions) return Fail(definitions.error());
+  const std::string checksum = Hash(changes.changeset);
+  Statement insert(connection.raw(),
+                   "INSERT INTO settle_prepared"
+                   " (slot, branch, changeset, ops, schema_version, definitions, checksum)"
+                   " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)");
+  insert.Bind(1, std::string_view(name)).BindBlob(2, changes.changeset).Bind(3, changes.ops);
+  insert.Bind(4, std::string_view(*schema_version)).Bind(5, std::string_view(*definitions));
+  insert.Bind(6, std::string_view(checksum));
+  return Do(insert);
+}
+
+Status Unstage(Connection& connection, const std::string& name) {
+  Statement remove(connection.raw(), "DELETE FROM settle_prepared WHERE branch = ?1");
+  remove.Bind(1, std::string_view(name));
+  return Do(remove);
+}
+
+Result<NoteRange> ReadNoteRange(Connection& connection) {
+  Statement range(connection.raw(),
+                  "SELECT (SELECT min(position) FROM settle_outcome),"
+                  " (SELECT max(position) FROM settle_outcome)");
+  const Result<bool> row = range.Step();
+  if (!row) return Fail(row.error());
+  return NoteRange{range.Int(0), range.Int(1)};
+}
+
+Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::string& name) {
+  Statement find(connection.raw(), "SELECT outcome FROM settle_outcome WHERE branch = ?1");
+  find.Bind(1, std::string_view(name));
+  const Result<bool> row = find.Step();
+  if (!row) return Fail(row.error());
+  if (!*row) return std::nullopt;
+  return find.Text(0) == "committed" ? BranchEnd::kCommitted : BranchEnd::kAborted;
+}
+
+Status AddNote(Connection& connection, const std::string& name, BranchEnd end) {
+  Statement insert(connection.raw(), "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
+  insert.Bind(1, std::string_view(name)).Bind(2, std::string_view(ToString(end)));
+  if (Status inserted = Do(insert); !inserted) return inserted;
+  Statement prune(connection.raw(), "DELETE FROM settle_outcome WHERE position <= ?1");
+  prune.Bind(1, sqlite3_last_insert_rowid(connection.raw()) - kNotesKept);
+  return Do(prune);
+}
+
+}  // namespace settle::sqlite

@@ -1,0 +1,44 @@
+// Settle's own tables in a file: who it is, the prepared branch, how branches ended.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "settle/vocabulary/branch.h"
+#include "sqlite/changes.h"
+#include "sqlite/connection.h"
+
+namespace settle::sqlite {
+
+// Brings the tables to this program's version. kVersion if they are of a newer one.
+[[nodiscard]] Status Migrate(Connection& connection);
+
+// The id that was made with the tables.
+[[nodiscard]] Result<std::string> ReadFileId(Connection& connection);
+
+struct StagedBranch {
+  std::string name;
+  Changes changes;
+  std::int64_t recorded_ops = 0;
+  std::string schema_version;
+  std::string definitions;
+};
+
+// The name of the branch that is in doubt in this file, if any.
+[[nodiscard]] Result<std::optional<std::string>> FindStagedName(Connection& connection);
+[[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std::string& name);
+[[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes);
+[[nodiscard]] Status Unstage(Connection& connection, const std::string& name);
+
+// How branches ended. Notes are numbered; the newest kNotesKept are kept.
+inline constexpr std::int64_t kNotesKept = 100'000;
+struct NoteRange {
+  std::int64_t first = 0;  // both 0: there is none
+  std::int64_t last = 0;
+};
+[[nodiscard]] Result<NoteRange> ReadNoteRange(Connection& connection);
+[[nodiscard]] Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::string& name);
+[[nodiscard]] Status AddNote(Connection& connection, const std::string& name, BranchEnd end);
+
+}  // namespace settle::sqlite

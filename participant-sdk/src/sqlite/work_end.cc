@@ -1,0 +1,203 @@
+// How a branch ends: the vote, the decision, the one-phase commit.
+#include "settle/vocabulary/failpoint.h"
+#include "sqlite/authorize.h"
+#include "sqlite/finish.h"
+#include "sqlite/store.h"
+#include "sqlite/work.h"
+
+namespace settle::sqlite {
+namespace {
+
+bool HasDeferredViolations(sqlite3* db) {
+  int current = 0;
+  int highest = 0;
+  const int asked = sqlite3_db_status(db, SQLITE_DBSTATUS_DEFERRED_FKS, &current, &highest, 0);
+  return asked != SQLITE_OK || current != 0;
+}
+
+Result<bool> HasNullKey(Connection& connection, const std::string& table,
+                        const std::vector<std::string>& nullable_key,
+                        const std::unordered_set<std::int64_t>& rows) {
+  std::string is_null;
+  for (const std::string& column : nullable_key) {
+    is_null += (is_null.empty() ? "" : " OR ") + Quoted(column) + " IS NULL";
+  }
+  const std::string sql =
+      "SELECT 1 FROM main." + Quoted(table) + " WHERE _rowid_ = ?1 AND (" + is_null + ")";
+  for (const std::int64_t row : rows) {
+    Statement find(connection.raw(), sql);
+    const Result<bool> found = find.Bind(1, row).Step();
+    if (!found || *found) return found;
+  }
+  return false;
+}
+
+}  // namespace
+
+Status Work::CheckBeforeEnd() {
+  if (fenced_) return Fail(ErrorCode::kRefused, "the branch was aborted");
+  if (!connection_->in_transaction()) {
+    return Fail(ErrorCode::kRefused, "SQLite had rolled the branch back");
+  }
+  if (!refusal_.empty()) return Fail(ErrorCode::kRefused, refusal_);
+  if (HasDeferredViolations(db())) {
+    return Fail(ErrorCode::kRefused, "a deferred foreign key is violated (SQLITE_CONSTRAINT_FOREIGNKEY)");
+  }
+  return file_->CheckInPlace();
+}
+
+Status Work::CheckNoNullKeys() {
+  for (const auto& [table, rows] : rows_to_check_) {
+    const Result<bool> found = HasNullKey(*connection_, table, rules_->tables.at(table).nullable_key, rows);
+    if (!found) return Fail(found.error());
+    if (*found) {
+      return Fail(ErrorCode::kRefused, "a row of table " + Quoted(table) +
+                                           " has NULL in its primary key, so its change cannot be staged");
+    }
+  }
+  return {};
+}
+
+VoteResult Work::No(const Error& why) {
+  End("it voted no: " + why.message);
+  return {Vote::kNo, evidence(), why.message, why.code == ErrorCode::kRetry};
+}
+
+VoteResult Work::Prepare() {
+  if (is_forked()) return {Vote::kNo, {}, "a branch is dead in a forked child", false};
+  const std::lock_guard lock(mutex_);
+  if (vote_) return *vote_;
+  if (phase_ == Phase::kEnded) return {Vote::kNo, evidence(), "the branch is over: " + why_ended_, false};
+  const Exclusive exclusive(db());
+  pass_ = Pass::kOurs;
+  vote_ = PrepareOpen();
+  Shut();
+  return *vote_;
+}
+
+VoteResult Work::PrepareOpen() {
+  connection_->ResetStatements();
+  if (Status fit = CheckBeforeEnd(); !fit) return No(fit.error());
+  // Rows with a NULL key that the branch leaves behind; then, below, those that it found.
+  if (Status keys = CheckNoNullKeys(); !keys) return No(keys.error());
+  const Result<Changes> changes = recorder_->Take();
+  recorder_.reset();
+  if (!changes) return No(changes.error());
+  const Status undone = connection_->Run(std::string("ROLLBACK TO ") + kBranchSavepoint);
+  if (!undone) return No(undone.error());
+  if (Status keys = CheckNoNullKeys(); !keys) return No(keys.error());
+  if (changes->ops == 0) {
+    End("it was read-only");
+    return {Vote::kReadOnly, evidence(), {}, false};
+  }
+  if (Status rehearsed = Rehearse(*connection_, *changes); !rehearsed) return No(rehearsed.error());
+  return StageAndCommit(*changes);
+}
+
+VoteResult Work::StageAndCommit(const Changes& changes) {
+  SETTLE_FAILPOINT("sqlite.before_prepare");
+  const Status released = connection_->Run(std::string("RELEASE ") + kBranchSavepoint);
+  if (!released) return No(released.error());
+  if (Status staged = Stage(*connection_, name_, changes); !staged) return No(staged.error());
+  if (fenced_) return No({ErrorCode::kRefused, "the branch was aborted", {}});
+  // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A failure that
+  // leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the next scan finds.
+  if (Status committed = connection_->Commit(); !committed) return No(committed.error());
+  SETTLE_FAILPOINT("sqlite.after_prepare");
+  phase_ = Phase::kPrepared;
+  HoldWriteLock();
+  return {Vote::kCommit, evidence(), {}, false};
+}
+
+// Other writers wait for this lock instead of being refused by the guards. Who came in between is refused by them,
+// so that nothing depends on getting it.
+void Work::HoldWriteLock() {
+  connection_->SetBusyTimeout(std::chrono::milliseconds(0));
+  static_cast<void>(connection_->BeginImmediate());
+  connection_->SetBusyTimeout(file_->options().busy_timeout);
+}
+
+FinishResult Work::Finish(Decision decision) {
+  if (is_forked()) return {BranchEnd::kRetry, "a branch is dead in a forked child"};
+  const std::lock_guard lock(mutex_);
+  if (finished_) return *finished_;
+  if (phase_ == Phase::kPrepared) return FinishPrepared(decision);
+  if (phase_ == Phase::kOpen && decision == Decision::kCommit) {
+    return {BranchEnd::kRetry, "the branch has not been prepared"};
+  }
+  const bool read_only = vote_ && vote_->vote == Vote::kReadOnly;
+  End("it was aborted");
+  finished_ = decision == Decision::kCommit && read_only ? FinishResult{BranchEnd::kCommitted, {}}
+                                                         : FinishResult{BranchEnd::kAborted, why_ended_};
+  return *finished_;
+}
+
+FinishResult Work::FinishPrepared(Decision decision) {
+  const Exclusive exclusive(db());
+  if (Status same = file_->CheckInPlace(); !same) return {BranchEnd::kRetry, Describe(same.error())};
+  pass_ = Pass::kOurs;
+  if (!connection_->in_transaction()) {
+    Status begun = connection_->BeginImmediate();
+    if (begun) begun = file_->CheckContents(*connection_);
+    if (!begun) {
+      connection_->Rollback();
+      Shut();
+      return {BranchEnd::kRetry, Describe(begun.error())};
+    }
+  }
+  FinishResult result = FinishStaged(*connection_, file_->identity(), key_, decision, evidence());
+  if (result.end == BranchEnd::kRetry) {
+    HoldWriteLock();
+    Shut();
+    return result;
+  }
+  End(std::string("it is ") + ToString(result.end));
+  finished_ = result;
+  return result;
+}
+
+Result<Evidence> Work::TakeEvidence() {
+  if (is_forked()) return Fail(Usable().error());
+  const std::lock_guard lock(mutex_);
+  if (Status usable = Usable(); !usable) return Fail(std::move(usable).error());
+  if (sqlite3_total_changes64(db()) != changes_before_ || !connection_->in_transaction()) return evidence();
+  const Exclusive exclusive(db());
+  if (!refusal_.empty()) return evidence();
+  vote_ = VoteResult{Vote::kReadOnly, evidence(), {}, false};
+  End("it was read-only");
+  return Fail(ErrorCode::kNotFound, "the branch wrote nothing");
+}
+
+FinishResult Work::CommitOnePhase() {
+  if (is_forked()) return {BranchEnd::kRetry, "a branch is dead in a forked child"};
+  const std::lock_guard lock(mutex_);
+  if (finished_) return *finished_;
+  if (phase_ == Phase::kPrepared) return {BranchEnd::kRetry, "the branch is prepared: finish it by its decision"};
+  if (phase_ == Phase::kEnded) return {BranchEnd::kAborted, why_ended_};
+  const Exclusive exclusive(db());
+  pass_ = Pass::kOurs;
+  FinishResult result = CommitOpen();
+  End(std::string("one-phase commit: ") + ToString(result.end));
+  finished_ = result;  // a retry, too: from here on only the file can tell (Prove)
+  return result;
+}
+
+FinishResult Work::CommitOpen() {
+  connection_->ResetStatements();
+  if (Status fit = CheckBeforeEnd(); !fit) return {BranchEnd::kAborted, fit.error().message};
+  recorder_.reset();
+  SETTLE_FAILPOINT("sqlite.before_finish");
+  if (Status noted = AddNote(*connection_, name_, BranchEnd::kCommitted); !noted) {
+    return {BranchEnd::kAborted, Describe(noted.error())};
+  }
+  SETTLE_FAILPOINT("sqlite.inside_finish");
+  // The note becomes durable together with the work: it is the proof. Crash before: neither is there.
+  if (Status committed = connection_->Commit(); !committed) {
+    const bool refused = committed.error().code == ErrorCode::kInvalid;  // a constraint
+    return {refused ? BranchEnd::kAborted : BranchEnd::kRetry, Describe(committed.error())};
+  }
+  SETTLE_FAILPOINT("sqlite.after_finish");
+  return {BranchEnd::kCommitted, {}};
+}
+
+}  // namespace settle::sqlite

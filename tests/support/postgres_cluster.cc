@@ -1,0 +1,224 @@
+#include "support/postgres_cluster.h"
+
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <pwd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "support/child_process.h"
+
+namespace settle::testing {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+constexpr auto kPatience = 60s;
+
+std::string FindBinaries() {
+  std::vector<std::string> candidates;
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
+      ::popen("pg_config --bindir 2>/dev/null", "r"), ::pclose);
+  char line[512] = {};
+  if (pipe && std::fgets(line, sizeof line, pipe.get()) != nullptr) {
+    candidates.emplace_back(line, std::string_view(line).find_last_not_of('\n') + 1);
+  }
+  std::error_code none;
+  for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql", none)) {
+    candidates.push_back(version.path() / "bin");
+  }
+  std::sort(candidates.begin() + (candidates.empty() ? 0 : 1), candidates.end(), std::greater<>());
+  for (const std::string& candidate : candidates) {
+    if (::access((candidate + "/initdb").c_str(), X_OK) == 0) return candidate;
+  }
+  throw std::runtime_error("no PostgreSQL server programs: install the package 'postgresql'");
+}
+
+const std::string& Binaries() {
+  static const std::string found = FindBinaries();
+  return found;
+}
+
+// Polls a condition of another process, for which there is nothing to wait on.
+template <typename Condition>
+bool AwaitCondition(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(5ms);
+  }
+  return true;
+}
+
+}  // namespace
+
+PostgresCluster::PostgresCluster(PostgresClusterOptions options)
+    : settings_(std::move(options.settings)) {
+  if (::geteuid() == 0) {
+    const passwd* account = ::getpwnam("postgres");
+    if (account == nullptr) account = ::getpwnam("nobody");
+    if (account == nullptr) throw std::runtime_error("PostgreSQL does not run as root");
+    user_ = account->pw_uid;
+    group_ = account->pw_gid;
+    directory_.GiveTo(*user_, group_);
+  }
+  StartWatcher();
+  try {
+    MakeData(options.standby_of);
+    Start();
+  } catch (...) {
+    StopWatcher();
+    throw;
+  }
+}
+
+PostgresCluster::~PostgresCluster() {
+  try {
+    Stop(StopMode::kImmediate);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "stopping a test's PostgreSQL: %s\n", e.what());
+  }
+  StopWatcher();
+}
+
+void PostgresCluster::MakeData(const PostgresCluster* primary) {
+  if (primary != nullptr) {
+    Run("pg_basebackup", {"-D", DataDirectory(), "-d", primary->Dsn(), "--checkpoint=fast",
+                          "--no-sync", "--write-recovery-conf"});
+    return;
+  }
+  Run("initdb", {"-D", DataDirectory(), "-A", "trust", "-U", "postgres", "-E", "UTF8",
+                 "--no-locale", "--no-sync", "--wal-segsize=1"});
+}
+
+// A process that outlives the test's when that is killed: ends the server, removes the directory.
+void PostgresCluster::StartWatcher() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe for PostgreSQL's watcher");
+  watcher_lifeline_ = ends[1];
+  watcher_ = StartProcess(
+      {.arguments = {"/bin/sh", "-c",
+                     "trap '' INT TERM HUP; cat >/dev/null; "
+                     "server=$(head -n 1 \"$0/data/postmaster.pid\") && kill -QUIT $server && "
+                     "while kill -0 $server; do sleep 0.05; done; rm -rf \"$0\"",
+                     directory_.path()},
+       .output_path = "",
+       .user = std::nullopt,
+       .input = ends[0]});
+  ::close(ends[0]);
+}
+
+void PostgresCluster::StopWatcher() {
+  if (watcher_ < 0) return;
+  ::kill(watcher_, SIGKILL);
+  AwaitProcess(watcher_);
+  ::close(watcher_lifeline_);
+  watcher_ = -1;
+}
+
+void PostgresCluster::Run(const std::string& program, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), Binaries() + "/" + program);
+  const std::string output = directory_ / (program + ".out");
+  RunProcess({.arguments = std::move(arguments),
+              .output_path = output,
+              .user = user_,
+              .group = group_});
+}
+
+void PostgresCluster::Start() {
+  if (server_ > 0) throw std::runtime_error("this PostgreSQL is running already");
+  std::vector<std::string> arguments{Binaries() + "/postgres", "-D", DataDirectory(), "-k",
+                                     directory_.path()};
+  std::vector<std::string> settings{"listen_addresses=", "max_prepared_transactions=64",
+                                    "shared_buffers=16MB"};
+  settings.insert(settings.end(), settings_.begin(), settings_.end());
+  for (std::string& setting : settings) {
+    arguments.emplace_back("-c");
+    arguments.push_back(std::move(setting));
+  }
+  server_ = StartProcess({.arguments = std::move(arguments),
+                          .output_path = log_path(),
+                          .user = user_,
+                          .group = group_});
+  bool died = false;
+  const bool ready = AwaitCondition([&] {
+    died = HasEnded(server_);
+    return died || PQping(Dsn().c_str()) == PQPING_OK;
+  });
+  if (ready && !died) return;
+  ::kill(server_, SIGKILL);
+  AwaitProcess(server_);
+  server_ = -1;
+  throw std::runtime_error("a test's PostgreSQL did not start:\n" + TailOf(log_path()));
+}
+
+void PostgresCluster::Stop(StopMode mode) {
+  if (server_ < 0) return;
+  ::kill(server_, mode == StopMode::kFast ? SIGINT : SIGQUIT);
+  if (!AwaitCondition([&] { return HasEnded(server_); })) {
+    Kill();
+    throw std::runtime_error("a test's PostgreSQL did not stop:\n" + TailOf(log_path()));
+  }
+  AwaitProcess(server_);
+  server_ = -1;
+}
+
+void PostgresCluster::Restart(StopMode mode) {
+  Stop(mode);
+  Start();
+}
+
+void PostgresCluster::Kill() {
+  if (server_ < 0) return;
+  ::kill(server_, SIGSTOP);  // so that it starts no further process meanwhile
+  const std::vector<pid_t> processes = DescendantsOf(server_);
+  for (const pid_t process : processes) ::kill(process, SIGKILL);
+  ::kill(server_, SIGKILL);
+  AwaitProcess(server_);
+  server_ = -1;
+  const auto gone = [&] { return std::all_of(processes.begin(), processes.end(), HasEnded); };
+  if (!AwaitCondition(gone)) {
+    throw std::runtime_error("processes of a killed PostgreSQL would not end");
+  }
+  // Its process ids are free for others now; the next start must not take one for a running server.
+  std::filesystem::remove(DataDirectory() + "/postmaster.pid");
+}
+
+void PostgresCluster::Promote() {
+  Run("pg_ctl", {"promote", "-w", "-D", DataDirectory()});
+}
+
+std::string PostgresCluster::Dsn(const std::string& database) const {
+  return "host=" + directory_.path() + " port=5432 user=postgres dbname=" + database;
+}
+
+void PostgresCluster::CreateDatabase(const std::string& name) {
+  Query("postgres", "CREATE DATABASE \"" + name + "\"");
+}
+
+std::string PostgresCluster::Query(const std::string& database, const std::string& sql) const {
+  const std::unique_ptr<PGconn, void (*)(PGconn*)> connection(PQconnectdb(Dsn(database).c_str()),
+                                                              PQfinish);
+  if (PQstatus(connection.get()) != CONNECTION_OK) {
+    throw std::runtime_error(PQerrorMessage(connection.get()));
+  }
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> result(
+      PQexec(connection.get(), sql.c_str()), PQclear);
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+    throw std::runtime_error("\"" + sql + "\": " + PQresultErrorMessage(result.get()));
+  }
+  return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
+}
+
+}  // namespace settle::testing

@@ -1,0 +1,65 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "support/postgres_cluster.h"
+#include "support/temporary_directory.h"
+
+namespace settle::testing {
+namespace {
+
+TEST(TemporaryDirectory, IsGoneWithItsObject) {
+  std::string path;
+  {
+    const TemporaryDirectory directory;
+    path = directory.path();
+    std::filesystem::create_directories(directory / "a/b");
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(PostgresCluster, KeepsWhatWasCommittedWhenKilled) {
+  PostgresCluster cluster;
+  cluster.CreateDatabase("bank");
+  cluster.Query("bank", "CREATE TABLE t AS SELECT 17 AS x");
+  cluster.Kill();
+  EXPECT_THROW(cluster.Query("bank", "SELECT 1"), std::runtime_error);
+  cluster.Start();
+  EXPECT_EQ(cluster.Query("bank", "SELECT x FROM t"), "17");
+  cluster.Restart(PostgresCluster::StopMode::kImmediate);
+  EXPECT_EQ(cluster.Query("bank", "SELECT x FROM t"), "17");
+  EXPECT_EQ(cluster.Query("bank", "SHOW fsync"), "on");
+}
+
+TEST(PostgresCluster, TwoHaveDifferentSystemIdentifiers) {
+  PostgresCluster a({.settings = {"fsync=off"}, .standby_of = nullptr});
+  PostgresCluster b;
+  const char* query = "SELECT system_identifier FROM pg_control_system()";
+  EXPECT_NE(a.Query("postgres", query), b.Query("postgres", query));
+  EXPECT_EQ(a.Query("postgres", "SHOW fsync"), "off");
+}
+
+TEST(PostgresCluster, AStandbyIsPromotedToTheNextTimeline) {
+  PostgresCluster primary;
+  PostgresCluster standby({.settings = {}, .standby_of = &primary});
+  EXPECT_EQ(standby.Query("postgres", "SELECT pg_is_in_recovery()"), "t");
+  primary.Kill();
+  standby.Promote();
+  EXPECT_EQ(standby.Query("postgres", "SELECT pg_is_in_recovery()"), "f");
+}
+
+TEST(PostgresCluster, AStartThatFailsShowsTheServersLog) {
+  PostgresCluster cluster;
+  cluster.Stop();
+  cluster.SetSettings({"no_such_setting=1"});
+  try {
+    cluster.Start();
+    FAIL() << "started with a wrong setting";
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string(e.what()).find("no_such_setting"), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace settle::testing

@@ -1,0 +1,42 @@
+#include "support/temporary_directory.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <system_error>
+
+namespace settle::testing {
+namespace {
+
+// A Unix socket's path is at most 107 bytes; PostgreSQL adds ".s.PGSQL.<port>".
+constexpr std::size_t kParentLengthMost = 64;
+
+std::string Parent() {
+  const char* wanted = std::getenv("TMPDIR");
+  if (wanted == nullptr || *wanted != '/') return "/tmp";
+  return std::string(wanted).size() > kParentLengthMost ? "/tmp" : wanted;
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory() : path_(Parent() + "/settle-XXXXXX") {
+  if (::mkdtemp(path_.data()) == nullptr) {
+    throw std::runtime_error("no temporary directory " + path_ + ": " +
+                             std::system_category().message(errno));
+  }
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void TemporaryDirectory::GiveTo(uid_t user, gid_t group) {
+  if (::chown(path_.c_str(), user, group) != 0) {
+    throw std::runtime_error("chown of " + path_ + ": " + std::system_category().message(errno));
+  }
+}
+
+}  // namespace settle::testing
