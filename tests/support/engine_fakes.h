@@ -78,6 +78,7 @@ class RecordingObserver : public Observer {
   };
 
   void Event(Level level, const Gtid& gtid, std::string_view what) override {
+    if (on_event) on_event(what);
     const std::lock_guard lock(mutex_);
     entries_.push_back({level, gtid, std::string(what)});
   }
@@ -94,6 +95,8 @@ class RecordingObserver : public Observer {
     }
     return false;
   }
+
+  std::function<void(std::string_view what)> on_event;  // on the thread that tells
 
  private:
   mutable std::mutex mutex_;
