@@ -32,6 +32,10 @@ Effects TwoPhase::On(const event::Enlist& event) {
   const auto same = std::find_if(branches_.begin(), branches_.end(), [&](const Branch& branch) {
     return branch.request_key == event.request_key && branch.session == event.session;
   });
+  if (same != branches_.end() && same->resource != event.resource) {
+    return {effect::Refuse{ErrorCode::kInvalid, "this request key already enlisted branch " +
+                                                    std::to_string(same->number) + " in " + same->resource}};
+  }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
   if (state_ != State::kActive) {
     return {effect::Refuse{ErrorCode::kRefused,
@@ -95,8 +99,9 @@ Effects TwoPhase::StartPreparing() {
       branch.state = BranchState::kPreparing;
       effects.push_back(SendTo(branch, CommandKind::kPrepare));
     }
+    retries_ = 1;
     effects.push_back(effect::ArmTimer{Timer::kVote, 1});
-    effects.push_back(effect::ArmTimer{Timer::kRetry, 1});
+    effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
     return effects;
   }
   Add(effects, DecideIfAllVoted());

@@ -99,6 +99,7 @@ class TwoPhase {
   Effects On(const event::PersistRefused& event);
   Effects On(const event::SessionLost& event);
   Effects On(const event::ResourceReady& event);
+  Effects On(const event::FoundPrepared& event);
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);

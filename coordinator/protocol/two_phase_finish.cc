@@ -243,6 +243,31 @@ Effects TwoPhase::On(const event::ResourceReady& event) {
   });
 }
 
+Effects TwoPhase::On(const event::FoundPrepared& event) {
+  Branch* branch = Find(event.branch);
+  switch (state_) {
+    case State::kCommitting:
+      if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
+      return {SendTo(*branch, CommandKind::kCommit)};
+    case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
+    case State::kDamaged:
+      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart no more is known of
+      // the siblings than that they were not committed.
+      if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
+      if (branch != nullptr && branch->state != BranchState::kAborted && branch->state != BranchState::kRefused) {
+        return {};
+      }
+      return {effect::Send{CommandKind::kAbort, event.branch, event.resource, "", 1, {}}};
+    case State::kActive:      // undecided: left alone
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kOnePhase:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
 Effects TwoPhase::On(const event::Restored&) {
   retries_ = 1;
   Effects effects = SendOutstanding([](const Branch&) { return true; });

@@ -87,7 +87,7 @@ TEST_P(AnotherDatabase, P09_UnderAKnownName_IsRefusedUntilAnOperatorSaysSo) {
   world_.daemon().Start();
   world_.Start().Quit();
   world_.Redirect('b', OtherDsn());
-  EXPECT_THAT(world_.Start({.banks = "ab", .failpoint = {}, .may_be_refused = true}).refusal(),
+  EXPECT_THAT(world_.Start({.banks = "ab", .may_be_refused = true}).refusal(),
               StartsWith("refused refused"));
 
   const CliAnswer listed = world_.Cli({"participants"});
@@ -105,7 +105,7 @@ TEST_P(AnotherDatabase, P09_UnderAKnownName_IsRefusedUntilAnOperatorSaysSo) {
   world_.daemon().Start();
   EXPECT_EQ(world_.Start().refusal(), "");
   world_.Redirect('b', world_.bank('b').Dsn());
-  EXPECT_THAT(world_.Start({.banks = "ab", .failpoint = {}, .may_be_refused = true}).refusal(),
+  EXPECT_THAT(world_.Start({.banks = "ab", .may_be_refused = true}).refusal(),
               StartsWith("refused refused"));
 }
 
@@ -176,7 +176,7 @@ TEST_F(SqliteFiles, Q03_TheFileReplacedUnderAPreparedBranch_IsNeverTakenForDone)
   world_.daemon().Start();
 
   // Its name stands for the file that is gone, so nobody is told to commit in this one.
-  EXPECT_THAT(world_.Start({.banks = "ab", .failpoint = {}, .may_be_refused = true}).refusal(),
+  EXPECT_THAT(world_.Start({.banks = "ab", .may_be_refused = true}).refusal(),
               StartsWith("refused refused"));
   EXPECT_EQ(world_.Cli({"in-doubt", "--check"}).code, 6);
   std::filesystem::remove(file + "-wal");

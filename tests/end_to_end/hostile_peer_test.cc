@@ -1,5 +1,5 @@
 // Whatever reaches the daemon's port: it is closed or refused, memory stays bounded, others go on.
-#include <sstream>
+#include <random>
 
 #include "end_to_end/fixture.h"
 #include "end_to_end/raw_client.h"

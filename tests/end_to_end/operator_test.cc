@@ -18,8 +18,8 @@ class BehindItsBack : public EndToEnd {
 
   void DieAfter(const std::string& failpoint) {
     world_.StartDaemonToDieAt(failpoint);
-    shop_ = &world_.Start({.banks = "a", .failpoint = {}});
-    service_ = &world_.Start({.banks = "b", .failpoint = {}});
+    shop_ = &world_.Start({.banks = "a"});
+    service_ = &world_.Start({.banks = "b"});
     gtid_ = world_.MoveTogether(*shop_, *service_);
     shop_->Send("commit");
     ASSERT_TRUE(world_.daemon().AwaitFailpoint());
@@ -81,9 +81,9 @@ TEST_F(BehindItsBack, P06_CommittedInAgreementWithTheDecision_IsProvedAndNoAlarm
 
 TEST_F(BehindItsBack, P06_CommittedAgainstAnAbort_IsReportedAsMixed) {
   world_.daemon().Start();
-  shop_ = &world_.Start({.banks = "", .failpoint = {}});
-  Application& silent = world_.Start({.banks = "a", .failpoint = {}});
-  service_ = &world_.Start({.banks = "b", .failpoint = {}});
+  shop_ = &world_.Start({.banks = ""});
+  Application& silent = world_.Start({.banks = "a"});
+  service_ = &world_.Start({.banks = "b"});
   gtid_ = shop_->Begin();
   const std::string context = shop_->Tell("context");
   for (Application* program : {&silent, service_}) {

@@ -22,6 +22,8 @@ struct Death {
   }
 };
 
+std::ostream& operator<<(std::ostream& out, const Death& death) { return out << death.where; }
+
 class DiesAt : public EndToEnd, public ::testing::WithParamInterface<std::tuple<Death, Kinds>> {
  protected:
   DiesAt() : EndToEnd(std::get<Kinds>(GetParam())) { world_.daemon().Start(); }
@@ -67,14 +69,14 @@ INSTANTIATE_TEST_SUITE_P(
 using ServiceDiesAt = DiesAt;
 
 TEST_P(ServiceDiesAt, P07_AndTheNextProcessSettlesIt) {
-  Application& shop = world_.Start({.banks = "a", .failpoint = {}});
+  Application& shop = world_.Start({.banks = "a"});
   Application& service =
       world_.Start({.banks = "b", .failpoint = death().FailpointOf(kinds().b)});
   const std::string gtid = world_.MoveTogether(shop, service);
   shop.Send("commit");
   ASSERT_TRUE(service.AwaitFailpoint()) << "it never came to " << death().where;
 
-  world_.Start({.banks = "b", .failpoint = {}});
+  world_.Start({.banks = "b"});
   EXPECT_EQ(FirstWord(shop.Answer()), death().outcome);
   ExpectOutcome(gtid, shop);
 }

@@ -13,8 +13,8 @@ class TwoServices : public WithBothBanks {
  protected:
   void SetUp() override {
     world_.daemon().Start();
-    shop_ = &world_.Start({.banks = "a", .failpoint = {}});
-    service_ = &world_.Start({.banks = "b", .failpoint = {}});
+    shop_ = &world_.Start({.banks = "a"});
+    service_ = &world_.Start({.banks = "b"});
   }
   Application* shop_ = nullptr;
   Application* service_ = nullptr;
@@ -64,7 +64,7 @@ TEST_P(TwoServices, P08_EveryProcessOfANameIsDownAfterItsPrepare_ItStaysInDoubtU
   EXPECT_TRUE(WaitUntil(in_doubt));
   EXPECT_THAT(world_.Cli({"in-doubt"}).out, ::testing::HasSubstr(gtid));
   EXPECT_EQ(world_.bank('b').Prepared().size(), 1u);
-  world_.Start({.banks = "b", .failpoint = {}});
+  world_.Start({.banks = "b"});
   EXPECT_THAT(shop_->Answer(), StartsWith("committed"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
   EXPECT_EQ(world_.HalvesOf(gtid), 2u);

@@ -37,8 +37,9 @@ inline constexpr Kinds kMixed{Kind::kPostgres, Kind::kSqlite};
 // What an application serves and where it is to die.
 struct Role {
   std::string banks = "ab";  // the names of its resources, one letter each
-  std::string failpoint;
+  std::string failpoint{};
   bool may_be_refused = false;
+  std::chrono::milliseconds call_timeout = 15s;
 };
 
 class World {

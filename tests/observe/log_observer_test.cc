@@ -1,18 +1,17 @@
 #include "observe/log_observer.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 namespace settle::coordinator {
 namespace {
@@ -78,12 +77,15 @@ std::vector<std::string> LinesOf(LogSettings settings, Say say) {
 TEST(LogObserver, ATextLineHasItsTimeInUtcItsLevelAndItsTransaction) {
   ::setenv("TZ", "Asia/Tokyo", 1);
   ::tzset();
-  const auto lines = LinesOf({}, [](Observer& log) { log.Event(Level::kWarning, kGtid, "branch 2 is silent"); });
+  const auto lines =
+      LinesOf({}, [](Observer& log) { log.Event(Level::kWarning, kGtid, "branch 2 is silent"); });
   ::unsetenv("TZ");
   ::tzset();
   ASSERT_THAT(lines, SizeIs(1));
-  EXPECT_THAT(lines[0], ContainsRegex("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z warning "
-                                      "k3m9qxw4c7ab\\.2\\.1842\\.9f3c2a51 branch 2 is silent$"));
+  EXPECT_THAT(
+      lines[0],
+      ContainsRegex("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z warning "
+                    "k3m9qxw4c7ab\\.2\\.1842\\.9f3c2a51 branch 2 is silent$"));
   char utc[32];
   const std::time_t now = std::time(nullptr);
   std::strftime(utc, sizeof(utc), "%Y-%m-%dT", std::gmtime(&now));
@@ -114,15 +116,16 @@ TEST(LogObserver, A03_NothingInAnEventCanBreakALineOrATerminal) {
   std::string every_byte = "x";
   for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
   for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
-    const auto lines =
-        LinesOf({.format = format}, [&](Observer& log) { log.Event(Level::kInfo, {}, every_byte); });
+    const auto lines = LinesOf({.format = format},
+                               [&](Observer& log) { log.Event(Level::kInfo, {}, every_byte); });
     ASSERT_THAT(lines, SizeIs(1));
     for (const char c : lines[0]) {
       EXPECT_GE(c, 0x20);
       EXPECT_LT(c, 0x7f);
     }
     if (format == LogFormat::kJson) {
-      EXPECT_EQ(nlohmann::json::parse(lines[0])["what"].get<std::string>().substr(0, 34), every_byte.substr(0, 34));
+      EXPECT_EQ(nlohmann::json::parse(lines[0])["what"].get<std::string>().substr(0, 34),
+                every_byte.substr(0, 34));
     }
   }
 }
@@ -155,13 +158,15 @@ TEST(LogObserver, LinesOfManyThreadsDoNotMix) {
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&log] {
-        for (int i = 0; i < 100; ++i) log.Event(Level::kInfo, kGtid, "0123456789 0123456789 0123456789");
+        for (int i = 0; i < 100; ++i)
+          log.Event(Level::kInfo, kGtid, "0123456789 0123456789 0123456789");
       });
     }
     for (std::thread& thread : threads) thread.join();
   });
   EXPECT_THAT(lines, SizeIs(400));
-  EXPECT_THAT(lines, Each(ContainsRegex("Z info k3m9qxw4c7ab[^ ]* 0123456789 0123456789 0123456789$")));
+  EXPECT_THAT(lines,
+              Each(ContainsRegex("Z info k3m9qxw4c7ab[^ ]* 0123456789 0123456789 0123456789$")));
 }
 
 TEST(LogObserver, AReaderThatSleepsCostsLinesWhichAreCountedAndNeverStopsTheTeller) {
@@ -170,11 +175,13 @@ TEST(LogObserver, AReaderThatSleepsCostsLinesWhichAreCountedAndNeverStopsTheTell
   const auto begun = std::chrono::steady_clock::now();
   for (int i = 0; i < 10'000; ++i) observer.Event(Level::kInfo, {}, std::string(200, 'x'));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
-  // Once it reads again, it is told. What is in the pipe goes first; then the loss is known and said.
+  // Once it reads again, it is told. What is in the pipe goes first; then the loss is known and
+  // said.
   bool told = false;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (!told && std::chrono::steady_clock::now() < deadline) {
-    for (const std::string& line : pipe.Lines()) told = told || line.find("lines of this log were lost") != line.npos;
+    for (const std::string& line : pipe.Lines())
+      told = told || line.find("lines of this log were lost") != line.npos;
     observer.Event(Level::kInfo, {}, "awake");
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -196,7 +203,8 @@ TEST(LogObserverDeathTest, FatalWritesItsReasonAndEndsTheProcessWith70) {
         observer.Event(Level::kError, {}, "before");
         observer.Fatal("the decision log failed");
       },
-      ::testing::ExitedWithCode(kFatalExitCode), "error before\n.*critical the decision log failed");
+      ::testing::ExitedWithCode(kFatalExitCode),
+      "error before\n.*critical the decision log failed");
 }
 
 TEST(LogObserverDeathTest, FatalEndsTheProcessAlsoWhenNobodyReadsTheLog) {

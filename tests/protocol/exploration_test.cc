@@ -43,10 +43,19 @@ const std::vector<std::string>& Alphabet() {
         all.push_back(std::string("finished ") + branch + " " + end);
       }
     }
+    all.push_back("found-prepared 1 bank-a");
+    all.push_back("found-prepared 2 bank-b");
     all.push_back("crash");
     return all;
   }();
   return words;
+}
+
+const Event& EventOf(const std::string& word) {
+  static std::unordered_map<std::string, Event> known;
+  auto entry = known.find(word);
+  if (entry == known.end()) entry = known.emplace(word, *ParseEvent(word)).first;
+  return entry->second;
 }
 
 // A machine, its log, and what the world has seen of it.
@@ -100,7 +109,7 @@ class Step {
   bool Take(const std::string& word) {
     if (world_.forgotten || !world_.machine) return false;
     if (word == "crash") return Crash();
-    const Event event = *ParseEvent(word);
+    const Event& event = EventOf(word);
     const bool answer = std::holds_alternative<event::Persisted>(event) ||
                         std::holds_alternative<event::PersistRefused>(event);
     if (answer && world_.appended.empty()) return false;
@@ -162,6 +171,8 @@ class Step {
     Rule(!world_.commit_sent || CountOf<CommitRecord>(world_.durable) == 1,
          "commit is sent only when the decision is durable");
     Rule(!(world_.commit_sent && world_.abort_sent), "never both commit and abort");
+    Rule(send.kind != CommandKind::kAbort || CountOf<OnePhaseRecord>(world_.durable) == 0,
+         "abort is not sent where the resource decides");
     if (send.kind == CommandKind::kPrepare) {
       Rule(!send.session.empty(), "only the session that did the work can prepare it");
       Rule(!world_.told, "nobody is asked to prepare after the end was told");

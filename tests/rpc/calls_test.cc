@@ -1,8 +1,8 @@
 #include "rpc/calls.h"
 
-#include <thread>
-
 #include <gtest/gtest.h>
+
+#include <thread>
 
 namespace settle::coordinator {
 namespace {
@@ -12,9 +12,8 @@ using namespace std::chrono_literals;
 TEST(Calls, TheAnswerIsWhatTheEngineCompletedWith) {
   Calls calls;
   std::thread engine;
-  const Result<int> answer = calls.Await<int>({}, [&](Completion<int> done) {
-    engine = std::thread([done] { done(42); });
-  });
+  const Result<int> answer = calls.Await<int>(
+      {}, [&](Completion<int> done) { engine = std::thread([done] { done(42); }); });
   engine.join();
   EXPECT_EQ(*answer, 42);
 }
@@ -26,8 +25,8 @@ TEST(Calls, ACompletionOnTheCallersOwnThreadIsAnAnswerToo) {
 
 TEST(Calls, AWaitBeyondItsLimitSaysThatTheOutcomeIsToBeAsked) {
   Calls calls;
-  const Result<int> answer =
-      calls.Await<int>({.limit = 1ms, .if_given_up = ErrorCode::kAskOutcome}, [](const Completion<int>&) {});
+  const Result<int> answer = calls.Await<int>({.limit = 1ms, .if_given_up = ErrorCode::kAskOutcome},
+                                              [](const Completion<int>&) {});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::kAskOutcome);
 }
@@ -35,7 +34,8 @@ TEST(Calls, AWaitBeyondItsLimitSaysThatTheOutcomeIsToBeAsked) {
 TEST(Calls, ACompletionAfterTheWaitWasGivenUpIsDroppedSafely) {
   Calls calls;
   Completion<int> late;
-  const Result<int> answer = calls.Await<int>({.limit = 1ms}, [&](Completion<int> done) { late = std::move(done); });
+  const Result<int> answer =
+      calls.Await<int>({.limit = 1ms}, [&](Completion<int> done) { late = std::move(done); });
   ASSERT_FALSE(answer);
   late(1);
 }
@@ -51,11 +51,11 @@ TEST(Calls, OnceStoppedEveryWaitEndsAtOnceUnlessItIsAnsweredAlready) {
 TEST(Calls, StoppingParkedCallsLeavesWorkingOnesAlone) {
   Calls calls;
   calls.StopParked();
-  EXPECT_FALSE(calls.Await<int>({.limit = 1h, .kind = Calls::Kind::kParked}, [](const Completion<int>&) {}));
+  EXPECT_FALSE(
+      calls.Await<int>({.limit = 1h, .kind = Calls::Kind::kParked}, [](const Completion<int>&) {}));
   std::thread engine;
-  const Result<int> working = calls.Await<int>({.limit = 1h}, [&](Completion<int> done) {
-    engine = std::thread([done] { done(5); });
-  });
+  const Result<int> working = calls.Await<int>(
+      {.limit = 1h}, [&](Completion<int> done) { engine = std::thread([done] { done(5); }); });
   engine.join();
   EXPECT_EQ(*working, 5);
 }

@@ -1,11 +1,11 @@
 // The handlers in front of a real engine, with a log in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "engine/shard_threads.h"
 #include "recording_observer.h"
@@ -42,7 +42,8 @@ class MemoryLog : public DecisionLog {
   Result<EndedPage> ListEnded(std::size_t, const std::string&) const override {
     EndedPage page;
     const std::scoped_lock lock(mutex_);
-    for (auto it = ended_.rbegin(); it != ended_.rend(); ++it) page.transactions.push_back(it->second);
+    for (auto it = ended_.rbegin(); it != ended_.rend(); ++it)
+      page.transactions.push_back(it->second);
     return page;
   }
   LogTotals totals() const override { return {1, 2, 3}; }
@@ -97,7 +98,8 @@ class Handlers : public ::testing::Test {
     return reply.session;
   }
 
-  std::int32_t Enlist(const std::string& gtid, const std::string& session, const std::string& resource) {
+  std::int32_t Enlist(const std::string& gtid, const std::string& session,
+                      const std::string& resource) {
     wire::EnlistRequest request;
     request.gtid = gtid;
     request.session = session;
@@ -152,10 +154,12 @@ class Handlers : public ::testing::Test {
   RecordingObserver observer_;
   Settings settings_;
   Engine engine_{settings_, log_, clock_, ids_, observer_};
-  Inquiry inquiry_{engine_, log_, clock_, observer_, [](const std::function<void()>& task) { task(); }};
+  Inquiry inquiry_{engine_, log_, clock_, observer_,
+                   [](const std::function<void()>& task) { task(); }};
   Views views_{engine_, log_, inquiry_, clock_};
   Calls calls_;
-  CoordinatorHandler coordinator_{{"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_};
+  CoordinatorHandler coordinator_{
+      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_};
   ParticipantHandler participant_{engine_, inquiry_, calls_, observer_};
   AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_};
   ShardThreads threads_{engine_};
@@ -253,7 +257,8 @@ TEST_F(Handlers, C19_AnEnlistAfterTheEndIsRefusedByName) {
 TEST_F(Handlers, AnExceptionInsideBecomesAnErrorThatSaysToAskTheOutcome) {
   log_.broken = true;
   const std::string gtid = Gtid::Make("k3m9qxw4c7ab", 1, 1, 1).text();
-  const auto error = ErrorOf([&] { Commit(gtid); });
+  wire::TransactionView view;
+  const auto error = ErrorOf([&] { admin_.show(view, gtid); });
   EXPECT_EQ(error.code, wire::ErrorCode::INTERNAL);
   EXPECT_THAT(error.message, HasSubstr("the log\\x1b is on fire"));
   EXPECT_THAT(error.advice, HasSubstr("ask the outcome"));

@@ -13,8 +13,9 @@ TEST(ListenAddress, IsAHostAndAPort) {
 }
 
 TEST(ListenAddress, AnythingElseIsRefused) {
-  for (const char* text : {"", ":", "7420", "127.0.0.1", "127.0.0.1:", ":7420", "127.0.0.1:65536", "127.0.0.1:-1",
-                           "127.0.0.1:74x", "::1:7420", "127.0.0.1: 7420", "127.0.0.1:+1"}) {
+  for (const char* text :
+       {"", ":", "7420", "127.0.0.1", "127.0.0.1:", ":7420", "127.0.0.1:65536", "127.0.0.1:-1",
+        "127.0.0.1:74x", "::1:7420", "127.0.0.1: 7420", "127.0.0.1:+1"}) {
     const auto parsed = ParseListenAddress(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalid) << text;

@@ -24,7 +24,8 @@ class RawClient {
   void Connect(const std::string& address) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
       throw std::runtime_error("cannot connect to " + address);
@@ -36,11 +37,13 @@ class RawClient {
 
   // False when the peer has closed already.
   bool Send(const std::string& bytes) {
-    return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+    return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(bytes.size());
   }
 
   // Everything up to the peer's close; none if it has not closed by then.
-  std::optional<std::string> ReadToEnd(std::chrono::milliseconds at_most = std::chrono::seconds(10)) {
+  std::optional<std::string> ReadToEnd(
+      std::chrono::milliseconds at_most = std::chrono::seconds(10)) {
     std::string all;
     while (Readable(at_most)) {
       char bytes[4096];
@@ -74,7 +77,8 @@ inline std::string Frame(const std::string& payload) {
 
 // The header of a strict binary call with sequence number 1.
 inline std::string CallHeader(const std::string& name) {
-  return BigEndian(0x80010001) + BigEndian(static_cast<std::uint32_t>(name.size())) + name + BigEndian(1);
+  return BigEndian(0x80010001) + BigEndian(static_cast<std::uint32_t>(name.size())) + name +
+         BigEndian(1);
 }
 
 // Of a struct: its type and number.

@@ -1,17 +1,17 @@
 // A server on a free port in front of a handler that does little.
 #pragma once
 
-#include <atomic>
-#include <functional>
-#include <memory>
-#include <string>
-
 #include <gtest/gtest.h>
 #include <thrift/processor/TMultiplexedProcessor.h>
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
 #include <thrift/transport/TSocket.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
 
 #include "recording_observer.h"
 #include "rpc/server.h"
@@ -33,17 +33,20 @@ class LittleHandler : public wire::CoordinatorServiceNull {
   }
 
   std::atomic<int> calls{0};
-  std::function<void(wire::Ending&, const std::string&)> on_outcome = [](wire::Ending&, const std::string&) {};
+  std::function<void(wire::Ending&, const std::string&)> on_outcome = [](wire::Ending&,
+                                                                         const std::string&) {};
 };
 
 struct Served {
   explicit Served(const coordinator::ServerSettings& settings = {}) {
     auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
-    all->registerProcessor("coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(handler));
+    all->registerProcessor("coordinator",
+                           std::make_shared<wire::CoordinatorServiceProcessor>(handler));
     server = std::make_unique<coordinator::Server>(settings, all, calls, observer);
     const auto address = coordinator::Resolve({.host = "127.0.0.1", .port = 0});
     if (!address) throw std::runtime_error(Describe(address.error()));
-    if (Status started = server->Start(*address); !started) throw std::runtime_error(Describe(started.error()));
+    if (Status started = server->Start(*address); !started)
+      throw std::runtime_error(Describe(started.error()));
   }
   const std::string& address() const { return server->address(); }
 

@@ -1,4 +1,6 @@
 // What a peer can send, or not send, and what it costs: a connection of its own, never the daemon.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <chrono>
@@ -6,9 +8,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "raw_client.h"
 #include "rpc/server.h"
@@ -68,27 +67,34 @@ std::string DeepNesting(int depth) {
 }
 
 std::string CommitWithVotes(std::uint32_t claimed) {
-  return CallHeader("coordinator:commit") + Field(kStruct, 1) + Field(kString, 1) + Text("g") + Field(kList, 2) +
-         std::string(1, kStruct) + BigEndian(claimed);
+  return CallHeader("coordinator:commit") + Field(kStruct, 1) + Field(kString, 1) + Text("g") +
+         Field(kList, 2) + std::string(1, kStruct) + BigEndian(claimed);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Everything, MalformedFrame,
     ::testing::Values(
-        Bad{"length_zero", BigEndian(0), kFrameSize}, Bad{"length_negative", BigEndian(0xffffffff), kFrameSize},
+        Bad{"length_zero", BigEndian(0), kFrameSize},
+        Bad{"length_negative", BigEndian(0xffffffff), kFrameSize},
         Bad{"length_over_the_limit", BigEndian(16 * 1024 * 1024 + 1) + "x", kFrameSize},
         Bad{"http", "GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n", kFrameSize},
-        Bad{"tls_client_hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), kFrameSize},
+        Bad{"tls_client_hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
+            kFrameSize},
         Bad{"unframed_call", CallHeader("coordinator:hello") + kStop, kFrameSize},
         Bad{"garbage_in_a_frame", Frame("\x01\x02\x03 certainly no call")},
         Bad{"empty_call", Frame(CallHeader("coordinator:hello"))},
         Bad{"no_service_name", Frame(CallHeader("hello") + kStop)},
         Bad{"a_reply_instead_of_a_call",
-            Frame(BigEndian(0x80010002) + Text("coordinator:hello") + BigEndian(1) + kStop), "message type"},
-        Bad{"name_of_64_MB", Frame(BigEndian(0x80010001) + BigEndian(64 * 1024 * 1024) + "hello"), kTooLarge},
-        Bad{"name_of_negative_length", Frame(BigEndian(0x80010001) + BigEndian(0x80000000) + "hello"), kNegative},
+            Frame(BigEndian(0x80010002) + Text("coordinator:hello") + BigEndian(1) + kStop),
+            "message type"},
+        Bad{"name_of_64_MB", Frame(BigEndian(0x80010001) + BigEndian(64 * 1024 * 1024) + "hello"),
+            kTooLarge},
+        Bad{"name_of_negative_length",
+            Frame(BigEndian(0x80010001) + BigEndian(0x80000000) + "hello"), kNegative},
         Bad{"string_of_64_MB",
-            Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + BigEndian(64 * 1024 * 1024) + "g"), kTooLarge},
+            Frame(CallHeader("coordinator:outcome") + Field(kString, 1) +
+                  BigEndian(64 * 1024 * 1024) + "g"),
+            kTooLarge},
         Bad{"list_of_millions", Frame(CommitWithVotes(5'000'000)), kTooLarge},
         Bad{"list_of_negative_length", Frame(CommitWithVotes(0xfffffff0)), kNegative},
         Bad{"nesting_10000_deep", Frame(DeepNesting(10'000)), kTooDeep},
@@ -104,7 +110,8 @@ TEST(ServerLimits, N04_AClaimCostsNoMemory) {
     peers.push_back(std::make_unique<RawClient>(served.address()));
     peers.back()->Send(BigEndian(16 * 1024 * 1024) + std::string(20'000, 'x'));  // a claim of 16 MB
     peers.push_back(std::make_unique<RawClient>(served.address()));
-    peers.back()->Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + BigEndian(900'000)));
+    peers.back()->Send(
+        Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + BigEndian(900'000)));
   }
   EXPECT_EQ(Client(served.address()).Hello("others"), "others");
   EXPECT_LT(ResidentBytes(), before + 64 * 1024 * 1024);
@@ -116,7 +123,8 @@ TEST(ServerLimits, N04_LargeFramesShareABudgetAndGiveItBack) {
   Served served(settings);
   const std::string megabytes(2 * 1024 * 1024, 'x');
   RawClient first(served.address());
-  ASSERT_TRUE(first.Send(BigEndian(2 * 1024 * 1024 + 100) + megabytes));  // not whole: its memory stays taken
+  ASSERT_TRUE(first.Send(BigEndian(2 * 1024 * 1024 + 100) +
+                         megabytes));  // not whole: its memory stays taken
   std::thread second([&] {
     RawClient peer(served.address());
     peer.Send(BigEndian(2 * 1024 * 1024 + 100) + megabytes);
@@ -196,7 +204,7 @@ TEST(ServerLimits, N03_AConnectionThatHasSpokenMayRestUpToTheIdleTimeout) {
   ASSERT_TRUE(peer.Readable(10s));
   char reply[512];
   ASSERT_GT(::recv(peer.socket(), reply, sizeof(reply), 0), 0);
-  EXPECT_FALSE(peer.Readable(700ms));                        // longer than the io time-out: still open
+  EXPECT_FALSE(peer.Readable(700ms));                  // longer than the io time-out: still open
   EXPECT_THAT(peer.ReadToEnd(), Optional(IsEmpty()));  // the idle time-out closed it
 }
 
@@ -206,7 +214,8 @@ TEST(ServerLimits, N03_AnAnswerThatIsNotTakenIsGivenUp) {
     ending.reason = std::string(12'000'000, 'x');
   };
   RawClient deaf(served.address());
-  ASSERT_TRUE(deaf.Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + Text("g") + kStop)));
+  ASSERT_TRUE(
+      deaf.Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + Text("g") + kStop)));
   EXPECT_TRUE(served.observer.AwaitOneWith("a reply was not taken within"));
 }
 

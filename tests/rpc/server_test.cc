@@ -1,11 +1,11 @@
 #include "rpc/server.h"
 
-#include <future>
-#include <thread>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <thrift/TApplicationException.h>
+
+#include <future>
+#include <thread>
 
 #include "raw_client.h"
 #include "served.h"
@@ -33,7 +33,8 @@ TEST(Server, ServesManyConnectionsAtOnce) {
   for (int till = 0; till < 16; ++till) {
     tills.emplace_back([&served, till] {
       Client client(served.address());
-      for (int i = 0; i < 200; ++i) ASSERT_EQ(client.Hello(std::to_string(till)), std::to_string(till));
+      for (int i = 0; i < 200; ++i)
+        ASSERT_EQ(client.Hello(std::to_string(till)), std::to_string(till));
     });
   }
   for (std::thread& till : tills) till.join();
@@ -96,9 +97,10 @@ TEST(Server, N05_ACallWithoutARequiredFieldIsRefusedAndNeverReachesTheHandler) {
   Served served;
   RawClient client(served.address());
   // version_low alone, of three required fields.
-  ASSERT_TRUE(client.Send(Frame(CallHeader("coordinator:hello") + Field(kStruct, 1) + Field(kI32, 1) +
-                                BigEndian(1) + kStop + kStop)));
-  EXPECT_THAT(client.ReadToEnd(), Optional(HasSubstr("hello")));  // an exception under the call's name, then the end
+  ASSERT_TRUE(client.Send(Frame(CallHeader("coordinator:hello") + Field(kStruct, 1) +
+                                Field(kI32, 1) + BigEndian(1) + kStop + kStop)));
+  EXPECT_THAT(client.ReadToEnd(),
+              Optional(HasSubstr("hello")));  // an exception under the call's name, then the end
   EXPECT_EQ(served.handler->calls, 0);
 }
 
@@ -172,7 +174,8 @@ TEST(Server, StopCutsOffAPeerThatDoesNotTakeItsAnswer) {
     ending.reason = std::string(8'000'000, 'x');
   };
   RawClient deaf(served.address());
-  ASSERT_TRUE(deaf.Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + Text("g") + kStop)));
+  ASSERT_TRUE(
+      deaf.Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + Text("g") + kStop)));
   while (served.handler->calls == 0) std::this_thread::yield();
   const auto begun = std::chrono::steady_clock::now();
   served.server->Stop(10ms);  // not the io time-out, which is 30 s

@@ -1,9 +1,9 @@
 #include "rpc/wire.h"
 
-#include <cstring>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cstring>
 
 #include "rpc/utf8.h"
 
@@ -110,17 +110,19 @@ TEST(Wire, N05_ADefaultConstructedCallIsRefused) {
 }
 
 TEST(Wire, EveryKnownVoteAndEndHasItsMeaning) {
-  const std::pair<wire::Vote::type, Vote> votes[] = {
-      {wire::Vote::COMMIT, Vote::kCommit}, {wire::Vote::READ_ONLY, Vote::kReadOnly}, {wire::Vote::NO, Vote::kNo}};
+  const std::pair<wire::Vote::type, Vote> votes[] = {{wire::Vote::COMMIT, Vote::kCommit},
+                                                     {wire::Vote::READ_ONLY, Vote::kReadOnly},
+                                                     {wire::Vote::NO, Vote::kNo}};
   for (const auto& [sent, meant] : votes) {
     wire::CommitRequest request = SomeCommit();
     request.votes[0].vote = sent;
     EXPECT_EQ(FromWire(request)->votes[0].result.vote, meant);
   }
-  const std::pair<wire::BranchEnd::type, BranchEnd> ends[] = {{wire::BranchEnd::COMMITTED, BranchEnd::kCommitted},
-                                                              {wire::BranchEnd::ABORTED, BranchEnd::kAborted},
-                                                              {wire::BranchEnd::HAZARD, BranchEnd::kHazard},
-                                                              {wire::BranchEnd::RETRY, BranchEnd::kRetry}};
+  const std::pair<wire::BranchEnd::type, BranchEnd> ends[] = {
+      {wire::BranchEnd::COMMITTED, BranchEnd::kCommitted},
+      {wire::BranchEnd::ABORTED, BranchEnd::kAborted},
+      {wire::BranchEnd::HAZARD, BranchEnd::kHazard},
+      {wire::BranchEnd::RETRY, BranchEnd::kRetry}};
   for (const auto& [sent, meant] : ends) {
     wire::ReportRequest report;
     report.session = "s";
@@ -150,10 +152,12 @@ TEST(Wire, EveryOutcomeCauseAndErrorKeepsItsName) {
     EXPECT_EQ(wire::_AbortCause_VALUES_TO_NAMES.at(ToWire(Ending{{}, cause, {}, false}).cause),
               upper(ToString(cause)));
   }
-  EXPECT_EQ(ToWire(Ending{{}, AbortCause::kRolledBack, {}, false}).cause, wire::AbortCause::ROLLED_BACK);
+  EXPECT_EQ(ToWire(Ending{{}, AbortCause::kRolledBack, {}, false}).cause,
+            wire::AbortCause::ROLLED_BACK);
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const auto code = static_cast<ErrorCode>(i);
-    EXPECT_EQ(wire::_ErrorCode_VALUES_TO_NAMES.at(ToWire(Error{code, "m", ""}).code), upper(ToString(code)));
+    EXPECT_EQ(wire::_ErrorCode_VALUES_TO_NAMES.at(ToWire(Error{code, "m", ""}).code),
+              upper(ToString(code)));
   }
 }
 
@@ -176,7 +180,8 @@ TEST(Wire, BranchesCountFromOne) {
 }
 
 TEST(Wire, DurationsAreWithinADay) {
-  for (const std::int64_t wait : {std::int64_t{-1}, std::int64_t{86'400'001}, std::int64_t{1} << 62}) {
+  for (const std::int64_t wait :
+       {std::int64_t{-1}, std::int64_t{86'400'001}, std::int64_t{1} << 62}) {
     wire::CommitRequest request = SomeCommit();
     request.wait_ms = wait;
     ExpectInvalid(FromWire(request), "wait_ms");
@@ -187,8 +192,10 @@ TEST(Wire, DurationsAreWithinADay) {
 }
 
 TEST(Wire, A03_AGtidMustBeOneInFull) {
-  for (const std::string& text : {std::string(), std::string("k3m9qxw4c7ab"), kGtid.text() + " ", std::string("'; DROP TABLE x"),
-                                  std::string(kGtid.text().substr(0, 20)), std::string("\x1b[2J")}) {
+  for (const std::string& text :
+       {std::string(), std::string("k3m9qxw4c7ab"), kGtid.text() + " ",
+        std::string("'; DROP TABLE x"), std::string(kGtid.text().substr(0, 20)),
+        std::string("\x1b[2J")}) {
     wire::CommitRequest request = SomeCommit();
     request.gtid = text;
     ExpectInvalid(FromWire(request), "is not a gtid");
@@ -214,7 +221,8 @@ TEST(Wire, X01_ResourceNamesKeepToTheirGrammar) {
   request.gtid = kGtid.text();
   request.session = "s";
   request.request_key = "k";
-  for (const std::string& name : {std::string(), std::string("a b"), std::string("a'b"), std::string(65, 'a')}) {
+  for (const std::string& name :
+       {std::string(), std::string("a b"), std::string("a'b"), std::string(65, 'a')}) {
     request.resource = name;
     ExpectInvalid(FromWire(request), "is not a resource name");
   }
@@ -250,7 +258,10 @@ TEST(Wire, ADatabasesWordsNeverMakeAReportInvalidButBecomeOneLine) {
   report.ends[0].gtid = kGtid.text();
   report.ends[0].branch = 1;
   report.ends[0].became = wire::BranchEnd::RETRY;
-  report.ends[0].detail = "ERREUR:\nschl\xfc" "ssel \x1b[31m" + std::string(2'000, 'x');
+  report.ends[0].detail =
+      "ERREUR:\nschl\xfc"
+      "ssel \x1b[31m" +
+      std::string(2'000, 'x');
   const Result<FullReport> full = FromWire(report);
   ASSERT_TRUE(full);
   const std::string& detail = full->report.ends[0].result.detail;
@@ -313,11 +324,12 @@ TEST(Wire, X02_AViewDoesNotGiveASessionsNameAway) {
 }
 
 TEST(Utf8, AcceptsWellFormedTextAndNothingElse) {
-  for (const char* text : {"", "plain", "schl\xc3\xbcssel", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
+  for (const char* text :
+       {"", "plain", "schl\xc3\xbcssel", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_TRUE(IsUtf8(text)) << text;
   }
-  for (const char* text : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5",
-                           "\xe2\x82", "a\xffz"}) {
+  for (const char* text : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
+                           "\xf4\x90\x80\x80", "\xf5", "\xe2\x82", "a\xffz"}) {
     EXPECT_FALSE(IsUtf8(text)) << text;
   }
 }

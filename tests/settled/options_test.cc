@@ -1,11 +1,11 @@
 #include "settled/options.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "settled/option_values.h"
 #include "support/temporary_directory.h"
@@ -63,13 +63,46 @@ TEST(Options, AMissingLogIsNamed) {
 }
 
 TEST(Options, EveryValueArrivesWhereItBelongs) {
-  const Options options = Parsed(
-      {"--listen", "[::1]:0", "--ready-file=/tmp/r", "--shards", "3", "--max-open-transactions", "7",
-       "--max-branches", "8", "--max-sessions", "9", "--max-connections", "10", "--max-frame-bytes", "65536",
-       "--transaction-timeout", "1m", "--max-transaction-timeout", "2h", "--vote-timeout", "1500ms",
-       "--session-timeout", "3s", "--retry-first", "50ms", "--retry-max", "2s", "--commit-wait", "4s",
-       "--drain-timeout", "0s", "--idle-timeout", "1h", "--io-timeout", "5s", "--log-level", "debug",
-       "--log-format", "json", "--insecure"});
+  const Options options = Parsed({"--listen",
+                                  "[::1]:0",
+                                  "--ready-file=/tmp/r",
+                                  "--shards",
+                                  "3",
+                                  "--max-open-transactions",
+                                  "7",
+                                  "--max-branches",
+                                  "8",
+                                  "--max-sessions",
+                                  "9",
+                                  "--max-connections",
+                                  "10",
+                                  "--max-frame-bytes",
+                                  "65536",
+                                  "--transaction-timeout",
+                                  "1m",
+                                  "--max-transaction-timeout",
+                                  "2h",
+                                  "--vote-timeout",
+                                  "1500ms",
+                                  "--session-timeout",
+                                  "3s",
+                                  "--retry-first",
+                                  "50ms",
+                                  "--retry-max",
+                                  "2s",
+                                  "--commit-wait",
+                                  "4s",
+                                  "--drain-timeout",
+                                  "0s",
+                                  "--idle-timeout",
+                                  "1h",
+                                  "--io-timeout",
+                                  "5s",
+                                  "--log-level",
+                                  "debug",
+                                  "--log-format",
+                                  "json",
+                                  "--insecure"});
   EXPECT_EQ(options.listen, (ListenAddress{"::1", 0}));
   EXPECT_EQ(options.ready_file, "/tmp/r");
   EXPECT_TRUE(options.insecure);
@@ -94,13 +127,15 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
 }
 
 TEST(Options, AWrongValueIsRefusedWithItsOptionAndItsRange) {
-  EXPECT_THAT(Refusal({"--vote-timeout", "10x"}), AllOf(HasSubstr("--vote-timeout"), HasSubstr("100ms to 1h")));
+  EXPECT_THAT(Refusal({"--vote-timeout", "10x"}),
+              AllOf(HasSubstr("--vote-timeout"), HasSubstr("100ms to 1h")));
   EXPECT_THAT(Refusal({"--vote-timeout", "99ms"}), HasSubstr("100ms to 1h"));
   EXPECT_THAT(Refusal({"--vote-timeout", "61m"}), HasSubstr("100ms to 1h"));
   EXPECT_THAT(Refusal({"--shards", "0"}), AllOf(HasSubstr("--shards"), HasSubstr("1 to 64")));
   EXPECT_THAT(Refusal({"--max-branches", "-5"}), HasSubstr("1 to 1000"));
   EXPECT_THAT(Refusal({"--listen", "here"}), AllOf(HasSubstr("--listen"), HasSubstr("HOST:PORT")));
-  EXPECT_THAT(Refusal({"--log-level", "loud"}), AllOf(HasSubstr("--log-level"), HasSubstr("debug|info|warning|error")));
+  EXPECT_THAT(Refusal({"--log-level", "loud"}),
+              AllOf(HasSubstr("--log-level"), HasSubstr("debug|info|warning|error")));
   EXPECT_THAT(Refusal({"--ready-file", ""}), HasSubstr("ready-file"));
 }
 
@@ -127,7 +162,9 @@ TEST(Options, ValuesThatContradictEachOtherAreRefused) {
 }
 
 TEST(Options, AConfigFileHoldsTheSameOptionsAndTheCommandLineWins) {
-  const ConfigFile config("# the shop's coordinator\nlog = /var/lib/shop.db\nvote-timeout = 3s\nshards=4\ninsecure = yes\n");
+  const ConfigFile config(
+      "# the shop's coordinator\nlog = /var/lib/shop.db\nvote-timeout = 3s\nshards=4\ninsecure = "
+      "yes\n");
   const Result<Invocation> invocation = Parse({"--config", config.path(), "--shards", "2"});
   ASSERT_TRUE(invocation) << Describe(invocation.error());
   const Options& options = *invocation->options;
@@ -138,9 +175,11 @@ TEST(Options, AConfigFileHoldsTheSameOptionsAndTheCommandLineWins) {
 }
 
 TEST(Options, AConfigFileThatIsWrongIsNamedWithWhatIsWrong) {
-  EXPECT_THAT(Refusal({"--config", "/nonexistent/settled.conf"}), HasSubstr("/nonexistent/settled.conf"));
+  EXPECT_THAT(Refusal({"--config", "/nonexistent/settled.conf"}),
+              HasSubstr("/nonexistent/settled.conf"));
   const ConfigFile unknown("colour = blue\n");
-  EXPECT_THAT(Refusal({"--config", unknown.path()}), AllOf(HasSubstr(unknown.path()), HasSubstr("colour")));
+  EXPECT_THAT(Refusal({"--config", unknown.path()}),
+              AllOf(HasSubstr(unknown.path()), HasSubstr("colour")));
   const ConfigFile value("vote-timeout = soon\n");
   EXPECT_THAT(Refusal({"--config", value.path()}), HasSubstr("--vote-timeout"));
   const ConfigFile recursive("config = other\n");
@@ -151,9 +190,10 @@ TEST(Options, HelpNamesEveryOptionWithRangeAndEveryExitCode) {
   const Result<Invocation> help = Parse({"--help"});
   ASSERT_TRUE(help);
   EXPECT_FALSE(help->options);
-  for (const char* words : {"--log PATH", "--listen", "--vote-timeout DURATION", "100ms to 1h; default 10s",
-                            "--max-frame-bytes", "65536 to 67108864", "--insecure", "--config", "SIGTERM", "  64  ",
-                            "  65  ", "  66  ", "  69  ", "  70  ", "  71  ", "  73  "}) {
+  for (const char* words :
+       {"--log PATH", "--listen", "--vote-timeout DURATION", "100ms to 1h; default 10s",
+        "--max-frame-bytes", "65536 to 67108864", "--insecure", "--config", "SIGTERM", "  64  ",
+        "  65  ", "  66  ", "  69  ", "  70  ", "  71  ", "  73  "}) {
     EXPECT_THAT(help->text, HasSubstr(words));
   }
 }
@@ -163,7 +203,9 @@ TEST(Options, EveryLineOfHelpFitsATerminalOf110Columns) {
   for (std::string line; std::getline(help, line);) EXPECT_LE(line.size(), 110u) << line;
 }
 
-TEST(Options, VersionIsTheRelease) { EXPECT_EQ(Parse({"--version"})->text, std::string("settled ") + Release() + "\n"); }
+TEST(Options, VersionIsTheRelease) {
+  EXPECT_EQ(Parse({"--version"})->text, std::string("settled ") + Release() + "\n");
+}
 
 TEST(OptionValues, DurationsAreWholeNumbersWithAUnit) {
   const Range<std::chrono::milliseconds> any{0ms, 24h};
@@ -171,8 +213,8 @@ TEST(OptionValues, DurationsAreWholeNumbersWithAUnit) {
   EXPECT_EQ(*ParseDuration("10s", any), 10s);
   EXPECT_EQ(*ParseDuration("5m", any), 5min);
   EXPECT_EQ(*ParseDuration("24h", any), 24h);
-  for (const char* text : {"", "10", "s", "10 s", "1.5s", "-1s", "+1s", "10S", "1d", "25h", "99999999999999999999s",
-                           "9223372036854775807h", "10s "}) {
+  for (const char* text : {"", "10", "s", "10 s", "1.5s", "-1s", "+1s", "10S", "1d", "25h",
+                           "99999999999999999999s", "9223372036854775807h", "10s "}) {
     EXPECT_FALSE(ParseDuration(text, any)) << text;
   }
 }

@@ -1,4 +1,6 @@
 // The small parts that the daemon is put together from.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,9 +10,6 @@
 #include <set>
 #include <string>
 #include <thread>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "settled/exit_codes.h"
 #include "settled/ready_file.h"
@@ -23,8 +22,8 @@ namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::HasSubstr;
 using settle::testing::TemporaryDirectory;
+using ::testing::HasSubstr;
 
 bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
@@ -73,27 +72,19 @@ TEST(Wakeups, ANoticeASignalOrTheTimeEndsTheSleep) {
   EXPECT_EQ(wakeups.Await(0ms), Wakeups::Cause::kTimeout);
 }
 
-TEST(TaskThread, RunsTasksInOrderAndDropsThoseBeyondItsLimit) {
-  TaskThread tasks(2);
-  std::promise<void> started;
-  std::promise<void> go_on;
-  tasks.Post([&] {
-    started.set_value();
-    go_on.get_future().wait();
-  });
-  started.get_future().wait();
+TEST(TaskThread, RunsTasksInOrderAndNoneOnceStopped) {
+  TaskThread tasks;
+  std::promise<void> both;
   std::string ran;
-  std::promise<void> last;
   tasks.Post([&] { ran += 'a'; });
   tasks.Post([&] {
     ran += 'b';
-    last.set_value();
+    both.set_value();
   });
-  tasks.Post([&] { ran += 'c'; });
-  go_on.set_value();
-  last.get_future().wait();
+  both.get_future().wait();
   tasks.Stop();
-  tasks.Post([&] { ran += 'd'; });
+  tasks.Post([&] { ran += 'c'; });
+  tasks.Stop();
   EXPECT_EQ(ran, "ab");
 }
 
@@ -111,6 +102,7 @@ TEST(RandomIds, SessionNamesHave128BitsAndJitterIsAFraction) {
 }
 
 TEST(ExitCodes, TellWhatTheLogSuffersFrom) {
+  EXPECT_EQ(ExitCodeOfLog({ErrorCode::kInvalid, "", ""}), 64);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kUnavailable, "", ""}), 69);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kRefused, "", ""}), 69);
   EXPECT_EQ(ExitCodeOfLog({ErrorCode::kVersion, "", ""}), 66);

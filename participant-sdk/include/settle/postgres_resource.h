@@ -17,13 +17,13 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "settle/resource.h"
+#include "settle/rows.h"
 #include "settle/vocabulary/status.h"
 
 struct pg_conn;
@@ -47,19 +47,13 @@ struct PostgresOptions {
   std::chrono::milliseconds reply_timeout{30'000};
 };
 
-// What a statement gave back, in text as PostgreSQL prints it; NULL is an empty optional.
-struct PostgresRows {
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::optional<std::string>>> rows;
-  std::uint64_t affected = 0;  // by INSERT, UPDATE, DELETE, MERGE; of a SELECT, the number of rows
-};
-
 // One branch's work. Used by one thread at a time; a second one is refused, not queued. Fence is
 // for any thread. After commit, abort and Fence the handle is dead, and so it is in a forked child:
 // Execute is refused, connection() is null.
 class PostgresBranch : public Branch {
  public:
-  // Runs one statement in the branch's transaction, with parameters $1, $2, ... Blocking.
+  // Runs one statement in the branch's transaction, with parameters $1, $2, ... in PostgreSQL's text
+  // form; an empty optional is NULL. Blocking.
   //
   // An error fails the branch: it will vote no, unless the program rolls back to a SAVEPOINT made
   // before. kRetryTransaction: a passing cause (serialization failure, deadlock, lost connection).
@@ -67,7 +61,7 @@ class PostgresBranch : public Branch {
   // holds the SQLSTATE. Statements that end the transaction (COMMIT, ROLLBACK, PREPARE TRANSACTION)
   // are not the branch's to run: what was written before is outside of the global transaction then,
   // the branch is dead and votes no. COPY needs connection().
-  [[nodiscard]] virtual Result<PostgresRows> Execute(
+  [[nodiscard]] virtual Result<Rows> Execute(
       const std::string& sql,
       const std::vector<std::optional<std::string>>& parameters = {}) = 0;
 

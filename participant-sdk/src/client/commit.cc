@@ -196,7 +196,8 @@ Ending Refuse(State& transaction, std::vector<BranchVote> votes) {
   for (BranchVote& vote : votes) {
     const auto end = transaction.participant().EndOf({transaction.gtid, vote.branch});
     const bool rolled_back = end && end->end == BranchEnd::kAborted;
-    if (vote.result.vote == Vote::kCommit && rolled_back) vote.result = {Vote::kNo, {}, "rolled back because " + reason, no.retryable};
+    if (vote.result.vote != Vote::kCommit || !rolled_back) continue;
+    vote.result = {Vote::kNo, {}, "rolled back because " + reason, no.retryable};
   }
   // The cause goes first: it is what is remembered.
   std::rotate(votes.begin(), refusal, refusal + 1);

@@ -18,6 +18,16 @@ std::string WithDetail(std::string text, const std::string& detail) {
   return detail.empty() ? text : text + ": " + detail;
 }
 
+Outcome OutcomeOfDamagedCommit(std::size_t rolled_back, bool all) {
+  if (rolled_back == 0) return Outcome::kHazard;
+  return all ? Outcome::kHeuristicRollback : Outcome::kMixed;
+}
+
+Outcome OutcomeOfDamagedAbort(std::size_t committed, bool some_rolled_back) {
+  if (committed == 0) return Outcome::kHazard;
+  return some_rolled_back ? Outcome::kMixed : Outcome::kHeuristicCommit;
+}
+
 }  // namespace
 
 Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope scope) {
@@ -46,13 +56,9 @@ Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope
     }
   }
   if (!damage.empty()) {
-    if (contradicted == fates.size() && scope == Scope::kWhole) {
-      decided.outcome = commit ? Outcome::kHeuristicRollback : Outcome::kHeuristicCommit;
-    } else if (contradicted > 0 && (agreed > 0 || contradicted == fates.size() || commit)) {
-      decided.outcome = Outcome::kMixed;
-    } else {
-      decided.outcome = Outcome::kHazard;
-    }
+    const bool all = contradicted == fates.size() && scope == Scope::kWhole;
+    decided.outcome = commit ? OutcomeOfDamagedCommit(contradicted, all)
+                             : OutcomeOfDamagedAbort(contradicted, agreed > 0);
     AddLine(decided.reason,
             std::string("decided to ") + (commit ? "commit" : "abort") + ", but " + damage);
   } else if (!pending.empty()) {

@@ -13,11 +13,6 @@ using std::chrono_literals::operator""s;
 // A rollback needs no disk: a server that does not answer by then is cut off instead.
 constexpr auto kRollbackPatience = 2s;
 
-bool IsWrite(const std::string& tag) {
-  return tag.starts_with("INSERT") || tag.starts_with("UPDATE") || tag.starts_with("DELETE") ||
-         tag.starts_with("MERGE");
-}
-
 }  // namespace
 
 BranchOnConnection::BranchOnConnection(std::shared_ptr<Database> database, BranchKey key,
@@ -161,7 +156,7 @@ Reply BranchOnConnection::RunInside(Statement statement) {
   return std::move(replies.back());
 }
 
-Result<PostgresRows> BranchOnConnection::Execute(
+Result<Rows> BranchOnConnection::Execute(
     const std::string& sql, const std::vector<std::optional<std::string>>& parameters) {
   const Inside inside(*this, WhenBusy::kRefuse);
   if (!inside) return Fail(ErrorCode::kRefused, inside.why());
@@ -195,7 +190,7 @@ Result<PostgresRows> BranchOnConnection::Execute(
 
 void BranchOnConnection::NoteSuccess(const Reply& reply) {
   const std::string tag = reply.tag();
-  if (IsWrite(tag) && reply.affected() > 0) wrote_ = true;
+  if (reply.affected() > 0) wrote_ = true;
   if (tag == "NOTIFY") must_prepare_ = true;
   const bool idle = lease_->transaction_status() == PQTRANS_IDLE;
   if (idle || tag == "COMMIT") {

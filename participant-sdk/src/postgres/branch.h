@@ -26,7 +26,7 @@ class BranchOnConnection : public PostgresBranch {
   BranchOnConnection(std::shared_ptr<Database> database, BranchKey key, Lease lease);
   ~BranchOnConnection() override;
 
-  Result<PostgresRows> Execute(const std::string& sql,
+  Result<Rows> Execute(const std::string& sql,
                                const std::vector<std::optional<std::string>>& parameters) override;
   const std::string& last_sqlstate() const override { return last_sqlstate_; }
   PGconn* connection() override;

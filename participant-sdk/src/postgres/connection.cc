@@ -189,6 +189,13 @@ std::optional<Reply> Connection::NextReply(Clock::time_point deadline) {
     return Reply(nullptr, "the server did not answer in time");
   }
   PGresult* result = PQgetResult(raw());
+  const ExecStatusType status = PQresultStatus(result);
+  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+    // A pipeline cannot leave this mode.
+    PQclear(result);
+    Sever();
+    return Reply(nullptr, "COPY needs the connection itself");
+  }
   if (result != nullptr) return Reply(result);
   if (PQstatus(raw()) == CONNECTION_BAD) return Reply(nullptr, PQerrorMessage(raw()));
   return std::nullopt;  // between two statements

@@ -43,12 +43,15 @@ std::string Reply::words() const {
                  (detail.empty() ? "" : " (" + detail + ")"));
 }
 
-std::uint64_t Reply::affected() const {
-  return std::strtoull(PQcmdTuples(result_.get()), nullptr, 10);
+std::int64_t Reply::affected() const {
+  const std::string made = tag();
+  const bool wrote = made.starts_with("INSERT") || made.starts_with("UPDATE") ||
+                     made.starts_with("DELETE") || made.starts_with("MERGE");
+  return wrote ? std::strtoll(PQcmdTuples(result_.get()), nullptr, 10) : 0;
 }
 
-PostgresRows Reply::Rows() const {
-  PostgresRows out;
+settle::Rows Reply::Rows() const {
+  settle::Rows out;
   const int columns = PQnfields(result_.get());
   for (int c = 0; c < columns; ++c) out.columns.emplace_back(PQfname(result_.get(), c));
   out.rows.resize(static_cast<std::size_t>(row_count()));

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "settle/postgres_resource.h"
+#include "settle/rows.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::postgres {
@@ -34,8 +34,9 @@ class Reply {
   std::string value(int column) const { return PQgetvalue(result_.get(), 0, column); }
   std::string value(int row, int column) const { return PQgetvalue(result_.get(), row, column); }
   int row_count() const { return PQntuples(result_.get()); }
-  std::uint64_t affected() const;
-  PostgresRows Rows() const;
+  // Rows inserted, updated, deleted or merged; 0 for everything else.
+  std::int64_t affected() const;
+  settle::Rows Rows() const;
 
  private:
   std::unique_ptr<PGresult, void (*)(PGresult*)> result_;

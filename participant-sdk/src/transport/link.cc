@@ -30,16 +30,12 @@ constexpr int kNestingMost = 16;
 constexpr std::uint32_t kBuffer = 4096;
 constexpr std::uint32_t kBufferKept = 256 * 1024;
 
-milliseconds Until(Instant deadline) {
-  return std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-}
-
 }  // namespace
 
 struct Link::Wires {
-  Wires(const Address& address, const Interrupter* interrupter)
+  explicit Wires(const Interrupter* interrupter)
       : limits(std::make_shared<TConfiguration>(kFrameMost, kFrameMost, kNestingMost)),
-        socket(std::make_shared<DeadlineSocket>(address.host, address.port, limits, interrupter)),
+        socket(std::make_shared<DeadlineSocket>(limits, interrupter)),
         frames(std::make_shared<TFramedTransport>(socket, kBuffer, kBufferKept, limits)),
         protocol(std::make_shared<TBinaryProtocol>(
             frames, kStringMost, kContainerMost, true, true)),
@@ -80,13 +76,7 @@ Result<Address> ParseAddress(const std::string& text) {
 Link::Link(std::string address, std::unique_ptr<Wires> wires)
     : address_(std::move(address)), wires_(std::move(wires)) {}
 
-Link::~Link() {
-  try {
-    wires_->socket->close();
-  } catch (const std::exception&) {
-    return;  // it is gone, which is what was wanted
-  }
-}
+Link::~Link() = default;
 
 Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings,
                                          const Interrupter* interrupter, Instant deadline) {
@@ -112,15 +102,12 @@ Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address,
                                             const Interrupter* interrupter, Instant deadline) {
   Result<Address> parsed = ParseAddress(address);
   if (!parsed) return Fail(parsed.error());
-  const milliseconds patience = std::min(settings.connect_timeout, Until(deadline));
-  if (patience <= milliseconds(0)) return Fail(ErrorCode::kUnavailable, "not tried: out of time");
-  std::unique_ptr<Link> link(new Link(address, std::make_unique<Wires>(*parsed, interrupter)));
+  const Instant connect_by =
+      std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
+  std::unique_ptr<Link> link(new Link(address, std::make_unique<Wires>(interrupter)));
   try {
-    DeadlineSocket& socket = *link->wires_->socket;
-    socket.setConnTimeout(static_cast<int>(patience.count()));
-    socket.setSendTimeout(static_cast<int>(settings.connect_timeout.count()));
-    socket.setKeepAlive(true);
-    socket.open();
+    link->wires_->socket->set_deadline(connect_by);
+    link->wires_->socket->Connect(parsed->host, parsed->port);
   } catch (const std::exception& error) {
     return Fail(ErrorCode::kUnavailable, OneLine(error.what(), 300));
   }
