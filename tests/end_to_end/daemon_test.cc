@@ -214,11 +214,13 @@ Refusal RunWithLog(const World& world, const std::string& log) {
 }
 
 TEST_F(DaemonAndLog, L09_AMissingDirectory_IsNamedWithTheExitCodeOfAnUnavailableLog) {
-  const std::string log = "/tmp/no-such-directory/settle.db";
-  const Refusal refusal = RunWithLog(world_, log);
+  const TemporaryDirectory directory;
+  ASSERT_EQ(::chmod(directory.path().c_str(), 0755), 0);
+  const std::string missing = directory / "missing";
+  const Refusal refusal = RunWithLog(world_, missing + "/settle.db");
   ASSERT_TRUE(refusal.ended.has_value());
   EXPECT_EQ(refusal.ended->code, kLogUnavailable) << refusal.errors;
-  EXPECT_THAT(refusal.errors, HasSubstr(log));
+  EXPECT_THAT(refusal.errors, HasSubstr(missing));
 }
 
 TEST_F(DaemonAndLog, L09_ADirectoryWhereNothingCanBeMade_IsNamedLikewise) {

@@ -64,7 +64,9 @@ class PostgresBank : public Database {
   Answer Run(const std::string& sql) const {
     if (connection_) {
       Answer answer(PQexec(connection_.get(), sql.c_str()), PQclear);
-      if (PQstatus(connection_.get()) == CONNECTION_OK) return answer;
+      const bool failed = PQresultStatus(answer.get()) == PGRES_FATAL_ERROR;
+      const bool lost = failed && PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE) == nullptr;
+      if (!lost && PQstatus(connection_.get()) == CONNECTION_OK) return answer;
     }
     connection_.reset(PQconnectdb(conninfo_.c_str()));
     if (PQstatus(connection_.get()) != CONNECTION_OK) {

@@ -37,7 +37,20 @@ int World::Balance(int account) const {
   return std::stoi(Query("SELECT balance FROM account WHERE id = " + std::to_string(account)));
 }
 
-int World::PreparedCount() const { return std::stoi(Query("SELECT count(*) FROM pg_prepared_xacts")); }
+int World::PreparedCount() const {
+  return std::stoi(Query("SELECT count(*) FROM pg_prepared_xacts"));
+}
+
+bool World::AwaitEvent(const std::string& event) const {
+  const std::string sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = '" + event +
+                          "' AND backend_type = 'client backend'";
+  return Becomes([&] { return Query(sql) == "1"; });
+}
+
+void World::TerminateOpen() const {
+  Query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE xact_start IS NOT "
+        "NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
+}
 
 int World::OpenCount() const {
   return std::stoi(Query("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL "

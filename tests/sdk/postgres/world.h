@@ -29,6 +29,10 @@ class World {
   std::string Query(const std::string& sql) const { return cluster.Query("bank", sql); }
   int Balance(int account = 1) const;
   int PreparedCount() const;
+  // Until a server process waits for this (pg_stat_activity.wait_event); false after half a minute.
+  bool AwaitEvent(const std::string& event) const;
+  // Ends every server process that is in a transaction, the one who asks excepted.
+  void TerminateOpen() const;
   // Open transactions of others than the one who asks.
   int OpenCount() const;
 
