@@ -34,6 +34,7 @@ void Shard::Fire(const TimerKey& key) {
     timers_.Arm(key, clock_.Now() + tick_period_);
     return tick_();
   }
+  if (key.kind == TimerKind::kEnd) return WriteEnd(key.gtid);
   Transaction* transaction = Find(key.gtid);
   if (transaction == nullptr) return;
   switch (key.kind) {
@@ -41,6 +42,7 @@ void Shard::Fire(const TimerKey& key) {
     case TimerKind::kVote: return Handle(*transaction, event::VoteTimerFired{});
     case TimerKind::kRetry: return Handle(*transaction, event::RetryTimerFired{});
     case TimerKind::kWaiter: return WaitIsOver(*transaction, key.waiter);
+    case TimerKind::kEnd:
     case TimerKind::kTick: return;
   }
 }
@@ -57,7 +59,7 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
   if (ended == ended_.end()) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
-  answer.ending = ended->second.ending;
+  answer.ending = ended->second.summary.ending;
   done(std::move(answer));
 }
 
@@ -70,7 +72,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   timers_.Arm({gtid, TimerKind::kDeadline},
               clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
   running_.emplace(gtid, std::move(transaction));
-  running_count_ = running_.size();
+  CountRunning();
   ++undecided_count_;
   done(Begun{gtid, gtid.epoch()});
 }
@@ -93,7 +95,7 @@ void Shard::Restore(RestoredTransaction restored) {
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
   Transaction& here = *transaction;
   running_.emplace(here.machine.gtid(), std::move(transaction));
-  running_count_ = running_.size();
+  CountRunning();
   Handle(here, event::Restored{});
 }
 
@@ -141,7 +143,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
     const auto ended = ended_.find(call.gtid);
-    if (ended != ended_.end()) return done(ended->second.ending);
+    if (ended != ended_.end()) return done(ended->second.summary.ending);
     return done(Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
   AddWaiter(*transaction, true, settings_.commit_wait, [done](Result<EndingNews> news) {
@@ -154,7 +156,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   if (const Transaction* transaction = Find(gtid)) return done(transaction->machine.ending());
   const auto ended = ended_.find(gtid);
-  if (ended != ended_.end()) return done(ended->second.ending);
+  if (ended != ended_.end()) return done(ended->second.summary.ending);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -228,7 +230,7 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
 
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
   if (const auto found = running_.find(gtid); found != running_.end()) return done(found->second->Summary());
-  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return done(ended->second);
+  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return done(ended->second.summary);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
