@@ -134,8 +134,12 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   transaction->one_phase_waiters.push_back(done);
-  Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](const Error&) {
-    TellOnePhase(*transaction, {false, transaction->machine.ending()});
+  Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
+    if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
+      return TellOnePhase(*transaction, {false, transaction->machine.ending()});
+    }
+    transaction->one_phase_waiters.pop_back();
+    done(Fail(std::move(error)));
   });
 }
 

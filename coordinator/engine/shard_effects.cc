@@ -116,7 +116,8 @@ std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision, std::
                                std::function<void(Result<EndingNews>)> tell) {
   const std::uint64_t id = next_waiter_++;
   transaction.waiters.push_back({id, at_decision, std::move(tell)});
-  timers_.Arm({transaction.machine.gtid(), TimerKind::kWaiter, id}, clock_.Now() + wait);
+  const auto at_most = std::clamp(wait, std::chrono::milliseconds(0), settings_.transaction_timeout_max);
+  timers_.Arm({transaction.machine.gtid(), TimerKind::kWaiter, id}, clock_.Now() + at_most);
   return id;
 }
 
