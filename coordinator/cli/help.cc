@@ -31,7 +31,7 @@ constexpr const char* kExitCodes =
     "   0  done\n"
     "   1  the coordinator refused: the state, the caller or the moment does not allow it\n"
     "   2  the command line is wrong; nothing was done\n"
-    "   3  no such transaction or resource, or its record was pruned\n"
+    "   3  no such transaction or resource, or no record of it any more\n"
     "   4  no coordinator answers at that address\n"
     "   5  the gtid belongs to the log of another coordinator\n"
     "   6  in-doubt --check: something is in doubt\n"

@@ -26,6 +26,13 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   request.reason = by->reason;
   const Result<wire::TransactionView> now = around.client.Resolve(request);
   if (!now) return Fail(now.error());
+  const ExitCode exit = ExitCodeOf(*now);
+  if (exit != ExitCode::kOk) {
+    return Answer{.text = "there is nothing to resolve:\n\n" +
+                          TransactionText(*now, around.now_us, around.paint),
+                  .json = ToJson(*now),
+                  .exit = exit};
+  }
   return Answer{.text = fmt::format("the coordinator took \"{}\" from {}; this is so now:\n\n", to,
                                     Printable(by->operator_name)) +
                         TransactionText(*now, around.now_us, around.paint),

@@ -44,7 +44,8 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<wire::TransactionView> shown = around.client.Show(gtid->text());
   if (!shown) return Fail(shown.error());
   return Answer{.text = TransactionText(*shown, around.now_us, around.paint),
-                .json = ToJson(*shown)};
+                .json = ToJson(*shown),
+                .exit = ExitCodeOf(*shown)};
 }
 
 }  // namespace
@@ -68,6 +69,12 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   return text;
 }
 
+ExitCode ExitCodeOf(const wire::TransactionView& transaction) {
+  const bool presumed = transaction.ending.cause == wire::AbortCause::PRESUMED;
+  const bool no_record = presumed && transaction.began_us == 0 && transaction.branches.empty();
+  return no_record ? ExitCode::kNotFound : ExitCode::kOk;
+}
+
 Result<Gtid> WholeGtid(const std::string& text) {
   constexpr const char* kAdvice =
       "give the whole gtid, <log id>.<epoch>.<sequence>.<tail>, as 'settle list' prints it";
@@ -86,6 +93,8 @@ const Verb kShow{
     .options = {},
     .summary = "one transaction: its branches, votes, evidence, errors, timeline",
     .details =
+        "Exit code 3 when the log has no record of it: it was never begun, or was aborted before\n"
+        "anything was recorded; such a transaction is presumed to be aborted.\n"
         "EVIDENCE names the database and its own transaction, as recorded with the vote; with it\n"
         "the database can be asked for proof.",
     .run = Run};

@@ -47,9 +47,8 @@ const Verb kStatus{
     .options = {},
     .summary = "the coordinator at a glance: its log, epoch, open transactions, counts",
     .details =
-        "Counts are since the coordinator's start. Heuristics above 0 are transactions that "
-        "somebody or\n"
-        "something damaged: see 'settle in-doubt'.",
+        "Heuristics above 0 are transactions that somebody or something damaged: see "
+        "'settle in-doubt'.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -159,6 +159,15 @@ void Engine::Detach(SessionId session, Completion<std::monostate> done) {
   done(std::monostate{});
 }
 
+void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {
+  const Gtid gtid = key.gtid;
+  Post(gtid, done,
+       [key = std::move(key), resource = std::move(resource)](Shard& shard,
+                                                             const Completion<std::monostate>& reply) {
+         shard.FoundPrepared(key, resource, reply);
+       });
+}
+
 void Engine::SendStray(Command command) { sessions_->Send(SessionId{}, std::move(command)); }
 
 void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {

@@ -180,6 +180,9 @@ class Engine {
   void Fetch(FetchCall call, Completion<CommandBatch> done);
   void Report(ReportCall call, Completion<std::monostate> done);
   void Detach(SessionId session, Completion<std::monostate> done);
+  // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or leaves it alone
+  // while there is none. kNotFound: not running here.
+  void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
 

@@ -207,6 +207,16 @@ void Shard::ResourceReady(const std::string& resource) {
   }
 }
 
+void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
+                          const Completion<std::monostate>& done) {
+  if (Transaction* transaction = Find(key.gtid)) {
+    Handle(*transaction, event::FoundPrepared{key.number, resource});
+  } else if (!ended_.contains(key.gtid)) {
+    return done(Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
+  }
+  done(std::monostate{});
+}
+
 void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) {

@@ -47,6 +47,7 @@ class Shard {
   void Finished(const EndReport& report);
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
+  void FoundPrepared(const BranchKey& key, const std::string& resource, const Completion<std::monostate>& done);
   void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   std::vector<TransactionSummary> ListOpen() const;

@@ -19,6 +19,9 @@ Meaning MeaningOf(int primary_code) {
     case SQLITE_CORRUPT:
       return {ErrorCode::kCorrupt,
               "nothing may be presumed from a damaged log: keep it, and restore a backup"};
+    case SQLITE_ERROR:  // a statement of ours does not fit the schema
+      return {ErrorCode::kCorrupt,
+              "its schema is not what this program made: it was edited or damaged; restore a backup"};
     case SQLITE_FULL: return {ErrorCode::kUnavailable, "make room on the file system"};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -36,9 +36,10 @@ tl::unexpected<Error> Undecodable(const std::string& path, std::int64_t position
               error.advice);
 }
 
-// The index must know each end, at this position or at a later one of the same transaction.
-Status CheckIndexed(Statement& find, const std::string& path, std::int64_t position,
-                    const TransactionSummary& summary) {
+// Whether the index has this end; false if it names a later position, where another end of the same
+// transaction will have to be.
+Result<bool> IsIndexed(Statement& find, const std::string& path, std::int64_t position,
+                       const TransactionSummary& summary) {
   find.Bind(1, static_cast<std::int64_t>(summary.gtid.epoch()));
   find.Bind(2, static_cast<std::int64_t>(summary.gtid.sequence()));
   const Expected<bool> row = find.Step();
@@ -48,7 +49,7 @@ Status CheckIndexed(Statement& find, const std::string& path, std::int64_t posit
   find.Reset();
   const bool same = indexed == position &&
                     outcome == static_cast<std::int64_t>(summary.ending.outcome);
-  if (same || indexed > position) return {};
+  if (same || indexed > position) return same;
   return Damaged(path, position, "the index of ended transactions does not agree with it");
 }
 
@@ -91,6 +92,7 @@ Status ReplayRecords(Connection& connection, const std::string& path, std::uint6
       connection, "SELECT position, outcome FROM ended WHERE epoch = ? AND sequence = ?");
   if (!find) return Fail(ErrorOf(find.error(), path, "read the index of ended transactions"));
 
+  std::uint64_t indexed = 0;
   std::int64_t expected = 1;
   for (;; ++expected) {
     const Expected<bool> row = records->Step();
@@ -103,14 +105,23 @@ Status ReplayRecords(Connection& connection, const std::string& path, std::uint6
     Result<Record> record = DecodeRecord(records->Bytes(1));
     if (!record) return Undecodable(path, position, record.error());
     if (const auto* end = std::get_if<EndRecord>(&*record)) {
-      if (Status indexed = CheckIndexed(*find, path, position, end->summary); !indexed) {
-        return indexed;
-      }
+      const Result<bool> is_indexed = IsIndexed(*find, path, position, end->summary);
+      if (!is_indexed) return Fail(is_indexed.error());
+      indexed += *is_indexed ? 1 : 0;
     }
     visit(static_cast<std::uint64_t>(position), *std::move(record));
   }
-  if (static_cast<std::uint64_t>(expected) == last + 1) return {};
-  return Damaged(path, expected, "it is missing");
+  if (static_cast<std::uint64_t>(expected) != last + 1) {
+    return Damaged(path, expected, "it is missing");
+  }
+  const Expected<std::string> rows = connection.Ask("SELECT count(*) FROM ended");
+  if (!rows) return Fail(ErrorOf(rows.error(), path, "count the index of ended transactions"));
+  if (*rows == std::to_string(indexed)) return {};
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("{}: the index of ended transactions has {} entries, {} of them are "
+                          "right",
+                          path, *rows, indexed),
+              "nothing may be presumed from this log: keep it, and restore a backup");
 }
 
 Result<std::optional<TransactionSummary>> EndedTransactions::Find(const Gtid& gtid) {

@@ -1,20 +1,19 @@
 #include "observe/log_observer.h"
 
 #include <poll.h>
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <string>
-
-#include <spdlog/async_logger.h>
-#include <spdlog/details/thread_pool.h>
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/base_sink.h>
 
 namespace settle::coordinator {
 namespace {
@@ -35,8 +34,8 @@ spdlog::level::level_enum ToSpdlog(Observer::Level level) {
   return spdlog::level::err;
 }
 
-// Printable ASCII as it is, every other byte as \xNN (which JSON must escape once more, but for its own control
-// characters): a line says what was sent and cannot pretend to be another.
+// Printable ASCII as it is, every other byte as \xNN (which JSON must escape once more, but for its
+// own control characters): a line says what was sent and cannot pretend to be another.
 std::string EscapedForLog(std::string_view text, bool json) {
   constexpr const char* kHex = "0123456789abcdef";
   std::string out;
@@ -58,7 +57,8 @@ std::string EscapedForLog(std::string_view text, bool json) {
   return out;
 }
 
-// Writes whole lines to a descriptor and never waits long for its reader: after one wait in vain it only tries.
+// Writes whole lines to a descriptor and never waits long for its reader: after one wait in vain it
+// only tries.
 class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit DescriptorSink(int descriptor) : descriptor_(descriptor) {}
@@ -125,8 +125,8 @@ class LogObserver::Lines {
       : json_(settings.format == LogFormat::kJson),
         sink_(std::make_shared<DescriptorSink>(settings.descriptor)),
         pool_(std::make_shared<spdlog::details::thread_pool>(settings.queue_max, 1)),
-        logger_(std::make_shared<spdlog::async_logger>("settle", sink_, pool_,
-                                                       spdlog::async_overflow_policy::overrun_oldest)) {
+        logger_(std::make_shared<spdlog::async_logger>(
+            "settle", sink_, pool_, spdlog::async_overflow_policy::overrun_oldest)) {
     logger_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
         json_ ? kJsonPattern : kTextPattern, spdlog::pattern_time_type::utc));
     logger_->set_level(ToSpdlog(settings.level));
@@ -157,13 +157,15 @@ class LogObserver::Lines {
     std::uint64_t told = told_losses_;
     if (lost == told || !told_losses_.compare_exchange_strong(told, lost)) return;
     logger_->log(spdlog::level::err,
-                 spdlog::string_view_t(Payload({}, std::to_string(lost - told) +
-                                                       " lines of this log were lost: nobody read it in time")));
+                 spdlog::string_view_t(
+                     Payload({}, std::to_string(lost - told) +
+                                     " lines of this log were lost: nobody read it in time")));
   }
 
   const bool json_;
   const std::shared_ptr<DescriptorSink> sink_;
-  const std::shared_ptr<spdlog::details::thread_pool> pool_;  // its thread ends with it, after what is queued
+  const std::shared_ptr<spdlog::details::thread_pool>
+      pool_;  // its thread ends with it, after what is queued
   const std::shared_ptr<spdlog::async_logger> logger_;
   std::atomic<std::uint64_t> told_losses_{0};
 };

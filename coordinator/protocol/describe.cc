@@ -65,6 +65,9 @@ struct EventWords {
   }
   std::string operator()(const event::SessionLost& e) const { return "session-lost " + e.session; }
   std::string operator()(const event::ResourceReady& e) const { return "resource-ready " + e.resource; }
+  std::string operator()(const event::FoundPrepared& e) const {
+    return "found-prepared " + Number(e.branch) + " " + e.resource;
+  }
   std::string operator()(const event::Restored&) const { return "restored"; }
 };
 

@@ -32,6 +32,10 @@ Effects TwoPhase::On(const event::Enlist& event) {
   const auto same = std::find_if(branches_.begin(), branches_.end(), [&](const Branch& branch) {
     return branch.request_key == event.request_key && branch.session == event.session;
   });
+  if (same != branches_.end() && same->resource != event.resource) {
+    return {effect::Refuse{ErrorCode::kInvalid, "this request key already enlisted branch " +
+                                                    std::to_string(same->number) + " in " + same->resource}};
+  }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
   if (state_ != State::kActive) {
     return {effect::Refuse{ErrorCode::kRefused,
@@ -95,8 +99,9 @@ Effects TwoPhase::StartPreparing() {
       branch.state = BranchState::kPreparing;
       effects.push_back(SendTo(branch, CommandKind::kPrepare));
     }
+    retries_ = 1;
     effects.push_back(effect::ArmTimer{Timer::kVote, 1});
-    effects.push_back(effect::ArmTimer{Timer::kRetry, 1});
+    effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
     return effects;
   }
   Add(effects, DecideIfAllVoted());
@@ -145,8 +150,7 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
       case BranchState::kPreparing:
       case BranchState::kPrepared:
         branch.attempts = 0;
-        branch.state = BranchState::kAborting;
-        effects.push_back(SendTo(branch, CommandKind::kAbort));
+        effects.push_back(SendAbort(branch));
         break;
       case BranchState::kReadOnly:
       case BranchState::kRefused:
@@ -224,10 +228,20 @@ Effects TwoPhase::On(const event::Voted& event) {
 // A branch that was to be aborted turned out to be prepared. What it said before stands if that was damage, or a vote
 // that left nothing behind.
 Effects TwoPhase::AbortOnceMore(Branch& branch) {
-  if (branch.state == BranchState::kAborting) return {SendTo(branch, CommandKind::kAbort)};
+  if (branch.state == BranchState::kAborting) return {SendAbort(branch)};
   if (branch.state != BranchState::kAborted) return {};
+  return {SendAbort(branch), effect::ArmTimer{Timer::kRetry, retries_}};
+}
+
+effect::Send TwoPhase::SendAbort(Branch& branch) {
   branch.state = BranchState::kAborting;
-  return {SendTo(branch, CommandKind::kAbort), effect::ArmTimer{Timer::kRetry, retries_}};
+  if (branch.session.empty() && branch.vote.vote != Vote::kCommit) {
+    // The work died with its process, so nothing waits for an answer. Should it have been prepared all the same, which
+    // only its database knows, this abort ends it, or the one that a scan asks for.
+    branch.state = BranchState::kAborted;
+    branch.last_error = "its session was lost before it was prepared";
+  }
+  return SendTo(branch, CommandKind::kAbort);
 }
 
 Effects TwoPhase::On(const event::SessionLost& event) {
@@ -236,11 +250,6 @@ Effects TwoPhase::On(const event::SessionLost& event) {
     if (branch.session != event.session) continue;
     branch.session.clear();
     lost_work = lost_work || branch.state == BranchState::kWorking || branch.state == BranchState::kPreparing;
-    if (branch.state == BranchState::kAborting && branch.vote.vote != Vote::kCommit) {
-      // Its work died with its process. If it was prepared after all, a scan finds it and asks.
-      branch.state = BranchState::kAborted;
-      branch.last_error = "its session was lost before it acknowledged the abort";
-    }
   }
   switch (state_) {
     case State::kActive:
@@ -248,10 +257,13 @@ Effects TwoPhase::On(const event::SessionLost& event) {
       if (!lost_work) return {};
       return Abort(AbortCause::kParticipantLost,
                    "the process that owned a branch was lost before the branch was prepared", true);
-    case State::kAborting: return EndIfAllFinished();
     case State::kCommitting:
-    case State::kOnePhase:
-      return SendOutstanding([](const Branch& branch) { return branch.session.empty(); });
+    case State::kAborting:
+    case State::kOnePhase: {
+      Effects effects = SendOutstanding([](const Branch& branch) { return branch.session.empty(); });
+      if (state_ == State::kAborting) Add(effects, EndIfAllFinished());
+      return effects;
+    }
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:

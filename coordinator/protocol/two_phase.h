@@ -99,6 +99,7 @@ class TwoPhase {
   Effects On(const event::PersistRefused& event);
   Effects On(const event::SessionLost& event);
   Effects On(const event::ResourceReady& event);
+  Effects On(const event::FoundPrepared& event);
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);
@@ -119,6 +120,7 @@ class TwoPhase {
   Ending DamagedEnding() const;
   Effects SendOutstanding(const std::function<bool(const Branch&)>& wanted);
   effect::Send SendTo(Branch& branch, CommandKind kind);
+  effect::Send SendAbort(Branch& branch);
 
   Gtid gtid_;
   Origin origin_;
@@ -129,7 +131,8 @@ class TwoPhase {
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
   int retries_ = 0;
-  std::deque<BranchNumber> recording_;  // heuristics on their way to the disk, in order
+  std::deque<BranchNumber> recording_;   // heuristics on their way to the disk, in order
+  std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
 };
 

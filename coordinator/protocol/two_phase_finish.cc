@@ -80,7 +80,8 @@ Effects TwoPhase::OnDecisionDurable() {
   for (Branch& branch : branches_) {
     if (branch.state != BranchState::kPrepared) continue;
     branch.state = BranchState::kCommitting;
-    if (!finish_here_) effects.push_back(SendTo(branch, CommandKind::kCommit));
+    // The caller finishes its branches, unless its session is already gone.
+    if (!finish_here_ || branch.session.empty()) effects.push_back(SendTo(branch, CommandKind::kCommit));
   }
   retries_ = finish_here_ ? kPatienceWithCaller : 1;
   effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
@@ -94,16 +95,12 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       return Abort(AbortCause::kLogRefused, "the decision could not be stored: " + event.reason, true);
     case State::kCommitting:
     case State::kAborting:
-    case State::kOnePhase: {
+    case State::kOnePhase:
       if (recording_.empty()) return {};
-      // The damage could not be written down: learn it again from the branch when the retry timer fires.
-      Branch& branch = *Find(recording_.front());
+      // The branch may not be able to say it again: the damage is kept here and written when the retry timer fires.
+      unrecorded_.push_back(recording_.front());
       recording_.pop_front();
-      std::erase_if(heuristics_, [&](const auto& known) { return known.branch == branch.number; });
-      branch.state = decision_ == Decision::kCommit ? BranchState::kCommitting : BranchState::kAborting;
-      if (state_ == State::kOnePhase) branch.state = BranchState::kOnePhase;
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
-    }
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -183,18 +180,19 @@ Ending TwoPhase::DamagedEnding() const {
     reason += (reason.empty() ? "" : "; ") + heuristic.detail;
   }
   if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
-  const auto is = [](BranchState state) {
-    return [state](const Branch& branch) { return branch.state == state; };
-  };
-  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), is(BranchState::kCommitted));
-  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), is(BranchState::kAborted));
+  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kCommitted;
+  });
+  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
+  });
   if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
   return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause, reason,
           false};
 }
 
 Effects TwoPhase::EndIfAllFinished() {
-  if (!recording_.empty() || std::any_of(branches_.begin(), branches_.end(), IsUnfinished)) return {};
+  if (!recording_.empty() || !unrecorded_.empty() || std::any_of(branches_.begin(), branches_.end(), IsUnfinished)) return {};
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
   if (!heuristics_.empty()) {
@@ -221,7 +219,7 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
     if (!wanted(branch)) continue;
     if (branch.state == BranchState::kPreparing) effects.push_back(SendTo(branch, CommandKind::kPrepare));
     if (branch.state == BranchState::kCommitting) effects.push_back(SendTo(branch, CommandKind::kCommit));
-    if (branch.state == BranchState::kAborting) effects.push_back(SendTo(branch, CommandKind::kAbort));
+    if (branch.state == BranchState::kAborting) effects.push_back(SendAbort(branch));
     if (branch.state == BranchState::kOnePhase) effects.push_back(SendTo(branch, CommandKind::kProve));
   }
   return effects;
@@ -229,6 +227,12 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
 
 Effects TwoPhase::On(const event::RetryTimerFired&) {
   Effects effects = SendOutstanding([](const Branch&) { return true; });
+  for (const BranchNumber number : std::exchange(unrecorded_, {})) {
+    const auto known = std::find_if(heuristics_.begin(), heuristics_.end(),
+                                    [number](const auto& heuristic) { return heuristic.branch == number; });
+    recording_.push_back(number);
+    effects.push_back(effect::Persist{*known});
+  }
   if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, ++retries_});
   return effects;
 }
@@ -237,6 +241,31 @@ Effects TwoPhase::On(const event::ResourceReady& event) {
   return SendOutstanding([&](const Branch& branch) {
     return branch.resource == event.resource && branch.session.empty();
   });
+}
+
+Effects TwoPhase::On(const event::FoundPrepared& event) {
+  Branch* branch = Find(event.branch);
+  switch (state_) {
+    case State::kCommitting:
+      if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
+      return {SendTo(*branch, CommandKind::kCommit)};
+    case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
+    case State::kDamaged:
+      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart no more is known of
+      // the siblings than that they were not committed.
+      if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
+      if (branch != nullptr && branch->state != BranchState::kAborted && branch->state != BranchState::kRefused) {
+        return {};
+      }
+      return {effect::Send{CommandKind::kAbort, event.branch, event.resource, "", 1, {}}};
+    case State::kActive:      // undecided: left alone
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kOnePhase:
+    case State::kDone: return {};
+  }
+  return {};
 }
 
 Effects TwoPhase::On(const event::Restored&) {
@@ -282,8 +311,10 @@ TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
   ending_ = {Outcome::kAborted, AbortCause::kPresumed, "", false};
   for (const HeuristicRecord& heuristic : heuristics) {
     while (branches_.size() < heuristic.branch) {
-      branches_.emplace_back().number = static_cast<BranchNumber>(branches_.size());
-      branches_.back().state = BranchState::kAborted;
+      Branch branch;
+      branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+      branch.state = BranchState::kAborted;
+      branches_.push_back(std::move(branch));
     }
   }
   TakeHeuristics(heuristics);

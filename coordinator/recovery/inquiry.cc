@@ -6,15 +6,16 @@ namespace settle::coordinator {
 namespace {
 
 // A stray that no scan has seen for this long was resolved by somebody.
-constexpr WallTime kStrayKept = 5 * 60 * 1'000'000LL;
+constexpr std::chrono::minutes kStrayKept{5};
 // Strays listed at the most; a database full of somebody else's must not fill our memory.
 constexpr std::size_t kStraysMax = 10'000;
 
+// Found branches being looked up at once; more are left to the next scan.
 constexpr std::size_t kSettlingMax = 10'000;
 
-const Evidence* EvidenceOf(const TransactionSummary& summary, BranchNumber number) {
+const BranchSummary* FindBranch(const TransactionSummary& summary, BranchNumber number) {
   for (const BranchSummary& branch : summary.branches) {
-    if (branch.number == number) return &branch.evidence;
+    if (branch.number == number) return &branch;
   }
   return nullptr;
 }
@@ -32,9 +33,9 @@ Status Inquiry::CheckOurs(const Gtid& gtid) const {
                     "; this coordinator has log " + log.log_id,
                 "ask the coordinator that owns that log");
   }
-  const bool future = gtid.epoch() > log.epoch ||
-                      (gtid.epoch() == log.epoch && gtid.sequence() > engine_.last_sequence());
-  if (future) {
+  const bool never = gtid.sequence() == 0 || gtid.epoch() > log.epoch ||
+                     (gtid.epoch() == log.epoch && gtid.sequence() > engine_.last_sequence());
+  if (never) {
     return Fail(ErrorCode::kNotFound,
                 "transaction " + gtid.text() + " was never begun here: this log is in epoch " +
                     std::to_string(log.epoch),
@@ -49,12 +50,14 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   auto ended = log_.FindEnded(key.gtid);
   if (!ended) return Fail(ended.error());
   if (*ended) {
-    const Evidence* evidence = EvidenceOf(**ended, key.number);
-    return Verdict{(*ended)->ending, evidence == nullptr ? Evidence{} : *evidence};
+    const BranchSummary* branch = FindBranch(**ended, key.number);
+    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false};
+    return Verdict{(*ended)->ending, branch->evidence, branch->vote == settle::ToString(Vote::kCommit)};
   }
   return Verdict{{Outcome::kAborted, AbortCause::kPresumed,
                   "the log has no commit record of it: it was never decided, so it is aborted", true},
-                 {}};
+                 {},
+                 false};
 }
 
 Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
@@ -79,11 +82,8 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
   if (Status ours = CheckOurs(key->gtid); !ours) {
     return LeaveAlone(resource, database_name, ours.error().message);
   }
-  engine_.AskOutcome(key->gtid, [this, resource, key = *key](Result<Ending> running) {
-    // Running: undecided is left alone, decided is told to its branches by the transaction itself.
-    if (running && running->outcome != Outcome::kUndecided) {
-      return engine_.Hurry(key.gtid, [](const Result<std::monostate>&) {});
-    }
+  // A running transaction answers for its branches itself.
+  engine_.FoundPrepared(*key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
     if (running || running.error().code != ErrorCode::kNotFound) return;
     // More than that at once are left to the next scan.
     if (settling_ >= kSettlingMax) return;
@@ -99,6 +99,10 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   const Result<Verdict> verdict = ReadVerdict(key);
   if (!verdict) return LeaveAlone(resource, key.DatabaseName(), verdict.error().message);
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
+  if (verdict->ending.committed() && !verdict->voted_commit) {
+    return LeaveAlone(resource, key.DatabaseName(), "its transaction committed without it: the decision has no "
+                                                    "commit vote of branch " + std::to_string(key.number));
+  }
   switch (verdict->ending.outcome) {
     case Outcome::kCommitted: command.kind = CommandKind::kCommit; break;
     case Outcome::kAborted: command.kind = CommandKind::kAbort; break;
@@ -124,23 +128,29 @@ void Inquiry::LeaveAlone(const std::string& resource, const std::string& databas
   const WallTime now = clock_.WallNow();
   const std::lock_guard lock(mutex_);
   const auto known = strays_.find({resource, database_name});
-  if (known != strays_.end()) {
-    known->second.last_seen = now;
-    known->second.why = std::move(why);
+  if (known != strays_.end() && !IsForgotten(known->second)) {
+    known->second.stray.last_seen = now;
+    known->second.stray.why = std::move(why);
+    known->second.seen = clock_.Now();
     return;
+  }
+  if (strays_.size() >= kStraysMax && clock_.Now() - swept_ > kStrayKept) {
+    swept_ = clock_.Now();
+    std::erase_if(strays_, [this](const auto& entry) { return IsForgotten(entry.second); });
   }
   if (strays_.size() >= kStraysMax) return;
   observer_.Event(Observer::Level::kWarning, Gtid{},
                   "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
-  strays_[{resource, database_name}] = {resource, database_name, std::move(why), now, now};
+  strays_[{resource, database_name}] = {{resource, database_name, std::move(why), now, now}, clock_.Now()};
 }
 
+bool Inquiry::IsForgotten(const Sighting& sighting) const { return clock_.Now() - sighting.seen > kStrayKept; }
+
 std::vector<Stray> Inquiry::Strays() const {
-  const WallTime oldest = clock_.WallNow() - kStrayKept;
   const std::lock_guard lock(mutex_);
   std::vector<Stray> strays;
-  for (const auto& [where, stray] : strays_) {
-    if (stray.last_seen >= oldest) strays.push_back(stray);
+  for (const auto& [where, sighting] : strays_) {
+    if (!IsForgotten(sighting)) strays.push_back(sighting.stray);
   }
   return strays;
 }

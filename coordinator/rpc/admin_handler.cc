@@ -9,7 +9,11 @@ namespace settle::coordinator {
 
 AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
                            Observer& observer)
-    : release_(std::move(release)), engine_(engine), views_(views), calls_(calls), observer_(observer) {}
+    : release_(std::move(release)),
+      engine_(engine),
+      views_(views),
+      calls_(calls),
+      observer_(observer) {}
 
 void AdminHandler::status(wire::StatusReply& reply) {
   AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(views_.Status()), release_); });
@@ -28,13 +32,15 @@ void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListReq
 }
 
 void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
-  AtTheEdge(observer_, "show", [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
+  AtTheEdge(observer_, "show",
+            [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
 }
 
 void AdminHandler::in_doubt(wire::InDoubtReply& reply) {
   AtTheEdge(observer_, "in_doubt", [&] {
     const InDoubtView view = Need(views_.InDoubt());
-    for (const TransactionView& transaction : view.transactions) reply.transactions.push_back(ToWire(transaction));
+    for (const TransactionView& transaction : view.transactions)
+      reply.transactions.push_back(ToWire(transaction));
     for (const Stray& stray : view.strays) reply.strays.push_back(ToWire(stray));
   });
 }
@@ -55,8 +61,9 @@ void AdminHandler::accept_identity(const std::string& resource, const std::strin
                                    const std::string& operator_name, const std::string& reason) {
   AtTheEdge(observer_, "accept_identity", [&] {
     ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
-    const std::string what = "operator " + Escaped(operator_name) + " accepts " + Escaped(identity) +
-                             " as resource " + resource + ": " + Escaped(reason);
+    const std::string what = "operator " + Escaped(operator_name) + " accepts " +
+                             Escaped(identity) + " as resource " + resource + ": " +
+                             Escaped(reason);
     Need(calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
       engine_.AcceptIdentity(std::move(record), std::move(done));
     }));

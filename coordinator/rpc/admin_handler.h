@@ -16,7 +16,8 @@ namespace settle::coordinator {
 class AdminHandler : public wire::AdminServiceIf {
  public:
   // References must outlive the handler.
-  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls, Observer& observer);
+  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
+               Observer& observer);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;

@@ -1,5 +1,5 @@
-// The calls in progress: an RPC thread waits here for the engine's completion. Every wait ends: by the
-// completion, by its limit, or because the daemon stops.
+// The calls in progress: an RPC thread waits here for the engine's completion. Every wait ends: by
+// the completion, by its limit, or because the daemon stops.
 //
 //   Result<Begun> begun = calls.Await<Begun>(
 //       {.limit = 10s, .if_given_up = ErrorCode::kRetry},
@@ -69,7 +69,8 @@ Result<T> Calls::Await(const Limits& limits, Start start) {
   start(Completion<T>([waiting](Result<T> result) { waiting->Complete(std::move(result)); }));
   const std::stop_token stop = (limits.kind == Kind::kParked ? parked_ : working_).get_token();
   const std::stop_callback on_stop(stop, [&] {
-    waiting->Complete(Fail(limits.if_given_up, "the coordinator is stopping and did not wait for the answer",
+    waiting->Complete(Fail(limits.if_given_up,
+                           "the coordinator is stopping and did not wait for the answer",
                            "ask again when it is back"));
   });
   std::unique_lock lock(waiting->mutex);

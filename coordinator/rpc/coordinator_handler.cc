@@ -21,9 +21,13 @@ bool NotRunningHere(const Result<T>& result) {
 
 }  // namespace
 
-CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
-                                       Observer& observer)
-    : settings_(std::move(settings)), engine_(engine), inquiry_(inquiry), calls_(calls), observer_(observer) {}
+CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
+                                       Calls& calls, Observer& observer)
+    : settings_(std::move(settings)),
+      engine_(engine),
+      inquiry_(inquiry),
+      calls_(calls),
+      observer_(observer) {}
 
 void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest& request) {
   AtTheEdge(observer_, "hello", [&] {
@@ -35,7 +39,8 @@ void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest
   });
 }
 
-void CoordinatorHandler::begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) {
+void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
+                                           const wire::BeginRequest& request) {
   AtTheEdge(observer_, "begin_transaction", [&] {
     BeginCall call = Need(FromWire(request));
     const Begun begun = Need(calls_.Await<Begun>(kNothingDone, [&](Completion<Begun> done) {
@@ -64,14 +69,17 @@ void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequ
     Calls::Limits limits = kMaybeDone;
     limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
     Result<CommitAnswer> answer = calls_.Await<CommitAnswer>(
-        limits, [&](Completion<CommitAnswer> done) { engine_.Commit(std::move(call), std::move(done)); });
-    // Ended already, perhaps by the first attempt of this very call: a repetition hears the same ending.
+        limits,
+        [&](Completion<CommitAnswer> done) { engine_.Commit(std::move(call), std::move(done)); });
+    // Ended already, perhaps by the first attempt of this very call: a repetition hears the same
+    // ending.
     if (NotRunningHere(answer)) answer = CommitAnswer{Need(inquiry_.AskOutcome(gtid)), false, {}};
     reply = ToWire(Need(std::move(answer)));
   });
 }
 
-void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply, const wire::OnePhaseRequest& request) {
+void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply,
+                                          const wire::OnePhaseRequest& request) {
   AtTheEdge(observer_, "commit_one_phase", [&] {
     OnePhaseCall call = Need(FromWire(request));
     const Gtid gtid = call.gtid;
@@ -90,8 +98,9 @@ void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& re
   AtTheEdge(observer_, "abort", [&] {
     AbortCall call = Need(FromWire(request));
     const Gtid gtid = call.gtid;
-    Result<Ending> ending = calls_.Await<Ending>(
-        kMaybeDone, [&](Completion<Ending> done) { engine_.Abort(std::move(call), std::move(done)); });
+    Result<Ending> ending = calls_.Await<Ending>(kMaybeDone, [&](Completion<Ending> done) {
+      engine_.Abort(std::move(call), std::move(done));
+    });
     if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(gtid);
     reply = ToWire(Need(std::move(ending)));
   });

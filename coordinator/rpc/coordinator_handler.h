@@ -1,5 +1,5 @@
-// CoordinatorService: what applications call. Thread-safe; calls block their connection's thread until the engine
-// has answered.
+// CoordinatorService: what applications call. Thread-safe; calls block their connection's thread
+// until the engine has answered.
 #pragma once
 
 #include <chrono>
@@ -17,10 +17,12 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
  public:
   struct Settings {
     std::string release;
-    std::chrono::milliseconds commit_wait{30'000};  // what the engine waits when a commit names nothing
+    std::chrono::milliseconds commit_wait{
+        30'000};  // what the engine waits when a commit names nothing
   };
   // References must outlive the handler.
-  CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer);
+  CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
+                     Observer& observer);
 
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
   void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;

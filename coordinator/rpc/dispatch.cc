@@ -1,8 +1,8 @@
 #include "rpc/dispatch.h"
 
-#include <exception>
-
 #include <thrift/TApplicationException.h>
+
+#include <exception>
 
 #include "settle/vocabulary/gtid.h"
 

@@ -1,5 +1,5 @@
-// The edge between values and Thrift's exceptions. A handler's body runs in AtTheEdge and throws nothing but
-// wire::ServiceError, which is part of the contract.
+// The edge between values and Thrift's exceptions. A handler's body runs in AtTheEdge and throws
+// nothing but wire::ServiceError, which is part of the contract.
 #pragma once
 
 #include <exception>
@@ -28,9 +28,11 @@ auto AtTheEdge(Observer& observer, const char* call, Body body) {
   } catch (const wire::ServiceError&) {
     throw;
   } catch (const std::exception& error) {
-    const std::string what = std::string(call) + " failed inside the coordinator: " + Escaped(error.what());
+    const std::string what =
+        std::string(call) + " failed inside the coordinator: " + Escaped(error.what());
     observer.Event(Observer::Level::kError, {}, what);
-    throw ToWire(Error{ErrorCode::kInternal, what, "ask the outcome before doing anything again; report this"});
+    throw ToWire(Error{ErrorCode::kInternal, what,
+                       "ask the outcome before doing anything again; report this"});
   }
 }
 

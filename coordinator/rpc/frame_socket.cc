@@ -15,12 +15,14 @@ namespace settle::coordinator {
 namespace {
 
 constexpr std::size_t kLengthBytes = 4;
-constexpr std::size_t kSmallBuffer = 16 * 1024;  // what a connection holds without asking the budget
+constexpr std::size_t kSmallBuffer =
+    16 * 1024;  // what a connection holds without asking the budget
 
 std::string ErrnoText() { return std::strerror(errno); }
 
 std::string Seconds(std::chrono::milliseconds time) {
-  return std::to_string(time.count() / 1000) + "." + std::to_string(time.count() % 1000 / 100) + " s";
+  return std::to_string(time.count() / 1000) + "." + std::to_string(time.count() % 1000 / 100) +
+         " s";
 }
 
 }  // namespace
@@ -97,8 +99,8 @@ Status FrameSocket::MakeRoom(std::size_t frame_bytes) {
   }
   if (end_ < buffer_.size()) return {};
   // Doubling: a peer has to send what it wants us to hold.
-  const std::size_t size = std::min(std::max(kSmallBuffer, 2 * buffer_.size()),
-                                    std::max(kSmallBuffer, frame_bytes));
+  const std::size_t size =
+      std::min(std::max(kSmallBuffer, 2 * buffer_.size()), std::max(kSmallBuffer, frame_bytes));
   const std::size_t beyond = size > kSmallBuffer ? size - budgeted_ : 0;
   if (!budget_.Take(beyond)) {
     return Fail(ErrorCode::kRefused, "the memory for large frames of all connections is used up",
@@ -116,8 +118,9 @@ Status FrameSocket::WaitForFirstByte() {
     const ssize_t count = ::recv(socket_, buffer_.data() + end_, buffer_.size() - end_, 0);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      return Fail(ErrorCode::kUnavailable,
-                  "nothing came for " + Seconds(greeted_ ? limits_.idle_timeout : limits_.io_timeout));
+      return Fail(
+          ErrorCode::kUnavailable,
+          "nothing came for " + Seconds(greeted_ ? limits_.idle_timeout : limits_.io_timeout));
     }
     return TakeReceived(count);
   }
@@ -125,7 +128,8 @@ Status FrameSocket::WaitForFirstByte() {
 
 Status FrameSocket::WaitForMore(Deadline deadline) {
   for (;;) {
-    const ssize_t count = ::recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
+    const ssize_t count =
+        ::recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
     const bool must_wait = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (must_wait || std::chrono::steady_clock::now() >= deadline) {
       if (Status ready = WaitFor(POLLIN, deadline); !ready) return ready;
@@ -137,19 +141,22 @@ Status FrameSocket::WaitForMore(Deadline deadline) {
 
 Status FrameSocket::WaitFor(short what, Deadline deadline) {
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd entry{socket_, what, 0};
     const int ready = left.count() <= 0 ? 0 : ::poll(&entry, 1, static_cast<int>(left.count()));
     if (ready > 0) return {};
     if (ready < 0 && errno == EINTR) continue;
-    return Fail(ErrorCode::kInvalid, std::string(what == POLLIN ? "a frame was not whole" : "a reply was not taken") +
-                                         " within " + Seconds(limits_.io_timeout));
+    return Fail(ErrorCode::kInvalid,
+                std::string(what == POLLIN ? "a frame was not whole" : "a reply was not taken") +
+                    " within " + Seconds(limits_.io_timeout));
   }
 }
 
 Status FrameSocket::TakeReceived(long count) {
   if (count < 0) return Fail(ErrorCode::kUnavailable, "the connection broke: " + ErrnoText());
-  if (count == 0 && buffered() > 0) return Fail(ErrorCode::kInvalid, "the peer closed inside a frame");
+  if (count == 0 && buffered() > 0)
+    return Fail(ErrorCode::kInvalid, "the peer closed inside a frame");
   if (count == 0) return Fail(ErrorCode::kUnavailable, "the peer closed");
   end_ += static_cast<std::size_t>(count);
   return {};

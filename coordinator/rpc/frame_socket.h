@@ -1,6 +1,7 @@
-// One accepted connection that carries frames: a length of four bytes, big-endian, then so many bytes. Nothing a
-// peer sends, or does not send, costs more than a bounded time and a bounded memory: a frame is given room as its
-// bytes arrive, not as its length claims; and it must be whole, whatever trickles in, by a deadline.
+// One accepted connection that carries frames: a length of four bytes, big-endian, then so many
+// bytes. Nothing a peer sends, or does not send, costs more than a bounded time and a bounded
+// memory: a frame is given room as its bytes arrive, not as its length claims; and it must be
+// whole, whatever trickles in, by a deadline.
 #pragma once
 
 #include <atomic>
@@ -17,7 +18,8 @@ namespace settle::coordinator {
 struct FrameLimits {
   std::size_t frame_bytes_max = 16 * 1024 * 1024;
   std::chrono::milliseconds idle_timeout{600'000};  // between two frames
-  std::chrono::milliseconds io_timeout{30'000};     // for one whole frame, either way, and for the first one
+  std::chrono::milliseconds io_timeout{
+      30'000};  // for one whole frame, either way, and for the first one
 };
 
 // Memory that all connections share for frames beyond their small buffers. Thread-safe.
@@ -40,9 +42,9 @@ class FrameSocket {
   FrameSocket(const FrameSocket&) = delete;
   FrameSocket& operator=(const FrameSocket&) = delete;
 
-  // The next frame's bytes, valid until the next call. Blocking. After an error the connection is to be closed:
-  // kUnavailable is the ordinary end (the peer is gone or idle for too long), kInvalid and kRefused name what the
-  // peer did wrong.
+  // The next frame's bytes, valid until the next call. Blocking. After an error the connection is
+  // to be closed: kUnavailable is the ordinary end (the peer is gone or idle for too long),
+  // kInvalid and kRefused name what the peer did wrong.
   [[nodiscard]] Result<std::span<std::uint8_t>> Read();
 
   // Sends bytes that begin with their frame's length. Blocking, at most the io time-out.
@@ -70,7 +72,7 @@ class FrameSocket {
   const FrameLimits limits_;
   MemoryBudget& budget_;
   std::vector<std::uint8_t> buffer_;
-  std::size_t begin_ = 0;       // of what was received and not handed out
+  std::size_t begin_ = 0;  // of what was received and not handed out
   std::size_t end_ = 0;
   std::size_t last_frame_ = 0;  // bytes handed out by the latest Read, its length's four included
   std::size_t budgeted_ = 0;    // of the buffer, taken from the budget

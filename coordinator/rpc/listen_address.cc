@@ -54,8 +54,8 @@ std::string SocketAddress::text() const {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
   sockaddr_storage copy = storage;
-  if (::getnameinfo(reinterpret_cast<sockaddr*>(&copy), length, host.data(), host.size(), port.data(),
-                    port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+  if (::getnameinfo(reinterpret_cast<sockaddr*>(&copy), length, host.data(), host.size(),
+                    port.data(), port.size(), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return "an unnamed address";
   }
   const std::string name = host.data();
@@ -71,9 +71,10 @@ Result<SocketAddress> Resolve(const ListenAddress& address) {
   const int failed =
       ::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
   if (failed != 0) {
-    return Fail(ErrorCode::kUnavailable,
-                "the host \"" + Escaped(address.host) + "\" has no address: " + ::gai_strerror(failed),
-                "give an address of this machine");
+    return Fail(
+        ErrorCode::kUnavailable,
+        "the host \"" + Escaped(address.host) + "\" has no address: " + ::gai_strerror(failed),
+        "give an address of this machine");
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
   SocketAddress result;

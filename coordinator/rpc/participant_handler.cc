@@ -9,21 +9,25 @@
 namespace settle::coordinator {
 namespace {
 
-// Every call of a participant can be repeated: attach makes another session, the rest have the effect of one.
-constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(60'000), .if_given_up = ErrorCode::kRetry};
+// Every call of a participant can be repeated: attach makes another session, the rest have the
+// effect of one.
+constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(60'000),
+                                    .if_given_up = ErrorCode::kRetry};
 
 }  // namespace
 
-ParticipantHandler::ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer)
+ParticipantHandler::ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls,
+                                       Observer& observer)
     : engine_(engine), inquiry_(inquiry), calls_(calls), observer_(observer) {}
 
 void ParticipantHandler::attach(wire::AttachReply& reply, const wire::AttachRequest& request) {
   AtTheEdge(observer_, "attach", [&] {
     reply.version = Need(AgreeOnVersion(request.version_low, request.version_high));
     AttachCall call = Need(FromWire(request));
-    const Attached attached = Need(calls_.Await<Attached>(kRepeatable, [&](Completion<Attached> done) {
-      engine_.Attach(std::move(call), std::move(done));
-    }));
+    const Attached attached =
+        Need(calls_.Await<Attached>(kRepeatable, [&](Completion<Attached> done) {
+          engine_.Attach(std::move(call), std::move(done));
+        }));
     reply.session = attached.session;
     reply.log_id = attached.log_id;
     reply.epoch = static_cast<std::int64_t>(attached.epoch);
@@ -46,7 +50,8 @@ void ParticipantHandler::fetch(wire::CommandBatch& reply, const wire::FetchReque
 void ParticipantHandler::report(const wire::ReportRequest& request) {
   AtTheEdge(observer_, "report", [&] {
     FullReport full = Need(FromWire(request));
-    // Also when it carries nothing but found branches: the engine knows whether the session is still one.
+    // Also when it carries nothing but found branches: the engine knows whether the session is
+    // still one.
     Need(calls_.Await<std::monostate>(kRepeatable, [&](Completion<std::monostate> done) {
       engine_.Report(std::move(full.report), std::move(done));
     }));

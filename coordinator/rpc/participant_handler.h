@@ -1,5 +1,5 @@
-// ParticipantService: what the processes that hold databases call. Thread-safe; a fetch parks its connection's
-// thread until there are commands or its wait is over.
+// ParticipantService: what the processes that hold databases call. Thread-safe; a fetch parks its
+// connection's thread until there are commands or its wait is over.
 #pragma once
 
 #include <string>

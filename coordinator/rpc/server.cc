@@ -23,12 +23,14 @@ Result<int> BindAndListen(const SocketAddress& address) {
                 "cannot listen on " + address.text() + ": " + step + ": " + std::strerror(error),
                 error == EADDRINUSE ? "another program listens there: choose another port" : "");
   };
-  const int listener = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int listener =
+      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (listener < 0) return failed("socket", errno);
   const int on = 1;
   ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const char* step = "bind";
-  int result = ::bind(listener, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
+  int result =
+      ::bind(listener, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
   if (result == 0) {
     step = "listen";
     result = ::listen(listener, kBacklog);
@@ -50,8 +52,9 @@ std::string BoundAddress(int listener) {
 
 }  // namespace
 
-Server::Server(const ServerSettings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
-               Calls& calls, Observer& observer)
+Server::Server(const ServerSettings& settings,
+               std::shared_ptr<apache::thrift::TProcessor> processor, Calls& calls,
+               Observer& observer)
     : settings_(settings),
       processor_(std::move(processor)),
       calls_(calls),
@@ -71,7 +74,8 @@ Status Server::Start(const SocketAddress& address) {
   if (stop_event_ < 0) {
     const int error = errno;
     ::close(std::exchange(listener_, -1));
-    return Fail(ErrorCode::kUnavailable, std::string("cannot listen: eventfd: ") + std::strerror(error));
+    return Fail(ErrorCode::kUnavailable,
+                std::string("cannot listen: eventfd: ") + std::strerror(error));
   }
   address_ = BoundAddress(listener_);
   acceptor_ = std::thread([this] { AcceptLoop(); });
@@ -87,14 +91,16 @@ void Server::AcceptLoop() {
     if (socket >= 0) {
       Admit(socket);
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-      complaints_.Say(std::string("connections cannot be accepted for now: ") + std::strerror(errno));
+      complaints_.Say(std::string("connections cannot be accepted for now: ") +
+                      std::strerror(errno));
       PauseAccepting();
     }
     JoinRetired();
   }
 }
 
-// Out of descriptors or memory: the pending connection stays readable, and asking for it again at once would spin.
+// Out of descriptors or memory: the pending connection stays readable, and asking for it again at
+// once would spin.
 void Server::PauseAccepting() {
   pollfd stop{stop_event_, POLLIN, 0};
   ::poll(&stop, 1, 100);
@@ -103,7 +109,8 @@ void Server::PauseAccepting() {
 void Server::Admit(int socket) {
   const std::scoped_lock lock(mutex_);
   if (stopping_ || serving_.size() >= settings_.connections_max) {
-    complaints_.Say("a connection was closed: all " + std::to_string(settings_.connections_max) + " are in use");
+    complaints_.Say("a connection was closed: all " + std::to_string(settings_.connections_max) +
+                    " are in use");
     ::close(socket);
     return;
   }
@@ -125,7 +132,8 @@ void Server::ServeAndRetire(Connections::iterator self) {
     complaints_.Say(std::string("a connection was closed: ") + error.what());
   }
   const std::scoped_lock lock(mutex_);
-  (*self)->frames.reset();  // descriptor and memory are free now; the thread is joined at the next chance
+  (*self)->frames.reset();  // descriptor and memory are free now; the thread is joined at the next
+                            // chance
   retired_.splice(retired_.end(), serving_, self);
   retired_one_.notify_all();
 }

@@ -1,9 +1,9 @@
 #include "rpc/thrift_output.h"
 
+#include <thrift/TOutput.h>
+
 #include <memory>
 #include <mutex>
-
-#include <thrift/TOutput.h>
 
 #include "rpc/complaints.h"
 

@@ -5,8 +5,8 @@
 
 namespace settle::coordinator {
 
-// For as long as this object lives, Thrift's messages are events of the observer, one a second at most; before and
-// afterwards they are dropped. One at a time in a process.
+// For as long as this object lives, Thrift's messages are events of the observer, one a second at
+// most; before and afterwards they are dropped. One at a time in a process.
 class ThriftOutput {
  public:
   explicit ThriftOutput(Observer& observer);

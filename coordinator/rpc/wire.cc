@@ -17,7 +17,8 @@ constexpr std::size_t kKeyBytesMax = 64;
 constexpr std::int64_t kMillisecondsMax = 86'400'000;
 constexpr int kItemsMax = 1'000;
 
-// The generated code loads enums unchecked: the value must not be looked at as the enum before it is known.
+// The generated code loads enums unchecked: the value must not be looked at as the enum before it
+// is known.
 template <typename Enum>
 std::int32_t Raw(const Enum& value) {
   std::int32_t raw = 0;
@@ -64,14 +65,15 @@ Result<Wait> WaitFromWire(const wire::Wait::type& wait) {
 
 Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::int64_t value) {
   if (value < 0 || value > kMillisecondsMax) {
-    return Wrong(what, "is " + std::to_string(value) + " ms; 0 to " + std::to_string(kMillisecondsMax) +
-                           " are allowed");
+    return Wrong(what, "is " + std::to_string(value) + " ms; 0 to " +
+                           std::to_string(kMillisecondsMax) + " are allowed");
   }
   return std::chrono::milliseconds(value);
 }
 
 Result<BranchNumber> BranchFromWire(std::int32_t number) {
-  if (number < 1) return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1");
+  if (number < 1)
+    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1");
   return static_cast<BranchNumber>(number);
 }
 
@@ -79,13 +81,17 @@ Result<Evidence> EvidenceFromWire(const wire::Evidence& evidence) {
   if (Status text = CheckText("evidence.database", evidence.database, kNameBytesMax); !text) {
     return Fail(text.error());
   }
-  if (Status text = CheckText("evidence.local_transaction", evidence.local_transaction, kKeyBytesMax); !text) {
+  if (Status text =
+          CheckText("evidence.local_transaction", evidence.local_transaction, kKeyBytesMax);
+      !text) {
     return Fail(text.error());
   }
   if (evidence.timeline < 0) {
-    return Wrong("evidence.timeline", "is " + std::to_string(evidence.timeline) + "; it cannot be negative");
+    return Wrong("evidence.timeline",
+                 "is " + std::to_string(evidence.timeline) + "; it cannot be negative");
   }
-  return Evidence{evidence.database, static_cast<std::uint32_t>(evidence.timeline), evidence.local_transaction};
+  return Evidence{evidence.database, static_cast<std::uint32_t>(evidence.timeline),
+                  evidence.local_transaction};
 }
 
 Result<BranchVote> VoteFromWire(const wire::BranchVote& vote) {
@@ -110,7 +116,8 @@ Result<EndReport> EndFromWire(const wire::EndReport& end) {
 
 Status CheckMost(std::int32_t most) {
   if (most >= 1 && most <= kItemsMax) return {};
-  return Wrong("most", "is " + std::to_string(most) + "; 1 to " + std::to_string(kItemsMax) + " are allowed");
+  return Wrong("most", "is " + std::to_string(most) + "; 1 to " + std::to_string(kItemsMax) +
+                           " are allowed");
 }
 
 // What a person does is recorded under their name and with their reason, so both must be there.
@@ -126,8 +133,8 @@ Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reaso
 Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high) {
   const std::int32_t ours = wire::g_types_constants.PROTOCOL_VERSION;
   if (low < 1 || low > high) {
-    return Wrong("version_low", "is " + std::to_string(low) + " and version_high " + std::to_string(high) +
-                                    ": that is no range of versions");
+    return Wrong("version_low", "is " + std::to_string(low) + " and version_high " +
+                                    std::to_string(high) + ": that is no range of versions");
   }
   if (low <= ours && ours <= high) return ours;
   return Fail(ErrorCode::kVersion,
@@ -138,8 +145,8 @@ Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high) {
 
 Status CheckText(const char* what, const std::string& text, std::size_t bytes_max) {
   if (text.size() > bytes_max) {
-    return Wrong(what, "has " + std::to_string(text.size()) + " bytes; at most " + std::to_string(bytes_max) +
-                           " are allowed");
+    return Wrong(what, "has " + std::to_string(text.size()) + " bytes; at most " +
+                           std::to_string(bytes_max) + " are allowed");
   }
   if (!IsUtf8(text)) return Wrong(what, "is not UTF-8");
   return {};
@@ -151,15 +158,18 @@ Result<Gtid> GtidFromWire(const std::string& text) { return Gtid::Parse(text); }
 
 Result<SessionId> SessionFromWire(const std::string& text) {
   if (text.empty()) return Wrong("session", "is empty");
-  if (Status checked = CheckText("session", text, kKeyBytesMax); !checked) return Fail(checked.error());
+  if (Status checked = CheckText("session", text, kKeyBytesMax); !checked)
+    return Fail(checked.error());
   return text;
 }
 
 Result<BeginCall> FromWire(const wire::BeginRequest& request) {
   const auto timeout = MillisecondsFromWire("timeout_ms", request.timeout_ms);
   if (!timeout) return Fail(timeout.error());
-  if (Status text = CheckText("comment", request.comment, kWordsBytesMax); !text) return Fail(text.error());
-  if (Status text = CheckText("owner", request.owner, kNameBytesMax); !text) return Fail(text.error());
+  if (Status text = CheckText("comment", request.comment, kWordsBytesMax); !text)
+    return Fail(text.error());
+  if (Status text = CheckText("owner", request.owner, kNameBytesMax); !text)
+    return Fail(text.error());
   return BeginCall{*timeout, request.comment, request.owner};
 }
 
@@ -170,7 +180,8 @@ Result<EnlistCall> FromWire(const wire::EnlistRequest& request) {
   Result<SessionId> session = SessionFromWire(request.session);
   if (!session) return Fail(session.error());
   if (request.request_key.empty()) return Wrong("request_key", "is empty");
-  if (Status key = CheckText("request_key", request.request_key, kKeyBytesMax); !key) return Fail(key.error());
+  if (Status key = CheckText("request_key", request.request_key, kKeyBytesMax); !key)
+    return Fail(key.error());
   return EnlistCall{*std::move(gtid), request.resource, *std::move(session), request.request_key};
 }
 
@@ -223,14 +234,17 @@ Result<AbortCall> FromWire(const wire::AbortRequest& request) {
 
 Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   AttachCall call;
-  if (Status text = CheckText("process", request.process, kNameBytesMax); !text) return Fail(text.error());
+  if (Status text = CheckText("process", request.process, kNameBytesMax); !text)
+    return Fail(text.error());
   call.process = request.process;
   std::set<std::string> names;
   for (const wire::ResourceOffer& offer : request.resources) {
     if (Status name = CheckResourceName(offer.name); !name) return Fail(name.error());
     if (offer.identity.empty()) return Wrong("identity", "of resource " + offer.name + " is empty");
-    if (Status text = CheckText("identity", offer.identity, kNameBytesMax); !text) return Fail(text.error());
-    if (!names.insert(offer.name).second) return Wrong("resources", "name " + offer.name + " twice");
+    if (Status text = CheckText("identity", offer.identity, kNameBytesMax); !text)
+      return Fail(text.error());
+    if (!names.insert(offer.name).second)
+      return Wrong("resources", "name " + offer.name + " twice");
     call.resources.push_back({offer.name, offer.identity});
   }
   if (request.epoch_seen < 0) return Wrong("epoch_seen", "is negative");
@@ -249,7 +263,8 @@ Result<FetchCall> FromWire(const wire::FetchRequest& request) {
   if (Status most = CheckMost(request.most); !most) return Fail(most.error());
   const auto wait = MillisecondsFromWire("wait_ms", request.wait_ms);
   if (!wait) return Fail(wait.error());
-  return FetchCall{*std::move(session), request.received_through, static_cast<std::size_t>(request.most), *wait};
+  return FetchCall{*std::move(session), request.received_through,
+                   static_cast<std::size_t>(request.most), *wait};
 }
 
 Result<FullReport> FromWire(const wire::ReportRequest& request) {
@@ -271,7 +286,8 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
   }
   for (const wire::FoundBranch& each : request.found) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
-    if (each.database_name.size() > kNameBytesMax) return Wrong("database_name", "is longer than 200 bytes");
+    if (each.database_name.size() > kNameBytesMax)
+      return Wrong("database_name", "is longer than 200 bytes");
     full.found.push_back({each.resource, each.database_name});
   }
   return full;
@@ -289,7 +305,8 @@ Result<ListCall> FromWire(const wire::ListRequest& request) {
     return Wrong("which", "is \"" + Escaped(request.which) + "\"; open, ended or all are allowed");
   }
   if (Status most = CheckMost(request.most); !most) return Fail(most.error());
-  if (Status cursor = CheckText("cursor", request.cursor, kNameBytesMax); !cursor) return Fail(cursor.error());
+  if (Status cursor = CheckText("cursor", request.cursor, kNameBytesMax); !cursor)
+    return Fail(cursor.error());
   call.most = static_cast<std::size_t>(request.most);
   call.cursor = request.cursor;
   return call;
@@ -301,16 +318,20 @@ Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
   if (request.to != "commit" && request.to != "abort") {
     return Wrong("to", "is \"" + Escaped(request.to) + "\"; commit or abort are allowed");
   }
-  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who) return Fail(who.error());
-  return ResolveCall{*std::move(gtid), request.to == "commit" ? Decision::kCommit : Decision::kAbort,
+  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
+    return Fail(who.error());
+  return ResolveCall{*std::move(gtid),
+                     request.to == "commit" ? Decision::kCommit : Decision::kAbort,
                      request.operator_name, request.reason};
 }
 
 Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,
-                                        const std::string& operator_name, const std::string& reason) {
+                                        const std::string& operator_name,
+                                        const std::string& reason) {
   if (Status name = CheckResourceName(resource); !name) return Fail(name.error());
   if (identity.empty()) return Wrong("identity", "is empty");
-  if (Status text = CheckText("identity", identity, kNameBytesMax); !text) return Fail(text.error());
+  if (Status text = CheckText("identity", identity, kNameBytesMax); !text)
+    return Fail(text.error());
   if (Status who = CheckWhoAndWhy(operator_name, reason); !who) return Fail(who.error());
   return ResourceRecord{resource, identity, operator_name, reason, 0};
 }

@@ -1,6 +1,7 @@
-// Wire <-> domain, here and nowhere else. What comes from the wire is refused by name (kInvalid) when it is not
-// what the contract allows: enum values that are zero or unknown, texts beyond their length, numbers out of range,
-// names and gtids outside their grammar. A default never means anything.
+// Wire <-> domain, here and nowhere else. What comes from the wire is refused by name (kInvalid)
+// when it is not what the contract allows: enum values that are zero or unknown, texts beyond their
+// length, numbers out of range, names and gtids outside their grammar. A default never means
+// anything.
 #pragma once
 
 #include <string>
@@ -21,7 +22,8 @@ namespace settle::coordinator {
 // Words of the caller: UTF-8, at most so many bytes. `what` names the field.
 [[nodiscard]] Status CheckText(const char* what, const std::string& text, std::size_t bytes_max);
 
-// A database's words, for people: one line of UTF-8, cut at 1000 bytes. Never a reason to refuse a report.
+// A database's words, for people: one line of UTF-8, cut at 1000 bytes. Never a reason to refuse a
+// report.
 std::string OneLine(const std::string& text);
 
 [[nodiscard]] Result<Gtid> GtidFromWire(const std::string& text);
@@ -36,7 +38,8 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
 
 // The time of the record is left to who keeps it.
-[[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,
+[[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource,
+                                                      const std::string& identity,
                                                       const std::string& operator_name,
                                                       const std::string& reason);
 

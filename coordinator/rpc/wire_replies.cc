@@ -64,7 +64,8 @@ wire::CommandKind::type ToWire(CommandKind kind) {
     case CommandKind::kAbort: return wire::CommandKind::ABORT;
     case CommandKind::kProve: return wire::CommandKind::PROVE;
   }
-  return static_cast<wire::CommandKind::type>(0);  // refused by every reader, never taken for a command
+  return static_cast<wire::CommandKind::type>(
+      0);  // refused by every reader, never taken for a command
 }
 
 // Enough to tell sessions apart: whoever knows the whole name can act as that session.
@@ -143,7 +144,8 @@ wire::CommitReply ToWire(const CommitAnswer& answer) {
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer) {
   wire::OnePhaseReply reply;
   reply.granted = answer.granted;
-  if (!answer.granted && answer.ending.outcome != Outcome::kUndecided) reply.__set_ending(ToWire(answer.ending));
+  if (!answer.granted && answer.ending.outcome != Outcome::kUndecided)
+    reply.__set_ending(ToWire(answer.ending));
   return reply;
 }
 

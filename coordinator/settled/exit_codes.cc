@@ -3,7 +3,9 @@
 namespace settle::coordinator {
 
 int ExitCodeOfLog(const Error& error) {
-  if (error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kRefused) return kExitLogUnavailable;
+  if (error.code == ErrorCode::kInvalid) return kExitUsage;
+  if (error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kRefused)
+    return kExitLogUnavailable;
   if (error.code == ErrorCode::kCorrupt) return kExitLogDamaged;
   if (error.code == ErrorCode::kVersion) return kExitLogNewer;
   return kExitInternal;

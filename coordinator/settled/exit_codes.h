@@ -1,4 +1,5 @@
-// How the daemon ends, in the numbers of sysexits.h. Supervisors and scripts rely on these; docs/settled.md lists them.
+// How the daemon ends, in the numbers of sysexits.h. Supervisors and scripts rely on these;
+// docs/settled.md lists them.
 #pragma once
 
 #include "settle/vocabulary/status.h"

@@ -1,6 +1,7 @@
 // The daemon: the only place that names concrete classes together.
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <thrift/processor/TMultiplexedProcessor.h>
 
 #include <algorithm>
 #include <csignal>
@@ -8,8 +9,6 @@
 #include <exception>
 #include <memory>
 #include <string>
-
-#include <thrift/processor/TMultiplexedProcessor.h>
 
 #include "admin/views.h"
 #include "engine/engine.h"
@@ -34,7 +33,6 @@
 namespace settle::coordinator {
 namespace {
 
-constexpr std::size_t kInquiriesQueuedMax = 10'000;
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 
@@ -54,7 +52,8 @@ void PrepareProcess() {
   }
 }
 
-// A connection that is refused by us is told so; one that runs into the kernel's limit takes the log's files along.
+// A connection that is refused by us is told so; one that runs into the kernel's limit takes the
+// log's files along.
 ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return settings;
@@ -63,9 +62,9 @@ ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
                                : kDescriptorsForOurselves;
   if (settings.connections_max <= room) return settings;
   observer.Event(Observer::Level::kWarning, {},
-                 "--max-connections " + std::to_string(settings.connections_max) + " is lowered to " +
-                     std::to_string(room) + ": this process may open " + std::to_string(limit.rlim_cur) +
-                     " files (ulimit -n)");
+                 "--max-connections " + std::to_string(settings.connections_max) +
+                     " is lowered to " + std::to_string(room) + ": this process may open " +
+                     std::to_string(limit.rlim_cur) + " files (ulimit -n)");
   settings.connections_max = room;
   return settings;
 }
@@ -76,49 +75,60 @@ Result<SocketAddress> WhereToListen(const Options& options, Observer& observer) 
   if (!options.insecure) {
     return Fail(ErrorCode::kInvalid,
                 "--listen " + address->text() +
-                    " can be reached from other machines, and calls are neither encrypted nor authenticated",
+                    " can be reached from other machines, and calls are neither encrypted nor "
+                    "authenticated",
                 "listen on 127.0.0.1, or add --insecure where the network itself is trusted");
   }
-  observer.Event(Observer::Level::kWarning, {},
-                 "listening on " + address->text() +
-                     " without encryption or authentication: whoever reaches it can end transactions");
+  observer.Event(
+      Observer::Level::kWarning, {},
+      "listening on " + address->text() +
+          " without encryption or authentication: whoever reaches it can end transactions");
   return address;
 }
 
-std::shared_ptr<apache::thrift::TProcessor> OnOnePort(std::shared_ptr<wire::CoordinatorServiceIf> coordinator,
-                                                      std::shared_ptr<wire::ParticipantServiceIf> participant,
-                                                      std::shared_ptr<wire::AdminServiceIf> admin) {
+std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
+    std::shared_ptr<wire::CoordinatorServiceIf> coordinator,
+    std::shared_ptr<wire::ParticipantServiceIf> participant,
+    std::shared_ptr<wire::AdminServiceIf> admin) {
   auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
-  all->registerProcessor("coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(std::move(coordinator)));
-  all->registerProcessor("participant", std::make_shared<wire::ParticipantServiceProcessor>(std::move(participant)));
+  all->registerProcessor(
+      "coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(std::move(coordinator)));
+  all->registerProcessor(
+      "participant", std::make_shared<wire::ParticipantServiceProcessor>(std::move(participant)));
   all->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(std::move(admin)));
   return all;
 }
 
 // Ends the wait when nothing is undecided, when the time is over, or at a second signal.
-void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most, Observer& observer) {
+void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most,
+           Observer& observer) {
   observer.Event(Observer::Level::kInfo, {},
-                 std::string(wakeups.signal_name()) + ": no new transactions; waiting for those that are not decided");
+                 std::string(wakeups.signal_name()) +
+                     ": no new transactions; waiting for those that are not decided");
   engine.Drain([&wakeups] { wakeups.Notify(); });
   switch (wakeups.Await(at_most)) {
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
-      return observer.Event(Observer::Level::kWarning, {},
-                            "--drain-timeout is over; what was not decided is aborted by presumption");
+      return observer.Event(
+          Observer::Level::kWarning, {},
+          "--drain-timeout is over; what was not decided is aborted by presumption");
     case Wakeups::Cause::kSignal:
       return observer.Event(Observer::Level::kWarning, {},
                             "a second signal; what was not decided is aborted by presumption");
   }
 }
 
-void SayReady(const Options& options, const Server& server, const LogIdentity& log, std::size_t recovered) {
-  std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n", Release(),
-              server.address().c_str(), log.log_id.c_str(), static_cast<unsigned long long>(log.epoch),
-              Escaped(options.log_path).c_str(), recovered);
+void SayReady(const Options& options, const Server& server, const LogIdentity& log,
+              std::size_t recovered) {
+  std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n",
+              Release(), server.address().c_str(), log.log_id.c_str(),
+              static_cast<unsigned long long>(log.epoch), Escaped(options.log_path).c_str(),
+              recovered);
   std::fflush(stdout);
 }
 
-// Closes the log before the engine goes: what is still being written completes into the engine's mailboxes.
+// Closes the log before the engine goes: what is still being written completes into the engine's
+// mailboxes.
 struct LogCloser {
   std::unique_ptr<DecisionLog>& log;
   ~LogCloser() { log.reset(); }
@@ -133,7 +143,8 @@ struct TaskStopper {
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const Result<SocketAddress> address = WhereToListen(options, observer);
   if (!address) {
-    return Refuse(address.error(), address.error().code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen);
+    return Refuse(address.error(),
+                  address.error().code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen);
   }
   ReadyFile ready_file(options.ready_file);
 
@@ -149,7 +160,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   Engine engine(options.engine, *log, clock, ids, observer);
   const LogCloser log_closer{log};
   engine.Restore(*std::move(restored));
-  TaskThread inquiries(kInquiriesQueuedMax);
+  TaskThread inquiries;
   Inquiry inquiry(engine, *log, clock, observer,
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};
@@ -157,13 +168,15 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Calls calls;
   const auto coordinator = std::make_shared<CoordinatorHandler>(
-      CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry, calls, observer);
+      CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry, calls,
+      observer);
   const auto participant = std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer);
   const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
   const ShardThreads shard_threads(engine);
-  Server server(WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, admin), calls,
-                observer);
-  if (Status started = server.Start(*address); !started) return Refuse(started.error(), kExitCannotListen);
+  Server server(WithinDescriptors(options.server, observer),
+                OnOnePort(coordinator, participant, admin), calls, observer);
+  if (Status started = server.Start(*address); !started)
+    return Refuse(started.error(), kExitCannotListen);
   if (Status written = ready_file.Write(server.address()); !written) {
     return Refuse(written.error(), kExitNoReadyFile);
   }
@@ -197,7 +210,8 @@ int main(int argc, char** argv) {
   try {
     return settle::coordinator::Main(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "settled: ended by a defect or by an unusable environment: %s\n", error.what());
+    std::fprintf(stderr, "settled: ended by a defect or by an unusable environment: %s\n",
+                 error.what());
     return settle::coordinator::kExitInternal;
   }
 }

@@ -43,7 +43,8 @@ Result<std::uint64_t> ParseCount(std::string_view text, const Range<std::uint64_
   const auto [rest, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc{} || rest != end || number < range.least || number > range.most) {
     return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not a whole number from " +
-                                         std::to_string(range.least) + " to " + std::to_string(range.most));
+                                         std::to_string(range.least) + " to " +
+                                         std::to_string(range.most));
   }
   return number;
 }

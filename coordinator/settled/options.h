@@ -1,4 +1,5 @@
-// What the daemon is told: by the command line, and by a file of the same options, over which the command line wins.
+// What the daemon is told: by the command line, and by a file of the same options, over which the
+// command line wins.
 #pragma once
 
 #include <chrono>

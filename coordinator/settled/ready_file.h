@@ -7,8 +7,9 @@
 
 namespace settle::coordinator {
 
-// One line, the address, in a file that appears whole or not at all; gone with this object. A file left by a daemon that
-// was killed is removed when this one is made: whoever waits for the file waits for this daemon.
+// One line, the address, in a file that appears whole or not at all; gone with this object. A file
+// left by a daemon that was killed is removed when this one is made: whoever waits for the file
+// waits for this daemon.
 class ReadyFile {
  public:
   // An empty path: no file.

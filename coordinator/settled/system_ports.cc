@@ -12,7 +12,8 @@ namespace {
 template <typename T>
 T Random() {
   T value{};
-  // So few bytes come whole, without a signal's interruption; the kernel may only not be ready yet and then waits.
+  // So few bytes come whole, without a signal's interruption; the kernel may only not be ready yet
+  // and then waits.
   if (::getrandom(&value, sizeof(value), 0) != static_cast<ssize_t>(sizeof(value))) {
     throw std::system_error(errno, std::generic_category(), "getrandom");
   }

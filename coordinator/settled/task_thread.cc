@@ -4,13 +4,13 @@
 
 namespace settle::coordinator {
 
-TaskThread::TaskThread(std::size_t queued_max) : queued_max_(queued_max), thread_([this] { Run(); }) {}
+TaskThread::TaskThread() : thread_([this] { Run(); }) {}
 
 TaskThread::~TaskThread() { Stop(); }
 
 void TaskThread::Post(std::function<void()> task) {
   const std::scoped_lock lock(mutex_);
-  if (stopped_ || tasks_.size() >= queued_max_) return;
+  if (stopped_) return;
   tasks_.push_back(std::move(task));
   posted_.notify_one();
 }

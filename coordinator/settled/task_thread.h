@@ -1,8 +1,9 @@
-// One thread for small tasks that may block on a read of the log.
+// One thread for small tasks that may block on a read of the log. Its queue is as long as its
+// callers let it become: each call waits for its task, and inquiries of scans are counted where
+// they are made.
 #pragma once
 
 #include <condition_variable>
-#include <cstddef>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -12,12 +13,12 @@ namespace settle::coordinator {
 
 class TaskThread {
  public:
-  explicit TaskThread(std::size_t queued_max);
+  TaskThread();
   ~TaskThread();  // stops
   TaskThread(const TaskThread&) = delete;
   TaskThread& operator=(const TaskThread&) = delete;
 
-  // Drops the task when so many are queued already, or once stopped. Thread-safe, does not block.
+  // Dropped once stopped. Thread-safe, does not block.
   void Post(std::function<void()> task);
 
   // Waits for the task that runs and drops the others.
@@ -26,7 +27,6 @@ class TaskThread {
  private:
   void Run();
 
-  const std::size_t queued_max_;
   std::mutex mutex_;
   std::condition_variable posted_;
   std::deque<std::function<void()>> tasks_;

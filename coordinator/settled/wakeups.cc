@@ -20,7 +20,8 @@ Wakeups::Wakeups() {
   ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   signals_ = ::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
   notices_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (signals_ < 0 || notices_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
+  if (signals_ < 0 || notices_ < 0)
+    throw std::system_error(errno, std::generic_category(), "signalfd");
 }
 
 Wakeups::~Wakeups() {
@@ -29,11 +30,13 @@ Wakeups::~Wakeups() {
 }
 
 Wakeups::Cause Wakeups::Await(std::optional<std::chrono::milliseconds> at_most) {
-  const auto end = std::chrono::steady_clock::now() + at_most.value_or(std::chrono::milliseconds(0));
+  const auto end =
+      std::chrono::steady_clock::now() + at_most.value_or(std::chrono::milliseconds(0));
   for (;;) {
     int left = -1;
     if (at_most) {
-      const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+      const auto rest =
+          std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
       left = rest.count() > 0 ? static_cast<int>(rest.count()) : 0;
     }
     pollfd entries[] = {{signals_, POLLIN, 0}, {notices_, POLLIN, 0}};

@@ -8,8 +8,8 @@ namespace settle::coordinator {
 
 class Wakeups {
  public:
-  // Blocks SIGTERM and SIGINT in this thread and in every thread that it starts from now on: make it first.
-  // Throws std::system_error.
+  // Blocks SIGTERM and SIGINT in this thread and in every thread that it starts from now on: make
+  // it first. Throws std::system_error.
   Wakeups();
   ~Wakeups();
   Wakeups(const Wakeups&) = delete;

@@ -38,9 +38,7 @@ settle::Result<Bank> MakeBank(const std::string& name, const std::string& dsn) {
     return Bank{settle::PostgresResource::Make({.name = name, .dsn = After(kPostgres, dsn)}), dsn};
   }
   if (dsn.starts_with(kSqlite)) {
-    return Bank{
-        settle::SqliteResource::Make({.name = name, .path = After(kSqlite, dsn), .on_connect = {}}),
-        dsn};
+    return Bank{settle::SqliteResource::Make({.name = name, .path = After(kSqlite, dsn)}), dsn};
   }
   return settle::Fail(WrongDsn(dsn));
 }

@@ -80,8 +80,7 @@ settle::Result<settle::Ending> Buy(settle::Coordinator& coordinator, settle::Sql
 
 int Run(const std::string& coordinator_address, const std::string& database, int stock_port,
         const Purchase& purchase) {
-  const auto orders =
-      settle::SqliteResource::Make({.name = "orders", .path = database, .on_connect = {}});
+  const auto orders = settle::SqliteResource::Make({.name = "orders", .path = database});
   auto coordinator = settle::Coordinator::Connect(
       {.addresses = {coordinator_address}, .application = "order_service", .resources = {orders}});
   if (!coordinator) {

@@ -99,8 +99,7 @@ int Serve(const std::string& coordinator_address, const std::string& database, i
   sigaddset(&ends, SIGINT);
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 
-  const auto stock =
-      settle::SqliteResource::Make({.name = "stock", .path = database, .on_connect = {}});
+  const auto stock = settle::SqliteResource::Make({.name = "stock", .path = database});
   auto coordinator = settle::Coordinator::Connect(
       {.addresses = {coordinator_address}, .application = "stock_service", .resources = {stock}});
   if (!coordinator) {

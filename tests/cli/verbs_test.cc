@@ -228,6 +228,20 @@ TEST_F(Verbs, A03_AWrongCommandLineSendsNothing) {
   EXPECT_THAT(admin_.calls, IsEmpty());
 }
 
+TEST_F(Verbs, A03_AGtidThatTheLogHasNoRecordOfIsNotFound) {
+  admin_.transaction.gtid = kGtid;
+  admin_.transaction.state = "done";
+  admin_.transaction.ending.outcome = wire::Outcome::ABORTED;
+  admin_.transaction.ending.cause = wire::AbortCause::PRESUMED;
+  admin_.transaction.ending.reason = "the log has no record of it";
+  const Printed shown = Run({"show", kGtid});
+  EXPECT_EQ(shown.exit, ExitCode::kNotFound);
+  EXPECT_THAT(shown.out, HasSubstr("aborted (presumed): the log has no record of it"));
+  const Printed resolved = Run({"resolve", kGtid, "abort", "--reason", "x"});
+  EXPECT_EQ(resolved.exit, ExitCode::kNotFound);
+  EXPECT_THAT(resolved.out, StartsWith("there is nothing to resolve:\n"));
+}
+
 TEST_F(Verbs, A03_APartialGtidIsCalledThat) {
   EXPECT_THAT(Run({"show", "k3m9qxw4c7ab.2.1842"}).err, HasSubstr("is not a whole gtid"));
   EXPECT_THAT(Run({"show", "K3M9"}).err, HasSubstr("is not a gtid"));

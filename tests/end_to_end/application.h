@@ -21,6 +21,7 @@ struct ApplicationOptions {
   std::string directory;                     // where those are
   std::map<std::string, std::string> banks;  // resource name -> DSN
   std::string failpoint;                     // where it is to die; empty: nowhere
+  std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
 };
 

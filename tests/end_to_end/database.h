@@ -49,9 +49,13 @@ class Database {
   void CreateBank() const;
 };
 
+// A server of the test's own, made quickly: all of them have one system identifier.
+std::unique_ptr<PostgresCluster> MakeCluster();
 // In a database of its own in a running cluster.
 std::unique_ptr<Database> MakePostgresBank(PostgresCluster& cluster, const std::string& name);
 // In a new file.
 std::unique_ptr<Database> MakeSqliteBank(const std::string& path);
+// Any SQLite file, as it is.
+std::unique_ptr<Database> OpenSqliteFile(const std::string& path);
 
 }  // namespace settle::testing

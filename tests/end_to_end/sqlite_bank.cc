@@ -15,7 +15,9 @@ constexpr int kProbeMilliseconds = 100;
 
 class SqliteBank : public Database {
  public:
-  explicit SqliteBank(std::string path) : path_(std::move(path)) {
+  explicit SqliteBank(std::string path) : path_(std::move(path)) {}
+
+  void Create() {
     Query("PRAGMA journal_mode = WAL");
     CreateBank();
   }
@@ -77,6 +79,12 @@ class SqliteBank : public Database {
 }  // namespace
 
 std::unique_ptr<Database> MakeSqliteBank(const std::string& path) {
+  auto bank = std::make_unique<SqliteBank>(path);
+  bank->Create();
+  return bank;
+}
+
+std::unique_ptr<Database> OpenSqliteFile(const std::string& path) {
   return std::make_unique<SqliteBank>(path);
 }
 

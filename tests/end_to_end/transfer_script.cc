@@ -21,8 +21,11 @@ Bank BankOf(std::shared_ptr<R> resource) {
   return {resource, [resource](GlobalTransaction& transaction) -> Result<Execute> {
             auto branch = transaction.Enlist(*resource);
             if (!branch) return Fail(branch.error());
-            return [branch = *branch](const std::string& sql, const auto& values) {
-              return branch->Execute(sql, values);
+            return [branch = *branch](const std::string& sql,
+                                      const Values& values) -> Result<std::size_t> {
+              const auto rows = branch->Execute(sql, values);
+              if (!rows) return Fail(rows.error());
+              return std::max(rows->rows.size(), static_cast<std::size_t>(rows->affected));
             };
           }};
 }
@@ -106,8 +109,7 @@ std::string TransferScript::ExecuteIn(const std::string& bank, const std::string
   if (!branch) return Say(branch.error());
   const auto rows = (**branch)(sql, {});
   if (!rows) return Say(rows.error());
-  return "ok " + std::to_string(rows->rows.empty() ? rows->affected
-                                                   : static_cast<std::int64_t>(rows->rows.size()));
+  return "ok " + std::to_string(*rows);
 }
 
 Ending TransferScript::Commit(CommitOptions options) {

@@ -21,16 +21,16 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "end_to_end/notes.h"
 #include "settle/coordinator.h"
-#include "settle/rows.h"
 
 namespace settle::testing {
 
-// Runs one statement in a branch.
-using Execute = std::function<Result<Rows>(const std::string& sql,
-                                           const std::vector<std::optional<std::string>>& values)>;
+// Runs one statement in a branch; how many rows it gave or changed.
+using Values = std::vector<std::optional<std::string>>;
+using Execute = std::function<Result<std::size_t>(const std::string& sql, const Values& values)>;
 
 // A bank, whatever its database.
 struct Bank {

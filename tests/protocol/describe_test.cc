@@ -31,6 +31,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "persist-refused \"disk full\"",
       "session-lost s1",
       "resource-ready bank-a",
+      "found-prepared 2 bank-b",
       "restored",
   };
   std::set<std::size_t> kinds;

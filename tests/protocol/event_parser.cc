@@ -184,6 +184,10 @@ Event TakeEvent(Reader& reader) {
   if (reader.TakeIf("persist-refused")) return event::PersistRefused{reader.TakeQuotedIfAny()};
   if (reader.TakeIf("session-lost")) return event::SessionLost{reader.Take()};
   if (reader.TakeIf("resource-ready")) return event::ResourceReady{reader.Take()};
+  if (reader.TakeIf("found-prepared")) {
+    const BranchNumber branch = reader.TakeNumber();
+    return event::FoundPrepared{branch, reader.Take()};
+  }
   if (reader.TakeIf("restored")) return event::Restored{};
   reader.Bad(reader.Take());
   return event::Restored{};

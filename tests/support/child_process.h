@@ -15,7 +15,7 @@ struct Launch {
   std::string error_path{};            // stderr is appended here instead
   std::vector<std::string> environment{};  // NAME=value, added to the test's own
   // Becomes this user first; only root can.
-  std::optional<uid_t> user;
+  std::optional<uid_t> user{};
   gid_t group = 0;
   int input = -1;  // becomes stdin; -1: /dev/null
   // Is killed when the thread that started it ends, however it ends.

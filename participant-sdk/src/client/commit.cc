@@ -21,6 +21,8 @@ std::string Name(const LocalBranch& branch) {
   return "branch " + std::to_string(branch.key.number) + " in " + branch.resource->name();
 }
 
+bool IsNo(const BranchVote& vote) { return vote.result.vote == Vote::kNo; }
+
 VoteResult DeadVote(Participant& participant, const LocalBranch& branch) {
   std::string why = branch.failed;
   if (why.empty()) {
@@ -37,7 +39,9 @@ std::vector<BranchVote> PrepareAll(State& transaction) {
   std::vector<std::optional<Prepare>> under_way(count);
   for (std::size_t i = 0; i < count; ++i) {
     LocalBranch& branch = transaction.branches[i];
-    if (branch.handle == nullptr || !participant.Tell(branch.key, event::ApplicationPrepares{})) continue;
+    if (branch.handle == nullptr || !participant.Tell(branch.key, event::ApplicationPrepares{})) {
+      continue;
+    }
     under_way[i].emplace(*branch.handle, *branch.resource, branch.key);
   }
   std::vector<BranchVote> votes;
@@ -59,8 +63,8 @@ std::vector<BranchVote> PrepareAll(State& transaction) {
 
 // Carries `decision` out in the prepared branches, all at the same time, in this thread; branches
 // that a worker has in hand, or that must be tried again, are waited for until `until`.
-std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes, Decision decision,
-                                  bool tell, Instant until) {
+std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes,
+                                  Decision decision, bool tell, Instant until) {
   Participant& participant = transaction.participant();
   const std::size_t count = transaction.branches.size();
   std::vector<std::optional<Finish>> under_way(count);
@@ -74,7 +78,8 @@ std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVo
   for (std::size_t i = 0; i < count; ++i) {
     if (votes[i].result.vote != Vote::kCommit) continue;
     LocalBranch& branch = transaction.branches[i];
-    BranchFate fate{branch.key.number, branch.resource->name(), std::nullopt, "another thread is at it"};
+    BranchFate fate{branch.key.number, branch.resource->name(), std::nullopt,
+                    "another thread is at it"};
     if (under_way[i]) {
       const FinishResult result = under_way[i]->Await();
       participant.Tell(branch.key, event::Finished{result});
@@ -85,16 +90,20 @@ std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVo
     }
     fates.push_back(std::move(fate));
   }
-  for (BranchFate& fate : fates) fate.end = participant.AwaitEnd({transaction.gtid, fate.number}, until);
+  for (BranchFate& fate : fates) {
+    fate.end = participant.AwaitEnd({transaction.gtid, fate.number}, until);
+  }
   return fates;
 }
 
 // Branches in other processes that had not ended when the coordinator replied.
-void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished, Ending& ending) {
+void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished,
+                    Ending& ending) {
   std::string others;
   for (const BranchNumber number : unfinished) {
-    const bool ours = std::any_of(transaction.branches.begin(), transaction.branches.end(),
-                                  [&](const LocalBranch& branch) { return branch.key.number == number; });
+    const bool ours =
+        std::any_of(transaction.branches.begin(), transaction.branches.end(),
+                    [&](const LocalBranch& branch) { return branch.key.number == number; });
     if (!ours) others += (others.empty() ? "branch " : ", branch ") + std::to_string(number);
   }
   if (others.empty()) return;
@@ -113,7 +122,8 @@ Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, 
     }
     return std::move(answer.ending);
   }
-  const std::vector<BranchFate> fates = FinishAll(transaction, votes, Decision::kCommit, true, until);
+  const std::vector<BranchFate> fates =
+      FinishAll(transaction, votes, Decision::kCommit, true, until);
   Ending ending = SettledEnding(std::move(answer.ending), fates, scope);
   NameUnfinished(transaction, answer.unfinished, ending);
   return ending;
@@ -126,12 +136,12 @@ Ending CommitTransaction(State& transaction, const CommitOptions& options) {
   SETTLE_FAILPOINT("client.before_prepare");
   const bool alone = transaction.branches.size() == 1 && !transaction.context_given;
   if (alone) {
-    if (std::optional<Ending> ending = CommitInOnePhase(transaction, options)) return *std::move(ending);
+    if (std::optional<Ending> ending = CommitInOnePhase(transaction, options)) {
+      return *std::move(ending);
+    }
   }
   std::vector<BranchVote> votes = PrepareAll(transaction);
-  const bool refused = std::any_of(votes.begin(), votes.end(),
-                                   [](const BranchVote& vote) { return vote.result.vote == Vote::kNo; });
-  if (refused) return Refuse(transaction, std::move(votes));
+  if (std::any_of(votes.begin(), votes.end(), IsNo)) return Refuse(transaction, std::move(votes));
   return Decide(transaction, std::move(votes), options);
 }
 
@@ -144,7 +154,8 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
   SETTLE_FAILPOINT("client.prepared");
   const CommitCall call{transaction.gtid, votes, options.wait, options.wait_at_most};
   Result<CommitAnswer> answer = program.pool.Call<CommitAnswer>(
-      program.Long(wait + kReplyMargin), [&](Link& link, Instant by) { return link.Commit(call, by); });
+      program.Long(wait + kReplyMargin),
+      [&](Link& link, Instant by) { return link.Commit(call, by); });
   // No answer is not an abort: whatever was decided reaches the prepared branches by way of the
   // session.
   if (!answer) return UnknownEnding(transaction.gtid, answer.error());
@@ -159,8 +170,9 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
       return CarryOutCommit(transaction, votes, *std::move(answer), options, until);
     case Outcome::kAborted:
     case Outcome::kHeuristicCommit:
-      return SettledEnding(answer->ending, FinishAll(transaction, votes, Decision::kAbort, true, until),
-                           votes.empty() ? Scope::kPart : Scope::kWhole);
+      return SettledEnding(std::move(answer->ending),
+                           FinishAll(transaction, votes, Decision::kAbort, true, until),
+                           Scope::kPart);
     case Outcome::kUndecided:
       return UnknownEnding(transaction.gtid, "it was not decided in the time allowed, and goes on");
     case Outcome::kExpired:
@@ -173,9 +185,9 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
 
 Ending Refuse(State& transaction, std::vector<BranchVote> votes) {
   Program& program = transaction.program();
-  const auto refusal = std::find_if(votes.begin(), votes.end(),
-                                    [](const BranchVote& vote) { return vote.result.vote == Vote::kNo; });
-  const LocalBranch& refuser = transaction.branches[static_cast<std::size_t>(refusal - votes.begin())];
+  const auto refusal = std::find_if(votes.begin(), votes.end(), IsNo);
+  const LocalBranch& refuser =
+      transaction.branches[static_cast<std::size_t>(refusal - votes.begin())];
   const VoteResult no = refusal->result;
   const std::string reason = Name(refuser) + " voted no: " + no.reason;
   // A no-vote has only one end, so the others need not wait for the coordinator.
@@ -183,8 +195,9 @@ Ending Refuse(State& transaction, std::vector<BranchVote> votes) {
   transaction.RollBackHere(reason, false);
   for (BranchVote& vote : votes) {
     const auto end = transaction.participant().EndOf({transaction.gtid, vote.branch});
-    const bool rolled_back = vote.result.vote == Vote::kCommit && end && end->end == BranchEnd::kAborted;
-    if (rolled_back) vote.result = {Vote::kNo, {}, "rolled back because " + reason, no.retryable};
+    const bool rolled_back = end && end->end == BranchEnd::kAborted;
+    if (vote.result.vote != Vote::kCommit || !rolled_back) continue;
+    vote.result = {Vote::kNo, {}, "rolled back because " + reason, no.retryable};
   }
   // The cause goes first: it is what is remembered.
   std::rotate(votes.begin(), refusal, refusal + 1);
@@ -193,14 +206,16 @@ Ending Refuse(State& transaction, std::vector<BranchVote> votes) {
       program.Brief(), [&](Link& link, Instant by) { return link.Commit(call, by); });
   if (!answer) {
     return AbortedEnding(AbortCause::kVotedNo,
-                         reason + "; the coordinator was not told: " + Describe(answer.error()), no.retryable);
+                         reason + "; the coordinator was not told: " + Describe(answer.error()),
+                         no.retryable);
   }
   if (answer->ending.outcome == Outcome::kAborted) {
     if (answer->ending.reason.empty()) answer->ending.reason = reason;
     return answer->ending;
   }
   if (answer->ending.committed()) {
-    return {Outcome::kMixed, AbortCause::kNone, "the coordinator says committed, but " + reason, false};
+    return {Outcome::kMixed, AbortCause::kNone, "the coordinator says committed, but " + reason,
+            false};
   }
   return AbortedEnding(AbortCause::kVotedNo, reason, no.retryable);
 }

@@ -13,11 +13,13 @@ Ending CommitTransaction(GlobalTransaction::State& transaction, const CommitOpti
 
 // Commits the lone branch of a transaction that nobody else can have joined, without preparing it.
 // Nothing: it has to be prepared after all.
-std::optional<Ending> CommitInOnePhase(GlobalTransaction::State& transaction, const CommitOptions& options);
+std::optional<Ending> CommitInOnePhase(
+    GlobalTransaction::State& transaction, const CommitOptions& options);
 
 // The steps that both ways share.
 // The votes are all commit or read-only: asks for the decision and carries it out.
-Ending Decide(GlobalTransaction::State& transaction, std::vector<BranchVote> votes, const CommitOptions& options);
+Ending Decide(GlobalTransaction::State& transaction, std::vector<BranchVote> votes,
+              const CommitOptions& options);
 // Some vote is no: rolls everything back, tells the coordinator why.
 Ending Refuse(GlobalTransaction::State& transaction, std::vector<BranchVote> votes);
 

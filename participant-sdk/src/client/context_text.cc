@@ -12,8 +12,7 @@ Result<Gtid> ParseContextText(std::string_view text) {
   if (!text.starts_with(kPrefix)) {
     const bool newer = text.starts_with("settle") && text.find(';') != std::string_view::npos;
     return Fail(newer ? ErrorCode::kVersion : ErrorCode::kInvalid,
-                "\"" + Escaped(text) + "\" is not the context of a global transaction that this release reads",
-                advice);
+                "\"" + Escaped(text) + "\" is not the context of a global transaction", advice);
   }
   Result<Gtid> gtid = Gtid::Parse(text.substr(kPrefix.size()));
   if (!gtid) return Fail(ErrorCode::kInvalid, gtid.error().message, advice);

@@ -23,23 +23,31 @@ using sdk::OwnResource;
 using sdk::Program;
 using State = GlobalTransaction::State;
 
-void WarnOnStandardError(const std::string& line) { std::fprintf(stderr, "settle: %s\n", line.c_str()); }
+void WarnOnStandardError(const std::string& line) {
+  std::fprintf(stderr, "settle: %s\n", line.c_str());
+}
 
 std::string Label(const std::string& application) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
-  return (application.empty() ? "unnamed" : application) + "@" + host.data() + ":" + std::to_string(::getpid());
+  return (application.empty() ? "unnamed" : application) + "@" + host.data() + ":" +
+      std::to_string(::getpid());
 }
 
 Status CheckOptions(const CoordinatorOptions& options) {
-  if (options.addresses.empty()) return Fail(ErrorCode::kInvalid, "no address of a coordinator was given");
+  if (options.addresses.empty()) {
+    return Fail(ErrorCode::kInvalid, "no address of a coordinator was given");
+  }
   for (const std::string& address : options.addresses) {
-    if (Result<sdk::Address> parsed = sdk::ParseAddress(address); !parsed) return Fail(parsed.error());
+    if (Result<sdk::Address> parsed = sdk::ParseAddress(address); !parsed) {
+      return Fail(parsed.error());
+    }
   }
   const bool positive = options.connect_timeout.count() > 0 && options.call_timeout.count() > 0 &&
                         options.scan_interval.count() > 0 && options.workers_per_resource > 0;
   if (!positive) {
-    return Fail(ErrorCode::kInvalid, "a time-out, the scan interval or the number of workers is not positive");
+    return Fail(ErrorCode::kInvalid,
+                "a time-out, the scan interval or the number of workers is not positive");
   }
   std::set<std::string> names;
   for (const std::shared_ptr<Resource>& resource : options.resources) {
@@ -53,7 +61,8 @@ Status CheckOptions(const CoordinatorOptions& options) {
   return {};
 }
 
-Result<std::vector<OwnResource>> IdentifyAll(const std::vector<std::shared_ptr<Resource>>& resources) {
+Result<std::vector<OwnResource>> IdentifyAll(
+    const std::vector<std::shared_ptr<Resource>>& resources) {
   std::vector<OwnResource> own;
   for (const std::shared_ptr<Resource>& resource : resources) {
     Result<std::string> identity = sdk::Identify(*resource);
@@ -106,18 +115,21 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(std::make_unique<State>(program_, std::move(begun->gtid), State::Role::kOwner));
+    return GlobalTransaction(
+        std::make_unique<State>(program_, std::move(begun->gtid), State::Role::kOwner));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {
     Result<Gtid> gtid = sdk::ParseContextText(context);
     if (!gtid) return Fail(std::move(gtid).error());
     if (gtid->log_id() != log_id()) {
-      return Fail(ErrorCode::kWrongLog, gtid->text() + " belongs to the coordinator with log " +
-                                            std::string(gtid->log_id()) + ", this program is connected to " + log_id(),
+      return Fail(ErrorCode::kWrongLog,
+                  gtid->text() + " belongs to the coordinator with another log; this program is " +
+                      "connected to the one with log " + log_id(),
                   "connect both programs to the same coordinator");
     }
-    return GlobalTransaction(std::make_unique<State>(program_, *std::move(gtid), State::Role::kJoined));
+    return GlobalTransaction(
+        std::make_unique<State>(program_, *std::move(gtid), State::Role::kJoined));
   }
 
   Ending AskOutcome(const Gtid& gtid) override {

@@ -18,6 +18,16 @@ std::string WithDetail(std::string text, const std::string& detail) {
   return detail.empty() ? text : text + ": " + detail;
 }
 
+Outcome OutcomeOfDamagedCommit(std::size_t rolled_back, bool all) {
+  if (rolled_back == 0) return Outcome::kHazard;
+  return all ? Outcome::kHeuristicRollback : Outcome::kMixed;
+}
+
+Outcome OutcomeOfDamagedAbort(std::size_t committed, bool some_rolled_back) {
+  if (committed == 0) return Outcome::kHazard;
+  return some_rolled_back ? Outcome::kMixed : Outcome::kHeuristicCommit;
+}
+
 }  // namespace
 
 Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope scope) {
@@ -31,26 +41,26 @@ Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope
   std::string pending;
   for (const BranchFate& fate : fates) {
     if (!fate.end || fate.end->end == BranchEnd::kRetry) {
-      AddLine(pending, WithDetail(Name(fate) + " not applied yet", fate.end ? fate.end->detail : fate.trouble));
+      const std::string& why = fate.end ? fate.end->detail : fate.trouble;
+      AddLine(pending, WithDetail(Name(fate) + " not applied yet", why));
     } else if (fate.end->end == wanted) {
       ++agreed;
     } else if (fate.end->end == BranchEnd::kHazard) {
-      AddLine(damage, WithDetail(Name(fate) + " is gone without proof of what became of it", fate.end->detail));
+      const std::string what = Name(fate) + " is gone without proof of what became of it";
+      AddLine(damage, WithDetail(what, fate.end->detail));
     } else {
       ++contradicted;
-      AddLine(damage, WithDetail(Name(fate) + " was " + (commit ? "rolled back" : "committed") +
-                                     " by someone else", fate.end->detail));
+      const std::string what = commit ? " was rolled back by someone else"
+          : " was committed by someone else";
+      AddLine(damage, WithDetail(Name(fate) + what, fate.end->detail));
     }
   }
   if (!damage.empty()) {
-    if (contradicted == fates.size() && scope == Scope::kWhole) {
-      decided.outcome = commit ? Outcome::kHeuristicRollback : Outcome::kHeuristicCommit;
-    } else if (contradicted > 0 && (agreed > 0 || contradicted == fates.size() || commit)) {
-      decided.outcome = Outcome::kMixed;
-    } else {
-      decided.outcome = Outcome::kHazard;
-    }
-    AddLine(decided.reason, std::string("decided to ") + (commit ? "commit" : "abort") + ", but " + damage);
+    const bool all = contradicted == fates.size() && scope == Scope::kWhole;
+    decided.outcome = commit ? OutcomeOfDamagedCommit(contradicted, all)
+                             : OutcomeOfDamagedAbort(contradicted, agreed > 0);
+    AddLine(decided.reason,
+            std::string("decided to ") + (commit ? "commit" : "abort") + ", but " + damage);
   } else if (!pending.empty()) {
     AddLine(decided.reason, commit ? "committed" : "aborted");
   }

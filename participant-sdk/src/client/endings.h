@@ -32,7 +32,9 @@ Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope
 
 // The decision, if there is one, could not be learned.
 Ending UnknownEnding(const Gtid& gtid, const std::string& why);
-inline Ending UnknownEnding(const Gtid& gtid, const Error& why) { return UnknownEnding(gtid, Describe(why)); }
+inline Ending UnknownEnding(const Gtid& gtid, const Error& why) {
+  return UnknownEnding(gtid, Describe(why));
+}
 
 Ending AbortedEnding(AbortCause cause, std::string reason, bool retryable = false);
 

@@ -37,7 +37,8 @@ class Entrance {
   Error error() const { return {ErrorCode::kRefused, why_, "nothing was done by this call"}; }
   // Nothing was done and nothing is said about the transaction itself.
   Ending ending() const {
-    return {Outcome::kUndecided, AbortCause::kNone, why_ + "; nothing was done by this call", false};
+    return {Outcome::kUndecided, AbortCause::kNone, why_ + "; nothing was done by this call",
+            false};
   }
 
  private:
@@ -87,7 +88,8 @@ Ending GlobalTransaction::Commit(CommitOptions options) {
   if (state_->ending) return *state_->ending;
   if (state_->role == State::Role::kJoined) {
     return {Outcome::kUndecided, AbortCause::kNone,
-            "refused: this process joined the transaction, the one that began it commits it; call Leave()", false};
+            "refused: the process that began the transaction commits it, this one calls Leave()",
+            false};
   }
   state_->ending = sdk::CommitTransaction(*state_, options);
   state_->branches.clear();

@@ -43,7 +43,8 @@ Ending CommitGranted(State& transaction, LocalBranch& branch, const Evidence& ev
   Participant& participant = transaction.participant();
   const Instant until = Clock::now() + transaction.program().WaitFor(options);
   if (!participant.Tell(branch.key, event::ApplicationCommitsOnePhase{})) {
-    return Withdraw(transaction, AbortCause::kRolledBack, "the branch was rolled back meanwhile", true);
+    return Withdraw(
+        transaction, AbortCause::kRolledBack, "the branch was rolled back meanwhile", true);
   }
   FinishResult result = CommitOnePhase(*branch.handle);
   Backoff backoff;
@@ -64,7 +65,8 @@ Ending CommitGranted(State& transaction, LocalBranch& branch, const Evidence& ev
     case BranchEnd::kHazard: return {Outcome::kHazard, AbortCause::kNone, result.detail, false};
     case BranchEnd::kRetry: break;
   }
-  return UnknownEnding(transaction.gtid, branch.resource->name() + " did not say: " + result.detail);
+  return UnknownEnding(
+      transaction.gtid, branch.resource->name() + " did not say: " + result.detail);
 }
 
 }  // namespace
@@ -77,17 +79,20 @@ std::optional<Ending> CommitInOnePhase(State& transaction, const CommitOptions& 
   }
   Result<Evidence> evidence = TakeEvidence(*branch.handle);
   if (!evidence) {
-    if (evidence.error().code == ErrorCode::kNotFound) return CommitReadOnly(transaction, branch, options);
+    if (evidence.error().code == ErrorCode::kNotFound) {
+      return CommitReadOnly(transaction, branch, options);
+    }
     participant.Tell(branch.key, event::OnePhaseDeclined{});
     if (evidence.error().code == ErrorCode::kRefused) return std::nullopt;
     return RefuseBroken(transaction, branch, evidence.error());
   }
   const OnePhaseCall call{transaction.gtid, branch.key.number, *evidence};
   Result<OnePhaseAnswer> answer = transaction.program().pool.Call<OnePhaseAnswer>(
-      transaction.program().Long(), [&](Link& link, Instant by) { return link.CommitOnePhase(call, by); });
+      transaction.program().Long(),
+      [&](Link& link, Instant by) { return link.CommitOnePhase(call, by); });
   if (!answer) {
     return Withdraw(transaction, AbortCause::kRolledBack,
-                    "rolled back: the coordinator gave no leave to commit: " + Describe(answer.error()), true);
+                    "the coordinator gave no leave to commit: " + Describe(answer.error()), true);
   }
   // Crash here: the leave is durable, the branch is open: its database rolls it back, and says so
   // when asked.

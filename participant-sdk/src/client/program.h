@@ -14,7 +14,8 @@ namespace settle::sdk {
 
 struct Program {
   // `identified` are the options' resources with their identities.
-  Program(CoordinatorOptions the_options, std::string the_label, std::vector<OwnResource> identified)
+  Program(CoordinatorOptions the_options, std::string the_label,
+          std::vector<OwnResource> identified)
       : options(std::move(the_options)),
         label(std::move(the_label)),
         participant(std::move(identified), options.workers_per_resource, options.warn),

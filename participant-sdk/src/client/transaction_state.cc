@@ -25,7 +25,8 @@ std::string RandomPrefix() {
 }
 
 // What a destructor may spend on telling the coordinator.
-constexpr sdk::Patience kFarewell{std::chrono::milliseconds(1'000), std::chrono::milliseconds(1'000)};
+constexpr sdk::Patience kFarewell{std::chrono::milliseconds(1'000),
+                                  std::chrono::milliseconds(1'000)};
 
 }  // namespace
 
@@ -55,7 +56,8 @@ GlobalTransaction::State::LocalBranch* GlobalTransaction::State::Find(const Bran
 
 Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
   if (ending || left) {
-    return Fail(ErrorCode::kRefused, "the transaction has ended in this process: nothing can be enlisted in it",
+    return Fail(ErrorCode::kRefused,
+                "the transaction has ended in this process: nothing can be enlisted in it",
                 "begin a new transaction");
   }
   const std::vector<sdk::OwnResource>& own = participant().resources();
@@ -63,22 +65,26 @@ Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
     return candidate.resource.get() == &resource;
   });
   if (found == own.end()) {
-    return Fail(ErrorCode::kInvalid, "the resource \"" + Escaped(resource.name()) + "\" was not given to Connect",
+    return Fail(ErrorCode::kInvalid,
+                "the resource \"" + Escaped(resource.name()) + "\" was not given to Connect",
                 "put this very object into CoordinatorOptions::resources");
   }
   const sdk::SessionId session =
       participant().AwaitSession({}, Clock::now() + program().options.connect_timeout);
   if (session.empty()) {
-    return Fail(ErrorCode::kUnavailable, "this process is not attached to the coordinator at the moment",
+    return Fail(ErrorCode::kUnavailable,
+                "this process is not attached to the coordinator at the moment",
                 "abort this transaction and begin a new one later");
   }
-  const sdk::EnlistCall call{gtid, resource.name(), session, request_prefix_ + std::to_string(++requests_)};
+  const sdk::EnlistCall call{gtid, resource.name(), session,
+                             request_prefix_ + std::to_string(++requests_)};
   Result<BranchNumber> number = program().pool.Call<BranchNumber>(
       program().Brief(), [&](Link& link, Instant by) { return link.Enlist(call, by); });
   if (!number) return Fail(std::move(number).error());
   const BranchKey key{gtid, *number};
   if (!participant().Adopt(key, resource.name(), session)) {
-    return Fail(ErrorCode::kRetryTransaction, "the transaction was aborted while the branch was being enlisted",
+    return Fail(ErrorCode::kRetryTransaction,
+                "the transaction was aborted while the branch was being enlisted",
                 "abort it, and do the work again in a new transaction");
   }
   branches.push_back({key, found->resource, nullptr, {}});
@@ -120,7 +126,8 @@ void GlobalTransaction::State::RollBack(LocalBranch& branch, const std::string& 
   branch.handle.reset();
 }
 
-std::vector<BranchNumber> GlobalTransaction::State::RollBackHere(const std::string& why, bool vote_no) {
+std::vector<BranchNumber> GlobalTransaction::State::RollBackHere(
+    const std::string& why, bool vote_no) {
   std::vector<BranchNumber> rolled_back;
   for (LocalBranch& branch : branches) {
     RollBack(branch, why, vote_no);
@@ -140,8 +147,9 @@ Ending GlobalTransaction::State::Abort(const std::string& reason, sdk::Patience 
     // Certain without the coordinator: commit was never asked, or a branch that it needs is rolled
     // back.
     const std::string why = told ? told->reason : Describe(told.error());
-    ending = sdk::AbortedEnding(AbortCause::kRequested,
-                                reason + "; the coordinator was not told and aborts by its deadline: " + why);
+    ending = sdk::AbortedEnding(
+        AbortCause::kRequested,
+        reason + "; the coordinator was not told and aborts by its deadline: " + why);
   } else {
     ending = told ? sdk::UnknownEnding(gtid, told->reason) : sdk::UnknownEnding(gtid, told.error());
   }
@@ -159,9 +167,10 @@ Status GlobalTransaction::State::Leave() {
     if (branch.handle != nullptr) participant().Tell(branch.key, sdk::event::ApplicationLeft{});
     if (participant().StateOf(branch.key) == sdk::BranchState::kLeft) continue;
     const std::string why = branch.failed.empty() ? "it was rolled back meanwhile" : branch.failed;
-    const std::string which = "branch " + std::to_string(branch.key.number) + " in " + branch.resource->name();
-    RollBackHere(which + ": " + why, true);
-    ending = sdk::AbortedEnding(AbortCause::kRequested, which + ": " + why);
+    const std::string reason = "branch " + std::to_string(branch.key.number) + " in " +
+                               branch.resource->name() + ": " + why;
+    RollBackHere(reason, true);
+    ending = sdk::AbortedEnding(AbortCause::kRequested, reason);
     return Fail(ErrorCode::kRetryTransaction, "the work cannot be committed: " + ending->reason,
                 "tell the caller, who aborts and may do the work again in a new transaction");
   }

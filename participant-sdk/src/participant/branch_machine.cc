@@ -135,6 +135,10 @@ BranchEffects BranchMachine::OnAbort(const Evidence& evidence) {
     case BranchState::kProving:
       return {};  // what is so will be reported when it is known
     case BranchState::kEnded:
+      // A read-only branch has nothing to roll back; the coordinator waits for "aborted".
+      if (vote_.vote == Vote::kReadOnly) {
+        return {effect::ReportEnd{{BranchEnd::kAborted, end_.detail}}};
+      }
       return {effect::ReportEnd{end_}};
   }
   return {};
@@ -324,7 +328,7 @@ BranchEffects BranchMachine::On(const event::Forgotten& forgotten) {
     case BranchState::kPrepared:    // only an answer moves it on
     case BranchState::kFinishing:
     case BranchState::kFencing:
-    case BranchState::kAsking:      // the leave is durable if it was given; the application asks again
+    case BranchState::kAsking:      // leave to commit is durable if given; it is asked for again
     case BranchState::kCommitting:
     case BranchState::kProving:
     case BranchState::kEnded:

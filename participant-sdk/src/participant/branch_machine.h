@@ -23,9 +23,9 @@
 namespace settle::sdk {
 
 enum class BranchState {
-  kUnknown,     // not of this process: it was prepared by another one, before a crash, or never existed
+  kUnknown,     // not of this process: prepared by another one, or before a crash, or never
   kWorking,     // the application works in it
-  kLeft,        // joined; the application has finished its work and waits for the coordinator's prepare
+  kLeft,        // joined; its work is done, it waits for the coordinator's prepare
   kPreparing,   // being prepared
   kPrepared,    // voted commit: only a decision moves it on
   kFinishing,   // the decision is being carried out
@@ -87,9 +87,10 @@ struct Forgotten {
 
 using BranchEvent =
     std::variant<event::Commanded, event::ApplicationPrepares, event::ApplicationFinishes,
-                 event::ApplicationAsksOnePhase, event::ApplicationCommitsOnePhase, event::ApplicationDrops,
-                 event::ApplicationLeft, event::ApplicationHandsOver, event::OnePhaseDeclined,
-                 event::OnePhaseGivenUp, event::Voted, event::Finished, event::Fenced, event::Forgotten>;
+                 event::ApplicationAsksOnePhase, event::ApplicationCommitsOnePhase,
+                 event::ApplicationDrops, event::ApplicationLeft, event::ApplicationHandsOver,
+                 event::OnePhaseDeclined, event::OnePhaseGivenUp, event::Voted, event::Finished,
+                 event::Fenced, event::Forgotten>;
 
 namespace effect {
 
@@ -130,8 +131,8 @@ struct ReportEnd {
 }  // namespace effect
 
 using BranchEffect = std::variant<effect::Proceed, effect::Prepare, effect::FinishByHandle,
-                                  effect::FinishByKey, effect::Prove, effect::Fence, effect::ReportVote,
-                                  effect::ReportEnd>;
+                                  effect::FinishByKey, effect::Prove, effect::Fence,
+                                  effect::ReportVote, effect::ReportEnd>;
 using BranchEffects = std::vector<BranchEffect>;
 
 class BranchMachine {
@@ -183,7 +184,7 @@ class BranchMachine {
   std::string why_;        // it is or will be rolled back
   bool of_this_process_ = state_ != BranchState::kUnknown;
   bool handle_works_ = of_this_process_;  // else it is finished by its key
-  bool doomed_ = false;      // to be rolled back as soon as the prepare that is under way has answered
+  bool doomed_ = false;      // to be rolled back as soon as its prepare has answered
   bool vote_asked_ = false;  // the coordinator waits for the vote
   bool end_asked_ = false;   // the coordinator waits for the end
   bool tell_end_ = true;     // or does not know that there is one, and need not

@@ -7,7 +7,13 @@ namespace settle::sdk {
 namespace {
 
 void Append(Steps& steps, Steps more) {
-  steps.insert(steps.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  steps.insert(
+      steps.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+tl::unexpected<Error> Refused(const Command& command, ErrorCode code, const std::string& why) {
+  return Fail(code, "refused to " + std::string(ToString(command.kind)) + " a branch of " +
+                        command.key.gtid.text() + ": " + why);
 }
 
 }  // namespace
@@ -18,8 +24,8 @@ Result<Steps> BranchTable::Meet(const std::string& log_id, Epoch epoch) {
     return Fail(ErrorCode::kStaleEpoch,
                 "the coordinator of log " + log_id + " is at epoch " + std::to_string(epoch) +
                     ", but this process has seen epoch " + std::to_string(highest),
-                "its log was restored from an older copy, or an old coordinator still runs: an operator must look "
-                "before it may decide anything");
+                "its log was restored from an older copy, or an old coordinator still runs: an "
+                "operator must look before it may decide anything");
   }
   Steps steps;
   if (epoch == highest) return steps;
@@ -32,7 +38,8 @@ Result<Steps> BranchTable::Meet(const std::string& log_id, Epoch epoch) {
   }
   std::sort(older.begin(), older.end());
   for (const BranchKey& key : older) {
-    Append(steps, Handle(key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
+    Append(steps, Handle(
+        key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
   }
   return steps;
 }
@@ -47,36 +54,42 @@ Steps BranchTable::Attach(const SessionId& session, const std::string& log_id) {
   std::sort(older.begin(), older.end());
   Steps steps;
   for (const BranchKey& key : older) {
-    Append(steps, Handle(key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
+    Append(steps, Handle(
+        key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
   }
   return steps;
 }
 
-bool BranchTable::Adopt(const BranchKey& key, const std::string& resource, const SessionId& session) {
-  if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) return false;
+bool BranchTable::Adopt(
+    const BranchKey& key, const std::string& resource, const SessionId& session) {
+  if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
+    return false;
+  }
   return entries_.try_emplace(key, Entry{BranchMachine::Opened(), resource, session}).second;
 }
 
 Result<Steps> BranchTable::Handle(const Command& command) {
   const Gtid& gtid = command.key.gtid;
   if (gtid.log_id() != session_log_) {
-    return Fail(ErrorCode::kWrongLog, "refused to " + std::string(ToString(command.kind)) + " a branch of " +
-                                          gtid.text() + ": the coordinator keeps log " + session_log_);
+    return Refused(command, ErrorCode::kWrongLog, "the coordinator keeps log " + session_log_);
   }
   Result<Steps> steps = Meet(session_log_, command.epoch);
   if (!steps) return steps;
   if (gtid.epoch() > command.epoch) {
-    return Fail(ErrorCode::kStaleEpoch, "refused to " + std::string(ToString(command.kind)) + " a branch of " +
-                                            gtid.text() + ": the command is of the earlier epoch " +
-                                            std::to_string(command.epoch));
+    return Refused(command, ErrorCode::kStaleEpoch,
+                   "the command is of the earlier epoch " + std::to_string(command.epoch));
   }
-  Append(*steps, Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
+  Append(*steps,
+         Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
   return steps;
 }
 
-Steps BranchTable::Handle(const BranchKey& key, const BranchEvent& event) { return Advance(key, event, {}); }
+Steps BranchTable::Handle(const BranchKey& key, const BranchEvent& event) {
+  return Advance(key, event, {});
+}
 
-Steps BranchTable::Advance(const BranchKey& key, const BranchEvent& event, const std::string& resource) {
+Steps BranchTable::Advance(
+    const BranchKey& key, const BranchEvent& event, const std::string& resource) {
   auto found = entries_.try_emplace(key, Entry{BranchMachine::Unknown(), resource, {}}).first;
   Entry& entry = found->second;
   const bool ended_before = entry.machine.state() == BranchState::kEnded;
@@ -133,7 +146,9 @@ BranchState BranchTable::StateOf(const BranchKey& key) const {
 
 std::optional<FinishResult> BranchTable::EndOf(const BranchKey& key) const {
   const auto found = entries_.find(key);
-  if (found == entries_.end() || found->second.machine.state() != BranchState::kEnded) return std::nullopt;
+  if (found == entries_.end() || found->second.machine.state() != BranchState::kEnded) {
+    return std::nullopt;
+  }
   return found->second.machine.end();
 }
 

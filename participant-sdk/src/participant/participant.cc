@@ -10,7 +10,8 @@ namespace settle::sdk {
 Participant::Participant(std::vector<OwnResource> resources, int workers_per_resource, Warn warn)
     : resources_(std::move(resources)), warn_(std::move(warn)) {
   for (const OwnResource& own : resources_) {
-    desks_.emplace(own.resource->name(), Desk{own, std::make_unique<Workers>(workers_per_resource)});
+    desks_.emplace(
+        own.resource->name(), Desk{own, std::make_unique<Workers>(workers_per_resource)});
   }
 }
 
@@ -32,8 +33,8 @@ Status Participant::Meet(const Hello& hello) {
   }
   if (!other.empty()) {
     warn_("the coordinator now keeps log " + hello.log_id + " instead of " + other +
-          ": branches that were prepared for the old one are left as they are, until a coordinator with that log "
-          "answers for them or an operator settles them");
+          ": branches that were prepared for the old one are left as they are, until a "
+          "coordinator with that log answers for them or an operator settles them");
   }
   Perform(std::move(steps));
   return {};
@@ -106,7 +107,8 @@ void Participant::Carry(const std::vector<Command>& commands) {
 }
 
 void Participant::RefuseUnserved(const Command& command) {
-  const std::string why = "this process does not serve a resource named \"" + Escaped(command.resource) + "\"";
+  const std::string why =
+      "this process does not serve a resource named \"" + Escaped(command.resource) + "\"";
   if (command.kind == CommandKind::kPrepare) {
     outbox_.Add(VoteReport{command.key, {Vote::kNo, {}, why, false}});
   } else {
@@ -114,7 +116,8 @@ void Participant::RefuseUnserved(const Command& command) {
   }
 }
 
-bool Participant::Adopt(const BranchKey& key, const std::string& resource, const SessionId& session) {
+bool Participant::Adopt(
+    const BranchKey& key, const std::string& resource, const SessionId& session) {
   std::lock_guard lock(mutex_);
   return table_.Adopt(key, resource, session);
 }
@@ -142,7 +145,9 @@ bool Participant::Tell(const BranchKey& key, const BranchEvent& event) {
     }
   }
   bool proceed = false;
-  for (const Step& step : steps) proceed = proceed || std::holds_alternative<effect::Proceed>(step.effect);
+  for (const Step& step : steps) {
+    proceed = proceed || std::holds_alternative<effect::Proceed>(step.effect);
+  }
   Perform(std::move(steps));
   return proceed;
 }
@@ -234,7 +239,8 @@ void Participant::RunFinish(const BranchKey& key, Decision decision) {
 void Participant::RunFence(const BranchKey& key) {
   std::string why;
   // Without a handle it is still being opened: Hold finds it dead and fences what was opened.
-  if (const std::shared_ptr<Branch> handle = HandleOf(key); handle != nullptr && !FenceNow(*handle, why)) {
+  const std::shared_ptr<Branch> handle = HandleOf(key);
+  if (handle != nullptr && !FenceNow(*handle, why)) {
     warn_("rolling back " + key.DatabaseName() + " threw: " + why);
   }
   Tell(key, event::Fenced{});

@@ -41,7 +41,8 @@ Result<Evidence> TakeEvidence(Branch& branch);
 // False when it threw; its text is in `why`.
 bool FenceNow(Branch& branch, std::string& why);
 
-FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision, const Evidence& evidence);
+FinishResult FinishByKey(
+    Resource& resource, const BranchKey& key, Decision decision, const Evidence& evidence);
 FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence);
 Result<std::string> Identify(Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);

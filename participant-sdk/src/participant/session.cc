@@ -8,12 +8,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr milliseconds kPollMost{5'000};
+constexpr milliseconds kPollLeast{1};
 constexpr milliseconds kGrace{5'000};  // on top of the poll, before the connection counts as dead
 constexpr milliseconds kAttachTimeout{10'000};
 
 }  // namespace
 
-Session::Session(LinkSettings settings, milliseconds scan_interval, Participant& participant, Warn warn)
+Session::Session(
+    LinkSettings settings, milliseconds scan_interval, Participant& participant, Warn warn)
     : settings_(settings),
       scan_interval_(scan_interval),
       participant_(participant),
@@ -24,7 +26,6 @@ Session::~Session() { Stop(); }
 
 Status Session::Start() {
   if (Status attached = EnsureAttached(); !attached) return attached;
-  ScanIfDue();
   thread_ = std::thread([this] { Run(); });
   reporter_.Start();
   return {};
@@ -43,6 +44,7 @@ void Session::Run() {
   Backoff backoff;
   while (!stop_.interrupted()) {
     Status done = EnsureAttached();
+    if (done) ScanIfDue();
     if (done) done = FetchOnce();
     if (done) {
       backoff.Reset();
@@ -52,7 +54,6 @@ void Session::Run() {
       Complain(done.error());
       stop_.Sleep(backoff.Next());
     }
-    ScanIfDue();
   }
 }
 
@@ -101,7 +102,9 @@ Status Session::AttachAnew() {
 
 Status Session::FetchOnce() {
   FetchCall call{.session = attached_.session, .received_through = received_through_};
-  call.wait = std::min(attached_.session_timeout / 2, kPollMost);
+  const auto until_scan = std::chrono::ceil<milliseconds>(next_scan_ - Clock::now());
+  call.wait = std::max(
+      std::min({attached_.session_timeout / 2, kPollMost, until_scan}), kPollLeast);
   Result<CommandBatch> batch = link_->Fetch(call, Clock::now() + call.wait + kGrace);
   if (!batch) {
     if (batch.error().code == ErrorCode::kNotFound) attached_ = {};
@@ -116,7 +119,7 @@ Status Session::FetchOnce() {
 }
 
 void Session::ScanIfDue() {
-  if (attached_.session.empty() || Clock::now() < next_scan_) return;
+  if (Clock::now() < next_scan_) return;
   next_scan_ = Clock::now() + scan_interval_;
   participant_.Scan();
 }

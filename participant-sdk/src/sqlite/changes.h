@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "settle/vocabulary/status.h"
@@ -16,7 +17,8 @@ struct Changes {
   std::vector<std::string> tables;
 };
 
-// Records what is done on a connection from now on, except by Settle itself. Destroy it before the connection.
+// Records what is done on a connection from now on, except by Settle itself. Destroy it before the
+// connection.
 class Recorder {
  public:
   explicit Recorder(Connection& connection);
@@ -31,15 +33,19 @@ class Recorder {
   sqlite3_session* session_ = nullptr;
 };
 
-// kCorrupt if it is not a changeset.
+// SQLite's reader trusts its input: give it only what a Recorder gave, or what has the right
+// checksum.
 [[nodiscard]] Result<Changes> ReadChanges(std::string changeset);
 
-// Applies all of it or fails, in the caller's transaction, which must then be rolled back. Triggers and
-// foreign key actions do not run: what they did is part of the changes.
+// Applies all of it or fails, in the caller's transaction, which must then be rolled back. Triggers
+// and foreign key actions do not run: what they did is part of the changes.
 [[nodiscard]] Status Apply(Connection& connection, const Changes& changes);
 
 // Applies it and takes it back: what it does must be exactly what was recorded.
 [[nodiscard]] Status Rehearse(Connection& connection, const Changes& changes);
+
+// FNV-1a, 16 hexadecimal digits: it finds accidents; nobody forges what it is used for.
+std::string Hash(std::string_view bytes);
 
 // A hash of how these tables and their indexes are defined now.
 [[nodiscard]] Result<std::string> HashDefinitions(Connection& connection,

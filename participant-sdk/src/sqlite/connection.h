@@ -1,4 +1,5 @@
-// One connection to a SQLite file with the settings that a prepared branch needs, and statements on it.
+// One connection to a SQLite file with the settings that a prepared branch needs, and statements on
+// it.
 #pragma once
 
 #define SQLITE_ENABLE_SESSION 1
@@ -16,7 +17,8 @@
 
 namespace settle::sqlite {
 
-// The connection's last error in SQLite's own words, its code chosen by what the caller can do about it.
+// The connection's last error in SQLite's own words, its code chosen by what the caller can do
+// about it.
 Error LastError(sqlite3* db, const std::string& what);
 
 class Statement {
@@ -77,8 +79,12 @@ class Connection {
   explicit Connection(sqlite3* db) : db_(db) {}
   [[nodiscard]] Status Configure(const SqliteOptions& options);
 
+  int PauseBeforeRetry(int attempts);
+
   sqlite3* db_;
   bool committing_ = false;
+  std::chrono::milliseconds busy_timeout_{0};
+  std::chrono::steady_clock::time_point busy_since_;
 };
 
 // Keeps other threads' statements off a connection while it lives. May be nested.

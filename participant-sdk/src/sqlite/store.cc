@@ -10,7 +10,8 @@ Result<std::int64_t> SchemaVersion(Connection& connection) {
       connection.Ask("SELECT count(*) FROM sqlite_schema WHERE name = 'settle_migration'");
   if (!exists) return Fail(exists.error());
   if (*exists == "0") return 0;
-  const Result<std::string> version = connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
+  const Result<std::string> version =
+      connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
   if (!version) return Fail(version.error());
   return std::stoll(*version);
 }
@@ -26,7 +27,8 @@ Status ApplyMigrations(Connection& connection) {
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version <= *version) continue;
     if (Status run = connection.Run(std::string(migration.sql)); !run) return run;
-    Statement note(connection.raw(), "INSERT INTO settle_migration (version, name) VALUES (?1, ?2)");
+    Statement note(connection.raw(),
+                   "INSERT INTO settle_migration (version, name) VALUES (?1, ?2)");
     const Result<bool> noted = note.Bind(1, migration.version).Bind(2, migration.name).Step();
     if (!noted) return Fail(noted.error());
   }
@@ -77,12 +79,17 @@ Result<std::optional<std::string>> FindStagedName(Connection& connection) {
 
 Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std::string& name) {
   Statement find(connection.raw(),
-                 "SELECT changeset, ops, schema_version, definitions FROM settle_prepared WHERE branch = ?1");
+                 "SELECT changeset, ops, schema_version, definitions, checksum FROM settle_prepared"
+                 " WHERE branch = ?1");
   find.Bind(1, std::string_view(name));
   const Result<bool> row = find.Step();
   if (!row) return Fail(row.error());
   if (!*row) return std::nullopt;
-  Result<Changes> changes = ReadChanges(find.Blob(0));
+  std::string changeset = find.Blob(0);
+  if (Hash(changeset) != find.Text(4)) {
+    return Fail(ErrorCode::kCorrupt, "the staged changes are damaged: their checksum is wrong");
+  }
+  Result<Changes> changes = ReadChanges(std::move(changeset));
   if (!changes) return Fail(changes.error());
   return StagedBranch{name, *std::move(changes), find.Int(1), find.Text(2), find.Text(3)};
 }
@@ -92,11 +99,14 @@ Status Stage(Connection& connection, const std::string& name, const Changes& cha
   if (!schema_version) return Fail(schema_version.error());
   const Result<std::string> definitions = HashDefinitions(connection, changes.tables);
   if (!definitions) return Fail(definitions.error());
+  const std::string checksum = Hash(changes.changeset);
   Statement insert(connection.raw(),
-                   "INSERT INTO settle_prepared (slot, branch, changeset, ops, schema_version, definitions)"
-                   " VALUES (1, ?1, ?2, ?3, ?4, ?5)");
+                   "INSERT INTO settle_prepared"
+                   " (slot, branch, changeset, ops, schema_version, definitions, checksum)"
+                   " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)");
   insert.Bind(1, std::string_view(name)).BindBlob(2, changes.changeset).Bind(3, changes.ops);
   insert.Bind(4, std::string_view(*schema_version)).Bind(5, std::string_view(*definitions));
+  insert.Bind(6, std::string_view(checksum));
   return Do(insert);
 }
 
@@ -125,7 +135,8 @@ Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::str
 }
 
 Status AddNote(Connection& connection, const std::string& name, BranchEnd end) {
-  Statement insert(connection.raw(), "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
+  Statement insert(connection.raw(),
+                   "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
   insert.Bind(1, std::string_view(name)).Bind(2, std::string_view(ToString(end)));
   if (Status inserted = Do(insert); !inserted) return inserted;
   Statement prune(connection.raw(), "DELETE FROM settle_outcome WHERE position <= ?1");

@@ -30,20 +30,17 @@ constexpr int kNestingMost = 16;
 constexpr std::uint32_t kBuffer = 4096;
 constexpr std::uint32_t kBufferKept = 256 * 1024;
 
-milliseconds Until(Instant deadline) {
-  return std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-}
-
 }  // namespace
 
 struct Link::Wires {
-  Wires(const Address& address, const Interrupter* interrupter)
+  explicit Wires(const Interrupter* interrupter)
       : limits(std::make_shared<TConfiguration>(kFrameMost, kFrameMost, kNestingMost)),
-        socket(std::make_shared<DeadlineSocket>(address.host, address.port, limits, interrupter)),
+        socket(std::make_shared<DeadlineSocket>(limits, interrupter)),
         frames(std::make_shared<TFramedTransport>(socket, kBuffer, kBufferKept, limits)),
-        protocol(std::make_shared<TBinaryProtocol>(frames, kStringMost, kContainerMost, true, true)),
-        coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "CoordinatorService")),
-        participant(std::make_shared<TMultiplexedProtocol>(protocol, "ParticipantService")) {}
+        protocol(std::make_shared<TBinaryProtocol>(
+            frames, kStringMost, kContainerMost, true, true)),
+        coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
+        participant(std::make_shared<TMultiplexedProtocol>(protocol, "participant")) {}
 
   std::shared_ptr<TConfiguration> limits;
   std::shared_ptr<DeadlineSocket> socket;
@@ -56,14 +53,17 @@ struct Link::Wires {
 Result<Address> ParseAddress(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   const auto refuse = [&] {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not the address of a coordinator",
+    return Fail(ErrorCode::kInvalid,
+                "\"" + Escaped(text) + "\" is not the address of a coordinator",
                 "write host:port, for example 127.0.0.1:7420 or [::1]:7420");
   };
   if (colon == std::string::npos || colon == 0) return refuse();
   Address address{text.substr(0, colon), 0};
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
-  if (error != std::errc{} || rest != end || address.port < 1 || address.port > 65'535) return refuse();
+  if (error != std::errc{} || rest != end || address.port < 1 || address.port > 65'535) {
+    return refuse();
+  }
   if (address.host.front() == '[' && address.host.back() == ']') {
     address.host = address.host.substr(1, address.host.size() - 2);
   } else if (address.host.find(':') != std::string::npos) {
@@ -76,16 +76,10 @@ Result<Address> ParseAddress(const std::string& text) {
 Link::Link(std::string address, std::unique_ptr<Wires> wires)
     : address_(std::move(address)), wires_(std::move(wires)) {}
 
-Link::~Link() {
-  try {
-    wires_->socket->close();
-  } catch (const std::exception&) {
-    return;  // it is gone, which is what was wanted
-  }
-}
+Link::~Link() = default;
 
-Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings, const Interrupter* interrupter,
-                                         Instant deadline) {
+Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings,
+                                         const Interrupter* interrupter, Instant deadline) {
   Error failure{ErrorCode::kUnavailable, "no coordinator can be reached:", {}};
   for (const std::string& address : settings.addresses) {
     Result<std::unique_ptr<Link>> link = OpenOne(address, settings, interrupter, deadline);
@@ -103,23 +97,22 @@ Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings, const Int
   return Fail(std::move(failure));
 }
 
-Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address, const LinkSettings& settings,
+Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address,
+                                            const LinkSettings& settings,
                                             const Interrupter* interrupter, Instant deadline) {
   Result<Address> parsed = ParseAddress(address);
   if (!parsed) return Fail(parsed.error());
-  const milliseconds patience = std::min(settings.connect_timeout, Until(deadline));
-  if (patience <= milliseconds(0)) return Fail(ErrorCode::kUnavailable, "not tried: out of time");
-  std::unique_ptr<Link> link(new Link(address, std::make_unique<Wires>(*parsed, interrupter)));
+  const Instant connect_by =
+      std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
+  std::unique_ptr<Link> link(new Link(address, std::make_unique<Wires>(interrupter)));
   try {
-    DeadlineSocket& socket = *link->wires_->socket;
-    socket.setConnTimeout(static_cast<int>(patience.count()));
-    socket.setSendTimeout(static_cast<int>(settings.connect_timeout.count()));
-    socket.setKeepAlive(true);
-    socket.open();
+    link->wires_->socket->set_deadline(connect_by);
+    link->wires_->socket->Connect(parsed->host, parsed->port);
   } catch (const std::exception& error) {
     return Fail(ErrorCode::kUnavailable, OneLine(error.what(), 300));
   }
-  const Instant hello_by = std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
+  const Instant hello_by =
+      std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
   if (Status greeted = link->SayHello(settings.application, hello_by); !greeted) {
     Error why = std::move(greeted).error();
     if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
@@ -145,7 +138,8 @@ Status Link::SayHello(const std::string& application, Instant deadline) {
 
 tl::unexpected<Error> Link::Break(ErrorCode code, const char* name, const char* why) {
   broken_ = true;
-  return Fail(code, "the coordinator at " + address_ + " did not answer " + name + ": " + OneLine(why, 300));
+  return Fail(code, "the coordinator at " + address_ + " did not answer " + name + ": " +
+                        OneLine(why, 300));
 }
 
 // The edge where Thrift's exceptions end.

@@ -1,6 +1,6 @@
 // One connection to the coordinator: framed binary Thrift behind hard limits, its calls as values.
 //
-//   auto link = Link::Open({.addresses = {"127.0.0.1:7420"}, .application = "shop@host:17"}, nullptr);
+//   auto link = Link::Open({.addresses = {"127.0.0.1:7420"}}, nullptr, Clock::now() + 2s);
 //   auto begun = (*link)->Begin({.timeout = 30s}, Clock::now() + 5s);
 //
 // A call that got no reply leaves the link broken for good: a reply that comes late would be taken
@@ -36,7 +36,8 @@ struct Address {
 
 // Is it worth saying the same again?
 inline bool IsPassing(ErrorCode code) {
-  return code == ErrorCode::kRetry || code == ErrorCode::kUnavailable || code == ErrorCode::kAskOutcome;
+  return code == ErrorCode::kRetry || code == ErrorCode::kUnavailable ||
+      code == ErrorCode::kAskOutcome;
 }
 
 // Used by one thread at a time.
@@ -45,7 +46,8 @@ class Link {
   // Blocking: connects and says hello. kUnavailable names every address and what was wrong with it;
   // kVersion. `interrupter` may be null; else it ends any wait.
   [[nodiscard]] static Result<std::unique_ptr<Link>> Open(const LinkSettings& settings,
-                                                          const Interrupter* interrupter, Instant deadline);
+                                                          const Interrupter* interrupter,
+                                                          Instant deadline);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -73,7 +75,8 @@ class Link {
   Link(std::string address, std::unique_ptr<Wires> wires);
   [[nodiscard]] static Result<std::unique_ptr<Link>> OpenOne(const std::string& address,
                                                              const LinkSettings& settings,
-                                                             const Interrupter* interrupter, Instant deadline);
+                                                             const Interrupter* interrupter,
+                                                             Instant deadline);
   [[nodiscard]] Status SayHello(const std::string& application, Instant deadline);
   template <typename Call>
   auto Guarded(const char* name, Instant deadline, Call&& call) -> decltype(call());

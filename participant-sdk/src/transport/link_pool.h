@@ -31,7 +31,8 @@ class LinkPool {
   // kRetry is heard: every call of the contract may be repeated. kUnavailable: never sent.
   // kAskOutcome: some attempt may have had an effect.
   template <typename T>
-  [[nodiscard]] Result<T> Call(Patience patience, const std::function<Result<T>(Link&, Instant)>& call);
+  [[nodiscard]] Result<T> Call(
+      Patience patience, const std::function<Result<T>(Link&, Instant)>& call);
 
  private:
   // An idle connection, or a new one.

@@ -12,7 +12,8 @@ constexpr std::size_t kLabelMost = 200;
 constexpr std::size_t kTextMost = 1000;
 
 tl::unexpected<Error> Strange(const std::string& what) {
-  return Fail(ErrorCode::kInternal, "the coordinator sent " + what + ", which this release does not know",
+  return Fail(ErrorCode::kInternal,
+              "the coordinator sent " + what + ", which this release does not know",
               "run the same release of the SDK and of the coordinator");
 }
 
@@ -62,7 +63,8 @@ wire::Evidence ToWire(const Evidence& evidence) {
 }
 
 Evidence FromWire(const wire::Evidence& evidence) {
-  return {evidence.database, static_cast<std::uint32_t>(evidence.timeline), evidence.local_transaction};
+  return {evidence.database, static_cast<std::uint32_t>(evidence.timeline),
+          evidence.local_transaction};
 }
 
 wire::BranchVote ToWire(BranchNumber branch, const VoteResult& result) {
@@ -171,7 +173,8 @@ std::string OneLine(std::string_view text, std::size_t most) {
   while (!text.empty()) {
     const std::size_t length = CharacterLength(text);
     if (out.size() + (length == 0 ? 1 : length) > most) break;
-    const bool control = length == 1 && (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
+    const bool control = length == 1 &&
+        (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
     if (length == 0) {
       out += '?';
     } else if (control) {
@@ -286,8 +289,9 @@ Error FromWire(const wire::ServiceError& error) {
 
 Result<Hello> FromWire(const wire::HelloReply& reply) {
   if (reply.version < VersionLow() || reply.version > VersionHigh()) {
-    return Fail(ErrorCode::kVersion, "the coordinator chose version " + std::to_string(reply.version) +
-                                         " of the contract, which this release does not speak");
+    return Fail(ErrorCode::kVersion,
+                "the coordinator chose version " + std::to_string(reply.version) +
+                    " of the contract, which this release does not speak");
   }
   Result<std::string> log_id = LogIdFromWire(reply.log_id);
   Result<Epoch> epoch = EpochFromWire(reply.epoch);
@@ -304,7 +308,9 @@ Result<Begun> FromWire(const wire::BeginReply& reply) {
   return Begun{*std::move(gtid), *epoch};
 }
 
-Result<BranchNumber> FromWire(const wire::EnlistReply& reply) { return BranchFromWire(reply.branch); }
+Result<BranchNumber> FromWire(const wire::EnlistReply& reply) {
+  return BranchFromWire(reply.branch);
+}
 
 Result<Ending> FromWire(const wire::Ending& ending) {
   Result<Outcome> outcome = FromWire(ending.outcome);
@@ -344,7 +350,8 @@ Result<Attached> FromWire(const wire::AttachReply& reply) {
   if (reply.session_timeout_ms < 1) {
     return Strange("a session time-out of " + std::to_string(reply.session_timeout_ms) + " ms");
   }
-  return Attached{reply.session, *std::move(log_id), *epoch, milliseconds(reply.session_timeout_ms)};
+  return Attached{reply.session, *std::move(log_id), *epoch,
+                  milliseconds(reply.session_timeout_ms)};
 }
 
 Result<CommandBatch> FromWire(const wire::CommandBatch& batch) {

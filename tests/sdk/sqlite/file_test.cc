@@ -1,0 +1,236 @@
+// The file behind the resource: what it must be, and that it stays the same one.
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "bank_file.h"
+
+namespace settle::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
+using namespace std::chrono_literals;
+
+constexpr char kTake10[] = "UPDATE account SET balance = balance - 10 WHERE id = 1";
+
+Result<std::string> IdentityOf(const std::string& path) {
+  SqliteOptions options;
+  options.name = "bank";
+  options.path = path;
+  return SqliteResource::Make(options)->Identify();
+}
+
+void CopyDatabase(const std::string& from, const std::string& to) {
+  PlainConnection(from).Query("PRAGMA wal_checkpoint(TRUNCATE)");
+  fs::copy_file(from, to, fs::copy_options::overwrite_existing);
+}
+
+TEST(SqliteFile, ItsIdentityIsMadeOnceAndNamesThisFile) {
+  const BankFile bank;
+  const auto identity = bank.Resource()->Identify();
+  ASSERT_TRUE(identity) << Describe(identity.error());
+  EXPECT_THAT(*identity, MatchesRegex("sqlite:[0-9a-f]+:[0-9]+"));
+  EXPECT_EQ(*bank.Resource()->Identify(), *identity);
+  EXPECT_NE(*BankFile().Resource()->Identify(), *identity);
+}
+
+TEST(SqliteFile, P09_ACopyOfTheFileIsAnotherDatabase) {
+  const BankFile bank;
+  const TemporaryDirectory directory;
+  const auto identity = bank.Resource()->Identify();
+  CopyDatabase(bank.path(), directory / "copy.db");
+  const auto copy = IdentityOf(directory / "copy.db");
+  ASSERT_TRUE(copy) << Describe(copy.error());
+  EXPECT_NE(*copy, *identity);
+}
+
+TEST(SqliteFile, TheFileIsInWalModeWithSettlesTables) {
+  const BankFile bank;
+  ASSERT_TRUE(bank.Resource()->Identify());
+  EXPECT_EQ(bank.Query("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = "
+                       "'table'"
+                       " ORDER BY name"),
+            "settle_identity settle_migration settle_outcome settle_prepared");
+}
+
+TEST(SqliteFile, ABranchsConnectionIsFullySynchronous) {
+  const BankFile bank;
+  const auto resource = bank.Resource();
+  const auto branch = OpenAndRun(*resource, Key(1), {});
+  EXPECT_EQ(branch->Execute("PRAGMA synchronous")->rows[0][0], "2");
+  EXPECT_EQ(branch->Execute("PRAGMA foreign_keys")->rows[0][0], "1");
+}
+
+TEST(SqliteFile, Q03_AMissingFileOrDirectoryIsRefusedAndNotMade) {
+  const TemporaryDirectory directory;
+  const auto missing = IdentityOf(directory / "none.db");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(missing.error().message, HasSubstr("no database file at " + (directory / "none.db")));
+  EXPECT_FALSE(fs::exists(directory / "none.db"));
+  EXPECT_EQ(IdentityOf(directory.path()).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(IdentityOf("").error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(IdentityOf(":memory:").error().code, ErrorCode::kInvalid);
+}
+
+TEST(SqliteFile, AFileThatIsNoDatabaseIsRefused) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory / "text.db") << std::string(5000, 'x');
+  const auto identity = IdentityOf(directory / "text.db");
+  ASSERT_FALSE(identity);
+  EXPECT_EQ(identity.error().code, ErrorCode::kCorrupt) << Describe(identity.error());
+}
+
+// In a child, as root may write to everything.
+TEST(SqliteFile, AFileThatMayNotBeWrittenIsRefused) {
+  const BankFile bank;
+  ::chmod(bank.path().c_str(), 0444);
+  ::chmod(fs::path(bank.path()).parent_path().c_str(), 0755);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() == 0 && ::setuid(kNobody) != 0) ::_exit(2);
+    const auto identity = bank.Resource()->Identify();
+    ::_exit(!identity && identity.error().code == ErrorCode::kUnavailable ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(SqliteFile, AWrongResourceNameIsRefused) {
+  const BankFile bank;
+  const auto identity = bank.Resource(5s, "a bank")->Identify();
+  ASSERT_FALSE(identity);
+  EXPECT_EQ(identity.error().code, ErrorCode::kInvalid);
+}
+
+TEST(SqliteFile, TablesOfANewerReleaseAreRefused) {
+  const BankFile bank;
+  ASSERT_TRUE(bank.Resource()->Identify());
+  ASSERT_EQ(bank.Run("INSERT INTO settle_migration VALUES (999, '0999_future.sql')"), "");
+  const auto identity = bank.Resource()->Identify();
+  ASSERT_FALSE(identity);
+  EXPECT_EQ(identity.error().code, ErrorCode::kVersion);
+  EXPECT_THAT(identity.error().message, HasSubstr("version 999"));
+}
+
+TEST(SqliteFile, Q03_AFileReplacedUnderTheResourceIsRefused) {
+  const BankFile bank;
+  const TemporaryDirectory directory;
+  const auto resource = bank.Resource();
+  auto branch = OpenAndRun(*resource, Key(1), {kTake10});
+  const auto prepared_elsewhere = BankFile(directory / "other.db").Resource()->Identify();
+  fs::rename(directory / "other.db", bank.path());
+
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_THAT(vote.reason, HasSubstr("was replaced by another file"));
+  const auto open = resource->Open(Key(2));
+  ASSERT_FALSE(open);
+  EXPECT_EQ(open.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(open.error().message, HasSubstr("was replaced by another file"));
+  EXPECT_EQ(resource->Identify().error().code, ErrorCode::kRefused);
+  EXPECT_EQ(resource->ScanPrepared().error().code, ErrorCode::kRefused);
+  EXPECT_EQ(bank.Balances(), "100 100");
+}
+
+TEST(SqliteFile, Q03_AFileDeletedUnderTheResourceIsRefusedAndTheDecisionWaits) {
+  const BankFile bank;
+  const auto resource = bank.Resource();
+  const auto branch = OpenAndRun(*resource, Key(1), {kTake10});
+  ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
+  fs::rename(bank.path(), bank.path() + ".away");
+  const FinishResult away = branch->AwaitFinish(Decision::kCommit);
+  EXPECT_EQ(away.end, BranchEnd::kRetry);
+  EXPECT_THAT(away.detail, HasSubstr("was deleted or moved"));
+  EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kRetry);
+  fs::rename(bank.path() + ".away", bank.path());
+  EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
+  EXPECT_EQ(bank.Balances(), "90 100");
+}
+
+TEST(SqliteFile, Q03_ContentsReplacedInPlaceAreRefused) {
+  const BankFile bank;
+  const TemporaryDirectory directory;
+  BankFile other(directory / "other.db");
+  ASSERT_TRUE(other.Resource()->Identify());
+  const auto resource = bank.Resource();
+  ASSERT_TRUE(resource->Identify());
+  {
+    // As ".restore" of SQLite's shell does it.
+    sqlite3* from = nullptr;
+    sqlite3* to = nullptr;
+    ASSERT_EQ(sqlite3_open(other.path().c_str(), &from), SQLITE_OK);
+    ASSERT_EQ(sqlite3_open(bank.path().c_str(), &to), SQLITE_OK);
+    sqlite3_backup* backup = sqlite3_backup_init(to, "main", from, "main");
+    EXPECT_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+    EXPECT_EQ(sqlite3_backup_finish(backup), SQLITE_OK);
+    sqlite3_close(from);
+    sqlite3_close(to);
+  }
+  const auto identity = resource->Identify();
+  ASSERT_FALSE(identity);
+  EXPECT_THAT(identity.error().message, HasSubstr("contents"));
+  const auto open = resource->Open(Key(1));
+  ASSERT_FALSE(open);
+  EXPECT_EQ(open.error().code, ErrorCode::kRefused);
+}
+
+TEST(SqliteFile, ARelativePathIsMeantFromWhereTheResourceWasMade) {
+  const BankFile bank;
+  const fs::path before = fs::current_path();
+  fs::current_path(fs::path(bank.path()).parent_path());
+  SqliteOptions options;
+  options.name = "bank";
+  options.path = "bank.db";
+  const auto resource = SqliteResource::Make(options);
+  fs::current_path(before);
+  EXPECT_TRUE(resource->Identify());
+}
+
+TEST(SqliteFile, OnConnectGivesEveryConnectionTheCollationsThatTheSchemaNeeds) {
+  const BankFile bank;
+  SqliteOptions options;
+  options.name = "bank";
+  options.path = bank.path();
+  options.on_connect = [](sqlite3* connection) {
+    sqlite3_create_collation(connection, "backwards", SQLITE_UTF8, nullptr,
+                             [](void*, int m, const void* a, int n, const void* b) {
+                               return std::string(static_cast<const char*>(b),
+                                                  static_cast<std::size_t>(n))
+                                   .compare(std::string(static_cast<const char*>(a),
+                                                        static_cast<std::size_t>(m)));
+                             });
+  };
+  {
+    PlainConnection plain(bank.path());
+    options.on_connect(plain.raw());
+    ASSERT_EQ(plain.Run("CREATE TABLE word (w TEXT PRIMARY KEY NOT NULL COLLATE backwards, n) "
+                        "WITHOUT ROWID"), "");
+  }
+  {
+    const auto resource = SqliteResource::Make(options);
+    EXPECT_EQ(OpenAndRun(*resource, Key(1),
+                         {"INSERT INTO word VALUES ('a', 1)"})->AwaitPrepare().vote,
+              Vote::kCommit);
+  }
+  // Without it the row stays prepared; with it any process can finish.
+  EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kRetry);
+  EXPECT_EQ(SqliteResource::Make(options)->Finish(Key(1), Decision::kCommit, {}).end,
+            BranchEnd::kCommitted);
+}
+
+}  // namespace
+}  // namespace settle::testing
