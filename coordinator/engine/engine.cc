@@ -142,14 +142,16 @@ void Engine::Attach(AttachCall call, Completion<Attached> done) { sessions_->Att
 void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) { sessions_->Fetch(call, std::move(done)); }
 
 void Engine::Report(ReportCall call, Completion<std::monostate> done) {
-  if (Status alive = sessions_->Touch(call.session); !alive) return done(Fail(alive.error()));
+  Result<std::set<std::string>> serves = sessions_->Touch(call.session);
+  if (!serves) return done(Fail(std::move(serves).error()));
+  const auto reporter = std::make_shared<const Reporter>(Reporter{call.session, *std::move(serves)});
   for (VoteReport& vote : call.votes) {
     Shard& shard = ShardOf(vote.gtid);
-    shard.mailbox().PostAlways([&shard, vote = std::move(vote)] { shard.Voted(vote); });
+    shard.mailbox().PostAlways([&shard, reporter, vote = std::move(vote)] { shard.Voted(*reporter, vote); });
   }
   for (EndReport& end : call.ends) {
     Shard& shard = ShardOf(end.key.gtid);
-    shard.mailbox().PostAlways([&shard, end = std::move(end)] { shard.Finished(end); });
+    shard.mailbox().PostAlways([&shard, reporter, end = std::move(end)] { shard.Finished(*reporter, end); });
   }
   done(std::monostate{});
 }

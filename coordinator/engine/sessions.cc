@@ -206,12 +206,14 @@ void Sessions::Send(const SessionId& preferred, Command command) {
   if (answer) answer();
 }
 
-Status Sessions::Touch(const SessionId& session) {
+Result<std::set<std::string>> Sessions::Touch(const SessionId& session) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return Fail(SessionIsLost());
   found->second.last_sign = clock_.Now();
-  return {};
+  std::set<std::string> serves;
+  for (const auto& [resource, identity] : found->second.resources) serves.insert(resource);
+  return serves;
 }
 
 Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session, const std::string& resource) const {

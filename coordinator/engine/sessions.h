@@ -36,7 +36,8 @@ class Sessions {
   void Attach(const AttachCall& call, Completion<Attached> done);
   void Fetch(const FetchCall& call, Completion<CommandBatch> done);
   void Detach(const SessionId& session);
-  [[nodiscard]] Status Touch(const SessionId& session);  // it gave a sign of life; kNotFound when it is lost
+  // It gave a sign of life. The resources it serves; kNotFound when it is lost.
+  [[nodiscard]] Result<std::set<std::string>> Touch(const SessionId& session);
 
   struct Owner {
     std::string identity;  // of the resource's database

@@ -164,18 +164,32 @@ void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
-void Shard::Voted(const VoteReport& report) {
+// A branch's vote is its owner's to give; what became of it, that of any session of its resource.
+bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
+                        bool as_owner) const {
+  const auto& branches = transaction.machine.branches();
+  if (number == 0 || number > branches.size()) return false;
+  const TwoPhase::Branch& branch = branches[number - 1];
+  const bool owner_is_other = !branch.session.empty() && branch.session != reporter.session;
+  if (reporter.serves.contains(branch.resource) && !(as_owner && owner_is_other)) return true;
+  observer_.Event(Observer::Level::kWarning, transaction.machine.gtid(),
+                  "a session spoke for branch " + std::to_string(number) + " in " + branch.resource +
+                      ", which is not its own: ignored");
+  return false;
+}
+
+void Shard::Voted(const Reporter& reporter, const VoteReport& report) {
   Transaction* transaction = Find(report.gtid);
-  if (transaction == nullptr) return;
+  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.vote.branch, true)) return;
   SETTLE_FAILPOINT("engine.vote");
   transaction->Note(clock_.WallNow(), "branch " + std::to_string(report.vote.branch) + " voted " +
                                           settle::ToString(report.vote.result.vote));
   Handle(*transaction, event::Voted{report.vote});
 }
 
-void Shard::Finished(const EndReport& report) {
+void Shard::Finished(const Reporter& reporter, const EndReport& report) {
   Transaction* transaction = Find(report.key.gtid);
-  if (transaction == nullptr) return;
+  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.key.number, false)) return;
   SETTLE_FAILPOINT("engine.acknowledged");
   std::string what = "branch " + std::to_string(report.key.number) + ": " +
                      settle::ToString(report.result.end);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -16,6 +17,12 @@
 #include "engine/transaction.h"
 
 namespace settle::coordinator {
+
+// Whoever reports on a branch.
+struct Reporter {
+  SessionId session;
+  std::set<std::string> serves;  // resources
+};
 
 class Shard {
  public:
@@ -43,8 +50,8 @@ class Shard {
   void CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done);
   void Abort(const AbortCall& call, const Completion<Ending>& done);
   void AskOutcome(const Gtid& gtid, const Completion<Ending>& done);
-  void Voted(const VoteReport& report);
-  void Finished(const EndReport& report);
+  void Voted(const Reporter& reporter, const VoteReport& report);
+  void Finished(const Reporter& reporter, const EndReport& report);
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
   void FoundPrepared(const BranchKey& key, const std::string& resource, const Completion<std::monostate>& done);
@@ -63,6 +70,8 @@ class Shard {
   using Refused = std::function<void(Error)>;
 
   Transaction* Find(const Gtid& gtid);
+  bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
+                   bool as_owner) const;
   void CountRunning() { running_count_ = running_.size() + refused_ends_; }
   template <typename T>
   void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;

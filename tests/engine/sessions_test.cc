@@ -223,6 +223,27 @@ TEST_F(SessionsTest, P07_AnotherSessionOfTheNameFinishesWhatALostOneHadPrepared)
   EXPECT_TRUE(committed.ok());
 }
 
+TEST_F(SessionsTest, X02_AVoteForAnothersBranchIsIgnored) {
+  Participant owner(under_test, {"bank-a"});
+  Participant colleague(under_test, {"bank-a"});
+  Participant stranger(under_test, {"bank-b"});
+  const Gtid gtid = under_test.Begin();
+  owner.Enlist(gtid, "bank-a");
+  Answer<CommitAnswer> committed;
+  under_test.engine().Commit({gtid, {}, Wait::kApplied, 0ms}, committed.done());
+  under_test.Run();
+  stranger.Vote(gtid, 1);
+  colleague.Vote(gtid, 1);
+  EXPECT_EQ(under_test.Show(gtid).state, "preparing");
+  EXPECT_TRUE(under_test.observer().Saw("spoke for branch 1 in bank-a, which is not its own"));
+  owner.Vote(gtid, 1);
+  EXPECT_EQ(under_test.Show(gtid).state, "committing");
+  stranger.Finish(gtid, 1, BranchEnd::kAborted);
+  EXPECT_EQ(under_test.Show(gtid).branches[0].state, "committing");
+  colleague.Finish(gtid, 1, BranchEnd::kCommitted);
+  EXPECT_TRUE(committed.ok()) << "any session of the resource may finish it";
+}
+
 TEST_F(SessionsTest, C15_AParticipantThatHasSeenALaterEpochOfThisLogIsRefused) {
   const auto attached = Attach({"process", {{"bank-a", "db:a"}}, "k3m9qxw4c7ab", 3});
   ASSERT_FALSE(attached.ok());
