@@ -158,7 +158,8 @@ class Shard;
 
 class Engine {
  public:
-  // References must outlive the engine.
+  // References must outlive the engine, except that the log is closed first: what it still writes completes into
+  // the engine.
   Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer);
   ~Engine();
   Engine(const Engine&) = delete;
