@@ -26,7 +26,7 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   if (agrees) return {};
   return Fail(ErrorCode::kRefused,
               gtid + " is decided: " + settle::ToString(outcome) + ", and that is durable; nothing was changed",
-              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() + " commit' hurries it"
+              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() + " commit --reason ...' hurries it"
                                              : "do the work again under a new transaction");
 }
 

@@ -58,7 +58,7 @@ TransactionView Explain(TransactionSummary summary) {
     view.waiting_for = out + " to " + verb;
     if (out.empty()) view.waiting_for = "the decision log's disk, to record what became of its branches";
     if (!out.empty()) view.advice = "bring a process that serves the resource back: the decision is " + verb +
-                  " and is sent again by itself; 'settle resolve " + gtid + " " + verb + "' sends it now";
+                  " and is sent again by itself; 'settle resolve " + gtid + " " + verb + " --reason ...' sends it now";
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
     view.advice = "compare the branches with their databases and repair by hand: " + summary.ending.reason;

@@ -22,7 +22,11 @@ class InquiryTest : public testing::Test {
   void Start() { under_test_.engine().Restore(*ReplayLog(under_test_.log())); }
 
   Result<Ending> Ask(const Gtid& gtid) {
-    return under_test_.Blocking([&] { return inquiry_.AskOutcome(gtid); });
+    Answer<Ending> ending;
+    inquiry_.AskOutcome(gtid, ending.done());
+    Settle();
+    if (ending.ok()) return *ending;
+    return Fail(ending.error());
   }
   void Find(const std::string& resource, const std::string& name) {
     inquiry_.Found(resource, name);

@@ -225,7 +225,11 @@ class Answer {
   bool ok() const { return came() && given_->back().has_value(); }
   const T& operator*() const { return given_->back().value(); }
   const T* operator->() const { return &given_->back().value(); }
-  const Error& error() const { return given_->back().error(); }
+  // What went wrong; without a code of its own if nothing did, or nothing came yet.
+  Error error() const {
+    if (!came() || ok()) return {ErrorCode::kInternal, came() ? "it went well" : "nothing came yet", ""};
+    return given_->back().error();
+  }
 
  private:
   std::shared_ptr<std::vector<Result<T>>> given_ = std::make_shared<std::vector<Result<T>>>();

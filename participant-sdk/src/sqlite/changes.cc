@@ -108,7 +108,7 @@ Status ApplyAndCompare(Connection& connection, const Changes& changes) {
 
 }  // namespace
 
-Recorder::Recorder(Connection& connection) : connection_(connection) {
+Recorder::Recorder(Connection& connection) {
   // Neither fails but for want of memory; Take then finds no session.
   if (sqlite3session_create(connection.raw(), "main", &session_) != SQLITE_OK) return;
   const auto is_the_applications = [](void*, const char* table) {

@@ -29,7 +29,6 @@ class Recorder {
   [[nodiscard]] Result<Changes> Take();
 
  private:
-  Connection& connection_;
   sqlite3_session* session_ = nullptr;
 };
 
