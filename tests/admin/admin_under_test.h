@@ -25,11 +25,13 @@ struct AdminUnderTest {
   }
   Result<TransactionView> Resolve(const Gtid& gtid, Decision to) {
     return engine.Blocking([&] {
-      return settle::coordinator::Resolve(engine.engine(), views, engine.observer(), {gtid, to, "eve", "stuck"});
+      return settle::coordinator::Resolve(engine.engine(), views, engine.observer(),
+                                          {gtid, to, "eve", "stuck"});
     });
   }
 
-  // One branch in bank-a that `bank` prepared; commit is asked for and decided, the branch has not ended.
+  // One branch in bank-a that `bank` prepared; commit is asked for and decided, the branch has not
+  // ended.
   Gtid Committing(Participant& bank) {
     const Gtid gtid = engine.Begin();
     bank.Enlist(gtid, "bank-a");
@@ -38,7 +40,8 @@ struct AdminUnderTest {
   }
   void CommitWithVote(const Gtid& gtid) {
     Answer<CommitAnswer> committed;
-    engine.engine().Commit({gtid, {{1, {Vote::kCommit, {}, "", false}}}, Wait::kDecision, 0ms}, committed.done());
+    engine.engine().Commit({gtid, {{1, {Vote::kCommit, {}, "", false}}}, Wait::kDecision, 0ms},
+                           committed.done());
     engine.Run();
   }
 };

@@ -28,11 +28,13 @@ TransactionSummary InState(const std::string& state, const std::string& branch_s
 
 TEST(Explain, EveryStateSaysWhatItWaitsFor) {
   EXPECT_THAT(Explain(InState("active", "working")).waiting_for, HasSubstr("its application"));
-  EXPECT_EQ(Explain(InState("preparing", "preparing")).waiting_for, "the vote of branch 1 in bank-a");
+  EXPECT_EQ(Explain(InState("preparing", "preparing")).waiting_for,
+            "the vote of branch 1 in bank-a");
   EXPECT_THAT(Explain(InState("deciding", "prepared")).waiting_for, HasSubstr("disk"));
   EXPECT_THAT(Explain(InState("delegating", "working")).waiting_for, HasSubstr("disk"));
   EXPECT_THAT(Explain(InState("one-phase", "one-phase")).waiting_for, HasSubstr("proof"));
-  EXPECT_EQ(Explain(InState("committing", "committing")).waiting_for, "branch 1 in bank-a to commit");
+  EXPECT_EQ(Explain(InState("committing", "committing")).waiting_for,
+            "branch 1 in bank-a to commit");
   EXPECT_EQ(Explain(InState("aborting", "aborting")).waiting_for, "branch 1 in bank-a to abort");
   EXPECT_EQ(Explain(InState("damaged", "hazard")).waiting_for, "a person");
   EXPECT_EQ(Explain(InState("done", "committed")).waiting_for, "");
@@ -109,7 +111,8 @@ struct Listed : AdminUnderTest {
     for (int i = 0; i < 6; ++i) gtids.push_back(engine.Begin());
     for (int i = 0; i < 3; ++i) {
       Answer<Ending> ended;
-      engine.engine().Abort({gtids[static_cast<std::size_t>(i)], AbortCause::kRequested, "r", {}}, ended.done());
+      engine.engine().Abort({gtids[static_cast<std::size_t>(i)], AbortCause::kRequested, "r", {}},
+                            ended.done());
     }
     engine.Run();
   }

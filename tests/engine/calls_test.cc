@@ -12,7 +12,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-BranchVote CommitVote(BranchNumber number) { return {number, {Vote::kCommit, {"db", 1, "7"}, "", false}}; }
+BranchVote CommitVote(BranchNumber number) {
+  return {number, {Vote::kCommit, {"db", 1, "7"}, "", false}};
+}
 
 Answer<CommitAnswer> Commit(EngineUnderTest& under_test, CommitCall call) {
   Answer<CommitAnswer> answer;
@@ -128,7 +130,8 @@ TEST(Engine, WhatIsNotRunningHereIsNotFound) {
   Participant bank(under_test, {"bank-a"});
   const Gtid gtid = Gtid::Make("k3m9qxw4c7ab", 1, 17, 7);
   EXPECT_EQ(Commit(under_test, {gtid, {}, Wait::kApplied, 0ms}).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(Abort(under_test, {gtid, AbortCause::kRequested, "", {}}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(Abort(under_test, {gtid, AbortCause::kRequested, "", {}}).error().code,
+            ErrorCode::kNotFound);
   Answer<Ending> outcome;
   under_test.engine().AskOutcome(gtid, outcome.done());
   Answer<OnePhaseAnswer> one_phase;
@@ -288,7 +291,8 @@ TEST(Engine, GtidsAreNeverGivenOutTwice) {
   EXPECT_EQ(under_test.engine().last_sequence(), 50U);
   EXPECT_EQ(gtids.front().epoch(), 2U);
   EXPECT_EQ(under_test.ListOpen().size(), 50U) << "all shards are listed";
-  EXPECT_GT(under_test.ListOpen().front().gtid, under_test.ListOpen().back().gtid) << "newest first";
+  EXPECT_GT(under_test.ListOpen().front().gtid, under_test.ListOpen().back().gtid)
+      << "newest first";
 }
 
 // Draining.

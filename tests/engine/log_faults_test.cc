@@ -12,7 +12,9 @@ using testing::IsEmpty;
 
 BranchVote CommitVote(BranchNumber number) { return {number, {Vote::kCommit, {}, "", false}}; }
 
-FakeLog::Verdict DiskFull(const Record&) { return {AppendResult::kRefused, "database or disk is full"}; }
+FakeLog::Verdict DiskFull(const Record&) {
+  return {AppendResult::kRefused, "database or disk is full"};
+}
 
 FakeLog::Verdict RefuseEnds(const Record& record) {
   if (std::holds_alternative<EndRecord>(record)) return DiskFull(record);

@@ -23,7 +23,8 @@ struct SessionsTest : testing::Test {
   Answer<Attached> Attach(const std::string& name, const std::string& identity) {
     return Attach({"process", {{name, identity}}, "", 0});
   }
-  Answer<CommandBatch> Fetch(const SessionId& session, std::int64_t received = 0, std::size_t most = 100) {
+  Answer<CommandBatch> Fetch(const SessionId& session, std::int64_t received = 0,
+                             std::size_t most = 100) {
     Answer<CommandBatch> batch;
     under_test.engine().Fetch({session, received, most, 5s}, batch.done());
     under_test.Run();
@@ -184,7 +185,8 @@ TEST_F(SessionsTest, ASessionLostWhileItEnlistsLeavesNoBranchBehind) {
   Participant bank(under_test, {"bank-a"});
   const Gtid gtid = under_test.Begin();
   Answer<BranchNumber> joined;
-  under_test.engine().Enlist({gtid, "bank-a", bank.session(), "k1"}, joined.done());  // looked up, queued
+  under_test.engine().Enlist({gtid, "bank-a", bank.session(), "k1"},
+                             joined.done());  // looked up, queued
   Answer<std::monostate> detached;
   under_test.engine().Detach(bank.session(), detached.done());
   under_test.Run();
@@ -227,7 +229,8 @@ TEST_F(SessionsTest, C15_AParticipantThatHasSeenALaterEpochOfThisLogIsRefused) {
   EXPECT_EQ(attached.error().code, ErrorCode::kStaleEpoch);
   EXPECT_THAT(attached.error().message, HasSubstr("restored from an older copy"));
   EXPECT_TRUE(Attach({"process", {{"bank-a", "db:a"}}, "k3m9qxw4c7ab", 2}).ok());
-  EXPECT_TRUE(Attach({"process", {{"bank-a", "db:a"}}, "zzzzzzzzzzzz", 9}).ok()) << "another log's epoch";
+  EXPECT_TRUE(Attach({"process", {{"bank-a", "db:a"}}, "zzzzzzzzzzzz", 9}).ok())
+      << "another log's epoch";
 }
 
 TEST_F(SessionsTest, C22_SessionsAreLimitedByName) {
@@ -300,7 +303,8 @@ TEST_F(SessionsTest, P09_ASessionStartsOnlyWhenItsBindingIsDurable) {
   EXPECT_EQ(Attach("bank-a", "db:other").error().code, ErrorCode::kRefused);
   int appended = 0;
   under_test.log().judge = [&](const Record&) {
-    return ++appended == 1 ? FakeLog::Verdict{AppendResult::kRefused, "disk full"} : FakeLog::Verdict{};
+    return ++appended == 1 ? FakeLog::Verdict{AppendResult::kRefused, "disk full"}
+                           : FakeLog::Verdict{};
   };
   under_test.log().held = false;
   under_test.Run();
@@ -310,7 +314,9 @@ TEST_F(SessionsTest, P09_ASessionStartsOnlyWhenItsBindingIsDurable) {
 }
 
 TEST_F(SessionsTest, L01_ABindingThatCannotBeStoredBindsNothing) {
-  under_test.log().judge = [](const Record&) { return FakeLog::Verdict{AppendResult::kRefused, "disk full"}; };
+  under_test.log().judge = [](const Record&) {
+    return FakeLog::Verdict{AppendResult::kRefused, "disk full"};
+  };
   const auto refused = Attach("bank-a", "db:a");
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
@@ -321,7 +327,8 @@ TEST_F(SessionsTest, L01_ABindingThatCannotBeStoredBindsNothing) {
 TEST_F(SessionsTest, L01_ASessionNeedsAllItsBindingsNotJustTheLast) {
   under_test.log().judge = [](const Record& record) {
     const bool first = std::get<ResourceRecord>(record).resource == "bank-a";
-    return FakeLog::Verdict{first ? AppendResult::kRefused : AppendResult::kDurable, first ? "disk full" : ""};
+    return FakeLog::Verdict{first ? AppendResult::kRefused : AppendResult::kDurable,
+                            first ? "disk full" : ""};
   };
   const auto refused = Attach({"process", {{"bank-a", "db:a"}, {"bank-b", "db:b"}}, "", 0});
   ASSERT_EQ(refused.count(), 1U);

@@ -95,7 +95,8 @@ TEST_F(TimeTest, T01_AWallClockThatJumpsAbortsNothingAndRetriesNothing) {
   Participant bank(under_test, {"bank-a"});
   const Gtid active = under_test.Begin({60s, "", ""});
   const Gtid committing = CommittingSilently(under_test, bank);
-  for (const WallTime wall : {WallTime{0}, WallTime{2'147'483'648'000'000}, WallTime{1'700'003'600'000'000}}) {
+  for (const WallTime wall :
+       {WallTime{0}, WallTime{2'147'483'648'000'000}, WallTime{1'700'003'600'000'000}}) {
     under_test.clock().SetWall(wall);
     under_test.Run();
     EXPECT_EQ(under_test.AskOutcome(active).outcome, Outcome::kUndecided);
@@ -108,7 +109,8 @@ TEST_F(TimeTest, T01_AWallClockThatJumpsAbortsNothingAndRetriesNothing) {
 }
 
 // Sends per second of a branch that never answers.
-std::vector<int> RetriesIn(EngineUnderTest& under_test, Participant& bank, std::chrono::seconds seconds) {
+std::vector<int> RetriesIn(EngineUnderTest& under_test, Participant& bank,
+                           std::chrono::seconds seconds) {
   std::vector<int> gaps;
   int since = 0;
   for (auto at = 0ms; at < seconds; at += 100ms) {
@@ -128,12 +130,14 @@ TEST_F(TimeTest, RetriesBackOffToACapAndNeverSpin) {
   CommittingSilently(under_test, bank);
   const std::vector<int> gaps = RetriesIn(under_test, bank, 40s);
   ASSERT_GE(gaps.size(), 8U);
-  EXPECT_THAT(std::vector<int>(gaps.begin(), gaps.begin() + 5), ElementsAre(200, 400, 800, 1600, 3200));
+  EXPECT_THAT(std::vector<int>(gaps.begin(), gaps.begin() + 5),
+              ElementsAre(200, 400, 800, 1600, 3200));
   for (std::size_t i = 5; i < gaps.size(); ++i) EXPECT_EQ(gaps[i], 5000);
 }
 
 TEST_F(TimeTest, M03_JitterSpreadsRetriesByAFifth) {
-  for (const auto& [jitter, low, high] : {std::tuple{0.0, 1700, 1900}, std::tuple{0.999, 2100, 2300}}) {
+  for (const auto& [jitter, low, high] :
+       {std::tuple{0.0, 1700, 1900}, std::tuple{0.999, 2100, 2300}}) {
     EngineUnderTest under_test({.retry_first = 2s, .retry_max = 2s});
     under_test.ids().jitter = jitter;
     Participant bank(under_test, {"bank-a"});
@@ -177,7 +181,8 @@ TEST_F(TimeTest, AWaitOfAnyLengthIsUnderstood) {
   const Gtid gtid = under_test.Begin();
   bank.Enlist(gtid, "bank-a");
   Answer<CommitAnswer> patient;
-  under_test.engine().Commit({gtid, {}, Wait::kApplied, std::chrono::milliseconds::max()}, patient.done());
+  under_test.engine().Commit({gtid, {}, Wait::kApplied, std::chrono::milliseconds::max()},
+                             patient.done());
   under_test.Run();
   EXPECT_FALSE(patient.came()) << "an endless wait is no wait at all";
   bank.Vote(gtid, 1);
@@ -205,7 +210,8 @@ TEST_F(TimeTest, C17_ADeadParticipantDelaysNobodyElse) {
   }
   under_test.Advance(10s);
   Participant back(under_test, {"bank-a"});
-  EXPECT_EQ(back.Take().size(), 100U) << "each waiting commit is sent as soon as somebody serves it again";
+  EXPECT_EQ(back.Take().size(), 100U)
+      << "each waiting commit is sent as soon as somebody serves it again";
   for (const Gtid& gtid : stuck) back.Finish(gtid, 1, BranchEnd::kCommitted);
   EXPECT_THAT(under_test.ListOpen(), IsEmpty());
 }

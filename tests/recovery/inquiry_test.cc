@@ -32,7 +32,9 @@ class InquiryTest : public testing::Test {
     inquiry_.Found(resource, name);
     Settle();
   }
-  void Find(const Gtid& gtid, BranchNumber number = 1) { Find("bank-a", BranchKey{gtid, number}.DatabaseName()); }
+  void Find(const Gtid& gtid, BranchNumber number = 1) {
+    Find("bank-a", BranchKey{gtid, number}.DatabaseName());
+  }
   void Settle() {
     under_test_.Run();
     for (const auto& task : std::exchange(off_shard_, {})) task();
@@ -61,7 +63,8 @@ class InquiryTest : public testing::Test {
 
   EngineUnderTest under_test_;
   std::vector<std::function<void()>> off_shard_;
-  Inquiry inquiry_{under_test_.engine(), under_test_.log(), under_test_.clock(), under_test_.observer(),
+  Inquiry inquiry_{under_test_.engine(), under_test_.log(), under_test_.clock(),
+                   under_test_.observer(),
                    [this](std::function<void()> task) { off_shard_.push_back(std::move(task)); }};
 };
 

@@ -40,7 +40,8 @@ std::set<std::string> WordsOf(int first, int last) {
     words.insert(word);
   }
   EXPECT_EQ(words.size(), static_cast<std::size_t>(last - first + 1)) << "two values share a word";
-  EXPECT_STREQ(ToString(static_cast<Enum>(last + 1)), "unrecognised") << "a value is missing from this test";
+  EXPECT_STREQ(ToString(static_cast<Enum>(last + 1)), "unrecognised")
+      << "a value is missing from this test";
   return words;
 }
 
@@ -63,7 +64,8 @@ TEST(Words, N05_NoDefaultMeansCommit) {
 }
 
 TEST(Words, AnErrorReadsAsOneLine) {
-  EXPECT_EQ(Describe(Error{ErrorCode::kRefused, "it has ended", "begin a new one"}), "it has ended; begin a new one");
+  EXPECT_EQ(Describe(Error{ErrorCode::kRefused, "it has ended", "begin a new one"}),
+            "it has ended; begin a new one");
   EXPECT_EQ(Describe(Error{ErrorCode::kRefused, "it has ended", ""}), "it has ended");
 }
 
