@@ -51,7 +51,16 @@ function(settle_test name)
   if(TEST_NEEDS)
     add_dependencies(${name} ${TEST_NEEDS})
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES
-    TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"
-    ENVIRONMENT "SETTLE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};SETTLE_SOURCE=${CMAKE_SOURCE_DIR}")
+  # gtest_discover_tests loses empty values and all of a list but its first element, so each property here
+  # has one value and is left out when it has none.
+  set(properties TIMEOUT ${TEST_TIMEOUT})
+  list(LENGTH TEST_LABELS labels)
+  if(labels GREATER 1)
+    message(FATAL_ERROR "settle_test(${name}): one label at most, not ${TEST_LABELS}")
+  elseif(labels EQUAL 1)
+    list(APPEND properties LABELS ${TEST_LABELS})
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${properties}
+    ENVIRONMENT SETTLE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}
+    ENVIRONMENT_MODIFICATION SETTLE_SOURCE=set:${CMAKE_SOURCE_DIR})
 endfunction()

@@ -4,6 +4,9 @@
  * Rules of this contract: field numbers are never reused; every enum starts at 1, so that a missing or zero
  * value is refused and never means "commit"; text is UTF-8; times are microseconds since 1970-01-01 UTC for
  * people to read and decide nothing; durations are milliseconds.
+ *
+ * Transport: framed, binary protocol, one port. The services share it by Thrift's multiplexing, under the names
+ * "coordinator", "participant" and "admin".
  */
 namespace cpp settle.wire
 namespace py settle_wire.types

@@ -6,8 +6,9 @@
 //   engine.Begin({...}, [](Result<Begun> begun) { ... });
 //
 // A transaction belongs to one shard, which is driven by one thread (engine/shard_threads.h) or by hand in a
-// simulation. Every function is thread-safe and does not block. Completions run on a shard's thread, exactly
-// once, and must not block; a call that cannot be queued completes at once, on the caller's thread, with kRetry.
+// simulation. Every function is thread-safe and does not block. Completions run exactly once and must not block:
+// on a shard's thread, for Attach and AcceptIdentity also on the log's; a call that cannot be queued completes at
+// once, on the caller's thread, with kRetry.
 #pragma once
 
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "engine/ports.h"
@@ -137,20 +139,13 @@ struct ParticipantView {
   std::string resource;
   std::string identity;
   std::vector<SessionView> sessions;
-  std::size_t waiting = 0;
   std::string refused_identity;
-};
-
-// A running transaction as people see it.
-struct OpenView {
-  TransactionSummary summary;
-  std::string waiting_for;
-  std::string advice;
 };
 
 // What recovery read from the log.
 struct RestoredTransaction {
-  std::variant<CommitRecord, OnePhaseRecord> decision;
+  // None: an aborted transaction of which only the damage was written down.
+  std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision;
   std::vector<HeuristicRecord> heuristics;
 };
 struct RestoredState {
@@ -186,12 +181,15 @@ class Engine {
   void Fetch(FetchCall call, Completion<CommandBatch> done);
   void Report(ReportCall call, Completion<std::monostate> done);
   void Detach(SessionId session, Completion<std::monostate> done);
+  // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or leaves it alone
+  // while there is none. kNotFound: not running here.
+  void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
 
   // Operators.
-  void Show(Gtid gtid, Completion<OpenView> done);
-  void ListOpen(Completion<std::vector<OpenView>> done);  // all shards, newest first
+  void Show(Gtid gtid, Completion<TransactionSummary> done);
+  void ListOpen(Completion<std::vector<TransactionSummary>> done);  // all shards, newest first
   void Participants(Completion<std::vector<ParticipantView>> done);
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
   // Sends again, now, what a decided transaction still waits for.
@@ -207,6 +205,9 @@ class Engine {
 
  private:
   Shard& ShardOf(const Gtid& gtid);
+  template <typename T, typename Run>
+  void Post(const Gtid& gtid, const Completion<T>& done, Run run);
+  void Tick();
 
   const Settings settings_;
   DecisionLog& log_;

@@ -81,6 +81,12 @@ struct ResourceReady {
   std::string resource;
 };
 
+// A scan of the resource's database found the branch prepared.
+struct FoundPrepared {
+  BranchNumber branch = 0;
+  std::string resource;
+};
+
 // The machine was rebuilt from the log at start.
 struct Restored {};
 
@@ -89,6 +95,6 @@ struct Restored {};
 using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhaseRequested, event::AbortRequested,
                            event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired, event::Voted,
                            event::Finished, event::Persisted, event::PersistRefused, event::SessionLost,
-                           event::ResourceReady, event::Restored>;
+                           event::ResourceReady, event::FoundPrepared, event::Restored>;
 
 }  // namespace settle::coordinator

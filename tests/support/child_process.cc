@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <csignal>
@@ -19,24 +21,49 @@ namespace settle::testing {
 namespace {
 
 // Between fork and exec of a program that has threads: system calls only.
-[[noreturn]] void Become(const Launch& launch, char* const* arguments) {
+[[noreturn]] void Become(const Launch& launch, char* const* arguments, char* const* environment) {
   const char* output = launch.output_path.empty() ? "/dev/null" : launch.output_path.c_str();
+  const char* errors = launch.error_path.empty() ? output : launch.error_path.c_str();
   const int in = launch.input >= 0 ? launch.input : ::open("/dev/null", O_RDONLY);
   const int out = ::open(output, O_WRONLY | O_CREAT | O_APPEND, 0644);
-  if (in < 0 || out < 0) ::_exit(126);
+  const int err = ::open(errors, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (in < 0 || out < 0 || err < 0) ::_exit(126);
   ::dup2(in, 0);
   ::dup2(out, 1);
-  ::dup2(out, 2);
+  ::dup2(err, 2);
   if (launch.user.has_value()) {
     const bool changed = ::setgroups(0, nullptr) == 0 && ::setgid(launch.group) == 0 &&
                          ::setuid(*launch.user) == 0;
     if (!changed) ::_exit(126);
   }
+  // After the change of user, which would undo it.
+  if (launch.ends_with_starter) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::execvp(arguments[0], arguments);
+  ::execvpe(arguments[0], arguments, environment);
   ::_exit(127);
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// The test's own environment with `added` over it.
+std::vector<std::string> EnvironmentWith(const std::vector<std::string>& added) {
+  std::vector<std::string> all = added;
+  for (char** one = environ; *one != nullptr; ++one) {
+    const std::string_view variable(*one);
+    const std::string_view name = variable.substr(0, variable.find('=') + 1);
+    const bool replaced = std::any_of(added.begin(), added.end(), [&](const std::string& other) {
+      return other.starts_with(name);
+    });
+    if (!replaced) all.emplace_back(variable);
+  }
+  return all;
 }
 
 // State and parent from /proc/<pid>/stat; false when there is no such process.
@@ -53,14 +80,12 @@ bool ReadStat(const std::string& pid, char& state, pid_t& parent) {
 }  // namespace
 
 pid_t StartProcess(const Launch& launch) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : launch.arguments) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
+  const std::vector<std::string> variables = EnvironmentWith(launch.environment);
+  const std::vector<char*> arguments = Pointers(launch.arguments);
+  const std::vector<char*> environment = Pointers(variables);
   const pid_t child = ::fork();
   if (child < 0) throw std::runtime_error("fork: " + std::system_category().message(errno));
-  if (child == 0) Become(launch, arguments.data());
+  if (child == 0) Become(launch, arguments.data(), environment.data());
   return child;
 }
 

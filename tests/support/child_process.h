@@ -12,10 +12,14 @@ namespace settle::testing {
 struct Launch {
   std::vector<std::string> arguments;  // the program first, found by PATH
   std::string output_path;             // stdout and stderr are appended here; empty: /dev/null
+  std::string error_path{};            // stderr is appended here instead
+  std::vector<std::string> environment{};  // NAME=value, added to the test's own
   // Becomes this user first; only root can.
-  std::optional<uid_t> user;
+  std::optional<uid_t> user{};
   gid_t group = 0;
   int input = -1;  // becomes stdin; -1: /dev/null
+  // Is killed when the thread that started it ends, however it ends.
+  bool ends_with_starter = false;
 };
 
 // Returns the process id; the caller waits for it. Throws std::runtime_error.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,9 +25,9 @@ struct CoordinatorOptions {
   // host:port of the coordinator; several name the same coordinator reached by several ways, tried in turn.
   std::vector<std::string> addresses{"127.0.0.1:7420"};
   // For people: shown with the process id and host as the owner of transactions.
-  std::string application;
+  std::string application{};
   // The databases this process serves. Identified and attached by Connect.
-  std::vector<std::shared_ptr<Resource>> resources;
+  std::vector<std::shared_ptr<Resource>> resources{};
   std::chrono::milliseconds connect_timeout{2'000};
   // How long one call may take before its outcome is called unknown.
   std::chrono::milliseconds call_timeout{40'000};
@@ -34,13 +35,16 @@ struct CoordinatorOptions {
   std::chrono::milliseconds scan_interval{30'000};
   // Threads that carry out commands, for each resource: one slow database does not hold up another.
   int workers_per_resource = 2;
+  // Told, one line at a time, what an operator should know: the link is lost, another log answers, a database
+  // cannot be scanned. Called from any thread, must not block. Default: a line on standard error.
+  std::function<void(const std::string& line)> warn{};
 };
 
 struct BeginOptions {
   // The coordinator aborts the transaction if commit was not asked by then. 0: the coordinator's default.
   std::chrono::milliseconds timeout{0};
   // The application's own words, e.g. a business key; shown to operators.
-  std::string comment;
+  std::string comment{};
 };
 
 // Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by then.

@@ -58,7 +58,7 @@ struct SqliteOptions {
   bool foreign_keys = true;
   // Called with every connection the resource makes, also those that only apply staged changes: the
   // place to register collations and functions that the schema's indexes and constraints use.
-  std::function<void(sqlite3*)> on_connect;
+  std::function<void(sqlite3*)> on_connect{};
 };
 
 // One branch: a write transaction of its own on a connection of its own. Calls from several threads

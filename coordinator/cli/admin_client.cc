@@ -1,0 +1,187 @@
+#include "cli/admin_client.h"
+
+#include <fmt/format.h>
+#include <thrift/TApplicationException.h>
+#include <thrift/Thrift.h>
+#include <thrift/protocol/TBinaryProtocol.h>
+#include <thrift/protocol/TMultiplexedProtocol.h>
+#include <thrift/transport/TBufferTransports.h>
+#include <thrift/transport/TSocket.h>
+
+#include "cli/text.h"
+#include "wire/AdminService.h"
+
+namespace settle::cli {
+namespace {
+
+using apache::thrift::TApplicationException;
+using apache::thrift::TConfiguration;
+using apache::thrift::protocol::TBinaryProtocol;
+using apache::thrift::protocol::TMultiplexedProtocol;
+using apache::thrift::protocol::TProtocolException;
+using apache::thrift::transport::TFramedTransport;
+using apache::thrift::transport::TSocket;
+using apache::thrift::transport::TTransportException;
+using SteadyClock = std::chrono::steady_clock;
+
+// A peer that is not a coordinator must not make this program take memory or time without bound.
+constexpr int kMessageBytesMost = 64 << 20;
+constexpr int kStringBytesMost = 1 << 20;
+constexpr int kContainerMost = 100'000;
+
+// Thrift's time-outs are for one read each; this one is for all of them together.
+class DeadlineSocket : public TSocket {
+ public:
+  DeadlineSocket(const Address& address, std::chrono::milliseconds timeout,
+                 const std::shared_ptr<TConfiguration>& limits)
+      : TSocket(address.host, address.port, limits), deadline_(SteadyClock::now() + timeout) {
+    setConnTimeout(static_cast<int>(timeout.count()));
+    setSendTimeout(static_cast<int>(timeout.count()));
+  }
+
+  uint32_t read(uint8_t* bytes, uint32_t most) override {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - SteadyClock::now());
+    if (left.count() <= 0)
+      throw TTransportException(TTransportException::TIMED_OUT, "no reply in time");
+    setRecvTimeout(static_cast<int>(left.count()));
+    return TSocket::read(bytes, most);
+  }
+
+ private:
+  const SteadyClock::time_point deadline_;
+};
+
+Error FromService(const wire::ServiceError& error) {
+  return {CodeOf(error.code), error.message, error.__isset.advice ? error.advice : std::string{}};
+}
+
+}  // namespace
+
+struct AdminClient::Link {
+  Link(const Address& address, std::chrono::milliseconds timeout)
+      : limits(std::make_shared<TConfiguration>(kMessageBytesMost, kMessageBytesMost)),
+        socket(std::make_shared<DeadlineSocket>(address, timeout, limits)),
+        frames(std::make_shared<TFramedTransport>(socket, limits)),
+        service(std::make_shared<TMultiplexedProtocol>(
+            std::make_shared<TBinaryProtocol>(frames, kStringBytesMost, kContainerMost, true, true),
+            "admin")) {}
+
+  std::shared_ptr<TConfiguration> limits;
+  std::shared_ptr<DeadlineSocket> socket;
+  std::shared_ptr<TFramedTransport> frames;
+  wire::AdminServiceClient service;
+};
+
+AdminClient::AdminClient(Address address, std::chrono::milliseconds timeout)
+    : address_(std::move(address)), timeout_(timeout) {
+  // Thrift would print to stderr what is returned as an error here.
+  apache::thrift::GlobalOutput.setOutputFunction([](const char*) {});
+}
+
+AdminClient::~AdminClient() = default;
+
+Error AdminClient::Unreachable(const std::string& why) const {
+  return {
+      ErrorCode::kUnavailable,
+      fmt::format("no coordinator can be reached at {}: {}", address_.text(), Printable(why)),
+      "see that settled runs and listens there, or name its address with --address HOST:PORT or "
+      "SETTLE_ADDRESS"};
+}
+
+Error AdminClient::ReplyLost(const std::string& why) const {
+  return {
+      ErrorCode::kAskOutcome,
+      fmt::format(
+          "the request was sent to {} and its reply lost ({}): it may or may not have been done",
+          address_.text(), Printable(why)),
+      "look at what is so now ('settle show GTID', 'settle participants') before asking again"};
+}
+
+Status AdminClient::Open() {
+  if (link_) return {};
+  auto link = std::make_unique<Link>(address_, timeout_);
+  try {
+    link->frames->open();
+  } catch (const TTransportException& error) {
+    return Fail(Unreachable(error.what()));
+  }
+  link_ = std::move(link);
+  return {};
+}
+
+template <typename Method>
+Status AdminClient::Call(Effect effect, Method method) {
+  if (Status open = Open(); !open) return open;
+  // From here on the request may have arrived, so a lost reply to one that changes something is not
+  // a "no".
+  const auto lost = [&](const std::string& why) {
+    link_.reset();
+    return Fail(effect == Effect::kChanges ? ReplyLost(why) : Unreachable(why));
+  };
+  try {
+    method(link_->service);
+    return {};
+  } catch (const wire::ServiceError& error) {
+    return Fail(FromService(error));
+  } catch (const TApplicationException& error) {
+    link_.reset();
+    return Fail(ErrorCode::kVersion,
+                fmt::format("the program at {} does not offer this: {}", address_.text(),
+                            Printable(error.what())),
+                "use the settle command that came with that coordinator's release");
+  } catch (const TTransportException& error) {
+    return lost(error.what());
+  } catch (const TProtocolException&) {
+    return lost("what it answers is not Settle's protocol");
+  }
+}
+
+Result<wire::StatusReply> AdminClient::ReadStatus() {
+  wire::StatusReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.status(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ListReply> AdminClient::List(const wire::ListRequest& request) {
+  wire::ListReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.list_transactions(reply, request); })
+      .map([&] { return reply; });
+}
+
+Result<wire::TransactionView> AdminClient::Show(const std::string& gtid) {
+  wire::TransactionView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.show(reply, gtid); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::InDoubtReply> AdminClient::InDoubt() {
+  wire::InDoubtReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<std::vector<wire::ParticipantView>> AdminClient::Participants() {
+  std::vector<wire::ParticipantView> reply;
+  return Call(Effect::kReads, [&](auto& service) { service.participants(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::TransactionView> AdminClient::Resolve(const wire::ResolveRequest& request) {
+  wire::TransactionView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.resolve(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,
+                                   const std::string& operator_name, const std::string& reason) {
+  return Call(Effect::kChanges, [&](auto& service) {
+    service.accept_identity(resource, identity, operator_name, reason);
+  });
+}
+
+}  // namespace settle::cli

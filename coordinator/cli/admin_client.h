@@ -1,0 +1,48 @@
+// The coordinator's AdminService over one connection, with expected failures as values.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "settle/vocabulary/status.h"
+#include "wire/admin_types.h"
+
+namespace settle::cli {
+
+// Connects at the first call. Calls block for the time-out in all, whatever the peer does: one that
+// answers a byte at a time gets no more. Used by one thread. kUnavailable names the address;
+// kAskOutcome says that a request that changes something was sent and its reply lost.
+class AdminClient {
+ public:
+  AdminClient(Address address, std::chrono::milliseconds timeout);
+  ~AdminClient();
+  AdminClient(const AdminClient&) = delete;
+  AdminClient& operator=(const AdminClient&) = delete;
+
+  [[nodiscard]] Result<wire::StatusReply> ReadStatus();
+  [[nodiscard]] Result<wire::ListReply> List(const wire::ListRequest& request);
+  [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
+  [[nodiscard]] Result<wire::InDoubtReply> InDoubt();
+  [[nodiscard]] Result<std::vector<wire::ParticipantView>> Participants();
+  [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
+  [[nodiscard]] Status AcceptIdentity(const std::string& resource, const std::string& identity,
+                                      const std::string& operator_name, const std::string& reason);
+
+ private:
+  struct Link;
+  enum class Effect { kReads, kChanges };
+
+  template <typename Method>
+  Status Call(Effect effect, Method method);
+  Status Open();
+  Error Unreachable(const std::string& why) const;
+  Error ReplyLost(const std::string& why) const;
+
+  const Address address_;
+  const std::chrono::milliseconds timeout_;
+  std::unique_ptr<Link> link_;
+};
+
+}  // namespace settle::cli

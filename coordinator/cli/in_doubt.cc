@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+namespace settle::cli {
+namespace {
+
+bool HasEnded(const wire::BranchView& branch) {
+  return branch.state == "committed" || branch.state == "aborted" || branch.state == "read-only";
+}
+
+// The branches that keep it from ending, each with how it stands.
+std::string Why(const wire::TransactionView& transaction) {
+  std::string why;
+  for (const wire::BranchView& branch : transaction.branches) {
+    if (HasEnded(branch)) continue;
+    why += fmt::format("{}branch {} in {} is {}, tried {} times", why.empty() ? "" : "; ",
+                       branch.branch, Printable(branch.resource), Printable(branch.state),
+                       branch.attempts);
+    if (!branch.last_error.empty()) why += ": " + Printable(branch.last_error);
+  }
+  return why;
+}
+
+std::string TransactionText(const wire::TransactionView& transaction, const Surroundings& around) {
+  const std::string age = Since(transaction.began_us, around.now_us);
+  return fmt::format("\n{}  {}{}\n", around.paint.Bold(Printable(transaction.gtid)),
+                     Printable(transaction.state), age.empty() ? "" : ", " + age + " old") +
+         Fields({{"  outcome", EndingText(transaction.ending)},
+                 {"  owner", Printable(transaction.owner)},
+                 {"  comment", Printable(transaction.comment)},
+                 {"  began", Rfc3339(transaction.began_us)},
+                 {"  why", Why(transaction)},
+                 {"  waits for", Printable(transaction.waiting_for)},
+                 {"  advice", Printable(transaction.advice)}},
+                Paint{});
+}
+
+std::string StraysText(const std::vector<wire::StrayView>& strays, const Surroundings& around) {
+  std::vector<Row> rows;
+  for (const wire::StrayView& stray : strays) {
+    rows.push_back({Printable(stray.resource), Printable(stray.database_name), Printable(stray.why),
+                    Rfc3339(stray.first_seen_us), Rfc3339(stray.last_seen_us)});
+  }
+  return Table(
+      {"RESOURCE", "NAME IN THE DATABASE", "WHY IT IS LEFT ALONE", "FIRST SEEN", "LAST SEEN"}, rows,
+      around.paint);
+}
+
+std::string Text(const wire::InDoubtReply& reply, const Surroundings& around) {
+  const std::size_t count = reply.transactions.size();
+  if (count == 0 && reply.strays.empty()) return "nothing is in doubt\n";
+  std::string text =
+      count == 0   ? "no transaction is in doubt\n"
+      : count == 1 ? around.paint.Alarm("1 transaction is in doubt") + "\n"
+                   : around.paint.Alarm(fmt::format("{} transactions are in doubt", count)) + "\n";
+  for (const auto& transaction : reply.transactions) text += TransactionText(transaction, around);
+  if (!reply.strays.empty()) {
+    text += fmt::format("\n{} prepared branch{} found that this log does not answer for\n\n",
+                        reply.strays.size(), reply.strays.size() == 1 ? " was" : "es were");
+    text += StraysText(reply.strays, around);
+  }
+  return text;
+}
+
+Result<Answer> Run(const Given& given, Surroundings& around) {
+  const Result<wire::InDoubtReply> reply = around.client.InDoubt();
+  if (!reply) return Fail(reply.error());
+  const bool any = !reply->transactions.empty() || !reply->strays.empty();
+  return Answer{
+      .text = Text(*reply, around),
+      .json = {{"transactions", ToJson(reply->transactions)}, {"strays", ToJson(reply->strays)}},
+      .exit = any && given.Has("check") ? ExitCode::kInDoubt : ExitCode::kOk};
+}
+
+}  // namespace
+
+const Verb kInDoubt{
+    .name = "in-doubt",
+    .operands = {},
+    .options = {{"check", "", "exit with 6 if there is anything, for monitoring"}},
+    .summary = "what is in doubt: how old, why, what it waits for, what can safely be done",
+    .details =
+        "Also lists strays: prepared branches that a scan of a database found and that this log "
+        "does not\n"
+        "answer for. They are left alone, since only their own coordinator knows how they ended.",
+    .run = Run};
+
+}  // namespace settle::cli

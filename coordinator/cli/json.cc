@@ -1,0 +1,111 @@
+#include "cli/json.h"
+
+namespace settle::cli {
+namespace {
+
+void PutTime(Json& json, const std::string& name, std::int64_t at_us) {
+  json[name] = at_us == 0 ? Json(nullptr) : Json(Rfc3339(at_us));
+  json[name + "_us"] = at_us == 0 ? Json(nullptr) : Json(at_us);
+}
+
+Json ToJson(const wire::Ending& ending) {
+  return {{"outcome", Word(ending.outcome)},
+          {"cause", Word(ending.cause)},
+          {"reason", ending.reason},
+          {"retryable", ending.retryable}};
+}
+
+Json ToJson(const wire::Evidence& evidence) {
+  return {{"database", evidence.database},
+          {"timeline", evidence.timeline},
+          {"local_transaction", evidence.local_transaction}};
+}
+
+Json ToJson(const wire::BranchView& branch) {
+  return {{"branch", branch.branch},
+          {"resource", branch.resource},
+          {"identity", branch.identity},
+          {"process", branch.process},
+          {"state", branch.state},
+          {"vote", branch.vote},
+          {"evidence", ToJson(branch.evidence)},
+          {"attempts", branch.attempts},
+          {"last_error", branch.last_error}};
+}
+
+Json ToJson(const wire::TimelineEntry& entry) {
+  Json json;
+  PutTime(json, "at", entry.at_us);
+  json["what"] = entry.what;
+  return json;
+}
+
+Json ToJson(const wire::SessionView& session) {
+  Json json{{"session", session.session}, {"process", session.process}};
+  PutTime(json, "attached", session.attached_us);
+  json["idle_ms"] = session.idle_ms;
+  return json;
+}
+
+template <typename T>
+Json List(const std::vector<T>& values) {
+  Json list = Json::array();
+  for (const T& value : values) list.push_back(ToJson(value));
+  return list;
+}
+
+}  // namespace
+
+Json ToJson(const wire::StatusReply& status) {
+  Json json{{"log_id", status.log_id}, {"epoch", status.epoch}, {"release", status.release}};
+  PutTime(json, "started", status.started_us);
+  json["open"] = Json::object();
+  for (const auto& [state, count] : status.open) json["open"][state] = count;
+  json["committed"] = status.committed;
+  json["aborted"] = status.aborted;
+  json["heuristics"] = status.heuristics;
+  json["sessions"] = status.sessions;
+  return json;
+}
+
+Json ToJson(const wire::TransactionView& transaction) {
+  Json json{{"gtid", transaction.gtid},
+            {"state", transaction.state},
+            {"ending", ToJson(transaction.ending)},
+            {"owner", transaction.owner},
+            {"comment", transaction.comment}};
+  PutTime(json, "began", transaction.began_us);
+  PutTime(json, "ended", transaction.ended_us);
+  json["branches"] = List(transaction.branches);
+  json["timeline"] = List(transaction.timeline);
+  json["waiting_for"] = transaction.waiting_for;
+  json["advice"] = transaction.advice;
+  return json;
+}
+
+Json ToJson(const wire::StrayView& stray) {
+  Json json{
+      {"resource", stray.resource}, {"database_name", stray.database_name}, {"why", stray.why}};
+  PutTime(json, "first_seen", stray.first_seen_us);
+  PutTime(json, "last_seen", stray.last_seen_us);
+  return json;
+}
+
+Json ToJson(const wire::ParticipantView& participant) {
+  return {{"resource", participant.resource},
+          {"identity", participant.identity},
+          {"sessions", List(participant.sessions)},
+          {"waiting", participant.waiting},
+          {"refused_identity", participant.refused_identity}};
+}
+
+Json ToJson(const Error& error) {
+  return {{"error",
+           {{"code", ToString(error.code)}, {"message", error.message}, {"advice", error.advice}}}};
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace settle::cli

@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+namespace settle::cli {
+namespace {
+
+// A line for the resource with its first session, and one more for each further session.
+void AddRows(const wire::ParticipantView& participant, std::int64_t now_us,
+             std::vector<Row>& rows) {
+  const std::string waiting = fmt::format("{}", participant.waiting);
+  Row row{Printable(participant.resource), Printable(participant.identity), waiting, "nobody"};
+  for (const wire::SessionView& session : participant.sessions) {
+    row.resize(3);
+    row.insert(row.end(), {Printable(session.process), Since(session.attached_us, now_us),
+                           Age(std::chrono::milliseconds(session.idle_ms))});
+    rows.push_back(row);
+    row = {" ", " ", " "};
+  }
+  if (participant.sessions.empty()) rows.push_back(row);
+}
+
+std::string Text(const std::vector<wire::ParticipantView>& participants,
+                 const Surroundings& around) {
+  if (participants.empty()) return "no participant has attached yet\n";
+  std::vector<Row> rows;
+  for (const auto& participant : participants) AddRows(participant, around.now_us, rows);
+  std::string text =
+      Table({"RESOURCE", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE"}, rows, around.paint);
+  for (const auto& participant : participants) {
+    if (participant.refused_identity.empty()) continue;
+    text += "\n" + around.paint.Alarm(fmt::format(
+                       "{} was refused: another database stands behind that name: {}",
+                       Printable(participant.resource), Printable(participant.refused_identity)));
+    text += fmt::format(
+        "\n  if that is as it should be (nothing of the old database is in doubt any more):\n"
+        "  settle participants accept {} '{}' --reason TEXT\n",
+        Printable(participant.resource), Printable(participant.refused_identity));
+  }
+  return text;
+}
+
+Result<Answer> Run(const Given&, Surroundings& around) {
+  const Result<std::vector<wire::ParticipantView>> reply = around.client.Participants();
+  if (!reply) return Fail(reply.error());
+  return Answer{.text = Text(*reply, around), .json = {{"participants", ToJson(*reply)}}};
+}
+
+}  // namespace
+
+const Verb kParticipants{
+    .name = "participants",
+    .operands = {},
+    .options = {},
+    .summary = "the resources, the databases behind them, who serves them, what waits for them",
+    .details = "",
+    .run = Run};
+
+}  // namespace settle::cli

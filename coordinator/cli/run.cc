@@ -1,0 +1,55 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/arguments.h"
+#include "cli/json.h"
+#include "cli/verb.h"
+
+namespace settle::cli {
+namespace {
+
+// With --json a program reads standard output and nothing else, so errors are there too.
+Printed Show(const Error& error, bool json) {
+  const ExitCode exit = ExitCodeOf(error.code);
+  if (json) return {.out = Dump(ToJson(error)), .err = {}, .exit = exit};
+  std::string text = "settle: " + Printable(error.message) + "\n";
+  if (!error.advice.empty()) text += "        " + Printable(error.advice) + "\n";
+  return {.out = {}, .err = std::move(text), .exit = exit};
+}
+
+Printed Say(const std::string& name, const std::string& text, bool json) {
+  const std::string line = text.ends_with('\n') ? text : text + "\n";
+  return {.out = json ? Dump(Json{{name, text}}) : line, .err = {}, .exit = ExitCode::kOk};
+}
+
+Result<Answer> Do(const CommandLine& line, const Environment& environment) {
+  AdminClient client(line.address, line.timeout);
+  Surroundings around{
+      .client = client, .now_us = environment.now_us, .paint = {environment.colours && !line.json}};
+  return line.verb->run(line.given, around);
+}
+
+}  // namespace
+
+Printed Run(const std::vector<std::string>& words, const Environment& environment) {
+  const bool json = AsksForJson(words);
+  try {
+    const Result<CommandLine> line = ParseCommandLine(
+        words, environment.default_address.empty() ? kDefaultAddress : environment.default_address);
+    if (!line) return Show(line.error(), json);
+    if (line->version) return Say("version", Release(), line->json);
+    if (line->help)
+      return Say("help", line->verb != nullptr ? Usage(*line->verb) : Usage(), line->json);
+    const Result<Answer> answer = Do(*line, environment);
+    if (!answer) return Show(answer.error(), line->json);
+    return {.out = line->json ? Dump(answer->json) : answer->text, .err = {}, .exit = answer->exit};
+  } catch (const std::exception& defect) {
+    return Show(
+        {ErrorCode::kInternal, fmt::format("unexpected: {}", defect.what()), "please report this"},
+        json);
+  }
+}
+
+}  // namespace settle::cli

@@ -1,0 +1,102 @@
+#include "cli/show.h"
+
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/json.h"
+#include "cli/table.h"
+
+namespace settle::cli {
+namespace {
+
+bool IsDamaged(wire::Outcome::type outcome) {
+  return outcome == wire::Outcome::MIXED || outcome == wire::Outcome::HAZARD ||
+         outcome == wire::Outcome::HEURISTIC_ROLLBACK || outcome == wire::Outcome::HEURISTIC_COMMIT;
+}
+
+std::string TimeAndAge(std::int64_t at_us, std::int64_t now_us) {
+  return at_us == 0 ? "" : fmt::format("{} ({} ago)", Rfc3339(at_us), Since(at_us, now_us));
+}
+
+std::string BranchesText(const std::vector<wire::BranchView>& branches, Paint paint) {
+  std::vector<Row> rows;
+  for (const wire::BranchView& branch : branches) {
+    rows.push_back({fmt::format("{}", branch.branch), Printable(branch.resource),
+                    Printable(branch.state), Printable(branch.vote),
+                    fmt::format("{}", branch.attempts), EvidenceText(branch.evidence),
+                    Printable(branch.process), Printable(branch.last_error)});
+  }
+  return Table(
+      {"BRANCH", "RESOURCE", "STATE", "VOTE", "ATTEMPTS", "EVIDENCE", "PROCESS", "LAST ERROR"},
+      rows, paint);
+}
+
+std::string TimelineText(const std::vector<wire::TimelineEntry>& timeline, Paint paint) {
+  std::vector<Row> rows;
+  for (const wire::TimelineEntry& entry : timeline)
+    rows.push_back({Rfc3339(entry.at_us), Printable(entry.what)});
+  return Table({"TIME (UTC)", "WHAT HAPPENED"}, rows, paint);
+}
+
+Result<Answer> Run(const Given& given, Surroundings& around) {
+  const Result<Gtid> gtid = WholeGtid(given.operands.at(0));
+  if (!gtid) return Fail(gtid.error());
+  const Result<wire::TransactionView> shown = around.client.Show(gtid->text());
+  if (!shown) return Fail(shown.error());
+  return Answer{.text = TransactionText(*shown, around.now_us, around.paint),
+                .json = ToJson(*shown),
+                .exit = ExitCodeOf(*shown)};
+}
+
+}  // namespace
+
+std::string TransactionText(const wire::TransactionView& transaction, std::int64_t now_us,
+                            Paint paint) {
+  std::string outcome = EndingText(transaction.ending);
+  if (IsDamaged(transaction.ending.outcome)) outcome = paint.Alarm(outcome);
+  std::string text = Fields({{"gtid", Printable(transaction.gtid)},
+                             {"state", Printable(transaction.state)},
+                             {"outcome", outcome},
+                             {"owner", Printable(transaction.owner)},
+                             {"comment", Printable(transaction.comment)},
+                             {"began", TimeAndAge(transaction.began_us, now_us)},
+                             {"ended", TimeAndAge(transaction.ended_us, now_us)},
+                             {"waits for", Printable(transaction.waiting_for)},
+                             {"advice", Printable(transaction.advice)}},
+                            paint);
+  if (!transaction.branches.empty()) text += "\n" + BranchesText(transaction.branches, paint);
+  if (!transaction.timeline.empty()) text += "\n" + TimelineText(transaction.timeline, paint);
+  return text;
+}
+
+ExitCode ExitCodeOf(const wire::TransactionView& transaction) {
+  const bool presumed = transaction.ending.cause == wire::AbortCause::PRESUMED;
+  const bool no_record = presumed && transaction.began_us == 0 && transaction.branches.empty();
+  return no_record ? ExitCode::kNotFound : ExitCode::kOk;
+}
+
+Result<Gtid> WholeGtid(const std::string& text) {
+  constexpr const char* kAdvice =
+      "give the whole gtid, <log id>.<epoch>.<sequence>.<tail>, as 'settle list' prints it";
+  if (text.empty()) return Fail(ErrorCode::kInvalid, "the gtid is empty", kAdvice);
+  Result<Gtid> gtid = Gtid::Parse(text);
+  if (gtid) return gtid;
+  const bool could_be_part =
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.") == std::string::npos;
+  const char* what = could_be_part ? "is not a whole gtid" : "is not a gtid";
+  return Fail(ErrorCode::kInvalid, fmt::format("\"{}\" {}", Escaped(text), what), kAdvice);
+}
+
+const Verb kShow{
+    .name = "show",
+    .operands = {"GTID"},
+    .options = {},
+    .summary = "one transaction: its branches, votes, evidence, errors, timeline",
+    .details =
+        "Exit code 3 when the log has no record of it: it was never begun, or was aborted before\n"
+        "anything was recorded; such a transaction is presumed to be aborted.\n"
+        "EVIDENCE names the database and its own transaction, as recorded with the vote; with it\n"
+        "the database can be asked for proof.",
+    .run = Run};
+
+}  // namespace settle::cli

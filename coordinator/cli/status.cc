@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "cli/verb.h"
+
+namespace settle::cli {
+namespace {
+
+std::string OpenText(const std::map<std::string, std::int64_t>& open) {
+  std::int64_t all = 0;
+  std::string states;
+  for (const auto& [state, count] : open) {
+    all += count;
+    if (count != 0)
+      states += fmt::format("{}{} {}", states.empty() ? "" : ", ", count, Printable(state));
+  }
+  return states.empty() ? "0" : fmt::format("{} ({})", all, states);
+}
+
+Result<Answer> Run(const Given&, Surroundings& around) {
+  const Result<wire::StatusReply> status = around.client.ReadStatus();
+  if (!status) return Fail(status.error());
+  const std::string up = Since(status->started_us, around.now_us);
+  const std::string heuristics = fmt::format("{}", status->heuristics);
+  return Answer{
+      .text = Fields(
+          {{"log", Printable(status->log_id)},
+           {"epoch", fmt::format("{}", status->epoch)},
+           {"release", Printable(status->release)},
+           {"started", fmt::format("{} ({} ago)", Rfc3339(status->started_us), up)},
+           {"sessions", fmt::format("{}", status->sessions)},
+           {"open", OpenText(status->open)},
+           {"committed", fmt::format("{}", status->committed)},
+           {"aborted", fmt::format("{}", status->aborted)},
+           {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)}},
+          around.paint),
+      .json = ToJson(*status)};
+}
+
+}  // namespace
+
+const Verb kStatus{
+    .name = "status",
+    .operands = {},
+    .options = {},
+    .summary = "the coordinator at a glance: its log, epoch, open transactions, counts",
+    .details =
+        "Heuristics above 0 are transactions that somebody or something damaged: see "
+        "'settle in-doubt'.",
+    .run = Run};
+
+}  // namespace settle::cli

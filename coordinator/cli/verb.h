@@ -1,0 +1,84 @@
+// One verb of the `settle` command, as a value: what its command line looks like, what its help
+// says, and the function that does it. Each verb has a file; verbs.cc lists them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/exit_code.h"
+#include "cli/text.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle::cli {
+
+class AdminClient;
+using Json = nlohmann::ordered_json;
+
+// What a verb was given.
+struct Given {
+  std::vector<std::string> operands;           // as many as the verb names
+  std::map<std::string, std::string> options;  // by name; a flag's value is empty
+
+  bool Has(const std::string& option) const { return options.contains(option); }
+  std::string Option(const std::string& name, const std::string& otherwise = {}) const;
+};
+
+struct Surroundings {
+  AdminClient& client;
+  std::int64_t now_us = 0;  // this machine's clock; for ages only
+  Paint paint;
+};
+
+// The same answer for people and for programs.
+struct Answer {
+  std::string text;
+  Json json;
+  ExitCode exit = ExitCode::kOk;
+};
+
+struct VerbOption {
+  std::string name;   // without dashes
+  std::string value;  // what help calls its value; empty for a flag
+  std::string help;
+  bool required = false;
+};
+
+struct Verb {
+  std::string name;  // one word, or two
+  std::vector<std::string> operands;
+  std::vector<VerbOption> options;
+  std::string summary;  // one line
+  std::string details;  // what help adds
+  Result<Answer> (*run)(const Given& given, Surroundings& around);
+};
+
+extern const Verb kStatus;
+extern const Verb kList;
+extern const Verb kShow;
+extern const Verb kInDoubt;
+extern const Verb kResolve;
+extern const Verb kParticipants;
+extern const Verb kAccept;
+extern const Verb kHelp;
+
+const std::vector<const Verb*>& Verbs();
+
+// Help.
+std::string Usage();  // all verbs, options, exit codes
+std::string Usage(const Verb& verb);
+std::string Release();  // "settle 0.1.0"
+
+// What verbs share: the --operator of who acts (by default the login name) and the --reason.
+VerbOption ReasonOption();
+VerbOption OperatorOption();
+struct Accountable {
+  std::string operator_name;
+  std::string reason;
+};
+[[nodiscard]] Result<Accountable> WhoAndWhy(const Given& given);
+
+}  // namespace settle::cli

@@ -1,0 +1,224 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "engine/sessions.h"
+#include "engine/shard.h"
+
+namespace settle::coordinator {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{100};
+
+template <typename T>
+void RefuseBusy(const Completion<T>& done) {
+  done(Fail(ErrorCode::kRetry, "the coordinator is busy: its queue is full and nothing was done",
+            "try again after a short delay"));
+}
+
+}  // namespace
+
+struct Engine::Admission {
+  std::atomic<std::uint64_t> sequence{0};
+  std::atomic<bool> draining{false};
+  std::mutex mutex;
+  std::function<void()> drained;
+};
+
+Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer)
+    : settings_(settings),
+      log_(log),
+      clock_(clock),
+      ids_(ids),
+      observer_(observer),
+      admission_(std::make_unique<Admission>()) {
+  const auto to_all = [this](auto task) {
+    for (const auto& shard : shards_) shard->mailbox().PostAlways([&shard = *shard, task] { task(shard); });
+  };
+  sessions_ = std::make_unique<Sessions>(
+      settings_, log, clock, ids, observer,
+      Sessions::Listener{
+          [to_all](const SessionId& session) { to_all([session](Shard& shard) { shard.SessionLost(session); }); },
+          [to_all](const std::string& resource) {
+            to_all([resource](Shard& shard) { shard.ResourceReady(resource); });
+          }});
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
+    shards_.push_back(std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_));
+  }
+  shards_.front()->EveryTick(kTick, [this] { Tick(); });
+}
+
+Engine::~Engine() = default;
+
+void Engine::Tick() {
+  sessions_->Tick();
+  if (!admission_->draining) return;
+  for (const auto& shard : shards_) {
+    if (shard->undecided() != 0) return;
+  }
+  std::function<void()> drained;
+  {
+    const std::lock_guard lock(admission_->mutex);
+    drained = std::exchange(admission_->drained, {});
+  }
+  if (drained) drained();
+}
+
+Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % shards_.size()]; }
+
+void Engine::Restore(RestoredState state) {
+  sessions_->Restore(state.resources);
+  for (RestoredTransaction& transaction : state.open) {
+    const Gtid gtid = std::visit(
+        [&](const auto& decision) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(decision)>, std::monostate>) {
+            return transaction.heuristics.front().gtid;
+          } else {
+            return decision.gtid;
+          }
+        },
+        transaction.decision);
+    ShardOf(gtid).Restore(std::move(transaction));
+  }
+}
+
+template <typename T, typename Run>
+void Engine::Post(const Gtid& gtid, const Completion<T>& done, Run run) {
+  Shard& shard = ShardOf(gtid);
+  if (!shard.mailbox().Post([&shard, done, run = std::move(run)] { run(shard, done); })) RefuseBusy(done);
+}
+
+void Engine::Begin(BeginCall call, Completion<Begun> done) {
+  if (admission_->draining) {
+    return done(Fail(ErrorCode::kRetry, "the coordinator is shutting down and begins no new transactions",
+                     "try again; it is probably being restarted"));
+  }
+  std::size_t running = 0;
+  for (const auto& shard : shards_) running += shard->running();
+  if (running >= settings_.open_transactions_max) {
+    return done(Fail(ErrorCode::kRetry,
+                     "the limit of " + std::to_string(settings_.open_transactions_max) +
+                         " open transactions is reached",
+                     "finish some, or raise --max-open-transactions"));
+  }
+  const LogIdentity& log = log_.identity();
+  const Gtid gtid = Gtid::Make(log.log_id, log.epoch, ++admission_->sequence, ids_.Tail());
+  Post(gtid, done, [gtid, call = std::move(call)](Shard& shard, const Completion<Begun>& reply) {
+    shard.Begin(gtid, call, reply);
+  });
+}
+
+void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
+  Result<Sessions::Owner> owner = sessions_->FindOwner(call.session, call.resource);
+  if (!owner) return done(Fail(std::move(owner).error()));
+  Post(call.gtid, done, [call, owner = *owner](Shard& shard, const Completion<BranchNumber>& reply) {
+    shard.Enlist(call, owner, reply);
+  });
+}
+
+void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
+  Post(call.gtid, done,
+       [call](Shard& shard, const Completion<CommitAnswer>& reply) { shard.Commit(call, reply); });
+}
+
+void Engine::CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done) {
+  Post(call.gtid, done,
+       [call](Shard& shard, const Completion<OnePhaseAnswer>& reply) { shard.CommitOnePhase(call, reply); });
+}
+
+void Engine::Abort(AbortCall call, Completion<Ending> done) {
+  Post(call.gtid, done, [call](Shard& shard, const Completion<Ending>& reply) { shard.Abort(call, reply); });
+}
+
+void Engine::AskOutcome(Gtid gtid, Completion<Ending> done) {
+  Post(gtid, done, [gtid](Shard& shard, const Completion<Ending>& reply) { shard.AskOutcome(gtid, reply); });
+}
+
+void Engine::Attach(AttachCall call, Completion<Attached> done) { sessions_->Attach(call, std::move(done)); }
+
+void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) { sessions_->Fetch(call, std::move(done)); }
+
+void Engine::Report(ReportCall call, Completion<std::monostate> done) {
+  if (Status alive = sessions_->Touch(call.session); !alive) return done(Fail(alive.error()));
+  for (VoteReport& vote : call.votes) {
+    Shard& shard = ShardOf(vote.gtid);
+    shard.mailbox().PostAlways([&shard, vote = std::move(vote)] { shard.Voted(vote); });
+  }
+  for (EndReport& end : call.ends) {
+    Shard& shard = ShardOf(end.key.gtid);
+    shard.mailbox().PostAlways([&shard, end = std::move(end)] { shard.Finished(end); });
+  }
+  done(std::monostate{});
+}
+
+void Engine::Detach(SessionId session, Completion<std::monostate> done) {
+  sessions_->Detach(session);
+  done(std::monostate{});
+}
+
+void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {
+  const Gtid gtid = key.gtid;
+  Post(gtid, done,
+       [key = std::move(key), resource = std::move(resource)](Shard& shard,
+                                                             const Completion<std::monostate>& reply) {
+         shard.FoundPrepared(key, resource, reply);
+       });
+}
+
+void Engine::SendStray(Command command) { sessions_->Send(SessionId{}, std::move(command)); }
+
+void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {
+  Post(gtid, done,
+       [gtid](Shard& shard, const Completion<TransactionSummary>& reply) { shard.Show(gtid, reply); });
+}
+
+void Engine::ListOpen(Completion<std::vector<TransactionSummary>> done) {
+  struct Gathering {
+    std::mutex mutex;
+    std::vector<TransactionSummary> all;
+    std::size_t missing;
+  };
+  auto gathering = std::make_shared<Gathering>();
+  gathering->missing = shards_.size();
+  for (const auto& shard : shards_) {
+    shard->mailbox().PostAlways([&shard = *shard, gathering, done] {
+      std::vector<TransactionSummary> open = shard.ListOpen();
+      {
+        const std::lock_guard lock(gathering->mutex);
+        std::move(open.begin(), open.end(), std::back_inserter(gathering->all));
+        if (--gathering->missing != 0) return;
+      }
+      std::sort(gathering->all.begin(), gathering->all.end(),
+                [](const auto& a, const auto& b) { return a.gtid > b.gtid; });
+      done(std::move(gathering->all));
+    });
+  }
+}
+
+void Engine::Participants(Completion<std::vector<ParticipantView>> done) { done(sessions_->View()); }
+
+void Engine::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
+  sessions_->AcceptIdentity(std::move(record), std::move(done));
+}
+
+void Engine::Hurry(Gtid gtid, Completion<std::monostate> done) {
+  Post(gtid, done,
+       [gtid](Shard& shard, const Completion<std::monostate>& reply) { shard.Hurry(gtid, reply); });
+}
+
+void Engine::Drain(std::function<void()> done) {
+  {
+    const std::lock_guard lock(admission_->mutex);
+    admission_->drained = std::move(done);
+  }
+  admission_->draining = true;
+}
+
+const LogIdentity& Engine::log_identity() const { return log_.identity(); }
+
+std::uint64_t Engine::last_sequence() const { return admission_->sequence; }
+
+}  // namespace settle::coordinator

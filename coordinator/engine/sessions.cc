@@ -1,0 +1,325 @@
+#include "engine/sessions.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "engine/durable_append.h"
+
+namespace settle::coordinator {
+namespace {
+
+Error SessionIsLost() {
+  return {ErrorCode::kNotFound, "the session is not attached (it was silent for too long, or this coordinator restarted)",
+          "attach again"};
+}
+
+}  // namespace
+
+Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
+                   Listener listener)
+    : settings_(settings),
+      log_(log),
+      clock_(clock),
+      ids_(ids),
+      observer_(observer),
+      listener_(std::move(listener)) {}
+
+void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
+  const std::lock_guard lock(mutex_);
+  for (const ResourceRecord& record : resources) bindings_[record.resource] = {record.identity, "", true};
+}
+
+Status Sessions::CheckAttach(const AttachCall& call) {
+  const LogIdentity& log = log_.identity();
+  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch) {
+    return Fail(ErrorCode::kStaleEpoch,
+                "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " + log.log_id +
+                    ", which is now in epoch " + std::to_string(log.epoch) +
+                    ": the log was restored from an older copy",
+                "stop this coordinator and bring back its newest log; decisions may be missing from this one");
+  }
+  if (sessions_.size() >= settings_.sessions_max) {
+    return Fail(ErrorCode::kRetry, "the limit of " + std::to_string(settings_.sessions_max) +
+                                       " participant sessions is reached");
+  }
+  std::map<std::string, std::string> offered;
+  for (const OfferedResource& resource : call.resources) {
+    if (Status name = CheckResourceName(resource.name); !name) return name;
+    if (offered.emplace(resource.name, resource.identity).first->second != resource.identity) {
+      return Fail(ErrorCode::kInvalid, "resource " + resource.name + " is offered with two databases",
+                  "give each database a name of its own");
+    }
+    const auto bound = bindings_.find(resource.name);
+    if (bound == bindings_.end()) continue;
+    if (bound->second.identity == resource.identity) continue;
+    bound->second.refused_identity = resource.identity;
+    return Fail(ErrorCode::kRefused,
+                "resource " + resource.name + " stands for database " + bound->second.identity +
+                    " and came back as " + Escaped(resource.identity),
+                "point it at the right database, or accept the new one with 'settle participants accept " +
+                    resource.name + " " + Escaped(resource.identity) + " --reason ...'");
+  }
+  return {};
+}
+
+// Binds, in memory, the names that are not yet bound durably; the records make it so. Two sessions that come at the
+// same time write the same record: neither starts on the strength of the other's, which may be refused.
+Result<std::vector<ResourceRecord>> Sessions::BindNew(const AttachCall& call) {
+  const std::lock_guard lock(mutex_);
+  if (Status allowed = CheckAttach(call); !allowed) return Fail(allowed.error());
+  std::vector<ResourceRecord> bound_now;
+  for (const OfferedResource& resource : call.resources) {
+    Binding& binding = bindings_[resource.name];
+    const bool twice = std::any_of(bound_now.begin(), bound_now.end(),
+                                   [&](const ResourceRecord& record) { return record.resource == resource.name; });
+    if (binding.durable || twice) continue;
+    binding.identity = resource.identity;
+    bound_now.push_back({resource.name, resource.identity, "first attach", "first seen", clock_.WallNow()});
+  }
+  return bound_now;
+}
+
+struct Sessions::Binder {
+  AttachCall call;
+  Completion<Attached> done;
+  std::size_t missing = 0;  // guarded by mutex_, as is the rest below
+  std::optional<std::string> refused;
+};
+
+void Sessions::Attach(const AttachCall& call, Completion<Attached> done) {
+  Result<std::vector<ResourceRecord>> bound_now = BindNew(call);
+  if (!bound_now) return done(Fail(std::move(bound_now).error()));
+  if (bound_now->empty()) return Register(call, done);
+  // The session starts once it is durable which databases its names stand for. A crash before that binds them anew.
+  const auto binder = std::make_shared<Binder>(Binder{call, std::move(done), bound_now->size(), {}});
+  for (ResourceRecord& record : *bound_now) {
+    const OfferedResource resource{record.resource, record.identity};
+    DurableAppend(log_, observer_, std::move(record), Durability::kForce,
+                  [this, binder, resource](AppendResult result, const std::string& reason) {
+                    OnBound(binder, resource, result, reason);
+                  });
+  }
+}
+
+void Sessions::OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource,
+                       AppendResult result, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    Binding& binding = bindings_[resource.name];
+    if (result == AppendResult::kDurable) {
+      binding = {resource.identity, binding.refused_identity, true};
+    } else {
+      if (!binding.durable) bindings_.erase(resource.name);
+      binder->refused = reason;
+    }
+    if (--binder->missing != 0) return;
+  }
+  if (!binder->refused) return Register(binder->call, binder->done);
+  binder->done(Fail(ErrorCode::kRetry, "the log could not store the resource: " + *binder->refused));
+}
+
+void Sessions::Register(const AttachCall& call, const Completion<Attached>& done) {
+  const SessionId id = ids_.SessionName();
+  {
+    const std::lock_guard lock(mutex_);
+    Session& session = sessions_[id];
+    session.process = call.process;
+    session.attached = clock_.WallNow();
+    session.last_sign = clock_.Now();
+    for (const OfferedResource& resource : call.resources) {
+      session.resources[resource.name] = resource.identity;
+      serving_[resource.name].insert(id);
+    }
+  }
+  const LogIdentity& log = log_.identity();
+  done(Attached{id, log.log_id, log.epoch, settings_.session_timeout});
+  for (const OfferedResource& resource : call.resources) listener_.ready(resource.name);
+}
+
+void Sessions::Fetch(const FetchCall& call, Completion<CommandBatch> done) {
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(call.session);
+    if (found == sessions_.end()) {
+      answers.push_back([&done] { done(Fail(SessionIsLost())); });
+    } else {
+      Park(found->second, call, std::move(done), answers);
+    }
+  }
+  for (const Answer& answer : answers) answer();
+}
+
+void Sessions::Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
+                    std::vector<Answer>& answers) {
+  session.last_sign = clock_.Now();
+  if (session.poll) {  // its connection is gone: nobody reads that answer
+    answers.push_back([old = std::move(session.poll->done)] { old(CommandBatch{}); });
+  }
+  if (session.unconfirmed.number <= call.received_through) session.unconfirmed = {};
+  const auto wait = std::clamp(call.wait, std::chrono::milliseconds(0), settings_.session_timeout / 2);
+  session.poll = Session::Poll{std::move(done), std::clamp<std::size_t>(call.most, 1, 1000), clock_.Now() + wait};
+  if (Answer answer = Deliver(session)) answers.push_back(std::move(answer));
+}
+
+CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
+  if (session.unconfirmed.number != 0) return session.unconfirmed;
+  CommandBatch batch;
+  while (!session.queue.empty() && batch.commands.size() < most) {
+    batch.commands.push_back(std::move(session.queue.front()));
+    session.queue.pop_front();
+  }
+  batch.number = batch.commands.empty() ? 0 : ++session.batches;
+  session.unconfirmed = batch;
+  return batch;
+}
+
+Sessions::Answer Sessions::Deliver(Session& session) {
+  if (!session.poll || (session.queue.empty() && session.unconfirmed.number == 0)) return {};
+  Completion<CommandBatch> done = std::move(session.poll->done);
+  CommandBatch batch = NextBatch(session, session.poll->most);
+  session.poll.reset();
+  return [done = std::move(done), batch = std::move(batch)] { done(batch); };
+}
+
+Sessions::Session* Sessions::Choose(const SessionId& preferred, const Command& command) {
+  if (const auto owner = sessions_.find(preferred); owner != sessions_.end()) return &owner->second;
+  if (command.kind == CommandKind::kPrepare) return nullptr;  // only the process that did the work can prepare it
+  const auto serving = serving_.find(command.resource);
+  if (serving == serving_.end() || serving->second.empty()) return nullptr;
+  auto next = serving->second.begin();
+  std::advance(next, static_cast<std::ptrdiff_t>(turn_++ % serving->second.size()));
+  return &sessions_.at(*next);
+}
+
+void Sessions::Send(const SessionId& preferred, Command command) {
+  Answer answer;
+  {
+    const std::lock_guard lock(mutex_);
+    Session* session = Choose(preferred, command);
+    if (session == nullptr || session->queue.size() >= settings_.commands_queued_max) return;
+    command.epoch = log_.identity().epoch;
+    session->queue.push_back(std::move(command));
+    answer = Deliver(*session);
+  }
+  if (answer) answer();
+}
+
+Status Sessions::Touch(const SessionId& session) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return Fail(SessionIsLost());
+  found->second.last_sign = clock_.Now();
+  return {};
+}
+
+Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session, const std::string& resource) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return Fail(SessionIsLost());
+  const auto served = found->second.resources.find(resource);
+  if (served == found->second.resources.end()) {
+    return Fail(ErrorCode::kInvalid, "the session does not serve resource \"" + Escaped(resource) + "\"",
+                "name the resource when the session attaches");
+  }
+  return Owner{served->second, found->second.process};
+}
+
+bool Sessions::IsAttached(const SessionId& session) const {
+  const std::lock_guard lock(mutex_);
+  return sessions_.contains(session);
+}
+
+void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  for (const auto& [resource, identity] : found->second.resources) serving_[resource].erase(id);
+  if (found->second.poll) {
+    answers.push_back([done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });
+  }
+  sessions_.erase(found);
+  answers.push_back([this, id] { listener_.lost(id); });
+}
+
+void Sessions::Detach(const SessionId& session) {
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    Remove(session, answers);
+  }
+  for (const Answer& answer : answers) answer();
+}
+
+void Sessions::Tick() {
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    const Instant now = clock_.Now();
+    std::vector<SessionId> silent;
+    for (auto& [id, session] : sessions_) {
+      if (session.poll) session.last_sign = now;  // its fetch is waiting here: it is alive
+      if (session.poll && session.poll->until <= now) {
+        answers.push_back([done = std::move(session.poll->done)] { done(CommandBatch{}); });
+        session.poll.reset();
+      }
+      if (now - session.last_sign > settings_.session_timeout) silent.push_back(id);
+    }
+    for (const SessionId& id : silent) Remove(id, answers);
+  }
+  for (const Answer& answer : answers) answer();
+}
+
+std::vector<ParticipantView> Sessions::View() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ParticipantView> views;
+  for (const auto& [resource, binding] : bindings_) {
+    ParticipantView view{resource, binding.identity, {}, binding.refused_identity};
+    if (const auto serving = serving_.find(resource); serving != serving_.end()) {
+      for (const SessionId& id : serving->second) {
+        const Session& session = sessions_.at(id);
+        const auto idle = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
+        view.sessions.push_back({id, session.process, session.attached, idle});
+      }
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
+  bool known = false;
+  {
+    const std::lock_guard lock(mutex_);
+    known = bindings_.contains(record.resource);
+  }
+  if (!known) {
+    return done(Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(record.resource) + "\"",
+                     "'settle participants' lists them"));
+  }
+  record.at = clock_.WallNow();
+  const ResourceRecord accepted = record;
+  DurableAppend(log_, observer_, std::move(record), Durability::kForce,
+                [this, accepted, done](AppendResult result, const std::string& reason) {
+                  if (result != AppendResult::kDurable) {
+                    return done(Fail(ErrorCode::kRetry, "the log could not store it: " + reason));
+                  }
+                  Rebind(accepted);
+                  done(std::monostate{});
+                });
+}
+
+// A session that serves the name with the database it no longer stands for would be sent the name's commands.
+void Sessions::Rebind(const ResourceRecord& accepted) {
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    bindings_[accepted.resource] = {accepted.identity, "", true};
+    for (const SessionId& id : std::set<SessionId>(serving_[accepted.resource])) {
+      if (sessions_.at(id).resources.at(accepted.resource) != accepted.identity) Remove(id, answers);
+    }
+  }
+  for (const Answer& answer : answers) answer();
+}
+
+}  // namespace settle::coordinator

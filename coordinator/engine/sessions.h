@@ -1,0 +1,110 @@
+// The participants that are attached: which resources each serves, what is queued for it, who is still there.
+//
+// Shards send commands to a session, or to any session of a resource; participants fetch them in batches. A batch
+// is whatever queued while the last one was on the wire. Commands may be lost here (a session that went away, a
+// full queue): the shard's retry timer sends them again.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace settle::coordinator {
+
+// Thread-safe; never blocks. Completions run on the thread that caused them.
+class Sessions {
+ public:
+  struct Listener {
+    std::function<void(const SessionId&)> lost;
+    std::function<void(const std::string& resource)> ready;
+  };
+
+  Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
+           Listener listener);
+
+  void Restore(const std::vector<ResourceRecord>& resources);
+
+  void Attach(const AttachCall& call, Completion<Attached> done);
+  void Fetch(const FetchCall& call, Completion<CommandBatch> done);
+  void Detach(const SessionId& session);
+  [[nodiscard]] Status Touch(const SessionId& session);  // it gave a sign of life; kNotFound when it is lost
+
+  struct Owner {
+    std::string identity;  // of the resource's database
+    std::string process;
+  };
+  // kNotFound: no such session, or it does not serve the resource.
+  [[nodiscard]] Result<Owner> FindOwner(const SessionId& session, const std::string& resource) const;
+  bool IsAttached(const SessionId& session) const;
+
+  // To `preferred` if it is attached; else, unless it is a prepare, to any session of the resource; else nowhere.
+  void Send(const SessionId& preferred, Command command);
+
+  // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times a second.
+  void Tick();
+
+  std::vector<ParticipantView> View() const;
+  void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
+
+ private:
+  struct Session {
+    std::string process;
+    std::map<std::string, std::string> resources;  // name -> identity
+    WallTime attached = 0;
+    Instant last_sign{};
+    std::deque<Command> queue;
+    CommandBatch unconfirmed;  // sent, and sent again until the next fetch says that it arrived
+    std::int64_t batches = 0;
+    struct Poll {
+      Completion<CommandBatch> done;
+      std::size_t most = 0;
+      Instant until{};
+    };
+    std::optional<Poll> poll;
+  };
+  struct Binding {
+    std::string identity;
+    std::string refused_identity;
+    bool durable = false;
+  };
+  // An attach whose names are being bound for the first time.
+  struct Binder;
+  // A completion and its answer, to be run once the mutex is released.
+  using Answer = std::function<void()>;
+
+  Status CheckAttach(const AttachCall& call);
+  Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
+  void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
+            std::vector<Answer>& answers);
+  void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource, AppendResult result,
+               const std::string& reason);
+  void Register(const AttachCall& call, const Completion<Attached>& done);
+  Answer Deliver(Session& session);
+  CommandBatch NextBatch(Session& session, std::size_t most);
+  Session* Choose(const SessionId& preferred, const Command& command);
+  void Rebind(const ResourceRecord& accepted);
+  void Remove(const SessionId& session, std::vector<Answer>& answers);
+
+  const Settings& settings_;
+  DecisionLog& log_;
+  Clock& clock_;
+  Ids& ids_;
+  Observer& observer_;
+  const Listener listener_;
+  mutable std::mutex mutex_;
+  std::map<SessionId, Session> sessions_;
+  std::map<std::string, std::set<SessionId>> serving_;  // resource -> sessions
+  std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
+  std::uint64_t turn_ = 0;
+};
+
+}  // namespace settle::coordinator

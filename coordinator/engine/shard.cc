@@ -1,0 +1,247 @@
+// What comes in: calls, reports, timers.
+#include "engine/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::coordinator {
+Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
+             Sessions& sessions)
+    : settings_(settings),
+      log_(log),
+      clock_(clock),
+      ids_(ids),
+      observer_(observer),
+      sessions_(sessions),
+      mailbox_(settings.mailbox_max) {}
+
+std::optional<Instant> Shard::RunReady() {
+  for (const Task& task : mailbox_.TakeAll()) task();
+  while (const std::optional<TimerKey> due = timers_.TakeDue(clock_.Now())) Fire(*due);
+  return timers_.Next();
+}
+
+void Shard::EveryTick(std::chrono::milliseconds period, std::function<void()> tick) {
+  tick_period_ = period;
+  tick_ = std::move(tick);
+  timers_.Arm({Gtid{}, TimerKind::kTick, 0}, clock_.Now() + period);
+}
+
+void Shard::Fire(const TimerKey& key) {
+  if (key.kind == TimerKind::kTick) {
+    timers_.Arm(key, clock_.Now() + tick_period_);
+    return tick_();
+  }
+  if (key.kind == TimerKind::kEnd) return WriteEnd(key.gtid);
+  Transaction* transaction = Find(key.gtid);
+  if (transaction == nullptr) return;
+  switch (key.kind) {
+    case TimerKind::kDeadline: return Handle(*transaction, event::DeadlineReached{});
+    case TimerKind::kVote: return Handle(*transaction, event::VoteTimerFired{});
+    case TimerKind::kRetry: return Handle(*transaction, event::RetryTimerFired{});
+    case TimerKind::kWaiter: return WaitIsOver(*transaction, key.waiter);
+    case TimerKind::kEnd:
+    case TimerKind::kTick: return;
+  }
+}
+
+Transaction* Shard::Find(const Gtid& gtid) {
+  const auto found = running_.find(gtid);
+  return found == running_.end() ? nullptr : found->second.get();
+}
+
+// A transaction that has ended but whose end is not in the log yet is answered here; any other is for recovery/inquiry.
+template <typename T>
+void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const {
+  const auto ended = ended_.find(gtid);
+  if (ended == ended_.end()) {
+    return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
+  }
+  answer.ending = ended->second.summary.ending;
+  done(std::move(answer));
+}
+
+void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
+  const WallTime now = clock_.WallNow();
+  auto transaction = std::make_unique<Transaction>(
+      TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}));
+  transaction->Note(now, "begun by " + call.owner);
+  const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
+  timers_.Arm({gtid, TimerKind::kDeadline},
+              clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
+  running_.emplace(gtid, std::move(transaction));
+  CountRunning();
+  ++undecided_count_;
+  done(Begun{gtid, gtid.epoch()});
+}
+
+void Shard::Restore(RestoredTransaction restored) {
+  auto transaction = [&] {
+    if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+      return std::make_unique<Transaction>(TwoPhase(*commit, restored.heuristics));
+    }
+    if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
+      return std::make_unique<Transaction>(TwoPhase(*one_phase, restored.heuristics));
+    }
+    return std::make_unique<Transaction>(TwoPhase(restored.heuristics));
+  }();
+  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+    transaction->Note(commit->origin.began, "begun by " + commit->origin.owner);
+    transaction->Note(commit->decided, "decided to commit");
+  }
+  transaction->Note(clock_.WallNow(),
+                    "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
+  Transaction& here = *transaction;
+  running_.emplace(here.machine.gtid(), std::move(transaction));
+  CountRunning();
+  Handle(here, event::Restored{});
+}
+
+void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
+                   const Completion<BranchNumber>& done) {
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) {
+    const bool ended = ended_.contains(call.gtid);
+    return done(Fail(ended ? ErrorCode::kRefused : ErrorCode::kNotFound,
+                     "transaction " + call.gtid.text() + (ended ? " has ended" : " is not running here"),
+                     "begin a new transaction"));
+  }
+  Handle(*transaction, event::Enlist{call.resource, owner.identity, call.session, owner.process, call.request_key},
+         done, [&](Error error) { done(Fail(std::move(error))); });
+  // The session may have been lost after it was looked up and before its branch was known here.
+  if (!sessions_.IsAttached(call.session)) SessionLost(call.session);
+}
+
+void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
+  const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
+  const std::uint64_t waiter =
+      AddWaiter(*transaction, call.wait == Wait::kDecision, wait, [done](Result<EndingNews> news) {
+        if (!news) return done(Fail(std::move(news).error()));
+        done(CommitAnswer{news->ending, news->finish_here, news->unfinished});
+      });
+  transaction->Note(clock_.WallNow(), "commit asked for, with " + std::to_string(call.votes.size()) + " votes");
+  Handle(*transaction, event::CommitRequested{call.votes}, {}, [&, gtid = call.gtid](Error error) {
+    if (Transaction* still = Find(gtid)) RemoveWaiter(*still, waiter);
+    done(Fail(std::move(error)));
+  });
+}
+
+void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
+  transaction->one_phase_waiters.push_back(done);
+  Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
+    if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
+      return TellOnePhase(*transaction, {false, transaction->machine.ending()});
+    }
+    transaction->one_phase_waiters.pop_back();
+    done(Fail(std::move(error)));
+  });
+}
+
+void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) {
+    const auto ended = ended_.find(call.gtid);
+    if (ended != ended_.end()) return done(ended->second.summary.ending);
+    return done(Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
+  }
+  AddWaiter(*transaction, true, settings_.commit_wait, [done](Result<EndingNews> news) {
+    if (!news) return done(Fail(std::move(news).error()));
+    done(news->ending);
+  });
+  Handle(*transaction, event::AbortRequested{call.cause, call.reason, call.rolled_back});
+}
+
+void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
+  if (const Transaction* transaction = Find(gtid)) return done(transaction->machine.ending());
+  const auto ended = ended_.find(gtid);
+  if (ended != ended_.end()) return done(ended->second.summary.ending);
+  done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
+}
+
+void Shard::Voted(const VoteReport& report) {
+  Transaction* transaction = Find(report.gtid);
+  if (transaction == nullptr) return;
+  SETTLE_FAILPOINT("engine.vote");
+  transaction->Note(clock_.WallNow(), "branch " + std::to_string(report.vote.branch) + " voted " +
+                                          settle::ToString(report.vote.result.vote));
+  Handle(*transaction, event::Voted{report.vote});
+}
+
+void Shard::Finished(const EndReport& report) {
+  Transaction* transaction = Find(report.key.gtid);
+  if (transaction == nullptr) return;
+  SETTLE_FAILPOINT("engine.acknowledged");
+  std::string what = "branch " + std::to_string(report.key.number) + ": " +
+                     settle::ToString(report.result.end);
+  if (!report.result.detail.empty()) what += ", " + report.result.detail;
+  transaction->Note(clock_.WallNow(), std::move(what));
+  Handle(*transaction, event::Finished{report.key.number, report.result});
+}
+
+namespace {
+
+// Handling an event may end a transaction and drop it, so the gtids are collected first.
+template <typename Running, typename Wanted>
+std::vector<Gtid> Collect(const Running& running, const Wanted& wanted) {
+  std::vector<Gtid> gtids;
+  for (const auto& [gtid, transaction] : running) {
+    const auto& branches = transaction->machine.branches();
+    if (std::any_of(branches.begin(), branches.end(), wanted)) gtids.push_back(gtid);
+  }
+  return gtids;
+}
+
+}  // namespace
+
+void Shard::SessionLost(const SessionId& session) {
+  for (const Gtid& gtid :
+       Collect(running_, [&](const TwoPhase::Branch& branch) { return branch.session == session; })) {
+    Handle(*Find(gtid), event::SessionLost{session});
+  }
+}
+
+void Shard::ResourceReady(const std::string& resource) {
+  for (const Gtid& gtid :
+       Collect(running_, [&](const TwoPhase::Branch& branch) { return branch.resource == resource; })) {
+    Handle(*Find(gtid), event::ResourceReady{resource});
+  }
+}
+
+void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
+                          const Completion<std::monostate>& done) {
+  if (Transaction* transaction = Find(key.gtid)) {
+    Handle(*transaction, event::FoundPrepared{key.number, resource});
+  } else if (!ended_.contains(key.gtid)) {
+    return done(Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
+  }
+  done(std::monostate{});
+}
+
+void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
+  Transaction* transaction = Find(gtid);
+  if (transaction == nullptr) {
+    return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
+  }
+  Handle(*transaction, event::RetryTimerFired{});
+  done(std::monostate{});
+}
+
+void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
+  if (const auto found = running_.find(gtid); found != running_.end()) return done(found->second->Summary());
+  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return done(ended->second.summary);
+  done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
+}
+
+std::vector<TransactionSummary> Shard::ListOpen() const {
+  std::vector<TransactionSummary> open;
+  for (const auto& [gtid, transaction] : running_) open.push_back(transaction->Summary());
+  return open;
+}
+
+}  // namespace settle::coordinator

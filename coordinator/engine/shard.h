@@ -1,0 +1,111 @@
+// A shard owns its transactions outright: one thread drives it, nothing in it is locked. Everything comes in through
+// the mailbox; the functions below the line are called by tasks in it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "engine/mailbox.h"
+#include "engine/sessions.h"
+#include "engine/timers.h"
+#include "engine/transaction.h"
+
+namespace settle::coordinator {
+
+class Shard {
+ public:
+  Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
+        Sessions& sessions);
+
+  Mailbox& mailbox() { return mailbox_; }
+
+  // Handles what is queued and every timer that is due. Returns when the next timer is due.
+  std::optional<Instant> RunReady();
+
+  // `tick` runs about every `period` from RunReady.
+  void EveryTick(std::chrono::milliseconds period, std::function<void()> tick);
+
+  // Readable from any thread.
+  std::size_t running() const { return running_count_; }  // with those whose end the log refused
+  std::size_t undecided() const { return undecided_count_; }
+
+  // ---- Only on the shard's own thread ----
+
+  void Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done);
+  void Restore(RestoredTransaction transaction);
+  void Enlist(const EnlistCall& call, const Sessions::Owner& owner, const Completion<BranchNumber>& done);
+  void Commit(const CommitCall& call, const Completion<CommitAnswer>& done);
+  void CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done);
+  void Abort(const AbortCall& call, const Completion<Ending>& done);
+  void AskOutcome(const Gtid& gtid, const Completion<Ending>& done);
+  void Voted(const VoteReport& report);
+  void Finished(const EndReport& report);
+  void SessionLost(const SessionId& session);
+  void ResourceReady(const std::string& resource);
+  void FoundPrepared(const BranchKey& key, const std::string& resource, const Completion<std::monostate>& done);
+  void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
+  void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
+  std::vector<TransactionSummary> ListOpen() const;
+
+ private:
+  enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kEnd, kTick };
+  struct TimerKey {
+    Gtid gtid;
+    TimerKind kind = TimerKind::kTick;
+    std::uint64_t waiter = 0;
+    friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
+  };
+  using Refused = std::function<void(Error)>;
+
+  Transaction* Find(const Gtid& gtid);
+  void CountRunning() { running_count_ = running_.size() + refused_ends_; }
+  template <typename T>
+  void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;
+  void Handle(Transaction& transaction, const Event& event, const Completion<BranchNumber>& enlisted = {},
+              const Refused& refused = {});
+  void Perform(Transaction& transaction, Effect effect, const Completion<BranchNumber>& enlisted,
+               const Refused& refused);
+  void Persist(Transaction& transaction, Record record);
+  void OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason);
+  void TellDecided(Transaction& transaction, const effect::ReplyDecided& reply);
+  void TellEnded(Transaction& transaction, const Ending& ending);
+  void TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer);
+  std::uint64_t AddWaiter(Transaction& transaction, bool at_decision, std::chrono::milliseconds wait,
+                          std::function<void(Result<EndingNews>)> tell);
+  void RemoveWaiter(Transaction& transaction, std::uint64_t id);
+  void Forget(Transaction& transaction);
+  void WriteEnd(const Gtid& gtid);
+  void OnEndWritten(const Gtid& gtid, AppendResult result);
+  void Fire(const TimerKey& key);
+  void WaitIsOver(Transaction& transaction, std::uint64_t waiter);
+  std::chrono::nanoseconds RetryDelay(int attempt);
+
+  const Settings& settings_;
+  DecisionLog& log_;
+  Clock& clock_;
+  Ids& ids_;
+  Observer& observer_;
+  Sessions& sessions_;
+  Mailbox mailbox_;
+  Timers<TimerKey> timers_;
+  std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;
+  // Ended, but the lazy record that says so is not written yet.
+  struct Ended {
+    TransactionSummary summary;
+    int refusals = 0;  // by the log
+  };
+  std::unordered_map<Gtid, Ended> ended_;
+  std::size_t refused_ends_ = 0;
+  std::uint64_t next_waiter_ = 1;
+  std::chrono::milliseconds tick_period_{0};
+  std::function<void()> tick_;
+  std::atomic<std::size_t> running_count_{0};
+  std::atomic<std::size_t> undecided_count_{0};
+};
+
+}  // namespace settle::coordinator

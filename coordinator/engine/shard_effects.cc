@@ -1,0 +1,220 @@
+// What goes out: performing a machine's effects, in order.
+#include <algorithm>
+#include <utility>
+
+#include "engine/durable_append.h"
+#include "engine/shard.h"
+#include "protocol/describe.h"
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::coordinator {
+namespace {
+
+bool IsUndecided(TwoPhase::State state) {
+  return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing ||
+         state == TwoPhase::State::kDeciding || state == TwoPhase::State::kDelegating;
+}
+
+template <typename... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <typename... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+}  // namespace
+
+void Shard::Handle(Transaction& transaction, const Event& event, const Completion<BranchNumber>& enlisted,
+                   const Refused& refused) {
+  const bool was_undecided = IsUndecided(transaction.machine.state());
+  Effects effects = transaction.machine.Handle(event);
+  if (was_undecided && !IsUndecided(transaction.machine.state())) --undecided_count_;
+  // Only Forget, which is always the last effect, drops the transaction.
+  for (Effect& effect : effects) {
+    Perform(transaction, std::move(effect), enlisted, refused);
+  }
+}
+
+void Shard::Perform(Transaction& transaction, Effect effect, const Completion<BranchNumber>& enlisted,
+                    const Refused& refused) {
+  const Gtid gtid = transaction.machine.gtid();
+  const auto timer_of = [](Timer timer) {
+    return timer == Timer::kVote ? TimerKind::kVote : TimerKind::kRetry;
+  };
+  std::visit(
+      Overloaded{
+          [&](effect::Send& send) {
+            if (send.attempt == 1) {
+              transaction.Note(clock_.WallNow(), std::string(ToString(send.kind)) + " sent to branch " +
+                                                     std::to_string(send.branch) + " in " + send.resource);
+            }
+            sessions_.Send(send.session,
+                           {send.kind, {gtid, send.branch}, send.resource, send.attempt, 0, send.evidence});
+            if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
+            if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
+          },
+          [&](effect::Persist& persist) { Persist(transaction, std::move(persist.record)); },
+          [&](const effect::ArmTimer& arm) {
+            const auto delay = arm.timer == Timer::kVote
+                                   ? std::chrono::nanoseconds(settings_.vote_timeout)
+                                   : RetryDelay(arm.attempt);
+            timers_.Arm({gtid, timer_of(arm.timer)},
+                        clock_.Now() + std::chrono::duration_cast<Instant::duration>(delay));
+          },
+          [&](const effect::CancelTimer& cancel) { timers_.Cancel({gtid, timer_of(cancel.timer)}); },
+          [&](const effect::ReplyDecided& reply) { TellDecided(transaction, reply); },
+          [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
+          [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
+          [&](const effect::OnePhaseGranted&) {
+            TellOnePhase(transaction, {true, transaction.machine.ending()});
+          },
+          [&](const effect::OnePhaseDeclined&) {
+            TellOnePhase(transaction, {false, transaction.machine.ending()});
+          },
+          [&](const effect::Refuse& refuse) {
+            if (refused) refused({refuse.code, refuse.message, ""});
+          },
+          [&](const effect::Forget&) { Forget(transaction); },
+      },
+      effect);
+}
+
+void Shard::Persist(Transaction& transaction, Record record) {
+  const WallTime now = clock_.WallNow();
+  if (auto* commit = std::get_if<CommitRecord>(&record)) commit->decided = now;
+  if (auto* one_phase = std::get_if<OnePhaseRecord>(&record)) one_phase->delegated = now;
+  if (auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
+    heuristic->learned = now;
+    transaction.Note(now, "heuristic: " + heuristic->detail);
+    observer_.Event(Observer::Level::kError, heuristic->gtid,
+                    "a branch ended otherwise than decided: " + heuristic->detail);
+  }
+  SETTLE_FAILPOINT("engine.before_decision");
+  // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done` never ran.
+  DurableAppend(log_, observer_, std::move(record), Durability::kForce,
+                [this, gtid = transaction.machine.gtid()](AppendResult result, const std::string& reason) {
+                  mailbox_.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
+                });
+}
+
+void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
+  Transaction* transaction = Find(gtid);
+  if (transaction == nullptr) return;
+  if (result == AppendResult::kDurable) {
+    SETTLE_FAILPOINT("engine.decided");
+    transaction->Note(clock_.WallNow(), transaction->machine.state() == TwoPhase::State::kDeciding
+                                            ? "decided to commit; the decision is durable"
+                                            : "recorded durably");
+    return Handle(*transaction, event::Persisted{});
+  }
+  observer_.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
+  transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
+  Handle(*transaction, event::PersistRefused{reason});
+}
+
+std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision, std::chrono::milliseconds wait,
+                               std::function<void(Result<EndingNews>)> tell) {
+  const std::uint64_t id = next_waiter_++;
+  transaction.waiters.push_back({id, at_decision, std::move(tell)});
+  const auto at_most = std::clamp(wait, std::chrono::milliseconds(0), settings_.transaction_timeout_max);
+  timers_.Arm({transaction.machine.gtid(), TimerKind::kWaiter, id}, clock_.Now() + at_most);
+  return id;
+}
+
+void Shard::RemoveWaiter(Transaction& transaction, std::uint64_t id) {
+  timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, id});
+  std::erase_if(transaction.waiters, [id](const EndingWaiter& waiter) { return waiter.id == id; });
+}
+
+// The caller waited as long as it wanted to; the transaction goes on without it.
+void Shard::WaitIsOver(Transaction& transaction, std::uint64_t id) {
+  const auto waiter = std::find_if(transaction.waiters.begin(), transaction.waiters.end(),
+                                   [id](const EndingWaiter& one) { return one.id == id; });
+  if (waiter == transaction.waiters.end()) return;
+  const auto tell = std::move(waiter->tell);
+  transaction.waiters.erase(waiter);
+  tell(EndingNews{transaction.machine.ending(), false, transaction.machine.Unfinished()});
+}
+
+void Shard::TellDecided(Transaction& transaction, const effect::ReplyDecided& reply) {
+  const std::vector<BranchNumber> unfinished = transaction.machine.Unfinished();
+  const EndingNews news{reply.ending, reply.finish_here, unfinished};
+  std::vector<EndingWaiter> told;
+  std::erase_if(transaction.waiters, [&](EndingWaiter& waiter) {
+    if (!reply.finish_here && !waiter.at_decision) return false;
+    told.push_back(std::move(waiter));
+    return true;
+  });
+  for (const EndingWaiter& waiter : told) {
+    timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, waiter.id});
+    waiter.tell(news);
+  }
+}
+
+void Shard::TellEnded(Transaction& transaction, const Ending& ending) {
+  if (transaction.ended == 0) {
+    transaction.ended = clock_.WallNow();
+    transaction.Note(transaction.ended, std::string(settle::ToString(ending.outcome)) +
+                                            (ending.reason.empty() ? "" : ": " + ending.reason));
+  }
+  for (const EndingWaiter& waiter : std::exchange(transaction.waiters, {})) {
+    timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, waiter.id});
+    waiter.tell(EndingNews{ending, false, transaction.machine.Unfinished()});
+  }
+  TellOnePhase(transaction, {false, ending});
+}
+
+void Shard::TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer) {
+  for (const auto& done : std::exchange(transaction.one_phase_waiters, {})) done(answer);
+}
+
+void Shard::Forget(Transaction& transaction) {
+  const Gtid gtid = transaction.machine.gtid();
+  for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kVote, TimerKind::kRetry}) {
+    timers_.Cancel({gtid, kind});
+  }
+  const Ending& ending = transaction.machine.ending();
+  observer_.Event(Observer::Level::kDebug, gtid,
+                  std::string(settle::ToString(ending.outcome)) +
+                      (ending.reason.empty() ? "" : ": " + ending.reason));
+  SETTLE_FAILPOINT("engine.before_end");
+  ended_.emplace(gtid, Ended{transaction.Summary()});
+  running_.erase(gtid);
+  CountRunning();
+  WriteEnd(gtid);
+}
+
+// A crash that loses this record: a commit is told to its branches once more, an abort is presumed.
+void Shard::WriteEnd(const Gtid& gtid) {
+  DurableAppend(log_, observer_, EndRecord{ended_.at(gtid).summary}, Durability::kLazy,
+                [this, gtid](AppendResult result, const std::string&) {
+                  SETTLE_FAILPOINT("engine.ended");
+                  mailbox_.PostAlways([this, gtid, result] { OnEndWritten(gtid, result); });
+                });
+}
+
+void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
+  const auto entry = ended_.find(gtid);
+  Ended& ended = entry->second;
+  // Without a record an abort is presumed, which is right; anything else would be told wrongly, so it is kept here
+  // and counts as open until it is written.
+  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted();
+  if (keep) {
+    refused_ends_ += ended.refusals == 0 ? 1 : 0;
+    const auto delay = std::chrono::duration_cast<Instant::duration>(RetryDelay(++ended.refusals));
+    timers_.Arm({gtid, TimerKind::kEnd}, clock_.Now() + delay);
+  } else {
+    refused_ends_ -= ended.refusals == 0 ? 0 : 1;
+    ended_.erase(entry);
+  }
+  CountRunning();
+}
+
+std::chrono::nanoseconds Shard::RetryDelay(int attempt) {
+  const auto doubled = settings_.retry_first * (std::int64_t{1} << std::clamp(attempt - 1, 0, 20));
+  const auto delay = std::min<std::chrono::nanoseconds>(doubled, settings_.retry_max);
+  const double jitter = 0.9 + 0.2 * ids_.Jitter();
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(delay.count()) * jitter));
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,37 @@
+#include "engine/transaction.h"
+
+#include <utility>
+
+namespace settle::coordinator {
+
+void Transaction::Note(WallTime at, std::string what) {
+  constexpr std::size_t kMost = 100;
+  if (timeline.size() >= kMost) timeline.erase(timeline.begin() + kMost / 2);
+  timeline.push_back({at, std::move(what)});
+}
+
+TransactionSummary Transaction::Summary() const {
+  TransactionSummary summary;
+  summary.gtid = machine.gtid();
+  summary.state = ToString(machine.state());
+  summary.ending = machine.ending();
+  summary.origin = machine.origin();
+  summary.ended = ended;
+  summary.timeline = timeline;
+  for (const TwoPhase::Branch& branch : machine.branches()) {
+    BranchSummary row;
+    row.number = branch.number;
+    row.resource = branch.resource;
+    row.identity = branch.identity;
+    row.process = branch.process;
+    row.state = ToString(branch.state);
+    if (branch.voted) row.vote = settle::ToString(branch.vote.vote);
+    row.evidence = branch.vote.evidence;
+    row.attempts = branch.attempts;
+    row.last_error = branch.last_error;
+    summary.branches.push_back(std::move(row));
+  }
+  return summary;
+}
+
+}  // namespace settle::coordinator

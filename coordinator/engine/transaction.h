@@ -1,0 +1,41 @@
+// A running transaction inside its shard: the machine, what people may see of it, and who waits for it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "protocol/two_phase.h"
+
+namespace settle::coordinator {
+
+// What someone who waits for the end is told.
+struct EndingNews {
+  Ending ending;
+  bool finish_here = false;
+  std::vector<BranchNumber> unfinished;
+};
+
+struct EndingWaiter {
+  std::uint64_t id = 0;
+  bool at_decision = false;  // else: once every branch has ended
+  std::function<void(Result<EndingNews>)> tell;
+};
+
+struct Transaction {
+  explicit Transaction(TwoPhase start) : machine(std::move(start)) {}
+
+  TwoPhase machine;
+  std::vector<TimelineEntry> timeline;
+  std::vector<EndingWaiter> waiters;
+  std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
+  WallTime ended = 0;
+
+  // The oldest and the newest entries are kept when there are too many.
+  void Note(WallTime at, std::string what);
+  TransactionSummary Summary() const;
+};
+
+}  // namespace settle::coordinator

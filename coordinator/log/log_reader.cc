@@ -1,0 +1,180 @@
+#include "log/log_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "log/failures.h"
+#include "log/record_codec.h"
+
+namespace settle::coordinator {
+namespace {
+
+using sqlite::Connection;
+using sqlite::Expected;
+using sqlite::Statement;
+
+constexpr auto kMostStored = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+tl::unexpected<Error> Damaged(const std::string& path, std::int64_t position,
+                              std::string_view what) {
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("{}: the record at position {} is damaged: {}", path, position, what),
+              "nothing may be presumed from this log: keep it, and restore a backup");
+}
+
+// An Error for a record that cannot be read, with its position; a newer version stays a newer
+// version.
+tl::unexpected<Error> Undecodable(const std::string& path, std::int64_t position,
+                                  const Error& error) {
+  if (error.code != ErrorCode::kVersion) return Damaged(path, position, error.message);
+  return Fail(ErrorCode::kVersion,
+              fmt::format("{}: the record at position {}: {}", path, position, error.message),
+              error.advice);
+}
+
+// Whether the index has this end; false if it names a later position, where another end of the same
+// transaction will have to be.
+Result<bool> IsIndexed(Statement& find, const std::string& path, std::int64_t position,
+                       const TransactionSummary& summary) {
+  find.Bind(1, static_cast<std::int64_t>(summary.gtid.epoch()));
+  find.Bind(2, static_cast<std::int64_t>(summary.gtid.sequence()));
+  const Expected<bool> row = find.Step();
+  if (!row) return Fail(ErrorOf(row.error(), path, "read the index of ended transactions"));
+  const std::int64_t indexed = *row ? find.Number(0) : 0;
+  const std::int64_t outcome = *row ? find.Number(1) : 0;
+  find.Reset();
+  const bool same = indexed == position &&
+                    outcome == static_cast<std::int64_t>(summary.ending.outcome);
+  if (same || indexed > position) return same;
+  return Damaged(path, position, "the index of ended transactions does not agree with it");
+}
+
+struct Key {
+  std::int64_t epoch = kMostStored;
+  std::int64_t sequence = kMostStored;
+};
+
+Result<Key> ParseCursor(const std::string& cursor) {
+  Key key;
+  if (cursor.empty()) return key;
+  const char* const end = cursor.data() + cursor.size();
+  const auto epoch = std::from_chars(cursor.data(), end, key.epoch);
+  if (epoch.ec == std::errc{} && epoch.ptr != end && *epoch.ptr == '.') {
+    const auto sequence = std::from_chars(epoch.ptr + 1, end, key.sequence);
+    if (sequence.ec == std::errc{} && sequence.ptr == end) return key;
+  }
+  return Fail(ErrorCode::kInvalid, fmt::format("\"{}\" is not a cursor of a list", Escaped(cursor)),
+              "give back a cursor exactly as the page before gave it, or none for the newest");
+}
+
+// The end that the index says is at `position`.
+Result<TransactionSummary> DecodeEnd(const std::string& path, std::int64_t position,
+                                     std::string_view payload) {
+  Result<Record> record = DecodeRecord(payload);
+  if (!record) return Undecodable(path, position, record.error());
+  auto* end = std::get_if<EndRecord>(&*record);
+  if (end == nullptr) return Damaged(path, position, "the index takes it for an end");
+  return std::move(end->summary);
+}
+
+}  // namespace
+
+Status ReplayRecords(Connection& connection, const std::string& path, std::uint64_t last,
+                     const std::function<void(std::uint64_t position, Record record)>& visit) {
+  Expected<Statement> records =
+      Statement::Prepare(connection, "SELECT position, payload FROM record ORDER BY position");
+  if (!records) return Fail(ErrorOf(records.error(), path, "read the records"));
+  Expected<Statement> find = Statement::Prepare(
+      connection, "SELECT position, outcome FROM ended WHERE epoch = ? AND sequence = ?");
+  if (!find) return Fail(ErrorOf(find.error(), path, "read the index of ended transactions"));
+
+  std::uint64_t indexed = 0;
+  std::int64_t expected = 1;
+  for (;; ++expected) {
+    const Expected<bool> row = records->Step();
+    if (!row) {
+      return Fail(ErrorOf(row.error(), path, fmt::format("read on from position {}", expected)));
+    }
+    if (!*row) break;
+    const std::int64_t position = records->Number(0);
+    if (position != expected) return Damaged(path, expected, "it is missing");
+    Result<Record> record = DecodeRecord(records->Bytes(1));
+    if (!record) return Undecodable(path, position, record.error());
+    if (const auto* end = std::get_if<EndRecord>(&*record)) {
+      const Result<bool> is_indexed = IsIndexed(*find, path, position, end->summary);
+      if (!is_indexed) return Fail(is_indexed.error());
+      indexed += *is_indexed ? 1 : 0;
+    }
+    visit(static_cast<std::uint64_t>(position), *std::move(record));
+  }
+  if (static_cast<std::uint64_t>(expected) != last + 1) {
+    return Damaged(path, expected, "it is missing");
+  }
+  const Expected<std::string> rows = connection.Ask("SELECT count(*) FROM ended");
+  if (!rows) return Fail(ErrorOf(rows.error(), path, "count the index of ended transactions"));
+  if (*rows == std::to_string(indexed)) return {};
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("{}: the index of ended transactions has {} entries, {} of them are "
+                          "right",
+                          path, *rows, indexed),
+              "nothing may be presumed from this log: keep it, and restore a backup");
+}
+
+Result<std::optional<TransactionSummary>> EndedTransactions::Find(const Gtid& gtid) {
+  if (gtid.epoch() > kMostStored || gtid.sequence() > kMostStored) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  Expected<Statement> find =
+      Statement::Prepare(connection_,
+                         "SELECT ended.position, record.payload FROM ended LEFT JOIN record "
+                         "ON record.position = ended.position WHERE epoch = ? AND sequence = ?");
+  if (!find) return Fail(ErrorOf(find.error(), path_, "look for an ended transaction"));
+  find->Bind(1, static_cast<std::int64_t>(gtid.epoch()));
+  find->Bind(2, static_cast<std::int64_t>(gtid.sequence()));
+  const Expected<bool> row = find->Step();
+  if (!row) return Fail(ErrorOf(row.error(), path_, "look for an ended transaction"));
+  if (!*row) return std::nullopt;
+  Result<TransactionSummary> summary = DecodeEnd(path_, find->Number(0), find->Bytes(1));
+  if (!summary) return Fail(summary.error());
+  if (summary->gtid.epoch() != gtid.epoch() || summary->gtid.sequence() != gtid.sequence()) {
+    return Damaged(path_, find->Number(0), "the index takes it for another transaction");
+  }
+  if (summary->gtid != gtid) return std::nullopt;  // another log's, or a guessed tail
+  return *std::move(summary);
+}
+
+Result<EndedPage> EndedTransactions::List(std::size_t most, const std::string& cursor) {
+  const Result<Key> before = ParseCursor(cursor);
+  if (!before) return Fail(before.error());
+  most = std::clamp<std::size_t>(most, 1, kPageMax);
+
+  const std::lock_guard lock(mutex_);
+  Expected<Statement> list = Statement::Prepare(
+      connection_,
+      "SELECT ended.position, record.payload FROM ended LEFT JOIN record "
+      "ON record.position = ended.position WHERE (epoch, sequence) < (?, ?) "
+      "ORDER BY epoch DESC, sequence DESC LIMIT ?");
+  if (!list) return Fail(ErrorOf(list.error(), path_, "list ended transactions"));
+  list->Bind(1, before->epoch);
+  list->Bind(2, before->sequence);
+  list->Bind(3, static_cast<std::int64_t>(most) + 1);  // one more tells whether there are more
+  EndedPage page;
+  for (;;) {
+    const Expected<bool> row = list->Step();
+    if (!row) return Fail(ErrorOf(row.error(), path_, "list ended transactions"));
+    if (!*row) return page;
+    if (page.transactions.size() == most) {
+      const Gtid& last = page.transactions.back().gtid;
+      page.next_cursor = fmt::format("{}.{}", last.epoch(), last.sequence());
+      return page;
+    }
+    Result<TransactionSummary> summary = DecodeEnd(path_, list->Number(0), list->Bytes(1));
+    if (!summary) return Fail(summary.error());
+    page.transactions.push_back(*std::move(summary));
+  }
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,40 @@
+// Reads the log's database: replay, and the ended transactions by gtid and by page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "log/decision_log.h"
+#include "log/sqlite.h"
+
+namespace settle::coordinator {
+
+// Every record in order. Checks that positions are 1, 2, 3 ... `last`, that every record decodes,
+// and that the index knows every end.
+[[nodiscard]] Status ReplayRecords(
+    sqlite::Connection& connection, const std::string& path, std::uint64_t last,
+    const std::function<void(std::uint64_t position, Record record)>& visit);
+
+// Thread-safe: calls take turns on one read-only connection.
+class EndedTransactions {
+ public:
+  static constexpr std::size_t kPageMax = 1000;
+
+  EndedTransactions(sqlite::Connection connection, std::string path)
+      : connection_(std::move(connection)), path_(std::move(path)) {}
+
+  [[nodiscard]] Result<std::optional<TransactionSummary>> Find(const Gtid& gtid);
+  // The cursor is "<epoch>.<sequence>" of the last one of the page before.
+  [[nodiscard]] Result<EndedPage> List(std::size_t most, const std::string& cursor);
+
+ private:
+  std::mutex mutex_;
+  sqlite::Connection connection_;  // guarded by mutex_
+  const std::string path_;
+};
+
+}  // namespace settle::coordinator

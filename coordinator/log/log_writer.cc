@@ -1,0 +1,242 @@
+#include "log/log_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::coordinator {
+namespace {
+
+using sqlite::Expected;
+using sqlite::Failure;
+using sqlite::Statement;
+using sqlite::Transaction;
+
+int NotePages(void* pages, sqlite3*, const char*, int in_wal) {
+  *static_cast<int*>(pages) = in_wal;
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+void Count(Outcome outcome, std::int64_t change, LogTotals& totals) {
+  const auto by = static_cast<std::uint64_t>(change);  // wraps as wanted
+  switch (outcome) {
+    case Outcome::kCommitted: totals.committed += by; return;
+    case Outcome::kAborted: totals.aborted += by; return;
+    case Outcome::kMixed:
+    case Outcome::kHazard:
+    case Outcome::kHeuristicRollback:
+    case Outcome::kHeuristicCommit: totals.heuristic += by; return;
+    case Outcome::kUndecided:
+    case Outcome::kUnknown:
+    case Outcome::kExpired: return;
+  }
+}
+
+Expected<std::unique_ptr<LogWriter>> LogWriter::Make(sqlite::Connection connection, Start start) {
+  Statements statements;
+  const std::pair<Statement*, const char*> texts[] = {
+      {&statements.insert_record, "INSERT INTO record (position, payload) VALUES (?, ?)"},
+      {&statements.insert_ended,
+       "INSERT INTO ended (epoch, sequence, position, outcome) VALUES (?, ?, ?, ?) "
+       "ON CONFLICT DO NOTHING"},
+      {&statements.find_ended, "SELECT outcome FROM ended WHERE epoch = ? AND sequence = ?"},
+      {&statements.replace_ended,
+       "INSERT OR REPLACE INTO ended (epoch, sequence, position, outcome) VALUES (?, ?, ?, ?)"},
+  };
+  for (const auto& [statement, sql] : texts) {
+    Expected<Statement> prepared = Statement::Prepare(connection, sql);
+    if (!prepared) return tl::unexpected<Failure>(prepared.error());
+    *statement = *std::move(prepared);
+  }
+  return std::unique_ptr<LogWriter>(
+      new LogWriter(std::move(connection), std::move(statements), start));
+}
+
+LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start start)
+    : connection_(std::move(connection)),
+      statements_(std::move(statements)),
+      next_position_(start.next_position),
+      checkpoint_pages_(start.checkpoint_pages),
+      checkpoint_at_(start.checkpoint_pages),
+      totals_(start.totals) {
+  sqlite3_wal_hook(connection_.raw(), &NotePages, &wal_pages_);
+}
+
+LogWriter::~LogWriter() {
+  // A dead log is left as it is for the next start to read, and so is one that could not note that
+  // all is here. A sound one is folded into its main file.
+  if (dead_.empty() && tail_ != Tail::kHere) CommitTail(Tail::kHere);
+  if (!dead_.empty() || tail_ != Tail::kHere) {
+    sqlite3_db_config(connection_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  }
+}
+
+WriteResult LogWriter::Write(const std::vector<Pending>& group) {
+  if (!dead_.empty()) return {AppendResult::kUnknown, dead_};
+  const auto storable = [](const Pending& pending) { return pending.unstorable.empty(); };
+  if (std::none_of(group.begin(), group.end(), storable)) return {AppendResult::kDurable, {}};
+  [[maybe_unused]] const bool forced =
+      std::any_of(group.begin(), group.end(),
+                  [](const Pending& pending) { return pending.durability == Durability::kForce; });
+
+  if (forced) SETTLE_FAILPOINT("log.before_begin");
+  if (auto begun = connection_.Run("BEGIN IMMEDIATE"); !begun) {
+    return Judge(begun.error(), Stage::kBeforeCommit);
+  }
+  std::uint64_t position = next_position_;
+  const Expected<LogTotals> totals = Insert(group, position);
+  if (!totals) return Judge(totals.error(), Stage::kBeforeCommit);
+  if (forced) SETTLE_FAILPOINT("log.inside");
+  // Crash in here: all of the group or nothing of it; nobody was told either way.
+  if (auto committed = connection_.Run("COMMIT"); !committed) {
+    return Judge(committed.error(), Stage::kCommit);
+  }
+  next_position_ = position;
+  tail_ = Tail::kHere;
+  {
+    const std::lock_guard lock(totals_mutex_);
+    totals_ = *totals;
+  }
+  if (forced) SETTLE_FAILPOINT("log.after_commit");
+  return {AppendResult::kDurable, {}};
+}
+
+Expected<LogTotals> LogWriter::Insert(const std::vector<Pending>& group, std::uint64_t& position) {
+  LogTotals totals = totals_;
+  for (const Pending& pending : group) {
+    if (!pending.unstorable.empty()) continue;
+    statements_.insert_record.Bind(1, static_cast<std::int64_t>(position));
+    statements_.insert_record.BindBlob(2, pending.payload);
+    if (auto run = statements_.insert_record.Run(); !run) {
+      return tl::unexpected<Failure>(run.error());
+    }
+    if (pending.ended) {
+      if (auto run = Index(*pending.ended, position, totals); !run) {
+        return tl::unexpected<Failure>(run.error());
+      }
+    }
+    ++position;
+  }
+  if (tail_ != Tail::kHere) {  // a checkpoint could not finish what it began
+    if (auto run = WriteTail(connection_, Tail::kHere); !run) {
+      return tl::unexpected<Failure>(run.error());
+    }
+  }
+  return totals;
+}
+
+Expected<void> LogWriter::Index(const EndedEntry& entry, std::uint64_t position,
+                                LogTotals& totals) {
+  const auto bind = [&](Statement& statement) {
+    statement.Bind(1, static_cast<std::int64_t>(entry.epoch));
+    statement.Bind(2, static_cast<std::int64_t>(entry.sequence));
+  };
+  const auto bind_all = [&](Statement& statement) {
+    bind(statement);
+    statement.Bind(3, static_cast<std::int64_t>(position));
+    statement.Bind(4, static_cast<std::int64_t>(entry.outcome));
+  };
+  bind_all(statements_.insert_ended);
+  if (auto run = statements_.insert_ended.Run(); !run) return run;
+  if (sqlite3_changes(connection_.raw()) == 0) {
+    // It ended before, and a crash lost that it may be forgotten: the newest end counts, once.
+    bind(statements_.find_ended);
+    const Expected<bool> row = statements_.find_ended.Step();
+    if (!row) return tl::unexpected<Failure>(row.error());
+    if (*row) Count(static_cast<Outcome>(statements_.find_ended.Number(0)), -1, totals);
+    statements_.find_ended.Reset();
+    bind_all(statements_.replace_ended);
+    if (auto run = statements_.replace_ended.Run(); !run) return run;
+  }
+  Count(entry.outcome, +1, totals);
+  return {};
+}
+
+WriteResult LogWriter::Judge(const Failure& failure, Stage stage) {
+  // While rows are inserted nothing can become durable. In COMMIT only a write that found no room
+  // is sure to have left no commit frame; anything else may have been flushed.
+  switch (failure.primary()) {
+    case SQLITE_FULL: return Refuse(failure);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:  // another program's locks, for too long
+    case SQLITE_NOMEM:
+      if (stage == Stage::kBeforeCommit) return Refuse(failure);
+      break;
+    default: break;
+  }
+  return Die(failure, stage == Stage::kCommit ? "commit" : "write");
+}
+
+WriteResult LogWriter::Refuse(const Failure& failure) {
+  statements_.insert_record.Reset();
+  statements_.insert_ended.Reset();
+  statements_.find_ended.Reset();
+  statements_.replace_ended.Reset();
+  if (connection_.in_transaction()) {
+    if (auto undone = connection_.Run("ROLLBACK"); !undone) return Die(undone.error(), "roll back");
+  }
+  const int code = failure.primary();
+  const bool busy = code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL;
+  return {AppendResult::kRefused,
+          fmt::format("the decision log could not store it: {}{}", failure.message,
+                      busy ? "; another program keeps the log locked" : "")};
+}
+
+WriteResult LogWriter::Die(const Failure& failure, const char* doing) {
+  dead_ = fmt::format("the decision log could not {}: {} (SQLite code {}); what is in it is known "
+                      "only after it was read again",
+                      doing, failure.message, failure.code);
+  return {AppendResult::kUnknown, dead_};
+}
+
+bool LogWriter::CommitTail(Tail tail) {
+  const auto write = [&]() -> std::pair<Expected<void>, Stage> {
+    if (auto run = connection_.Run("BEGIN IMMEDIATE"); !run) return {run, Stage::kBeforeCommit};
+    if (auto run = WriteTail(connection_, tail); !run) return {run, Stage::kBeforeCommit};
+    return {connection_.Run("COMMIT"), Stage::kCommit};
+  };
+  const auto [written, stage] = write();
+  if (!written) {
+    static_cast<void>(Judge(written.error(), stage));
+    return false;
+  }
+  tail_ = tail;
+  return true;
+}
+
+void LogWriter::CheckpointIfDue() {
+  if (!dead_.empty() || wal_pages_ < checkpoint_at_) return;
+  checkpoint_at_ = wal_pages_ + checkpoint_pages_;  // unless it succeeds
+  // From here to the end, a crash leaves kInWal together with a -wal file, which is as good as
+  // kHere.
+  if (!CommitTail(Tail::kInWal)) return;
+  int in_wal = 0;
+  int moved = 0;
+  const int result = sqlite3_wal_checkpoint_v2(connection_.raw(), nullptr,
+                                               SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
+  switch (result & 0xff) {
+    case SQLITE_OK:
+      if (moved == in_wal) checkpoint_at_ = checkpoint_pages_;
+      break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+    case SQLITE_NOMEM:
+    case SQLITE_FULL: break;  // nothing is lost: the -wal file grows until it works
+    default: Die(connection_.failure(), "checkpoint"); return;
+  }
+  CommitTail(Tail::kHere);
+}
+
+LogTotals LogWriter::totals() const {
+  const std::lock_guard lock(totals_mutex_);
+  return totals_;
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,110 @@
+#include "log/record_codec.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <utility>
+
+#include "log/record_archive.h"
+#include "log/record_fields.h"
+
+namespace settle::coordinator {
+namespace {
+
+using codec::LoadLittle;
+using codec::StoreLittle;
+
+constexpr std::size_t kHeaderSize = 6;
+constexpr std::size_t kChecksumSize = 4;
+
+std::uint32_t Checksum(std::string_view bytes) {
+  return static_cast<std::uint32_t>(::crc32_z(
+      0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+}
+
+struct Type {
+  std::uint8_t number;
+  const char* name;
+};
+constexpr Type TypeOf(const CommitRecord&) { return {1, "commit"}; }
+constexpr Type TypeOf(const OnePhaseRecord&) { return {2, "one-phase"}; }
+constexpr Type TypeOf(const HeuristicRecord&) { return {3, "heuristic"}; }
+constexpr Type TypeOf(const EndRecord&) { return {4, "end"}; }
+constexpr Type TypeOf(const ResourceRecord&) { return {5, "resource"}; }
+
+template <typename Alternative>
+Result<Record> DecodeBody(std::string_view body) {
+  Alternative record;
+  codec::Reader reader(body);
+  Fields(reader, record);
+  reader.RefuseTrailing();
+  if (!reader.wrong().empty()) {
+    return Fail(ErrorCode::kCorrupt, fmt::format("the {} record is malformed: {}",
+                                                 TypeOf(record).name, reader.wrong()));
+  }
+  return Record(std::move(record));
+}
+
+}  // namespace
+
+Result<std::string> EncodeRecord(const Record& record) {
+  return std::visit(
+      [](const auto& alternative) -> Result<std::string> {
+        const Type type = TypeOf(alternative);
+        std::string bytes{static_cast<char>(kRecordVersion), static_cast<char>(type.number)};
+        bytes.resize(kHeaderSize);
+        codec::Writer writer(bytes);
+        Fields(writer, alternative);
+        std::string wrong = writer.wrong();
+        if (wrong.empty() && bytes.size() > kRecordMax - kChecksumSize) {
+          wrong = fmt::format("it takes {} bytes, at most {} are allowed", bytes.size(),
+                              kRecordMax);
+        }
+        if (!wrong.empty()) {
+          return Fail(ErrorCode::kInvalid,
+                      fmt::format("the {} record cannot be stored: {}", type.name, wrong));
+        }
+        std::string length;
+        StoreLittle(static_cast<std::uint32_t>(bytes.size() - kHeaderSize), length);
+        bytes.replace(2, 4, length);
+        StoreLittle(Checksum(bytes), bytes);
+        return bytes;
+      },
+      record);
+}
+
+Result<Record> DecodeRecord(std::string_view bytes) {
+  const auto corrupt = [](std::string what) { return Fail(ErrorCode::kCorrupt, std::move(what)); };
+  if (bytes.size() < kHeaderSize + kChecksumSize || bytes.size() > kRecordMax) {
+    return corrupt(fmt::format("a record cannot be {} bytes long", bytes.size()));
+  }
+  // The checksum comes before the version: a flipped bit is damage and not a newer release.
+  const std::string_view checked = bytes.substr(0, bytes.size() - kChecksumSize);
+  if (LoadLittle<std::uint32_t>(checked.data() + checked.size()) != Checksum(checked)) {
+    return corrupt("the record's checksum does not match: it was damaged after it was written");
+  }
+  const int version = static_cast<unsigned char>(bytes[0]);
+  if (version > kRecordVersion) {
+    return Fail(ErrorCode::kVersion,
+                fmt::format("the record has format version {}, this program knows those up to {}",
+                            version, kRecordVersion),
+                "use the release that wrote it, or a newer one");
+  }
+  if (version == 0) return corrupt("the record has format version 0, which never was");
+  const std::string_view body = checked.substr(kHeaderSize);
+  if (const auto length = LoadLittle<std::uint32_t>(bytes.data() + 2); length != body.size()) {
+    return corrupt(
+        fmt::format("the record claims a body of {} bytes and has {}", length, body.size()));
+  }
+  switch (static_cast<unsigned char>(bytes[1])) {
+    case 1: return DecodeBody<CommitRecord>(body);
+    case 2: return DecodeBody<OnePhaseRecord>(body);
+    case 3: return DecodeBody<HeuristicRecord>(body);
+    case 4: return DecodeBody<EndRecord>(body);
+    case 5: return DecodeBody<ResourceRecord>(body);
+  }
+  return corrupt(
+      fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));
+}
+
+}  // namespace settle::coordinator

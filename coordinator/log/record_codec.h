@@ -1,0 +1,71 @@
+// The bytes of a Record. The only description of what is on the disk: docs and tests follow it.
+//
+//   std::string bytes = *EncodeRecord(record);
+//   Result<Record> same = DecodeRecord(bytes);
+//
+// Frame, in every version:
+//
+//   offset  size  what
+//   0       1     version, now 1
+//   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource
+//   2       4     n, the length of the body
+//   6       n     body
+//   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
+//
+// Numbers are unsigned and little-endian unless said otherwise:
+//
+//   u8, u32, u64   1, 4, 8 bytes
+//   i32, i64       4, 8 bytes, two's complement
+//   text           u32 length (at most kTextMax), then so many bytes
+//   time           i64, microseconds since 1970-01-01 UTC
+//   gtid           text, as Gtid::text()
+//   list of X      u32 count (at most kListMax), then so many X
+//   flag           u8, 0 or 1
+//   outcome, cause, vote, branch end: u8, the value of the enum
+//
+//   evidence       text database, u32 timeline, text local transaction
+//   origin         text owner, text comment, time began
+//   decided branch u32 number, text resource, vote, evidence
+//   ending         outcome, cause, text reason, flag retryable
+//   branch summary u32 number, text resource, text identity, text process, text state, text vote,
+//                  evidence, i32 attempts, text last error
+//   timeline entry time at, text what
+//
+// Bodies of version 1:
+//
+//   commit         gtid, origin, time decided, list of decided branch
+//   one-phase      gtid, origin, time delegated, decided branch
+//   heuristic      gtid, u32 branch, branch end, text detail, time learned
+//   end            gtid, text state, ending, origin, time ended, list of branch summary,
+//                  list of timeline entry
+//   resource       text resource, text identity, text accepted by, text reason, time at
+//
+// How it changes: the version is raised for whatever changes in a body, a new type or enum value
+// included; new fields are added at the end of a body, and every version that ever was released is
+// read for ever. A version above ours is refused by name (kVersion): an older program never reads a
+// part of a record. The first byte, the length and the checksum stay where they are, so that damage
+// and novelty are told apart.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "protocol/records.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle::coordinator {
+
+inline constexpr std::uint8_t kRecordVersion = 1;
+inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
+inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
+inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record
+
+// Never cuts: kInvalid names the field that is too long, out of range, or empty and must not be.
+[[nodiscard]] Result<std::string> EncodeRecord(const Record& record);
+
+// Any bytes may come in. kCorrupt names what is wrong and where; kVersion names both versions.
+[[nodiscard]] Result<Record> DecodeRecord(std::string_view bytes);
+
+}  // namespace settle::coordinator

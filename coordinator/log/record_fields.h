@@ -1,0 +1,110 @@
+// The fields of each record in the order of their bytes, for writing and for reading.
+#pragma once
+
+#include <type_traits>
+
+#include "log/record_archive.h"
+#include "protocol/records.h"
+
+namespace settle::coordinator::codec {
+
+// `V` is a struct for a Reader and a const struct for a Writer.
+template <typename V, typename T>
+concept Is = std::is_same_v<std::remove_const_t<V>, T>;
+
+template <typename Archive, Is<Evidence> V>
+void Fields(Archive& archive, V& evidence) {
+  archive.Field("evidence.database", evidence.database);
+  archive.Field("evidence.timeline", evidence.timeline);
+  archive.Field("evidence.local_transaction", evidence.local_transaction);
+}
+
+template <typename Archive, Is<Origin> V>
+void Fields(Archive& archive, V& origin) {
+  archive.Field("origin.owner", origin.owner);
+  archive.Field("origin.comment", origin.comment);
+  archive.Field("origin.began", origin.began);
+}
+
+template <typename Archive, Is<DecidedBranch> V>
+void Fields(Archive& archive, V& branch) {
+  archive.Field("branch.number", branch.number);
+  archive.Field("branch.resource", branch.resource);
+  archive.Field("branch.vote", branch.vote);
+  Fields(archive, branch.evidence);
+}
+
+template <typename Archive, Is<Ending> V>
+void Fields(Archive& archive, V& ending) {
+  archive.Field("ending.outcome", ending.outcome);
+  archive.Field("ending.cause", ending.cause);
+  archive.Field("ending.reason", ending.reason);
+  archive.Field("ending.retryable", ending.retryable);
+}
+
+template <typename Archive, Is<BranchSummary> V>
+void Fields(Archive& archive, V& branch) {
+  archive.Field("branch.number", branch.number);
+  archive.Field("branch.resource", branch.resource);
+  archive.Field("branch.identity", branch.identity);
+  archive.Field("branch.process", branch.process);
+  archive.Field("branch.state", branch.state);
+  archive.Field("branch.vote", branch.vote);
+  Fields(archive, branch.evidence);
+  archive.Field("branch.attempts", branch.attempts);
+  archive.Field("branch.last_error", branch.last_error);
+}
+
+template <typename Archive, Is<TimelineEntry> V>
+void Fields(Archive& archive, V& entry) {
+  archive.Field("timeline.at", entry.at);
+  archive.Field("timeline.what", entry.what);
+}
+
+template <typename Archive, Is<CommitRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("decided", record.decided);
+  archive.Field("branches", record.branches);
+}
+
+template <typename Archive, Is<OnePhaseRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("delegated", record.delegated);
+  Fields(archive, record.branch);
+}
+
+template <typename Archive, Is<HeuristicRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  archive.Field("branch", record.branch);
+  archive.Field("end", record.end);
+  archive.Field("detail", record.detail);
+  archive.Field("learned", record.learned);
+}
+
+template <typename Archive, Is<EndRecord> V>
+void Fields(Archive& archive, V& record) {
+  auto& summary = record.summary;
+  archive.Field("gtid", summary.gtid);
+  archive.Field("state", summary.state);
+  Fields(archive, summary.ending);
+  Fields(archive, summary.origin);
+  archive.Field("ended", summary.ended);
+  archive.Field("branches", summary.branches);
+  archive.Field("timeline", summary.timeline);
+}
+
+template <typename Archive, Is<ResourceRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("resource", record.resource);
+  archive.Field("identity", record.identity);
+  archive.Field("accepted_by", record.accepted_by);
+  archive.Field("reason", record.reason);
+  archive.Field("at", record.at);
+}
+
+}  // namespace settle::coordinator::codec

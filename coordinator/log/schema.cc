@@ -1,0 +1,154 @@
+#include "log/schema.h"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <charconv>
+#include <limits>
+
+#include "log/failures.h"
+#include "log/log_file.h"
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::coordinator {
+namespace {
+
+using sqlite::Connection;
+using sqlite::Expected;
+using sqlite::Failure;
+using sqlite::Statement;
+using sqlite::Transaction;
+
+std::int64_t ChecksumOf(std::string_view name, std::string_view value) {
+  const std::string text = fmt::format("{}={}", name, value);
+  return static_cast<std::int64_t>(
+      ::crc32_z(0, reinterpret_cast<const unsigned char*>(text.data()), text.size()));
+}
+
+template <typename Number>
+bool ParseNumber(std::string_view text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+Result<int> AskNumber(Connection& connection, const std::string& path, const std::string& pragma) {
+  const Expected<std::string> answer = connection.Ask("PRAGMA " + pragma);
+  if (!answer) return Fail(ErrorOf(answer.error(), path, "read the " + pragma));
+  int value = 0;
+  ParseNumber(*answer, value);
+  return value;
+}
+
+Expected<void> WriteMeta(Connection& connection, std::string_view name, std::string_view value) {
+  Expected<Statement> write = Statement::Prepare(
+      connection, "INSERT OR REPLACE INTO meta (name, value, crc) VALUES (?, ?, ?)");
+  if (!write) return tl::unexpected<Failure>(std::move(write.error()));
+  write->BindText(1, name);
+  write->BindText(2, value);
+  write->Bind(3, ChecksumOf(name, value));
+  return write->Run();
+}
+
+Result<std::string> ReadMeta(Connection& connection, const std::string& path,
+                             std::string_view name) {
+  Expected<Statement> read =
+      Statement::Prepare(connection, "SELECT value, crc FROM meta WHERE name = ?");
+  if (!read) return Fail(ErrorOf(read.error(), path, "read what is known of the log"));
+  read->BindText(1, name);
+  const Expected<bool> row = read->Step();
+  if (!row) return Fail(ErrorOf(row.error(), path, "read what is known of the log"));
+  std::string value = *row ? std::string(read->Bytes(0)) : std::string();
+  if (!*row || read->Number(1) != ChecksumOf(name, value)) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("{}: the log's {} is {}", path, name, *row ? "damaged" : "missing"),
+                "nothing may be presumed from a damaged log: keep it, and restore a backup");
+  }
+  return value;
+}
+
+const char* NameOf(Tail tail) { return tail == Tail::kHere ? "here" : "in-wal"; }
+
+Expected<void> Apply(Connection& connection, const Migration& migration) {
+  Expected<Transaction> transaction = Transaction::Begin(connection);
+  if (!transaction) return tl::unexpected<Failure>(std::move(transaction.error()));
+  if (auto applied = connection.Run(std::string(migration.sql)); !applied) return applied;
+  const std::string noted = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                        kApplicationId, migration.version);
+  if (auto written = connection.Run(noted); !written) return written;
+  SETTLE_FAILPOINT("log.migrate.inside");
+  return transaction->Commit();
+}
+
+}  // namespace
+
+Status CheckSchema(Connection& connection, const std::string& path,
+                   std::span<const Migration> migrations) {
+  const Result<int> version = AskNumber(connection, path, "user_version");
+  if (!version) return Fail(version.error());
+  if (*version < 1) {
+    return Fail(ErrorCode::kCorrupt, path + " is damaged: its schema version is gone",
+                "nothing may be presumed from a damaged log: keep it, and restore a backup");
+  }
+  const int known = static_cast<int>(migrations.size());
+  if (*version > known) {
+    return Fail(ErrorCode::kVersion,
+                fmt::format("{} has schema version {}, but this program knows versions up to {}; "
+                            "nothing was changed",
+                            path, *version, known),
+                "run the release that wrote it, or a newer one");
+  }
+  return {};
+}
+
+Status Migrate(Connection& connection, const std::string& path,
+               std::span<const Migration> migrations) {
+  const Result<int> version = AskNumber(connection, path, "user_version");
+  if (!version) return Fail(version.error());
+  for (const Migration& migration : migrations) {
+    if (migration.version <= *version) continue;
+    // Crash in here: the schema is as before this migration. After it: the migration and its
+    // number.
+    if (const auto applied = Apply(connection, migration); !applied) {
+      const std::string doing = fmt::format("apply migration {}", migration.name);
+      return Fail(ErrorOf(applied.error(), path, doing));
+    }
+    SETTLE_FAILPOINT("log.migrate.applied");
+  }
+  return {};
+}
+
+Result<LogFacts> ReadFacts(Connection& connection, const std::string& path) {
+  LogFacts facts;
+  Result<std::string> log_id = ReadMeta(connection, path, "log_id");
+  if (!log_id) return Fail(log_id.error());
+  const Result<std::string> epoch = ReadMeta(connection, path, "epoch");
+  if (!epoch) return Fail(epoch.error());
+  const Result<std::string> tail = ReadMeta(connection, path, "tail");
+  if (!tail) return Fail(tail.error());
+  const bool here = *tail == NameOf(Tail::kHere);
+  if (!IsLogId(*log_id) || !ParseNumber(*epoch, facts.epoch) ||
+      facts.epoch >= std::numeric_limits<std::int64_t>::max() ||
+      (!here && *tail != NameOf(Tail::kInWal))) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("{}: the log's id, epoch or tail cannot be: \"{}\", \"{}\", \"{}\"",
+                            path, Escaped(*log_id), Escaped(*epoch), Escaped(*tail)),
+                "keep the file, and restore a backup");
+  }
+  facts.log_id = *std::move(log_id);
+  facts.tail = here ? Tail::kHere : Tail::kInWal;
+  return facts;
+}
+
+Expected<void> WriteFacts(Connection& connection, const LogFacts& facts) {
+  if (auto written = WriteMeta(connection, "log_id", facts.log_id); !written) return written;
+  if (auto written = WriteMeta(connection, "epoch", std::to_string(facts.epoch)); !written) {
+    return written;
+  }
+  return WriteTail(connection, facts.tail);
+}
+
+Expected<void> WriteTail(Connection& connection, Tail tail) {
+  return WriteMeta(connection, "tail", NameOf(tail));
+}
+
+}  // namespace settle::coordinator

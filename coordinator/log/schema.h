@@ -1,0 +1,48 @@
+// The log's schema: what makes a database one of ours, its migrations, and what is known of the log
+// itself.
+//
+// The schema's version is SQLite's user_version, changed in the transaction of the migration. Each
+// row of `meta` carries a CRC-32, because a flipped bit in an epoch would be believed.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "log/sqlite.h"
+#include "migrations/migration.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle::coordinator {
+
+// Whether everything that was ever written is in what is read: kHere. Before each checkpoint it
+// becomes kInWal, after it kHere again; so the main file alone, without what was in its -wal file,
+// says kInWal.
+enum class Tail { kHere, kInWal };
+
+struct LogFacts {
+  std::string log_id;
+  Epoch epoch = 0;
+  Tail tail = Tail::kHere;
+};
+
+// Reads only. kCorrupt: it has none; kVersion: newer than `migrations`, with both versions
+// named.
+[[nodiscard]] Status CheckSchema(sqlite::Connection& connection, const std::string& path,
+                                 std::span<const Migration> migrations);
+
+// Applies what is missing, each step in one transaction with its version. Killed anywhere, the next
+// call goes on where this one was.
+[[nodiscard]] Status Migrate(sqlite::Connection& connection, const std::string& path,
+                             std::span<const Migration> migrations);
+
+// kCorrupt for a missing or damaged row.
+[[nodiscard]] Result<LogFacts> ReadFacts(sqlite::Connection& connection, const std::string& path);
+
+// Within the caller's transaction.
+[[nodiscard]] sqlite::Expected<void> WriteFacts(sqlite::Connection& connection,
+                                                const LogFacts& facts);
+[[nodiscard]] sqlite::Expected<void> WriteTail(sqlite::Connection& connection, Tail tail);
+
+}  // namespace settle::coordinator

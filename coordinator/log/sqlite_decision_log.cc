@@ -1,0 +1,94 @@
+#include "log/sqlite_decision_log.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <utility>
+
+#include "log/failures.h"
+#include "log/group_commit.h"
+#include "log/log_opening.h"
+#include "log/log_reader.h"
+#include "log/log_writer.h"
+#include "log/record_codec.h"
+
+namespace settle::coordinator {
+namespace {
+
+class SqliteDecisionLog final : public DecisionLog {
+ public:
+  SqliteDecisionLog(const SqliteLogSettings& settings, OpenedLog opened)
+      : path_(std::move(opened.path)),
+        busy_timeout_(settings.busy_timeout),
+        identity_(std::move(opened.identity)),
+        last_at_open_(opened.last_position),
+        lock_(std::move(opened.lock)),
+        writer_(std::move(opened.writer)),
+        ended_(std::move(opened.reader), path_),
+        group_commit_({settings.group_max, settings.lazy_delay},
+                      [this](const std::vector<Pending>& group) { return writer_->Write(group); },
+                      [this] { writer_->CheckpointIfDue(); }) {}
+
+  const LogIdentity& identity() const override { return identity_; }
+
+  Status Replay(const std::function<void(std::uint64_t, Record)>& visit) override {
+    if (appended_.load()) {
+      return Fail(ErrorCode::kInternal, path_ + ": replay was asked for after the first append");
+    }
+    auto connection = OpenReader(path_, busy_timeout_);
+    if (!connection) return Fail(connection.error());
+    return ReplayRecords(*connection, path_, last_at_open_, visit);
+  }
+
+  void Append(Record record, Durability durability, AppendDone done) override {
+    appended_.store(true);
+    Pending pending;
+    pending.durability = durability;
+    pending.done = std::move(done);
+    if (const Gtid& gtid = GtidOf(record); !gtid.empty() && gtid.log_id() != identity_.log_id) {
+      pending.unstorable = fmt::format("{} belongs to another log than {}", gtid.text(), path_);
+    } else if (Result<std::string> payload = EncodeRecord(record); !payload) {
+      pending.unstorable = payload.error().message;
+    } else {
+      pending.payload = *std::move(payload);
+    }
+    if (const auto* end = std::get_if<EndRecord>(&record)) {
+      const TransactionSummary& summary = end->summary;
+      pending.ended = {summary.gtid.epoch(), summary.gtid.sequence(), summary.ending.outcome};
+    }
+    group_commit_.Append(std::move(pending));
+  }
+
+  Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const override {
+    return ended_.Find(gtid);
+  }
+
+  Result<EndedPage> ListEnded(std::size_t most, const std::string& cursor) const override {
+    return ended_.List(most, cursor);
+  }
+
+  LogTotals totals() const override { return writer_->totals(); }
+
+ private:
+  const std::string path_;
+  const std::chrono::milliseconds busy_timeout_;
+  const LogIdentity identity_;
+  const std::uint64_t last_at_open_;
+  std::atomic<bool> appended_{false};
+  // Ends in the reverse order: the queue is written, the reader closes, the writer folds the -wal
+  // file into the log, and only then may another process have it.
+  ProcessLock lock_;
+  std::unique_ptr<LogWriter> writer_;
+  mutable EndedTransactions ended_;
+  GroupCommit group_commit_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DecisionLog>> OpenSqliteDecisionLog(const SqliteLogSettings& settings) {
+  Result<OpenedLog> opened = OpenLog(settings, migrations::coordinator());
+  if (!opened) return Fail(opened.error());
+  return std::make_unique<SqliteDecisionLog>(settings, *std::move(opened));
+}
+
+}  // namespace settle::coordinator

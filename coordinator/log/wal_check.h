@@ -1,0 +1,23 @@
+// Looks at a log's -wal file before SQLite does. SQLite takes the first frame that does not fit for
+// the torn end of an unfinished write and forgets all that follows, which is right after a power
+// failure and wrong for a damaged file: acknowledged decisions would be gone without a word.
+//
+// Two witnesses tell the cases apart. The -shm file, where it outlived the process, says how many
+// frames were flushed. And each flush ends before the next begins, so only the last commit can be
+// torn: a frame that does not fit and two commits from there on are damage.
+//
+// Not seen: a -wal file without its -shm file that lost only its last commit, or that was cut off.
+// File format: https://www.sqlite.org/walformat.html
+#pragma once
+
+#include <string>
+
+#include "settle/vocabulary/status.h"
+
+namespace settle::coordinator {
+
+// True: there is a -wal file and SQLite will read all of it that was flushed. False: there is none
+// that holds anything. kCorrupt: it is damaged, with the frame named.
+[[nodiscard]] Result<bool> CheckWal(const std::string& log_path);
+
+}  // namespace settle::coordinator

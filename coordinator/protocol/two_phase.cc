@@ -1,0 +1,275 @@
+#include "protocol/two_phase.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace settle::coordinator {
+namespace {
+
+using BranchState = TwoPhase::BranchState;
+
+void Add(Effects& effects, Effects more) {
+  std::move(more.begin(), more.end(), std::back_inserter(effects));
+}
+
+bool IsUnvoted(const TwoPhase::Branch& branch) { return !branch.voted; }
+
+}  // namespace
+
+TwoPhase::TwoPhase(Gtid gtid, Origin origin, Limits limits)
+    : gtid_(std::move(gtid)), origin_(std::move(origin)), limits_(limits) {}
+
+Effects TwoPhase::Handle(const Event& event) {
+  return std::visit([this](const auto& e) { return On(e); }, event);
+}
+
+TwoPhase::Branch* TwoPhase::Find(BranchNumber number) {
+  if (number == 0 || number > branches_.size()) return nullptr;
+  return &branches_[number - 1];
+}
+
+Effects TwoPhase::On(const event::Enlist& event) {
+  const auto same = std::find_if(branches_.begin(), branches_.end(), [&](const Branch& branch) {
+    return branch.request_key == event.request_key && branch.session == event.session;
+  });
+  if (same != branches_.end() && same->resource != event.resource) {
+    return {effect::Refuse{ErrorCode::kInvalid, "this request key already enlisted branch " +
+                                                    std::to_string(same->number) + " in " + same->resource}};
+  }
+  if (same != branches_.end()) return {effect::Enlisted{same->number}};
+  if (state_ != State::kActive) {
+    return {effect::Refuse{ErrorCode::kRefused,
+                           "the transaction is " + std::string(ToString(state_)) +
+                               ": branches join only while it is active"}};
+  }
+  if (branches_.size() >= limits_.branches_max) {
+    return {effect::Refuse{ErrorCode::kRefused, "the transaction has its maximum of " +
+                                                    std::to_string(limits_.branches_max) + " branches"}};
+  }
+  Branch branch;
+  branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+  branch.resource = event.resource;
+  branch.identity = event.identity;
+  branch.session = event.session;
+  branch.process = event.process;
+  branch.request_key = event.request_key;
+  branches_.push_back(std::move(branch));
+  return {effect::Enlisted{branches_.back().number}};
+}
+
+void TwoPhase::TakeVote(Branch& branch, const VoteResult& vote) {
+  branch.voted = true;
+  branch.vote = vote;
+  branch.attempts = 0;
+  switch (vote.vote) {
+    case Vote::kCommit: branch.state = BranchState::kPrepared; break;
+    case Vote::kReadOnly: branch.state = BranchState::kReadOnly; break;
+    case Vote::kNo:
+      branch.state = BranchState::kRefused;
+      branch.last_error = vote.reason;
+      break;
+  }
+}
+
+Effects TwoPhase::On(const event::CommitRequested& event) {
+  if (state_ != State::kActive) return AnswerLateRequest();
+  for (const BranchVote& vote : event.votes) {
+    if (Find(vote.branch) == nullptr) {
+      return {effect::Refuse{ErrorCode::kInvalid, "a vote names branch " + std::to_string(vote.branch) +
+                                                      ", which the transaction does not have"}};
+    }
+  }
+  for (const BranchVote& vote : event.votes) {
+    Branch& branch = *Find(vote.branch);
+    TakeVote(branch, vote.result);
+    branch.voted_by_caller = true;
+  }
+  return StartPreparing();
+}
+
+Effects TwoPhase::StartPreparing() {
+  state_ = State::kPreparing;
+  Effects effects;
+  const bool refused = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kRefused;
+  });
+  if (!refused && std::any_of(branches_.begin(), branches_.end(), IsUnvoted)) {
+    for (Branch& branch : branches_) {
+      if (branch.voted) continue;
+      branch.state = BranchState::kPreparing;
+      effects.push_back(SendTo(branch, CommandKind::kPrepare));
+    }
+    retries_ = 1;
+    effects.push_back(effect::ArmTimer{Timer::kVote, 1});
+    effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+    return effects;
+  }
+  Add(effects, DecideIfAllVoted());
+  return effects;
+}
+
+Effects TwoPhase::DecideIfAllVoted() {
+  for (const Branch& branch : branches_) {
+    if (branch.state == BranchState::kRefused) {
+      return Abort(AbortCause::kVotedNo,
+                   "branch " + std::to_string(branch.number) + " in " + branch.resource +
+                       " voted no: " + branch.vote.reason,
+                   branch.vote.retryable);
+    }
+  }
+  if (std::any_of(branches_.begin(), branches_.end(), IsUnvoted)) return {};
+
+  CommitRecord record{gtid_, origin_, 0, {}};
+  bool wrote = false;
+  finish_here_ = true;
+  for (const Branch& branch : branches_) {
+    record.branches.push_back({branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
+    if (branch.state != BranchState::kPrepared) continue;
+    wrote = true;
+    finish_here_ = finish_here_ && branch.voted_by_caller;
+  }
+  if (!wrote) {
+    state_ = State::kDone;  // nothing to undo or redo anywhere: no record is needed
+    ending_ = {Outcome::kCommitted, AbortCause::kNone, "no branch wrote anything", false};
+    return {effect::CancelTimer{Timer::kVote}, effect::CancelTimer{Timer::kRetry},
+            effect::ReplyApplied{ending_}, effect::Forget{}};
+  }
+  state_ = State::kDeciding;  // commit is sent from OnDecisionDurable and nowhere else
+  return {effect::CancelTimer{Timer::kVote}, effect::CancelTimer{Timer::kRetry},
+          effect::Persist{std::move(record)}};
+}
+
+Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
+  state_ = State::kAborting;
+  decision_ = Decision::kAbort;
+  ending_ = {Outcome::kAborted, cause, std::move(reason), retryable};
+  Effects effects{effect::CancelTimer{Timer::kVote}, effect::ReplyApplied{ending_}};
+  for (Branch& branch : branches_) {
+    switch (branch.state) {
+      case BranchState::kWorking:
+      case BranchState::kPreparing:
+      case BranchState::kPrepared:
+        branch.attempts = 0;
+        effects.push_back(SendAbort(branch));
+        break;
+      case BranchState::kReadOnly:
+      case BranchState::kRefused:
+      case BranchState::kCommitting:
+      case BranchState::kAborting:
+      case BranchState::kOnePhase:
+      case BranchState::kCommitted:
+      case BranchState::kAborted:
+      case BranchState::kHazard: break;
+    }
+  }
+  retries_ = 1;
+  if (!Unfinished().empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  Add(effects, EndIfAllFinished());
+  return effects;
+}
+
+// A commit or abort asked for again, or too late: told what is so, or left to wait for what only the log knows.
+Effects TwoPhase::AnswerLateRequest() const {
+  switch (state_) {
+    case State::kActive:
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kOnePhase: return {};
+    case State::kCommitting: return {effect::ReplyDecided{ending_, finish_here_}};
+    case State::kAborting:
+    case State::kDamaged:
+    case State::kDone: return {effect::ReplyApplied{ending_}};
+  }
+  return {};
+}
+
+Effects TwoPhase::On(const event::AbortRequested& event) {
+  if (state_ != State::kActive && state_ != State::kPreparing) {
+    return AnswerLateRequest();
+  }
+  for (const BranchNumber number : event.rolled_back) {
+    if (Branch* branch = Find(number)) branch->state = BranchState::kAborted;
+  }
+  return Abort(event.cause, event.reason, false);
+}
+
+Effects TwoPhase::On(const event::DeadlineReached&) {
+  if (state_ != State::kActive) return {};
+  return Abort(AbortCause::kDeadline, "commit was not asked for before the transaction's deadline", true);
+}
+
+Effects TwoPhase::On(const event::VoteTimerFired&) {
+  if (state_ != State::kPreparing) return {};
+  std::string missing;
+  for (const Branch& branch : branches_) {
+    if (branch.voted) continue;
+    missing += (missing.empty() ? "" : ", ") + std::to_string(branch.number) + " in " + branch.resource;
+  }
+  return Abort(AbortCause::kVoteTimeout, "no vote came in time from branch " + missing, true);
+}
+
+Effects TwoPhase::On(const event::Voted& event) {
+  Branch* branch = Find(event.vote.branch);
+  if (branch == nullptr) return {};
+  if (state_ == State::kPreparing && branch->state == BranchState::kPreparing) {
+    TakeVote(*branch, event.vote.result);
+    return DecideIfAllVoted();
+  }
+  // Prepared although it was to be aborted: the prepare was on its way when the abort overtook it.
+  const bool told_to_abort = branch->state == BranchState::kAborting || branch->state == BranchState::kAborted;
+  if (state_ == State::kAborting && told_to_abort && event.vote.result.vote == Vote::kCommit) {
+    branch->vote = event.vote.result;
+    return AbortOnceMore(*branch);
+  }
+  return {};  // a second copy of a vote, or one that no longer matters
+}
+
+// A branch that was to be aborted turned out to be prepared. What it said before stands if that was damage, or a vote
+// that left nothing behind.
+Effects TwoPhase::AbortOnceMore(Branch& branch) {
+  if (branch.state == BranchState::kAborting) return {SendAbort(branch)};
+  if (branch.state != BranchState::kAborted) return {};
+  return {SendAbort(branch), effect::ArmTimer{Timer::kRetry, retries_}};
+}
+
+effect::Send TwoPhase::SendAbort(Branch& branch) {
+  branch.state = BranchState::kAborting;
+  if (branch.session.empty() && branch.vote.vote != Vote::kCommit) {
+    // The work died with its process, so nothing waits for an answer. Should it have been prepared all the same, which
+    // only its database knows, this abort ends it, or the one that a scan asks for.
+    branch.state = BranchState::kAborted;
+    branch.last_error = "its session was lost before it was prepared";
+  }
+  return SendTo(branch, CommandKind::kAbort);
+}
+
+Effects TwoPhase::On(const event::SessionLost& event) {
+  bool lost_work = false;
+  for (Branch& branch : branches_) {
+    if (branch.session != event.session) continue;
+    branch.session.clear();
+    lost_work = lost_work || branch.state == BranchState::kWorking || branch.state == BranchState::kPreparing;
+  }
+  switch (state_) {
+    case State::kActive:
+    case State::kPreparing:
+      if (!lost_work) return {};
+      return Abort(AbortCause::kParticipantLost,
+                   "the process that owned a branch was lost before the branch was prepared", true);
+    case State::kCommitting:
+    case State::kAborting:
+    case State::kOnePhase: {
+      Effects effects = SendOutstanding([](const Branch& branch) { return branch.session.empty(); });
+      if (state_ == State::kAborting) Add(effects, EndIfAllFinished());
+      return effects;
+    }
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kDamaged:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
+}  // namespace settle::coordinator

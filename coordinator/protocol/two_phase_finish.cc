@@ -1,0 +1,371 @@
+// After the decision: telling the branches until all have ended, one-phase commit, heuristics, restoring.
+#include <algorithm>
+#include <utility>
+
+#include "protocol/two_phase.h"
+
+namespace settle::coordinator {
+namespace {
+
+// A branch that the caller finishes itself is left alone for this many steps of back-off.
+constexpr int kPatienceWithCaller = 4;
+
+bool IsUnfinished(const TwoPhase::Branch& branch) {
+  return branch.state == TwoPhase::BranchState::kCommitting ||
+         branch.state == TwoPhase::BranchState::kAborting ||
+         branch.state == TwoPhase::BranchState::kOnePhase;
+}
+
+}  // namespace
+
+std::vector<BranchNumber> TwoPhase::Unfinished() const {
+  std::vector<BranchNumber> unfinished;
+  for (const Branch& branch : branches_) {
+    if (IsUnfinished(branch)) unfinished.push_back(branch.number);
+  }
+  return unfinished;
+}
+
+Effects TwoPhase::On(const event::OnePhaseRequested& event) {
+  switch (state_) {
+    case State::kActive: break;
+    case State::kOnePhase: return {effect::OnePhaseGranted{}};
+    case State::kDelegating: return {};
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kCommitting:
+    case State::kAborting:
+    case State::kDamaged:
+    case State::kDone:
+      return {effect::Refuse{ErrorCode::kRefused, "the transaction is " + std::string(ToString(state_))}};
+  }
+  if (Find(event.branch) == nullptr) {
+    return {effect::Refuse{ErrorCode::kInvalid,
+                           "the transaction has no branch " + std::to_string(event.branch)}};
+  }
+  if (branches_.size() != 1) return {effect::OnePhaseDeclined{}};
+  Branch& branch = branches_.front();
+  branch.vote.evidence = event.evidence;
+  state_ = State::kDelegating;
+  return {effect::Persist{OnePhaseRecord{
+      gtid_, origin_, 0, {branch.number, branch.resource, Vote::kCommit, branch.vote.evidence}}}};
+}
+
+Effects TwoPhase::On(const event::Persisted&) {
+  switch (state_) {
+    case State::kDeciding: return OnDecisionDurable();
+    case State::kDelegating:
+      state_ = State::kOnePhase;
+      branches_.front().state = BranchState::kOnePhase;
+      retries_ = kPatienceWithCaller;
+      return {effect::OnePhaseGranted{}, effect::ArmTimer{Timer::kRetry, retries_}};
+    case State::kCommitting:
+    case State::kAborting:
+    case State::kOnePhase:
+      if (!recording_.empty()) recording_.pop_front();
+      return EndIfAllFinished();
+    case State::kActive:
+    case State::kPreparing:
+    case State::kDamaged:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
+Effects TwoPhase::OnDecisionDurable() {
+  state_ = State::kCommitting;
+  decision_ = Decision::kCommit;
+  ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
+  Effects effects{effect::ReplyDecided{ending_, finish_here_}};
+  for (Branch& branch : branches_) {
+    if (branch.state != BranchState::kPrepared) continue;
+    branch.state = BranchState::kCommitting;
+    // The caller finishes its branches, unless its session is already gone.
+    if (!finish_here_ || branch.session.empty()) effects.push_back(SendTo(branch, CommandKind::kCommit));
+  }
+  retries_ = finish_here_ ? kPatienceWithCaller : 1;
+  effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  return effects;
+}
+
+Effects TwoPhase::On(const event::PersistRefused& event) {
+  switch (state_) {
+    case State::kDeciding:
+    case State::kDelegating:
+      return Abort(AbortCause::kLogRefused, "the decision could not be stored: " + event.reason, true);
+    case State::kCommitting:
+    case State::kAborting:
+    case State::kOnePhase:
+      if (recording_.empty()) return {};
+      // The branch may not be able to say it again: the damage is kept here and written when the retry timer fires.
+      unrecorded_.push_back(recording_.front());
+      recording_.pop_front();
+      return {effect::ArmTimer{Timer::kRetry, ++retries_}};
+    case State::kActive:
+    case State::kPreparing:
+    case State::kDamaged:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
+Effects TwoPhase::On(const event::Finished& event) {
+  Branch* branch = Find(event.branch);
+  if (branch == nullptr || !IsUnfinished(*branch)) return {};
+  if (event.result.end == BranchEnd::kRetry) {
+    branch->last_error = event.result.detail;
+    return {};
+  }
+  switch (state_) {
+    case State::kCommitting: return FinishedCommitting(*branch, event.result);
+    case State::kAborting: return FinishedAborting(*branch, event.result);
+    case State::kOnePhase: return FinishedOnePhase(*branch, event.result);
+    case State::kActive:
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kDamaged:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
+Effects TwoPhase::FinishedCommitting(Branch& branch, const FinishResult& result) {
+  if (result.end != BranchEnd::kCommitted) return RecordHeuristic(branch, result);
+  branch.state = BranchState::kCommitted;
+  return EndIfAllFinished();
+}
+
+Effects TwoPhase::FinishedAborting(Branch& branch, const FinishResult& result) {
+  if (result.end != BranchEnd::kAborted) return RecordHeuristic(branch, result);
+  branch.state = BranchState::kAborted;
+  return EndIfAllFinished();
+}
+
+Effects TwoPhase::FinishedOnePhase(Branch& branch, const FinishResult& result) {
+  if (result.end == BranchEnd::kHazard) return RecordHeuristic(branch, result);
+  if (result.end == BranchEnd::kCommitted) {
+    branch.state = BranchState::kCommitted;
+    ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
+  } else {
+    branch.state = BranchState::kAborted;
+    ending_ = {Outcome::kAborted, AbortCause::kRolledBack,
+               "the only branch's resource rolled it back: " + result.detail, true};
+  }
+  return EndIfAllFinished();
+}
+
+Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
+  switch (result.end) {
+    case BranchEnd::kCommitted: branch.state = BranchState::kCommitted; break;
+    case BranchEnd::kAborted: branch.state = BranchState::kAborted; break;
+    case BranchEnd::kHazard:
+    case BranchEnd::kRetry: branch.state = BranchState::kHazard; break;
+  }
+  branch.last_error = result.detail;
+  HeuristicRecord record{gtid_, branch.number, result.end,
+                         "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " +
+                             result.detail,
+                         0};
+  heuristics_.push_back(record);
+  recording_.push_back(branch.number);  // the end is told only once this is durable
+  return {effect::Persist{std::move(record)}};
+}
+
+Ending TwoPhase::DamagedEnding() const {
+  bool hazard = false;
+  std::string reason;
+  for (const HeuristicRecord& heuristic : heuristics_) {
+    hazard = hazard || heuristic.end == BranchEnd::kHazard;
+    reason += (reason.empty() ? "" : "; ") + heuristic.detail;
+  }
+  if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
+  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kCommitted;
+  });
+  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
+  });
+  if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
+  return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause, reason,
+          false};
+}
+
+Effects TwoPhase::EndIfAllFinished() {
+  if (!recording_.empty() || !unrecorded_.empty() || std::any_of(branches_.begin(), branches_.end(), IsUnfinished)) return {};
+  const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
+  Effects effects{effect::CancelTimer{Timer::kRetry}};
+  if (!heuristics_.empty()) {
+    state_ = State::kDamaged;
+    ending_ = DamagedEnding();
+    effects.push_back(effect::ReplyApplied{ending_});
+    return effects;
+  }
+  state_ = State::kDone;
+  if (!told) effects.push_back(effect::ReplyApplied{ending_});
+  effects.push_back(effect::Forget{});
+  return effects;
+}
+
+effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
+  ++branch.attempts;
+  return {kind, branch.number, branch.resource, branch.session, branch.attempts, branch.vote.evidence};
+}
+
+// Sends again what the wanted branches have not answered.
+Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& wanted) {
+  Effects effects;
+  for (Branch& branch : branches_) {
+    if (!wanted(branch)) continue;
+    if (branch.state == BranchState::kPreparing) effects.push_back(SendTo(branch, CommandKind::kPrepare));
+    if (branch.state == BranchState::kCommitting) effects.push_back(SendTo(branch, CommandKind::kCommit));
+    if (branch.state == BranchState::kAborting) effects.push_back(SendAbort(branch));
+    if (branch.state == BranchState::kOnePhase) effects.push_back(SendTo(branch, CommandKind::kProve));
+  }
+  return effects;
+}
+
+Effects TwoPhase::On(const event::RetryTimerFired&) {
+  Effects effects = SendOutstanding([](const Branch&) { return true; });
+  for (const BranchNumber number : std::exchange(unrecorded_, {})) {
+    const auto known = std::find_if(heuristics_.begin(), heuristics_.end(),
+                                    [number](const auto& heuristic) { return heuristic.branch == number; });
+    recording_.push_back(number);
+    effects.push_back(effect::Persist{*known});
+  }
+  if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, ++retries_});
+  return effects;
+}
+
+Effects TwoPhase::On(const event::ResourceReady& event) {
+  return SendOutstanding([&](const Branch& branch) {
+    return branch.resource == event.resource && branch.session.empty();
+  });
+}
+
+Effects TwoPhase::On(const event::FoundPrepared& event) {
+  Branch* branch = Find(event.branch);
+  switch (state_) {
+    case State::kCommitting:
+      if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
+      return {SendTo(*branch, CommandKind::kCommit)};
+    case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
+    case State::kDamaged:
+      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart no more is known of
+      // the siblings than that they were not committed.
+      if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
+      if (branch != nullptr && branch->state != BranchState::kAborted && branch->state != BranchState::kRefused) {
+        return {};
+      }
+      return {effect::Send{CommandKind::kAbort, event.branch, event.resource, "", 1, {}}};
+    case State::kActive:      // undecided: left alone
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kOnePhase:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
+Effects TwoPhase::On(const event::Restored&) {
+  retries_ = 1;
+  Effects effects = SendOutstanding([](const Branch&) { return true; });
+  if (effects.empty()) return EndIfAllFinished();
+  effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  return effects;
+}
+
+TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(record.gtid), origin_(record.origin), state_(State::kCommitting) {
+  decision_ = Decision::kCommit;
+  ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
+  for (const DecidedBranch& decided : record.branches) {
+    Branch branch;
+    branch.number = decided.number;
+    branch.resource = decided.resource;
+    branch.identity = decided.evidence.database;
+    branch.voted = true;
+    branch.vote = {decided.vote, decided.evidence, "", false};
+    branch.state = decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    branches_.push_back(std::move(branch));
+  }
+  TakeHeuristics(heuristics);
+}
+
+TwoPhase::TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(record.gtid), origin_(record.origin), state_(State::kOnePhase) {
+  Branch branch;
+  branch.number = record.branch.number;
+  branch.resource = record.branch.resource;
+  branch.identity = record.branch.evidence.database;
+  branch.vote = {Vote::kCommit, record.branch.evidence, "", false};
+  branch.state = BranchState::kOnePhase;
+  branches_.push_back(std::move(branch));
+  TakeHeuristics(heuristics);
+}
+
+TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(heuristics.front().gtid), state_(State::kDamaged) {
+  heuristics_ = heuristics;
+  ending_ = {Outcome::kAborted, AbortCause::kPresumed, "", false};
+  for (const HeuristicRecord& heuristic : heuristics) {
+    while (branches_.size() < heuristic.branch) {
+      Branch branch;
+      branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+      branch.state = BranchState::kAborted;
+      branches_.push_back(std::move(branch));
+    }
+  }
+  TakeHeuristics(heuristics);
+  ending_ = DamagedEnding();
+}
+
+void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
+  heuristics_ = heuristics;
+  for (const HeuristicRecord& heuristic : heuristics) {
+    Branch* branch = Find(heuristic.branch);
+    if (branch == nullptr) continue;
+    branch->last_error = heuristic.detail;
+    switch (heuristic.end) {
+      case BranchEnd::kCommitted: branch->state = BranchState::kCommitted; break;
+      case BranchEnd::kAborted: branch->state = BranchState::kAborted; break;
+      case BranchEnd::kHazard:
+      case BranchEnd::kRetry: branch->state = BranchState::kHazard; break;
+    }
+  }
+}
+
+const char* ToString(TwoPhase::State state) {
+  switch (state) {
+    case TwoPhase::State::kActive: return "active";
+    case TwoPhase::State::kPreparing: return "preparing";
+    case TwoPhase::State::kDeciding: return "deciding";
+    case TwoPhase::State::kDelegating: return "delegating";
+    case TwoPhase::State::kOnePhase: return "one-phase";
+    case TwoPhase::State::kCommitting: return "committing";
+    case TwoPhase::State::kAborting: return "aborting";
+    case TwoPhase::State::kDamaged: return "damaged";
+    case TwoPhase::State::kDone: return "done";
+  }
+  return "unrecognised";
+}
+
+const char* ToString(TwoPhase::BranchState state) {
+  switch (state) {
+    case TwoPhase::BranchState::kWorking: return "working";
+    case TwoPhase::BranchState::kPreparing: return "preparing";
+    case TwoPhase::BranchState::kPrepared: return "prepared";
+    case TwoPhase::BranchState::kReadOnly: return "read-only";
+    case TwoPhase::BranchState::kRefused: return "refused";
+    case TwoPhase::BranchState::kCommitting: return "committing";
+    case TwoPhase::BranchState::kAborting: return "aborting";
+    case TwoPhase::BranchState::kOnePhase: return "one-phase";
+    case TwoPhase::BranchState::kCommitted: return "committed";
+    case TwoPhase::BranchState::kAborted: return "aborted";
+    case TwoPhase::BranchState::kHazard: return "hazard";
+  }
+  return "unrecognised";
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,158 @@
+#include "recovery/inquiry.h"
+
+#include "engine/await.h"
+
+namespace settle::coordinator {
+namespace {
+
+// A stray that no scan has seen for this long was resolved by somebody.
+constexpr std::chrono::minutes kStrayKept{5};
+// Strays listed at the most; a database full of somebody else's must not fill our memory.
+constexpr std::size_t kStraysMax = 10'000;
+
+// Found branches being looked up at once; more are left to the next scan.
+constexpr std::size_t kSettlingMax = 10'000;
+
+const BranchSummary* FindBranch(const TransactionSummary& summary, BranchNumber number) {
+  for (const BranchSummary& branch : summary.branches) {
+    if (branch.number == number) return &branch;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Inquiry::Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer, Executor off_shard)
+    : engine_(engine), log_(log), clock_(clock), observer_(observer), off_shard_(std::move(off_shard)) {}
+
+Status Inquiry::CheckOurs(const Gtid& gtid) const {
+  const LogIdentity& log = log_.identity();
+  if (gtid.log_id() != log.log_id) {
+    return Fail(ErrorCode::kWrongLog,
+                "transaction " + gtid.text() + " belongs to log " + std::string(gtid.log_id()) +
+                    "; this coordinator has log " + log.log_id,
+                "ask the coordinator that owns that log");
+  }
+  const bool never = gtid.sequence() == 0 || gtid.epoch() > log.epoch ||
+                     (gtid.epoch() == log.epoch && gtid.sequence() > engine_.last_sequence());
+  if (never) {
+    return Fail(ErrorCode::kNotFound,
+                "transaction " + gtid.text() + " was never begun here: this log is in epoch " +
+                    std::to_string(log.epoch),
+                "check the gtid; if it is right, this log was restored from an older copy");
+  }
+  return {};
+}
+
+// Of a transaction that is known not to be running: what the log says, or else the presumption.
+Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
+  if (Status ours = CheckOurs(key.gtid); !ours) return Fail(ours.error());
+  auto ended = log_.FindEnded(key.gtid);
+  if (!ended) return Fail(ended.error());
+  if (*ended) {
+    const BranchSummary* branch = FindBranch(**ended, key.number);
+    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false};
+    return Verdict{(*ended)->ending, branch->evidence, branch->vote == settle::ToString(Vote::kCommit)};
+  }
+  return Verdict{{Outcome::kAborted, AbortCause::kPresumed,
+                  "the log has no commit record of it: it was never decided, so it is aborted", true},
+                 {},
+                 false};
+}
+
+Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
+  return Await<Ending>([&](Completion<Ending> done) { AskOutcome(gtid, std::move(done)); });
+}
+
+void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {
+  if (Status ours = CheckOurs(gtid); !ours) return done(Fail(ours.error()));
+  engine_.AskOutcome(gtid, [this, gtid, done = std::move(done)](Result<Ending> running) {
+    if (running || running.error().code != ErrorCode::kNotFound) return done(std::move(running));
+    off_shard_([this, gtid, done] {
+      Result<Verdict> verdict = ReadVerdict({gtid, 0});
+      if (!verdict) return done(Fail(verdict.error()));
+      done(verdict->ending);
+    });
+  });
+}
+
+void Inquiry::Found(const std::string& resource, const std::string& database_name) {
+  Result<BranchKey> key = BranchKey::ParseDatabaseName(database_name);
+  if (!key) return LeaveAlone(resource, database_name, "its name is not one that Settle gives");
+  if (Status ours = CheckOurs(key->gtid); !ours) {
+    return LeaveAlone(resource, database_name, ours.error().message);
+  }
+  // A running transaction answers for its branches itself.
+  engine_.FoundPrepared(*key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
+    if (running || running.error().code != ErrorCode::kNotFound) return;
+    // More than that at once are left to the next scan.
+    if (settling_ >= kSettlingMax) return;
+    ++settling_;
+    off_shard_([this, resource, key] {
+      Settle(resource, key);
+      --settling_;
+    });
+  });
+}
+
+void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
+  const Result<Verdict> verdict = ReadVerdict(key);
+  if (!verdict) return LeaveAlone(resource, key.DatabaseName(), verdict.error().message);
+  Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
+  if (verdict->ending.committed() && !verdict->voted_commit) {
+    return LeaveAlone(resource, key.DatabaseName(), "its transaction committed without it: the decision has no "
+                                                    "commit vote of branch " + std::to_string(key.number));
+  }
+  switch (verdict->ending.outcome) {
+    case Outcome::kCommitted: command.kind = CommandKind::kCommit; break;
+    case Outcome::kAborted: command.kind = CommandKind::kAbort; break;
+    case Outcome::kUndecided:
+    case Outcome::kUnknown:
+    case Outcome::kExpired:
+    case Outcome::kMixed:
+    case Outcome::kHazard:
+    case Outcome::kHeuristicRollback:
+    case Outcome::kHeuristicCommit:
+      return LeaveAlone(resource, key.DatabaseName(),
+                        std::string("its transaction ended as ") + settle::ToString(verdict->ending.outcome));
+  }
+  observer_.Event(Observer::Level::kInfo, key.gtid,
+                  "a scan of " + resource + " found branch " + std::to_string(key.number) +
+                      " prepared; told to " +
+                      (command.kind == CommandKind::kCommit ? "commit" : "abort (" +
+                       std::string(settle::ToString(verdict->ending.cause)) + ")"));
+  engine_.SendStray(std::move(command));
+}
+
+void Inquiry::LeaveAlone(const std::string& resource, const std::string& database_name, std::string why) {
+  const WallTime now = clock_.WallNow();
+  const std::lock_guard lock(mutex_);
+  const auto known = strays_.find({resource, database_name});
+  if (known != strays_.end() && !IsForgotten(known->second)) {
+    known->second.stray.last_seen = now;
+    known->second.stray.why = std::move(why);
+    known->second.seen = clock_.Now();
+    return;
+  }
+  if (strays_.size() >= kStraysMax && clock_.Now() - swept_ > kStrayKept) {
+    swept_ = clock_.Now();
+    std::erase_if(strays_, [this](const auto& entry) { return IsForgotten(entry.second); });
+  }
+  if (strays_.size() >= kStraysMax) return;
+  observer_.Event(Observer::Level::kWarning, Gtid{},
+                  "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
+  strays_[{resource, database_name}] = {{resource, database_name, std::move(why), now, now}, clock_.Now()};
+}
+
+bool Inquiry::IsForgotten(const Sighting& sighting) const { return clock_.Now() - sighting.seen > kStrayKept; }
+
+std::vector<Stray> Inquiry::Strays() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Stray> strays;
+  for (const auto& [where, sighting] : strays_) {
+    if (!IsForgotten(sighting)) strays.push_back(sighting.stray);
+  }
+  return strays;
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,76 @@
+// "What became of X?", asked by a program about a gtid, or by a scan that found a prepared branch.
+//
+// Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence that it gave out;
+// the log opened clean; there is no commit record; it is not running. Anything else is left alone and listed
+// for the operator.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "log/decision_log.h"
+
+namespace settle::coordinator {
+
+// A prepared branch that this log does not answer for.
+struct Stray {
+  std::string resource;
+  std::string database_name;
+  std::string why;
+  WallTime first_seen = 0;
+  WallTime last_seen = 0;
+};
+
+// Thread-safe.
+class Inquiry {
+ public:
+  using Executor = std::function<void(std::function<void()>)>;
+
+  // `off_shard` runs a task, which may block on a read of the log, on a thread that is no shard's.
+  Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer, Executor off_shard);
+
+  // Blocking. kWrongLog: another log answers for it. kNotFound: this log never gave it out.
+  [[nodiscard]] Result<Ending> AskOutcome(const Gtid& gtid);
+  // The same without blocking; `done` runs on a shard's thread or off the shards.
+  void AskOutcome(const Gtid& gtid, Completion<Ending> done);
+
+  // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if anything, is a
+  // command to the resource's sessions.
+  void Found(const std::string& resource, const std::string& database_name);
+
+  std::vector<Stray> Strays() const;
+
+ private:
+  struct Verdict {
+    Ending ending;
+    Evidence evidence;  // of the branch, where the log knows it
+    bool voted_commit = false;
+  };
+  struct Sighting {
+    Stray stray;
+    Instant seen{};  // last; the wall clock decides nothing
+  };
+  bool IsForgotten(const Sighting& sighting) const;
+  Status CheckOurs(const Gtid& gtid) const;
+  Result<Verdict> ReadVerdict(const BranchKey& key) const;
+  void Settle(const std::string& resource, const BranchKey& key);
+  void LeaveAlone(const std::string& resource, const std::string& database_name, std::string why);
+
+  Engine& engine_;
+  DecisionLog& log_;
+  Clock& clock_;
+  Observer& observer_;
+  const Executor off_shard_;
+  std::atomic<std::size_t> settling_{0};
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, Sighting> strays_;
+  Instant swept_{};  // when the forgotten ones were last dropped to make room
+};
+
+}  // namespace settle::coordinator

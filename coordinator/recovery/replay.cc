@@ -1,0 +1,55 @@
+#include "recovery/replay.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+namespace settle::coordinator {
+namespace {
+
+struct Replay {
+  struct Open {
+    std::uint64_t position = 0;
+    RestoredTransaction transaction;
+  };
+  std::unordered_map<Gtid, Open> open;
+  std::vector<ResourceRecord> resources;
+
+  Open& At(const Gtid& gtid, std::uint64_t position) {
+    Open& entry = open[gtid];
+    if (entry.position == 0) entry.position = position;
+    return entry;
+  }
+
+  void Visit(std::uint64_t position, CommitRecord record) {
+    At(record.gtid, position).transaction.decision = std::move(record);
+  }
+  void Visit(std::uint64_t position, OnePhaseRecord record) {
+    At(record.gtid, position).transaction.decision = std::move(record);
+  }
+  void Visit(std::uint64_t position, HeuristicRecord record) {
+    At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
+  }
+  void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
+  void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
+};
+
+}  // namespace
+
+Result<RestoredState> ReplayLog(DecisionLog& log) {
+  Replay replay;
+  const Status read = log.Replay([&](std::uint64_t position, Record record) {
+    std::visit([&](auto&& one) { replay.Visit(position, std::forward<decltype(one)>(one)); },
+               std::move(record));
+  });
+  if (!read) return Fail(read.error());
+  std::map<std::uint64_t, RestoredTransaction> in_order;
+  for (auto& [gtid, entry] : replay.open) in_order[entry.position] = std::move(entry.transaction);
+  RestoredState state;
+  for (auto& [position, transaction] : in_order) state.open.push_back(std::move(transaction));
+  state.resources = std::move(replay.resources);
+  return state;
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,74 @@
+#include "rpc/admin_handler.h"
+
+#include <utility>
+
+#include "rpc/edge.h"
+#include "rpc/wire.h"
+
+namespace settle::coordinator {
+
+AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
+                           Observer& observer)
+    : release_(std::move(release)),
+      engine_(engine),
+      views_(views),
+      calls_(calls),
+      observer_(observer) {}
+
+void AdminHandler::status(wire::StatusReply& reply) {
+  AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(views_.Status()), release_); });
+}
+
+void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListRequest& request) {
+  AtTheEdge(observer_, "list_transactions", [&] {
+    const ListCall call = Need(FromWire(request));
+    const TransactionPage page = Need(views_.List(call.which, call.most, call.cursor));
+    for (const TransactionView& view : page.transactions) {
+      reply.transactions.push_back(ToWire(view));
+      reply.transactions.back().timeline.clear();
+    }
+    reply.next_cursor = page.next_cursor;
+  });
+}
+
+void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
+  AtTheEdge(observer_, "show",
+            [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
+}
+
+void AdminHandler::in_doubt(wire::InDoubtReply& reply) {
+  AtTheEdge(observer_, "in_doubt", [&] {
+    const InDoubtView view = Need(views_.InDoubt());
+    for (const TransactionView& transaction : view.transactions)
+      reply.transactions.push_back(ToWire(transaction));
+    for (const Stray& stray : view.strays) reply.strays.push_back(ToWire(stray));
+  });
+}
+
+void AdminHandler::participants(std::vector<wire::ParticipantView>& reply) {
+  AtTheEdge(observer_, "participants", [&] {
+    for (const ParticipantRow& row : Need(views_.Participants())) reply.push_back(ToWire(row));
+  });
+}
+
+void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
+  AtTheEdge(observer_, "resolve", [&] {
+    reply = ToWire(Need(Resolve(engine_, views_, observer_, Need(FromWire(request)))));
+  });
+}
+
+void AdminHandler::accept_identity(const std::string& resource, const std::string& identity,
+                                   const std::string& operator_name, const std::string& reason) {
+  AtTheEdge(observer_, "accept_identity", [&] {
+    ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
+    const std::string what = "operator " + Escaped(operator_name) + " accepts " +
+                             Escaped(identity) + " as resource " + resource + ": " +
+                             Escaped(reason);
+    Need(calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
+      engine_.AcceptIdentity(std::move(record), std::move(done));
+    }));
+    observer_.Event(Observer::Level::kInfo, {}, what);
+  });
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,39 @@
+// AdminService: what an operator's tools call. Thread-safe, blocking.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "admin/resolve.h"
+#include "admin/views.h"
+#include "engine/engine.h"
+#include "engine/ports.h"
+#include "rpc/calls.h"
+#include "wire/AdminService.h"
+
+namespace settle::coordinator {
+
+class AdminHandler : public wire::AdminServiceIf {
+ public:
+  // References must outlive the handler.
+  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
+               Observer& observer);
+
+  void status(wire::StatusReply& reply) override;
+  void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
+  void show(wire::TransactionView& reply, const std::string& gtid) override;
+  void in_doubt(wire::InDoubtReply& reply) override;
+  void participants(std::vector<wire::ParticipantView>& reply) override;
+  void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override;
+  void accept_identity(const std::string& resource, const std::string& identity,
+                       const std::string& operator_name, const std::string& reason) override;
+
+ private:
+  const std::string release_;
+  Engine& engine_;
+  const Views& views_;
+  Calls& calls_;
+  Observer& observer_;
+};
+
+}  // namespace settle::coordinator

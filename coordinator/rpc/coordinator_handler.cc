@@ -1,0 +1,119 @@
+#include "rpc/coordinator_handler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rpc/edge.h"
+#include "rpc/wire.h"
+
+namespace settle::coordinator {
+namespace {
+
+// The engine answers every call; these bound the wait for it all the same.
+constexpr std::chrono::milliseconds kAnswerLimit{60'000};
+constexpr Calls::Limits kNothingDone{.limit = kAnswerLimit, .if_given_up = ErrorCode::kRetry};
+constexpr Calls::Limits kMaybeDone{.limit = kAnswerLimit, .if_given_up = ErrorCode::kAskOutcome};
+
+template <typename T>
+bool NotRunningHere(const Result<T>& result) {
+  return !result && result.error().code == ErrorCode::kNotFound;
+}
+
+}  // namespace
+
+CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
+                                       Calls& calls, Observer& observer)
+    : settings_(std::move(settings)),
+      engine_(engine),
+      inquiry_(inquiry),
+      calls_(calls),
+      observer_(observer) {}
+
+void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest& request) {
+  AtTheEdge(observer_, "hello", [&] {
+    Need(CheckText("application", request.application, 200));
+    reply.version = Need(AgreeOnVersion(request.version_low, request.version_high));
+    reply.log_id = engine_.log_identity().log_id;
+    reply.epoch = static_cast<std::int64_t>(engine_.log_identity().epoch);
+    reply.release = settings_.release;
+  });
+}
+
+void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
+                                           const wire::BeginRequest& request) {
+  AtTheEdge(observer_, "begin_transaction", [&] {
+    BeginCall call = Need(FromWire(request));
+    const Begun begun = Need(calls_.Await<Begun>(kNothingDone, [&](Completion<Begun> done) {
+      engine_.Begin(std::move(call), std::move(done));
+    }));
+    reply.gtid = begun.gtid.text();
+    reply.epoch = static_cast<std::int64_t>(begun.epoch);
+  });
+}
+
+void CoordinatorHandler::enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) {
+  AtTheEdge(observer_, "enlist", [&] {
+    EnlistCall call = Need(FromWire(request));
+    const BranchNumber branch =
+        Need(calls_.Await<BranchNumber>(kNothingDone, [&](Completion<BranchNumber> done) {
+          engine_.Enlist(std::move(call), std::move(done));
+        }));
+    reply.branch = static_cast<std::int32_t>(branch);
+  });
+}
+
+void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequest& request) {
+  AtTheEdge(observer_, "commit", [&] {
+    CommitCall call = Need(FromWire(request));
+    const Gtid gtid = call.gtid;
+    Calls::Limits limits = kMaybeDone;
+    limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
+    Result<CommitAnswer> answer = calls_.Await<CommitAnswer>(
+        limits,
+        [&](Completion<CommitAnswer> done) { engine_.Commit(std::move(call), std::move(done)); });
+    // Ended already, perhaps by the first attempt of this very call: a repetition hears the same
+    // ending.
+    if (NotRunningHere(answer)) answer = CommitAnswer{Need(inquiry_.AskOutcome(gtid)), false, {}};
+    reply = ToWire(Need(std::move(answer)));
+  });
+}
+
+void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply,
+                                          const wire::OnePhaseRequest& request) {
+  AtTheEdge(observer_, "commit_one_phase", [&] {
+    OnePhaseCall call = Need(FromWire(request));
+    const Gtid gtid = call.gtid;
+    Result<OnePhaseAnswer> answer =
+        calls_.Await<OnePhaseAnswer>(kMaybeDone, [&](Completion<OnePhaseAnswer> done) {
+          engine_.CommitOnePhase(std::move(call), std::move(done));
+        });
+    if (NotRunningHere(answer)) {
+      answer = OnePhaseAnswer{false, Need(inquiry_.AskOutcome(gtid))};
+    }
+    reply = ToWire(Need(std::move(answer)));
+  });
+}
+
+void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& request) {
+  AtTheEdge(observer_, "abort", [&] {
+    AbortCall call = Need(FromWire(request));
+    const Gtid gtid = call.gtid;
+    Result<Ending> ending = calls_.Await<Ending>(kMaybeDone, [&](Completion<Ending> done) {
+      engine_.Abort(std::move(call), std::move(done));
+    });
+    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(gtid);
+    reply = ToWire(Need(std::move(ending)));
+  });
+}
+
+void CoordinatorHandler::outcome(wire::Ending& reply, const std::string& gtid_text) {
+  AtTheEdge(observer_, "outcome", [&] {
+    const Gtid gtid = Need(GtidFromWire(gtid_text));
+    Result<Ending> ending = calls_.Await<Ending>(
+        kMaybeDone, [&](Completion<Ending> done) { engine_.AskOutcome(gtid, std::move(done)); });
+    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(gtid);
+    reply = ToWire(Need(std::move(ending)));
+  });
+}
+
+}  // namespace settle::coordinator

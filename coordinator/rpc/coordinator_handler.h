@@ -1,0 +1,43 @@
+// CoordinatorService: what applications call. Thread-safe; calls block their connection's thread
+// until the engine has answered.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/ports.h"
+#include "recovery/inquiry.h"
+#include "rpc/calls.h"
+#include "wire/CoordinatorService.h"
+
+namespace settle::coordinator {
+
+class CoordinatorHandler : public wire::CoordinatorServiceIf {
+ public:
+  struct Settings {
+    std::string release;
+    std::chrono::milliseconds commit_wait{
+        30'000};  // what the engine waits when a commit names nothing
+  };
+  // References must outlive the handler.
+  CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
+                     Observer& observer);
+
+  void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
+  void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
+  void enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) override;
+  void commit(wire::CommitReply& reply, const wire::CommitRequest& request) override;
+  void commit_one_phase(wire::OnePhaseReply& reply, const wire::OnePhaseRequest& request) override;
+  void abort(wire::Ending& reply, const wire::AbortRequest& request) override;
+  void outcome(wire::Ending& reply, const std::string& gtid) override;
+
+ private:
+  const Settings settings_;
+  Engine& engine_;
+  Inquiry& inquiry_;
+  Calls& calls_;
+  Observer& observer_;
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,339 @@
+// From the wire: every field is checked before the engine sees it. wire_replies.cc is the way back.
+#include "rpc/wire.h"
+
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "rpc/utf8.h"
+#include "wire/types_constants.h"
+
+namespace settle::coordinator {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 200;
+constexpr std::size_t kWordsBytesMax = 1'000;
+constexpr std::size_t kKeyBytesMax = 64;
+constexpr std::int64_t kMillisecondsMax = 86'400'000;
+constexpr int kItemsMax = 1'000;
+
+// The generated code loads enums unchecked: the value must not be looked at as the enum before it
+// is known.
+template <typename Enum>
+std::int32_t Raw(const Enum& value) {
+  std::int32_t raw = 0;
+  static_assert(sizeof(raw) == sizeof(value));
+  std::memcpy(&raw, &value, sizeof(raw));
+  return raw;
+}
+
+tl::unexpected<Error> Wrong(const char* what, const std::string& why) {
+  return Fail(ErrorCode::kInvalid, std::string(what) + " " + why);
+}
+
+tl::unexpected<Error> UnknownValue(const char* what, std::int32_t raw) {
+  return Fail(ErrorCode::kInvalid, std::string(what) + " has the value " + std::to_string(raw) +
+                                       ", which this version of the contract does not know");
+}
+
+Result<Vote> VoteFromWire(const wire::Vote::type& vote) {
+  switch (Raw(vote)) {
+    case wire::Vote::COMMIT: return Vote::kCommit;
+    case wire::Vote::READ_ONLY: return Vote::kReadOnly;
+    case wire::Vote::NO: return Vote::kNo;
+  }
+  return UnknownValue("vote", Raw(vote));
+}
+
+Result<BranchEnd> BranchEndFromWire(const wire::BranchEnd::type& end) {
+  switch (Raw(end)) {
+    case wire::BranchEnd::COMMITTED: return BranchEnd::kCommitted;
+    case wire::BranchEnd::ABORTED: return BranchEnd::kAborted;
+    case wire::BranchEnd::HAZARD: return BranchEnd::kHazard;
+    case wire::BranchEnd::RETRY: return BranchEnd::kRetry;
+  }
+  return UnknownValue("became", Raw(end));
+}
+
+Result<Wait> WaitFromWire(const wire::Wait::type& wait) {
+  switch (Raw(wait)) {
+    case wire::Wait::DECISION: return Wait::kDecision;
+    case wire::Wait::APPLIED: return Wait::kApplied;
+  }
+  return UnknownValue("wait", Raw(wait));
+}
+
+Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::int64_t value) {
+  if (value < 0 || value > kMillisecondsMax) {
+    return Wrong(what, "is " + std::to_string(value) + " ms; 0 to " +
+                           std::to_string(kMillisecondsMax) + " are allowed");
+  }
+  return std::chrono::milliseconds(value);
+}
+
+Result<BranchNumber> BranchFromWire(std::int32_t number) {
+  if (number < 1)
+    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1");
+  return static_cast<BranchNumber>(number);
+}
+
+Result<Evidence> EvidenceFromWire(const wire::Evidence& evidence) {
+  if (Status text = CheckText("evidence.database", evidence.database, kNameBytesMax); !text) {
+    return Fail(text.error());
+  }
+  if (Status text =
+          CheckText("evidence.local_transaction", evidence.local_transaction, kKeyBytesMax);
+      !text) {
+    return Fail(text.error());
+  }
+  if (evidence.timeline < 0) {
+    return Wrong("evidence.timeline",
+                 "is " + std::to_string(evidence.timeline) + "; it cannot be negative");
+  }
+  return Evidence{evidence.database, static_cast<std::uint32_t>(evidence.timeline),
+                  evidence.local_transaction};
+}
+
+Result<BranchVote> VoteFromWire(const wire::BranchVote& vote) {
+  const Result<BranchNumber> branch = BranchFromWire(vote.branch);
+  if (!branch) return Fail(branch.error());
+  const Result<Vote> value = VoteFromWire(vote.vote);
+  if (!value) return Fail(value.error());
+  Result<Evidence> evidence = EvidenceFromWire(vote.evidence);
+  if (!evidence) return Fail(evidence.error());
+  return BranchVote{*branch, {*value, *std::move(evidence), OneLine(vote.reason), vote.retryable}};
+}
+
+Result<EndReport> EndFromWire(const wire::EndReport& end) {
+  Result<Gtid> gtid = GtidFromWire(end.gtid);
+  if (!gtid) return Fail(gtid.error());
+  const Result<BranchNumber> branch = BranchFromWire(end.branch);
+  if (!branch) return Fail(branch.error());
+  const Result<BranchEnd> became = BranchEndFromWire(end.became);
+  if (!became) return Fail(became.error());
+  return EndReport{{*std::move(gtid), *branch}, {*became, OneLine(end.detail)}};
+}
+
+Status CheckMost(std::int32_t most) {
+  if (most >= 1 && most <= kItemsMax) return {};
+  return Wrong("most", "is " + std::to_string(most) + "; 1 to " + std::to_string(kItemsMax) +
+                           " are allowed");
+}
+
+// What a person does is recorded under their name and with their reason, so both must be there.
+Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reason) {
+  if (operator_name.empty()) return Wrong("operator_name", "is empty: say who asks");
+  if (reason.empty()) return Wrong("reason", "is empty: say why");
+  if (Status text = CheckText("operator_name", operator_name, kNameBytesMax); !text) return text;
+  return CheckText("reason", reason, kWordsBytesMax);
+}
+
+}  // namespace
+
+Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high) {
+  const std::int32_t ours = wire::g_types_constants.PROTOCOL_VERSION;
+  if (low < 1 || low > high) {
+    return Wrong("version_low", "is " + std::to_string(low) + " and version_high " +
+                                    std::to_string(high) + ": that is no range of versions");
+  }
+  if (low <= ours && ours <= high) return ours;
+  return Fail(ErrorCode::kVersion,
+              "the caller speaks versions " + std::to_string(low) + " to " + std::to_string(high) +
+                  " of the contract, this coordinator speaks " + std::to_string(ours),
+              low > ours ? "upgrade the coordinator" : "upgrade the caller");
+}
+
+Status CheckText(const char* what, const std::string& text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) {
+    return Wrong(what, "has " + std::to_string(text.size()) + " bytes; at most " +
+                           std::to_string(bytes_max) + " are allowed");
+  }
+  if (!IsUtf8(text)) return Wrong(what, "is not UTF-8");
+  return {};
+}
+
+std::string OneLine(const std::string& text) { return OneLineOfUtf8(text, kWordsBytesMax); }
+
+Result<Gtid> GtidFromWire(const std::string& text) { return Gtid::Parse(text); }
+
+Result<SessionId> SessionFromWire(const std::string& text) {
+  if (text.empty()) return Wrong("session", "is empty");
+  if (Status checked = CheckText("session", text, kKeyBytesMax); !checked)
+    return Fail(checked.error());
+  return text;
+}
+
+Result<BeginCall> FromWire(const wire::BeginRequest& request) {
+  const auto timeout = MillisecondsFromWire("timeout_ms", request.timeout_ms);
+  if (!timeout) return Fail(timeout.error());
+  if (Status text = CheckText("comment", request.comment, kWordsBytesMax); !text)
+    return Fail(text.error());
+  if (Status text = CheckText("owner", request.owner, kNameBytesMax); !text)
+    return Fail(text.error());
+  return BeginCall{*timeout, request.comment, request.owner};
+}
+
+Result<EnlistCall> FromWire(const wire::EnlistRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
+  Result<SessionId> session = SessionFromWire(request.session);
+  if (!session) return Fail(session.error());
+  if (request.request_key.empty()) return Wrong("request_key", "is empty");
+  if (Status key = CheckText("request_key", request.request_key, kKeyBytesMax); !key)
+    return Fail(key.error());
+  return EnlistCall{*std::move(gtid), request.resource, *std::move(session), request.request_key};
+}
+
+Result<CommitCall> FromWire(const wire::CommitRequest& request) {
+  CommitCall call;
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  call.gtid = *std::move(gtid);
+  std::set<BranchNumber> voted;
+  for (const wire::BranchVote& each : request.votes) {
+    Result<BranchVote> vote = VoteFromWire(each);
+    if (!vote) return Fail(vote.error());
+    if (!voted.insert(vote->branch).second) {
+      return Wrong("votes", "name branch " + std::to_string(vote->branch) + " twice");
+    }
+    call.votes.push_back(*std::move(vote));
+  }
+  const Result<Wait> wait = WaitFromWire(request.wait);
+  if (!wait) return Fail(wait.error());
+  call.wait = *wait;
+  const auto at_most = MillisecondsFromWire("wait_ms", request.wait_ms);
+  if (!at_most) return Fail(at_most.error());
+  call.wait_at_most = *at_most;
+  return call;
+}
+
+Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  const Result<BranchNumber> branch = BranchFromWire(request.branch);
+  if (!branch) return Fail(branch.error());
+  Result<Evidence> evidence = EvidenceFromWire(request.evidence);
+  if (!evidence) return Fail(evidence.error());
+  return OnePhaseCall{*std::move(gtid), *branch, *std::move(evidence)};
+}
+
+Result<AbortCall> FromWire(const wire::AbortRequest& request) {
+  AbortCall call;
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  call.gtid = *std::move(gtid);
+  call.reason = OneLine(request.reason);
+  for (const std::int32_t number : request.rolled_back) {
+    const Result<BranchNumber> branch = BranchFromWire(number);
+    if (!branch) return Fail(branch.error());
+    call.rolled_back.push_back(*branch);
+  }
+  return call;
+}
+
+Result<AttachCall> FromWire(const wire::AttachRequest& request) {
+  AttachCall call;
+  if (Status text = CheckText("process", request.process, kNameBytesMax); !text)
+    return Fail(text.error());
+  call.process = request.process;
+  std::set<std::string> names;
+  for (const wire::ResourceOffer& offer : request.resources) {
+    if (Status name = CheckResourceName(offer.name); !name) return Fail(name.error());
+    if (offer.identity.empty()) return Wrong("identity", "of resource " + offer.name + " is empty");
+    if (Status text = CheckText("identity", offer.identity, kNameBytesMax); !text)
+      return Fail(text.error());
+    if (!names.insert(offer.name).second)
+      return Wrong("resources", "name " + offer.name + " twice");
+    call.resources.push_back({offer.name, offer.identity});
+  }
+  if (request.epoch_seen < 0) return Wrong("epoch_seen", "is negative");
+  if (!request.log_id_seen.empty() && !IsLogId(request.log_id_seen)) {
+    return Wrong("log_id_seen", "is not the id of a log");
+  }
+  call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
+  call.log_id_seen = request.log_id_seen;
+  return call;
+}
+
+Result<FetchCall> FromWire(const wire::FetchRequest& request) {
+  Result<SessionId> session = SessionFromWire(request.session);
+  if (!session) return Fail(session.error());
+  if (request.received_through < 0) return Wrong("received_through", "is negative");
+  if (Status most = CheckMost(request.most); !most) return Fail(most.error());
+  const auto wait = MillisecondsFromWire("wait_ms", request.wait_ms);
+  if (!wait) return Fail(wait.error());
+  return FetchCall{*std::move(session), request.received_through,
+                   static_cast<std::size_t>(request.most), *wait};
+}
+
+Result<FullReport> FromWire(const wire::ReportRequest& request) {
+  FullReport full;
+  Result<SessionId> session = SessionFromWire(request.session);
+  if (!session) return Fail(session.error());
+  full.report.session = *std::move(session);
+  for (const wire::VoteReport& each : request.votes) {
+    Result<Gtid> gtid = GtidFromWire(each.gtid);
+    if (!gtid) return Fail(gtid.error());
+    Result<BranchVote> vote = VoteFromWire(each.vote);
+    if (!vote) return Fail(vote.error());
+    full.report.votes.push_back({*std::move(gtid), *std::move(vote)});
+  }
+  for (const wire::EndReport& each : request.ends) {
+    Result<EndReport> end = EndFromWire(each);
+    if (!end) return Fail(end.error());
+    full.report.ends.push_back(*std::move(end));
+  }
+  for (const wire::FoundBranch& each : request.found) {
+    if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
+    if (each.database_name.size() > kNameBytesMax)
+      return Wrong("database_name", "is longer than 200 bytes");
+    full.found.push_back({each.resource, each.database_name});
+  }
+  return full;
+}
+
+Result<ListCall> FromWire(const wire::ListRequest& request) {
+  ListCall call;
+  if (request.which == "open") {
+    call.which = Which::kOpen;
+  } else if (request.which == "ended") {
+    call.which = Which::kEnded;
+  } else if (request.which == "all") {
+    call.which = Which::kAll;
+  } else {
+    return Wrong("which", "is \"" + Escaped(request.which) + "\"; open, ended or all are allowed");
+  }
+  if (Status most = CheckMost(request.most); !most) return Fail(most.error());
+  if (Status cursor = CheckText("cursor", request.cursor, kNameBytesMax); !cursor)
+    return Fail(cursor.error());
+  call.most = static_cast<std::size_t>(request.most);
+  call.cursor = request.cursor;
+  return call;
+}
+
+Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  if (request.to != "commit" && request.to != "abort") {
+    return Wrong("to", "is \"" + Escaped(request.to) + "\"; commit or abort are allowed");
+  }
+  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
+    return Fail(who.error());
+  return ResolveCall{*std::move(gtid),
+                     request.to == "commit" ? Decision::kCommit : Decision::kAbort,
+                     request.operator_name, request.reason};
+}
+
+Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,
+                                        const std::string& operator_name,
+                                        const std::string& reason) {
+  if (Status name = CheckResourceName(resource); !name) return Fail(name.error());
+  if (identity.empty()) return Wrong("identity", "is empty");
+  if (Status text = CheckText("identity", identity, kNameBytesMax); !text)
+    return Fail(text.error());
+  if (Status who = CheckWhoAndWhy(operator_name, reason); !who) return Fail(who.error());
+  return ResourceRecord{resource, identity, operator_name, reason, 0};
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,73 @@
+// Wire <-> domain, here and nowhere else. What comes from the wire is refused by name (kInvalid)
+// when it is not what the contract allows: enum values that are zero or unknown, texts beyond their
+// length, numbers out of range, names and gtids outside their grammar. A default never means
+// anything.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "admin/resolve.h"
+#include "admin/views.h"
+#include "engine/engine.h"
+#include "wire/admin_types.h"
+#include "wire/coordinator_types.h"
+#include "wire/participant_types.h"
+
+namespace settle::coordinator {
+
+// The version of the contract that both speak; kVersion names both ranges.
+[[nodiscard]] Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high);
+
+// Words of the caller: UTF-8, at most so many bytes. `what` names the field.
+[[nodiscard]] Status CheckText(const char* what, const std::string& text, std::size_t bytes_max);
+
+// A database's words, for people: one line of UTF-8, cut at 1000 bytes. Never a reason to refuse a
+// report.
+std::string OneLine(const std::string& text);
+
+[[nodiscard]] Result<Gtid> GtidFromWire(const std::string& text);
+[[nodiscard]] Result<SessionId> SessionFromWire(const std::string& text);
+[[nodiscard]] Result<BeginCall> FromWire(const wire::BeginRequest& request);
+[[nodiscard]] Result<EnlistCall> FromWire(const wire::EnlistRequest& request);
+[[nodiscard]] Result<CommitCall> FromWire(const wire::CommitRequest& request);
+[[nodiscard]] Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request);
+[[nodiscard]] Result<AbortCall> FromWire(const wire::AbortRequest& request);
+[[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
+[[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
+[[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
+
+// The time of the record is left to who keeps it.
+[[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource,
+                                                      const std::string& identity,
+                                                      const std::string& operator_name,
+                                                      const std::string& reason);
+
+struct ListCall {
+  Which which = Which::kAll;
+  std::size_t most = 100;
+  std::string cursor;
+};
+[[nodiscard]] Result<ListCall> FromWire(const wire::ListRequest& request);
+
+struct FoundBranch {
+  std::string resource;
+  std::string database_name;
+};
+struct FullReport {
+  ReportCall report;
+  std::vector<FoundBranch> found;
+};
+[[nodiscard]] Result<FullReport> FromWire(const wire::ReportRequest& request);
+
+wire::ServiceError ToWire(const Error& error);
+wire::Ending ToWire(const Ending& ending);
+wire::CommitReply ToWire(const CommitAnswer& answer);
+wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
+wire::CommandBatch ToWire(const CommandBatch& batch);
+wire::TransactionView ToWire(const TransactionView& view);
+wire::StrayView ToWire(const Stray& stray);
+wire::ParticipantView ToWire(const ParticipantRow& row);
+wire::StatusReply ToWire(const StatusView& view, const std::string& release);
+
+}  // namespace settle::coordinator

@@ -1,0 +1,224 @@
+// To the wire.
+#include <limits>
+
+#include "rpc/wire.h"
+
+namespace settle::coordinator {
+namespace {
+
+wire::ErrorCode::type ToWire(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRetry: return wire::ErrorCode::RETRY;
+    case ErrorCode::kRetryTransaction: return wire::ErrorCode::RETRY_TRANSACTION;
+    case ErrorCode::kAskOutcome: return wire::ErrorCode::ASK_OUTCOME;
+    case ErrorCode::kRefused: return wire::ErrorCode::REFUSED;
+    case ErrorCode::kInvalid: return wire::ErrorCode::INVALID;
+    case ErrorCode::kNotFound: return wire::ErrorCode::NOT_FOUND;
+    case ErrorCode::kUnavailable: return wire::ErrorCode::UNAVAILABLE;
+    case ErrorCode::kWrongLog: return wire::ErrorCode::WRONG_LOG;
+    case ErrorCode::kExpired: return wire::ErrorCode::EXPIRED;
+    case ErrorCode::kStaleEpoch: return wire::ErrorCode::STALE_EPOCH;
+    case ErrorCode::kVersion: return wire::ErrorCode::VERSION;
+    case ErrorCode::kDenied: return wire::ErrorCode::DENIED;
+    case ErrorCode::kCorrupt: return wire::ErrorCode::CORRUPT;
+    case ErrorCode::kInternal: return wire::ErrorCode::INTERNAL;
+  }
+  return wire::ErrorCode::INTERNAL;
+}
+
+wire::Outcome::type ToWire(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kCommitted: return wire::Outcome::COMMITTED;
+    case Outcome::kAborted: return wire::Outcome::ABORTED;
+    case Outcome::kUndecided: return wire::Outcome::UNDECIDED;
+    case Outcome::kUnknown: return wire::Outcome::UNKNOWN;
+    case Outcome::kExpired: return wire::Outcome::EXPIRED;
+    case Outcome::kMixed: return wire::Outcome::MIXED;
+    case Outcome::kHazard: return wire::Outcome::HAZARD;
+    case Outcome::kHeuristicRollback: return wire::Outcome::HEURISTIC_ROLLBACK;
+    case Outcome::kHeuristicCommit: return wire::Outcome::HEURISTIC_COMMIT;
+  }
+  return wire::Outcome::UNKNOWN;
+}
+
+wire::AbortCause::type ToWire(AbortCause cause) {
+  switch (cause) {
+    case AbortCause::kNone: return wire::AbortCause::NONE;
+    case AbortCause::kRequested: return wire::AbortCause::REQUESTED;
+    case AbortCause::kDeadline: return wire::AbortCause::DEADLINE;
+    case AbortCause::kVotedNo: return wire::AbortCause::VOTED_NO;
+    case AbortCause::kVoteTimeout: return wire::AbortCause::VOTE_TIMEOUT;
+    case AbortCause::kParticipantLost: return wire::AbortCause::PARTICIPANT_LOST;
+    case AbortCause::kOperator: return wire::AbortCause::OPERATOR;
+    case AbortCause::kLogRefused: return wire::AbortCause::LOG_REFUSED;
+    case AbortCause::kPresumed: return wire::AbortCause::PRESUMED;
+    case AbortCause::kRolledBack: return wire::AbortCause::ROLLED_BACK;
+  }
+  return wire::AbortCause::NONE;
+}
+
+wire::CommandKind::type ToWire(CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kPrepare: return wire::CommandKind::PREPARE;
+    case CommandKind::kCommit: return wire::CommandKind::COMMIT;
+    case CommandKind::kAbort: return wire::CommandKind::ABORT;
+    case CommandKind::kProve: return wire::CommandKind::PROVE;
+  }
+  return static_cast<wire::CommandKind::type>(
+      0);  // refused by every reader, never taken for a command
+}
+
+// Enough to tell sessions apart: whoever knows the whole name can act as that session.
+constexpr std::size_t kSessionShown = 8;
+
+// Counts are far below this; one that is not is shown as the largest, not as a negative number.
+template <typename To, typename From>
+To Clamped(From value) {
+  return value > static_cast<From>(std::numeric_limits<To>::max()) ? std::numeric_limits<To>::max()
+                                                                   : static_cast<To>(value);
+}
+
+wire::Evidence ToWire(const Evidence& evidence) {
+  wire::Evidence reply;
+  reply.database = evidence.database;
+  reply.timeline = Clamped<std::int32_t>(evidence.timeline);
+  reply.local_transaction = evidence.local_transaction;
+  return reply;
+}
+
+wire::BranchView ToWire(const BranchSummary& branch) {
+  wire::BranchView view;
+  view.branch = Clamped<std::int32_t>(branch.number);
+  view.resource = branch.resource;
+  view.identity = branch.identity;
+  view.process = branch.process;
+  view.state = branch.state;
+  view.vote = branch.vote;
+  view.evidence = ToWire(branch.evidence);
+  view.attempts = branch.attempts;
+  view.last_error = OneLine(branch.last_error);
+  return view;
+}
+
+wire::Command ToWire(const Command& command) {
+  wire::Command reply;
+  reply.kind = ToWire(command.kind);
+  reply.gtid = command.key.gtid.text();
+  reply.branch = Clamped<std::int32_t>(command.key.number);
+  reply.resource = command.resource;
+  reply.attempt = command.attempt;
+  reply.epoch = Clamped<std::int64_t>(command.epoch);
+  reply.evidence = ToWire(command.evidence);
+  return reply;
+}
+
+}  // namespace
+
+wire::ServiceError ToWire(const Error& error) {
+  wire::ServiceError reply;
+  reply.code = ToWire(error.code);
+  reply.message = error.message;
+  if (!error.advice.empty()) reply.__set_advice(error.advice);
+  return reply;
+}
+
+wire::Ending ToWire(const Ending& ending) {
+  wire::Ending reply;
+  reply.outcome = ToWire(ending.outcome);
+  reply.cause = ToWire(ending.cause);
+  reply.reason = OneLine(ending.reason);
+  reply.retryable = ending.retryable;
+  return reply;
+}
+
+wire::CommitReply ToWire(const CommitAnswer& answer) {
+  wire::CommitReply reply;
+  reply.ending = ToWire(answer.ending);
+  reply.finish_here = answer.finish_here;
+  for (const BranchNumber branch : answer.unfinished) {
+    reply.unfinished.push_back(Clamped<std::int32_t>(branch));
+  }
+  return reply;
+}
+
+wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer) {
+  wire::OnePhaseReply reply;
+  reply.granted = answer.granted;
+  if (!answer.granted && answer.ending.outcome != Outcome::kUndecided)
+    reply.__set_ending(ToWire(answer.ending));
+  return reply;
+}
+
+wire::CommandBatch ToWire(const CommandBatch& batch) {
+  wire::CommandBatch reply;
+  reply.number = batch.number;
+  reply.commands.reserve(batch.commands.size());
+  for (const Command& command : batch.commands) reply.commands.push_back(ToWire(command));
+  return reply;
+}
+
+wire::TransactionView ToWire(const TransactionView& view) {
+  const TransactionSummary& summary = view.summary;
+  wire::TransactionView reply;
+  reply.gtid = summary.gtid.text();
+  reply.state = summary.state;
+  reply.ending = ToWire(summary.ending);
+  reply.owner = summary.origin.owner;
+  reply.comment = summary.origin.comment;
+  reply.began_us = summary.origin.began;
+  reply.ended_us = summary.ended;
+  for (const BranchSummary& branch : summary.branches) reply.branches.push_back(ToWire(branch));
+  for (const TimelineEntry& entry : summary.timeline) {
+    wire::TimelineEntry line;
+    line.at_us = entry.at;
+    line.what = entry.what;
+    reply.timeline.push_back(line);
+  }
+  reply.waiting_for = view.waiting_for;
+  reply.advice = view.advice;
+  return reply;
+}
+
+wire::StrayView ToWire(const Stray& stray) {
+  wire::StrayView reply;
+  reply.resource = stray.resource;
+  reply.database_name = OneLine(stray.database_name);
+  reply.why = stray.why;
+  reply.first_seen_us = stray.first_seen;
+  reply.last_seen_us = stray.last_seen;
+  return reply;
+}
+
+wire::ParticipantView ToWire(const ParticipantRow& row) {
+  const ParticipantView& view = row.view;
+  wire::ParticipantView reply;
+  reply.resource = view.resource;
+  reply.identity = view.identity;
+  for (const SessionView& session : view.sessions) {
+    wire::SessionView line;
+    line.session = session.session.substr(0, kSessionShown);
+    line.process = session.process;
+    line.attached_us = session.attached;
+    line.idle_ms = session.idle.count();
+    reply.sessions.push_back(line);
+  }
+  reply.waiting = Clamped<std::int64_t>(row.waiting);
+  reply.refused_identity = view.refused_identity;
+  return reply;
+}
+
+wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
+  wire::StatusReply reply;
+  reply.log_id = view.log.log_id;
+  reply.epoch = Clamped<std::int64_t>(view.log.epoch);
+  reply.release = release;
+  reply.started_us = view.started;
+  for (const auto& [state, count] : view.open) reply.open[state] = Clamped<std::int64_t>(count);
+  reply.committed = Clamped<std::int64_t>(view.ended.committed);
+  reply.aborted = Clamped<std::int64_t>(view.ended.aborted);
+  reply.heuristics = Clamped<std::int64_t>(view.ended.heuristic);
+  reply.sessions = Clamped<std::int64_t>(view.sessions);
+  return reply;
+}
+
+}  // namespace settle::coordinator

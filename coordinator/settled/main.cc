@@ -1,0 +1,217 @@
+// The daemon: the only place that names concrete classes together.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <thrift/processor/TMultiplexedProcessor.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "admin/views.h"
+#include "engine/engine.h"
+#include "engine/shard_threads.h"
+#include "log/sqlite_decision_log.h"
+#include "observe/log_observer.h"
+#include "recovery/inquiry.h"
+#include "recovery/replay.h"
+#include "rpc/admin_handler.h"
+#include "rpc/coordinator_handler.h"
+#include "rpc/participant_handler.h"
+#include "rpc/server.h"
+#include "rpc/thrift_output.h"
+#include "settle/vocabulary/gtid.h"
+#include "settled/exit_codes.h"
+#include "settled/options.h"
+#include "settled/ready_file.h"
+#include "settled/system_ports.h"
+#include "settled/task_thread.h"
+#include "settled/wakeups.h"
+
+namespace settle::coordinator {
+namespace {
+
+constexpr std::size_t kDescriptorsForOurselves = 64;
+constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
+
+int Refuse(const Error& error, int exit_code) {
+  std::fprintf(stderr, "settled: %s\n", Describe(error).c_str());
+  return exit_code;
+}
+
+// Everything that must be so before the first thread or file.
+void PrepareProcess() {
+  ::umask(077);
+  ::signal(SIGPIPE, SIG_IGN);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+// A connection that is refused by us is told so; one that runs into the kernel's limit takes the
+// log's files along.
+ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return settings;
+  const std::size_t room = limit.rlim_cur > 2 * kDescriptorsForOurselves
+                               ? limit.rlim_cur - kDescriptorsForOurselves
+                               : kDescriptorsForOurselves;
+  if (settings.connections_max <= room) return settings;
+  observer.Event(Observer::Level::kWarning, {},
+                 "--max-connections " + std::to_string(settings.connections_max) +
+                     " is lowered to " + std::to_string(room) + ": this process may open " +
+                     std::to_string(limit.rlim_cur) + " files (ulimit -n)");
+  settings.connections_max = room;
+  return settings;
+}
+
+Result<SocketAddress> WhereToListen(const Options& options, Observer& observer) {
+  Result<SocketAddress> address = Resolve(options.listen);
+  if (!address || address->loopback()) return address;
+  if (!options.insecure) {
+    return Fail(ErrorCode::kInvalid,
+                "--listen " + address->text() +
+                    " can be reached from other machines, and calls are neither encrypted nor "
+                    "authenticated",
+                "listen on 127.0.0.1, or add --insecure where the network itself is trusted");
+  }
+  observer.Event(
+      Observer::Level::kWarning, {},
+      "listening on " + address->text() +
+          " without encryption or authentication: whoever reaches it can end transactions");
+  return address;
+}
+
+std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
+    std::shared_ptr<wire::CoordinatorServiceIf> coordinator,
+    std::shared_ptr<wire::ParticipantServiceIf> participant,
+    std::shared_ptr<wire::AdminServiceIf> admin) {
+  auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
+  all->registerProcessor(
+      "coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(std::move(coordinator)));
+  all->registerProcessor(
+      "participant", std::make_shared<wire::ParticipantServiceProcessor>(std::move(participant)));
+  all->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(std::move(admin)));
+  return all;
+}
+
+// Ends the wait when nothing is undecided, when the time is over, or at a second signal.
+void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most,
+           Observer& observer) {
+  observer.Event(Observer::Level::kInfo, {},
+                 std::string(wakeups.signal_name()) +
+                     ": no new transactions; waiting for those that are not decided");
+  engine.Drain([&wakeups] { wakeups.Notify(); });
+  switch (wakeups.Await(at_most)) {
+    case Wakeups::Cause::kNotice: return;
+    case Wakeups::Cause::kTimeout:
+      return observer.Event(
+          Observer::Level::kWarning, {},
+          "--drain-timeout is over; what was not decided is aborted by presumption");
+    case Wakeups::Cause::kSignal:
+      return observer.Event(Observer::Level::kWarning, {},
+                            "a second signal; what was not decided is aborted by presumption");
+  }
+}
+
+void SayReady(const Options& options, const Server& server, const LogIdentity& log,
+              std::size_t recovered) {
+  std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n",
+              Release(), server.address().c_str(), log.log_id.c_str(),
+              static_cast<unsigned long long>(log.epoch), Escaped(options.log_path).c_str(),
+              recovered);
+  std::fflush(stdout);
+}
+
+// Closes the log before the engine goes: what is still being written completes into the engine's
+// mailboxes.
+struct LogCloser {
+  std::unique_ptr<DecisionLog>& log;
+  ~LogCloser() { log.reset(); }
+};
+
+// Ends the tasks before what they work with goes.
+struct TaskStopper {
+  TaskThread& tasks;
+  ~TaskStopper() { tasks.Stop(); }
+};
+
+int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
+  const Result<SocketAddress> address = WhereToListen(options, observer);
+  if (!address) {
+    return Refuse(address.error(),
+                  address.error().code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen);
+  }
+  ReadyFile ready_file(options.ready_file);
+
+  auto opened = OpenSqliteDecisionLog({.path = options.log_path});
+  if (!opened) return Refuse(opened.error(), ExitCodeOfLog(opened.error()));
+  std::unique_ptr<DecisionLog> log = *std::move(opened);
+  Result<RestoredState> restored = ReplayLog(*log);
+  if (!restored) return Refuse(restored.error(), ExitCodeOfLog(restored.error()));
+  const std::size_t recovered = restored->open.size();
+
+  SystemClock clock;
+  RandomIds ids;
+  Engine engine(options.engine, *log, clock, ids, observer);
+  const LogCloser log_closer{log};
+  engine.Restore(*std::move(restored));
+  TaskThread inquiries;
+  Inquiry inquiry(engine, *log, clock, observer,
+                  [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
+  const TaskStopper task_stopper{inquiries};
+  const Views views(engine, *log, inquiry, clock);
+
+  Calls calls;
+  const auto coordinator = std::make_shared<CoordinatorHandler>(
+      CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry, calls,
+      observer);
+  const auto participant = std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer);
+  const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
+  const ShardThreads shard_threads(engine);
+  Server server(WithinDescriptors(options.server, observer),
+                OnOnePort(coordinator, participant, admin), calls, observer);
+  if (Status started = server.Start(*address); !started)
+    return Refuse(started.error(), kExitCannotListen);
+  if (Status written = ready_file.Write(server.address()); !written) {
+    return Refuse(written.error(), kExitNoReadyFile);
+  }
+  SayReady(options, server, log->identity(), recovered);
+
+  wakeups.Await(std::nullopt);
+  Drain(engine, wakeups, options.drain_timeout, observer);
+  server.Stop(kCallsPatience);
+  observer.Event(Observer::Level::kInfo, {}, "stopped");
+  return kExitClean;
+}
+
+int Main(int argc, const char* const* argv) {
+  const Result<Invocation> invocation = ParseInvocation(argc, argv);
+  if (!invocation) return Refuse(invocation.error(), kExitUsage);
+  if (!invocation->options) {
+    std::fputs(invocation->text.c_str(), stdout);
+    return kExitClean;
+  }
+  PrepareProcess();
+  Wakeups wakeups;
+  LogObserver observer(invocation->options->log);
+  const ThriftOutput thrift_output(observer);
+  return Serve(*invocation->options, wakeups, observer);
+}
+
+}  // namespace
+}  // namespace settle::coordinator
+
+int main(int argc, char** argv) {
+  try {
+    return settle::coordinator::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "settled: ended by a defect or by an unusable environment: %s\n",
+                 error.what());
+    return settle::coordinator::kExitInternal;
+  }
+}

@@ -1,0 +1,38 @@
+// What the daemon is told: by the command line, and by a file of the same options, over which the
+// command line wins.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "engine/settings.h"
+#include "observe/log_observer.h"
+#include "rpc/listen_address.h"
+#include "rpc/server.h"
+
+namespace settle::coordinator {
+
+struct Options {
+  std::string log_path;
+  ListenAddress listen;
+  bool insecure = false;   // listens beyond this machine although nothing on the wire is protected
+  std::string ready_file;  // empty: none
+  Settings engine;
+  ServerSettings server;
+  std::chrono::milliseconds drain_timeout{30'000};
+  LogSettings log;
+};
+
+struct Invocation {
+  std::optional<Options> options;  // serve with these
+  std::string text;                // otherwise print this and end: --help, --version
+};
+
+// kInvalid names the option, what was given and what it takes. Reads the file named by --config.
+[[nodiscard]] Result<Invocation> ParseInvocation(int argc, const char* const* argv);
+
+// The release of this program.
+const char* Release();
+
+}  // namespace settle::coordinator

@@ -1,0 +1,26 @@
+// How a transaction is committed by the process that began it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "client/transaction_state.h"
+
+namespace settle::sdk {
+
+// Prepares the branches of this process, has the coordinator decide, and finishes them. Blocking.
+Ending CommitTransaction(GlobalTransaction::State& transaction, const CommitOptions& options);
+
+// Commits the lone branch of a transaction that nobody else can have joined, without preparing it.
+// Nothing: it has to be prepared after all.
+std::optional<Ending> CommitInOnePhase(
+    GlobalTransaction::State& transaction, const CommitOptions& options);
+
+// The steps that both ways share.
+// The votes are all commit or read-only: asks for the decision and carries it out.
+Ending Decide(GlobalTransaction::State& transaction, std::vector<BranchVote> votes,
+              const CommitOptions& options);
+// Some vote is no: rolls everything back, tells the coordinator why.
+Ending Refuse(GlobalTransaction::State& transaction, std::vector<BranchVote> votes);
+
+}  // namespace settle::sdk

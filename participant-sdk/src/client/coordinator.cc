@@ -1,0 +1,168 @@
+#include "settle/coordinator.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <set>
+#include <utility>
+
+#include "client/context_text.h"
+#include "client/endings.h"
+#include "client/program.h"
+#include "client/transaction_state.h"
+#include "participant/resource_calls.h"
+#include "participant/session.h"
+
+namespace settle {
+namespace {
+
+using sdk::Instant;
+using sdk::Link;
+using sdk::OwnResource;
+using sdk::Program;
+using State = GlobalTransaction::State;
+
+void WarnOnStandardError(const std::string& line) {
+  std::fprintf(stderr, "settle: %s\n", line.c_str());
+}
+
+std::string Label(const std::string& application) {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
+  return (application.empty() ? "unnamed" : application) + "@" + host.data() + ":" +
+      std::to_string(::getpid());
+}
+
+Status CheckOptions(const CoordinatorOptions& options) {
+  if (options.addresses.empty()) {
+    return Fail(ErrorCode::kInvalid, "no address of a coordinator was given");
+  }
+  for (const std::string& address : options.addresses) {
+    if (Result<sdk::Address> parsed = sdk::ParseAddress(address); !parsed) {
+      return Fail(parsed.error());
+    }
+  }
+  const bool positive = options.connect_timeout.count() > 0 && options.call_timeout.count() > 0 &&
+                        options.scan_interval.count() > 0 && options.workers_per_resource > 0;
+  if (!positive) {
+    return Fail(ErrorCode::kInvalid,
+                "a time-out, the scan interval or the number of workers is not positive");
+  }
+  std::set<std::string> names;
+  for (const std::shared_ptr<Resource>& resource : options.resources) {
+    if (resource == nullptr) return Fail(ErrorCode::kInvalid, "a resource is null");
+    if (Status name = CheckResourceName(resource->name()); !name) return name;
+    if (!names.insert(resource->name()).second) {
+      return Fail(ErrorCode::kInvalid, "two resources are named \"" + resource->name() + "\"",
+                  "a resource's name stands for one database");
+    }
+  }
+  return {};
+}
+
+Result<std::vector<OwnResource>> IdentifyAll(
+    const std::vector<std::shared_ptr<Resource>>& resources) {
+  std::vector<OwnResource> own;
+  for (const std::shared_ptr<Resource>& resource : resources) {
+    Result<std::string> identity = sdk::Identify(*resource);
+    if (!identity) {
+      Error why = std::move(identity).error();
+      why.message = "resource \"" + resource->name() + "\": " + why.message;
+      return Fail(std::move(why));
+    }
+    own.push_back({resource, *std::move(identity)});
+  }
+  return own;
+}
+
+class ConnectedCoordinator final : public Coordinator {
+ public:
+  explicit ConnectedCoordinator(std::shared_ptr<Program> program)
+      : program_(std::move(program)), process_(::getpid()) {}
+
+  ~ConnectedCoordinator() override {
+    if (::getpid() == process_) return;
+    // A forked child has none of the threads, and the connections are its parent's: leave
+    // everything alone.
+    static_cast<void>(session_.release());
+    static_cast<void>(new std::shared_ptr<Program>(program_));
+  }
+
+  Status Start() {
+    if (!program_->options.resources.empty()) {
+      session_ = std::make_unique<sdk::Session>(program_->Links(), program_->options.scan_interval,
+                                                program_->participant, program_->options.warn);
+      return session_->Start();
+    }
+    Result<sdk::Hello> hello = program_->pool.Call<sdk::Hello>(
+        program_->Brief(), [](Link& link, Instant) { return Result<sdk::Hello>(link.hello()); });
+    if (!hello) return Fail(std::move(hello).error());
+    return {};
+  }
+
+  Result<GlobalTransaction> Begin(BeginOptions options) override {
+    constexpr std::size_t kCommentMost = 1000;
+    if (options.comment.size() > kCommentMost || options.timeout.count() < 0) {
+      return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
+    }
+    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label};
+    // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
+    Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
+        program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
+    if (!begun) {
+      Error why = std::move(begun).error();
+      if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
+      return Fail(std::move(why));
+    }
+    return GlobalTransaction(
+        std::make_unique<State>(program_, std::move(begun->gtid), State::Role::kOwner));
+  }
+
+  Result<GlobalTransaction> Join(const std::string& context) override {
+    Result<Gtid> gtid = sdk::ParseContextText(context);
+    if (!gtid) return Fail(std::move(gtid).error());
+    if (gtid->log_id() != log_id()) {
+      return Fail(ErrorCode::kWrongLog,
+                  gtid->text() + " belongs to the coordinator with another log; this program is " +
+                      "connected to the one with log " + log_id(),
+                  "connect both programs to the same coordinator");
+    }
+    return GlobalTransaction(
+        std::make_unique<State>(program_, *std::move(gtid), State::Role::kJoined));
+  }
+
+  Ending AskOutcome(const Gtid& gtid) override {
+    Result<Ending> ending = program_->pool.Call<Ending>(
+        program_->Brief(), [&](Link& link, Instant by) { return link.AskOutcome(gtid, by); });
+    if (ending) return *std::move(ending);
+    if (ending.error().code == ErrorCode::kExpired) {
+      return {Outcome::kExpired, AbortCause::kNone, Describe(ending.error()), false};
+    }
+    return sdk::UnknownEnding(gtid, ending.error());
+  }
+
+  std::string log_id() const override { return program_->participant.log_id(); }
+  Epoch epoch() const override { return program_->participant.epoch(); }
+
+ private:
+  std::shared_ptr<Program> program_;
+  std::unique_ptr<sdk::Session> session_;  // none without resources
+  const pid_t process_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Coordinator>> Coordinator::Connect(CoordinatorOptions options) {
+  if (!options.warn) options.warn = WarnOnStandardError;
+  if (Status checked = CheckOptions(options); !checked) return Fail(checked.error());
+  Result<std::vector<OwnResource>> own = IdentifyAll(options.resources);
+  if (!own) return Fail(std::move(own).error());
+  std::string label = Label(options.application);
+  auto program = std::make_shared<Program>(std::move(options), std::move(label), *std::move(own));
+  auto coordinator = std::make_unique<ConnectedCoordinator>(std::move(program));
+  if (Status started = coordinator->Start(); !started) return Fail(started.error());
+  return coordinator;
+}
+
+}  // namespace settle

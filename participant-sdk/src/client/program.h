@@ -1,0 +1,46 @@
+// What all transactions of one program share: the way to the coordinator, and the branches.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "participant/participant.h"
+#include "settle/coordinator.h"
+#include "transport/link_pool.h"
+
+namespace settle::sdk {
+
+struct Program {
+  // `identified` are the options' resources with their identities.
+  Program(CoordinatorOptions the_options, std::string the_label,
+          std::vector<OwnResource> identified)
+      : options(std::move(the_options)),
+        label(std::move(the_label)),
+        participant(std::move(identified), options.workers_per_resource, options.warn),
+        pool(Links(), [this](const Hello& hello) { return participant.Meet(hello); }) {}
+
+  LinkSettings Links() const { return {options.addresses, label, options.connect_timeout}; }
+
+  // For calls that whoever waits may repeat: a new connection is tried, a long outage is not waited
+  // out.
+  Patience Brief() const { return {options.connect_timeout, options.call_timeout}; }
+  // For calls whose answer must be had if it can be had at all, `extra` longer than a call usually
+  // takes.
+  Patience Long(milliseconds extra = milliseconds(0)) const {
+    return {options.call_timeout, std::max(options.call_timeout, extra)};
+  }
+  // How long an applied commit waits for its branches.
+  milliseconds WaitFor(const CommitOptions& commit) const {
+    if (commit.wait_at_most > milliseconds(0)) return commit.wait_at_most;
+    return std::min(options.call_timeout, milliseconds(30'000));
+  }
+
+  const CoordinatorOptions options;
+  const std::string label;  // application, host and process id, for people
+  Participant participant;
+  LinkPool pool;
+};
+
+}  // namespace settle::sdk

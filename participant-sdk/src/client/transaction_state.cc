@@ -1,0 +1,182 @@
+#include "client/transaction_state.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+#include <utility>
+
+#include "client/endings.h"
+#include "participant/resource_calls.h"
+
+namespace settle {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using sdk::Instant;
+using sdk::Link;
+
+std::string RandomPrefix() {
+  std::random_device device;
+  char text[20];
+  std::snprintf(text, sizeof text, "%08x%08x-", device(), device());
+  return text;
+}
+
+// What a destructor may spend on telling the coordinator.
+constexpr sdk::Patience kFarewell{std::chrono::milliseconds(1'000),
+                                  std::chrono::milliseconds(1'000)};
+
+}  // namespace
+
+GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role)
+    : program_(std::move(program)),
+      gtid(std::move(gtid)),
+      role(role),
+      process_(::getpid()),
+      request_prefix_(RandomPrefix()) {}
+
+GlobalTransaction::State::~State() {
+  if (ending || left) return;
+  if (role == Role::kOwner) {
+    Abort("dropped without commit", kFarewell);
+  } else {
+    RollBackHere("dropped by the process that joined, without Leave()", true);
+  }
+}
+
+bool GlobalTransaction::State::Forked() const { return ::getpid() != process_; }
+
+GlobalTransaction::State::LocalBranch* GlobalTransaction::State::Find(const BranchKey& key) {
+  const auto found = std::find_if(branches.begin(), branches.end(),
+                                  [&](const LocalBranch& branch) { return branch.key == key; });
+  return found == branches.end() ? nullptr : &*found;
+}
+
+Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
+  if (ending || left) {
+    return Fail(ErrorCode::kRefused,
+                "the transaction has ended in this process: nothing can be enlisted in it",
+                "begin a new transaction");
+  }
+  const std::vector<sdk::OwnResource>& own = participant().resources();
+  const auto found = std::find_if(own.begin(), own.end(), [&](const sdk::OwnResource& candidate) {
+    return candidate.resource.get() == &resource;
+  });
+  if (found == own.end()) {
+    return Fail(ErrorCode::kInvalid,
+                "the resource \"" + Escaped(resource.name()) + "\" was not given to Connect",
+                "put this very object into CoordinatorOptions::resources");
+  }
+  const sdk::SessionId session =
+      participant().AwaitSession({}, Clock::now() + program().options.connect_timeout);
+  if (session.empty()) {
+    return Fail(ErrorCode::kUnavailable,
+                "this process is not attached to the coordinator at the moment",
+                "abort this transaction and begin a new one later");
+  }
+  const sdk::EnlistCall call{gtid, resource.name(), session,
+                             request_prefix_ + std::to_string(++requests_)};
+  Result<BranchNumber> number = program().pool.Call<BranchNumber>(
+      program().Brief(), [&](Link& link, Instant by) { return link.Enlist(call, by); });
+  if (!number) return Fail(std::move(number).error());
+  const BranchKey key{gtid, *number};
+  if (!participant().Adopt(key, resource.name(), session)) {
+    return Fail(ErrorCode::kRetryTransaction,
+                "the transaction was aborted while the branch was being enlisted",
+                "abort it, and do the work again in a new transaction");
+  }
+  branches.push_back({key, found->resource, nullptr, {}});
+  return key;
+}
+
+void GlobalTransaction::State::Hold(const BranchKey& key, std::shared_ptr<Branch> branch) {
+  LocalBranch* const local = Find(key);
+  std::string ignored;
+  if (local == nullptr || !participant().Hold(key, branch)) {
+    // Aborted while it was being opened: what comes back is dead.
+    sdk::FenceNow(*branch, ignored);
+    return;
+  }
+  local->handle = std::move(branch);
+}
+
+void GlobalTransaction::State::GiveUp(const BranchKey& key, const Error& why) {
+  LocalBranch* const local = Find(key);
+  if (local == nullptr) return;
+  local->failed = "it could not be opened: " + Describe(why);
+  RollBack(*local, local->failed, role == Role::kJoined);
+}
+
+void GlobalTransaction::State::RollBack(LocalBranch& branch, const std::string& why, bool vote_no) {
+  std::string ignored;
+  const bool ours = participant().Tell(branch.key, sdk::event::ApplicationDrops{why, vote_no});
+  const sdk::BranchState state = participant().StateOf(branch.key);
+  // Fencing again what a worker is fencing is harmless, and certain when this returns.
+  if (state == sdk::BranchState::kFencing && branch.handle != nullptr) {
+    sdk::FenceNow(*branch.handle, ignored);
+  }
+  if (ours) participant().Tell(branch.key, sdk::event::Fenced{});
+  if (state == sdk::BranchState::kPrepared && branch.handle != nullptr &&
+      participant().Tell(branch.key, sdk::event::ApplicationFinishes{Decision::kAbort, false})) {
+    const FinishResult result = sdk::Finish(*branch.handle, Decision::kAbort).Await();
+    participant().Tell(branch.key, sdk::event::Finished{result});
+  }
+  branch.handle.reset();
+}
+
+std::vector<BranchNumber> GlobalTransaction::State::RollBackHere(
+    const std::string& why, bool vote_no) {
+  std::vector<BranchNumber> rolled_back;
+  for (LocalBranch& branch : branches) {
+    RollBack(branch, why, vote_no);
+    const std::optional<FinishResult> end = participant().EndOf(branch.key);
+    if (end && end->end == BranchEnd::kAborted) rolled_back.push_back(branch.key.number);
+  }
+  return rolled_back;
+}
+
+Ending GlobalTransaction::State::Abort(const std::string& reason, sdk::Patience patience) {
+  const sdk::AbortCall call{gtid, reason, RollBackHere(reason, role == Role::kJoined)};
+  Result<Ending> told = program().pool.Call<Ending>(
+      patience, [&](Link& link, Instant by) { return link.Abort(call, by); });
+  if (told && told->outcome != Outcome::kUndecided && told->outcome != Outcome::kUnknown) {
+    ending = *std::move(told);
+  } else if (role == Role::kOwner || !call.rolled_back.empty()) {
+    // Certain without the coordinator: commit was never asked, or a branch that it needs is rolled
+    // back.
+    const std::string why = told ? told->reason : Describe(told.error());
+    ending = sdk::AbortedEnding(
+        AbortCause::kRequested,
+        reason + "; the coordinator was not told and aborts by its deadline: " + why);
+  } else {
+    ending = told ? sdk::UnknownEnding(gtid, told->reason) : sdk::UnknownEnding(gtid, told.error());
+  }
+  return *ending;
+}
+
+Status GlobalTransaction::State::Leave() {
+  if (role != Role::kJoined) {
+    return Fail(ErrorCode::kRefused, "this process began the transaction and cannot leave it",
+                "call Commit or Abort");
+  }
+  if (left) return {};
+  if (ending) return Fail(ErrorCode::kRefused, "the transaction was aborted in this process");
+  for (const LocalBranch& branch : branches) {
+    if (branch.handle != nullptr) participant().Tell(branch.key, sdk::event::ApplicationLeft{});
+    if (participant().StateOf(branch.key) == sdk::BranchState::kLeft) continue;
+    const std::string why = branch.failed.empty() ? "it was rolled back meanwhile" : branch.failed;
+    const std::string reason = "branch " + std::to_string(branch.key.number) + " in " +
+                               branch.resource->name() + ": " + why;
+    RollBackHere(reason, true);
+    ending = sdk::AbortedEnding(AbortCause::kRequested, reason);
+    return Fail(ErrorCode::kRetryTransaction, "the work cannot be committed: " + ending->reason,
+                "tell the caller, who aborts and may do the work again in a new transaction");
+  }
+  left = true;
+  branches.clear();
+  return {};
+}
+
+}  // namespace settle

@@ -1,0 +1,69 @@
+// What a GlobalTransaction is inside: which branches of it are in this process, and what it may
+// still do.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/program.h"
+#include "settle/global_transaction.h"
+
+namespace settle {
+
+class GlobalTransaction::State {
+ public:
+  enum class Role { kOwner, kJoined };
+
+  // A branch of this process.
+  struct LocalBranch {
+    BranchKey key;
+    std::shared_ptr<Resource> resource;
+    std::shared_ptr<Branch> handle;  // none while it is being opened, or when that failed
+    std::string failed;              // why it could not be opened
+  };
+
+  State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role);
+  ~State();  // rolls back what was not ended
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  Result<BranchKey> Register(Resource& resource);
+  void Hold(const BranchKey& key, std::shared_ptr<Branch> branch);
+  void GiveUp(const BranchKey& key, const Error& why);
+  Ending Abort(const std::string& reason, sdk::Patience patience);
+  Status Leave();
+
+  // Rolls back, now, every branch of this process that is not ended; true for each that is certain
+  // not to be prepared any more. `tell` as in event::ApplicationDrops.
+  std::vector<BranchNumber> RollBackHere(const std::string& why, bool vote_no);
+
+  // Whether this is the process that began or joined it, and not a forked child: there it is dead.
+  bool Forked() const;
+
+  sdk::Program& program() { return *program_; }
+  sdk::Participant& participant() { return program_->participant; }
+
+  const std::shared_ptr<sdk::Program> program_;
+  const Gtid gtid;
+  const Role role;
+  std::vector<LocalBranch> branches;
+  std::optional<Ending> ending;             // once known, or known not to be known
+  bool left = false;                        // joined, and Leave was called
+  std::atomic<bool> context_given{false};   // other processes may have joined
+  std::atomic_flag in_use = ATOMIC_FLAG_INIT;  // some thread is inside a call
+
+ private:
+  void RollBack(LocalBranch& branch, const std::string& why, bool vote_no);
+  LocalBranch* Find(const BranchKey& key);
+
+  const pid_t process_;
+  const std::string request_prefix_;  // random: other processes enlist in the same transaction
+  int requests_ = 0;
+};
+
+}  // namespace settle

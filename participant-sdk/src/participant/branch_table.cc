@@ -1,0 +1,160 @@
+#include "participant/branch_table.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace settle::sdk {
+namespace {
+
+void Append(Steps& steps, Steps more) {
+  steps.insert(
+      steps.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+tl::unexpected<Error> Refused(const Command& command, ErrorCode code, const std::string& why) {
+  return Fail(code, "refused to " + std::string(ToString(command.kind)) + " a branch of " +
+                        command.key.gtid.text() + ": " + why);
+}
+
+}  // namespace
+
+Result<Steps> BranchTable::Meet(const std::string& log_id, Epoch epoch) {
+  Epoch& highest = epochs_[log_id];
+  if (epoch < highest) {
+    return Fail(ErrorCode::kStaleEpoch,
+                "the coordinator of log " + log_id + " is at epoch " + std::to_string(epoch) +
+                    ", but this process has seen epoch " + std::to_string(highest),
+                "its log was restored from an older copy, or an old coordinator still runs: an "
+                "operator must look before it may decide anything");
+  }
+  Steps steps;
+  if (epoch == highest) return steps;
+  const bool first = highest == 0;
+  highest = epoch;
+  if (first) return steps;
+  std::vector<BranchKey> older;
+  for (const auto& [key, entry] : entries_) {
+    if (key.gtid.log_id() == log_id && key.gtid.epoch() < epoch) older.push_back(key);
+  }
+  std::sort(older.begin(), older.end());
+  for (const BranchKey& key : older) {
+    Append(steps, Handle(
+        key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
+  }
+  return steps;
+}
+
+Steps BranchTable::Attach(const SessionId& session, const std::string& log_id) {
+  session_ = session;
+  session_log_ = log_id;
+  std::vector<BranchKey> older;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.session != session) older.push_back(key);
+  }
+  std::sort(older.begin(), older.end());
+  Steps steps;
+  for (const BranchKey& key : older) {
+    Append(steps, Handle(
+        key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
+  }
+  return steps;
+}
+
+bool BranchTable::Adopt(
+    const BranchKey& key, const std::string& resource, const SessionId& session) {
+  if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
+    return false;
+  }
+  return entries_.try_emplace(key, Entry{BranchMachine::Opened(), resource, session}).second;
+}
+
+Result<Steps> BranchTable::Handle(const Command& command) {
+  const Gtid& gtid = command.key.gtid;
+  if (gtid.log_id() != session_log_) {
+    return Refused(command, ErrorCode::kWrongLog, "the coordinator keeps log " + session_log_);
+  }
+  Result<Steps> steps = Meet(session_log_, command.epoch);
+  if (!steps) return steps;
+  if (gtid.epoch() > command.epoch) {
+    return Refused(command, ErrorCode::kStaleEpoch,
+                   "the command is of the earlier epoch " + std::to_string(command.epoch));
+  }
+  Append(*steps,
+         Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
+  return steps;
+}
+
+Steps BranchTable::Handle(const BranchKey& key, const BranchEvent& event) {
+  return Advance(key, event, {});
+}
+
+Steps BranchTable::Advance(
+    const BranchKey& key, const BranchEvent& event, const std::string& resource) {
+  auto found = entries_.try_emplace(key, Entry{BranchMachine::Unknown(), resource, {}}).first;
+  Entry& entry = found->second;
+  const bool ended_before = entry.machine.state() == BranchState::kEnded;
+  Steps steps;
+  for (BranchEffect& effect : entry.machine.Handle(event)) {
+    steps.push_back({key, entry.resource, std::move(effect)});
+  }
+  if (entry.machine.state() == BranchState::kUnknown) {
+    entries_.erase(found);
+  } else if (entry.machine.state() == BranchState::kEnded && !ended_before) {
+    RememberEnd(key, entry);
+  }
+  return steps;
+}
+
+void BranchTable::RememberEnd(const BranchKey& key, Entry& entry) {
+  entry.ended_as = ++ended_count_;
+  ended_.push_back(key);
+  if (ended_.size() <= ended_kept_) return;
+  entries_.erase(ended_.front());
+  ended_.pop_front();
+}
+
+bool BranchTable::Found(const BranchKey& key, std::uint64_t ended_before) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return true;
+  switch (found->second.machine.state()) {
+    case BranchState::kUnknown:
+    case BranchState::kPrepared:
+      return true;
+    case BranchState::kEnded:
+      if (found->second.ended_as > ended_before) return false;
+      // The database is right and our memory of its end is wrong: commands go to the database from
+      // now on.
+      entries_.erase(found);
+      return true;
+    case BranchState::kWorking:
+    case BranchState::kLeft:
+    case BranchState::kPreparing:
+    case BranchState::kFinishing:
+    case BranchState::kFencing:
+    case BranchState::kAsking:
+    case BranchState::kCommitting:
+    case BranchState::kProving:
+      return false;
+  }
+  return false;
+}
+
+BranchState BranchTable::StateOf(const BranchKey& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? BranchState::kUnknown : found->second.machine.state();
+}
+
+std::optional<FinishResult> BranchTable::EndOf(const BranchKey& key) const {
+  const auto found = entries_.find(key);
+  if (found == entries_.end() || found->second.machine.state() != BranchState::kEnded) {
+    return std::nullopt;
+  }
+  return found->second.machine.end();
+}
+
+Epoch BranchTable::HighestEpoch(const std::string& log_id) const {
+  const auto found = epochs_.find(log_id);
+  return found == epochs_.end() ? 0 : found->second;
+}
+
+}  // namespace settle::sdk

@@ -1,0 +1,82 @@
+// All branches that a process knows, and what it knows of the coordinator's lives. Pure, like the
+// machines in it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "participant/branch_machine.h"
+#include "transport/messages.h"
+
+namespace settle::sdk {
+
+// An effect and the branch it is for.
+struct Step {
+  BranchKey key;
+  std::string resource;
+  BranchEffect effect;
+
+  friend bool operator==(const Step&, const Step&) = default;
+};
+using Steps = std::vector<Step>;
+
+class BranchTable {
+ public:
+  // Ends are remembered, so that repeated commands are answered alike, for the last `ended_kept`
+  // branches. Older ones are answered by the database.
+  explicit BranchTable(std::size_t ended_kept = 4096) : ended_kept_(ended_kept) {}
+
+  // A coordinator said hello. kStaleEpoch if this process has seen a later life of its log: it runs
+  // on an old copy of the log, or is a life that should be over. A new life fences what the older
+  // ones can no longer commit.
+  [[nodiscard]] Result<Steps> Meet(const std::string& log_id, Epoch epoch);
+
+  // A session was attached: branches enlisted under an earlier one that are not prepared are
+  // fenced.
+  Steps Attach(const SessionId& session, const std::string& log_id);
+
+  // A branch was enlisted under `session`. False: it is dead before it was opened, because the
+  // coordinator had it aborted, was restarted, or lost that session meanwhile.
+  bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session);
+
+  // A command of the session's coordinator. Refused by name, without any effect, when it comes from
+  // an earlier life (kStaleEpoch) or speaks of another log's transaction (kWrongLog).
+  [[nodiscard]] Result<Steps> Handle(const Command& command);
+
+  Steps Handle(const BranchKey& key, const BranchEvent& event);
+
+  // A scan that began when `ended_count` was `ended_before` found the branch prepared. True: the
+  // coordinator is to hear of it. False: it is being worked on here, or ended since.
+  std::uint64_t ended_count() const { return ended_count_; }
+  bool Found(const BranchKey& key, std::uint64_t ended_before);
+
+  BranchState StateOf(const BranchKey& key) const;
+  std::optional<FinishResult> EndOf(const BranchKey& key) const;
+  Epoch HighestEpoch(const std::string& log_id) const;
+
+ private:
+  struct Entry {
+    BranchMachine machine;
+    std::string resource;
+    SessionId session;
+    std::uint64_t ended_as = 0;  // the how-manieth end it was
+  };
+  Steps Advance(const BranchKey& key, const BranchEvent& event, const std::string& resource);
+  void RememberEnd(const BranchKey& key, Entry& entry);
+
+  const std::size_t ended_kept_;
+  std::unordered_map<BranchKey, Entry> entries_;
+  std::deque<BranchKey> ended_;  // oldest first
+  std::uint64_t ended_count_ = 0;
+  std::map<std::string, Epoch> epochs_;
+  SessionId session_;
+  std::string session_log_;
+};
+
+}  // namespace settle::sdk

@@ -1,0 +1,55 @@
+#include "participant/outbox.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+namespace settle::sdk {
+namespace {
+
+template <typename T>
+std::vector<T> TakeFront(std::deque<T>& queue, std::size_t most) {
+  const auto end = queue.begin() + static_cast<std::ptrdiff_t>(std::min(most, queue.size()));
+  std::vector<T> taken(std::make_move_iterator(queue.begin()), std::make_move_iterator(end));
+  queue.erase(queue.begin(), end);
+  return taken;
+}
+
+}  // namespace
+
+void Outbox::Add(VoteReport vote) {
+  std::lock_guard lock(mutex_);
+  votes_.push_back(std::move(vote));
+  changed_.notify_one();
+}
+
+void Outbox::Add(EndReport end) {
+  std::lock_guard lock(mutex_);
+  ends_.push_back(std::move(end));
+  changed_.notify_one();
+}
+
+void Outbox::Add(FoundBranch found) {
+  std::lock_guard lock(mutex_);
+  found_.push_back(std::move(found));
+  changed_.notify_one();
+}
+
+ReportCall Outbox::Take(std::size_t most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return closed_ || !empty(); });
+  ReportCall batch;
+  batch.votes = TakeFront(votes_, most);
+  batch.ends = TakeFront(ends_, most);
+  batch.found = TakeFront(found_, most);
+  return batch;
+}
+
+void Outbox::Close() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+}
+
+}  // namespace settle::sdk

@@ -1,0 +1,42 @@
+// What waits to be told to the coordinator. A batch is whatever queued while the last one was on
+// the wire: no timer, and under load the batches grow by themselves.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+
+#include "transport/messages.h"
+
+namespace settle::sdk {
+
+// Thread-safe.
+class Outbox {
+ public:
+  void Add(VoteReport vote);
+  void Add(EndReport end);
+  void Add(FoundBranch found);
+
+  // Waits for something to report, then takes at most `most` of each kind. Empty once closed and
+  // drained.
+  ReportCall Take(std::size_t most);
+  // Take no longer waits; what is queued can still be taken.
+  void Close();
+
+ private:
+  bool empty() const { return votes_.empty() && ends_.empty() && found_.empty(); }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<VoteReport> votes_;
+  std::deque<EndReport> ends_;
+  std::deque<FoundBranch> found_;
+  bool closed_ = false;
+};
+
+inline bool IsEmpty(const ReportCall& batch) {
+  return batch.votes.empty() && batch.ends.empty() && batch.found.empty();
+}
+
+}  // namespace settle::sdk

@@ -1,0 +1,289 @@
+#include "participant/participant.h"
+
+#include <utility>
+
+#include "participant/resource_calls.h"
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::sdk {
+namespace {
+// For what was decided and handed over when the program ends.
+constexpr milliseconds kStopPatience{1'000};
+}  // namespace
+
+Participant::Participant(std::vector<OwnResource> resources, int workers_per_resource, Warn warn)
+    : resources_(std::move(resources)), warn_(std::move(warn)) {
+  for (const OwnResource& own : resources_) {
+    desks_.emplace(
+        own.resource->name(), Desk{own, std::make_unique<Workers>(workers_per_resource)});
+  }
+}
+
+Participant::~Participant() { Stop(); }
+
+void Participant::Stop() {
+  const Instant until = std::chrono::steady_clock::now() + kStopPatience;
+  for (auto& [name, desk] : desks_) desk.workers->Stop(until);
+}
+
+Status Participant::Meet(const Hello& hello) {
+  Steps steps;
+  std::string other;
+  {
+    std::lock_guard lock(mutex_);
+    Result<Steps> met = table_.Meet(hello.log_id, hello.epoch);
+    if (!met) return Fail(std::move(met).error());
+    steps = *std::move(met);
+    if (log_id_ != hello.log_id) other = std::exchange(log_id_, hello.log_id);
+  }
+  if (!other.empty()) {
+    warn_("the coordinator now keeps log " + hello.log_id + " instead of " + other +
+          ": branches that were prepared for the old one are left as they are, until a "
+          "coordinator with that log answers for them or an operator settles them");
+  }
+  Perform(std::move(steps));
+  return {};
+}
+
+Status Participant::Attach(const Attached& attached) {
+  if (Status met = Meet({attached.log_id, attached.epoch, {}}); !met) return met;
+  Steps steps;
+  {
+    std::lock_guard lock(mutex_);
+    steps = table_.Attach(attached.session, attached.log_id);
+    session_ = attached.session;
+    changed_.notify_all();
+  }
+  Perform(std::move(steps));
+  return {};
+}
+
+void Participant::Detached() {
+  std::lock_guard lock(mutex_);
+  session_.clear();
+}
+
+std::string Participant::log_id() const {
+  std::lock_guard lock(mutex_);
+  return log_id_;
+}
+
+Epoch Participant::epoch() const {
+  std::lock_guard lock(mutex_);
+  return table_.HighestEpoch(log_id_);
+}
+
+Epoch Participant::HighestEpoch(const std::string& log_id) const {
+  std::lock_guard lock(mutex_);
+  return table_.HighestEpoch(log_id);
+}
+
+SessionId Participant::session() const {
+  std::lock_guard lock(mutex_);
+  return session_;
+}
+
+SessionId Participant::AwaitSession(const SessionId& not_this, Instant until) const {
+  std::unique_lock lock(mutex_);
+  const auto other = [&] { return !session_.empty() && session_ != not_this; };
+  return changed_.wait_until(lock, until, other) ? session_ : SessionId();
+}
+
+void Participant::Carry(const std::vector<Command>& commands) {
+  for (const Command& command : commands) {
+    if (desks_.find(command.resource) == desks_.end()) {
+      RefuseUnserved(command);
+      continue;
+    }
+    Steps steps;
+    std::string refused;
+    {
+      std::lock_guard lock(mutex_);
+      Result<Steps> wanted = table_.Handle(command);
+      if (wanted) {
+        steps = *std::move(wanted);
+      } else {
+        refused = Describe(wanted.error());
+      }
+    }
+    if (!refused.empty()) warn_(refused);
+    Perform(std::move(steps));
+  }
+}
+
+void Participant::RefuseUnserved(const Command& command) {
+  const std::string why =
+      "this process does not serve a resource named \"" + Escaped(command.resource) + "\"";
+  if (command.kind == CommandKind::kPrepare) {
+    outbox_.Add(VoteReport{command.key, {Vote::kNo, {}, why, false}});
+  } else {
+    outbox_.Add(EndReport{command.key, {BranchEnd::kRetry, why}});
+  }
+}
+
+bool Participant::Adopt(
+    const BranchKey& key, const std::string& resource, const SessionId& session) {
+  std::lock_guard lock(mutex_);
+  return table_.Adopt(key, resource, session);
+}
+
+bool Participant::Hold(const BranchKey& key, std::shared_ptr<Branch> branch) {
+  std::lock_guard lock(mutex_);
+  if (table_.StateOf(key) != BranchState::kWorking) return false;
+  handles_.insert_or_assign(key, std::move(branch));
+  return true;
+}
+
+bool Participant::Tell(const BranchKey& key, const BranchEvent& event) {
+  Steps steps;
+  std::shared_ptr<Branch> done_with;  // let go outside the lock: that may end a connection
+  {
+    std::lock_guard lock(mutex_);
+    steps = table_.Handle(key, event);
+    const BranchState state = table_.StateOf(key);
+    if (state == BranchState::kEnded || state == BranchState::kUnknown) {
+      if (auto found = handles_.find(key); found != handles_.end()) {
+        done_with = std::move(found->second);
+        handles_.erase(found);
+      }
+      changed_.notify_all();
+    }
+  }
+  bool proceed = false;
+  for (const Step& step : steps) {
+    proceed = proceed || std::holds_alternative<effect::Proceed>(step.effect);
+  }
+  Perform(std::move(steps));
+  return proceed;
+}
+
+BranchState Participant::StateOf(const BranchKey& key) const {
+  std::lock_guard lock(mutex_);
+  return table_.StateOf(key);
+}
+
+std::optional<FinishResult> Participant::EndOf(const BranchKey& key) const {
+  std::lock_guard lock(mutex_);
+  return table_.EndOf(key);
+}
+
+std::optional<FinishResult> Participant::AwaitEnd(const BranchKey& key, Instant until) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, until, [&] { return table_.EndOf(key).has_value(); });
+  return table_.EndOf(key);
+}
+
+std::shared_ptr<Branch> Participant::HandleOf(const BranchKey& key) const {
+  std::lock_guard lock(mutex_);
+  const auto found = handles_.find(key);
+  return found == handles_.end() ? nullptr : found->second;
+}
+
+void Participant::Perform(Steps steps) {
+  for (Step& step : steps) {
+    if (const auto* vote = std::get_if<effect::ReportVote>(&step.effect)) {
+      outbox_.Add(VoteReport{step.key, vote->vote});
+    } else if (const auto* end = std::get_if<effect::ReportEnd>(&step.effect)) {
+      outbox_.Add(EndReport{step.key, end->end});
+    } else if (!std::holds_alternative<effect::Proceed>(step.effect)) {
+      Post(step);
+    }
+  }
+}
+
+void Participant::Post(const Step& step) {
+  const auto desk = desks_.find(step.resource);
+  if (desk == desks_.end()) return;
+  Resource* const resource = desk->second.own.resource.get();
+  desk->second.workers->Post([this, step, resource] {
+    const BranchKey& key = step.key;
+    if (std::holds_alternative<effect::Prepare>(step.effect)) {
+      RunPrepare(key, *resource);
+    } else if (const auto* finish = std::get_if<effect::FinishByHandle>(&step.effect)) {
+      RunFinish(key, finish->decision);
+    } else if (const auto* by_key = std::get_if<effect::FinishByKey>(&step.effect)) {
+      SETTLE_FAILPOINT("participant.before_finish");
+      const FinishResult result = FinishByKey(*resource, key, by_key->decision, by_key->evidence);
+      // Crash here: done in the database, the coordinator does not know and commands it again;
+      // proof answers.
+      SETTLE_FAILPOINT("participant.finished");
+      Tell(key, event::Finished{result});
+    } else if (const auto* prove = std::get_if<effect::Prove>(&step.effect)) {
+      Tell(key, event::Finished{Prove(*resource, key, prove->evidence)});
+    } else if (std::holds_alternative<effect::Fence>(step.effect)) {
+      RunFence(key);
+    }
+  });
+}
+
+void Participant::RunPrepare(const BranchKey& key, Resource& resource) {
+  const std::shared_ptr<Branch> handle = HandleOf(key);
+  if (handle == nullptr) {
+    Tell(key, event::Voted{{Vote::kNo, {}, "the branch was never opened", false}});
+    return;
+  }
+  const VoteResult vote = PrepareNow(*handle, resource, key);
+  // Crash here: prepared, the vote was never told. The coordinator takes the branch for lost and
+  // aborts; the next scan of the database finds it.
+  SETTLE_FAILPOINT("participant.before_vote");
+  Tell(key, event::Voted{vote});
+}
+
+void Participant::RunFinish(const BranchKey& key, Decision decision) {
+  const std::shared_ptr<Branch> handle = HandleOf(key);
+  if (handle == nullptr) {
+    Tell(key, event::Finished{{BranchEnd::kRetry, "the branch has no handle in this process"}});
+    return;
+  }
+  SETTLE_FAILPOINT("participant.before_finish");
+  const FinishResult result = Finish(*handle, decision).Await();
+  SETTLE_FAILPOINT("participant.finished");
+  Tell(key, event::Finished{result});
+}
+
+void Participant::RunFence(const BranchKey& key) {
+  std::string why;
+  // Without a handle it is still being opened: Hold finds it dead and fences what was opened.
+  const std::shared_ptr<Branch> handle = HandleOf(key);
+  if (handle != nullptr && !FenceNow(*handle, why)) {
+    warn_("rolling back " + key.DatabaseName() + " threw: " + why);
+  }
+  Tell(key, event::Fenced{});
+}
+
+void Participant::Scan() {
+  for (auto& [name, desk] : desks_) {
+    {
+      std::lock_guard lock(mutex_);
+      if (std::exchange(desk.scanning, true)) continue;
+    }
+    desk.workers->Post([this, name = name] { RunScan(name); });
+  }
+}
+
+void Participant::RunScan(const std::string& name) {
+  Desk& desk = desks_.at(name);
+  std::uint64_t ended_before = 0;
+  {
+    std::lock_guard lock(mutex_);
+    ended_before = table_.ended_count();
+  }
+  const Result<std::vector<std::string>> names = ScanPrepared(*desk.own.resource);
+  bool first_failure = false;
+  {
+    std::lock_guard lock(mutex_);
+    desk.scanning = false;
+    first_failure = !names && !desk.scan_failed;
+    desk.scan_failed = !names;
+    // A scan that failed half way counts for nothing.
+    for (std::size_t i = 0; names && i < names->size(); ++i) {
+      const Result<BranchKey> key = BranchKey::ParseDatabaseName((*names)[i]);
+      if (!key || table_.Found(*key, ended_before)) outbox_.Add(FoundBranch{name, (*names)[i]});
+    }
+  }
+  if (first_failure) {
+    warn_("cannot look for prepared branches in " + name + ": " + Describe(names.error()));
+  }
+}
+
+}  // namespace settle::sdk

@@ -1,0 +1,106 @@
+// The branches of this process at work: performs what the branch machines want, on each resource's
+// own threads, and puts what is to be told to the coordinator into the outbox.
+//
+// Used from both sides: the session brings the coordinator's commands, the application's
+// transactions prepare and finish their own branches in their own thread. The machines decide who
+// may act; nobody acts on one branch at the same time.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "participant/branch_table.h"
+#include "participant/outbox.h"
+#include "participant/workers.h"
+#include "settle/resource.h"
+#include "transport/link.h"
+
+namespace settle::sdk {
+
+// Told, in one line, what an operator should know. Thread-safe.
+using Warn = std::function<void(const std::string& line)>;
+
+struct OwnResource {
+  std::shared_ptr<Resource> resource;
+  std::string identity;
+};
+
+// Thread-safe.
+class Participant {
+ public:
+  Participant(std::vector<OwnResource> resources, int workers_per_resource, Warn warn);
+  ~Participant();
+  Participant(const Participant&) = delete;
+  Participant& operator=(const Participant&) = delete;
+
+  const std::vector<OwnResource>& resources() const { return resources_; }
+  Outbox& outbox() { return outbox_; }
+
+  // --- the coordinator's side
+  // Any hello. kStaleEpoch: do not talk to this one.
+  [[nodiscard]] Status Meet(const Hello& hello);
+  [[nodiscard]] Status Attach(const Attached& attached);
+  void Detached();
+  void Carry(const std::vector<Command>& commands);
+  // Looks, on each resource's threads, for prepared branches, and reports those that nobody here
+  // works on.
+  void Scan();
+  // Waits for what is being done to the databases and, for a second, for what was handed over.
+  void Stop();
+
+  std::string log_id() const;
+  Epoch epoch() const;  // of the current log
+  Epoch HighestEpoch(const std::string& log_id) const;  // 0: never heard of
+  SessionId session() const;  // empty while there is none
+  // Waits until the session is another one than `not_this`; empty if that did not come in time.
+  SessionId AwaitSession(const SessionId& not_this, Instant until) const;
+
+  // --- the application's side
+  // False: dead already (aborted while it was being enlisted).
+  bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session);
+  // False: dead already; the handle is the caller's to fence.
+  bool Hold(const BranchKey& key, std::shared_ptr<Branch> branch);
+  // Tells the machine; true if it says Proceed. Other effects are performed by the resource's
+  // threads.
+  bool Tell(const BranchKey& key, const BranchEvent& event);
+  BranchState StateOf(const BranchKey& key) const;
+  std::optional<FinishResult> EndOf(const BranchKey& key) const;
+  // Waits until the branch has ended; nothing if that did not come in time.
+  std::optional<FinishResult> AwaitEnd(const BranchKey& key, Instant until) const;
+
+ private:
+  struct Desk {
+    OwnResource own;
+    std::unique_ptr<Workers> workers;
+    bool scanning = false;
+    bool scan_failed = false;
+  };
+
+  void Perform(Steps steps);
+  void Post(const Step& step);
+  void RunPrepare(const BranchKey& key, Resource& resource);
+  void RunFinish(const BranchKey& key, Decision decision);
+  void RunFence(const BranchKey& key);
+  void RunScan(const std::string& name);
+  void RefuseUnserved(const Command& command);
+  std::shared_ptr<Branch> HandleOf(const BranchKey& key) const;
+
+  const std::vector<OwnResource> resources_;
+  const Warn warn_;
+  Outbox outbox_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  BranchTable table_;
+  std::unordered_map<BranchKey, std::shared_ptr<Branch>> handles_;
+  std::map<std::string, Desk> desks_;  // by resource name; made once
+  std::string log_id_;
+  SessionId session_;
+};
+
+}  // namespace settle::sdk

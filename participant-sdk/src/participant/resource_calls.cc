@@ -1,0 +1,117 @@
+#include "participant/resource_calls.h"
+
+#include <exception>
+#include <string>
+
+namespace settle::sdk {
+namespace {
+
+// Runs `call`; an exception of any type becomes what `otherwise` makes of its text.
+template <typename Call, typename Otherwise>
+auto Caught(Call&& call, Otherwise&& otherwise) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    return otherwise(error.what());
+  } catch (...) {
+    return otherwise("an exception of an unknown type");
+  }
+}
+
+FinishResult NothingKnown(const char* what) {
+  return {BranchEnd::kRetry, std::string("the resource threw: ") + what};
+}
+
+tl::unexpected<Error> Broken(const char* what) {
+  return Fail(ErrorCode::kUnavailable, std::string("the resource threw: ") + what);
+}
+
+}  // namespace
+
+Prepare::Prepare(Branch& branch, Resource& resource, const BranchKey& key)
+    : branch_(branch), resource_(resource), key_(key) {
+  start_failed_ = Caught(
+      [&] {
+        branch_.StartPrepare();
+        return std::string();
+      },
+      [](const char* what) { return std::string(what) + " (thrown by StartPrepare)"; });
+}
+
+VoteResult Prepare::Await() {
+  if (!start_failed_.empty()) return Threw(start_failed_.c_str());
+  return Caught(
+      [&] { return branch_.AwaitPrepare(); }, [&](const char* what) { return Threw(what); });
+}
+
+// It may be prepared or not. A no-vote is certain to end in abort, so it may be rolled back either
+// way; what cannot be reached now is found by a scan and rolled back then.
+VoteResult Prepare::Threw(const char* what) {
+  std::string fence_failed;
+  FenceNow(branch_, fence_failed);
+  FinishByKey(resource_, key_, Decision::kAbort, {});
+  return {Vote::kNo, {}, std::string("the resource threw while preparing: ") + what, false};
+}
+
+VoteResult PrepareNow(Branch& branch, Resource& resource, const BranchKey& key) {
+  return Prepare(branch, resource, key).Await();
+}
+
+Finish::Finish(Branch& branch, Decision decision) : branch_(branch), decision_(decision) {
+  started_ = Caught(
+      [&] {
+        branch_.StartFinish(decision_);
+        return true;
+      },
+      [&](const char* what) {
+        start_failed_ = NothingKnown(what);
+        return false;
+      });
+}
+
+FinishResult Finish::Await() {
+  if (!started_) return start_failed_;
+  return Caught([&] { return branch_.AwaitFinish(decision_); }, NothingKnown);
+}
+
+FinishResult CommitOnePhase(Branch& branch) {
+  return Caught([&] { return branch.CommitOnePhase(); }, NothingKnown);
+}
+
+Result<Evidence> TakeEvidence(Branch& branch) {
+  return Caught([&] { return branch.TakeEvidence(); },
+                [](const char* what) -> Result<Evidence> { return Broken(what); });
+}
+
+bool FenceNow(Branch& branch, std::string& why) {
+  return Caught(
+      [&] {
+        branch.Fence();
+        return true;
+      },
+      [&](const char* what) {
+        why = what;
+        return false;
+      });
+}
+
+FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision,
+                         const Evidence& evidence) {
+  return Caught([&] { return resource.Finish(key, decision, evidence); }, NothingKnown);
+}
+
+FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence) {
+  return Caught([&] { return resource.Prove(key, evidence); }, NothingKnown);
+}
+
+Result<std::string> Identify(Resource& resource) {
+  return Caught([&] { return resource.Identify(); },
+                [](const char* what) -> Result<std::string> { return Broken(what); });
+}
+
+Result<std::vector<std::string>> ScanPrepared(Resource& resource) {
+  return Caught([&] { return resource.ScanPrepared(); },
+                [](const char* what) -> Result<std::vector<std::string>> { return Broken(what); });
+}
+
+}  // namespace settle::sdk

@@ -1,0 +1,50 @@
+// Calls into resources and branches, which are other people's code: what they throw ends here and
+// becomes what is known, which is little.
+#pragma once
+
+#include "settle/resource.h"
+
+namespace settle::sdk {
+
+// Phase one.
+class Prepare {
+ public:
+  Prepare(Branch& branch, Resource& resource, const BranchKey& key);  // StartPrepare
+  VoteResult Await();
+
+ private:
+  VoteResult Threw(const char* what);
+
+  Branch& branch_;
+  Resource& resource_;
+  const BranchKey key_;
+  std::string start_failed_;
+};
+
+VoteResult PrepareNow(Branch& branch, Resource& resource, const BranchKey& key);
+
+// Phase two by the handle.
+class Finish {
+ public:
+  Finish(Branch& branch, Decision decision);  // StartFinish
+  FinishResult Await();
+
+ private:
+  Branch& branch_;
+  const Decision decision_;
+  FinishResult start_failed_;
+  bool started_;
+};
+
+FinishResult CommitOnePhase(Branch& branch);
+Result<Evidence> TakeEvidence(Branch& branch);
+// False when it threw; its text is in `why`.
+bool FenceNow(Branch& branch, std::string& why);
+
+FinishResult FinishByKey(
+    Resource& resource, const BranchKey& key, Decision decision, const Evidence& evidence);
+FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence);
+Result<std::string> Identify(Resource& resource);
+Result<std::vector<std::string>> ScanPrepared(Resource& resource);
+
+}  // namespace settle::sdk

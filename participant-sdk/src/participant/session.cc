@@ -1,0 +1,133 @@
+#include "participant/session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace settle::sdk {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr milliseconds kPollMost{5'000};
+constexpr milliseconds kPollLeast{1};
+constexpr milliseconds kGrace{5'000};  // on top of the poll, before the connection counts as dead
+constexpr milliseconds kAttachTimeout{10'000};
+
+}  // namespace
+
+Session::Session(
+    LinkSettings settings, milliseconds scan_interval, Participant& participant, Warn warn)
+    : settings_(settings),
+      scan_interval_(scan_interval),
+      participant_(participant),
+      warn_(warn),
+      reporter_(std::move(settings), participant, std::move(warn)) {}
+
+Session::~Session() { Stop(); }
+
+Status Session::Start() {
+  if (Status attached = EnsureAttached(); !attached) return attached;
+  thread_ = std::thread([this] { Run(); });
+  reporter_.Start();
+  return {};
+}
+
+void Session::Stop() {
+  if (!thread_.joinable()) return;
+  stop_.Interrupt();
+  thread_.join();
+  link_.reset();
+  participant_.Stop();
+  reporter_.Stop();
+}
+
+void Session::Run() {
+  Backoff backoff;
+  while (!stop_.interrupted()) {
+    Status done = EnsureAttached();
+    if (done) ScanIfDue();
+    if (done) done = FetchOnce();
+    if (done) {
+      backoff.Reset();
+      last_complaint_.clear();
+    } else {
+      if (stop_.interrupted()) return;
+      Complain(done.error());
+      stop_.Sleep(backoff.Next());
+    }
+  }
+}
+
+Status Session::EnsureAttached() {
+  if (link_ == nullptr || link_->broken()) {
+    if (Status connected = Reconnect(); !connected) return connected;
+  }
+  return attached_.session.empty() ? AttachAnew() : Status();
+}
+
+// A connection may be lost without the session being lost: it goes on if the same life of the
+// coordinator is there.
+Status Session::Reconnect() {
+  link_.reset();
+  const auto addresses = static_cast<int>(settings_.addresses.size());
+  const Instant deadline = Clock::now() + settings_.connect_timeout * (2 * addresses);
+  Result<std::unique_ptr<Link>> link = Link::Open(settings_, &stop_, deadline);
+  if (!link) return Fail(std::move(link).error());
+  if (Status met = participant_.Meet((*link)->hello()); !met) return met;
+  link_ = *std::move(link);
+  const Hello& hello = link_->hello();
+  if (hello.log_id != attached_.log_id || hello.epoch != attached_.epoch) attached_ = {};
+  return {};
+}
+
+Status Session::AttachAnew() {
+  participant_.Detached();
+  AttachCall call;
+  call.process = settings_.application;
+  for (const OwnResource& own : participant_.resources()) {
+    call.resources.push_back({own.resource->name(), own.identity});
+  }
+  // Of the log that this process was attached to before, so that a coordinator with another one, or
+  // with an older copy of it, can tell.
+  call.log_id_seen = seen_log_;
+  call.epoch_seen = participant_.HighestEpoch(seen_log_);
+  Result<Attached> attached = link_->Attach(call, Clock::now() + kAttachTimeout);
+  if (!attached) return Fail(std::move(attached).error());
+  if (Status known = participant_.Attach(*attached); !known) return known;
+  attached_ = *std::move(attached);
+  seen_log_ = attached_.log_id;
+  received_through_ = 0;
+  next_scan_ = Clock::now();
+  return {};
+}
+
+Status Session::FetchOnce() {
+  FetchCall call{.session = attached_.session, .received_through = received_through_};
+  const auto until_scan = std::chrono::ceil<milliseconds>(next_scan_ - Clock::now());
+  call.wait = std::max(
+      std::min({attached_.session_timeout / 2, kPollMost, until_scan}), kPollLeast);
+  Result<CommandBatch> batch = link_->Fetch(call, Clock::now() + call.wait + kGrace);
+  if (!batch) {
+    if (batch.error().code == ErrorCode::kNotFound) attached_ = {};
+    return Fail(std::move(batch).error());
+  }
+  // A batch that was sent again because its acknowledgement got lost has been carried out already.
+  if (batch->number > received_through_) {
+    received_through_ = batch->number;
+    participant_.Carry(batch->commands);
+  }
+  return {};
+}
+
+void Session::ScanIfDue() {
+  if (Clock::now() < next_scan_) return;
+  next_scan_ = Clock::now() + scan_interval_;
+  participant_.Scan();
+}
+
+// Once for each kind of trouble, not once for each attempt.
+void Session::Complain(const Error& why) {
+  if (std::exchange(last_complaint_, why.message) == why.message) return;
+  warn_("not attached to the coordinator: " + Describe(why) + " (trying again)");
+}
+
+}  // namespace settle::sdk

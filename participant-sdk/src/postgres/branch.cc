@@ -1,0 +1,229 @@
+#include "postgres/branch.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace settle::postgres {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+// A rollback needs no disk: a server that does not answer by then is cut off instead.
+constexpr auto kRollbackPatience = 2s;
+
+}  // namespace
+
+BranchOnConnection::BranchOnConnection(std::shared_ptr<Database> database, BranchKey key,
+                                       Lease lease)
+    : database_(std::move(database)),
+      key_(std::move(key)),
+      process_(::getpid()),
+      lease_(std::move(lease)) {}
+
+BranchOnConnection::~BranchOnConnection() {
+  if (InForkedChild()) return;
+  Fence();
+  // Nobody has heard its vote, and nobody will.
+  if (phase() == Phase::kPreparing) AwaitPrepare();
+}
+
+BranchOnConnection::Inside::Inside(BranchOnConnection& branch, WhenBusy when_busy)
+    : branch_(branch) {
+  if (branch.InForkedChild()) {
+    why_ = "the branch belongs to the process that was forked";
+    return;
+  }
+  std::unique_lock lock(branch.mutex_);
+  if (branch.inside_ && when_busy == WhenBusy::kRefuse) {
+    why_ = "another thread is using this branch";
+    return;
+  }
+  branch.left_.wait(lock, [&] { return !branch.inside_; });
+  branch.inside_ = true;
+}
+
+BranchOnConnection::Inside::~Inside() {
+  if (!why_.empty()) return;
+  Lease over;
+  {
+    const std::lock_guard lock(branch_.mutex_);
+    branch_.inside_ = false;
+    const bool prepared = branch_.phase_ == Phase::kPrepared;
+    const bool done = branch_.phase_ == Phase::kDone;
+    if (branch_.lease_ && branch_.lent_ && (prepared || done)) {
+      // Whatever the application still sends would run outside of the transaction.
+      branch_.cut_off_ = branch_.lease_.Keep();
+      branch_.cut_off_->Sever();
+    } else if (done) {
+      over = std::move(branch_.lease_);
+    }
+  }
+  branch_.left_.notify_one();
+}
+
+BranchOnConnection::Phase BranchOnConnection::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
+}
+
+bool BranchOnConnection::MoveOn(Phase from, Phase to) {
+  const std::lock_guard lock(mutex_);
+  if (phase_ != from) return false;
+  phase_ = to;
+  return true;
+}
+
+void BranchOnConnection::End() {
+  const std::lock_guard lock(mutex_);
+  phase_ = Phase::kDone;
+}
+
+bool BranchOnConnection::InForkedChild() const { return process_ != ::getpid(); }
+
+void BranchOnConnection::Fence() {
+  if (InForkedChild()) return;
+  Lease idle;
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ != Phase::kOpen) {
+      // A PREPARE that is out cannot be called back: whoever awaits it withdraws it. A COMMIT is
+      // its own.
+      fenced_ = true;
+      return;
+    }
+    phase_ = Phase::kDone;
+    if (inside_) {
+      lease_->Sever();
+    } else if (lent_) {
+      cut_off_ = lease_.Keep();
+      cut_off_->Sever();
+    } else {
+      idle = std::move(lease_);
+    }
+  }
+  if (idle) RollBack(*idle);
+}
+
+void BranchOnConnection::RollBack(Connection& connection) {
+  const PGTransactionStatusType status = connection.transaction_status();
+  if (connection.broken() || status == PQTRANS_IDLE) return;
+  const bool quiet = status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+  if (quiet && connection.Run({"ROLLBACK"}, Clock::now() + kRollbackPatience).ok()) return;
+  connection.Sever();
+}
+
+std::string BranchOnConnection::WhyNotUsable() {
+  switch (phase()) {
+    case Phase::kOpen: break;
+    case Phase::kPreparing:
+    case Phase::kPrepared: return "the branch is prepared and waits for the decision";
+    case Phase::kCommitting:
+    case Phase::kDone: return "the branch is over: nothing runs in it, or outside of it, any more";
+  }
+  if (ended_) return kEndedByApplication;
+  if (lease_->broken()) return "the branch's connection was lost; its work is rolled back";
+  if (!begun_) return "";
+  switch (lease_->transaction_status()) {
+    case PQTRANS_INTRANS:
+    case PQTRANS_INERROR: return "";
+    case PQTRANS_IDLE: return kEndedByApplication;
+    case PQTRANS_ACTIVE: return "the application is in the middle of a command on connection()";
+    case PQTRANS_UNKNOWN: break;
+  }
+  return "the branch's connection was lost; its work is rolled back";
+}
+
+std::vector<Statement> BranchOnConnection::BeginStatements() const {
+  std::vector<Statement> statements{{"BEGIN"}, MarkStatement(key_, *lease_)};
+  const long long timeout = database_->options().statement_timeout.count();
+  if (timeout > 0) {
+    statements.push_back({"SET LOCAL statement_timeout = " + std::to_string(timeout)});
+  }
+  return statements;
+}
+
+// BEGIN rides in front of the first statement; an empty one is BEGIN alone.
+Reply BranchOnConnection::RunInside(Statement statement) {
+  evidence_.reset();
+  std::vector<Statement> statements;
+  if (!std::exchange(begun_, true)) statements = BeginStatements();
+  if (!statement.sql.empty()) statements.push_back(std::move(statement));
+  lease_->touched = true;
+  lease_->Send(statements);
+  std::vector<Reply> replies = lease_->Await(kForever);
+  return std::move(replies.back());
+}
+
+Result<Rows> BranchOnConnection::Execute(
+    const std::string& sql, const std::vector<std::optional<std::string>>& parameters) {
+  const Inside inside(*this, WhenBusy::kRefuse);
+  if (!inside) return Fail(ErrorCode::kRefused, inside.why());
+  last_sqlstate_.clear();
+  if (std::string why = WhyNotUsable(); !why.empty()) {
+    return Fail(ErrorCode::kRefused, std::move(why));
+  }
+  const auto holds_nul = [](const std::optional<std::string>& text) {
+    return text.has_value() && text->find('\0') != std::string::npos;
+  };
+  if (sql.empty() || holds_nul(sql) || std::ranges::any_of(parameters, holds_nul)) {
+    return Fail(ErrorCode::kInvalid,
+                "the statement is empty, or it or a parameter holds a NUL byte",
+                "send binary data as '\\x...' in hexadecimal");
+  }
+  const Reply reply = RunInside({sql, parameters});
+  if (!reply.ok()) {
+    NoteFailure(reply);
+    if (phase() == Phase::kDone) {
+      return Fail(ErrorCode::kRefused, "the branch was rolled back while the statement ran");
+    }
+    return Fail(CodeFor(reply), reply.words());
+  }
+  NoteSuccess(reply);
+  if (!ended_) return reply.Rows();
+  return Fail(ErrorCode::kRefused,
+              std::string(kEndedByApplication) + " (" + OneLine(reply.tag()) +
+                  "); what it did before is outside of the global transaction, which will abort",
+              "leave COMMIT and ROLLBACK to the global transaction");
+}
+
+void BranchOnConnection::NoteSuccess(const Reply& reply) {
+  const std::string tag = reply.tag();
+  if (reply.affected() > 0) wrote_ = true;
+  if (tag == "NOTIFY") must_prepare_ = true;
+  const bool idle = lease_->transaction_status() == PQTRANS_IDLE;
+  if (idle || tag == "COMMIT") {
+    ended_ = true;
+    failure_ = kEndedByApplication;
+  } else if (tag == "ROLLBACK") {
+    // To a savepoint. ROLLBACK AND CHAIN looks the same here; the evidence finds it.
+    failure_.clear();
+  }
+}
+
+void BranchOnConnection::NoteFailure(const Reply& reply) {
+  last_sqlstate_ = reply.sqlstate();
+  if (!failure_.empty()) return;
+  failure_ = reply.words();
+  failure_passing_ = reply.lost() || IsPassing(last_sqlstate_);
+}
+
+PGconn* BranchOnConnection::connection() {
+  const Inside inside(*this, WhenBusy::kRefuse);
+  if (!inside || !WhyNotUsable().empty()) return nullptr;
+  if (!begun_) {
+    const Reply reply = RunInside({});
+    if (!reply.ok()) {
+      NoteFailure(reply);
+      return nullptr;
+    }
+  }
+  evidence_.reset();
+  const std::lock_guard lock(mutex_);
+  if (phase_ != Phase::kOpen) return nullptr;
+  lent_ = true;
+  return lease_->raw();
+}
+
+}  // namespace settle::postgres

@@ -1,0 +1,116 @@
+// The branch behind PostgresBranch.
+//
+//   kOpen -> kPreparing -> kPrepared -> kDone
+//         -> kCommitting (one phase)  -> kDone
+//         -> kDone (read-only, voted no, rolled back, fenced)
+//
+// The owner's thread moves it along; Fence comes from any thread. `mutex_` guards phase_, inside_,
+// fenced_, lent_ and who takes the connection away. The connection itself is used by whoever is
+// inside, except for Sever.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postgres/database.h"
+#include "postgres/evidence.h"
+#include "settle/postgres_resource.h"
+
+namespace settle::postgres {
+
+class BranchOnConnection : public PostgresBranch {
+ public:
+  BranchOnConnection(std::shared_ptr<Database> database, BranchKey key, Lease lease);
+  ~BranchOnConnection() override;
+
+  Result<Rows> Execute(const std::string& sql,
+                               const std::vector<std::optional<std::string>>& parameters) override;
+  const std::string& last_sqlstate() const override { return last_sqlstate_; }
+  PGconn* connection() override;
+
+  void StartPrepare() override;
+  VoteResult AwaitPrepare() override;
+  void StartFinish(Decision decision) override;
+  FinishResult AwaitFinish(Decision decision) override;
+  Result<Evidence> TakeEvidence() override;
+  FinishResult CommitOnePhase() override;
+  void Fence() override;
+
+ private:
+  enum class Phase { kOpen, kPreparing, kPrepared, kCommitting, kDone };
+  enum class WhenBusy { kRefuse, kWait };
+
+  // The owner's thread is in a call. When the call is over so is the loan of a connection that the
+  // branch does not need any more. False: refused, why() says why.
+  class Inside {
+   public:
+    Inside(BranchOnConnection& branch, WhenBusy when_busy);
+    ~Inside();
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    explicit operator bool() const { return why_.empty(); }
+    const std::string& why() const { return why_; }
+
+   private:
+    BranchOnConnection& branch_;
+    std::string why_;
+  };
+
+  Phase phase() const;
+  // False when it was fenced meanwhile.
+  bool MoveOn(Phase from, Phase to);
+  void End();
+  bool InForkedChild() const;
+  std::string WhyNotUsable();
+  void RollBack(Connection& connection);
+
+  std::vector<Statement> BeginStatements() const;
+  Reply RunInside(Statement statement);
+  void NoteSuccess(const Reply& reply);
+  void NoteFailure(const Reply& reply);
+
+  void Prepare();
+  Result<EvidenceReply> AskEvidence(TakeXid take);
+  void CollectVote();
+  VoteResult JudgePrepare(const std::vector<Reply>& replies);
+  VoteResult ResolveLostPrepare(const std::string& how);
+  VoteResult Withdraw(const std::string& reason, bool retryable);
+  void VoteReadOnly();
+  void VoteNo(std::string reason, bool retryable);
+
+  void SendFinish(Decision decision);
+  FinishResult FinishUnprepared(Decision decision);
+  FinishResult ProveLostCommit();
+
+  const std::shared_ptr<Database> database_;
+  const BranchKey key_;
+  const pid_t process_;
+  Lease lease_;
+  std::unique_ptr<Connection> cut_off_;  // the application may still hold the pointer to it
+
+  mutable std::mutex mutex_;
+  std::condition_variable left_;
+  Phase phase_ = Phase::kOpen;
+  bool inside_ = false;
+  bool fenced_ = false;  // while its PREPARE was out
+  bool lent_ = false;    // to the application, as connection()
+
+  bool begun_ = false;
+  bool wrote_ = false;         // the server said so: it has an xid
+  bool must_prepare_ = false;  // did what only PREPARE can judge, although it may have no xid
+  bool ended_ = false;         // by the application
+  bool evidence_rides_ = false;  // in front of the PREPARE
+  bool unresolved_ = false;      // voted no without knowing that it is not prepared
+  std::optional<Decision> finish_sent_;
+  std::string failure_;  // why it will vote no
+  bool failure_passing_ = false;
+  std::string last_sqlstate_;
+  std::optional<Evidence> evidence_;
+  std::optional<VoteResult> vote_;
+  std::optional<FinishResult> end_;
+};
+
+}  // namespace settle::postgres

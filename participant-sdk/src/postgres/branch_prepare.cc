@@ -1,0 +1,156 @@
+// Phase one of a branch.
+#include <utility>
+
+#include "postgres/branch.h"
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::postgres {
+namespace {
+
+const char* const kFenced = "the branch was rolled back before it was prepared";
+constexpr const char* kPrepareTag = "PREPARE TRANSACTION";
+
+}  // namespace
+
+void BranchOnConnection::StartPrepare() {
+  const Inside inside(*this, WhenBusy::kWait);
+  if (inside && !vote_ && phase() == Phase::kOpen) Prepare();
+}
+
+VoteResult BranchOnConnection::AwaitPrepare() {
+  const Inside inside(*this, WhenBusy::kWait);
+  if (!inside) return {Vote::kNo, {}, inside.why(), false};
+  if (!vote_ && phase() == Phase::kOpen) Prepare();
+  if (!vote_) CollectVote();
+  return *vote_;
+}
+
+// Votes at once, or sends the PREPARE and leaves the phase at kPreparing.
+void BranchOnConnection::Prepare() {
+  evidence_.reset();
+  lease_->TakeBackNotices();
+  if (!failure_.empty()) return VoteNo(failure_, failure_passing_);
+  if (!begun_) return VoteReadOnly();
+  if (std::string why = WhyNotUsable(); !why.empty()) return VoteNo(why, lease_->broken());
+  if (lease_->transaction_status() == PQTRANS_INERROR) {
+    return VoteNo("a statement failed on connection(), the transaction cannot go on", false);
+  }
+  // Where the server has not said that something was written it is asked first, since a branch that
+  // wrote nothing need not be prepared. Otherwise the evidence rides in front of the PREPARE: one
+  // round trip.
+  if (!wrote_ && !must_prepare_) {
+    Result<EvidenceReply> asked = AskEvidence(TakeXid::kIfAssigned);
+    if (!asked) {
+      return VoteNo(asked.error().message, asked.error().code == ErrorCode::kRetryTransaction);
+    }
+    const bool wrote = !asked->evidence.local_transaction.empty();
+    if (!wrote && !asked->wrote_elsewhere) return VoteReadOnly();
+    if (wrote) evidence_ = asked->evidence;
+  }
+  evidence_rides_ = !evidence_;
+  if (!MoveOn(Phase::kOpen, Phase::kPreparing)) return VoteNo(kFenced, false);
+  std::vector<Statement> statements;
+  if (evidence_rides_) statements.push_back(EvidenceStatement(key_, *lease_, TakeXid::kAssign));
+  statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(key_.DatabaseName())});
+  SETTLE_FAILPOINT("postgres.before_prepare");
+  lease_->Send(statements);
+}
+
+Result<EvidenceReply> BranchOnConnection::AskEvidence(TakeXid take) {
+  const Reply reply =
+      lease_->Run(EvidenceStatement(key_, *lease_, take), database_->ReplyDeadline());
+  if (reply.ok()) return ReadEvidence(*lease_, reply);
+  const bool passing = reply.lost() || IsPassing(reply.sqlstate());
+  return Fail(passing ? ErrorCode::kRetryTransaction : ErrorCode::kRefused, ExplainEvidence(reply));
+}
+
+void BranchOnConnection::CollectVote() {
+  if (phase() == Phase::kPreparing) {
+    vote_ = JudgePrepare(lease_->Await(database_->ReplyDeadline()));
+  } else {
+    VoteNo(kFenced, false);
+  }
+}
+
+VoteResult BranchOnConnection::JudgePrepare(const std::vector<Reply>& replies) {
+  const Reply& last = replies.back();
+  if (last.lost()) return ResolveLostPrepare(last.words());
+  if (!last.ok() || last.tag() != kPrepareTag) {
+    // A PREPARE TRANSACTION that failed, or found a failed transaction, has rolled back already.
+    RollBack(*lease_);
+    End();
+    const bool evidence_failed = evidence_rides_ && replies.size() == 1;
+    std::string reason = evidence_failed ? ExplainEvidence(last) : last.words();
+    if (last.ok()) reason = "PREPARE TRANSACTION was answered by " + OneLine(last.tag());
+    return {Vote::kNo, {}, std::move(reason), IsPassing(last.sqlstate())};
+  }
+  if (evidence_rides_) evidence_ = ReadEvidence(*lease_, replies.front()).evidence;
+  SETTLE_FAILPOINT("postgres.after_prepare");
+  if (lease_->replication_cancelled()) {
+    return Withdraw("the wait for the synchronous standbys was cancelled: a fail-over may lose the "
+                    "prepared branch", true);
+  }
+  bool fenced = false;
+  {
+    const std::lock_guard lock(mutex_);
+    fenced = fenced_;
+    phase_ = Phase::kPrepared;
+  }
+  if (fenced) return Withdraw(kFenced, false);
+  return {Vote::kCommit, *evidence_, "", false};
+}
+
+VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& how) {
+  const std::string reason = "the connection was lost during prepare: " + how;
+  bool prepared = false;
+  unresolved_ = !database_->AfterLoss(lease_->facts(), [&](Connection& other) {
+    const Reply reply = other.Run(
+        {"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts "
+         "WHERE gid = $1 AND database = current_database())",
+         {key_.DatabaseName()}},
+        database_->ReplyDeadline());
+    if (!reply.ok() || reply.value(0) == "t") return false;
+    prepared = reply.value(1) == "t";
+    return true;
+  });
+  if (prepared) return Withdraw(reason, true);
+  End();
+  if (!unresolved_) return {Vote::kNo, {}, reason, true};
+  // No is safe: should it be prepared after all, nothing but an abort can ever be decided for it,
+  // and a scan finds it.
+  return {Vote::kNo, {}, reason + "; the server could not be asked whether it is prepared", true};
+}
+
+VoteResult BranchOnConnection::Withdraw(const std::string& reason, bool retryable) {
+  const bool reachable = !lease_->broken();
+  const bool done = reachable && lease_->Run(FinishStatement(key_, Decision::kAbort, *lease_),
+                                             database_->ReplyDeadline()).ok();
+  unresolved_ = !done && database_->Finish(key_, Decision::kAbort, {}).end != BranchEnd::kAborted;
+  End();
+  return {Vote::kNo, {}, reason, retryable};
+}
+
+// COMMIT and not ROLLBACK: under SERIALIZABLE it may still tell that what was read was not
+// consistent.
+void BranchOnConnection::VoteReadOnly() {
+  if (begun_) {
+    const Reply reply = lease_->Run({"COMMIT"}, database_->ReplyDeadline());
+    if (!reply.ok() || reply.tag() != "COMMIT") {
+      const std::string why = reply.ok() ? "COMMIT was answered by " + reply.tag() : reply.words();
+      return VoteNo(why, reply.lost() || IsPassing(reply.sqlstate()));
+    }
+  }
+  End();
+  vote_ = VoteResult{Vote::kReadOnly, {}, "", false};
+}
+
+void BranchOnConnection::VoteNo(std::string reason, bool retryable) {
+  if (MoveOn(Phase::kOpen, Phase::kDone)) {
+    RollBack(*lease_);
+  } else if (phase() == Phase::kDone) {
+    reason = kFenced;
+  }
+  vote_ = VoteResult{Vote::kNo, {}, std::move(reason), retryable};
+}
+
+}  // namespace settle::postgres

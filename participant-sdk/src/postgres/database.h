@@ -1,0 +1,59 @@
+// What a PostgresResource and its branches share: the pool, the identity, phase two by key.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "postgres/connection.h"
+#include "postgres/pool.h"
+#include "settle/postgres_resource.h"
+#include "settle/vocabulary/branch.h"
+
+namespace settle::postgres {
+
+// Thread-safe; blocking. Dead in a forked child.
+class Database {
+ public:
+  explicit Database(PostgresOptions options);
+
+  const PostgresOptions& options() const { return options_; }
+  Result<Lease> Take(Purpose purpose, Freshness freshness = Freshness::kAny);
+
+  Result<std::string> Identify();
+  std::vector<std::string> warnings() const;
+  Result<std::vector<std::string>> ScanPrepared();
+  FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
+  FinishResult Prove(const BranchKey& key, const Evidence& evidence);
+
+  // What became of a transaction whose backend was lost in the middle of PREPARE or COMMIT. Makes
+  // sure that the backend is gone, so that the answer cannot change behind our back, then has
+  // `look` find out on another connection. False if that could not be had within reply_timeout;
+  // nothing is known then.
+  bool AfterLoss(const ConnectionFacts& lost, const std::function<bool(Connection&)>& look);
+
+  Clock::time_point ReplyDeadline() const { return Clock::now() + options_.reply_timeout; }
+
+ private:
+  FinishResult FinishOn(Connection& connection, const BranchKey& key, Decision decision,
+                        const Evidence& evidence);
+  // On a connection of the pool; once more on a new one when that was lost.
+  FinishResult WithConnection(const std::function<FinishResult(Connection&)>& act);
+
+  const PostgresOptions options_;
+  const pid_t process_;
+  Pool pool_;
+  mutable std::mutex mutex_;
+  std::string identity_;  // as Identify found it
+  std::vector<std::string> warnings_;
+};
+
+// The SQL of phase two.
+Statement FinishStatement(const BranchKey& key, Decision decision, const Connection& connection);
+
+// "PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED": nothing else counts as done.
+const char* FinishTag(Decision decision);
+BranchEnd EndFor(Decision decision);
+
+}  // namespace settle::postgres

@@ -1,0 +1,119 @@
+#include "postgres/evidence.h"
+
+#include <charconv>
+
+namespace settle::postgres {
+
+const char* const kEndedByApplication = "the branch's transaction was ended by the application";
+
+namespace {
+
+const char* const kRoleChanged =
+    "the branch acts as another role than its connection's; RESET ROLE before commit";
+
+// The server's own timeline. Not from pg_control_checkpoint(): after a promotion that shows the old
+// one until the next checkpoint.
+const char* const kTimeline =
+    "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)";
+
+std::uint32_t ParseTimeline(const std::string& hex) {
+  std::uint32_t timeline = 0;
+  std::from_chars(hex.data(), hex.data() + hex.size(), timeline, 16);
+  return timeline;
+}
+
+// SQL that fails with `words` unless `condition` holds. The cast cannot be evaluated while planning
+// already, since what is cast comes from the session.
+std::string FailUnless(const std::string& condition, const std::string& words) {
+  return "CASE WHEN NOT (" + condition + ") THEN (" + words +
+         " || coalesce(pg_catalog.current_setting('settle.branch', true), ''))::int END";
+}
+
+}  // namespace
+
+Statement MarkStatement(const BranchKey& key, const Connection& connection) {
+  return {"SET LOCAL settle.branch = " + connection.Literal(key.DatabaseName())};
+}
+
+Statement EvidenceStatement(const BranchKey& key, const Connection& connection, TakeXid take) {
+  const auto literal = [&](const std::string& text) { return connection.Literal(text); };
+  const std::string marked = "pg_catalog.current_setting('settle.branch', true) "
+                             "IS NOT DISTINCT FROM " + literal(key.DatabaseName());
+  const std::string same_role = "current_user = " + literal(connection.facts().role);
+  const std::string assigned = "pg_catalog.pg_current_xact_id_if_assigned()";
+  const std::string xid = take == TakeXid::kAssign ? "pg_catalog.pg_current_xact_id()" : assigned;
+  const std::string wrote_elsewhere =
+      "CASE WHEN " + assigned + " IS NULL THEN EXISTS (SELECT FROM pg_catalog.pg_locks l "
+      "JOIN pg_catalog.pg_class c ON c.oid = l.relation WHERE l.pid = pg_catalog.pg_backend_pid() "
+      "AND l.mode = 'RowExclusiveLock' AND c.relkind = 'f') END";
+  return {"SELECT " + FailUnless(marked, literal(kEndedByApplication)) + ", " +
+          FailUnless(same_role, literal(kRoleChanged)) + ", " + xid + "::text, " + kTimeline +
+          ", " + wrote_elsewhere};
+}
+
+EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply) {
+  EvidenceReply out;
+  out.evidence.database = connection.facts().identity;
+  out.evidence.timeline = ParseTimeline(reply.value(3));
+  if (!reply.null(2)) out.evidence.local_transaction = reply.value(2);
+  out.wrote_elsewhere = !reply.null(4) && reply.value(4) == "t";
+  return out;
+}
+
+std::string ExplainEvidence(const Reply& reply) {
+  const std::string words = reply.words();
+  for (const char* ours : {kEndedByApplication, kRoleChanged}) {
+    if (words.find(ours) != std::string::npos) return ours;
+  }
+  return words;
+}
+
+namespace {
+
+FinishResult Judge(const Evidence& evidence, const Reply& reply) {
+  const std::string status = reply.null(0) ? "" : reply.value(0);
+  const std::string it = "transaction " + evidence.local_transaction;
+  if (status == "committed") return {BranchEnd::kCommitted, it + " committed"};
+  if (status == "aborted") return {BranchEnd::kAborted, it + " was rolled back"};
+  if (status == "in progress") return {BranchEnd::kRetry, it + " is still in progress"};
+  return {BranchEnd::kHazard, it + " is too old: PostgreSQL has forgotten its end"};
+}
+
+}  // namespace
+
+FinishResult Prove(Connection& connection, const Evidence& evidence, Clock::time_point deadline) {
+  if (evidence.local_transaction.empty()) {
+    return {BranchEnd::kHazard, "no evidence was recorded with the vote"};
+  }
+  if (evidence.database != connection.facts().identity) {
+    return {BranchEnd::kRetry, "this is another database (" + connection.facts().identity +
+                                   "), the branch is in " + Escaped(evidence.database)};
+  }
+  const std::string timeline =
+      "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN " + std::string(kTimeline) + " END";
+  const Reply server = connection.Run({timeline}, deadline);
+  if (!server.ok()) return {BranchEnd::kRetry, server.words()};
+  if (server.null(0)) {
+    return {BranchEnd::kRetry, "the server is a standby; the primary has to answer"};
+  }
+  if (const std::uint32_t now = ParseTimeline(server.value(0)); now != evidence.timeline) {
+    return {BranchEnd::kHazard, "a fail-over took place (timeline " +
+                                    std::to_string(evidence.timeline) + " then, " +
+                                    std::to_string(now) +
+                                    " now): the new primary may never have heard of the branch"};
+  }
+  const Reply status = connection.Run(
+      {"SELECT pg_catalog.pg_xact_status($1::xid8)", {evidence.local_transaction}}, deadline);
+  if (status.ok()) return Judge(evidence, status);
+  // 22023: that number was not given out yet.
+  if (status.sqlstate() == "22023") {
+    return {BranchEnd::kHazard, "the database was set back to a time before transaction " +
+                                    evidence.local_transaction + " (" + status.words() + ")"};
+  }
+  if (status.sqlstate().starts_with("22")) {
+    return {BranchEnd::kHazard, "the evidence cannot be read: " + status.words()};
+  }
+  return {BranchEnd::kRetry, status.words()};
+}
+
+}  // namespace settle::postgres

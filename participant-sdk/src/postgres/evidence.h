@@ -1,0 +1,40 @@
+// Evidence of a branch's transaction: taken before it is prepared or committed, used afterwards to
+// prove what became of it.
+#pragma once
+
+#include <string>
+
+#include "postgres/connection.h"
+#include "settle/vocabulary/branch.h"
+
+namespace settle::postgres {
+
+enum class TakeXid {
+  kIfAssigned,  // null when the transaction has written nothing
+  kAssign,
+};
+
+// What the statement of EvidenceStatement answered.
+struct EvidenceReply {
+  Evidence evidence;  // local_transaction is empty when no xid is assigned
+  // Without an xid: foreign tables were written to, whose servers know nothing of our vote.
+  bool wrote_elsewhere = false;
+};
+
+// Run it inside the branch's transaction. It fails there, and with it what was sent behind it, when
+// that transaction is no longer the one which `begin` began for the branch, or acts as another
+// role.
+Statement EvidenceStatement(const BranchKey& key, const Connection& connection, TakeXid take);
+EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply);
+// Why it failed: our own words if it was one of its checks, else the server's.
+std::string ExplainEvidence(const Reply& reply);
+
+// Marks the transaction that was just begun as the branch's: a user's COMMIT loses the mark.
+Statement MarkStatement(const BranchKey& key, const Connection& connection);
+
+extern const char* const kEndedByApplication;
+
+// What became of the transaction that the evidence names. kAborted or kCommitted only as proof.
+FinishResult Prove(Connection& connection, const Evidence& evidence, Clock::time_point deadline);
+
+}  // namespace settle::postgres

@@ -1,0 +1,124 @@
+#include "postgres/pool.h"
+
+#include <chrono>
+#include <utility>
+
+namespace settle::postgres {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+// An idle server answers a reset at once; what takes longer is not worth waiting for.
+constexpr auto kResetPatience = 1s;
+
+// Sends what makes the session as new: no transaction, settings, temporary tables, advisory locks,
+// prepared statements, listeners. False: throw it away.
+bool StartReset(Connection& connection) {
+  if (connection.broken() || connection.pending()) return false;
+  std::vector<Statement> reset;
+  switch (connection.transaction_status()) {
+    case PQTRANS_INTRANS:
+    case PQTRANS_INERROR: reset.push_back({"ROLLBACK"}); break;
+    case PQTRANS_IDLE: break;
+    case PQTRANS_ACTIVE:
+    case PQTRANS_UNKNOWN: return false;
+  }
+  if (connection.touched) {
+    reset.push_back({"DISCARD ALL"});
+    if (connection.watches_client()) reset.push_back({kWatchClient});
+  }
+  connection.touched = false;
+  return reset.empty() || connection.Send(reset, Sync::kEach);
+}
+
+bool FinishReset(Connection& connection) {
+  if (!connection.pending()) return !connection.LooksDead();
+  for (const Reply& reply : connection.Await(Clock::now() + kResetPatience)) {
+    if (!reply.ok()) return false;
+  }
+  return connection.transaction_status() == PQTRANS_IDLE && !connection.LooksDead();
+}
+
+}  // namespace
+
+Lease::Lease(Lease&& other) noexcept
+    : pool_(other.pool_), connection_(std::move(other.connection_)), counted_(other.counted_) {}
+
+Lease& Lease::operator=(Lease&& other) noexcept {
+  GiveBack();
+  pool_ = other.pool_;
+  connection_ = std::move(other.connection_);
+  counted_ = other.counted_;
+  return *this;
+}
+
+void Lease::GiveBack() {
+  if (connection_) pool_->Return(std::move(connection_), counted_);
+}
+
+std::unique_ptr<Connection> Lease::Keep() {
+  if (connection_ && counted_) pool_->FreeSlot();
+  return std::move(connection_);
+}
+
+Pool::~Pool() = default;
+
+Status Pool::TakeSlot() {
+  std::unique_lock lock(mutex_);
+  const auto free = [this] { return lent_ < options_.connections_max; };
+  if (!freed_.wait_for(lock, options_.connect_timeout, free)) {
+    return Fail(ErrorCode::kRetry,
+                "all " + std::to_string(options_.connections_max) + " connections of resource \"" +
+                    options_.name + "\" are in use by open branches",
+                "end transactions sooner, or raise PostgresOptions::connections_max");
+  }
+  ++lent_;
+  return {};
+}
+
+void Pool::FreeSlot() {
+  {
+    const std::lock_guard lock(mutex_);
+    --lent_;
+  }
+  freed_.notify_one();
+}
+
+std::unique_ptr<Connection> Pool::TakeIdle() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return nullptr;
+  std::unique_ptr<Connection> connection = std::move(idle_.back());
+  idle_.pop_back();
+  return connection;
+}
+
+Result<Lease> Pool::Take(Purpose purpose, Freshness freshness) {
+  const bool counted = purpose == Purpose::kBranch;
+  if (counted) {
+    if (Status slot = TakeSlot(); !slot) return Fail(std::move(slot).error());
+  }
+  while (freshness == Freshness::kAny) {
+    std::unique_ptr<Connection> idle = TakeIdle();
+    if (!idle) break;
+    if (FinishReset(*idle)) return Lease(this, std::move(idle), counted);
+  }
+  Result<std::unique_ptr<Connection>> made = Connection::Open(options_);
+  if (made) return Lease(this, *std::move(made), counted);
+  if (counted) FreeSlot();
+  return Fail(std::move(made).error());
+}
+
+void Pool::Return(std::unique_ptr<Connection> connection, bool counted) {
+  // In a forked child nothing is kept and no lock is taken: its state there is anyone's guess.
+  if (connection->InForkedChild()) return;
+  if (StartReset(*connection)) {
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < static_cast<std::size_t>(options_.connections_max)) {
+      idle_.push_back(std::move(connection));
+    }
+  }
+  connection.reset();
+  if (counted) FreeSlot();
+}
+
+}  // namespace settle::postgres

@@ -1,0 +1,73 @@
+// A few connections that are kept for the next branch.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "postgres/connection.h"
+
+namespace settle::postgres {
+
+class Pool;
+
+// A connection on loan; goes back to the pool with the object.
+class Lease {
+ public:
+  Lease() = default;
+  Lease(Pool* pool, std::unique_ptr<Connection> connection, bool counted)
+      : pool_(pool), connection_(std::move(connection)), counted_(counted) {}
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&& other) noexcept;
+  ~Lease() { GiveBack(); }
+
+  explicit operator bool() const { return connection_ != nullptr; }
+  Connection* operator->() const { return connection_.get(); }
+  Connection& operator*() const { return *connection_; }
+
+  // Ends the loan: reset and kept, or closed when in doubt.
+  void GiveBack();
+  // Ends the loan without giving it back: the connection is the caller's to close.
+  std::unique_ptr<Connection> Keep();
+
+ private:
+  Pool* pool_ = nullptr;
+  std::unique_ptr<Connection> connection_;
+  bool counted_ = false;
+};
+
+enum class Purpose {
+  kBranch,  // counts against connections_max
+  kSettle,  // phase two, scans: never waits for branches
+};
+
+enum class Freshness { kAny, kNew };
+
+// Thread-safe. Outlives its leases.
+class Pool {
+ public:
+  explicit Pool(const PostgresOptions& options) : options_(options) {}
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Blocking up to connect_timeout: kRetry when all are in use. A connection that the last user
+  // left in any doubt is not lent again.
+  Result<Lease> Take(Purpose purpose, Freshness freshness = Freshness::kAny);
+
+ private:
+  friend class Lease;
+  void Return(std::unique_ptr<Connection> connection, bool counted);
+  std::unique_ptr<Connection> TakeIdle();
+  Status TakeSlot();
+  void FreeSlot();
+
+  const PostgresOptions& options_;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  std::vector<std::unique_ptr<Connection>> idle_;  // their reset is sent, its answer not yet read
+  int lent_ = 0;                                   // counted ones
+};
+
+}  // namespace settle::postgres

@@ -1,0 +1,28 @@
+// Pauses between attempts: 50 ms, doubling up to 2 s, each with up to a fifth of jitter taken off
+// so that many programs do not come back at the same instant.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+namespace settle::sdk {
+
+class Backoff {
+ public:
+  std::chrono::milliseconds Next() {
+    const std::chrono::milliseconds full = next_;
+    next_ = std::min(next_ * 2, kMost);
+    std::uniform_int_distribution<long> jitter(0, full.count() / 5);
+    return full - std::chrono::milliseconds(jitter(random_));
+  }
+  void Reset() { next_ = kFirst; }
+
+ private:
+  static constexpr std::chrono::milliseconds kFirst{50};
+  static constexpr std::chrono::milliseconds kMost{2'000};
+  std::chrono::milliseconds next_ = kFirst;
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+}  // namespace settle::sdk

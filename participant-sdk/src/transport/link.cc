@@ -1,0 +1,243 @@
+#include "transport/link.h"
+
+#include <thrift/TApplicationException.h>
+#include <thrift/protocol/TBinaryProtocol.h>
+#include <thrift/protocol/TMultiplexedProtocol.h>
+#include <thrift/transport/TBufferTransports.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "transport/deadline_socket.h"
+#include "transport/wire.h"
+#include "wire/types_constants.h"
+
+namespace settle::sdk {
+namespace {
+
+using apache::thrift::TApplicationException;
+using apache::thrift::TConfiguration;
+using apache::thrift::protocol::TBinaryProtocol;
+using apache::thrift::protocol::TMultiplexedProtocol;
+using apache::thrift::transport::TFramedTransport;
+using apache::thrift::transport::TTransportException;
+
+// What a peer may make us allocate. Thrift's own defaults trust the peer.
+constexpr int kFrameMost = 16 * 1024 * 1024;
+constexpr int kStringMost = 1024 * 1024;
+constexpr int kContainerMost = 100'000;
+constexpr int kNestingMost = 16;
+constexpr std::uint32_t kBuffer = 4096;
+constexpr std::uint32_t kBufferKept = 256 * 1024;
+
+}  // namespace
+
+struct Link::Wires {
+  explicit Wires(const Interrupter* interrupter)
+      : limits(std::make_shared<TConfiguration>(kFrameMost, kFrameMost, kNestingMost)),
+        socket(std::make_shared<DeadlineSocket>(limits, interrupter)),
+        frames(std::make_shared<TFramedTransport>(socket, kBuffer, kBufferKept, limits)),
+        protocol(std::make_shared<TBinaryProtocol>(
+            frames, kStringMost, kContainerMost, true, true)),
+        coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
+        participant(std::make_shared<TMultiplexedProtocol>(protocol, "participant")) {}
+
+  std::shared_ptr<TConfiguration> limits;
+  std::shared_ptr<DeadlineSocket> socket;
+  std::shared_ptr<TFramedTransport> frames;
+  std::shared_ptr<TBinaryProtocol> protocol;
+  wire::CoordinatorServiceClient coordinator;
+  wire::ParticipantServiceClient participant;
+};
+
+Result<Address> ParseAddress(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const auto refuse = [&] {
+    return Fail(ErrorCode::kInvalid,
+                "\"" + Escaped(text) + "\" is not the address of a coordinator",
+                "write host:port, for example 127.0.0.1:7420 or [::1]:7420");
+  };
+  if (colon == std::string::npos || colon == 0) return refuse();
+  Address address{text.substr(0, colon), 0};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (error != std::errc{} || rest != end || address.port < 1 || address.port > 65'535) {
+    return refuse();
+  }
+  if (address.host.front() == '[' && address.host.back() == ']') {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  } else if (address.host.find(':') != std::string::npos) {
+    return refuse();
+  }
+  if (address.host.empty()) return refuse();
+  return address;
+}
+
+Link::Link(std::string address, std::unique_ptr<Wires> wires)
+    : address_(std::move(address)), wires_(std::move(wires)) {}
+
+Link::~Link() = default;
+
+Result<std::unique_ptr<Link>> Link::Open(const LinkSettings& settings,
+                                         const Interrupter* interrupter, Instant deadline) {
+  Error failure{ErrorCode::kUnavailable, "no coordinator can be reached:", {}};
+  for (const std::string& address : settings.addresses) {
+    Result<std::unique_ptr<Link>> link = OpenOne(address, settings, interrupter, deadline);
+    if (link) return link;
+    failure.message += " " + Escaped(address) + ": " + link.error().message + ";";
+    // A coordinator that answered and refused says more than one that is not there.
+    if (link.error().code != ErrorCode::kUnavailable) {
+      failure.code = link.error().code;
+      failure.advice = link.error().advice;
+    }
+    if (interrupter != nullptr && interrupter->interrupted()) break;
+  }
+  failure.message.pop_back();
+  if (failure.advice.empty()) failure.advice = "check that settled runs and listens there";
+  return Fail(std::move(failure));
+}
+
+Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address,
+                                            const LinkSettings& settings,
+                                            const Interrupter* interrupter, Instant deadline) {
+  Result<Address> parsed = ParseAddress(address);
+  if (!parsed) return Fail(parsed.error());
+  const Instant connect_by =
+      std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
+  std::unique_ptr<Link> link(new Link(address, std::make_unique<Wires>(interrupter)));
+  try {
+    link->wires_->socket->set_deadline(connect_by);
+    link->wires_->socket->Connect(parsed->host, parsed->port);
+  } catch (const std::exception& error) {
+    return Fail(ErrorCode::kUnavailable, OneLine(error.what(), 300));
+  }
+  const Instant hello_by =
+      std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
+  if (Status greeted = link->SayHello(settings.application, hello_by); !greeted) {
+    Error why = std::move(greeted).error();
+    if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
+    return Fail(std::move(why));
+  }
+  return link;
+}
+
+Status Link::SayHello(const std::string& application, Instant deadline) {
+  return Guarded("hello", deadline, [&]() -> Status {
+    wire::HelloRequest request;
+    request.version_low = 1;
+    request.version_high = wire::g_types_constants.PROTOCOL_VERSION;
+    request.application = OneLine(application, 200);
+    wire::HelloReply reply;
+    wires_->coordinator.hello(reply, request);
+    Result<Hello> hello = FromWire(reply);
+    if (!hello) return Fail(hello.error());
+    hello_ = *std::move(hello);
+    return {};
+  });
+}
+
+tl::unexpected<Error> Link::Break(ErrorCode code, const char* name, const char* why) {
+  broken_ = true;
+  return Fail(code, "the coordinator at " + address_ + " did not answer " + name + ": " +
+                        OneLine(why, 300));
+}
+
+// The edge where Thrift's exceptions end.
+template <typename Call>
+auto Link::Guarded(const char* name, Instant deadline, Call&& call) -> decltype(call()) {
+  if (broken_) return Fail(ErrorCode::kUnavailable, "the connection to " + address_ + " is broken");
+  wires_->socket->set_deadline(deadline);
+  try {
+    auto result = call();
+    if (!result) broken_ = true;  // it answered what we cannot read
+    return result;
+  } catch (const wire::ServiceError& error) {
+    return Fail(FromWire(error));
+  } catch (const TApplicationException& error) {
+    const bool unknown = error.getType() == TApplicationException::UNKNOWN_METHOD ||
+                         error.getType() == TApplicationException::PROTOCOL_ERROR;
+    return Break(unknown ? ErrorCode::kVersion : ErrorCode::kAskOutcome, name, error.what());
+  } catch (const std::exception& error) {
+    return Break(ErrorCode::kAskOutcome, name, error.what());
+  }
+}
+
+Result<Begun> Link::Begin(const BeginCall& call, Instant deadline) {
+  return Guarded("begin", deadline, [&] {
+    wire::BeginReply reply;
+    wires_->coordinator.begin_transaction(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<BranchNumber> Link::Enlist(const EnlistCall& call, Instant deadline) {
+  return Guarded("enlist", deadline, [&] {
+    wire::EnlistReply reply;
+    wires_->coordinator.enlist(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<CommitAnswer> Link::Commit(const CommitCall& call, Instant deadline) {
+  return Guarded("commit", deadline, [&] {
+    wire::CommitReply reply;
+    wires_->coordinator.commit(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<OnePhaseAnswer> Link::CommitOnePhase(const OnePhaseCall& call, Instant deadline) {
+  return Guarded("commit in one phase", deadline, [&] {
+    wire::OnePhaseReply reply;
+    wires_->coordinator.commit_one_phase(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<Ending> Link::Abort(const AbortCall& call, Instant deadline) {
+  return Guarded("abort", deadline, [&] {
+    wire::Ending reply;
+    wires_->coordinator.abort(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<Ending> Link::AskOutcome(const Gtid& gtid, Instant deadline) {
+  return Guarded("outcome", deadline, [&] {
+    wire::Ending reply;
+    wires_->coordinator.outcome(reply, gtid.text());
+    return FromWire(reply);
+  });
+}
+
+Result<Attached> Link::Attach(const AttachCall& call, Instant deadline) {
+  return Guarded("attach", deadline, [&]() -> Result<Attached> {
+    wire::AttachReply reply;
+    wires_->participant.attach(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<CommandBatch> Link::Fetch(const FetchCall& call, Instant deadline) {
+  return Guarded("fetch", deadline, [&] {
+    wire::CommandBatch reply;
+    wires_->participant.fetch(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Status Link::Report(const ReportCall& call, Instant deadline) {
+  return Guarded("report", deadline, [&]() -> Status {
+    wires_->participant.report(ToWire(call));
+    return {};
+  });
+}
+
+Status Link::Detach(const SessionId& session, Instant deadline) {
+  return Guarded("detach", deadline, [&]() -> Status {
+    wires_->participant.detach(session);
+    return {};
+  });
+}
+
+}  // namespace settle::sdk

@@ -1,0 +1,143 @@
+// What the SDK says to the coordinator and hears from it, as values free of Thrift. Their meaning
+// is documented in thrift/*.thrift; transport/wire.h converts.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "settle/global_transaction.h"
+#include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/outcome.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle::sdk {
+
+using SessionId = std::string;
+using std::chrono::milliseconds;
+
+struct Hello {
+  std::string log_id;
+  Epoch epoch = 0;
+  std::string release;
+};
+
+struct BeginCall {
+  milliseconds timeout{0};
+  std::string comment;
+  std::string owner;
+};
+struct Begun {
+  Gtid gtid;
+  Epoch epoch = 0;
+};
+
+struct EnlistCall {
+  Gtid gtid;
+  std::string resource;
+  SessionId session;
+  std::string request_key;
+};
+
+struct BranchVote {
+  BranchNumber branch = 0;
+  VoteResult result;
+
+  friend bool operator==(const BranchVote&, const BranchVote&) = default;
+};
+
+struct CommitCall {
+  Gtid gtid;
+  std::vector<BranchVote> votes;
+  Wait wait = Wait::kApplied;
+  milliseconds wait_at_most{0};
+};
+struct CommitAnswer {
+  Ending ending;
+  bool finish_here = false;
+  std::vector<BranchNumber> unfinished;
+};
+
+struct OnePhaseCall {
+  Gtid gtid;
+  BranchNumber branch = 0;
+  Evidence evidence;
+};
+struct OnePhaseAnswer {
+  bool granted = false;
+  std::optional<Ending> ending;  // when not granted because the transaction has ended
+};
+
+struct AbortCall {
+  Gtid gtid;
+  std::string reason;
+  std::vector<BranchNumber> rolled_back;
+};
+
+struct OfferedResource {
+  std::string name;
+  std::string identity;
+};
+struct AttachCall {
+  std::string process;
+  std::vector<OfferedResource> resources;
+  std::string log_id_seen;
+  Epoch epoch_seen = 0;
+};
+struct Attached {
+  SessionId session;
+  std::string log_id;
+  Epoch epoch = 0;
+  milliseconds session_timeout{0};
+};
+
+enum class CommandKind { kPrepare = 1, kCommit = 2, kAbort = 3, kProve = 4 };
+
+struct Command {
+  CommandKind kind = CommandKind::kPrepare;
+  BranchKey key;
+  std::string resource;
+  int attempt = 1;
+  Epoch epoch = 0;
+  Evidence evidence;
+};
+struct FetchCall {
+  SessionId session;
+  std::int64_t received_through = 0;
+  int most = 500;
+  milliseconds wait{0};
+};
+struct CommandBatch {
+  std::int64_t number = 0;  // 0: empty
+  std::vector<Command> commands;
+};
+
+struct VoteReport {
+  BranchKey key;
+  VoteResult result;
+
+  friend bool operator==(const VoteReport&, const VoteReport&) = default;
+};
+struct EndReport {
+  BranchKey key;
+  FinishResult result;
+
+  friend bool operator==(const EndReport&, const EndReport&) = default;
+};
+struct FoundBranch {
+  std::string resource;
+  std::string database_name;
+
+  friend bool operator==(const FoundBranch&, const FoundBranch&) = default;
+};
+struct ReportCall {
+  SessionId session;
+  std::vector<VoteReport> votes;
+  std::vector<EndReport> ends;
+  std::vector<FoundBranch> found;
+};
+
+}  // namespace settle::sdk

@@ -1,0 +1,33 @@
+// Wire <-> domain, all of it. A value that the contract does not know (an enum of a newer release,
+// a missing or zero one, a number out of range) is refused by name and never read as some default.
+#pragma once
+
+#include "transport/messages.h"
+#include "wire/CoordinatorService.h"
+#include "wire/ParticipantService.h"
+
+namespace settle::sdk {
+
+wire::BeginRequest ToWire(const BeginCall& call);
+wire::EnlistRequest ToWire(const EnlistCall& call);
+wire::CommitRequest ToWire(const CommitCall& call);
+wire::OnePhaseRequest ToWire(const OnePhaseCall& call);
+wire::AbortRequest ToWire(const AbortCall& call);
+wire::AttachRequest ToWire(const AttachCall& call);
+wire::FetchRequest ToWire(const FetchCall& call);
+wire::ReportRequest ToWire(const ReportCall& call);
+
+Error FromWire(const wire::ServiceError& error);
+[[nodiscard]] Result<Hello> FromWire(const wire::HelloReply& reply);
+[[nodiscard]] Result<Begun> FromWire(const wire::BeginReply& reply);
+[[nodiscard]] Result<BranchNumber> FromWire(const wire::EnlistReply& reply);
+[[nodiscard]] Result<Ending> FromWire(const wire::Ending& ending);
+[[nodiscard]] Result<CommitAnswer> FromWire(const wire::CommitReply& reply);
+[[nodiscard]] Result<OnePhaseAnswer> FromWire(const wire::OnePhaseReply& reply);
+[[nodiscard]] Result<Attached> FromWire(const wire::AttachReply& reply);
+[[nodiscard]] Result<CommandBatch> FromWire(const wire::CommandBatch& batch);
+
+// Text from outside as one line of valid UTF-8 of at most `most` bytes.
+std::string OneLine(std::string_view text, std::size_t most);
+
+}  // namespace settle::sdk

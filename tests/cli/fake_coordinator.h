@@ -1,0 +1,103 @@
+// An AdminService on a free port of 127.0.0.1 that answers what a test put into it and notes what
+// it was asked.
+#pragma once
+
+#include <thrift/concurrency/Monitor.h>
+#include <thrift/processor/TMultiplexedProcessor.h>
+#include <thrift/protocol/TBinaryProtocol.h>
+#include <thrift/server/TThreadedServer.h>
+#include <thrift/transport/TBufferTransports.h>
+#include <thrift/transport/TServerSocket.h>
+
+#include <future>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "wire/AdminService.h"
+
+namespace settle::cli {
+
+// Set what it answers before the first call; read what it was asked after the last reply.
+class FakeAdmin : public wire::AdminServiceIf {
+ public:
+  wire::StatusReply status_reply;
+  wire::ListReply list_reply;
+  wire::TransactionView transaction;
+  wire::InDoubtReply in_doubt_reply;
+  std::vector<wire::ParticipantView> participant_views;
+  std::optional<wire::ServiceError> error;  // thrown by every call when set
+
+  std::vector<std::string> calls;
+  std::vector<wire::ListRequest> lists;
+  std::vector<wire::ResolveRequest> resolves;
+
+  void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
+  void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
+    lists.push_back(request);
+    Answer("list", reply, list_reply);
+  }
+  void show(wire::TransactionView& reply, const std::string& gtid) override {
+    Answer("show " + gtid, reply, transaction);
+  }
+  void in_doubt(wire::InDoubtReply& reply) override { Answer("in-doubt", reply, in_doubt_reply); }
+  void participants(std::vector<wire::ParticipantView>& reply) override {
+    Answer("participants", reply, participant_views);
+  }
+  void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override {
+    resolves.push_back(request);
+    Answer("resolve", reply, transaction);
+  }
+  void accept_identity(const std::string& resource, const std::string& identity,
+                       const std::string& operator_name, const std::string& reason) override {
+    int nothing = 0;
+    Answer("accept " + resource + " " + identity + " " + operator_name + " " + reason, nothing, 0);
+  }
+
+ private:
+  template <typename T>
+  void Answer(std::string call, T& reply, const T& answer) {
+    calls.push_back(std::move(call));
+    if (error) throw *error;
+    reply = answer;
+  }
+};
+
+class FakeCoordinator {
+ public:
+  FakeCoordinator() {
+    auto multiplexed = std::make_shared<apache::thrift::TMultiplexedProcessor>();
+    multiplexed->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(admin_));
+    socket_ = std::make_shared<apache::thrift::transport::TServerSocket>("127.0.0.1", 0);
+    server_ = std::make_unique<apache::thrift::server::TThreadedServer>(
+        multiplexed, socket_,
+        std::make_shared<apache::thrift::transport::TFramedTransportFactory>(),
+        std::make_shared<apache::thrift::protocol::TBinaryProtocolFactory>());
+    auto listening = std::make_shared<Listening>();
+    server_->setServerEventHandler(listening);
+    thread_ = std::thread([this] { server_->serve(); });
+    listening->now.get_future().wait();
+  }
+  ~FakeCoordinator() {
+    server_->stop();
+    thread_.join();
+  }
+
+  FakeAdmin& admin() { return *admin_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(socket_->getPort()); }
+
+ private:
+  struct Listening : apache::thrift::server::TServerEventHandler {
+    std::promise<void> now;
+    void preServe() override { now.set_value(); }
+  };
+
+  std::shared_ptr<FakeAdmin> admin_ = std::make_shared<FakeAdmin>();
+  std::shared_ptr<apache::thrift::transport::TServerSocket> socket_;
+  std::unique_ptr<apache::thrift::server::TThreadedServer> server_;
+  std::thread thread_;
+};
+
+}  // namespace settle::cli

@@ -1,0 +1,68 @@
+#include "end_to_end/daemon.h"
+
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
+
+namespace settle::testing {
+
+std::vector<std::string> Failpoint::Environment() const {
+  return {"SETTLE_FAILPOINT=" + where, "SETTLE_FAILPOINT_FIRED=" + fired};
+}
+
+bool Failpoint::HasFired() const { return std::filesystem::exists(fired); }
+
+Daemon::Daemon(std::string directory) : directory_(std::move(directory)) {}
+
+Process& Daemon::StartUnawaited(const std::string& failpoint) {
+  const std::string life = std::to_string(++lives_);
+  std::filesystem::remove(ReadyPath());
+  failpoint_ = {failpoint, directory_ + "/fired-" + life};
+  Launch launch{.arguments = {Program("settled"), "--log", log_path(), "--listen", address(),
+                              "--ready-file", ReadyPath(), "--session-timeout", "2s",
+                              "--vote-timeout", "2s", "--retry-first", "50ms", "--retry-max",
+                              "500ms", "--commit-wait", "10s", "--drain-timeout", "3s"},
+                .output_path = directory_ + "/settled-" + life + ".out",
+                .error_path = directory_ + "/settled-" + life + ".err",
+                .environment = failpoint_.Environment(),
+                .user = std::nullopt};
+  launch.arguments.insert(launch.arguments.end(), options.begin(), options.end());
+  process_ = std::make_unique<Process>(launch);
+  return *process_;
+}
+
+bool Daemon::AwaitReady(std::chrono::milliseconds bound) {
+  const auto served_or_ended = [this] {
+    return std::filesystem::exists(ReadyPath()) || !process_->running();
+  };
+  if (!WaitUntil(served_or_ended, bound) || !std::filesystem::exists(ReadyPath())) return false;
+  const std::string served = ReadFile(ReadyPath());
+  port_ = static_cast<std::uint16_t>(std::stoi(served.substr(served.rfind(':') + 1)));
+  return true;
+}
+
+void Daemon::Start(const std::string& failpoint) {
+  StartUnawaited(failpoint);
+  if (!AwaitReady()) throw std::runtime_error("settled does not serve:\n" + Said());
+}
+
+std::optional<Ended> Daemon::Terminate(std::chrono::milliseconds bound) {
+  process_->Signal(SIGTERM);
+  return process_->Wait(bound);
+}
+
+bool Daemon::AwaitFailpoint(std::chrono::milliseconds bound) {
+  return WaitUntil([this] { return !process_->running(); }, bound) && failpoint_.HasFired();
+}
+
+std::string Daemon::Said() const {
+  std::string said;
+  for (int life = 1; life <= lives_; ++life) {
+    const std::string file = directory_ + "/settled-" + std::to_string(life);
+    said += "--- life " + std::to_string(life) + "\n" + ReadFile(file + ".out") +
+            ReadFile(file + ".err");
+  }
+  return said;
+}
+
+}  // namespace settle::testing

@@ -1,0 +1,60 @@
+// A settled of the test's own, with short times, that can be killed and come back on the same port.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "end_to_end/process.h"
+
+namespace settle::testing {
+
+// Where a process is to die: SETTLE_FAILPOINT, and the file by which it says that it did.
+struct Failpoint {
+  std::string where;  // "name" or "name:n"; empty: nowhere
+  std::string fired;  // path
+  std::vector<std::string> Environment() const;
+  bool HasFired() const;
+};
+
+class Daemon {
+ public:
+  // Its files are in `directory`, which must exist. Not started yet.
+  explicit Daemon(std::string directory);
+
+  // Starts it and waits until it serves; throws std::runtime_error with what it said if it does not. `failpoint`
+  // is where it is to die.
+  void Start(const std::string& failpoint = {});
+  // Starts it although it may refuse to serve.
+  Process& StartUnawaited(const std::string& failpoint = {});
+  // Waits until it serves; false when it has ended or `bound` has passed.
+  bool AwaitReady(std::chrono::milliseconds bound = kPatience);
+
+  void Kill() { process_->Kill(); }
+  // As a service manager does, with SIGTERM.
+  std::optional<Ended> Terminate(std::chrono::milliseconds bound = kPatience);
+  // Waits until it died at the place where it was started to die; false if it did not.
+  [[nodiscard]] bool AwaitFailpoint(std::chrono::milliseconds bound = kPatience);
+
+  Process& process() { return *process_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::uint16_t port() const { return port_; }
+  std::string log_path() const { return directory_ + "/settle.db"; }
+  // What it said, in all its lives.
+  std::string Said() const;
+
+  // Over and above the test's own; for the next start.
+  std::vector<std::string> options;
+
+ private:
+  std::string ReadyPath() const { return directory_ + "/ready"; }
+
+  const std::string directory_;
+  std::uint16_t port_ = 0;  // 0 until it has served once
+  int lives_ = 0;
+  Failpoint failpoint_;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace settle::testing

@@ -1,0 +1,51 @@
+#include "end_to_end/notes.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <stdexcept>
+
+namespace settle::testing {
+
+NotesWriter::NotesWriter(const std::string& path)
+    : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
+  if (file_ < 0) throw std::runtime_error("cannot write notes to " + path);
+}
+
+NotesWriter::~NotesWriter() { ::close(file_); }
+
+void NotesWriter::Asked(const std::string& gtid) { Append("asked " + gtid + "\n"); }
+
+void NotesWriter::Told(const std::string& gtid, const std::string& outcome) {
+  Append("told " + gtid + " " + outcome + "\n");
+}
+
+void NotesWriter::Append(const std::string& line) {
+  const ssize_t written = ::write(file_, line.data(), line.size());
+  if (written != static_cast<ssize_t>(line.size()) || ::fsync(file_) != 0) {
+    throw std::runtime_error("a note could not be made durable");
+  }
+}
+
+Notes ReadNotes(const std::vector<std::string>& paths) {
+  Notes notes;
+  for (const std::string& path : paths) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    text.erase(text.rfind('\n') + 1);  // npos + 1 is 0: nothing but half a line
+    std::istringstream lines(text);
+    std::string verb;
+    std::string gtid;
+    while (lines >> verb >> gtid) {
+      std::vector<std::string>& answers = notes.answers[gtid];
+      if (verb != "told") continue;
+      lines >> answers.emplace_back();
+    }
+  }
+  return notes;
+}
+
+}  // namespace settle::testing

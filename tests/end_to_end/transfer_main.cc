@@ -1,0 +1,88 @@
+// e2e_transfer: an application and participant as users write them, that the end-to-end tests start, tell what to
+// do, and kill.
+//
+//   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes --bank a=postgresql:dbname=a
+//                --bank b=sqlite:/tmp/b.db < commands > answers
+//
+// The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a resource would
+// not have it. Serves its resources until its standard input ends.
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "end_to_end/transfer_script.h"
+
+namespace {
+
+using settle::testing::Bank;
+
+struct Options {
+  std::string coordinator;
+  std::string name = "e2e_transfer";
+  std::string notes = "/dev/null";
+  unsigned seed = 1;
+  std::chrono::milliseconds call_timeout{15'000};
+  std::map<std::string, Bank> banks;
+};
+
+Options Parse(const std::vector<std::string>& words) {
+  Options options;
+  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+    const std::string& value = words[i + 1];
+    if (words[i] == "--coordinator") options.coordinator = value;
+    if (words[i] == "--name") options.name = value;
+    if (words[i] == "--notes") options.notes = value;
+    if (words[i] == "--seed") options.seed = static_cast<unsigned>(std::stoul(value));
+    if (words[i] == "--call-timeout-ms") {
+      options.call_timeout = std::chrono::milliseconds(std::stol(value));
+    }
+    if (words[i] == "--bank") {
+      const std::size_t equals = value.find('=');
+      const std::string name = value.substr(0, equals);
+      options.banks[name] = settle::testing::MakeBank(name, value.substr(equals + 1));
+    }
+  }
+  return options;
+}
+
+int Run(const Options& options) {
+  settle::CoordinatorOptions link;
+  link.addresses = {options.coordinator};
+  link.application = options.name;
+  link.call_timeout = options.call_timeout;
+  link.scan_interval = std::chrono::milliseconds(500);
+  for (const auto& [name, bank] : options.banks) link.resources.push_back(bank.resource);
+  auto coordinator = settle::Coordinator::Connect(link);
+  if (!coordinator) {
+    const settle::Error& error = coordinator.error();
+    std::cout << "refused " << ToString(error.code) << " " << Describe(error) << std::endl;
+    return 1;
+  }
+  settle::testing::NotesWriter notes(options.notes);
+  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed,
+                                         [] {
+                                           pollfd input{STDIN_FILENO, POLLIN, 0};
+                                           return ::poll(&input, 1, 0) > 0;
+                                         });
+  std::cout << "ready" << std::endl;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::cout << script.Answer(line) << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  return Run(Parse({argv + 1, argv + argc}));
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "e2e_transfer: %s\n", e.what());
+  return 2;
+}

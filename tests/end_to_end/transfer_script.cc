@@ -1,0 +1,201 @@
+#include "end_to_end/transfer_script.h"
+
+#include <algorithm>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "end_to_end/database.h"
+#include "settle/postgres_resource.h"
+#include "settle/sqlite_resource.h"
+
+namespace settle::testing {
+namespace {
+
+using std::chrono::milliseconds;
+
+template <typename R>
+Bank BankOf(std::shared_ptr<R> resource) {
+  return {resource, [resource](GlobalTransaction& transaction) -> Result<Execute> {
+            auto branch = transaction.Enlist(*resource);
+            if (!branch) return Fail(branch.error());
+            return [branch = *branch](const std::string& sql,
+                                      const Values& values) -> Result<std::size_t> {
+              const auto rows = branch->Execute(sql, values);
+              if (!rows) return Fail(rows.error());
+              return std::max(rows->rows.size(), static_cast<std::size_t>(rows->affected));
+            };
+          }};
+}
+
+std::string Say(const Error& error) {
+  return std::string("error ") + ToString(error.code) + " " + error.message;
+}
+
+std::string Say(const Status& status) { return status ? "ok" : Say(status.error()); }
+
+std::string Say(const Ending& ending) {
+  return std::string(ToString(ending.outcome)) + " " + ToString(ending.cause) + " " + ending.reason;
+}
+
+std::string OneLine(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+Bank MakeBank(const std::string& name, const std::string& dsn) {
+  const std::string scheme = dsn.substr(0, dsn.find(':'));
+  const std::string rest = dsn.substr(std::min(dsn.size(), scheme.size() + 1));
+  if (scheme == "postgresql") {
+    return BankOf(PostgresResource::Make(
+        {.name = name, .dsn = rest, .reply_timeout = milliseconds(3'000)}));
+  }
+  if (scheme == "sqlite") return BankOf(SqliteResource::Make({.name = name, .path = rest}));
+  throw std::runtime_error("no such kind of bank: " + dsn);
+}
+
+TransferScript::TransferScript(Coordinator& coordinator, std::map<std::string, Bank> banks,
+                               NotesWriter& notes, unsigned seed, std::function<bool()> has_input)
+    : coordinator_(coordinator),
+      banks_(std::move(banks)),
+      notes_(notes),
+      random_(seed),
+      has_input_(std::move(has_input)) {}
+
+void TransferScript::Forget() {
+  branches_.clear();
+  transaction_.reset();
+}
+
+std::string TransferScript::Begin(milliseconds timeout) {
+  Forget();
+  auto begun = coordinator_.Begin({.timeout = timeout, .comment = "a transfer"});
+  if (!begun) return Say(begun.error());
+  transaction_.emplace(std::move(*begun));
+  return "ok " + transaction_->gtid().text();
+}
+
+std::string TransferScript::Join(const std::string& context) {
+  Forget();
+  auto joined = coordinator_.Join(context);
+  if (!joined) return Say(joined.error());
+  transaction_.emplace(std::move(*joined));
+  return "ok " + transaction_->gtid().text();
+}
+
+Result<Execute*> TransferScript::Enlisted(const std::string& bank) {
+  const auto known = branches_.find(bank);
+  if (known != branches_.end()) return &known->second;
+  if (!transaction_ || !banks_.contains(bank)) {
+    return Fail(ErrorCode::kInvalid, "no transaction, or no bank " + bank);
+  }
+  Result<Execute> branch = banks_.at(bank).enlist(*transaction_);
+  if (!branch) return Fail(branch.error());
+  return &branches_.emplace(bank, std::move(*branch)).first->second;
+}
+
+Status TransferScript::Move(const std::string& bank, int amount) {
+  const Result<Execute*> branch = Enlisted(bank);
+  if (!branch) return Fail(branch.error());
+  const std::string account = std::to_string(1 + random_() % kAccounts);
+  auto moved = (**branch)("UPDATE account SET balance = balance + $1 WHERE id = $2",
+                          {std::to_string(amount), account});
+  if (!moved) return Fail(moved.error());
+  auto noted = (**branch)("INSERT INTO transfer (gtid, amount) VALUES ($1, $2)",
+                          {transaction_->gtid().text(), std::to_string(amount)});
+  if (!noted) return Fail(noted.error());
+  return {};
+}
+
+std::string TransferScript::ExecuteIn(const std::string& bank, const std::string& sql) {
+  const Result<Execute*> branch = Enlisted(bank);
+  if (!branch) return Say(branch.error());
+  const auto rows = (**branch)(sql, {});
+  if (!rows) return Say(rows.error());
+  return "ok " + std::to_string(*rows);
+}
+
+Ending TransferScript::Commit(CommitOptions options) {
+  const std::string gtid = transaction_->gtid().text();
+  notes_.Asked(gtid);
+  Ending ending = transaction_->Commit(options);
+  notes_.Told(gtid, ToString(ending.outcome));
+  return ending;
+}
+
+Ending TransferScript::TransferOnce() {
+  const int amount = static_cast<int>(1 + random_() % 50);
+  if (Begin(milliseconds(4'000)).rfind("ok", 0) != 0) return {};
+  int sign = -1;
+  for (const auto& [name, bank] : banks_) {
+    if (Move(name, std::exchange(sign, 1) * amount)) continue;
+    return transaction_->Abort("the work could not be done");
+  }
+  return Commit({});
+}
+
+std::string TransferScript::Load() {
+  int committed = 0;
+  int aborted = 0;
+  int unknown = 0;
+  while (!has_input_()) {
+    const Ending ending = TransferOnce();
+    ++(ending.committed() ? committed : ending.aborted() ? aborted : unknown);
+    // As a program with a user before it: not again at once what has just failed.
+    if (!ending.committed()) std::this_thread::sleep_for(milliseconds(20));
+  }
+  Forget();
+  return "ok " + std::to_string(committed) + " " + std::to_string(aborted) + " " +
+         std::to_string(unknown);
+}
+
+std::string TransferScript::Answer(const std::string& line) {
+  std::istringstream words(line);
+  std::string verb;
+  words >> verb;
+  const auto word = [&words] {
+    std::string one;
+    words >> one;
+    return one;
+  };
+  const auto number = [&word] { return std::atoi(word().c_str()); };
+  const auto rest = [&words] {
+    std::string text;
+    std::getline(words >> std::ws, text);
+    return text;
+  };
+  if (verb == "begin") return Begin(milliseconds(number()));
+  if (verb == "join") return Join(word());
+  if (verb == "load") return Load();
+  if (verb == "stop") return "ok";
+  if (verb == "outcome") {
+    const Result<Gtid> gtid = Gtid::Parse(word());
+    return gtid ? OneLine(Say(coordinator_.AskOutcome(*gtid))) : Say(gtid.error());
+  }
+  if (!transaction_) return "error invalid no transaction";
+  if (verb == "move") {
+    const std::string bank = word();
+    return OneLine(Say(Move(bank, number())));
+  }
+  if (verb == "execute") {
+    const std::string bank = word();
+    return OneLine(ExecuteIn(bank, rest()));
+  }
+  if (verb == "context") return "ok " + transaction_->context();
+  if (verb == "leave") return OneLine(Say(transaction_->Leave()));
+  if (verb == "abort") return OneLine(Say(transaction_->Abort()));
+  if (verb == "commit") {
+    const Wait wait = word() == "decision" ? Wait::kDecision : Wait::kApplied;
+    return OneLine(Say(Commit({.wait = wait})));
+  }
+  if (verb == "drop") {
+    Forget();
+    return "ok";
+  }
+  return "error invalid no such command: " + verb;
+}
+
+}  // namespace settle::testing

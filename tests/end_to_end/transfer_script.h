@@ -1,0 +1,74 @@
+// What the application program of the end-to-end tests can be told to do: one command a line, one answer a line.
+//
+//   begin [<timeout ms>]         ok <gtid>
+//   move <bank> <amount>         ok                  enlists the bank; one account and the transfer's row
+//   execute <bank> <sql>         ok <rows>           enlists the bank if need be
+//   commit [decision|applied]    <outcome> <cause> <reason>
+//   abort                        <outcome> <cause> <reason>
+//   drop                         ok                  forgets the transaction without a word
+//   context                      ok <context>
+//   join <context>               ok <gtid>
+//   leave                        ok
+//   outcome <gtid>               <outcome> <cause> <reason>
+//   load                         ok <committed> <aborted> <unknown>      transfers, until the next command comes
+//   stop                         ok
+//
+// What fails: "error <code> <message>".
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "end_to_end/notes.h"
+#include "settle/coordinator.h"
+
+namespace settle::testing {
+
+// Runs one statement in a branch; how many rows it gave or changed.
+using Values = std::vector<std::optional<std::string>>;
+using Execute = std::function<Result<std::size_t>(const std::string& sql, const Values& values)>;
+
+// A bank, whatever its database.
+struct Bank {
+  std::shared_ptr<Resource> resource;
+  std::function<Result<Execute>(GlobalTransaction&)> enlist;
+};
+
+// By name, from "postgresql:<connection string>" or "sqlite:<path>". Throws std::runtime_error.
+Bank MakeBank(const std::string& name, const std::string& dsn);
+
+class TransferScript {
+ public:
+  // `has_input`: the next command is there.
+  TransferScript(Coordinator& coordinator, std::map<std::string, Bank> banks, NotesWriter& notes,
+                 unsigned seed, std::function<bool()> has_input);
+
+  // Blocking. The answer to one command.
+  std::string Answer(const std::string& line);
+
+ private:
+  Result<Execute*> Enlisted(const std::string& bank);
+  Status Move(const std::string& bank, int amount);
+  Ending Commit(CommitOptions options);
+  std::string Begin(std::chrono::milliseconds timeout);
+  std::string Join(const std::string& context);
+  std::string ExecuteIn(const std::string& bank, const std::string& sql);
+  std::string Load();
+  Ending TransferOnce();
+  void Forget();
+
+  Coordinator& coordinator_;
+  const std::map<std::string, Bank> banks_;
+  NotesWriter& notes_;
+  std::minstd_rand random_;
+  const std::function<bool()> has_input_;
+  std::optional<GlobalTransaction> transaction_;
+  std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
+};
+
+}  // namespace settle::testing

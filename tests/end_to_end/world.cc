@@ -1,0 +1,134 @@
+#include "end_to_end/world.h"
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace settle::testing {
+namespace {
+
+const char* ToString(Kind kind) { return kind == Kind::kPostgres ? "Postgres" : "Sqlite"; }
+
+}  // namespace
+
+std::string ToString(const Kinds& kinds) {
+  return std::string(ToString(kinds.a)) + ToString(kinds.b);
+}
+
+std::ostream& operator<<(std::ostream& out, const Kinds& kinds) { return out << ToString(kinds); }
+
+World::World(Kinds kinds) : daemon_(directory_.path()) {
+  if (kinds.a == Kind::kPostgres || kinds.b == Kind::kPostgres) {
+    cluster_ = MakeCluster();
+  }
+  const auto make = [&](Kind kind, const std::string& name) {
+    return kind == Kind::kPostgres ? MakePostgresBank(*cluster_, "bank_" + name)
+                                   : MakeSqliteBank(directory_ / ("bank-" + name + ".db"));
+  };
+  a_ = make(kinds.a, "a");
+  b_ = make(kinds.b, "b");
+  dsns_ = {{"a", a_->Dsn()}, {"b", b_->Dsn()}};
+}
+
+Application& World::Start(const Role& role) {
+  ApplicationOptions options{.coordinator = daemon_.address(),
+                             .name = "app" + std::to_string(applications_.size() + 1),
+                             .directory = directory_.path(),
+                             .banks = {},
+                             .failpoint = role.failpoint,
+                             .call_timeout = role.call_timeout,
+                             .seed = static_cast<unsigned>(applications_.size() + 1)};
+  for (const char bank : role.banks) {
+    options.banks[std::string(1, bank)] = dsns_.at(std::string(1, bank));
+  }
+  Application& application =
+      *applications_.emplace_back(std::make_unique<Application>(std::move(options)));
+  if (!role.may_be_refused && !application.refusal().empty()) {
+    throw std::runtime_error(application.refusal());
+  }
+  return application;
+}
+
+void World::StartDaemonToDieAt(const std::string& failpoint) {
+  daemon_.Start();
+  Start().Quit();
+  const auto ended = daemon_.Terminate();
+  if (!ended || ended->code != 0) throw std::runtime_error("settled did not stop:\n" + Said());
+  daemon_.Start(failpoint);
+}
+
+std::string World::Move(Application& shop) {
+  std::string gtid = shop.Begin();
+  shop.Tell("move a -10");
+  shop.Tell("move b 10");
+  return gtid;
+}
+
+std::string World::MoveTogether(Application& shop, Application& service) {
+  std::string gtid = shop.Begin();
+  shop.Tell("move a -10");
+  service.Tell("join " + shop.Tell("context"));
+  service.Tell("move b 10");
+  service.Tell("leave");
+  return gtid;
+}
+
+std::string World::OutcomeShown(const std::string& gtid) {
+  const CliAnswer shown = Cli({"show", gtid});  // its exit code tells apart what has no record
+  if (!shown.json.is_object() || !shown.json.contains("ending")) return "";
+  return shown.json["ending"]["outcome"];
+}
+
+std::vector<BankFacts> World::Facts() const { return {ReadFacts(*a_), ReadFacts(*b_)}; }
+
+Notes World::AllNotes() const {
+  std::vector<std::string> paths;
+  for (const auto& application : applications_) paths.push_back(application->notes_path());
+  return ReadNotes(paths);
+}
+
+std::size_t World::HalvesOf(const std::string& gtid) const {
+  return a_->Transfers().count(gtid) + b_->Transfers().count(gtid);
+}
+
+std::size_t World::PreparedBranches() const {
+  return a_->Prepared().size() + b_->Prepared().size();
+}
+
+std::vector<std::string> World::SettleAndCheck(std::chrono::milliseconds bound) {
+  const auto settled = [this] {
+    const std::vector<BankFacts> facts = Facts();
+    if (!IsQuiet(facts[0]) || !IsQuiet(facts[1])) return false;
+    const CliAnswer open = Cli({"list", "--open"});
+    if (open.code != 0 || !open.json["transactions"].empty()) return false;
+    return Cli({"in-doubt", "--check"}).code == 0;
+  };
+  const bool quiet = WaitUntil(settled, bound);
+  const std::vector<BankFacts> facts = Facts();
+  const Notes notes = AllNotes();
+  std::vector<std::string> violations = Violations(facts, notes);
+  if (!quiet && violations.empty()) {
+    violations.push_back("liveness: still in doubt after the bound: " + Cli({"in-doubt"}).out);
+  }
+  for (const auto& [gtid, answers] : notes.answers) {
+    // Of very many only those that had something to go wrong; `settle` is a process each time.
+    if (notes.answers.size() > 20 && answers == std::vector<std::string>{"committed"}) continue;
+    const std::string shown = OutcomeShown(gtid);
+    const std::string is = facts[0].transfers.contains(gtid) ? "committed" : "aborted";
+    if (shown != is) {
+      violations.push_back("the coordinator's word: " + gtid + " is " + is + " and shown as \"" +
+                           shown + "\"");
+    }
+  }
+  return violations;
+}
+
+std::string World::Said() const {
+  std::string said = daemon_.Said();
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+    const std::string name = file.path().filename();
+    if (name.rfind("app", 0) == 0) said += "--- " + name + "\n" + ReadFile(file.path());
+  }
+  return said;
+}
+
+}  // namespace settle::testing

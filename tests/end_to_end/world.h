@@ -1,0 +1,97 @@
+// Two banks, a daemon and applications: what most end-to-end tests happen in.
+//
+//   World world({Kind::kPostgres, Kind::kSqlite});
+//   world.daemon().Start();
+//   Application& shop = world.Start({});
+//   ...
+//   EXPECT_THAT(world.SettleAndCheck(), IsEmpty());
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "end_to_end/application.h"
+#include "end_to_end/checker.h"
+#include "end_to_end/cli.h"
+#include "end_to_end/daemon.h"
+#include "end_to_end/database.h"
+#include "support/postgres_cluster.h"
+#include "support/temporary_directory.h"
+
+namespace settle::testing {
+
+// The databases behind the resources "a" and "b".
+struct Kinds {
+  Kind a = Kind::kPostgres;
+  Kind b = Kind::kPostgres;
+};
+std::string ToString(const Kinds& kinds);  // "PostgresSqlite"
+std::ostream& operator<<(std::ostream& out, const Kinds& kinds);
+
+inline constexpr Kinds kBothPostgres{Kind::kPostgres, Kind::kPostgres};
+inline constexpr Kinds kBothSqlite{Kind::kSqlite, Kind::kSqlite};
+inline constexpr Kinds kMixed{Kind::kPostgres, Kind::kSqlite};
+
+// What an application serves and where it is to die.
+struct Role {
+  std::string banks = "ab";  // the names of its resources, one letter each
+  std::string failpoint{};
+  bool may_be_refused = false;
+  std::chrono::milliseconds call_timeout = 15s;
+};
+
+class World {
+ public:
+  explicit World(Kinds kinds);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Daemon& daemon() { return daemon_; }
+  Database& bank(char name) { return name == 'a' ? *a_ : *b_; }
+  PostgresCluster& cluster() { return *cluster_; }  // of the PostgreSQL banks; there is one at least
+  std::string operator/(const std::string& name) const { return directory_ / name; }
+  // Where a resource's DSN leads from now on; for applications started later.
+  void Redirect(char bank, std::string dsn) { dsns_[std::string(1, bank)] = std::move(dsn); }
+
+  // A running application; lives as long as the world unless killed.
+  Application& Start(const Role& role = {});
+
+  // Starts the daemon with the banks' names already bound in its log and nothing left to write, so that a
+  // failpoint counts the transactions' own passes alone.
+  void StartDaemonToDieAt(const std::string& failpoint);
+
+  // A shop that has moved an amount from bank a to bank b: commit was not asked for yet. Its gtid.
+  std::string Move(Application& shop);
+  // The same by two programs: the shop in bank a, the service in bank b, which has left.
+  std::string MoveTogether(Application& shop, Application& service);
+
+  CliAnswer Cli(const std::vector<std::string>& words) { return RunCli(daemon_.address(), words); }
+  // The outcome that `settle show` tells; empty when it does not.
+  std::string OutcomeShown(const std::string& gtid);
+
+  // Waits until nothing is in doubt any more, then checks every invariant, the coordinator's word included.
+  // One sentence for each violation.
+  std::vector<std::string> SettleAndCheck(std::chrono::milliseconds bound = kPatience);
+  // What the programs said; printed when a test fails.
+  std::string Said() const;
+
+  // How many transfers are in the banks: 2 when a transfer took effect in both.
+  std::size_t HalvesOf(const std::string& gtid) const;
+  std::size_t PreparedBranches() const;
+
+ private:
+  std::vector<BankFacts> Facts() const;
+  Notes AllNotes() const;
+
+  const TemporaryDirectory directory_;
+  std::unique_ptr<PostgresCluster> cluster_;
+  std::unique_ptr<Database> a_;
+  std::unique_ptr<Database> b_;
+  std::map<std::string, std::string> dsns_;
+  Daemon daemon_;
+  std::vector<std::unique_ptr<Application>> applications_;
+};
+
+}  // namespace settle::testing

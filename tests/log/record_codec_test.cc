@@ -1,0 +1,176 @@
+#include "log/record_codec.h"
+
+#include <gmock/gmock.h>
+#include <zlib.h>
+
+#include <random>
+
+#include "samples.h"
+
+namespace settle::coordinator {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string Encoded(const Record& record) {
+  Result<std::string> bytes = EncodeRecord(record);
+  EXPECT_TRUE(bytes) << (bytes ? "" : Describe(bytes.error()));
+  return bytes.value_or("");
+}
+
+// Bytes of which only the checksum is right, so that what is behind it gets tested.
+std::string WithChecksum(std::string bytes) {
+  bytes.resize(bytes.size() - 4);
+  const auto sum = ::crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(sum >> (8 * i) & 0xff));
+  return bytes;
+}
+
+Error ErrorOfDecoding(const std::string& bytes) {
+  const Result<Record> record = DecodeRecord(bytes);
+  EXPECT_FALSE(record);
+  return record ? Error{} : record.error();
+}
+
+TEST(RecordCodec, EveryTypeOfRecordComesBackAsItWas) {
+  for (const Record& record : SampleRecords()) {
+    const Result<Record> same = DecodeRecord(Encoded(record));
+    ASSERT_TRUE(same) << Describe(same.error());
+    EXPECT_EQ(*same, record);
+  }
+}
+
+TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
+  const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 1, 0);
+  const std::vector<Record> records = {
+      CommitRecord{gtid, {}, 0, {}}, OnePhaseRecord{gtid, {}, 0, {}},
+      HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
+      EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{}};
+  for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
+}
+
+TEST(RecordCodec, TheBytesOfVersion1StayWhatTheyAre) {
+  const ResourceRecord record{"r", "id", "me", "", 258};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x01\x05"                                 // version, type
+                        "\x1d\x00\x00\x00"                         // length of the body
+                        "\x01\x00\x00\x00r\x02\x00\x00\x00id"      // resource, identity
+                        "\x02\x00\x00\x00me\x00\x00\x00\x00"       // accepted by, reason
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"         // at
+                        ":\xbe\x94\xcd", 39));
+}
+
+TEST(RecordCodec, L05_EveryFlippedBitIsNoticed) {
+  for (const Record& record : SampleRecords()) {
+    const std::string good = Encoded(record);
+    for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+      std::string bad = good;
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+      ASSERT_EQ(ErrorOfDecoding(bad).code, ErrorCode::kCorrupt) << "bit " << bit;
+    }
+  }
+}
+
+TEST(RecordCodec, L05_EveryTruncationIsNoticed) {
+  for (const Record& record : SampleRecords()) {
+    const std::string good = Encoded(record);
+    for (std::size_t size = 0; size < good.size(); ++size) {
+      ASSERT_EQ(ErrorOfDecoding(good.substr(0, size)).code, ErrorCode::kCorrupt) << size;
+    }
+  }
+}
+
+TEST(RecordCodec, ABodyCutOffAnywhereIsRefusedEvenWithARightChecksum) {
+  for (const Record& record : SampleRecords()) {
+    const std::string good = Encoded(record);
+    for (std::size_t body = 0; body < good.size() - 10; ++body) {
+      std::string cut = good.substr(0, 6 + body) + "....";
+      cut[2] = static_cast<char>(body & 0xff);
+      cut[3] = static_cast<char>(body >> 8);
+      ASSERT_EQ(ErrorOfDecoding(WithChecksum(cut)).code, ErrorCode::kCorrupt) << body;
+    }
+  }
+}
+
+TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
+  std::string bytes = Encoded(SampleResource());
+  bytes.insert(bytes.size() - 4, "x");
+  ++bytes[2];
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(bytes)).message, HasSubstr("follow the last field"));
+}
+
+TEST(RecordCodec, ANewerVersionIsRefusedByName) {
+  std::string bytes = Encoded(SampleResource());
+  bytes[0] = 2;
+  const Error error = ErrorOfDecoding(WithChecksum(bytes));
+  EXPECT_EQ(error.code, ErrorCode::kVersion);
+  EXPECT_THAT(error.message, HasSubstr("format version 2"));
+  EXPECT_THAT(error.message, HasSubstr("up to 1"));
+}
+
+TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
+  std::string type = Encoded(SampleResource());
+  type[1] = 9;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 9"));
+
+  std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
+  const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();
+  end[6 + 4 + gtid_size + 4] = 5;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(end)).message, HasSubstr("end has the unknown value 5"));
+}
+
+TEST(RecordCodec, AClaimOfMuchMemoryIsRefusedBeforeItIsTaken) {
+  std::string bytes = Encoded(SampleResource());
+  bytes[6] = bytes[7] = bytes[8] = bytes[9] = '\xff';
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(bytes)).message, HasSubstr("claims 4294967295 bytes"));
+}
+
+TEST(RecordCodec, WhatIsTooLongOrOutOfRangeCannotBeStoredAndIsNamed) {
+  ResourceRecord resource = SampleResource();
+  resource.reason.assign(kTextMax, 'x');
+  EXPECT_TRUE(EncodeRecord(resource));
+  resource.reason += 'x';
+  const auto too_long = EncodeRecord(resource);
+  ASSERT_FALSE(too_long);
+  EXPECT_EQ(too_long.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(too_long.error().message, HasSubstr("reason is 65537 bytes long"));
+
+  EXPECT_FALSE(EncodeRecord(CommitRecord{}));  // no gtid
+  EXPECT_FALSE(EncodeRecord(SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, ~std::uint64_t{0}))));
+  CommitRecord commit = SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, 1));
+  commit.branches[0].vote = static_cast<Vote>(7);
+  EXPECT_FALSE(EncodeRecord(commit));
+  commit.branches.assign(kListMax + 1, {});
+  EXPECT_FALSE(EncodeRecord(commit));
+}
+
+TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
+  std::mt19937 random(20240607);
+  const std::vector<Record> records = SampleRecords();
+  int decoded = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    std::string bytes;
+    if (round % 2 == 0) {
+      bytes.resize(random() % 200);
+      for (char& byte : bytes) byte = static_cast<char>(random());
+      if (bytes.size() > 2) bytes[0] = 1, bytes[1] = static_cast<char>(1 + random() % 5);
+    } else {
+      bytes = Encoded(records[random() % records.size()]);
+      for (int flips = 0; flips < 3; ++flips) {
+        bytes[6 + random() % (bytes.size() - 6)] = static_cast<char>(random());
+      }
+    }
+    if (bytes.size() < 10) continue;
+    const auto body = static_cast<std::uint32_t>(bytes.size() - 10);
+    for (int i = 0; i < 4; ++i) bytes[2 + i] = static_cast<char>(body >> (8 * i) & 0xff);
+    const Result<Record> record = DecodeRecord(WithChecksum(bytes));
+    // What decodes has one spelling: it encodes to the same bytes.
+    if (!record) continue;
+    ++decoded;
+    ASSERT_EQ(Encoded(*record), WithChecksum(bytes));
+  }
+  EXPECT_GT(decoded, 1000);
+}
+
+}  // namespace
+}  // namespace settle::coordinator

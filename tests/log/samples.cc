@@ -1,0 +1,57 @@
+#include "samples.h"
+
+namespace settle::coordinator {
+
+Gtid SampleGtid(const std::string& log_id, Epoch epoch, std::uint64_t sequence) {
+  return Gtid::Make(log_id, epoch, sequence, 0x9f3c2a51);
+}
+
+namespace {
+const Evidence kEvidence{"postgresql:7301234567890123456:16384", 3, "7421"};
+const Origin kOrigin{"transfer-service", "order 17: \"quoted\", \xc3\xa9", 1'700'000'000'123'456};
+}  // namespace
+
+CommitRecord SampleCommit(const Gtid& gtid) {
+  return {gtid,
+          kOrigin,
+          1'700'000'000'223'456,
+          {{1, "accounts", Vote::kCommit, kEvidence},
+           {2, "stock", Vote::kReadOnly, {"sqlite:6f1c", 0, ""}}}};
+}
+
+OnePhaseRecord SampleOnePhase(const Gtid& gtid) {
+  return {gtid, kOrigin, -1, {1, "accounts", Vote::kCommit, kEvidence}};
+}
+
+HeuristicRecord SampleHeuristic(const Gtid& gtid) {
+  return {gtid, 2, BranchEnd::kHazard, "pg_xact_status said nothing", 1'700'000'000'323'456};
+}
+
+EndRecord SampleEnd(const Gtid& gtid, Outcome outcome) {
+  TransactionSummary summary;
+  summary.gtid = gtid;
+  summary.state = "done";
+  summary.ending = {outcome, AbortCause::kNone, "", true};
+  if (outcome == Outcome::kAborted) {
+    summary.ending = {outcome, AbortCause::kVotedNo, "stock: 40001", true};
+  }
+  summary.origin = kOrigin;
+  summary.ended = 1'700'000'000'423'456;
+  summary.branches = {{1, "accounts", kEvidence.database, "transfer-1", "committed", "commit",
+                       kEvidence, 2, "connection lost once"},
+                      {2, "stock", "sqlite:6f1c", "", "read-only", "read-only", {}, 0, ""}};
+  summary.timeline = {{1, "began"}, {2, "decided: commit"}};
+  return {summary};
+}
+
+ResourceRecord SampleResource() {
+  return {"accounts", kEvidence.database, "alice", "restored from a backup", 1'700'000'000'523'456};
+}
+
+std::vector<Record> SampleRecords() {
+  const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
+  return {SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid), SampleEnd(gtid),
+          SampleResource()};
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,22 @@
+// Records with every field filled, for tests of the log.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "protocol/records.h"
+
+namespace settle::coordinator {
+
+Gtid SampleGtid(const std::string& log_id, Epoch epoch, std::uint64_t sequence);
+CommitRecord SampleCommit(const Gtid& gtid);
+OnePhaseRecord SampleOnePhase(const Gtid& gtid);
+HeuristicRecord SampleHeuristic(const Gtid& gtid);
+EndRecord SampleEnd(const Gtid& gtid, Outcome outcome = Outcome::kCommitted);
+ResourceRecord SampleResource();
+
+// One of each type.
+std::vector<Record> SampleRecords();
+
+}  // namespace settle::coordinator

@@ -1,0 +1,244 @@
+// The disk fails in every way at every place. What was told durable must be there afterwards, what
+// was told refused must not be, and after "unknown" nothing may be promised any more.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include "faulty_vfs.h"
+#include "samples.h"
+#include "temporary_log.h"
+
+namespace settle::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Each;
+using ::testing::HasSubstr;
+
+class LogFaults : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { UseMemoryForDirectories(); }
+
+  static SqliteLogSettings SettingsOf(const std::string& path) {
+    // Few pages, so that checkpoints happen in each run; no waiting for locks that never come.
+    return {.path = path, .checkpoint_pages = 12, .busy_timeout = 0ms};
+  }
+  static CommitRecord Commit(const DecisionLog& log, std::uint64_t sequence) {
+    return SampleCommit(SampleGtid(log.identity().log_id, log.identity().epoch, sequence));
+  }
+  static std::set<std::uint64_t> CommitsIn(const std::string& path, Epoch epoch) {
+    auto log = OpenSqliteDecisionLog(SettingsOf(path));
+    if (!log) throw std::runtime_error(Describe(log.error()));
+    std::set<std::uint64_t> sequences;
+    for (const Record& record : ReplayOrThrow(**log)) {
+      if (GtidOf(record).epoch() == epoch) sequences.insert(GtidOf(record).sequence());
+    }
+    return sequences;
+  }
+
+  FaultyVfs& vfs = FaultyVfs::Installed();
+};
+
+TEST_F(LogFaults, L01_AFullDiskRefusesAndTheLogRecoversWhenSpaceReturns) {
+  const TemporaryDirectory directory;
+  auto log = OpenOrThrow(directory / "settle.db");
+  ASSERT_EQ(AppendAndWait(*log, Commit(*log, 1)).result, AppendResult::kDurable);
+  vfs.Arm({.operations = FaultyVfs::kWrite, .for_ever = true, .code = SQLITE_FULL});
+  for (std::uint64_t i = 2; i <= 4; ++i) {
+    const Appended full = AppendAndWait(*log, Commit(*log, i));
+    EXPECT_EQ(full.result, AppendResult::kRefused);
+    EXPECT_THAT(full.reason, HasSubstr("disk is full"));
+  }
+  EXPECT_TRUE(vfs.Disarm());
+  EXPECT_EQ(AppendAndWait(*log, Commit(*log, 5)).result, AppendResult::kDurable);
+  log.reset();
+  EXPECT_THAT(CommitsIn(directory / "settle.db", 1), ::testing::ElementsAre(1, 5));
+}
+
+TEST_F(LogFaults, L02_AFailedFlushIsUnknownAndSoIsEverythingAfterIt) {
+  const TemporaryDirectory directory;
+  auto log = OpenOrThrow(directory / "settle.db");
+  ASSERT_EQ(AppendAndWait(*log, Commit(*log, 1)).result, AppendResult::kDurable);
+  vfs.Arm({.operations = FaultyVfs::kSync, .code = SQLITE_IOERR_FSYNC});
+  EXPECT_EQ(AppendAndWait(*log, Commit(*log, 2)).result, AppendResult::kUnknown);
+  EXPECT_TRUE(vfs.Disarm());
+  for (std::uint64_t i = 3; i <= 5; ++i) {
+    const Appended later = AppendAndWait(*log, Commit(*log, i));
+    EXPECT_EQ(later.result, AppendResult::kUnknown);
+    EXPECT_THAT(later.reason, HasSubstr("read again"));
+  }
+  log.reset();
+  const auto there = CommitsIn(directory / "settle.db", 1);
+  EXPECT_EQ(there.count(1), 1U);
+  EXPECT_EQ(there.count(3) + there.count(4) + there.count(5), 0U);
+}
+
+TEST_F(LogFaults, L06_WhenAGroupFailsNobodyOfItIsToldDurable) {
+  for (const int code : {SQLITE_FULL, SQLITE_IOERR_WRITE}) {
+    // The first writes are of the record that leads the group; the failure is within the group's.
+    const TemporaryDirectory directory;
+    auto log = OpenOrThrow(directory / "settle.db");
+    std::vector<Record> group;
+    for (std::uint64_t i = 1; i <= 32; ++i) group.push_back(Commit(*log, i));
+    vfs.Arm({.operations = FaultyVfs::kWrite, .at = 6, .for_ever = true, .code = code});
+    const std::vector<Appended> told = AppendAsOneGroup(*log, group);
+    EXPECT_TRUE(vfs.Disarm());
+    const auto expected = code == SQLITE_FULL ? AppendResult::kRefused : AppendResult::kUnknown;
+    for (const Appended& appended : told) EXPECT_EQ(appended.result, expected) << appended.reason;
+    log.reset();
+    EXPECT_EQ(CommitsIn(directory / "settle.db", 1).size(), 0U);
+  }
+}
+
+struct Fault {
+  const char* name;
+  FaultyVfs::Operation operation;
+  int code;
+};
+
+class EveryFault : public LogFaults, public ::testing::WithParamInterface<Fault> {
+ protected:
+  // One life of a log whose n-th operation fails; false when the fault was never met.
+  bool LiveWithFaultAt(int n, bool for_ever) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "settle.db";
+    {
+      const auto log = OpenOrThrow(path);
+      for (std::uint64_t i = 1; i <= 10; ++i) AppendAndWait(*log, Commit(*log, i));
+    }
+    std::vector<AppendResult> told;
+    vfs.Arm({.operations = GetParam().operation, .at = n, .for_ever = for_ever,
+             .code = GetParam().code});
+    if (auto log = OpenSqliteDecisionLog(SettingsOf(path))) {
+      static_cast<void>((*log)->Replay([](std::uint64_t, const Record&) {}));
+      for (std::uint64_t i = 1; i <= 20; ++i) {
+        told.push_back(AppendAndWait(**log, Commit(**log, i)).result);
+      }
+      static_cast<void>((*log)->FindEnded(SampleGtid((*log)->identity().log_id, 1, 1)));
+    }
+    const bool fired = vfs.Disarm();
+    EXPECT_EQ(CommitsIn(path, 1).size(), 10U) << n;
+    Compare(told, CommitsIn(path, 2), n);
+    return fired;
+  }
+
+  static void Compare(const std::vector<AppendResult>& told, const std::set<std::uint64_t>& there,
+                      int n) {
+    bool dead = false;
+    for (std::uint64_t i = 1; i <= told.size(); ++i) {
+      const AppendResult result = told[i - 1];
+      const bool is_there = there.count(i) != 0;
+      EXPECT_FALSE(result == AppendResult::kDurable && !is_there) << i << " lost at " << n;
+      EXPECT_FALSE(result == AppendResult::kRefused && is_there) << i << " came back at " << n;
+      EXPECT_FALSE(dead && result != AppendResult::kUnknown) << i << " promised at " << n;
+      dead = dead || result == AppendResult::kUnknown;
+    }
+  }
+};
+
+TEST_P(EveryFault, L03_AtEveryPlaceIsACleanRefusalOrAStop) {
+  for (const bool for_ever : {false, true}) {
+    int n = 1;
+    while (LiveWithFaultAt(n, for_ever)) ++n;
+    EXPECT_GT(n, 3) << "hardly any such operation was met";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Log, EveryFault,
+    ::testing::Values(Fault{"FullDisk", FaultyVfs::kWrite, SQLITE_FULL},
+                      Fault{"Write", FaultyVfs::kWrite, SQLITE_IOERR_WRITE},
+                      Fault{"Sync", FaultyVfs::kSync, SQLITE_IOERR_FSYNC},
+                      Fault{"Read", FaultyVfs::kRead, SQLITE_IOERR_READ},
+                      Fault{"Lock", FaultyVfs::kLock, SQLITE_IOERR_LOCK},
+                      Fault{"Busy", FaultyVfs::kLock, SQLITE_BUSY},
+                      Fault{"Open", FaultyVfs::kOpen, SQLITE_CANTOPEN},
+                      Fault{"SharedMemory", FaultyVfs::kShm, SQLITE_IOERR_SHMLOCK}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+// What was told at the moment of the power failure, and what it left.
+struct Outage {
+  std::string log_id;
+  std::vector<std::uint64_t> durable;
+  std::vector<FaultyVfs::Files> left;
+};
+
+class PowerFailure : public LogFaults {
+ protected:
+  // Two lives of a log with groups of several sizes; the power fails before the n-th operation.
+  // Nothing when there were fewer.
+  std::optional<Outage> FailAt(int n, const std::string& path) {
+    std::optional<Outage> outage;
+    std::vector<std::uint64_t> durable;
+    std::string log_id;
+    vfs.Record(n, [&] {
+      outage.emplace();
+      outage->durable = durable;
+      outage->log_id = log_id;
+      using Unsynced = FaultyVfs::Unsynced;
+      outage->left.push_back(vfs.AfterPowerFailure(Unsynced::kGone, 0));
+      outage->left.push_back(vfs.AfterPowerFailure(Unsynced::kThere, 0));
+      for (unsigned seed = 0; seed < 2; ++seed) {
+        outage->left.push_back(
+            vfs.AfterPowerFailure(Unsynced::kPicked, static_cast<unsigned>(n) * 2 + seed));
+      }
+      // The index that lives in shared memory may have reached the disk as well.
+      if (std::filesystem::exists(path + "-shm")) {
+        outage->left.push_back(outage->left[0]);
+        outage->left.back()[path + "-shm"] = ReadFile(path + "-shm");
+      }
+    });
+    for (int life = 0; life < 2; ++life) {
+      const auto log = *OpenSqliteDecisionLog(SettingsOf(path));
+      log_id = log->identity().log_id;
+      std::uint64_t sequence = 0;
+      for (int group = 0; group < 8; ++group) {
+        for (int i = 0; i <= group; ++i) {
+          const std::uint64_t number = ++sequence;
+          log->Append(Commit(*log, number), i < group ? Durability::kLazy : Durability::kForce,
+                      [&, number, life](AppendResult result, const std::string&) {
+                        ASSERT_EQ(result, AppendResult::kDurable);
+                        durable.push_back(static_cast<std::uint64_t>(life + 1) * 1000 + number);
+                      });
+        }
+        AppendAndWait(*log, SampleResource());
+      }
+    }
+    vfs.StopRecording();
+    return outage;
+  }
+};
+
+TEST_F(PowerFailure, L04_WhateverWasAcknowledgedSurvivesAtEveryMoment) {
+  int moments = 0;
+  for (int n = 1;; ++n, ++moments) {
+    const TemporaryDirectory directory;
+    const auto outage = FailAt(n, directory / "settle.db");
+    if (!outage) break;
+    for (const FaultyVfs::Files& files : outage->left) {
+      const TemporaryDirectory after;
+      for (const auto& [path, bytes] : files) {
+        WriteFile(after / std::filesystem::path(path).filename().string(), bytes);
+      }
+      auto log = OpenSqliteDecisionLog(SettingsOf(after / "settle.db"));
+      ASSERT_TRUE(log) << "moment " << n << ": " << Describe(log.error());
+      if (!outage->log_id.empty()) {
+        EXPECT_EQ((*log)->identity().log_id, outage->log_id);
+      }
+      std::set<std::uint64_t> there;
+      for (const Record& record : ReplayOrThrow(**log)) {
+        const Gtid& gtid = GtidOf(record);
+        if (!gtid.empty()) there.insert(gtid.epoch() * 1000 + gtid.sequence());
+      }
+      for (const std::uint64_t number : outage->durable) {
+        ASSERT_EQ(there.count(number), 1U) << "moment " << n << " lost " << number;
+      }
+    }
+  }
+  EXPECT_GT(moments, 50);
+}
+
+}  // namespace
+}  // namespace settle::coordinator

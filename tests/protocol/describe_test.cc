@@ -1,0 +1,87 @@
+#include "protocol/describe.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "protocol/event_parser.h"
+
+namespace settle::coordinator {
+namespace {
+
+// Read and printed again it must be the same words.
+TEST(Describe, EveryEventCanBeReadBack) {
+  const std::vector<std::string> lines{
+      "enlist bank-a session s1 key k1",
+      "commit",
+      "commit 1=commit 2=read-only",
+      "commit 1=commit evidence=postgresql:73/1/701 2=no \"why \\x22quoted\\x22\" retryable",
+      "one-phase 1",
+      "one-phase 1 evidence=sqlite:6f1c/0/",
+      "abort requested",
+      "abort operator \"eve: stuck\" rolled-back 1 3",
+      "deadline",
+      "vote-timer",
+      "retry-timer",
+      "vote 2 no \"could not serialize access [40001]\" retryable",
+      "vote 1 commit evidence=pg/a/b/3/701",
+      "finished 1 aborted \"detail\"",
+      "finished 4 retry",
+      "persisted",
+      "persist-refused \"disk full\"",
+      "session-lost s1",
+      "resource-ready bank-a",
+      "found-prepared 2 bank-b",
+      "restored",
+  };
+  std::set<std::size_t> kinds;
+  for (const std::string& line : lines) {
+    const Result<Event> event = ParseEvent(line);
+    ASSERT_TRUE(event) << event.error().message;
+    EXPECT_EQ(Describe(*event), line);
+    kinds.insert(event->index());
+  }
+  EXPECT_EQ(kinds.size(), std::variant_size_v<Event>) << "an event is missing from this test";
+}
+
+TEST(Describe, WhatIsNotAnEventIsRefusedByTheWordThatIsWrong) {
+  for (const auto& [line, word] : std::vector<std::pair<std::string, std::string>>{
+           {"explode", "explode"},
+           {"", "the end of the line"},
+           {"persisted twice", "twice"},
+           {"vote 1 maybe", "maybe"},
+           {"vote one commit", "one"},
+           {"vote -1 commit", "-1"},
+           {"commit 1", "1"},
+           {"commit 1=yes", "yes"},
+           {"enlist bank-a s1", "s1"},
+           {"finished 1", "the end of the line"},
+           {"one-phase 1 evidence=incomplete/1", "incomplete/1"},
+       }) {
+    const Result<Event> event = ParseEvent(line);
+    ASSERT_FALSE(event) << line;
+    EXPECT_TRUE(event.error().message.starts_with("\"" + word + "\"")) << event.error().message;
+  }
+}
+
+TEST(Describe, A03_TextFromOutsideIsEscaped) {
+  EXPECT_EQ(Describe(Event{event::PersistRefused{"a\n\"b\""}}),
+            "persist-refused \"a\\x0a\\x22b\\x22\"");
+}
+
+TEST(Describe, RecordsAreNamedAsTheLogKnowsThem) {
+  EXPECT_EQ(Describe(Record{CommitRecord{{},
+                                         {},
+                                         0,
+                                         {{1, "bank-a", Vote::kCommit, {"pg-a", 1, "701"}},
+                                          {2, "bank-b", Vote::kReadOnly, {}}}}}),
+            "commit record: 1 bank-a commit evidence=pg-a/1/701, 2 bank-b read-only");
+  EXPECT_EQ(Describe(Record{ResourceRecord{"bank-a", "pg-a", "first attach", "", 0}}),
+            "resource record: bank-a is pg-a");
+  EndRecord end;
+  end.summary.ending = {Outcome::kAborted, AbortCause::kVotedNo, "why", true};
+  EXPECT_EQ(Describe(Record{end}), "end record: aborted (voted-no, retryable) \"why\"");
+}
+
+}  // namespace
+}  // namespace settle::coordinator

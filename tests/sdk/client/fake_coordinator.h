@@ -1,0 +1,109 @@
+// An in-process Thrift server that plays the coordinator: sensible by default, and as mean as a
+// test wants. It writes down what it is asked. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "settle/coordinator.h"
+#include "wire/CoordinatorService.h"
+#include "wire/ParticipantService.h"
+
+namespace settle::sdk {
+
+class FakeCoordinator {
+ public:
+  explicit FakeCoordinator(std::string log_id = "abcdefghijkl", std::int64_t epoch = 1);
+  ~FakeCoordinator();
+  FakeCoordinator(const FakeCoordinator&) = delete;
+  FakeCoordinator& operator=(const FakeCoordinator&) = delete;
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  CoordinatorOptions Options(std::vector<std::shared_ptr<Resource>> resources = {});
+
+  // Stops the server, ends every session, comes back on the same port.
+  void Restart(std::int64_t epoch, const std::string& log_id = {});
+  void Stop();
+
+  // Hooks run on a connection's thread, before (and instead of the default if they say so) the
+  // answer is made. They may throw wire::ServiceError, call CutConnection(), or wait.
+  using CommitHook = std::function<bool(const wire::CommitRequest&, wire::CommitReply&)>;
+  std::function<void()> on_begin;
+  std::function<void(const wire::EnlistRequest&)> on_enlist;
+  CommitHook on_commit;  // true: `reply` is the answer
+  std::function<bool(const wire::OnePhaseRequest&, wire::OnePhaseReply&)> on_one_phase;
+  std::function<void(const wire::AbortRequest&)> on_abort;
+  std::function<bool(const std::string&, wire::Ending&)> on_outcome;
+  std::function<void(const wire::AttachRequest&)> on_attach;
+  std::function<void(const wire::FetchRequest&)> on_fetch;
+  std::function<void(const wire::ReportRequest&)> on_report;
+  std::function<void(wire::HelloReply&)> on_hello;
+  std::int64_t session_timeout_ms = 10'000;
+  // Breaks the connection whose call is being handled: its reply is lost.
+  static void CutConnection();
+
+  // Queues a command for every session that serves its resource.
+  void Send(wire::CommandKind::type kind, const BranchKey& key, const std::string& resource,
+            std::int64_t epoch = 0);
+  // The same for every session, whatever it serves.
+  void SendToAll(wire::CommandKind::type kind, const BranchKey& key, const std::string& resource);
+  // Ends the sessions as a time-out would.
+  void LoseSessions();
+
+  // What was heard, one line each: "begin", "enlist bank", "commit 1=commit 2=no", "abort",
+  // "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank
+  // seen=<log>/<epoch>". Waits five seconds for it.
+  bool Await(const std::string& line);
+  std::vector<std::string> heard();
+  std::size_t Count(const std::string& line);
+  std::string LastReason();  // of the last no-vote or abort
+
+ private:
+  class CoordinatorFace;
+  class ParticipantFace;
+  class Server;
+  struct Session {
+    std::set<std::string> resources;
+    std::vector<wire::Command> unacknowledged;
+    std::int64_t number = 0;
+    std::deque<wire::Command> queue;
+  };
+
+  void Start(int port);
+  wire::Command MakeCommand(wire::CommandKind::type kind, const BranchKey& key,
+                            const std::string& resource, std::int64_t epoch);
+  void Note(const std::string& line);
+  void NoteVote(const std::string& prefix, const wire::BranchVote& vote, std::string& line);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string log_id_;
+  std::int64_t epoch_;
+  int port_ = 0;
+  bool stopping_ = false;
+  std::vector<std::string> heard_;
+  std::string last_reason_;
+  std::map<std::string, int> branches_;  // by gtid
+  std::map<std::string, std::map<std::string, int>> requests_;
+  std::map<std::string, wire::Ending> endings_;
+  std::map<std::string, Session> sessions_;
+  std::uint64_t sequence_ = 0;
+  int next_session_ = 0;
+  std::unique_ptr<Server> server_;
+};
+
+// What a service may throw.
+wire::ServiceError ServiceError(wire::ErrorCode::type code, const std::string& message);
+wire::Ending WireEnding(wire::Outcome::type outcome,
+                        wire::AbortCause::type cause = wire::AbortCause::NONE,
+                        const std::string& reason = {});
+
+}  // namespace settle::sdk

@@ -1,0 +1,50 @@
+// A PostgreSQL server with one bank in it, and the resource that puts the bank under global
+// transactions.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "settle/postgres_resource.h"
+#include "settle/vocabulary/branch.h"
+#include "support/postgres_cluster.h"
+
+namespace settle::testing {
+
+class World {
+ public:
+  // The database "bank" with the accounts 1 and 2, 100 each.
+  explicit World(PostgresClusterOptions options = {});
+
+  std::shared_ptr<PostgresResource> Resource(PostgresOptions options = {}) const;
+
+  // Of a transaction that nobody used before.
+  BranchKey NextKey();
+
+  // A branch that took 10 from account 1.
+  std::shared_ptr<PostgresBranch> Working(PostgresResource& resource, const BranchKey& key);
+  std::shared_ptr<PostgresBranch> Working() { return Working(*bank, key); }
+
+  std::string Query(const std::string& sql) const { return cluster.Query("bank", sql); }
+  int Balance(int account = 1) const;
+  int PreparedCount() const;
+  // Until a server process waits for this (pg_stat_activity.wait_event); false after half a minute.
+  bool AwaitEvent(const std::string& event) const;
+  // Ends every server process that is in a transaction, the one who asks excepted.
+  void TerminateOpen() const;
+  // Open transactions of others than the one who asks.
+  int OpenCount() const;
+
+  PostgresCluster cluster;
+  std::shared_ptr<PostgresResource> bank;
+  BranchKey key;
+
+ private:
+  std::uint64_t sequence_ = 0;
+};
+
+// Looks again until it is so; false after half a minute.
+bool Becomes(const std::function<bool()>& condition);
+
+}  // namespace settle::testing

@@ -1,0 +1,234 @@
+// The session: attach, fetch, carry out, report, scan. As participant-sdk/src/participant does it.
+#include "simulation/process.h"
+
+#include <utility>
+
+#include "simulation/process_calls.h"
+
+namespace settle::simulation {
+
+Process::Process(World& world, CoordinatorNode& coordinator, std::string name,
+                 std::vector<SimulatedDatabase*> databases, std::map<Gtid, Note>& notes)
+    : world_(world),
+      coordinator_(coordinator),
+      name_(std::move(name)),
+      databases_(std::move(databases)),
+      notes_(notes) {}
+
+void Process::Start() {
+  up_ = true;
+  ++incarnation_;
+  world_.Say(name_ + " starts");
+  Attach();
+}
+
+void Process::Crash() {
+  world_.Say(name_ + " crashes");
+  up_ = false;
+  ++incarnation_;
+  for (const auto& [key, work] : work_) work.database->Rollback(work.local);  // its connections are gone
+  work_.clear();
+  evidence_.clear();
+  table_.emplace();
+  session_.clear();
+  seen_epoch_ = 0;
+  seen_log_.clear();
+  votes_.clear();
+  ends_.clear();
+  found_.clear();
+  reporting_ = false;
+}
+
+void Process::Later(microseconds delay, std::function<void()> task) {
+  world_.After(delay, [this, incarnation = incarnation_, task = std::move(task)] {
+    if (incarnation == incarnation_) task();
+  });
+}
+
+SimulatedDatabase* Process::DatabaseOf(const std::string& resource) const {
+  for (SimulatedDatabase* database : databases_) {
+    if (database->name() == resource) return database;
+  }
+  return nullptr;
+}
+
+void Process::Attach() {
+  session_.clear();
+  received_through_ = 0;
+  AttachCall call;
+  call.process = name_;
+  for (SimulatedDatabase* database : databases_) call.resources.push_back({database->name(), database->identity()});
+  call.log_id_seen = seen_log_;
+  call.epoch_seen = seen_epoch_;
+  AskAgain<Attached>(
+      1'000'000, microseconds(30'000),
+      [call](Engine& engine, Inquiry&, Completion<Attached> done) { engine.Attach(call, std::move(done)); },
+      [this](const Result<Attached>& attached) {
+        if (!attached) return Later(microseconds(20'000), [this] { Attach(); });
+        seen_log_ = attached->log_id;
+        seen_epoch_ = attached->epoch;
+        auto met = table_->Meet(attached->log_id, attached->epoch);
+        if (!met) return Later(microseconds(20'000), [this] { Attach(); });
+        session_ = attached->session;
+        Perform(*std::move(met));
+        Perform(table_->Attach(session_, attached->log_id));
+        Fetch();
+        Scan();
+        Report();
+      });
+}
+
+void Process::Fetch() {
+  const SessionId session = session_;
+  if (session.empty()) return;
+  FetchCall call{session, received_through_, 10, std::chrono::milliseconds(50)};
+  AskAgain<CommandBatch>(
+      1, microseconds(120'000),
+      [call](Engine& engine, Inquiry&, Completion<CommandBatch> done) { engine.Fetch(call, std::move(done)); },
+      [this, session](const Result<CommandBatch>& batch) {
+        if (session != session_) return;
+        if (!batch && batch.error().code == ErrorCode::kNotFound) return Attach();
+        if (batch) Carry(*batch);
+        Fetch();
+      });
+}
+
+void Process::Carry(const CommandBatch& batch) {
+  if (batch.number <= received_through_) return;
+  received_through_ = batch.number;
+  for (const Command& command : batch.commands) {
+    sdk::Command own{static_cast<sdk::CommandKind>(command.kind), command.key, command.resource,
+                     command.attempt,                             command.epoch, command.evidence};
+    if (auto steps = table_->Handle(own)) {
+      Perform(*std::move(steps));
+    } else {
+      world_.Count("command refused by the participant");
+    }
+  }
+}
+
+void Process::Report() {
+  if (reporting_ || session_.empty() || (votes_.empty() && ends_.empty() && found_.empty())) return;
+  reporting_ = true;
+  ReportCall call{session_, {votes_.begin(), votes_.end()}, {ends_.begin(), ends_.end()}};
+  const std::vector<std::pair<std::string, std::string>> found(found_.begin(), found_.end());
+  AskAgain<std::monostate>(
+      1, microseconds(40'000),
+      [call, found](Engine& engine, Inquiry& inquiry, Completion<std::monostate> done) {
+        for (const auto& [resource, name] : found) inquiry.Found(resource, name);
+        engine.Report(call, std::move(done));
+      },
+      [this, call, found = found.size()](const Result<std::monostate>& reported) {
+        reporting_ = false;
+        if (reported) {
+          votes_.erase(votes_.begin(), votes_.begin() + static_cast<long>(call.votes.size()));
+          ends_.erase(ends_.begin(), ends_.begin() + static_cast<long>(call.ends.size()));
+          found_.erase(found_.begin(), found_.begin() + static_cast<long>(found));
+        } else if (reported.error().code == ErrorCode::kNotFound && call.session == session_) {
+          Attach();
+        }
+        Report();
+      });
+}
+
+void Process::Scan() {
+  const SessionId session = session_;
+  if (session.empty()) return;
+  for (SimulatedDatabase* database : databases_) {
+    const std::uint64_t ended_before = table_->ended_count();
+    const std::vector<std::string> names = database->ScanPrepared();
+    Later(Effort(), [this, database, names, ended_before] {
+      for (const std::string& name : names) {
+        if (table_->Found(*BranchKey::ParseDatabaseName(name), ended_before)) {
+          found_.emplace_back(database->name(), name);
+        }
+      }
+      Report();
+    });
+  }
+  Later(microseconds(150'000), [this, session] {
+    if (session == session_) Scan();
+  });
+}
+
+bool Process::Tell(const BranchKey& key, const sdk::BranchEvent& event) {
+  sdk::Steps steps = table_->Handle(key, event);
+  bool proceed = false;
+  for (const sdk::Step& step : steps) {
+    proceed = proceed || std::holds_alternative<sdk::effect::Proceed>(step.effect);
+  }
+  Perform(std::move(steps));
+  return proceed;
+}
+
+void Process::Perform(sdk::Steps steps) {
+  for (const sdk::Step& step : steps) PerformOne(step);
+  Report();
+}
+
+void Process::PerformOne(const sdk::Step& step) {
+  const BranchKey key = step.key;
+  if (const auto* vote = std::get_if<sdk::effect::ReportVote>(&step.effect)) {
+    votes_.push_back({key.gtid, {key.number, vote->vote}});
+  } else if (const auto* end = std::get_if<sdk::effect::ReportEnd>(&step.effect)) {
+    ends_.push_back({key, end->end});
+  } else if (std::holds_alternative<sdk::effect::Prepare>(step.effect)) {
+    Later(Effort(), [this, key] {
+      const VoteResult vote = PrepareNow(key);
+      Later(Effort(), [this, key, vote] { Tell(key, sdk::event::Voted{vote}); });
+    });
+  } else if (const auto* finish = std::get_if<sdk::effect::FinishByHandle>(&step.effect)) {
+    Later(Effort(), [this, key, resource = step.resource, decision = finish->decision] {
+      const FinishResult result = FinishNow(key, resource, decision, evidence_[key]);
+      Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
+    });
+  } else if (const auto* by_key = std::get_if<sdk::effect::FinishByKey>(&step.effect)) {
+    Later(Effort(), [this, key, resource = step.resource, what = *by_key] {
+      const FinishResult result = FinishNow(key, resource, what.decision, what.evidence);
+      Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
+    });
+  } else if (const auto* prove = std::get_if<sdk::effect::Prove>(&step.effect)) {
+    Later(Effort(), [this, key, resource = step.resource, evidence = prove->evidence] {
+      const FinishResult result = DatabaseOf(resource)->Prove(evidence);
+      Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
+    });
+  } else if (std::holds_alternative<sdk::effect::Fence>(step.effect)) {
+    if (const auto work = work_.find(key); work != work_.end()) {
+      work->second.database->Rollback(work->second.local);
+      work_.erase(work);
+    }
+    Later(Effort(), [this, key] { Tell(key, sdk::event::Fenced{}); });
+  }
+}
+
+VoteResult Process::PrepareNow(const BranchKey& key) {
+  const auto work = work_.find(key);
+  if (work == work_.end()) return {Vote::kNo, {}, "the branch is not open", false};
+  const VoteResult vote = work->second.database->Prepare(key, work->second.local);
+  evidence_[key] = vote.evidence;
+  work_.erase(work);
+  return vote;
+}
+
+FinishResult Process::FinishNow(const BranchKey& key, const std::string& resource, Decision decision,
+                                const Evidence& evidence) {
+  SimulatedDatabase* database = DatabaseOf(resource);
+  if (database == nullptr) return {BranchEnd::kRetry, "not served here"};
+  if (world_.Strikes(0.02, "finish failed at the connection")) return {BranchEnd::kRetry, "connection lost"};
+  return database->Finish(key, decision, evidence);
+}
+
+bool Process::OpenBranch(const BranchKey& key, SimulatedDatabase& database, std::int64_t change,
+                         const SessionId& session) {
+  if (!table_->Adopt(key, database.name(), session)) return false;
+  const auto local = database.Begin(key, change);
+  if (!local) {
+    Tell(key, sdk::event::ApplicationDrops{"the database is busy", true});
+    Tell(key, sdk::event::Fenced{});
+    return false;
+  }
+  work_[key] = {&database, *local};
+  return true;
+}
+
+}  // namespace settle::simulation

@@ -1,0 +1,112 @@
+#include "simulation/simulated_database.h"
+
+#include <iterator>
+#include <utility>
+
+namespace settle::simulation {
+
+std::optional<SimulatedDatabase::LocalTransaction> SimulatedDatabase::Begin(const BranchKey& key,
+                                                                            std::int64_t change) {
+  if (kind_ == DatabaseKind::kSqliteLike && (!open_.empty() || !prepared_.empty())) return std::nullopt;
+  const LocalTransaction local = next_++;
+  open_[local] = {key, change};
+  if (change != 0) wrote_[key] = change;
+  status_[local] = Status::kInProgress;
+  return local;
+}
+
+VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction local) {
+  const auto open = open_.find(local);
+  if (open == open_.end()) return {Vote::kNo, {}, "its work is gone", false};
+  if (open->second.change == 0) {
+    Rollback(local);
+    return {Vote::kReadOnly, {}, "", false};
+  }
+  if (world_.Strikes(0.03, "prepare refused by the database")) {
+    Rollback(local);
+    return {Vote::kNo, {}, "could not serialize access", true};
+  }
+  prepared_[key] = local;
+  prepared_work_[local] = std::move(open->second);
+  open_.erase(open);
+  return {Vote::kCommit, EvidenceOf(local), "", false};
+}
+
+void SimulatedDatabase::Commit(LocalTransaction local, const Work& work) {
+  balance_ += work.change;
+  ++applied_[work.key];
+  status_[local] = Status::kCommitted;
+}
+
+FinishResult SimulatedDatabase::CommitOnePhase(const BranchKey&, LocalTransaction local) {
+  const auto open = open_.find(local);
+  if (open == open_.end()) return {BranchEnd::kAborted, "its work is gone"};
+  Commit(local, open->second);
+  open_.erase(open);
+  return {BranchEnd::kCommitted, ""};
+}
+
+void SimulatedDatabase::Rollback(LocalTransaction local) {
+  if (open_.erase(local) != 0) status_[local] = Status::kAborted;
+}
+
+FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision, const Evidence& evidence) {
+  const auto prepared = prepared_.find(key);
+  if (prepared == prepared_.end()) return ByEvidence(evidence, decision);
+  const LocalTransaction local = prepared->second;
+  if (decision == Decision::kCommit) {
+    Commit(local, prepared_work_.at(local));
+  } else {
+    status_[local] = Status::kAborted;
+  }
+  prepared_work_.erase(local);
+  prepared_.erase(prepared);
+  return {decision == Decision::kCommit ? BranchEnd::kCommitted : BranchEnd::kAborted, ""};
+}
+
+FinishResult SimulatedDatabase::ByEvidence(const Evidence& evidence, Decision decision) const {
+  if (evidence.local_transaction.empty()) {
+    if (decision == Decision::kAbort) return {BranchEnd::kAborted, "never prepared"};
+    return {BranchEnd::kHazard, "not prepared, and no evidence"};
+  }
+  return Prove(evidence);
+}
+
+FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
+  const auto found = status_.find(std::stoull(evidence.local_transaction));
+  if (found == status_.end()) return {BranchEnd::kHazard, "no such transaction"};
+  switch (found->second) {
+    case Status::kCommitted: return {BranchEnd::kCommitted, "by evidence"};
+    case Status::kAborted: return {BranchEnd::kAborted, "by evidence"};
+    case Status::kInProgress: return {BranchEnd::kRetry, "in progress"};
+  }
+  return {};
+}
+
+std::vector<std::string> SimulatedDatabase::ScanPrepared() const {
+  std::vector<std::string> names;
+  for (const auto& [key, local] : prepared_) names.push_back(key.DatabaseName());
+  return names;
+}
+
+std::optional<BranchKey> SimulatedDatabase::HandleByHand() {
+  if (prepared_.empty()) return std::nullopt;
+  const BranchKey key = std::next(prepared_.begin(), static_cast<long>(world_.Pick(prepared_.size())))->first;
+  Finish(key, world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort, {});
+  return key;
+}
+
+std::int64_t SimulatedDatabase::committed_changes() const {
+  std::int64_t sum = 0;
+  for (const auto& [key, times] : applied_) sum += wrote_.at(key);
+  return sum;
+}
+
+bool SimulatedDatabase::Committed(const BranchKey& key) const { return applied_.contains(key); }
+
+int SimulatedDatabase::TimesApplied(const BranchKey& key) const {
+  const auto found = applied_.find(key);
+  return found == applied_.end() ? 0 : found->second;
+}
+
+}  // namespace settle::simulation
