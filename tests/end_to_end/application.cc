@@ -106,6 +106,13 @@ std::string Application::Begin(std::chrono::milliseconds timeout) {
   return Tell("begin " + std::to_string(timeout.count()));
 }
 
+std::string Application::StopLoad() {
+  Send("stop");
+  std::string counts = Answer(3 * kPatience);  // the transfer under way may have to wait for much
+  Answer();
+  return counts;
+}
+
 bool Application::AwaitFailpoint(std::chrono::milliseconds bound) {
   return WaitUntil([this] { return !process_.running(); }, bound) && failpoint_.HasFired();
 }

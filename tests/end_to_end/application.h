@@ -47,6 +47,10 @@ class Application {
 
   std::string Begin(std::chrono::milliseconds timeout = 30s);
 
+  // Transfers, one after another, until StopLoad; which gives "ok <committed> <aborted> <unknown>".
+  void StartLoad() { Send("load"); }
+  std::string StopLoad();
+
   void Kill() { process_.Kill(); }
   // Waits until it died at the place where it was started to die; false if it did not.
   [[nodiscard]] bool AwaitFailpoint(std::chrono::milliseconds bound = kPatience);

@@ -25,14 +25,14 @@ class DaemonStops : public WithBothBanks {};
 TEST_P(DaemonStops, C11_SigtermWithTransfersInFlight_DrainsWithinTheBoundAndExits0) {
   world_.daemon().Start();
   std::vector<Application*> shops{&world_.Start(), &world_.Start()};
-  for (Application* shop : shops) shop->Send("load 3000");
+  for (Application* shop : shops) shop->StartLoad();
   ASSERT_TRUE(WaitUntil([&] { return world_.bank('a').Transfers().size() > 3; }));
 
   const auto ended = world_.daemon().Terminate(10s);
   ASSERT_TRUE(ended.has_value()) << "it did not stop";
   EXPECT_EQ(ended->code, 0);
   world_.daemon().Start();
-  for (Application* shop : shops) EXPECT_THAT(shop->Answer(), StartsWith("ok"));
+  for (Application* shop : shops) EXPECT_THAT(shop->StopLoad(), StartsWith("ok"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
 }
 

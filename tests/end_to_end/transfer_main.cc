@@ -6,6 +6,9 @@
 //
 // The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a resource would
 // not have it. Serves its resources until its standard input ends.
+#include <poll.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -63,7 +66,11 @@ int Run(const Options& options) {
     return 1;
   }
   settle::testing::NotesWriter notes(options.notes);
-  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed);
+  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed,
+                                         [] {
+                                           pollfd input{STDIN_FILENO, POLLIN, 0};
+                                           return ::poll(&input, 1, 0) > 0;
+                                         });
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << script.Answer(line) << std::endl;

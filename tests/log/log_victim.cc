@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -71,14 +72,16 @@ void Group(DecisionLog& log, Acks& acks, std::uint64_t count) {
   const auto record = [&](std::uint64_t sequence) {
     return SampleCommit(SampleGtid(log.identity().log_id, log.identity().epoch, sequence));
   };
-  std::promise<void> reached;
+  const auto reached = std::make_shared<std::promise<void>>();  // outlives this function
   std::promise<void> queued;
-  log.Append(record(0), Durability::kForce, [&](AppendResult result, const std::string& reason) {
-    acks.Noting(0)(result, reason);
-    reached.set_value();
-    queued.get_future().wait();
-  });
-  reached.get_future().wait();
+  const std::shared_future<void> all_queued = queued.get_future().share();
+  log.Append(record(0), Durability::kForce,
+             [&acks, reached, all_queued](AppendResult result, const std::string& reason) {
+               acks.Noting(0)(result, reason);
+               reached->set_value();
+               all_queued.wait();
+             });
+  reached->get_future().wait();
   for (std::uint64_t i = 1; i <= count; ++i) {
     log.Append(record(i), Durability::kForce, acks.Noting(i));
   }

@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <mutex>
+#include <optional>
+#include <ostream>
 #include <set>
 
 #include "faulty_vfs.h"
@@ -96,6 +97,8 @@ struct Fault {
   const char* name;
   FaultyVfs::Operation operation;
   int code;
+
+  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
 };
 
 class EveryFault : public LogFaults, public ::testing::WithParamInterface<Fault> {

@@ -1,4 +1,5 @@
-// Every named place of the SDK is passed where its name says, so that the crash tests die where they mean to.
+// Every named place of the SDK is passed where its name says, so that the crash tests die where
+// they mean to.
 #include <cstdlib>
 
 #include "client_test_base.h"
@@ -10,7 +11,8 @@ namespace {
 
 class Failpoint : public ClientTest {
  protected:
-  // The plan is read once in a process: each place has a process of its own, made by the death test.
+  // The plan is read once in a process: each place has a process of its own, made by the death
+  // test.
   void Arm(const char* place) { ::setenv("SETTLE_FAILPOINT", place, 1); }
   void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 

@@ -111,8 +111,7 @@ TEST(PostgresLoss, AServerThatDiedInAPrepareAndStaysAwayIsANoVoteThatClaimsNothi
 // A server whose synchronous standby is missing: what asks for it is durable here and then waits
 // for ever.
 PostgresClusterOptions WithoutItsStandby() {
-  return {.settings = {"synchronous_standby_names=missing", "synchronous_commit=local"},
-          .standby_of = nullptr};
+  return FromTemplate({"synchronous_standby_names=missing", "synchronous_commit=local"});
 }
 
 TEST(PostgresLoss, APrepareWhoseReplyWasLostIsFoundAndWithdrawn) {

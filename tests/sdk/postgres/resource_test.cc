@@ -32,7 +32,7 @@ TEST(PostgresResource, IsIdentifiedByItsSystemAndItsDatabase) {
 }
 
 TEST(PostgresResource, G02_AServerThatCannotPrepareIsRefusedWithTheSettingsName) {
-  World world({.settings = {"max_prepared_transactions=0"}, .standby_of = nullptr});
+  World world(FromTemplate({"max_prepared_transactions=0"}));
   const Result<std::string> identity = world.bank->Identify();
   ASSERT_FALSE(identity);
   EXPECT_EQ(identity.error().code, ErrorCode::kRefused);
@@ -41,7 +41,7 @@ TEST(PostgresResource, G02_AServerThatCannotPrepareIsRefusedWithTheSettingsName)
 }
 
 TEST(PostgresResource, G10_ServerWithoutFsyncIsWarnedAbout) {
-  World world({.settings = {"fsync=off"}, .standby_of = nullptr});
+  World world(FromTemplate({"fsync=off"}));
   ASSERT_TRUE(world.bank->Identify());
   EXPECT_THAT(world.bank->warnings(), ElementsAre(HasSubstr("fsync is off")));
 }

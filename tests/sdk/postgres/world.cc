@@ -3,9 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 namespace settle::testing {
+
+PostgresClusterOptions FromTemplate(std::vector<std::string> settings) {
+  const auto programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  PostgresClusterOptions options;
+  options.settings = std::move(settings);
+  options.template_directory = programs / "../fresh-postgres";
+  return options;
+}
 
 World::World(PostgresClusterOptions options) : cluster(std::move(options)) {
   cluster.CreateDatabase("bank");

@@ -12,10 +12,14 @@
 
 namespace settle::testing {
 
+// From a template, which saves the time of initdb; such clusters have one and the same system
+// identifier.
+PostgresClusterOptions FromTemplate(std::vector<std::string> settings = {});
+
 class World {
  public:
   // The database "bank" with the accounts 1 and 2, 100 each.
-  explicit World(PostgresClusterOptions options = {});
+  explicit World(PostgresClusterOptions options = FromTemplate());
 
   std::shared_ptr<PostgresResource> Resource(PostgresOptions options = {}) const;
 
