@@ -1,4 +1,4 @@
-# Run by settle_embed_sql at build time: SET (a name), FOLDER (of the .sql files), OUT (where to write).
+# Run by settle_embed_sql at build time: SET (a name), FOLDER (of the .sql files), OUT (a folder).
 file(GLOB scripts ${FOLDER}/*.sql)
 list(SORT scripts)
 

@@ -26,7 +26,7 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   if (agrees) return {};
   return Fail(ErrorCode::kRefused,
               gtid + " is decided: " + settle::ToString(outcome) + ", and that is durable; nothing was changed",
-              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() + " commit' hurries it"
+              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() + " commit --reason ...' hurries it"
                                              : "do the work again under a new transaction");
 }
 
@@ -43,16 +43,23 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
   if (before->summary.ending.outcome == Outcome::kUndecided) {
     AbortCall abort{call.gtid, AbortCause::kOperator, "operator " + call.operator_name + ": " + call.reason, {}};
     Result<Ending> ended = Await<Ending>([&](auto done) { engine.Abort(abort, done); });
-    if (ended && !ended->aborted()) {  // its last vote was faster
-      return Fail(ErrorCode::kRefused, "transaction " + call.gtid.text() + " was " +
-                                           settle::ToString(ended->outcome) + " before it could be aborted");
-    }
     if (!ended && ended.error().code != ErrorCode::kNotFound) return Fail(ended.error());
+    if (ended && ended->outcome == Outcome::kUndecided) {
+      return Fail(ErrorCode::kAskOutcome,
+                  "transaction " + call.gtid.text() + " had all its votes; its decision is still on its way to the log",
+                  "'settle show " + call.gtid.text() + "' says what it became");
+    }
   } else {
     // An ended one has nothing left to hurry; that is no error.
     Await<std::monostate>([&](auto done) { engine.Hurry(call.gtid, done); });
   }
-  return views.Show(call.gtid);
+  Result<TransactionView> after = views.Show(call.gtid);
+  if (after && call.to == Decision::kAbort && !after->summary.ending.aborted()) {  // its last vote was faster
+    return Fail(ErrorCode::kRefused, "transaction " + call.gtid.text() + " was " +
+                                         settle::ToString(after->summary.ending.outcome) +
+                                         " before it could be aborted");
+  }
+  return after;
 }
 
 }  // namespace settle::coordinator

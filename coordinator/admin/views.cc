@@ -31,6 +31,11 @@ bool IsInDoubt(const TransactionSummary& summary) {
          (summary.state == "aborting" && !BranchesThatAreOut(summary).empty());
 }
 
+tl::unexpected<Error> NotACursor(const std::string& cursor) {
+  return Fail(ErrorCode::kInvalid, "\"" + Escaped(cursor) + "\" is not a cursor of this list",
+              "use the one that the last page gave");
+}
+
 }  // namespace
 
 TransactionView Explain(TransactionSummary summary) {
@@ -51,8 +56,9 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (summary.state == "committing" || summary.state == "aborting") {
     const std::string verb = summary.state == "committing" ? "commit" : "abort";
     view.waiting_for = out + " to " + verb;
-    view.advice = "bring a process that serves the resource back: the decision is " + verb +
-                  " and is sent again by itself; 'settle resolve " + gtid + " " + verb + "' sends it now";
+    if (out.empty()) view.waiting_for = "the decision log's disk, to record what became of its branches";
+    if (!out.empty()) view.advice = "bring a process that serves the resource back: the decision is " + verb +
+                  " and is sent again by itself; 'settle resolve " + gtid + " " + verb + " --reason ...' sends it now";
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
     view.advice = "compare the branches with their databases and repair by hand: " + summary.ending.reason;
@@ -87,22 +93,23 @@ Result<StatusView> Views::Status() const {
 Result<TransactionPage> Views::List(Which which, std::size_t most, const std::string& cursor) const {
   TransactionPage page;
   const bool in_ended = cursor.starts_with(kEndedCursor);
-  if (!cursor.empty() && !in_ended && !cursor.starts_with(kOpenCursor)) {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(cursor) + "\" is not a cursor of this list",
-                "use the one that the last page gave");
-  }
+  const bool in_open = cursor.empty() || cursor.starts_with(kOpenCursor);
+  if (!in_ended && !in_open) return NotACursor(cursor);
+  if (which == Which::kOpen && in_ended) return NotACursor(cursor);
+  if (most == 0) return Fail(ErrorCode::kInvalid, "a page of no transactions", "ask for at least one");
   if (which != Which::kEnded && !in_ended) {
     auto open = Open();
     if (!open) return Fail(open.error());
     const std::string after = cursor.empty() ? "" : cursor.substr(std::string(kOpenCursor).size());
     const Result<Gtid> bound = after.empty() ? Result<Gtid>(Gtid{}) : Gtid::Parse(after);
-    if (!bound) return Fail(bound.error());
+    if (!bound) return NotACursor(cursor);
     for (TransactionSummary& one : *open) {
       if (!bound->empty() && one.gtid >= *bound) continue;
       if (page.transactions.size() == most) {
         page.next_cursor = kOpenCursor + page.transactions.back().summary.gtid.text();
         return page;
       }
+      one.timeline.clear();  // for show alone: a list of a million must stay small
       page.transactions.push_back(Explain(std::move(one)));
     }
     if (which == Which::kOpen) return page;
@@ -114,9 +121,11 @@ Result<TransactionPage> Views::List(Which which, std::size_t most, const std::st
   const std::string from = in_ended ? cursor.substr(std::string(kEndedCursor).size()) : "";
   auto ended = log_.ListEnded(most - page.transactions.size(), from);
   if (!ended) return Fail(ended.error());
-  for (TransactionSummary& one : ended->transactions) page.transactions.push_back(Explain(std::move(one)));
+  for (TransactionSummary& one : ended->transactions) {
+    one.timeline.clear();
+    page.transactions.push_back(Explain(std::move(one)));
+  }
   if (!ended->next_cursor.empty()) page.next_cursor = kEndedCursor + ended->next_cursor;
-  for (TransactionView& view : page.transactions) view.summary.timeline.clear();
   return page;
 }
 

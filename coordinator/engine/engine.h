@@ -6,8 +6,9 @@
 //   engine.Begin({...}, [](Result<Begun> begun) { ... });
 //
 // A transaction belongs to one shard, which is driven by one thread (engine/shard_threads.h) or by hand in a
-// simulation. Every function is thread-safe and does not block. Completions run on a shard's thread, exactly
-// once, and must not block; a call that cannot be queued completes at once, on the caller's thread, with kRetry.
+// simulation. Every function is thread-safe and does not block. Completions run exactly once and must not block:
+// on a shard's thread, for Attach and AcceptIdentity also on the log's; a call that cannot be queued completes at
+// once, on the caller's thread, with kRetry.
 #pragma once
 
 #include <chrono>

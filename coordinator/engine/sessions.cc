@@ -27,7 +27,7 @@ Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids
 
 void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
   const std::lock_guard lock(mutex_);
-  for (const ResourceRecord& record : resources) bindings_[record.resource].identity = record.identity;
+  for (const ResourceRecord& record : resources) bindings_[record.resource] = {record.identity, "", true};
 }
 
 Status Sessions::CheckAttach(const AttachCall& call) {
@@ -43,10 +43,16 @@ Status Sessions::CheckAttach(const AttachCall& call) {
     return Fail(ErrorCode::kRetry, "the limit of " + std::to_string(settings_.sessions_max) +
                                        " participant sessions is reached");
   }
+  std::map<std::string, std::string> offered;
   for (const OfferedResource& resource : call.resources) {
     if (Status name = CheckResourceName(resource.name); !name) return name;
+    if (offered.emplace(resource.name, resource.identity).first->second != resource.identity) {
+      return Fail(ErrorCode::kInvalid, "resource " + resource.name + " is offered with two databases",
+                  "give each database a name of its own");
+    }
     const auto bound = bindings_.find(resource.name);
-    if (bound == bindings_.end() || bound->second.identity == resource.identity) continue;
+    if (bound == bindings_.end()) continue;
+    if (bound->second.identity == resource.identity) continue;
     bound->second.refused_identity = resource.identity;
     return Fail(ErrorCode::kRefused,
                 "resource " + resource.name + " stands for database " + bound->second.identity +
@@ -57,39 +63,60 @@ Status Sessions::CheckAttach(const AttachCall& call) {
   return {};
 }
 
-// Binds the names that are seen for the first time, in memory; the records make it durable.
+// Binds, in memory, the names that are not yet bound durably; the records make it so. Two sessions that come at the
+// same time write the same record: neither starts on the strength of the other's, which may be refused.
 Result<std::vector<ResourceRecord>> Sessions::BindNew(const AttachCall& call) {
   const std::lock_guard lock(mutex_);
   if (Status allowed = CheckAttach(call); !allowed) return Fail(allowed.error());
   std::vector<ResourceRecord> bound_now;
   for (const OfferedResource& resource : call.resources) {
-    if (bindings_.contains(resource.name)) continue;
-    bindings_[resource.name].identity = resource.identity;
+    Binding& binding = bindings_[resource.name];
+    const bool twice = std::any_of(bound_now.begin(), bound_now.end(),
+                                   [&](const ResourceRecord& record) { return record.resource == resource.name; });
+    if (binding.durable || twice) continue;
+    binding.identity = resource.identity;
     bound_now.push_back({resource.name, resource.identity, "first attach", "first seen", clock_.WallNow()});
   }
   return bound_now;
 }
 
+struct Sessions::Binder {
+  AttachCall call;
+  Completion<Attached> done;
+  std::size_t missing = 0;  // guarded by mutex_, as is the rest below
+  std::optional<std::string> refused;
+};
+
 void Sessions::Attach(const AttachCall& call, Completion<Attached> done) {
-  Result<std::vector<ResourceRecord>> checked = BindNew(call);
-  if (!checked) return done(Fail(std::move(checked).error()));
-  std::vector<ResourceRecord> bound_now = *std::move(checked);
-  if (bound_now.empty()) return Register(call, done);
+  Result<std::vector<ResourceRecord>> bound_now = BindNew(call);
+  if (!bound_now) return done(Fail(std::move(bound_now).error()));
+  if (bound_now->empty()) return Register(call, done);
   // The session starts once it is durable which databases its names stand for. A crash before that binds them anew.
-  for (std::size_t i = 0; i < bound_now.size(); ++i) {
-    const bool last = i + 1 == bound_now.size();
-    const std::string name = bound_now[i].resource;
-    DurableAppend(log_, observer_, std::move(bound_now[i]), Durability::kForce,
-                  [this, call, done, last, name](AppendResult result, const std::string& reason) {
-                  if (result != AppendResult::kDurable) {
-                    const std::lock_guard lock(mutex_);
-                    bindings_.erase(name);
-                  }
-                  if (!last) return;
-                  if (result == AppendResult::kDurable) return Register(call, done);
-                  done(Fail(ErrorCode::kRetry, "the log could not store the resource: " + reason));
-                });
+  const auto binder = std::make_shared<Binder>(Binder{call, std::move(done), bound_now->size(), {}});
+  for (ResourceRecord& record : *bound_now) {
+    const OfferedResource resource{record.resource, record.identity};
+    DurableAppend(log_, observer_, std::move(record), Durability::kForce,
+                  [this, binder, resource](AppendResult result, const std::string& reason) {
+                    OnBound(binder, resource, result, reason);
+                  });
   }
+}
+
+void Sessions::OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource,
+                       AppendResult result, const std::string& reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    Binding& binding = bindings_[resource.name];
+    if (result == AppendResult::kDurable) {
+      binding = {resource.identity, binding.refused_identity, true};
+    } else {
+      if (!binding.durable) bindings_.erase(resource.name);
+      binder->refused = reason;
+    }
+    if (--binder->missing != 0) return;
+  }
+  if (!binder->refused) return Register(binder->call, binder->done);
+  binder->done(Fail(ErrorCode::kRetry, "the log could not store the resource: " + *binder->refused));
 }
 
 void Sessions::Register(const AttachCall& call, const Completion<Attached>& done) {
@@ -261,27 +288,38 @@ std::vector<ParticipantView> Sessions::View() const {
 }
 
 void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
+  bool known = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto bound = bindings_.find(record.resource);
-    if (bound == bindings_.end()) {
-      return done(Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(record.resource) + "\"",
-                       "'settle participants' lists them"));
-    }
+    known = bindings_.contains(record.resource);
+  }
+  if (!known) {
+    return done(Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(record.resource) + "\"",
+                     "'settle participants' lists them"));
   }
   record.at = clock_.WallNow();
   const ResourceRecord accepted = record;
   DurableAppend(log_, observer_, std::move(record), Durability::kForce,
                 [this, accepted, done](AppendResult result, const std::string& reason) {
-                if (result != AppendResult::kDurable) {
-                  return done(Fail(ErrorCode::kRetry, "the log could not store it: " + reason));
-                }
-                {
-                  const std::lock_guard lock(mutex_);
-                  bindings_[accepted.resource] = {accepted.identity, ""};
-                }
-                done(std::monostate{});
-              });
+                  if (result != AppendResult::kDurable) {
+                    return done(Fail(ErrorCode::kRetry, "the log could not store it: " + reason));
+                  }
+                  Rebind(accepted);
+                  done(std::monostate{});
+                });
+}
+
+// A session that serves the name with the database it no longer stands for would be sent the name's commands.
+void Sessions::Rebind(const ResourceRecord& accepted) {
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    bindings_[accepted.resource] = {accepted.identity, "", true};
+    for (const SessionId& id : std::set<SessionId>(serving_[accepted.resource])) {
+      if (sessions_.at(id).resources.at(accepted.resource) != accepted.identity) Remove(id, answers);
+    }
+  }
+  for (const Answer& answer : answers) answer();
 }
 
 }  // namespace settle::coordinator

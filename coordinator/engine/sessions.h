@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -73,7 +74,10 @@ class Sessions {
   struct Binding {
     std::string identity;
     std::string refused_identity;
+    bool durable = false;
   };
+  // An attach whose names are being bound for the first time.
+  struct Binder;
   // A completion and its answer, to be run once the mutex is released.
   using Answer = std::function<void()>;
 
@@ -81,10 +85,13 @@ class Sessions {
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
   void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
             std::vector<Answer>& answers);
+  void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource, AppendResult result,
+               const std::string& reason);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   CommandBatch NextBatch(Session& session, std::size_t most);
   Session* Choose(const SessionId& preferred, const Command& command);
+  void Rebind(const ResourceRecord& accepted);
   void Remove(const SessionId& session, std::vector<Answer>& answers);
 
   const Settings& settings_;

@@ -34,6 +34,7 @@ void Shard::Fire(const TimerKey& key) {
     timers_.Arm(key, clock_.Now() + tick_period_);
     return tick_();
   }
+  if (key.kind == TimerKind::kEnd) return WriteEnd(key.gtid);
   Transaction* transaction = Find(key.gtid);
   if (transaction == nullptr) return;
   switch (key.kind) {
@@ -41,6 +42,7 @@ void Shard::Fire(const TimerKey& key) {
     case TimerKind::kVote: return Handle(*transaction, event::VoteTimerFired{});
     case TimerKind::kRetry: return Handle(*transaction, event::RetryTimerFired{});
     case TimerKind::kWaiter: return WaitIsOver(*transaction, key.waiter);
+    case TimerKind::kEnd:
     case TimerKind::kTick: return;
   }
 }
@@ -57,7 +59,7 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
   if (ended == ended_.end()) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
-  answer.ending = ended->second.ending;
+  answer.ending = ended->second.summary.ending;
   done(std::move(answer));
 }
 
@@ -70,7 +72,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   timers_.Arm({gtid, TimerKind::kDeadline},
               clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
   running_.emplace(gtid, std::move(transaction));
-  running_count_ = running_.size();
+  CountRunning();
   ++undecided_count_;
   done(Begun{gtid, gtid.epoch()});
 }
@@ -93,7 +95,7 @@ void Shard::Restore(RestoredTransaction restored) {
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
   Transaction& here = *transaction;
   running_.emplace(here.machine.gtid(), std::move(transaction));
-  running_count_ = running_.size();
+  CountRunning();
   Handle(here, event::Restored{});
 }
 
@@ -132,8 +134,12 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   transaction->one_phase_waiters.push_back(done);
-  Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](const Error&) {
-    TellOnePhase(*transaction, {false, transaction->machine.ending()});
+  Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
+    if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
+      return TellOnePhase(*transaction, {false, transaction->machine.ending()});
+    }
+    transaction->one_phase_waiters.pop_back();
+    done(Fail(std::move(error)));
   });
 }
 
@@ -141,7 +147,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
     const auto ended = ended_.find(call.gtid);
-    if (ended != ended_.end()) return done(ended->second.ending);
+    if (ended != ended_.end()) return done(ended->second.summary.ending);
     return done(Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
   AddWaiter(*transaction, true, settings_.commit_wait, [done](Result<EndingNews> news) {
@@ -154,7 +160,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   if (const Transaction* transaction = Find(gtid)) return done(transaction->machine.ending());
   const auto ended = ended_.find(gtid);
-  if (ended != ended_.end()) return done(ended->second.ending);
+  if (ended != ended_.end()) return done(ended->second.summary.ending);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -228,7 +234,7 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
 
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
   if (const auto found = running_.find(gtid); found != running_.end()) return done(found->second->Summary());
-  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return done(ended->second);
+  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return done(ended->second.summary);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 

@@ -31,7 +31,7 @@ class Shard {
   void EveryTick(std::chrono::milliseconds period, std::function<void()> tick);
 
   // Readable from any thread.
-  std::size_t running() const { return running_count_; }
+  std::size_t running() const { return running_count_; }  // with those whose end the log refused
   std::size_t undecided() const { return undecided_count_; }
 
   // ---- Only on the shard's own thread ----
@@ -53,7 +53,7 @@ class Shard {
   std::vector<TransactionSummary> ListOpen() const;
 
  private:
-  enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kTick };
+  enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kEnd, kTick };
   struct TimerKey {
     Gtid gtid;
     TimerKind kind = TimerKind::kTick;
@@ -63,6 +63,7 @@ class Shard {
   using Refused = std::function<void(Error)>;
 
   Transaction* Find(const Gtid& gtid);
+  void CountRunning() { running_count_ = running_.size() + refused_ends_; }
   template <typename T>
   void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;
   void Handle(Transaction& transaction, const Event& event, const Completion<BranchNumber>& enlisted = {},
@@ -78,6 +79,8 @@ class Shard {
                           std::function<void(Result<EndingNews>)> tell);
   void RemoveWaiter(Transaction& transaction, std::uint64_t id);
   void Forget(Transaction& transaction);
+  void WriteEnd(const Gtid& gtid);
+  void OnEndWritten(const Gtid& gtid, AppendResult result);
   void Fire(const TimerKey& key);
   void WaitIsOver(Transaction& transaction, std::uint64_t waiter);
   std::chrono::nanoseconds RetryDelay(int attempt);
@@ -92,7 +95,12 @@ class Shard {
   Timers<TimerKey> timers_;
   std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;
   // Ended, but the lazy record that says so is not written yet.
-  std::unordered_map<Gtid, TransactionSummary> ended_;
+  struct Ended {
+    TransactionSummary summary;
+    int refusals = 0;  // by the log
+  };
+  std::unordered_map<Gtid, Ended> ended_;
+  std::size_t refused_ends_ = 0;
   std::uint64_t next_waiter_ = 1;
   std::chrono::milliseconds tick_period_{0};
   std::function<void()> tick_;

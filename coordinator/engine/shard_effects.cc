@@ -116,7 +116,8 @@ std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision, std::
                                std::function<void(Result<EndingNews>)> tell) {
   const std::uint64_t id = next_waiter_++;
   transaction.waiters.push_back({id, at_decision, std::move(tell)});
-  timers_.Arm({transaction.machine.gtid(), TimerKind::kWaiter, id}, clock_.Now() + wait);
+  const auto at_most = std::clamp(wait, std::chrono::milliseconds(0), settings_.transaction_timeout_max);
+  timers_.Arm({transaction.machine.gtid(), TimerKind::kWaiter, id}, clock_.Now() + at_most);
   return id;
 }
 
@@ -177,16 +178,36 @@ void Shard::Forget(Transaction& transaction) {
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");
-  TransactionSummary summary = transaction.Summary();
-  ended_.emplace(gtid, summary);
+  ended_.emplace(gtid, Ended{transaction.Summary()});
   running_.erase(gtid);
-  running_count_ = running_.size();
-  // A crash that loses this record: a commit is told to its branches once more, an abort is presumed.
-  DurableAppend(log_, observer_, EndRecord{std::move(summary)}, Durability::kLazy,
-                [this, gtid](AppendResult, const std::string&) {
+  CountRunning();
+  WriteEnd(gtid);
+}
+
+// A crash that loses this record: a commit is told to its branches once more, an abort is presumed.
+void Shard::WriteEnd(const Gtid& gtid) {
+  DurableAppend(log_, observer_, EndRecord{ended_.at(gtid).summary}, Durability::kLazy,
+                [this, gtid](AppendResult result, const std::string&) {
                   SETTLE_FAILPOINT("engine.ended");
-                  mailbox_.PostAlways([this, gtid] { ended_.erase(gtid); });
+                  mailbox_.PostAlways([this, gtid, result] { OnEndWritten(gtid, result); });
                 });
+}
+
+void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
+  const auto entry = ended_.find(gtid);
+  Ended& ended = entry->second;
+  // Without a record an abort is presumed, which is right; anything else would be told wrongly, so it is kept here
+  // and counts as open until it is written.
+  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted();
+  if (keep) {
+    refused_ends_ += ended.refusals == 0 ? 1 : 0;
+    const auto delay = std::chrono::duration_cast<Instant::duration>(RetryDelay(++ended.refusals));
+    timers_.Arm({gtid, TimerKind::kEnd}, clock_.Now() + delay);
+  } else {
+    refused_ends_ -= ended.refusals == 0 ? 0 : 1;
+    ended_.erase(entry);
+  }
+  CountRunning();
 }
 
 std::chrono::nanoseconds Shard::RetryDelay(int attempt) {

@@ -1,4 +1,5 @@
-// The contract of the decision log: an append-only sequence of records with an identity and an epoch.
+// The contract of the decision log: an append-only sequence of records with an identity and an
+// epoch.
 //
 //   auto log = OpenSqliteDecisionLog({.path = "/var/lib/settle/settle.db"});
 //   (*log)->Replay([&](std::uint64_t position, Record record) { ... });
@@ -25,7 +26,7 @@ struct LogIdentity {
 enum class AppendResult {
   kDurable,  // it will be replayed, whatever crashes
   kRefused,  // certainly not there and never will be (no space): the caller may decide otherwise
-  kUnknown,  // an I/O error: whether it is there is not known. The process must end and re-read the log
+  kUnknown,  // an I/O error: whether it is there is not known; the process must end and read again
 };
 
 // Also names the reason in words for kRefused and kUnknown.
@@ -51,21 +52,26 @@ class DecisionLog {
 
   virtual const LogIdentity& identity() const = 0;
 
-  // Every record in order, before the first Append; blocking. kCorrupt names the damaged record; then
-  // nothing may be presumed from this log.
+  // Every record in order, before the first Append; blocking. kCorrupt names the damaged record;
+  // then nothing may be presumed from this log.
   [[nodiscard]] virtual Status Replay(
       const std::function<void(std::uint64_t position, Record record)>& visit) = 0;
 
-  // Thread-safe, does not block on the disk. Records become durable in the order of the calls; a lazy one never
-  // after a forced one that was appended later. `done` runs on the log's thread, once, and must not block: for a
-  // forced record as soon as it is durable, for a lazy one whenever it has been written.
+  // Thread-safe, does not block on the disk. Records become durable in the order of the calls; a
+  // lazy one never after a forced one that was appended later. `done` runs on the log's thread,
+  // once, and must not block: for a forced record as soon as it is durable, for a lazy one whenever
+  // it has been written.
   virtual void Append(Record record, Durability durability, AppendDone done) = 0;
 
-  // The ended transaction `gtid`, if an EndRecord of it has been written. Thread-safe, blocking (one read).
-  [[nodiscard]] virtual Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const = 0;
+  // The ended transaction `gtid`, if an EndRecord of it has been written. Thread-safe, blocking
+  // (one read).
+  [[nodiscard]] virtual Result<std::optional<TransactionSummary>> FindEnded(
+      const Gtid& gtid) const = 0;
 
-  // At most `most` ended transactions older than `cursor` (empty: from the newest). Thread-safe, blocking.
-  [[nodiscard]] virtual Result<EndedPage> ListEnded(std::size_t most, const std::string& cursor) const = 0;
+  // At most `most` ended transactions older than `cursor` (empty: from the newest). Thread-safe,
+  // blocking.
+  [[nodiscard]] virtual Result<EndedPage> ListEnded(std::size_t most,
+                                                    const std::string& cursor) const = 0;
 
   virtual LogTotals totals() const = 0;  // thread-safe
 };

@@ -21,10 +21,12 @@ Meaning MeaningOf(int primary_code) {
               "nothing may be presumed from a damaged log: keep it, and restore a backup"};
     case SQLITE_ERROR:  // a statement of ours does not fit the schema
       return {ErrorCode::kCorrupt,
-              "its schema is not what this program made: it was edited or damaged; restore a backup"};
+              "its schema is not what this program made: it was edited or damaged; restore a "
+              "backup"};
     case SQLITE_FULL: return {ErrorCode::kUnavailable, "make room on the file system"};
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
       return {ErrorCode::kUnavailable,
               "another program, perhaps a sqlite3 shell, keeps the log locked: close it"};
     case SQLITE_READONLY:

@@ -202,9 +202,8 @@ Result<LogFacts> TakeIntoUse(Connection& connection, const std::string& path, bo
 
 }  // namespace
 
-Result<Connection> OpenReader(const std::string& path) {
-  Expected<Connection> connection =
-      Connection::Open(path, Access::kReadOnly, std::chrono::milliseconds(5000));
+Result<Connection> OpenReader(const std::string& path, std::chrono::milliseconds busy_timeout) {
+  Expected<Connection> connection = Connection::Open(path, Access::kReadOnly, busy_timeout);
   if (!connection) return Fail(ErrorOf(connection.error(), path, "open it for reading"));
   return *std::move(connection);
 }
@@ -233,7 +232,7 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   Result<LogWriter::Start> start = CountWhatIsThere(*connection, *path);
   if (!start) return Fail(start.error());
   start->checkpoint_pages = settings.checkpoint_pages;
-  Result<Connection> reader = OpenReader(*path);
+  Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
   const std::uint64_t last_position = start->next_position - 1;
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);

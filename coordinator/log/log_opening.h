@@ -2,6 +2,7 @@
 // the epoch is durable.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -31,6 +32,7 @@ struct OpenedLog {
                                         std::span<const Migration> migrations);
 
 // One more read-only connection to an open log.
-[[nodiscard]] Result<sqlite::Connection> OpenReader(const std::string& path);
+[[nodiscard]] Result<sqlite::Connection> OpenReader(const std::string& path,
+                                                    std::chrono::milliseconds busy_timeout);
 
 }  // namespace settle::coordinator

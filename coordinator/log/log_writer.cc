@@ -68,9 +68,10 @@ LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start
 }
 
 LogWriter::~LogWriter() {
-  // A dead log is left as it is for the next start to read; a sound one is folded into its main
-  // file.
-  if (!dead_.empty()) {
+  // A dead log is left as it is for the next start to read, and so is one that could not note that
+  // all is here. A sound one is folded into its main file.
+  if (dead_.empty() && tail_ != Tail::kHere) CommitTail(Tail::kHere);
+  if (!dead_.empty() || tail_ != Tail::kHere) {
     sqlite3_db_config(connection_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   }
 }
@@ -163,6 +164,7 @@ WriteResult LogWriter::Judge(const Failure& failure, Stage stage) {
     case SQLITE_FULL: return Refuse(failure);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:  // another program's locks, for too long
     case SQLITE_NOMEM:
       if (stage == Stage::kBeforeCommit) return Refuse(failure);
       break;
@@ -179,7 +181,8 @@ WriteResult LogWriter::Refuse(const Failure& failure) {
   if (connection_.in_transaction()) {
     if (auto undone = connection_.Run("ROLLBACK"); !undone) return Die(undone.error(), "roll back");
   }
-  const bool busy = failure.primary() == SQLITE_BUSY || failure.primary() == SQLITE_LOCKED;
+  const int code = failure.primary();
+  const bool busy = code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL;
   return {AppendResult::kRefused,
           fmt::format("the decision log could not store it: {}{}", failure.message,
                       busy ? "; another program keeps the log locked" : "")};
@@ -223,6 +226,7 @@ void LogWriter::CheckpointIfDue() {
       break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
     case SQLITE_NOMEM:
     case SQLITE_FULL: break;  // nothing is lost: the -wal file grows until it works
     default: Die(connection_.failure(), "checkpoint"); return;

@@ -19,6 +19,7 @@ class SqliteDecisionLog final : public DecisionLog {
  public:
   SqliteDecisionLog(const SqliteLogSettings& settings, OpenedLog opened)
       : path_(std::move(opened.path)),
+        busy_timeout_(settings.busy_timeout),
         identity_(std::move(opened.identity)),
         last_at_open_(opened.last_position),
         lock_(std::move(opened.lock)),
@@ -34,7 +35,7 @@ class SqliteDecisionLog final : public DecisionLog {
     if (appended_.load()) {
       return Fail(ErrorCode::kInternal, path_ + ": replay was asked for after the first append");
     }
-    auto connection = OpenReader(path_);
+    auto connection = OpenReader(path_, busy_timeout_);
     if (!connection) return Fail(connection.error());
     return ReplayRecords(*connection, path_, last_at_open_, visit);
   }
@@ -70,6 +71,7 @@ class SqliteDecisionLog final : public DecisionLog {
 
  private:
   const std::string path_;
+  const std::chrono::milliseconds busy_timeout_;
   const LogIdentity identity_;
   const std::uint64_t last_at_open_;
   std::atomic<bool> appended_{false};

@@ -110,20 +110,38 @@ Walk WalkFrames(std::istream& wal, const WalHeader& header) {
   return walk;
 }
 
-// How many frames of the run with these salts were flushed, as the -shm file knows; 0 if it does
-// not.
-std::uint32_t FlushedFrames(const std::string& log_path, const WalHeader& header) {
+// What the -shm file says of the -wal file; nothing if it is not there or not whole.
+struct Index {
+  std::uint32_t flushed_frames = 0;
+  std::string salts;
+};
+
+std::optional<Index> ReadIndex(const std::string& log_path) {
   constexpr std::size_t kCopy = 48;
   std::string bytes(2 * kCopy, '\0');
   std::ifstream shm(log_path + "-shm", std::ios::binary);
-  if (!shm.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return 0;
+  if (!shm.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return std::nullopt;
   const std::string_view copy = std::string_view(bytes).substr(0, kCopy);
   const Sum sum{LoadNative(copy, 40), LoadNative(copy, 44)};
   constexpr bool kNative = std::endian::native == std::endian::big;
   const bool whole = copy == std::string_view(bytes).substr(kCopy) && copy[12] != 0 &&
                      LoadNative(copy, 0) == kFormat &&
                      Continue({}, copy.substr(0, 40), kNative) == sum;
-  return whole && copy.substr(32, 8) == header.salts ? LoadNative(copy, 16) : 0;
+  if (!whole) return std::nullopt;
+  return Index{LoadNative(copy, 16), std::string(copy.substr(32, 8))};
+}
+
+// A new run begins in the -shm file, with the next first salt and a random second one, then
+// overwrites the header of the run before, all of which is in the log by then. If that write failed
+// half way, nothing is lost. (An index that SQLite rebuilt from a damaged header does not have such
+// salts.)
+bool BeginsNewRun(std::istream& wal, const Index& index) {
+  std::string frame(kFrameHeaderSize, '\0');
+  wal.clear();
+  wal.seekg(kWalHeaderSize);
+  if (!wal.read(frame.data(), static_cast<std::streamsize>(frame.size()))) return false;
+  return index.flushed_frames == 0 && LoadBig(index.salts, 0) == LoadBig(frame, 8) + 1 &&
+         LoadBig(index.salts, 4) != LoadBig(frame, 12);
 }
 
 tl::unexpected<Error> Damaged(const std::string& path, std::string what) {
@@ -141,17 +159,17 @@ Result<bool> CheckWal(const std::string& log_path) {
   std::ifstream wal(log_path + "-wal", std::ios::binary);
   if (!wal) return false;
   const std::optional<WalHeader> header = ReadHeader(wal);
-  if (!header) return false;
+  const std::optional<Index> index = ReadIndex(log_path);
+  if (!header) return index && BeginsNewRun(wal, *index);
   const Walk walk = WalkFrames(wal, *header);
   if (wal.bad()) {
     return Fail(ErrorCode::kUnavailable, log_path + "-wal cannot be read",
                 "look for disk errors in the system's log");
   }
-  const std::uint32_t flushed = FlushedFrames(log_path, *header);
-  if (flushed > walk.good_commit) {
+  if (index && index->salts == header->salts && index->flushed_frames > walk.good_commit) {
     return Damaged(log_path, fmt::format("{} frames were flushed, but it is readable only up to "
                                          "frame {}",
-                                         flushed, walk.good_commit));
+                                         index->flushed_frames, walk.good_commit));
   }
   if (walk.commits_lost >= 2) {
     return Damaged(log_path, fmt::format("frame {} does not fit, and {} commits from there on "

@@ -37,7 +37,8 @@ struct EventWords {
   }
   std::string operator()(const event::CommitRequested& e) const {
     std::string text = "commit";
-    for (const BranchVote& vote : e.votes) text += " " + Number(vote.branch) + "=" + Words(vote.result);
+    for (const BranchVote& vote : e.votes)
+      text += " " + Number(vote.branch) + "=" + Words(vote.result);
     return text;
   }
   std::string operator()(const event::OnePhaseRequested& e) const {
@@ -64,7 +65,9 @@ struct EventWords {
     return "persist-refused" + TrailingReason(e.reason);
   }
   std::string operator()(const event::SessionLost& e) const { return "session-lost " + e.session; }
-  std::string operator()(const event::ResourceReady& e) const { return "resource-ready " + e.resource; }
+  std::string operator()(const event::ResourceReady& e) const {
+    return "resource-ready " + e.resource;
+  }
   std::string operator()(const event::FoundPrepared& e) const {
     return "found-prepared " + Number(e.branch) + " " + e.resource;
   }
@@ -96,9 +99,9 @@ struct RecordWords {
 
 struct EffectWords {
   std::string operator()(const effect::Send& e) const {
-    return std::string("send ") + ToString(e.kind) + " " + Number(e.branch) + " " + e.resource + " " +
-           (e.session.empty() ? std::string("any-session") : "session " + e.session) + " attempt " +
-           std::to_string(e.attempt) + Trailing(e.evidence);
+    return std::string("send ") + ToString(e.kind) + " " + Number(e.branch) + " " + e.resource +
+           " " + (e.session.empty() ? std::string("any-session") : "session " + e.session) +
+           " attempt " + std::to_string(e.attempt) + Trailing(e.evidence);
   }
   std::string operator()(const effect::Persist& e) const { return "persist " + Describe(e.record); }
   std::string operator()(const effect::ArmTimer& e) const {
@@ -151,7 +154,8 @@ std::string Describe(const Effect& effect) { return std::visit(EffectWords{}, ef
 std::string Describe(const Ending& ending) {
   std::string text = settle::ToString(ending.outcome);
   if (ending.cause != AbortCause::kNone || ending.retryable) {
-    text += std::string(" (") + settle::ToString(ending.cause) + (ending.retryable ? ", retryable)" : ")");
+    text += std::string(" (") + settle::ToString(ending.cause) +
+            (ending.retryable ? ", retryable)" : ")");
   }
   return text + TrailingReason(ending.reason);
 }
@@ -159,7 +163,8 @@ std::string Describe(const Ending& ending) {
 std::string Describe(const TwoPhase& machine) {
   std::string text = ToString(machine.state());
   for (const TwoPhase::Branch& branch : machine.branches()) {
-    text += (branch.number == 1 ? ": " : ", ") + Number(branch.number) + " " + ToString(branch.state);
+    text +=
+        (branch.number == 1 ? ": " : ", ") + Number(branch.number) + " " + ToString(branch.state);
   }
   return text;
 }

@@ -1,5 +1,5 @@
-// One line for people of every event, record, effect and machine. The scripts in tests/protocol/scripts are
-// written in these words, so they are changed with care.
+// One line for people of every event, record, effect and machine. The scripts in
+// tests/protocol/scripts are written in these words, so they are changed with care.
 //
 //   vote 2 no "serialization failure" retryable
 //   send commit 1 bank-a any-session attempt 2

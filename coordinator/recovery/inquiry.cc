@@ -6,7 +6,7 @@ namespace settle::coordinator {
 namespace {
 
 // A stray that no scan has seen for this long was resolved by somebody.
-constexpr WallTime kStrayKept = 5 * 60 * 1'000'000LL;
+constexpr std::chrono::minutes kStrayKept{5};
 // Strays listed at the most; a database full of somebody else's must not fill our memory.
 constexpr std::size_t kStraysMax = 10'000;
 
@@ -128,23 +128,29 @@ void Inquiry::LeaveAlone(const std::string& resource, const std::string& databas
   const WallTime now = clock_.WallNow();
   const std::lock_guard lock(mutex_);
   const auto known = strays_.find({resource, database_name});
-  if (known != strays_.end()) {
-    known->second.last_seen = now;
-    known->second.why = std::move(why);
+  if (known != strays_.end() && !IsForgotten(known->second)) {
+    known->second.stray.last_seen = now;
+    known->second.stray.why = std::move(why);
+    known->second.seen = clock_.Now();
     return;
+  }
+  if (strays_.size() >= kStraysMax && clock_.Now() - swept_ > kStrayKept) {
+    swept_ = clock_.Now();
+    std::erase_if(strays_, [this](const auto& entry) { return IsForgotten(entry.second); });
   }
   if (strays_.size() >= kStraysMax) return;
   observer_.Event(Observer::Level::kWarning, Gtid{},
                   "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
-  strays_[{resource, database_name}] = {resource, database_name, std::move(why), now, now};
+  strays_[{resource, database_name}] = {{resource, database_name, std::move(why), now, now}, clock_.Now()};
 }
 
+bool Inquiry::IsForgotten(const Sighting& sighting) const { return clock_.Now() - sighting.seen > kStrayKept; }
+
 std::vector<Stray> Inquiry::Strays() const {
-  const WallTime oldest = clock_.WallNow() - kStrayKept;
   const std::lock_guard lock(mutex_);
   std::vector<Stray> strays;
-  for (const auto& [where, stray] : strays_) {
-    if (stray.last_seen >= oldest) strays.push_back(stray);
+  for (const auto& [where, sighting] : strays_) {
+    if (!IsForgotten(sighting)) strays.push_back(sighting.stray);
   }
   return strays;
 }

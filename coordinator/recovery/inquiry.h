@@ -52,6 +52,11 @@ class Inquiry {
     Evidence evidence;  // of the branch, where the log knows it
     bool voted_commit = false;
   };
+  struct Sighting {
+    Stray stray;
+    Instant seen{};  // last; the wall clock decides nothing
+  };
+  bool IsForgotten(const Sighting& sighting) const;
   Status CheckOurs(const Gtid& gtid) const;
   Result<Verdict> ReadVerdict(const BranchKey& key) const;
   void Settle(const std::string& resource, const BranchKey& key);
@@ -64,7 +69,8 @@ class Inquiry {
   const Executor off_shard_;
   std::atomic<std::size_t> settling_{0};
   mutable std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, Stray> strays_;
+  std::map<std::pair<std::string, std::string>, Sighting> strays_;
+  Instant swept_{};  // when the forgotten ones were last dropped to make room
 };
 
 }  // namespace settle::coordinator

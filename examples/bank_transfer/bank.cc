@@ -18,7 +18,8 @@ settle::Error WrongDsn(const std::string& dsn) {
 // Both databases take the same SQL.
 constexpr const char* kTables = R"(
   BEGIN;
-  CREATE TABLE account (id BIGINT NOT NULL PRIMARY KEY, balance BIGINT NOT NULL CHECK (balance >= 0));
+  CREATE TABLE account (id BIGINT NOT NULL PRIMARY KEY,
+                        balance BIGINT NOT NULL CHECK (balance >= 0));
   CREATE TABLE transfer (gtid TEXT NOT NULL PRIMARY KEY, amount BIGINT NOT NULL);
   CREATE TABLE opening (total BIGINT NOT NULL PRIMARY KEY);
   INSERT INTO account (id, balance)

@@ -15,8 +15,8 @@ exception Failed {
 
 service StockService {
   /**
-   * Takes `count` pieces of `item` from the stock as a part of the caller's global transaction: they are gone if
-   * the caller commits it, and back if it does not.
+   * Takes `count` pieces of `item` from the stock as a part of the caller's global transaction: they
+   * are gone if the caller commits it, and back if it does not.
    */
   void reserve(1: string transaction_context, 2: string item, 3: i32 count)
       throws (1: OutOfStock out_of_stock, 2: Failed failed)

@@ -5,8 +5,8 @@ CREATE TABLE settle_identity (
 ) STRICT;
 INSERT INTO settle_identity VALUES (1, lower(hex(randomblob(16))));
 
--- The prepared branch. One at a time: SQLite has one writer. The row decides after any crash: while it is here,
--- the branch is in doubt and the guard triggers refuse every other write.
+-- The prepared branch. One at a time: SQLite has one writer. The row decides after any crash: while
+-- it is here, the branch is in doubt and the guard triggers refuse every other write.
 CREATE TABLE settle_prepared (
   slot           INTEGER NOT NULL PRIMARY KEY CHECK (slot = 1),
   branch         TEXT NOT NULL,
@@ -18,8 +18,8 @@ CREATE TABLE settle_prepared (
   prepared_at    TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))  -- for people only
 ) STRICT;
 
--- How branches ended, written in the transaction that ended them. Positions count up without a gap; the oldest
--- are pruned.
+-- How branches ended, written in the transaction that ended them. Positions count up without a gap;
+-- the oldest are pruned.
 CREATE TABLE settle_outcome (
   position INTEGER PRIMARY KEY,
   branch   TEXT NOT NULL UNIQUE,

@@ -164,14 +164,14 @@ TEST_F(Verbs, InDoubtCheckTellsByItsExitCode) {
 TEST_F(Verbs, ResolveSendsWhoAndWhy) {
   admin_.transaction = Committing();
   const Printed printed =
-      Run({"resolve", kGtid, "abort", "--reason", "customer gone — Zürich", "--operator", "ann"});
+      Run({"resolve", kGtid, "abort", "--reason", "gone — Zürich", "--operator", "ann"});
   EXPECT_EQ(printed.exit, ExitCode::kOk);
   EXPECT_THAT(printed.out, AllOf(HasSubstr("took \"abort\" from ann"), HasSubstr(kGtid)));
   ASSERT_EQ(admin_.resolves.size(), 1u);
   EXPECT_EQ(admin_.resolves[0].gtid, kGtid);
   EXPECT_EQ(admin_.resolves[0].to, "abort");
   EXPECT_EQ(admin_.resolves[0].operator_name, "ann");
-  EXPECT_EQ(admin_.resolves[0].reason, "customer gone — Zürich");
+  EXPECT_EQ(admin_.resolves[0].reason, "gone — Zürich");
 }
 
 TEST_F(Verbs, ResolveNamesTheLoginWhenNoOperatorIsGiven) {

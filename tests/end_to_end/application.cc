@@ -36,7 +36,8 @@ std::string Application::NotesPath(const ApplicationOptions& options) {
 Launch Application::MakeLaunch() const {
   Launch launch{.arguments = {Program("e2e_transfer"), "--coordinator", options_.coordinator,
                               "--name", options_.name, "--notes", notes_path(), "--seed",
-                              std::to_string(options_.seed)},
+                              std::to_string(options_.seed), "--call-timeout-ms",
+                              std::to_string(options_.call_timeout.count())},
                 .output_path = options_.directory + "/" + options_.name + ".out",
                 .error_path = options_.directory + "/" + options_.name + ".err",
                 .environment = failpoint_.Environment(),
@@ -103,6 +104,13 @@ std::string Application::Tell(const std::string& command) {
 
 std::string Application::Begin(std::chrono::milliseconds timeout) {
   return Tell("begin " + std::to_string(timeout.count()));
+}
+
+std::string Application::StopLoad() {
+  Send("stop");
+  std::string counts = Answer(3 * kPatience);  // the transfer under way may have to wait for much
+  Answer();
+  return counts;
 }
 
 bool Application::AwaitFailpoint(std::chrono::milliseconds bound) {

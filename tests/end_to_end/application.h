@@ -21,6 +21,7 @@ struct ApplicationOptions {
   std::string directory;                     // where those are
   std::map<std::string, std::string> banks;  // resource name -> DSN
   std::string failpoint;                     // where it is to die; empty: nowhere
+  std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
 };
 
@@ -45,6 +46,10 @@ class Application {
   std::string Answer(std::chrono::milliseconds bound = kPatience);
 
   std::string Begin(std::chrono::milliseconds timeout = 30s);
+
+  // Transfers, one after another, until StopLoad; which gives "ok <committed> <aborted> <unknown>".
+  void StartLoad() { Send("load"); }
+  std::string StopLoad();
 
   void Kill() { process_.Kill(); }
   // Waits until it died at the place where it was started to die; false if it did not.

@@ -85,7 +85,7 @@ TEST(Checker, CatchesALockWithoutAnOwner) {
 class Readers : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    if (GetParam() == Kind::kPostgres) cluster_ = std::make_unique<PostgresCluster>();
+    if (GetParam() == Kind::kPostgres) cluster_ = MakeCluster();
     bank_ = cluster_ ? MakePostgresBank(*cluster_, "bank") : MakeSqliteBank(directory_ / "bank.db");
   }
   const TemporaryDirectory directory_;

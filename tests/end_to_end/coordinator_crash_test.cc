@@ -23,6 +23,15 @@ struct Crash {
   std::string outcome;  // that the transaction must have; empty: the log's, whichever it is
 };
 
+std::string ToString(const Crash& crash) {
+  std::string name = crash.id + "_" + crash.failpoint +
+                     (crash.shape == Shape::kOneProgram ? "_OneProgram" : "_TwoPrograms");
+  std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
+  return name;
+}
+
+std::ostream& operator<<(std::ostream& out, const Crash& crash) { return out << ToString(crash); }
+
 class CoordinatorDiesAt : public EndToEnd,
                           public ::testing::WithParamInterface<std::tuple<Crash, Kinds>> {
  protected:
@@ -54,12 +63,7 @@ TEST_P(CoordinatorDiesAt, AndEveryBranchEndsAlike) {
 }
 
 std::string NameOfCrash(const ::testing::TestParamInfo<std::tuple<Crash, Kinds>>& info) {
-  const auto& [crash, kinds] = info.param;
-  std::string name = crash.id + "_" + crash.failpoint +
-                     (crash.shape == Shape::kOneProgram ? "_OneProgram_" : "_TwoPrograms_") +
-                     ToString(kinds);
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
-  return name;
+  return ToString(std::get<Crash>(info.param)) + "_" + ToString(std::get<Kinds>(info.param));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -113,7 +117,7 @@ TEST_P(CoordinatorKilled, C02_AfterTheWork_TheOpenWorkIsRolledBackWithoutBeingAs
 
 TEST_P(CoordinatorKilled, C04_AndGone_TheClientHearsUnknownAndTheTruthWhenItIsBack) {
   world_.StartDaemonToDieAt("engine.before_decision");
-  Application& shop = world_.Start();
+  Application& shop = world_.Start({.call_timeout = 2s});
   const std::string gtid = world_.Move(shop);
   shop.Send("commit");
   ASSERT_TRUE(world_.daemon().AwaitFailpoint());

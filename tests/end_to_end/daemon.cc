@@ -21,7 +21,7 @@ Process& Daemon::StartUnawaited(const std::string& failpoint) {
   Launch launch{.arguments = {Program("settled"), "--log", log_path(), "--listen", address(),
                               "--ready-file", ReadyPath(), "--session-timeout", "2s",
                               "--vote-timeout", "2s", "--retry-first", "50ms", "--retry-max",
-                              "500ms", "--commit-wait", "10s"},
+                              "500ms", "--commit-wait", "10s", "--drain-timeout", "3s"},
                 .output_path = directory_ + "/settled-" + life + ".out",
                 .error_path = directory_ + "/settled-" + life + ".err",
                 .environment = failpoint_.Environment(),

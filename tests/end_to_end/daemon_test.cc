@@ -25,14 +25,14 @@ class DaemonStops : public WithBothBanks {};
 TEST_P(DaemonStops, C11_SigtermWithTransfersInFlight_DrainsWithinTheBoundAndExits0) {
   world_.daemon().Start();
   std::vector<Application*> shops{&world_.Start(), &world_.Start()};
-  for (Application* shop : shops) shop->Send("load 3000");
+  for (Application* shop : shops) shop->StartLoad();
   ASSERT_TRUE(WaitUntil([&] { return world_.bank('a').Transfers().size() > 3; }));
 
   const auto ended = world_.daemon().Terminate(10s);
   ASSERT_TRUE(ended.has_value()) << "it did not stop";
   EXPECT_EQ(ended->code, 0);
   world_.daemon().Start();
-  for (Application* shop : shops) EXPECT_THAT(shop->Answer(), StartsWith("ok"));
+  for (Application* shop : shops) EXPECT_THAT(shop->StopLoad(), StartsWith("ok"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
 }
 
@@ -214,11 +214,13 @@ Refusal RunWithLog(const World& world, const std::string& log) {
 }
 
 TEST_F(DaemonAndLog, L09_AMissingDirectory_IsNamedWithTheExitCodeOfAnUnavailableLog) {
-  const std::string log = "/tmp/no-such-directory/settle.db";
-  const Refusal refusal = RunWithLog(world_, log);
+  const TemporaryDirectory directory;
+  ASSERT_EQ(::chmod(directory.path().c_str(), 0755), 0);
+  const std::string missing = directory / "missing";
+  const Refusal refusal = RunWithLog(world_, missing + "/settle.db");
   ASSERT_TRUE(refusal.ended.has_value());
   EXPECT_EQ(refusal.ended->code, kLogUnavailable) << refusal.errors;
-  EXPECT_THAT(refusal.errors, HasSubstr(log));
+  EXPECT_THAT(refusal.errors, HasSubstr(missing));
 }
 
 TEST_F(DaemonAndLog, L09_ADirectoryWhereNothingCanBeMade_IsNamedLikewise) {

@@ -49,6 +49,8 @@ class Database {
   void CreateBank() const;
 };
 
+// A server of the test's own, made quickly: all of them have one system identifier.
+std::unique_ptr<PostgresCluster> MakeCluster();
 // In a database of its own in a running cluster.
 std::unique_ptr<Database> MakePostgresBank(PostgresCluster& cluster, const std::string& name);
 // In a new file.

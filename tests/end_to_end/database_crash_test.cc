@@ -131,7 +131,7 @@ TEST_F(SqliteFiles, Q02_AnotherWriterBetweenPrepareAndDecision_IsRefusedAndNever
 
   for (const char bank : {'a', 'b'}) {
     EXPECT_ANY_THROW(world_.bank(bank).Query("UPDATE account SET balance = balance + 1"));
-    EXPECT_ANY_THROW(world_.bank(bank).Query("DELETE FROM transfer"));
+    EXPECT_ANY_THROW(world_.bank(bank).Query("DELETE FROM account"));
     EXPECT_ANY_THROW(world_.bank(bank).Query("INSERT INTO transfer VALUES ('x', 1)"));
   }
   world_.daemon().Start();

@@ -22,6 +22,8 @@ struct Death {
   }
 };
 
+std::ostream& operator<<(std::ostream& out, const Death& death) { return out << death.where; }
+
 class DiesAt : public EndToEnd, public ::testing::WithParamInterface<std::tuple<Death, Kinds>> {
  protected:
   DiesAt() : EndToEnd(std::get<Kinds>(GetParam())) { world_.daemon().Start(); }

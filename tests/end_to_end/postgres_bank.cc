@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "end_to_end/database.h"
+#include "end_to_end/process.h"
 
 namespace settle::testing {
 namespace {
@@ -21,8 +22,7 @@ class PostgresBank : public Database {
   Kind kind() const override { return Kind::kPostgres; }
 
   std::vector<Row> Query(const std::string& sql) const override {
-    const Connection connection = Connect();
-    const Answer answer(PQexec(connection.get(), sql.c_str()), PQclear);
+    const Answer answer = Run(sql);
     const ExecStatusType status = PQresultStatus(answer.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
       throw std::runtime_error("\"" + sql + "\": " + PQresultErrorMessage(answer.get()));
@@ -45,8 +45,7 @@ class PostgresBank : public Database {
   }
 
   bool Writable() const override {
-    const Connection connection = Connect();
-    const Answer answer(PQexec(connection.get(), "SELECT 1 FROM account FOR UPDATE NOWAIT"), PQclear);
+    const Answer answer = Run("SELECT 1 FROM account FOR UPDATE NOWAIT");
     if (PQresultStatus(answer.get()) == PGRES_TUPLES_OK) return true;
     const char* state = PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE);
     if (state != nullptr && std::string(state) == kLockNotAvailable) return false;
@@ -61,18 +60,32 @@ class PostgresBank : public Database {
   }
 
  private:
-  Connection Connect() const {
-    Connection connection(PQconnectdb(conninfo_.c_str()), PQfinish);
-    if (PQstatus(connection.get()) != CONNECTION_OK) {
-      throw std::runtime_error(PQerrorMessage(connection.get()));
+  // On the connection that is there, or on a new one when the server was restarted meanwhile.
+  Answer Run(const std::string& sql) const {
+    if (connection_) {
+      Answer answer(PQexec(connection_.get(), sql.c_str()), PQclear);
+      const bool failed = PQresultStatus(answer.get()) == PGRES_FATAL_ERROR;
+      const bool lost = failed && PQresultErrorField(answer.get(), PG_DIAG_SQLSTATE) == nullptr;
+      if (!lost && PQstatus(connection_.get()) == CONNECTION_OK) return answer;
     }
-    return connection;
+    connection_.reset(PQconnectdb(conninfo_.c_str()));
+    if (PQstatus(connection_.get()) != CONNECTION_OK) {
+      throw std::runtime_error(PQerrorMessage(connection_.get()));
+    }
+    return {PQexec(connection_.get(), sql.c_str()), PQclear};
   }
 
   const std::string conninfo_;
+  mutable Connection connection_{nullptr, PQfinish};
 };
 
 }  // namespace
+
+std::unique_ptr<PostgresCluster> MakeCluster() {
+  PostgresClusterOptions options;
+  options.template_directory = Program("../fresh-postgres");
+  return std::make_unique<PostgresCluster>(options);
+}
 
 std::unique_ptr<Database> MakePostgresBank(PostgresCluster& cluster, const std::string& name) {
   cluster.CreateDatabase(name);

@@ -83,7 +83,7 @@ TEST_P(TwoServices, P11_AReadOnlyBranchIsOutOfPhaseTwo) {
   const std::string gtid = shop_->Begin();
   shop_->Tell("execute a SELECT balance FROM account");
   service_->Tell("join " + shop_->Tell("context"));
-  service_->Tell("execute b UPDATE account SET balance = balance WHERE id = 1");
+  service_->Tell("execute b UPDATE account SET balance = balance + 1 WHERE id = 1");
   service_->Tell("leave");
   EXPECT_THAT(shop_->Ask("commit"), StartsWith("committed"));
   const CliAnswer shown = world_.Cli({"show", gtid});

@@ -6,6 +6,9 @@
 //
 // The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a resource would
 // not have it. Serves its resources until its standard input ends.
+#include <poll.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -25,6 +28,7 @@ struct Options {
   std::string name = "e2e_transfer";
   std::string notes = "/dev/null";
   unsigned seed = 1;
+  std::chrono::milliseconds call_timeout{15'000};
   std::map<std::string, Bank> banks;
 };
 
@@ -36,6 +40,9 @@ Options Parse(const std::vector<std::string>& words) {
     if (words[i] == "--name") options.name = value;
     if (words[i] == "--notes") options.notes = value;
     if (words[i] == "--seed") options.seed = static_cast<unsigned>(std::stoul(value));
+    if (words[i] == "--call-timeout-ms") {
+      options.call_timeout = std::chrono::milliseconds(std::stol(value));
+    }
     if (words[i] == "--bank") {
       const std::size_t equals = value.find('=');
       const std::string name = value.substr(0, equals);
@@ -49,7 +56,7 @@ int Run(const Options& options) {
   settle::CoordinatorOptions link;
   link.addresses = {options.coordinator};
   link.application = options.name;
-  link.call_timeout = std::chrono::seconds(8);
+  link.call_timeout = options.call_timeout;
   link.scan_interval = std::chrono::milliseconds(500);
   for (const auto& [name, bank] : options.banks) link.resources.push_back(bank.resource);
   auto coordinator = settle::Coordinator::Connect(link);
@@ -59,7 +66,11 @@ int Run(const Options& options) {
     return 1;
   }
   settle::testing::NotesWriter notes(options.notes);
-  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed);
+  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed,
+                                         [] {
+                                           pollfd input{STDIN_FILENO, POLLIN, 0};
+                                           return ::poll(&input, 1, 0) > 0;
+                                         });
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << script.Answer(line) << std::endl;

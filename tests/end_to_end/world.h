@@ -39,6 +39,7 @@ struct Role {
   std::string banks = "ab";  // the names of its resources, one letter each
   std::string failpoint{};
   bool may_be_refused = false;
+  std::chrono::milliseconds call_timeout = 15s;
 };
 
 class World {

@@ -180,11 +180,12 @@ void FaultyVfs::NoteOpen(const std::string& path) {
   if (recording_ && known_.count(path) == 0) known_[path] = {ReadFile(path), {}};
 }
 
-void FaultyVfs::NoteWrite(const std::string& path, std::int64_t offset, const void* bytes, int size) {
+void FaultyVfs::NoteWrite(const std::string& path, std::int64_t offset, const void* bytes,
+                          int size) {
   const std::lock_guard lock(mutex_);
   if (!recording_) return;
-  const auto* from = static_cast<const char*>(bytes);
-  known_[path].changes.push_back({offset, false, std::string(from, static_cast<std::size_t>(size))});
+  std::string written(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  known_[path].changes.push_back({offset, false, std::move(written)});
 }
 
 void FaultyVfs::NoteTruncate(const std::string& path, std::int64_t size) {
@@ -227,8 +228,8 @@ FaultyVfs::Files FaultyVfs::AfterPowerFailure(Unsynced unsynced, unsigned seed) 
       }
       for (std::size_t at = 0; at < change.bytes.size(); at += kSector) {
         if (random() % 2 == 0) continue;
-        Apply({change.offset + static_cast<std::int64_t>(at), false, change.bytes.substr(at, kSector)},
-              bytes);
+        const std::int64_t offset = change.offset + static_cast<std::int64_t>(at);
+        Apply({offset, false, change.bytes.substr(at, kSector)}, bytes);
       }
     }
   }

@@ -1,5 +1,5 @@
-// A SQLite VFS in front of the real one: fails where it is told to, and knows what a power failure at any
-// moment would leave of the files that went through it.
+// A SQLite VFS in front of the real one: fails where it is told to, and knows what a power failure
+// at any moment would leave of the files that went through it.
 //
 //   FaultyVfs& vfs = FaultyVfs::Installed();
 //   vfs.Arm({.operations = FaultyVfs::kSync, .at = 3, .code = SQLITE_IOERR_FSYNC});
@@ -47,8 +47,8 @@ class FaultyVfs {
   // truncation from now on, on the thread that does it.
   void Record(int at, std::function<void()> moment);
   void StopRecording();
-  // What a power failure now would leave: what was synced, and of the rest none, all, or sectors picked
-  // by `seed`.
+  // What a power failure now would leave: what was synced, and of the rest none, all, or sectors
+  // picked by `seed`.
   enum class Unsynced { kGone, kThere, kPicked };
   Files AfterPowerFailure(Unsynced unsynced, unsigned seed);
 

@@ -170,7 +170,8 @@ TEST(GroupCommit, ManyThreadsAreEachToldOnceAndKeepTheirOrder) {
   }
   for (std::thread& thread : threads) thread.join();
   std::promise<void> last;
-  fixture.Append("", Durability::kForce, [&](AppendResult, const std::string&) { last.set_value(); });
+  fixture.Append("", Durability::kForce,
+                 [&](AppendResult, const std::string&) { last.set_value(); });
   last.get_future().wait();
   EXPECT_EQ(told, kThreads * kEach);
   std::vector<int> next(kThreads, 0);

@@ -1,10 +1,10 @@
-// A process that opens a log and writes to it, to be killed by a failpoint or by its parent. What it was told
-// goes into the file `acks`, a line each: "epoch <n>" when a log was handed out, "durable <sequence>",
-// "refused <sequence>", "unknown <sequence>".
+// A process that opens a log and writes to it, to be killed by a failpoint or by its parent. What
+// it was told goes into the file `acks`, a line each: "epoch <n>" when a log was handed out,
+// "durable <sequence>", "refused <sequence>", "unknown <sequence>".
 //
 //   log_victim open <log> <acks>              opens, closes
 //   log_victim migrate <log> <acks>           the same with two migrations more
-//   log_victim group <log> <acks> <n>         one record alone, then n as one group: sequences 1 to n
+//   log_victim group <log> <acks> <n>         one record alone, then n as one group: 1 to n
 //   log_victim pour <log> <acks> <threads>    appends for ever
 //   log_victim hold <log> <acks>              holds the log until it is killed
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -33,7 +34,8 @@ class Acks {
   // One write: whole or not there, and it outlives the process.
   void Note(const std::string& line) {
     const std::string bytes = line + "\n";
-    if (::write(file_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) std::abort();
+    const auto size = static_cast<ssize_t>(bytes.size());
+    if (::write(file_, bytes.data(), bytes.size()) != size) std::abort();
   }
   AppendDone Noting(std::uint64_t sequence) {
     return [this, sequence](AppendResult result, const std::string&) {
@@ -54,10 +56,12 @@ int Report(const Error& error) {
 }
 
 int Migrate(const SqliteLogSettings& settings, Acks& acks) {
-  std::vector<Migration> migrations(migrations::coordinator().begin(), migrations::coordinator().end());
+  std::vector<Migration> migrations(migrations::coordinator().begin(),
+                                    migrations::coordinator().end());
   const int published = static_cast<int>(migrations.size());
   migrations.push_back({published + 1, "two", "CREATE TABLE two (x); INSERT INTO two VALUES (1)"});
-  migrations.push_back({published + 2, "three", "ALTER TABLE two ADD COLUMN y; UPDATE two SET y = 2"});
+  migrations.push_back(
+      {published + 2, "three", "ALTER TABLE two ADD COLUMN y; UPDATE two SET y = 2"});
   const Result<OpenedLog> opened = OpenLog(settings, migrations);
   if (!opened) return Report(opened.error());
   acks.Note(fmt::format("epoch {}", opened->identity.epoch));
@@ -68,15 +72,19 @@ void Group(DecisionLog& log, Acks& acks, std::uint64_t count) {
   const auto record = [&](std::uint64_t sequence) {
     return SampleCommit(SampleGtid(log.identity().log_id, log.identity().epoch, sequence));
   };
-  std::promise<void> reached;
+  const auto reached = std::make_shared<std::promise<void>>();  // outlives this function
   std::promise<void> queued;
-  log.Append(record(0), Durability::kForce, [&](AppendResult result, const std::string& reason) {
-    acks.Noting(0)(result, reason);
-    reached.set_value();
-    queued.get_future().wait();
-  });
-  reached.get_future().wait();
-  for (std::uint64_t i = 1; i <= count; ++i) log.Append(record(i), Durability::kForce, acks.Noting(i));
+  const std::shared_future<void> all_queued = queued.get_future().share();
+  log.Append(record(0), Durability::kForce,
+             [&acks, reached, all_queued](AppendResult result, const std::string& reason) {
+               acks.Noting(0)(result, reason);
+               reached->set_value();
+               all_queued.wait();
+             });
+  reached->get_future().wait();
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    log.Append(record(i), Durability::kForce, acks.Noting(i));
+  }
   queued.set_value();
 }
 

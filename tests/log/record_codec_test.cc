@@ -42,9 +42,10 @@ TEST(RecordCodec, EveryTypeOfRecordComesBackAsItWas) {
 
 TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 1, 0);
-  const std::vector<Record> records = {CommitRecord{gtid, {}, 0, {}}, OnePhaseRecord{gtid, {}, 0, {}},
-                                       HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
-                                       EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{}};
+  const std::vector<Record> records = {
+      CommitRecord{gtid, {}, 0, {}}, OnePhaseRecord{gtid, {}, 0, {}},
+      HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
+      EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
 

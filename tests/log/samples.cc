@@ -37,8 +37,8 @@ EndRecord SampleEnd(const Gtid& gtid, Outcome outcome) {
   }
   summary.origin = kOrigin;
   summary.ended = 1'700'000'000'423'456;
-  summary.branches = {{1, "accounts", kEvidence.database, "transfer-1", "committed", "commit", kEvidence,
-                       2, "connection lost once"},
+  summary.branches = {{1, "accounts", kEvidence.database, "transfer-1", "committed", "commit",
+                       kEvidence, 2, "connection lost once"},
                       {2, "stock", "sqlite:6f1c", "", "read-only", "read-only", {}, 0, ""}};
   summary.timeline = {{1, "began"}, {2, "decided: commit"}};
   return {summary};

@@ -1,4 +1,5 @@
-// Real processes, really killed. What the victim was told is compared with what the log still knows.
+// Real processes, really killed. What the victim was told is compared with what the log still
+// knows.
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
@@ -42,10 +43,12 @@ class LogCrash : public ::testing::Test {
                                             "SETTLE_FAILPOINT_FIRED=" + fired};
     std::filesystem::remove(errors);
     arguments.insert(arguments.begin(), VictimPath());
-    return settle::testing::StartProcess({.arguments = std::move(arguments),
-                                          .output_path = errors,
-                                          .environment = std::move(environment),
-                                          .ends_with_starter = true});
+    settle::testing::Launch launch;
+    launch.arguments = std::move(arguments);
+    launch.output_path = errors;
+    launch.environment = std::move(environment);
+    launch.ends_with_starter = true;
+    return settle::testing::StartProcess(launch);
   }
 
   Ended Await(pid_t child) {

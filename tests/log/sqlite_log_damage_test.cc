@@ -1,4 +1,5 @@
-// L05: what happens to files while nobody looks. Nothing acknowledged may be missing without a refusal.
+// L05: what happens to files while nobody looks. Nothing acknowledged may be missing without a
+// refusal.
 #include <gmock/gmock.h>
 
 #include <random>
@@ -40,9 +41,10 @@ class Snapshot {
 class LogDamage : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kRecords = 40;
+  static void SetUpTestSuite() { UseMemoryForDirectories(); }
 
-  // A log with 40 records, each in a commit of its own: the first ones in the main file, the rest in the
-  // -wal file.
+  // A log with 40 records, each in a commit of its own: the first ones in the main file, the rest
+  // in the -wal file.
   LogDamage() {
     {
       const auto log = OpenOrThrow(path);
@@ -54,10 +56,13 @@ class LogDamage : public ::testing::Test {
     crashed = std::make_unique<Snapshot>(taken);
   }
 
+  static Record RecordOf(const Gtid& gtid) {
+    if (gtid.sequence() % 2 == 0) return SampleEnd(gtid);
+    return SampleCommit(gtid);
+  }
   static void Append(DecisionLog& log, std::uint64_t i) {
     const Gtid gtid = SampleGtid(log.identity().log_id, 1, i);
-    const Record record = i % 2 == 0 ? Record(SampleEnd(gtid)) : Record(SampleCommit(gtid));
-    ASSERT_EQ(AppendAndWait(log, record).result, AppendResult::kDurable);
+    ASSERT_EQ(AppendAndWait(log, RecordOf(gtid)).result, AppendResult::kDurable);
   }
 
   // The refusal of opening or replay; kInternal if there was none although records are missing or
@@ -67,13 +72,16 @@ class LogDamage : public ::testing::Test {
     const std::string copy = directory / "settle.db";
     files.PutInto(copy);
     const auto log = OpenSqliteDecisionLog({.path = copy});
-    if (!log) return log.error();
+    if (!log) {
+      EXPECT_FALSE(OpenSqliteDecisionLog({.path = copy})) << "forgot: " << Describe(log.error());
+      return log.error();
+    }
     std::uint64_t seen = 0;
     bool right = true;
     const Status replayed = (*log)->Replay([&](std::uint64_t, const Record& record) {
       ++seen;
       const Gtid gtid = SampleGtid((*log)->identity().log_id, 1, seen);
-      right = right && record == (seen % 2 == 0 ? Record(SampleEnd(gtid)) : Record(SampleCommit(gtid)));
+      right = right && record == RecordOf(gtid);
     });
     if (!replayed) return replayed.error();
     for (std::uint64_t i = 2; i <= kRecords; i += 2) {
@@ -102,7 +110,8 @@ TEST_F(LogDamage, L05_AWalFileDeletedWhileDownIsRefused) {
   crashed->wal().clear();
   const Error error = WhatIsSaidOf(*crashed);
   EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("is incomplete"), HasSubstr("-wal, which is missing")));
+  EXPECT_THAT(error.message,
+              AllOf(HasSubstr("is incomplete"), HasSubstr("-wal, which is missing")));
   crashed->shm().clear();
   EXPECT_EQ(WhatIsSaidOf(*crashed).code, ErrorCode::kCorrupt);
 }
@@ -227,7 +236,8 @@ TEST_F(LogDamage, L05_AGapIsNamed) {
     auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
     ASSERT_TRUE(shell.Run("DELETE FROM record WHERE position = 9"));
   }
-  EXPECT_THAT(WhatIsSaidOf(Snapshot(path)).message, HasSubstr("position 9 is damaged: it is missing"));
+  EXPECT_THAT(WhatIsSaidOf(Snapshot(path)).message,
+              HasSubstr("position 9 is damaged: it is missing"));
 }
 
 TEST_F(LogDamage, L05_AnIndexThatForgotAnEndIsRefused) {

@@ -72,7 +72,8 @@ TEST_F(SqliteLog, TheIdentityStaysAndTheEpochRisesAtEveryOpening) {
 }
 
 TEST_F(SqliteLog, ALazyRecordIsWrittenSoonWithoutAForcedOne) {
-  EXPECT_EQ(AppendAndWait(*log, SampleEnd(Of(1)), Durability::kLazy).result, AppendResult::kDurable);
+  EXPECT_EQ(AppendAndWait(*log, SampleEnd(Of(1)), Durability::kLazy).result,
+            AppendResult::kDurable);
 }
 
 TEST_F(SqliteLog, ClosingWritesLazyRecordsAndLeavesOneFile) {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <iterator>
@@ -13,6 +14,10 @@
 #include "samples.h"
 
 namespace settle::coordinator {
+
+void UseMemoryForDirectories() {
+  if (::access("/dev/shm", W_OK | X_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
+}
 
 std::unique_ptr<DecisionLog> OpenOrThrow(const std::string& path) {
   auto log = OpenSqliteDecisionLog({.path = path});
@@ -42,10 +47,12 @@ Appended AppendAndWait(DecisionLog& log, Record record, Durability durability) {
 std::vector<Appended> AppendAsOneGroup(DecisionLog& log, const std::vector<Record>& records) {
   std::promise<void> reached;
   std::promise<void> queued;
-  log.Append(SampleResource(), Durability::kForce, [&](AppendResult, const std::string&) {
-    reached.set_value();
-    queued.get_future().wait();
-  });
+  const std::shared_future<void> all_queued = queued.get_future().share();
+  log.Append(SampleResource(), Durability::kForce,
+             [&reached, all_queued](AppendResult, const std::string&) {
+               reached.set_value();
+               all_queued.wait();
+             });
   reached.get_future().wait();
   std::vector<std::promise<Appended>> answers(records.size());
   for (std::size_t i = 0; i < records.size(); ++i) {

@@ -13,6 +13,10 @@ namespace settle::coordinator {
 
 using settle::testing::TemporaryDirectory;
 
+// Directories made from now on are in memory where the system has room for that: for tests whose
+// faults are simulated, and which would spend their time waiting for a real disk.
+void UseMemoryForDirectories();
+
 struct Appended {
   AppendResult result = AppendResult::kUnknown;
   std::string reason;
@@ -25,7 +29,8 @@ std::vector<Record> ReplayOrThrow(DecisionLog& log);
 // Waits for the log's answer.
 Appended AppendAndWait(DecisionLog& log, Record record, Durability durability = Durability::kForce);
 
-// Appends all of them so that they are one group: holds the log's thread until the last one has queued.
+// Appends all of them so that they are one group: holds the log's thread until the last one has
+// queued.
 std::vector<Appended> AppendAsOneGroup(DecisionLog& log, const std::vector<Record>& records);
 
 std::string ReadFile(const std::string& path);

@@ -65,12 +65,16 @@ TEST(Describe, WhatIsNotAnEventIsRefusedByTheWordThatIsWrong) {
 }
 
 TEST(Describe, A03_TextFromOutsideIsEscaped) {
-  EXPECT_EQ(Describe(Event{event::PersistRefused{"a\n\"b\""}}), "persist-refused \"a\\x0a\\x22b\\x22\"");
+  EXPECT_EQ(Describe(Event{event::PersistRefused{"a\n\"b\""}}),
+            "persist-refused \"a\\x0a\\x22b\\x22\"");
 }
 
 TEST(Describe, RecordsAreNamedAsTheLogKnowsThem) {
-  EXPECT_EQ(Describe(Record{CommitRecord{{}, {}, 0, {{1, "bank-a", Vote::kCommit, {"pg-a", 1, "701"}},
-                                                     {2, "bank-b", Vote::kReadOnly, {}}}}}),
+  EXPECT_EQ(Describe(Record{CommitRecord{{},
+                                         {},
+                                         0,
+                                         {{1, "bank-a", Vote::kCommit, {"pg-a", 1, "701"}},
+                                          {2, "bank-b", Vote::kReadOnly, {}}}}}),
             "commit record: 1 bank-a commit evidence=pg-a/1/701, 2 bank-b read-only");
   EXPECT_EQ(Describe(Record{ResourceRecord{"bank-a", "pg-a", "first attach", "", 0}}),
             "resource record: bank-a is pg-a");

@@ -99,7 +99,8 @@ class Reader {
     if (AtEnd() || !words_[next_].text.starts_with(kPrefix)) return {};
     const std::string text = Take().substr(kPrefix.size());
     const std::size_t last = text.rfind('/');
-    const std::size_t middle = last == std::string::npos || last == 0 ? last : text.rfind('/', last - 1);
+    const std::size_t middle =
+        last == std::string::npos || last == 0 ? last : text.rfind('/', last - 1);
     if (middle == std::string::npos || middle == last) return Bad(text), Evidence{};
     return {Unescaped(text.substr(0, middle)), Number(text.substr(middle + 1, last - middle - 1)),
             Unescaped(text.substr(last + 1))};
@@ -141,7 +142,8 @@ event::CommitRequested TakeCommit(Reader& reader) {
 
 event::AbortRequested TakeAbort(Reader& reader) {
   event::AbortRequested abort;
-  abort.cause = reader.OneOf(std::array{AbortCause::kRequested, AbortCause::kOperator}, reader.Take());
+  abort.cause =
+      reader.OneOf(std::array{AbortCause::kRequested, AbortCause::kOperator}, reader.Take());
   abort.reason = reader.TakeQuotedIfAny();
   if (reader.TakeIf("rolled-back")) {
     while (!reader.AtEnd() && !reader.error()) abort.rolled_back.push_back(reader.TakeNumber());
@@ -200,7 +202,8 @@ Result<Event> ParseEvent(std::string_view line) {
   Event event = TakeEvent(reader);
   if (!reader.error() && !reader.AtEnd()) reader.Bad(reader.Take());
   if (!reader.error()) return event;
-  return Fail(ErrorCode::kInvalid, "\"" + *reader.error() + "\" was not understood in: " + std::string(line));
+  return Fail(ErrorCode::kInvalid,
+              "\"" + *reader.error() + "\" was not understood in: " + std::string(line));
 }
 
 }  // namespace settle::coordinator

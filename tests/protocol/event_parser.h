@@ -1,5 +1,5 @@
-// Reads an event from the words that protocol/describe.h prints. An enlisted branch's identity and process, which
-// are not printed, come out empty.
+// Reads an event from the words that protocol/describe.h prints. An enlisted branch's identity and
+// process, which are not printed, come out empty.
 #pragma once
 
 #include <string_view>

@@ -1,6 +1,6 @@
-// Every order in which the events of a transaction with two branches can come, crashes included, until no new
-// state is found. Participants may say anything at any time; the log answers in order. A broken rule is printed
-// with the shortest script that breaks it.
+// Every order in which the events of a transaction with two branches can come, crashes included,
+// until no new state is found. Participants may say anything at any time; the log answers in order.
+// A broken rule is printed with the shortest script that breaks it.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -23,16 +23,26 @@ using BranchState = TwoPhase::BranchState;
 const std::vector<std::string>& Alphabet() {
   static const std::vector<std::string> words = [] {
     std::vector<std::string> all{
-        "enlist bank-a session s1 key k1", "enlist bank-b session s2 key k1",
-        "enlist bank-b session s1 key k2", "commit",
-        "commit 1=commit", "commit 1=commit 2=commit",
-        "commit 1=read-only 2=commit", "commit 1=read-only 2=read-only",
-        "commit 1=no \"no\"", "one-phase 1",
-        "abort requested \"r\"", "abort requested \"r\" rolled-back 1",
-        "deadline", "vote-timer",
-        "retry-timer", "persisted",
-        "persist-refused \"full\"", "session-lost s1",
-        "session-lost s2", "resource-ready bank-a",
+        "enlist bank-a session s1 key k1",
+        "enlist bank-b session s2 key k1",
+        "enlist bank-b session s1 key k2",
+        "commit",
+        "commit 1=commit",
+        "commit 1=commit 2=commit",
+        "commit 1=read-only 2=commit",
+        "commit 1=read-only 2=read-only",
+        "commit 1=no \"no\"",
+        "one-phase 1",
+        "abort requested \"r\"",
+        "abort requested \"r\" rolled-back 1",
+        "deadline",
+        "vote-timer",
+        "retry-timer",
+        "persisted",
+        "persist-refused \"full\"",
+        "session-lost s1",
+        "session-lost s2",
+        "resource-ready bank-a",
         "resource-ready bank-b",
     };
     for (const char* branch : {"1", "2"}) {
@@ -71,7 +81,8 @@ struct World {
   bool retry_timer = false;
   std::string broken;  // the rule that was broken last
 
-  // Equal for worlds that no future can tell apart. Attempts and back-off are left out: they only grow.
+  // Equal for worlds that no future can tell apart. Attempts and back-off are left out: they only
+  // grow.
   std::string Key() const {
     std::string key = machine ? Describe(*machine) : "gone";
     if (machine) {
@@ -85,20 +96,22 @@ struct World {
     for (const Record& record : appended) key += "|a:" + Describe(record);
     for (const Record& record : durable) key += "|d:" + Describe(record);
     if (told) key += std::string("|told ") + settle::ToString(*told);
-    for (const bool flag : {commit_sent, abort_sent, forgotten, vote_timer, retry_timer}) key += flag ? '1' : '0';
+    for (const bool flag : {commit_sent, abort_sent, forgotten, vote_timer, retry_timer})
+      key += flag ? '1' : '0';
     return key;
   }
 };
 
 template <typename T>
 int CountOf(const std::vector<Record>& records) {
-  return static_cast<int>(
-      std::count_if(records.begin(), records.end(), [](const Record& r) { return std::holds_alternative<T>(r); }));
+  return static_cast<int>(std::count_if(records.begin(), records.end(), [](const Record& r) {
+    return std::holds_alternative<T>(r);
+  }));
 }
 
 bool IsDamage(Outcome outcome) {
-  return outcome == Outcome::kMixed || outcome == Outcome::kHazard || outcome == Outcome::kHeuristicCommit ||
-         outcome == Outcome::kHeuristicRollback;
+  return outcome == Outcome::kMixed || outcome == Outcome::kHazard ||
+         outcome == Outcome::kHeuristicCommit || outcome == Outcome::kHeuristicRollback;
 }
 
 class Step {
@@ -113,7 +126,8 @@ class Step {
     const bool answer = std::holds_alternative<event::Persisted>(event) ||
                         std::holds_alternative<event::PersistRefused>(event);
     if (answer && world_.appended.empty()) return false;
-    if (std::holds_alternative<event::Persisted>(event)) world_.durable.push_back(world_.appended.front());
+    if (std::holds_alternative<event::Persisted>(event))
+      world_.durable.push_back(world_.appended.front());
     if (answer) world_.appended.pop_front();
     if (word == "vote-timer") world_.vote_timer = false;
     if (word == "retry-timer") world_.retry_timer = false;
@@ -135,8 +149,10 @@ class Step {
     world_.vote_timer = world_.retry_timer = false;
     world_.machine.reset();
     for (const Record& record : world_.durable) {
-      if (const auto* commit = std::get_if<CommitRecord>(&record)) world_.machine.emplace(*commit, heuristics);
-      if (const auto* one = std::get_if<OnePhaseRecord>(&record)) world_.machine.emplace(*one, heuristics);
+      if (const auto* commit = std::get_if<CommitRecord>(&record))
+        world_.machine.emplace(*commit, heuristics);
+      if (const auto* one = std::get_if<OnePhaseRecord>(&record))
+        world_.machine.emplace(*one, heuristics);
     }
     if (!world_.machine && !heuristics.empty()) world_.machine.emplace(heuristics);
     if (world_.machine) {
@@ -178,7 +194,8 @@ class Step {
       Rule(!world_.told, "nobody is asked to prepare after the end was told");
     }
     if (send.kind == CommandKind::kProve) {
-      Rule(CountOf<OnePhaseRecord>(world_.durable) == 1, "proof is asked only of what was delegated");
+      Rule(CountOf<OnePhaseRecord>(world_.durable) == 1,
+           "proof is asked only of what was delegated");
     }
   }
   void See(const effect::Persist& persist) {
@@ -200,7 +217,9 @@ class Step {
       Rule(world_.appended.empty(), "damage is told only when it is durable");
     }
   }
-  void See(const effect::ArmTimer& arm) { (arm.timer == Timer::kVote ? world_.vote_timer : world_.retry_timer) = true; }
+  void See(const effect::ArmTimer& arm) {
+    (arm.timer == Timer::kVote ? world_.vote_timer : world_.retry_timer) = true;
+  }
   void See(const effect::CancelTimer& cancel) {
     (cancel.timer == Timer::kVote ? world_.vote_timer : world_.retry_timer) = false;
   }
@@ -211,7 +230,8 @@ class Step {
     Rule(CountOf<HeuristicRecord>(world_.durable) == 0, "damage is not forgotten");
   }
   void See(const effect::OnePhaseGranted&) {
-    Rule(CountOf<OnePhaseRecord>(world_.durable) == 1, "one phase is granted only when that is durable");
+    Rule(CountOf<OnePhaseRecord>(world_.durable) == 1,
+         "one phase is granted only when that is durable");
   }
   void See(const effect::Enlisted&) {}
   void See(const effect::OnePhaseDeclined&) {}
@@ -220,8 +240,10 @@ class Step {
   // A final word is followed by the same one, or by word of the damage.
   void Tell(Outcome outcome) {
     Rule(outcome != Outcome::kUndecided && outcome != Outcome::kUnknown, "undecided is no ending");
-    if (world_.told) Rule(outcome == *world_.told || IsDamage(outcome), "two different endings were told");
-    if (world_.told && IsDamage(*world_.told)) Rule(IsDamage(outcome), "damage was told and taken back");
+    if (world_.told)
+      Rule(outcome == *world_.told || IsDamage(outcome), "two different endings were told");
+    if (world_.told && IsDamage(*world_.told))
+      Rule(IsDamage(outcome), "damage was told and taken back");
     if (!world_.told) world_.told = outcome;
   }
 
@@ -236,19 +258,25 @@ class Step {
     Rule(CountOf<HeuristicRecord>(world_.durable) <= static_cast<int>(machine.branches().size()),
          "damage of one branch was recorded twice");
     Rule(state != State::kPreparing || world_.vote_timer, "preparing without a vote timer");
-    Rule(machine.Unfinished().empty() || world_.retry_timer, "something is outstanding without a retry timer");
-    const bool told_branches = state == State::kCommitting || state == State::kAborting || state == State::kOnePhase;
+    Rule(machine.Unfinished().empty() || world_.retry_timer,
+         "something is outstanding without a retry timer");
+    const bool told_branches =
+        state == State::kCommitting || state == State::kAborting || state == State::kOnePhase;
     Rule(!told_branches || world_.retry_timer || !world_.appended.empty(), "waiting for nothing");
     const bool waits_for_log = state == State::kDeciding || state == State::kDelegating;
-    Rule(!waits_for_log || world_.appended.size() == 1, "waiting for a record that is not being written");
+    Rule(!waits_for_log || world_.appended.size() == 1,
+         "waiting for a record that is not being written");
     const bool decided = state != State::kActive && state != State::kPreparing && !waits_for_log &&
                          state != State::kOnePhase;
-    Rule(decided == (machine.ending().outcome != Outcome::kUndecided), "the state and the ending disagree");
+    Rule(decided == (machine.ending().outcome != Outcome::kUndecided),
+         "the state and the ending disagree");
     BranchNumber number = 0;
     for (const TwoPhase::Branch& branch : machine.branches()) {
       Rule(branch.number == ++number, "branches are numbered from 1");
-      Rule(state != State::kPreparing || branch.state != BranchState::kWorking, "a branch is left out");
-      Rule(state != State::kCommitting || branch.state != BranchState::kPrepared, "a branch is left out");
+      Rule(state != State::kPreparing || branch.state != BranchState::kWorking,
+           "a branch is left out");
+      Rule(state != State::kCommitting || branch.state != BranchState::kPrepared,
+           "a branch is left out");
     }
   }
 
@@ -268,7 +296,8 @@ bool CanEnd(World world) {
       continue;
     }
     Step(world).Take("retry-timer");
-    const bool commits = world.machine->ending().committed() || world.machine->state() == State::kOnePhase;
+    const bool commits =
+        world.machine->ending().committed() || world.machine->state() == State::kOnePhase;
     const std::vector<TwoPhase::Branch> branches = world.machine->branches();
     for (const TwoPhase::Branch& branch : branches) {
       const std::string number = std::to_string(branch.number);

@@ -1,4 +1,5 @@
-// Plays every scripts/*.script against the two-phase machine and compares what it does, line by line.
+// Plays every scripts/*.script against the two-phase machine and compares what it does, line by
+// line.
 //
 //   # What this script shows, and the rule it follows.
 //   commit 1=commit 2=commit                  an event, in the words of protocol/describe.h
@@ -7,10 +8,11 @@
 //
 // Lines in the margin are written by hand. Beside events there are
 //   branches-max 2     first of all, if at all: the limit on branches
-//   crash              the machine is rebuilt from the records that `persisted` made durable so far; with
+//   crash              the machine is rebuilt from the records that `persisted` made durable so
+//   far; with
 //                      none it is gone, abort is presumed, and the script ends
-// Indented lines are what happened. To have them written anew after a change, and then to review the
-// difference line by line as one reviews code:
+// Indented lines are what happened. To have them written anew after a change, and then to review
+// the difference line by line as one reviews code:
 //   SETTLE_REWRITE_SCRIPTS=1 build/dev/bin/protocol_test --gtest_filter='*Script*'
 #include <gtest/gtest.h>
 
@@ -58,7 +60,8 @@ class Stage {
     std::string text = "  " + Describe(*machine_) + "\n";
     for (const Effect& effect : effects) {
       text += "  " + Describe(effect) + "\n";
-      if (const auto* persist = std::get_if<effect::Persist>(&effect)) appended_.push_back(persist->record);
+      if (const auto* persist = std::get_if<effect::Persist>(&effect))
+        appended_.push_back(persist->record);
     }
     return text;
   }
@@ -88,12 +91,14 @@ class Stage {
         machine_ = std::make_unique<TwoPhase>(*one_phase, heuristics);
       }
     }
-    if (machine_ == nullptr && !heuristics.empty()) machine_ = std::make_unique<TwoPhase>(heuristics);
+    if (machine_ == nullptr && !heuristics.empty())
+      machine_ = std::make_unique<TwoPhase>(heuristics);
     if (machine_ == nullptr) return "  nothing in the log: abort is presumed\n";
     return "  " + Describe(*machine_) + "\n";
   }
 
-  std::unique_ptr<TwoPhase> machine_ = std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{});
+  std::unique_ptr<TwoPhase> machine_ =
+      std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{});
   std::deque<Record> appended_;
   std::vector<Record> durable_;
 };

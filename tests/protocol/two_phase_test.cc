@@ -1,4 +1,5 @@
-// The rules that everything else rests on, each in one place. The scripts show the whole of each situation.
+// The rules that everything else rests on, each in one place. The scripts show the whole of each
+// situation.
 #include "protocol/two_phase.h"
 
 #include <gmock/gmock.h>
@@ -29,31 +30,42 @@ auto Sends(CommandKind kind, BranchNumber branch) {
   return VariantWith<effect::Send>(
       AllOf(Field(&effect::Send::kind, kind), Field(&effect::Send::branch, branch)));
 }
-auto SendsAny(CommandKind kind) { return VariantWith<effect::Send>(Field(&effect::Send::kind, kind)); }
+auto SendsAny(CommandKind kind) {
+  return VariantWith<effect::Send>(Field(&effect::Send::kind, kind));
+}
 auto SendsAnything() { return VariantWith<effect::Send>(testing::_); }
 auto PersistsCommit() {
-  return VariantWith<effect::Persist>(Field(&effect::Persist::record, VariantWith<CommitRecord>(testing::_)));
+  return VariantWith<effect::Persist>(
+      Field(&effect::Persist::record, VariantWith<CommitRecord>(testing::_)));
 }
 auto PersistsAnything() { return VariantWith<effect::Persist>(testing::_); }
 auto RepliesApplied(Outcome outcome) {
-  return VariantWith<effect::ReplyApplied>(Field(&effect::ReplyApplied::ending, Field(&Ending::outcome, outcome)));
+  return VariantWith<effect::ReplyApplied>(
+      Field(&effect::ReplyApplied::ending, Field(&Ending::outcome, outcome)));
 }
 auto RepliesDecided() { return VariantWith<effect::ReplyDecided>(testing::_); }
 auto Forgets() { return VariantWith<effect::Forget>(testing::_); }
-auto Refuses(ErrorCode code) { return VariantWith<effect::Refuse>(Field(&effect::Refuse::code, code)); }
+auto Refuses(ErrorCode code) {
+  return VariantWith<effect::Refuse>(Field(&effect::Refuse::code, code));
+}
 
-Evidence EvidenceOf(BranchNumber number) { return {"pg-" + std::to_string(number), 1, std::to_string(700 + number)}; }
+Evidence EvidenceOf(BranchNumber number) {
+  return {"pg-" + std::to_string(number), 1, std::to_string(700 + number)};
+}
 
 event::Enlist EnlistBranch(BranchNumber number) {
   const std::string n = std::to_string(number);
   return {"bank-" + n, "pg-" + n, "session-" + n, "process-" + n, "key-" + n};
 }
 
-BranchVote VoteOf(BranchNumber number, Vote vote) { return {number, {vote, EvidenceOf(number), "", false}}; }
+BranchVote VoteOf(BranchNumber number, Vote vote) {
+  return {number, {vote, EvidenceOf(number), "", false}};
+}
 
 TwoPhase ActiveWith(BranchNumber branches) {
   TwoPhase transaction(kGtid, kOrigin, {});
-  for (BranchNumber number = 1; number <= branches; ++number) transaction.Handle(EnlistBranch(number));
+  for (BranchNumber number = 1; number <= branches; ++number)
+    transaction.Handle(EnlistBranch(number));
   return transaction;
 }
 
@@ -102,7 +114,8 @@ TEST(TwoPhase, NothingIsWrittenForAnAbort) {
   TwoPhase transaction = PreparingWith(2);
   transaction.Handle(event::Voted{VoteOf(1, Vote::kCommit)});
   EXPECT_THAT(transaction.Handle(event::VoteTimerFired{}), Not(Contains(PersistsAnything())));
-  EXPECT_THAT(transaction.Handle(FinishedAs(1, BranchEnd::kAborted)), Not(Contains(PersistsAnything())));
+  EXPECT_THAT(transaction.Handle(FinishedAs(1, BranchEnd::kAborted)),
+              Not(Contains(PersistsAnything())));
   EXPECT_THAT(transaction.Handle(FinishedAs(2, BranchEnd::kAborted)), Contains(Forgets()));
 }
 
@@ -110,11 +123,11 @@ TEST(TwoPhase, TheCommitRecordIsEnoughToFinishEveryBranch) {
   TwoPhase transaction = PreparingWith(2);
   transaction.Handle(event::Voted{VoteOf(1, Vote::kReadOnly)});
   const Effects effects = transaction.Handle(event::Voted{VoteOf(2, Vote::kCommit)});
-  const CommitRecord expected{kGtid,
-                              kOrigin,
-                              0,
-                              {{1, "bank-1", Vote::kReadOnly, EvidenceOf(1)},
-                               {2, "bank-2", Vote::kCommit, EvidenceOf(2)}}};
+  const CommitRecord expected{
+      kGtid,
+      kOrigin,
+      0,
+      {{1, "bank-1", Vote::kReadOnly, EvidenceOf(1)}, {2, "bank-2", Vote::kCommit, EvidenceOf(2)}}};
   EXPECT_THAT(effects, Contains(Effect(effect::Persist{expected})));
 }
 
@@ -122,7 +135,8 @@ TEST(TwoPhase, EvidenceGoesWithTheCommandAfterARestartAsBefore) {
   const effect::Send before{CommandKind::kCommit, 1, "bank-1", "session-1", 1, EvidenceOf(1)};
   TwoPhase transaction = DecidingWith({Vote::kCommit});
   EXPECT_THAT(transaction.Handle(event::Persisted{}), Contains(Effect(before)));
-  TwoPhase restored(CommitRecord{kGtid, kOrigin, 0, {{1, "bank-1", Vote::kCommit, EvidenceOf(1)}}}, {});
+  TwoPhase restored(CommitRecord{kGtid, kOrigin, 0, {{1, "bank-1", Vote::kCommit, EvidenceOf(1)}}},
+                    {});
   const effect::Send after{CommandKind::kCommit, 1, "bank-1", "", 1, EvidenceOf(1)};
   EXPECT_THAT(restored.Handle(event::Restored{}), Contains(Effect(after)));
   EXPECT_EQ(restored.branches().front().identity, EvidenceOf(1).database);
@@ -131,9 +145,9 @@ TEST(TwoPhase, EvidenceGoesWithTheCommandAfterARestartAsBefore) {
 
 TEST(TwoPhase, AReadOnlyBranchHearsNothingAfterItsVote) {
   TwoPhase transaction = DecidingWith({Vote::kReadOnly, Vote::kCommit});
-  for (const Event& event : std::vector<Event>{event::Persisted{}, event::RetryTimerFired{},
-                                               event::SessionLost{"session-1"}, event::ResourceReady{"bank-1"},
-                                               event::FoundPrepared{1, "bank-1"}}) {
+  for (const Event& event : std::vector<Event>{
+           event::Persisted{}, event::RetryTimerFired{}, event::SessionLost{"session-1"},
+           event::ResourceReady{"bank-1"}, event::FoundPrepared{1, "bank-1"}}) {
     const Effects effects = transaction.Handle(event);
     EXPECT_THAT(effects, Not(Contains(Sends(CommandKind::kCommit, 1)))) << Describe(event);
     EXPECT_THAT(effects, Not(Contains(SendsAny(CommandKind::kAbort)))) << Describe(event);
@@ -143,7 +157,8 @@ TEST(TwoPhase, AReadOnlyBranchHearsNothingAfterItsVote) {
 TEST(TwoPhase, AnEndingIsDamagedAndKeptIfOneBranchEndedOtherwise) {
   TwoPhase transaction = CommittingWith({Vote::kCommit, Vote::kCommit});
   transaction.Handle(FinishedAs(1, BranchEnd::kCommitted));
-  EXPECT_THAT(transaction.Handle(FinishedAs(2, BranchEnd::kAborted)), ElementsAre(PersistsAnything()));
+  EXPECT_THAT(transaction.Handle(FinishedAs(2, BranchEnd::kAborted)),
+              ElementsAre(PersistsAnything()));
   const Effects effects = transaction.Handle(event::Persisted{});
   EXPECT_THAT(effects, Contains(RepliesApplied(Outcome::kMixed)));
   EXPECT_THAT(effects, Not(Contains(Forgets())));
@@ -156,10 +171,11 @@ TEST(TwoPhase, WhatBecameOfTheBranchesDecidesHowDamageIsCalled) {
     BranchEnd second;
     Outcome after_commit;
   };
-  for (const Case& one : {Case{BranchEnd::kAborted, BranchEnd::kAborted, Outcome::kHeuristicRollback},
-                          Case{BranchEnd::kAborted, BranchEnd::kCommitted, Outcome::kMixed},
-                          Case{BranchEnd::kHazard, BranchEnd::kCommitted, Outcome::kHazard},
-                          Case{BranchEnd::kHazard, BranchEnd::kAborted, Outcome::kHazard}}) {
+  for (const Case& one :
+       {Case{BranchEnd::kAborted, BranchEnd::kAborted, Outcome::kHeuristicRollback},
+        Case{BranchEnd::kAborted, BranchEnd::kCommitted, Outcome::kMixed},
+        Case{BranchEnd::kHazard, BranchEnd::kCommitted, Outcome::kHazard},
+        Case{BranchEnd::kHazard, BranchEnd::kAborted, Outcome::kHazard}}) {
     TwoPhase transaction = CommittingWith({Vote::kCommit, Vote::kCommit});
     transaction.Handle(FinishedAs(1, one.first));
     transaction.Handle(event::Persisted{});
@@ -250,22 +266,25 @@ TEST(TwoPhase, AVoteTimeOutNamesWhoDidNotVote) {
   TwoPhase transaction = PreparingWith(3);
   transaction.Handle(event::Voted{VoteOf(2, Vote::kCommit)});
   transaction.Handle(event::VoteTimerFired{});
-  EXPECT_EQ(transaction.ending().reason, "no vote came in time from branch 1 in bank-1, 3 in bank-3");
+  EXPECT_EQ(transaction.ending().reason,
+            "no vote came in time from branch 1 in bank-1, 3 in bank-3");
 }
 
 TEST(TwoPhase, OnePhaseIsGrantedOnlyWhenThatIsDurable) {
   TwoPhase transaction = ActiveWith(1);
-  EXPECT_THAT(transaction.Handle(event::OnePhaseRequested{1, EvidenceOf(1)}), ElementsAre(PersistsAnything()));
+  EXPECT_THAT(transaction.Handle(event::OnePhaseRequested{1, EvidenceOf(1)}),
+              ElementsAre(PersistsAnything()));
   EXPECT_THAT(transaction.Handle(event::Persisted{}),
               Contains(VariantWith<effect::OnePhaseGranted>(testing::_)));
   EXPECT_EQ(transaction.ending().outcome, Outcome::kUndecided) << "its resource decides";
 }
 
 TEST(TwoPhase, OnePhaseIsNeverSettledByACommand) {
-  TwoPhase transaction(OnePhaseRecord{kGtid, kOrigin, 0, {1, "bank-1", Vote::kCommit, EvidenceOf(1)}}, {});
-  for (const Event& event :
-       std::vector<Event>{event::Restored{}, event::RetryTimerFired{}, event::ResourceReady{"bank-1"},
-                          event::AbortRequested{}, event::CommitRequested{}, event::DeadlineReached{}}) {
+  TwoPhase transaction(
+      OnePhaseRecord{kGtid, kOrigin, 0, {1, "bank-1", Vote::kCommit, EvidenceOf(1)}}, {});
+  for (const Event& event : std::vector<Event>{
+           event::Restored{}, event::RetryTimerFired{}, event::ResourceReady{"bank-1"},
+           event::AbortRequested{}, event::CommitRequested{}, event::DeadlineReached{}}) {
     const Effects effects = transaction.Handle(event);
     EXPECT_THAT(effects, Not(Contains(SendsAny(CommandKind::kCommit)))) << Describe(event);
     EXPECT_THAT(effects, Not(Contains(SendsAny(CommandKind::kAbort)))) << Describe(event);
@@ -274,8 +293,10 @@ TEST(TwoPhase, OnePhaseIsNeverSettledByACommand) {
 }
 
 TEST(TwoPhase, AHeuristicReadBackIsNotWrittenAgain) {
-  const CommitRecord record{kGtid, kOrigin, 0, {{1, "bank-1", Vote::kCommit, {}}, {2, "bank-2", Vote::kCommit, {}}}};
-  TwoPhase transaction(record, {{kGtid, 1, BranchEnd::kAborted, "branch 1: rolled back by hand", 0}});
+  const CommitRecord record{
+      kGtid, kOrigin, 0, {{1, "bank-1", Vote::kCommit, {}}, {2, "bank-2", Vote::kCommit, {}}}};
+  TwoPhase transaction(record,
+                       {{kGtid, 1, BranchEnd::kAborted, "branch 1: rolled back by hand", 0}});
   EXPECT_THAT(transaction.Handle(event::Restored{}), Not(Contains(Sends(CommandKind::kCommit, 1))));
   EXPECT_THAT(transaction.Handle(FinishedAs(1, BranchEnd::kAborted)), IsEmpty());
   const Effects effects = transaction.Handle(FinishedAs(2, BranchEnd::kCommitted));

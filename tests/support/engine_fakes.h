@@ -1,4 +1,5 @@
-// Stand-ins for what an engine needs of the world outside, moved by hand, and an engine wired to them.
+// Stand-ins for what an engine needs of the world outside, moved by hand, and an engine wired to
+// them.
 //
 //   EngineUnderTest under_test({.shards = 1});
 //   Participant bank(under_test, {"bank-a"});
@@ -7,8 +8,8 @@
 //   under_test.Run();
 //   ASSERT_TRUE(begun.ok());
 //
-// Nothing here runs by itself: Run() lets the shards handle what is queued and the log write what was appended;
-// time passes only in Advance().
+// Nothing here runs by itself: Run() lets the shards handle what is queued and the log write what
+// was appended; time passes only in Advance().
 #pragma once
 
 #include <chrono>
@@ -78,6 +79,7 @@ class RecordingObserver : public Observer {
   };
 
   void Event(Level level, const Gtid& gtid, std::string_view what) override {
+    if (on_event) on_event(what);
     const std::lock_guard lock(mutex_);
     entries_.push_back({level, gtid, std::string(what)});
   }
@@ -95,12 +97,15 @@ class RecordingObserver : public Observer {
     return false;
   }
 
+  std::function<void(std::string_view what)> on_event;  // on the thread that tells
+
  private:
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
 };
 
-// Keeps records in memory. What was appended waits until Complete... says what became of it. Thread-safe.
+// Keeps records in memory. What was appended waits until Complete... says what became of it.
+// Thread-safe.
 class FakeLog : public DecisionLog {
  public:
   struct Verdict {
@@ -138,7 +143,8 @@ class FakeLog : public DecisionLog {
     for (auto it = ended_.rbegin(); it != ended_.rend(); ++it) {
       if (!cursor.empty() && !(it->first < *Gtid::Parse(cursor))) continue;
       if (page.transactions.size() == most) {
-        page.next_cursor = page.transactions.empty() ? cursor : page.transactions.back().gtid.text();
+        page.next_cursor =
+            page.transactions.empty() ? cursor : page.transactions.back().gtid.text();
         return page;
       }
       page.transactions.push_back(it->second);
@@ -171,7 +177,8 @@ class FakeLog : public DecisionLog {
   void Keep(const Record& record) {
     const std::lock_guard lock(mutex_);
     durable_.push_back(record);
-    if (const auto* end = std::get_if<EndRecord>(&record)) ended_.emplace(end->summary.gtid, end->summary);
+    if (const auto* end = std::get_if<EndRecord>(&record))
+      ended_.emplace(end->summary.gtid, end->summary);
   }
 
   std::size_t waiting() const {
@@ -222,7 +229,12 @@ class Answer {
   bool ok() const { return came() && given_->back().has_value(); }
   const T& operator*() const { return given_->back().value(); }
   const T* operator->() const { return &given_->back().value(); }
-  const Error& error() const { return given_->back().error(); }
+  // What went wrong; without a code of its own if nothing did, or nothing came yet.
+  Error error() const {
+    if (!came() || ok())
+      return {ErrorCode::kInternal, came() ? "it went well" : "nothing came yet", ""};
+    return given_->back().error();
+  }
 
  private:
   std::shared_ptr<std::vector<Result<T>>> given_ = std::make_shared<std::vector<Result<T>>>();
@@ -259,7 +271,8 @@ class EngineUnderTest {
     }
   }
 
-  // For calls that wait for the shards: they get a thread of their own while this one moves the world.
+  // For calls that wait for the shards: they get a thread of their own while this one moves the
+  // world.
   template <typename Call>
   auto Blocking(Call call) {
     auto result = std::async(std::launch::async, std::move(call));
@@ -333,14 +346,16 @@ class Participant {
   // "commit 1" for each command that came, in order.
   std::vector<std::string> TakeWords();
 
-  BranchNumber Enlist(const Gtid& gtid, const std::string& resource, const std::string& key = "k1") {
+  BranchNumber Enlist(const Gtid& gtid, const std::string& resource,
+                      const std::string& key = "k1") {
     Answer<BranchNumber> joined;
     under_test_.engine().Enlist({gtid, resource, session_, key}, joined.done());
     under_test_.Run();
     return joined.ok() ? *joined : 0;
   }
   void Vote(const Gtid& gtid, BranchNumber branch, settle::Vote vote = settle::Vote::kCommit) {
-    Report({session_, {{gtid, {branch, {vote, {"db", 1, std::to_string(branch)}, "", false}}}}, {}});
+    Report(
+        {session_, {{gtid, {branch, {vote, {"db", 1, std::to_string(branch)}, "", false}}}}, {}});
   }
   void Finish(const Gtid& gtid, BranchNumber branch, BranchEnd end) {
     Report({session_, {}, {{{gtid, branch}, {end, ""}}}});

@@ -63,7 +63,7 @@ bool AwaitCondition(Condition condition) {
 }  // namespace
 
 PostgresCluster::PostgresCluster(PostgresClusterOptions options)
-    : settings_(std::move(options.settings)) {
+    : settings_(options.settings) {
   if (::geteuid() == 0) {
     const passwd* account = ::getpwnam("postgres");
     if (account == nullptr) account = ::getpwnam("nobody");
@@ -74,7 +74,7 @@ PostgresCluster::PostgresCluster(PostgresClusterOptions options)
   }
   StartWatcher();
   try {
-    MakeData(options.standby_of);
+    MakeData(options);
     Start();
   } catch (...) {
     StopWatcher();
@@ -91,14 +91,30 @@ PostgresCluster::~PostgresCluster() {
   StopWatcher();
 }
 
-void PostgresCluster::MakeData(const PostgresCluster* primary) {
-  if (primary != nullptr) {
-    Run("pg_basebackup", {"-D", DataDirectory(), "-d", primary->Dsn(), "--checkpoint=fast",
-                          "--no-sync", "--write-recovery-conf"});
+void PostgresCluster::MakeData(const PostgresClusterOptions& options) {
+  if (options.standby_of != nullptr) {
+    Run("pg_basebackup", {"-D", DataDirectory(), "-d", options.standby_of->Dsn(),
+                          "--checkpoint=fast", "--no-sync", "--write-recovery-conf"});
     return;
   }
+  const std::string& kept = options.template_directory;
+  if (!kept.empty() && std::filesystem::exists(kept)) return CopyTree(kept, DataDirectory());
   Run("initdb", {"-D", DataDirectory(), "-A", "trust", "-U", "postgres", "-E", "UTF8",
                  "--no-locale", "--no-sync", "--wal-segsize=1"});
+  if (kept.empty()) return;
+  // Others may make it at the same time: the first one's rename stays.
+  const std::string mine = kept + "." + std::to_string(::getpid());
+  CopyTree(DataDirectory(), mine);
+  std::error_code others_was_first;
+  std::filesystem::rename(mine, kept, others_was_first);
+  if (others_was_first) std::filesystem::remove_all(mine);
+}
+
+// With its owners and modes, which the server insists on.
+void PostgresCluster::CopyTree(const std::string& from, const std::string& to) {
+  RunProcess({.arguments = {"cp", "-a", from, to},
+              .output_path = directory_ / "cp.out",
+              .user = std::nullopt});
 }
 
 // A process that outlives the test's when that is killed: ends the server, removes the directory.

@@ -31,6 +31,9 @@ struct PostgresClusterOptions {
   std::vector<std::string> settings;
   // A streaming standby of this running cluster, of the same system identifier.
   const PostgresCluster* standby_of = nullptr;
+  // Where the files of a fresh server are kept for the next cluster, which is made several times as
+  // fast; clusters of one template have the same system identifier. Empty: initdb every time.
+  std::string template_directory{};
 };
 
 class PostgresCluster {
@@ -70,7 +73,8 @@ class PostgresCluster {
 
  private:
   std::string DataDirectory() const { return directory_ / "data"; }
-  void MakeData(const PostgresCluster* primary);
+  void MakeData(const PostgresClusterOptions& options);
+  void CopyTree(const std::string& from, const std::string& to);
   void StartWatcher();
   void StopWatcher();
   void Run(const std::string& program, std::vector<std::string> arguments);

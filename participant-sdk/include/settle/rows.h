@@ -10,8 +10,10 @@ namespace settle {
 
 struct Rows {
   std::vector<std::string> columns;
-  std::vector<std::vector<std::optional<std::string>>> rows;  // in the database's text form; nullopt: NULL
-  std::int64_t affected = 0;  // rows that the statement inserted, updated or deleted; 0 for a query
+  // In the database's text form; nullopt is NULL.
+  std::vector<std::vector<std::optional<std::string>>> rows;
+  // Rows that the statement inserted, updated or deleted; 0 for a query.
+  std::int64_t affected = 0;
 };
 
 }  // namespace settle

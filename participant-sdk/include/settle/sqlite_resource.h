@@ -5,24 +5,28 @@
 //   auto branch = transaction->Enlist(*stock);
 //   (*branch)->Execute("UPDATE item SET count = count - $1 WHERE id = $2", {"1", "17"});
 //
-// SQLite itself cannot prepare, so the branch is staged: prepare stores the branch's changes as one row, durably,
-// and commit applies that row. Between the two no other program can write to the file: the resource puts guard
-// triggers (settle_guard_...) on every table of it, which refuse while a prepared row is there. Readers never wait.
+// SQLite itself cannot prepare, so the branch is staged: prepare stores the branch's changes as one
+// row, durably, and commit applies that row. Between the two no other program can write to the
+// file: the resource puts guard triggers (settle_guard_...) on every table of it, which refuse
+// while a prepared row is there. Readers never wait.
 //
-// What the file gets: tables settle_identity, settle_prepared, settle_outcome, settle_migration when the resource
-// is first used, three guard triggers for each table when a branch is opened, and WAL mode.
+// What the file gets: tables settle_identity, settle_prepared, settle_outcome, settle_migration
+// when the resource is first used, three guard triggers for each table when a branch is opened, and
+// WAL mode.
 //
 // What a branch cannot do; the statement is refused, and so is the vote, with the reason:
 //   - write to a table without a primary key, with generated columns, or to a virtual table
 //   - leave or touch a row with NULL in its primary key (found at prepare)
 //   - change the schema, ATTACH, end the transaction, or use a PRAGMA that writes
-//   - exchange the values of a UNIQUE column between rows, or leave a deferred foreign key violated (at prepare)
+//   - exchange the values of a UNIQUE column between rows (at prepare)
+//   - leave a deferred foreign key violated (at prepare)
 //
-// The definition of a table must not change while a branch that changed it is in doubt: it then stays prepared, and
-// its Finish says so. VACUUM, ANALYZE and new tables do no harm.
+// The definition of a table must not change while a branch that changed it is in doubt: it then
+// stays prepared, and its Finish says so. VACUUM, ANALYZE and new tables do no harm.
 //
-// Needs SQLite 3.37 or later, built with its session extension, and a local file system: the file's identity
-// includes its inode number, so that a copied or restored file is another database until an operator accepts it.
+// Needs SQLite 3.37 or later, built with its session extension, and a local file system: the file's
+// identity includes its inode number, so that a copied or restored file is another database until
+// an operator accepts it.
 #pragma once
 
 #include <chrono>
@@ -57,23 +61,26 @@ struct SqliteOptions {
   std::function<void(sqlite3*)> on_connect{};
 };
 
-// One branch: a write transaction of its own on a connection of its own. Calls from several threads are
-// serialised. Dead after Fence, after prepare, in a forked child, and once SQLite rolled it back (disk full,
-// ON CONFLICT ROLLBACK): every call is then refused and nothing can be committed through it.
+// One branch: a write transaction of its own on a connection of its own. Calls from several threads
+// are serialised. Dead after Fence, after prepare, in a forked child, and once SQLite rolled it
+// back (disk full, ON CONFLICT ROLLBACK): every call is then refused and nothing can be committed
+// through it.
 class SqliteBranch : public Branch {
  public:
   explicit SqliteBranch(std::shared_ptr<sqlite::Work> work);  // the resource's own
   ~SqliteBranch() override;
 
-  // One statement. Parameters are written $1, $2 ... (or ?) and are bound as text, which the columns' affinity
-  // converts. Blocking. A failed statement leaves the branch usable, with these exceptions: kRefused, the
-  // branch cannot be prepared any more or is dead; kRetryTransaction, SQLite rolled the branch back.
-  // kInvalid: the SQL or a parameter is wrong, or a constraint failed.
-  [[nodiscard]] Result<Rows> Execute(std::string_view sql,
-                                     const std::vector<std::optional<std::string>>& parameters = {});
+  // One statement. Parameters are written $1, $2 ... (or ?) and are bound as text, which the
+  // columns' affinity converts. Blocking. A failed statement leaves the branch usable, with these
+  // exceptions: kRefused, the branch cannot be prepared any more or is dead; kRetryTransaction,
+  // SQLite rolled the branch back. kInvalid: the SQL or a parameter is wrong, or a constraint
+  // failed.
+  [[nodiscard]] Result<Rows> Execute(
+      std::string_view sql, const std::vector<std::optional<std::string>>& parameters = {});
 
-  // The connection, for the application's own statements; the rules above hold for it too. Owned by the branch:
-  // do not close it, finalize its statements before the branch goes. Null when the branch is dead.
+  // The connection, for the application's own statements; the rules above hold for it too. Owned by
+  // the branch: do not close it, finalize its statements before the branch goes. Null when the
+  // branch is dead.
   sqlite3* connection();
 
   VoteResult AwaitPrepare() override;
@@ -96,27 +103,28 @@ class SqliteResource : public Resource {
   explicit SqliteResource(SqliteOptions options);
   ~SqliteResource() override;
 
-  // Starts a branch: takes the file's write lock. SQLite has one writer, so this waits, at most the busy timeout,
-  // while another branch is open or in doubt or another program writes; waiters of one process are served
-  // in their order. Errors: kRetry, still busy, nothing was done, says who; kRefused, the file was replaced
-  // or deleted under the resource, the branch has already ended, or its transaction already has a branch
-  // here; those of Identify.
+  // Starts a branch: takes the file's write lock. SQLite has one writer, so this waits, at most the
+  // busy timeout, while another branch is open or in doubt or another program writes; waiters of
+  // one process are served in their order. Errors: kRetry, still busy, nothing was done, says who;
+  // kRefused, the file was replaced or deleted under the resource, the branch has already ended, or
+  // its transaction already has a branch here; those of Identify.
   [[nodiscard]] Result<std::shared_ptr<SqliteBranch>> Open(const BranchKey& key);
 
   const std::string& name() const override;
 
-  // Makes Settle's tables if they are missing. "sqlite:<id>:<inode>". kInvalid: a wrong name, no such file, SQLite
-  // without the session extension; kUnavailable: not writable; kVersion: made by a newer release;
-  // kCorrupt: not a database, or WAL mode with synchronous=FULL could not be had.
+  // Makes Settle's tables if they are missing. "sqlite:<id>:<inode>". kInvalid: a wrong name, no
+  // such file, SQLite without the session extension; kUnavailable: not writable; kVersion: made by
+  // a newer release; kCorrupt: not a database, or WAL mode with synchronous=FULL could not be had.
   [[nodiscard]] Result<std::string> Identify() override;
 
-  // Delegated to the live branch if this process has it; otherwise waits for the write lock like Open. A branch
-  // that cannot be applied stays prepared and gives kRetry with the reason. A commit of a branch that
-  // the file knows nothing of is kHazard; an abort is done, and a late prepare is then refused.
+  // Delegated to the live branch if this process has it; otherwise waits for the write lock like
+  // Open. A branch that cannot be applied stays prepared and gives kRetry with the reason. A commit
+  // of a branch that the file knows nothing of is kHazard; an abort is done, and a late prepare is
+  // then refused.
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
 
-  // Takes the write lock first, so that no transaction of the branch can be in progress. An absent mark
-  // proves the rollback; that is written down before it is said.
+  // Takes the write lock first, so that no transaction of the branch can be in progress. An absent
+  // mark proves the rollback; that is written down before it is said.
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
 
   [[nodiscard]] Result<std::vector<std::string>> ScanPrepared() override;

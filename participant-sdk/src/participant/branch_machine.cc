@@ -135,8 +135,10 @@ BranchEffects BranchMachine::OnAbort(const Evidence& evidence) {
     case BranchState::kProving:
       return {};  // what is so will be reported when it is known
     case BranchState::kEnded:
-      // A read-only branch told to abort has nothing to roll back; the coordinator waits for "aborted".
-      if (vote_.vote == Vote::kReadOnly) return {effect::ReportEnd{{BranchEnd::kAborted, end_.detail}}};
+      // A read-only branch has nothing to roll back; the coordinator waits for "aborted".
+      if (vote_.vote == Vote::kReadOnly) {
+        return {effect::ReportEnd{{BranchEnd::kAborted, end_.detail}}};
+      }
       return {effect::ReportEnd{end_}};
   }
   return {};

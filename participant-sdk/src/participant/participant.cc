@@ -6,6 +6,10 @@
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::sdk {
+namespace {
+// For what was decided and handed over when the program ends.
+constexpr milliseconds kStopPatience{1'000};
+}  // namespace
 
 Participant::Participant(std::vector<OwnResource> resources, int workers_per_resource, Warn warn)
     : resources_(std::move(resources)), warn_(std::move(warn)) {
@@ -18,7 +22,8 @@ Participant::Participant(std::vector<OwnResource> resources, int workers_per_res
 Participant::~Participant() { Stop(); }
 
 void Participant::Stop() {
-  for (auto& [name, desk] : desks_) desk.workers->Stop();
+  const Instant until = std::chrono::steady_clock::now() + kStopPatience;
+  for (auto& [name, desk] : desks_) desk.workers->Stop(until);
 }
 
 Status Participant::Meet(const Hello& hello) {

@@ -51,7 +51,7 @@ class Participant {
   // Looks, on each resource's threads, for prepared branches, and reports those that nobody here
   // works on.
   void Scan();
-  // Waits for what is being done to the databases; nothing is begun any more.
+  // Waits for what is being done to the databases and, for a second, for what was handed over.
   void Stop();
 
   std::string log_id() const;

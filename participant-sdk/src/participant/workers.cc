@@ -8,7 +8,7 @@ Workers::Workers(int threads) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
-Workers::~Workers() { Stop(); }
+Workers::~Workers() { Stop(std::chrono::steady_clock::now()); }
 
 void Workers::Post(std::function<void()> job) {
   std::lock_guard lock(mutex_);
@@ -17,12 +17,11 @@ void Workers::Post(std::function<void()> job) {
   changed_.notify_one();
 }
 
-void Workers::Stop() {
-  std::deque<std::function<void()>> dropped;
+void Workers::Stop(std::chrono::steady_clock::time_point until) {
   {
     std::lock_guard lock(mutex_);
+    if (!stopping_) stop_until_ = until;
     stopping_ = true;
-    dropped.swap(jobs_);
     changed_.notify_all();
   }
   for (std::thread& thread : threads_) {
@@ -36,7 +35,8 @@ void Workers::Run() {
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      if (stopping_) return;
+      if (jobs_.empty()) return;
+      if (stopping_ && std::chrono::steady_clock::now() >= stop_until_) return;
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }

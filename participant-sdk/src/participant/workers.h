@@ -2,6 +2,7 @@
 // other.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -15,15 +16,15 @@ namespace settle::sdk {
 class Workers {
  public:
   explicit Workers(int threads);
-  ~Workers();  // Stop()
+  ~Workers();  // Stop, at once
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
   // Runs the job soon, on one of the threads; drops it after Stop.
   void Post(std::function<void()> job);
-  // Waits for the jobs that run; drops those that queue. What they would have done is commanded
-  // again to the next session of the resource's name.
-  void Stop();
+  // Finishes what runs and what queues, but begins nothing after `until`: what is dropped then is
+  // commanded again to the next session of the resource's name.
+  void Stop(std::chrono::steady_clock::time_point until);
 
  private:
   void Run();
@@ -32,6 +33,7 @@ class Workers {
   std::condition_variable changed_;
   std::deque<std::function<void()>> jobs_;
   bool stopping_ = false;
+  std::chrono::steady_clock::time_point stop_until_{};
   std::vector<std::thread> threads_;
 };
 

@@ -22,8 +22,8 @@ std::uint32_t ParseTimeline(const std::string& hex) {
   return timeline;
 }
 
-// SQL that fails with `words` unless `condition` holds. The cast cannot be evaluated while planning:
-// what is cast depends on a function of the session.
+// SQL that fails with `words` unless `condition` holds. The cast cannot be evaluated while planning
+// already, since what is cast comes from the session.
 std::string FailUnless(const std::string& condition, const std::string& words) {
   return "CASE WHEN NOT (" + condition + ") THEN (" + words +
          " || coalesce(pg_catalog.current_setting('settle.branch', true), ''))::int END";

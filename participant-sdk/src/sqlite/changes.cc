@@ -42,7 +42,8 @@ const char* WordFor(int conflict) {
     case SQLITE_CHANGESET_DATA: return "a row differs from what the branch saw";
     case SQLITE_CHANGESET_NOTFOUND: return "a row is missing";
     case SQLITE_CHANGESET_CONFLICT: return "a row with the same primary key is there already";
-    case SQLITE_CHANGESET_CONSTRAINT: return "a constraint fails when the changes are made one by one";
+    case SQLITE_CHANGESET_CONSTRAINT:
+      return "a constraint fails when the changes are made one by one";
     default: return "a foreign key is violated";
   }
 }
@@ -66,24 +67,29 @@ int OnConflict(void* context, int conflict, sqlite3_changeset_iter* at) {
 
 Error SessionError(int result, const std::string& what) {
   const bool passing = result == SQLITE_NOMEM || (result & 0xff) == SQLITE_IOERR;
-  return {passing ? ErrorCode::kRetry : ErrorCode::kRefused, what + ": " + sqlite3_errstr(result), {}};
+  return {passing ? ErrorCode::kRetry : ErrorCode::kRefused, what + ": " + sqlite3_errstr(result),
+          {}};
 }
 
 // The undoing of `done` added to `wanted` leaves nothing if the two do the same.
 Result<bool> DoTheSame(const Changes& wanted, const Changes& done) {
   int inverse_size = 0;
   void* inverse = nullptr;
-  int result = sqlite3changeset_invert(static_cast<int>(done.changeset.size()), done.changeset.data(),
-                                       &inverse_size, &inverse);
+  int result = sqlite3changeset_invert(static_cast<int>(done.changeset.size()),
+                                       done.changeset.data(), &inverse_size, &inverse);
   const SqliteBytes inverse_owner(inverse);
-  if (result != SQLITE_OK) return Fail(SessionError(result, "the rehearsed changes cannot be inverted"));
+  if (result != SQLITE_OK) {
+    return Fail(SessionError(result, "the rehearsed changes cannot be inverted"));
+  }
   int rest_size = 0;
   void* rest = nullptr;
   std::string copy = wanted.changeset;  // SQLite asks for memory that it could write to
-  result = sqlite3changeset_concat(static_cast<int>(copy.size()), copy.data(), inverse_size, inverse,
-                                   &rest_size, &rest);
+  result = sqlite3changeset_concat(static_cast<int>(copy.size()), copy.data(), inverse_size,
+                                   inverse, &rest_size, &rest);
   const SqliteBytes rest_owner(rest);
-  if (result != SQLITE_OK) return Fail(SessionError(result, "the rehearsed changes cannot be compared"));
+  if (result != SQLITE_OK) {
+    return Fail(SessionError(result, "the rehearsed changes cannot be compared"));
+  }
   return rest_size == 0;
 }
 
@@ -94,18 +100,21 @@ Status ApplyAndCompare(Connection& connection, const Changes& changes) {
   if (!done) return Fail(done.error());
   const Result<bool> same = DoTheSame(changes, *done);
   if (!same) return Fail(same.error());
-  if (!*same) return Fail(ErrorCode::kRefused, "the staged changes would not do what the branch did");
+  if (!*same) {
+    return Fail(ErrorCode::kRefused, "the staged changes would not do what the branch did");
+  }
   return {};
 }
 
 }  // namespace
 
-Recorder::Recorder(Connection& connection) : connection_(connection) {
+Recorder::Recorder(Connection& connection) {
   // Neither fails but for want of memory; Take then finds no session.
   if (sqlite3session_create(connection.raw(), "main", &session_) != SQLITE_OK) return;
-  sqlite3session_table_filter(
-      session_, [](void*, const char* table) { return std::string_view(table).starts_with("settle_") ? 0 : 1; },
-      nullptr);
+  const auto is_the_applications = [](void*, const char* table) {
+    return std::string_view(table).starts_with("settle_") ? 0 : 1;
+  };
+  sqlite3session_table_filter(session_, is_the_applications, nullptr);
   if (sqlite3session_attach(session_, nullptr) != SQLITE_OK) {
     sqlite3session_delete(session_);
     session_ = nullptr;
@@ -117,15 +126,18 @@ Recorder::~Recorder() {
 }
 
 Result<Changes> Recorder::Take() {
-  if (session_ == nullptr) return Fail(ErrorCode::kRetry, "no memory to record the branch's changes");
+  if (session_ == nullptr) {
+    return Fail(ErrorCode::kRetry, "no memory to record the branch's changes");
+  }
   int size = 0;
   void* bytes = nullptr;
   const int result = sqlite3session_changeset(session_, &size, &bytes);
   const SqliteBytes owner(bytes);
-  if (result != SQLITE_OK) return Fail(SessionError(result, "the branch's changes cannot be recorded"));
-  return ReadChanges(bytes == nullptr
-                         ? std::string()
-                         : std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size)));
+  if (result != SQLITE_OK) {
+    return Fail(SessionError(result, "the branch's changes cannot be recorded"));
+  }
+  if (bytes == nullptr) return Changes{};
+  return ReadChanges({static_cast<const char*>(bytes), static_cast<std::size_t>(size)});
 }
 
 Result<Changes> ReadChanges(std::string changeset) {
@@ -133,7 +145,9 @@ Result<Changes> ReadChanges(std::string changeset) {
   sqlite3_changeset_iter* at = nullptr;
   int result = sqlite3changeset_start(&at, static_cast<int>(changes.changeset.size()),
                                       changes.changeset.data());
-  if (result != SQLITE_OK) return Fail(ErrorCode::kCorrupt, "the staged changes are not a changeset");
+  if (result != SQLITE_OK) {
+    return Fail(ErrorCode::kCorrupt, "the staged changes are not a changeset");
+  }
   while ((result = sqlite3changeset_next(at)) == SQLITE_ROW) {
     const char* table = nullptr;
     int columns = 0;
@@ -155,14 +169,18 @@ Status Apply(Connection& connection, const Changes& changes) {
   const std::int64_t before = sqlite3_total_changes64(connection.raw());
   std::string copy = changes.changeset;  // SQLite asks for memory that it could write to
   Conflict conflict;
-  const int result = sqlite3changeset_apply(connection.raw(), static_cast<int>(copy.size()), copy.data(),
-                                            nullptr, OnConflict, &conflict);
+  const int result =
+      sqlite3changeset_apply(connection.raw(), static_cast<int>(copy.size()), copy.data(), nullptr,
+                             OnConflict, &conflict);
   if (!conflict.words.empty()) return Fail(ErrorCode::kRefused, conflict.words);
-  if (result != SQLITE_OK) return Fail(SessionError(result, "SQLite cannot apply the recorded changes"));
+  if (result != SQLITE_OK) {
+    return Fail(SessionError(result, "SQLite cannot apply the recorded changes"));
+  }
   // SQLite skips, without an error, what belongs to a table that is gone or has another form.
   const std::int64_t done = sqlite3_total_changes64(connection.raw()) - before;
   if (done == changes.ops) return {};
-  return Fail(ErrorCode::kRefused, "only " + std::to_string(done) + " of " + std::to_string(changes.ops) +
+  return Fail(ErrorCode::kRefused, "only " + std::to_string(done) + " of " +
+                                       std::to_string(changes.ops) +
                                        " staged changes could be applied");
 }
 
@@ -181,11 +199,12 @@ std::string Hash(std::string_view bytes) {
   return hex.data();
 }
 
-Result<std::string> HashDefinitions(Connection& connection, const std::vector<std::string>& tables) {
+Result<std::string> HashDefinitions(Connection& connection,
+                                    const std::vector<std::string>& tables) {
   std::string all;
   for (const std::string& table : tables) {
     Statement definitions(connection.raw(),
-                          "SELECT type || char(10) || name || char(10) || coalesce(sql, '') || char(10)"
+                          "SELECT type || ' ' || name || ' ' || coalesce(sql, '') || char(10)"
                           " FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE"
                           " AND type IN ('table', 'index') ORDER BY type, name");
     definitions.Bind(1, std::string_view(table));

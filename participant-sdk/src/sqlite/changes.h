@@ -17,7 +17,8 @@ struct Changes {
   std::vector<std::string> tables;
 };
 
-// Records what is done on a connection from now on, except by Settle itself. Destroy it before the connection.
+// Records what is done on a connection from now on, except by Settle itself. Destroy it before the
+// connection.
 class Recorder {
  public:
   explicit Recorder(Connection& connection);
@@ -28,15 +29,15 @@ class Recorder {
   [[nodiscard]] Result<Changes> Take();
 
  private:
-  Connection& connection_;
   sqlite3_session* session_ = nullptr;
 };
 
-// SQLite's reader trusts its input: give it only what a Recorder gave, or what has the right checksum.
+// SQLite's reader trusts its input: give it only what a Recorder gave, or what has the right
+// checksum.
 [[nodiscard]] Result<Changes> ReadChanges(std::string changeset);
 
-// Applies all of it or fails, in the caller's transaction, which must then be rolled back. Triggers and
-// foreign key actions do not run: what they did is part of the changes.
+// Applies all of it or fails, in the caller's transaction, which must then be rolled back. Triggers
+// and foreign key actions do not run: what they did is part of the changes.
 [[nodiscard]] Status Apply(Connection& connection, const Changes& changes);
 
 // Applies it and takes it back: what it does must be exactly what was recorded.

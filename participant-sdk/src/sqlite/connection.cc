@@ -45,7 +45,8 @@ Error LastError(sqlite3* db, const std::string& what) {
 }
 
 Statement::Statement(sqlite3* db, std::string_view sql) : db_(db) {
-  compiled_ = sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+  compiled_ =
+      sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
 }
 
 Statement& Statement::Bind(int parameter, std::int64_t value) {
@@ -87,7 +88,8 @@ Result<std::unique_ptr<Connection>> Connection::Open(const SqliteOptions& option
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
   std::unique_ptr<Connection> connection(new Connection(db));
   if (opened != SQLITE_OK) {
-    return Fail(ErrorCode::kUnavailable, "cannot open " + options.path + ": " + sqlite3_errstr(opened),
+    return Fail(ErrorCode::kUnavailable,
+                "cannot open " + options.path + ": " + sqlite3_errstr(opened),
                 "the file and its directory must be readable and writable by this process");
   }
   if (Status configured = connection->Configure(options); !configured) {
@@ -121,7 +123,8 @@ Connection::~Connection() {
   sqlite3_set_authorizer(db_, nullptr, nullptr);
   Rollback();
   Neutralise();
-  // Statements that the application forgot keep a closed connection alive; the hooks must not point here.
+  // Statements that the application forgot keep a closed connection alive; the hooks must not point
+  // here.
   sqlite3_commit_hook(db_, [](void*) { return 1; }, nullptr);
   sqlite3_rollback_hook(db_, nullptr, nullptr);
   sqlite3_update_hook(db_, nullptr, nullptr);
@@ -132,9 +135,10 @@ Connection::~Connection() {
 
 void Connection::SetBusyTimeout(std::chrono::milliseconds timeout) {
   busy_timeout_ = timeout;
-  sqlite3_busy_handler(
-      db_, [](void* self, int attempts) { return static_cast<Connection*>(self)->PauseBeforeRetry(attempts); },
-      this);
+  const auto pause = [](void* self, int attempts) {
+    return static_cast<Connection*>(self)->PauseBeforeRetry(attempts);
+  };
+  sqlite3_busy_handler(db_, pause, this);
 }
 
 // SQLite's own handler comes to pause for 100 ms, in which a busy program writes a hundred times.
@@ -189,7 +193,8 @@ Status Connection::RequireWal() {
   committing_ = false;
   if (!mode) return Fail(mode.error());
   if (*mode == "wal") return {};
-  return Fail(ErrorCode::kCorrupt, "the file could not be put into WAL mode, it is in \"" + *mode + "\"",
+  return Fail(ErrorCode::kCorrupt,
+              "the file could not be put into WAL mode, it is in \"" + *mode + "\"",
               "use a local file system, and close other programs that have the file open");
 }
 

@@ -1,4 +1,5 @@
-// One connection to a SQLite file with the settings that a prepared branch needs, and statements on it.
+// One connection to a SQLite file with the settings that a prepared branch needs, and statements on
+// it.
 #pragma once
 
 #define SQLITE_ENABLE_SESSION 1
@@ -16,7 +17,8 @@
 
 namespace settle::sqlite {
 
-// The connection's last error in SQLite's own words, its code chosen by what the caller can do about it.
+// The connection's last error in SQLite's own words, its code chosen by what the caller can do
+// about it.
 Error LastError(sqlite3* db, const std::string& what);
 
 class Statement {

@@ -31,8 +31,8 @@ Result<Compiled> Compile(sqlite3* db, std::string_view sql) {
   return compiled;
 }
 
-// Which of the given parameters a placeholder stands for, from 1; 0 if it is of another kind. SQLite itself
-// would number $2 before $1 if it came first.
+// Which of the given parameters a placeholder stands for, from 1; 0 if it is of another kind.
+// SQLite itself would number $2 before $1 if it came first.
 int NumberOf(sqlite3_stmt* statement, int index) {
   const char* name = sqlite3_bind_parameter_name(statement, index);
   if (name == nullptr || name[0] == '?') return index;
@@ -49,7 +49,8 @@ Status BindAll(sqlite3* db, sqlite3_stmt* statement,
   for (int index = 1; index <= placeholders; ++index) {
     const int number = NumberOf(statement, index);
     if (number < 1 || number > static_cast<int>(parameters.size())) {
-      return Fail(ErrorCode::kInvalid, "placeholder " + std::to_string(index) + " of the statement has no value",
+      return Fail(ErrorCode::kInvalid,
+                  "placeholder " + std::to_string(index) + " of the statement has no value",
                   "write $1, $2 ... or ?, and give a value for each");
     }
     const std::optional<std::string>& value = parameters[static_cast<std::size_t>(number - 1)];
@@ -69,8 +70,8 @@ std::vector<std::optional<std::string>> ReadRow(sqlite3_stmt* statement, int col
       continue;
     }
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
-    const int size = sqlite3_column_bytes(statement, column);
-    row.emplace_back(text == nullptr ? std::string() : std::string(text, static_cast<std::size_t>(size)));
+    const int size = text == nullptr ? 0 : sqlite3_column_bytes(statement, column);
+    row.emplace_back(std::in_place, text == nullptr ? "" : text, static_cast<std::size_t>(size));
   }
   return row;
 }
@@ -83,14 +84,18 @@ Result<Rows> Execute(sqlite3* db, std::string_view sql,
   Result<Compiled> compiled = Compile(db, sql);
   if (!compiled) return Fail(std::move(compiled).error());
   sqlite3_stmt* statement = compiled->get();
-  if (Status bound = BindAll(db, statement, parameters); !bound) return Fail(std::move(bound).error());
+  if (Status bound = BindAll(db, statement, parameters); !bound) {
+    return Fail(std::move(bound).error());
+  }
   Rows rows;
   const int columns = sqlite3_column_count(statement);
   for (int column = 0; column < columns; ++column) {
     rows.columns.emplace_back(sqlite3_column_name(statement, column));
   }
   int result = SQLITE_OK;
-  while ((result = sqlite3_step(statement)) == SQLITE_ROW) rows.rows.push_back(ReadRow(statement, columns));
+  while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+    rows.rows.push_back(ReadRow(statement, columns));
+  }
   if (result != SQLITE_DONE) return Fail(LastError(db, "the statement failed"));
   if (sqlite3_stmt_readonly(statement) == 0) rows.affected = sqlite3_changes64(db);
   return rows;

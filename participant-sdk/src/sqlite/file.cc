@@ -15,7 +15,9 @@ namespace {
 SqliteOptions WithAbsolutePath(SqliteOptions options) {
   // The process may change its directory later. An empty path would name a temporary database.
   std::error_code ignored;
-  if (!options.path.empty()) options.path = std::filesystem::absolute(options.path, ignored).string();
+  if (!options.path.empty()) {
+    options.path = std::filesystem::absolute(options.path, ignored).string();
+  }
   return options;
 }
 
@@ -27,7 +29,8 @@ Status CheckLibrary() {
   if (sqlite3_threadsafe() == 0 || sqlite3_compileoption_used("ENABLE_SESSION") == 0 ||
       sqlite3_compileoption_used("ENABLE_PREUPDATE_HOOK") == 0) {
     return Fail(ErrorCode::kInvalid, "this SQLite library cannot prepare a branch",
-                "link one that is thread-safe and has SQLITE_ENABLE_SESSION and SQLITE_ENABLE_PREUPDATE_HOOK");
+                "link one that is thread-safe and was built with SQLITE_ENABLE_SESSION and "
+                "SQLITE_ENABLE_PREUPDATE_HOOK");
   }
   return {};
 }
@@ -50,7 +53,8 @@ bool File::is_forked() const { return ::getpid() != process_; }
 
 Status File::Ready() {
   if (is_forked()) {
-    return Fail(ErrorCode::kRefused, "resource " + options_.name + " belongs to the parent of this process",
+    return Fail(ErrorCode::kRefused,
+                "resource " + options_.name + " belongs to the parent of this process",
                 "make the resource after fork");
   }
   const std::lock_guard lock(mutex_);
@@ -88,7 +92,7 @@ Status File::CheckInPlace() const {
   return Fail(ErrorCode::kRefused,
               options_.path + (there ? " was replaced by another file" : " was deleted or moved") +
                   " while this process was using it",
-              "bring the file back, or stop the process, see what became of the file, and start again");
+              "bring the file back, or stop the process and see what became of the file");
 }
 
 Status File::CheckContents(Connection& connection) const {
@@ -96,8 +100,9 @@ Status File::CheckContents(Connection& connection) const {
   // kInvalid: it has no such table.
   if (!id && id.error().code != ErrorCode::kInvalid) return Fail(id.error());
   if (id && identity_.starts_with("sqlite:" + *id + ":")) return {};
-  return Fail(ErrorCode::kRefused, "the contents of " + options_.path + " were replaced while in use",
-              "stop the process, see what became of the file, and start again");
+  return Fail(ErrorCode::kRefused,
+              "the contents of " + options_.path + " were replaced while in use",
+              "stop the process and see what became of the file");
 }
 
 Result<std::unique_ptr<Connection>> File::Connect() {
@@ -127,7 +132,9 @@ Result<std::shared_ptr<const TableRules>> File::GuardAndReadRules(Connection& co
   Result<bool> added = AddMissingGuards(connection);
   if (!added) return Fail(std::move(added).error());
   if (*added) {
-    if (Status committed = connection.Commit(); !committed) return Fail(std::move(committed).error());
+    if (Status committed = connection.Commit(); !committed) {
+      return Fail(std::move(committed).error());
+    }
     if (Status begun = connection.BeginImmediate(); !begun) return Fail(std::move(begun).error());
     return GuardAndReadRules(connection);  // somebody may have been in between
   }

@@ -23,10 +23,12 @@ class File {
   explicit File(SqliteOptions options);
 
   const SqliteOptions& options() const { return options_; }
-  // True in a process that was forked from the one that made this: SQLite's connections do not survive that.
+  // True in a process that was forked from the one that made this: SQLite's connections do not
+  // survive that.
   bool is_forked() const;
 
-  // Opens the file the first time and makes Settle's tables; later only checks that it is still the same file.
+  // Opens the file the first time and makes Settle's tables; later only checks that it is still the
+  // same file.
   [[nodiscard]] Status Ready();
   // "sqlite:<id>:<inode>"; once Ready.
   const std::string& identity() const { return identity_; }
@@ -54,7 +56,8 @@ class File {
   const pid_t process_;
   WriterQueue writers_;
 
-  mutable std::mutex mutex_;  // of what follows, except that identity_ and inode_ never change once ready
+  // Of what follows. identity_, inode_ and device_ are read without it: once ready they stay.
+  mutable std::mutex mutex_;
   std::unique_ptr<Connection> keeper_;  // keeps the WAL from being deleted at every branch's end
   std::string identity_;
   ino_t inode_ = 0;

@@ -12,8 +12,9 @@ namespace {
 FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(error)}; }
 
 FinishResult StaysPrepared(const std::string& why) {
-  return {BranchEnd::kRetry, why + "; the branch stays prepared in the file and keeps other writers out. Make " +
-                                 "the tables what they were when it was prepared, or resolve it by hand"};
+  return {BranchEnd::kRetry,
+          why + "; the branch stays prepared in the file and keeps other writers out. Make the "
+                "tables what they were when it was prepared, or resolve it by hand"};
 }
 
 // A crash before the commit is durable leaves the row, which still decides; after it, the note.
@@ -27,8 +28,9 @@ FinishResult CommitNote(Connection& connection, const std::string& name, BranchE
 
 Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
   if (staged.recorded_ops != staged.changes.ops) {
-    return Fail(ErrorCode::kCorrupt, "the staged row counts " + std::to_string(staged.recorded_ops) +
-                                         " changes and holds " + std::to_string(staged.changes.ops));
+    return Fail(ErrorCode::kCorrupt,
+                "the staged row counts " + std::to_string(staged.recorded_ops) +
+                    " changes and holds " + std::to_string(staged.changes.ops));
   }
   const Result<std::string> schema_version = connection.Ask("PRAGMA schema_version");
   if (!schema_version) return Fail(schema_version.error());
@@ -38,7 +40,9 @@ Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
   if (!definitions) return Fail(definitions.error());
   if (*definitions == staged.definitions) return {};
   std::string tables;
-  for (const std::string& table : staged.changes.tables) tables += (tables.empty() ? "" : ", ") + table;
+  for (const std::string& table : staged.changes.tables) {
+    tables += (tables.empty() ? "" : ", ") + table;
+  }
   return Fail(ErrorCode::kRefused, "the definition of a table that the branch changed (" + tables +
                                        ") is not what it was when the branch was prepared");
 }
@@ -46,7 +50,9 @@ Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
 FinishResult Finish(Connection& connection, const StagedBranch& staged, Decision decision) {
   SETTLE_FAILPOINT("sqlite.before_finish");
   if (decision == Decision::kCommit) {
-    if (Status same = CheckDefinitions(connection, staged); !same) return StaysPrepared(Describe(same.error()));
+    if (Status same = CheckDefinitions(connection, staged); !same) {
+      return StaysPrepared(Describe(same.error()));
+    }
   }
   if (Status removed = Unstage(connection, staged.name); !removed) return Retry(removed.error());
   if (decision == Decision::kAbort) return CommitNote(connection, staged.name, BranchEnd::kAborted);
@@ -66,9 +72,9 @@ std::optional<std::int64_t> PositionIn(const Evidence& evidence) {
 }
 
 FinishResult AnotherDatabase(const std::string& identity, const Evidence& evidence) {
-  return {BranchEnd::kRetry, "this is another database file: the branch was in " + evidence.database +
-                                 ", this is " + identity +
-                                 "; bring the file back, or resolve the branch by hand"};
+  return {BranchEnd::kRetry,
+          "this is another database file: the branch was in " + evidence.database +
+              ", this is " + identity + "; bring the file back, or resolve the branch by hand"};
 }
 
 // What keeps the absence of a note from being a proof; empty if it is one.
@@ -78,7 +84,8 @@ Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence)
   const Result<NoteRange> notes = ReadNoteRange(connection);
   if (!notes) return Fail(notes.error());
   if (notes->last < *position) {
-    return std::string("the file has lost notes that it had: it was restored from an older copy, or edited");
+    return std::string(
+        "the file has lost notes that it had: it was restored from an older copy, or edited");
   }
   if (notes->last > *position && notes->first > *position + 1) {
     return std::string("the file's notes of that time have been pruned");
@@ -86,14 +93,16 @@ Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence)
   return std::string();
 }
 
-FinishResult CommitOfUnknown(Connection& connection, const std::string& identity, const Evidence& evidence) {
+FinishResult CommitOfUnknown(Connection& connection, const std::string& identity,
+                             const Evidence& evidence) {
   if (!evidence.database.empty() && evidence.database != identity) {
     return AnotherDatabase(identity, evidence);
   }
   const Result<std::string> gap = WhyNoProof(connection, evidence);
   if (!gap) return Retry(gap.error());
-  return {BranchEnd::kHazard, "the file has neither a prepared row nor a note of this branch: " +
-                                  (gap->empty() ? "the row was removed by hand, or never written" : *gap)};
+  const std::string why = gap->empty() ? "the row was removed by hand, or never written" : *gap;
+  return {BranchEnd::kHazard,
+          "the file has neither a prepared row nor a note of this branch: " + why};
 }
 
 FinishResult FinishOpen(Connection& connection, const std::string& identity, const BranchKey& key,
@@ -123,12 +132,14 @@ FinishResult ProveOpen(Connection& connection, const std::string& identity, cons
   if (evidence.database != identity) return AnotherDatabase(identity, evidence);
   const Result<std::optional<std::string>> staged = FindStagedName(connection);
   if (!staged) return Retry(staged.error());
-  if (*staged == name) return {BranchEnd::kRetry, "the branch is prepared: finish it by its decision"};
+  if (*staged == name) {
+    return {BranchEnd::kRetry, "the branch is prepared: finish it by its decision"};
+  }
   const Result<std::string> gap = WhyNoProof(connection, evidence);
   if (!gap) return Retry(gap.error());
   if (!gap->empty()) return {BranchEnd::kHazard, "there is no note of this branch, and " + *gap};
-  // A commit that failed on an I/O error may still be in the write-ahead log, unseen, and come back after a crash.
-  // This one takes its place there.
+  // A commit that failed on an I/O error may still be in the write-ahead log, unseen, and come back
+  // after a crash. This one takes its place there.
   return CommitNote(connection, name, BranchEnd::kAborted);
 }
 
@@ -141,8 +152,8 @@ FinishResult FinishStaged(Connection& connection, const std::string& identity, c
   return result;
 }
 
-FinishResult ProveOnePhase(Connection& connection, const std::string& identity, const BranchKey& key,
-                           const Evidence& evidence) {
+FinishResult ProveOnePhase(Connection& connection, const std::string& identity,
+                           const BranchKey& key, const Evidence& evidence) {
   FinishResult result = ProveOpen(connection, identity, key, evidence);
   connection.Rollback();
   return result;

@@ -13,7 +13,7 @@ namespace settle::sqlite {
 // Both are called inside a write transaction of the file whose identity is given, and end it.
 FinishResult FinishStaged(Connection& connection, const std::string& identity, const BranchKey& key,
                           Decision decision, const Evidence& evidence);
-FinishResult ProveOnePhase(Connection& connection, const std::string& identity, const BranchKey& key,
-                           const Evidence& evidence);
+FinishResult ProveOnePhase(Connection& connection, const std::string& identity,
+                           const BranchKey& key, const Evidence& evidence);
 
 }  // namespace settle::sqlite

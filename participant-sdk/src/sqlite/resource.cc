@@ -31,14 +31,15 @@ Instant DeadlineFor(const File& file) {
 }
 
 Error Busy(File& file, const std::string& by) {
-  return {ErrorCode::kRetry, "resource " + file.options().name + " is busy: " + by + "; nothing was done",
+  return {ErrorCode::kRetry,
+          "resource " + file.options().name + " is busy: " + by + "; nothing was done",
           "SQLite has one writer at a time: keep branches short, or raise busy_timeout"};
 }
 
 std::string Holder(File& file) {
   const std::shared_ptr<Work> live = file.live();
-  return live == nullptr ? "another call of this process is writing" :
-                           "branch " + live->key().DatabaseName() + " of this process is open or in doubt";
+  if (live == nullptr) return "another call of this process is writing";
+  return "branch " + live->key().DatabaseName() + " of this process is open or in doubt";
 }
 
 // A write transaction on a connection of its own, in turn with the process's other writers.
@@ -75,15 +76,17 @@ Result<std::optional<std::string>> FindObstacle(Connection& connection, const Br
   return sqlite::FindStagedName(connection);
 }
 
-Result<std::shared_ptr<Work>> OpenIn(const std::shared_ptr<File>& file, const BranchKey& key, Writer writer,
+Result<std::shared_ptr<Work>> OpenIn(const std::shared_ptr<File>& file, const BranchKey& key,
+                                     Writer writer,
                                      std::shared_ptr<const sqlite::TableRules> rules) {
   const Result<sqlite::NoteRange> notes = sqlite::ReadNoteRange(*writer.connection);
   if (!notes) return Fail(notes.error());
-  return Work::Begin({file, key, std::move(writer.turn), std::move(writer.connection), std::move(rules),
-                      notes->last});
+  return Work::Begin({file, key, std::move(writer.turn), std::move(writer.connection),
+                      std::move(rules), notes->last});
 }
 
-// How long to wait before looking again whether another process has ended the branch that is in doubt.
+// How long to wait before looking again whether another process has ended the branch that is in
+// doubt.
 constexpr milliseconds kLookAgain{50};
 
 FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(error)}; }
@@ -94,7 +97,8 @@ std::shared_ptr<SqliteResource> SqliteResource::Make(SqliteOptions options) {
   return std::make_shared<SqliteResource>(std::move(options));
 }
 
-SqliteResource::SqliteResource(SqliteOptions options) : file_(std::make_shared<File>(std::move(options))) {}
+SqliteResource::SqliteResource(SqliteOptions options)
+    : file_(std::make_shared<File>(std::move(options))) {}
 
 SqliteResource::~SqliteResource() {
   if (file_->is_forked()) Leak(std::move(file_));
@@ -103,7 +107,8 @@ SqliteResource::~SqliteResource() {
 Result<std::shared_ptr<SqliteBranch>> SqliteResource::Open(const BranchKey& key) {
   const Instant deadline = DeadlineFor(*file_);
   if (Status ready = file_->Ready(); !ready) return Fail(std::move(ready).error());
-  if (const auto live = file_->live(); live != nullptr && live->key().gtid == key.gtid && live->is_open()) {
+  const auto live = file_->live();
+  if (live != nullptr && live->key().gtid == key.gtid && live->is_open()) {
     return Fail(ErrorCode::kRefused, "this transaction already has a branch in resource " + name(),
                 "use that one: a second would wait for it for ever");
   }
@@ -121,7 +126,8 @@ Result<std::shared_ptr<SqliteBranch>> SqliteResource::Open(const BranchKey& key)
     }
     writer = Fail(ErrorCode::kRetry, {});  // gives the lock back, for the decision to come through
     if (Until(deadline) == milliseconds(0)) {
-      return Fail(Busy(*file_, "branch " + **in_doubt + " is prepared in the file and awaits its decision"));
+      return Fail(Busy(
+          *file_, "branch " + **in_doubt + " is prepared in the file and awaits its decision"));
     }
     file_->writers().AwaitRelease(std::min(kLookAgain, Until(deadline)));
   }
@@ -138,8 +144,10 @@ Result<std::string> SqliteResource::Identify() {
   return file_->identity();
 }
 
-FinishResult SqliteResource::Finish(const BranchKey& key, Decision decision, const Evidence& evidence) {
-  if (const auto live = file_->is_forked() ? nullptr : file_->live(); live != nullptr && live->key() == key) {
+FinishResult SqliteResource::Finish(const BranchKey& key, Decision decision,
+                                    const Evidence& evidence) {
+  const auto live = file_->is_forked() ? nullptr : file_->live();
+  if (live != nullptr && live->key() == key) {
     if (decision == Decision::kAbort) live->Fence();
     return live->Finish(decision);
   }

@@ -10,7 +10,8 @@ Result<std::int64_t> SchemaVersion(Connection& connection) {
       connection.Ask("SELECT count(*) FROM sqlite_schema WHERE name = 'settle_migration'");
   if (!exists) return Fail(exists.error());
   if (*exists == "0") return 0;
-  const Result<std::string> version = connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
+  const Result<std::string> version =
+      connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
   if (!version) return Fail(version.error());
   return std::stoll(*version);
 }
@@ -26,7 +27,8 @@ Status ApplyMigrations(Connection& connection) {
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version <= *version) continue;
     if (Status run = connection.Run(std::string(migration.sql)); !run) return run;
-    Statement note(connection.raw(), "INSERT INTO settle_migration (version, name) VALUES (?1, ?2)");
+    Statement note(connection.raw(),
+                   "INSERT INTO settle_migration (version, name) VALUES (?1, ?2)");
     const Result<bool> noted = note.Bind(1, migration.version).Bind(2, migration.name).Step();
     if (!noted) return Fail(noted.error());
   }
@@ -133,7 +135,8 @@ Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::str
 }
 
 Status AddNote(Connection& connection, const std::string& name, BranchEnd end) {
-  Statement insert(connection.raw(), "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
+  Statement insert(connection.raw(),
+                   "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
   insert.Bind(1, std::string_view(name)).Bind(2, std::string_view(ToString(end)));
   if (Status inserted = Do(insert); !inserted) return inserted;
   Statement prune(connection.raw(), "DELETE FROM settle_outcome WHERE position <= ?1");

@@ -27,7 +27,8 @@ struct StagedBranch {
 
 // The name of the branch that is in doubt in this file, if any.
 [[nodiscard]] Result<std::optional<std::string>> FindStagedName(Connection& connection);
-[[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std::string& name);
+[[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection,
+                                                             const std::string& name);
 [[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes);
 [[nodiscard]] Status Unstage(Connection& connection, const std::string& name);
 
@@ -38,7 +39,8 @@ struct NoteRange {
   std::int64_t last = 0;
 };
 [[nodiscard]] Result<NoteRange> ReadNoteRange(Connection& connection);
-[[nodiscard]] Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::string& name);
+[[nodiscard]] Result<std::optional<BranchEnd>> FindNote(Connection& connection,
+                                                        const std::string& name);
 [[nodiscard]] Status AddNote(Connection& connection, const std::string& name, BranchEnd end);
 
 }  // namespace settle::sqlite

@@ -6,11 +6,13 @@
 namespace settle::sqlite {
 namespace {
 
-// The table-valued pragmas tell what the session extension can see of a table. A rowid table whose key has an
-// index of its own (not INTEGER PRIMARY KEY) takes NULL in every key column that is not declared NOT NULL.
+// The table-valued pragmas tell what the session extension can see of a table. A rowid table whose
+// key has an index of its own (not INTEGER PRIMARY KEY) takes NULL in every key column that is not
+// declared NOT NULL.
 constexpr char kTables[] = R"sql(
 SELECT name, type,
-  CASE WHEN type = 'table' THEN (SELECT count(*) FROM pragma_table_xinfo(t.name, 'main') WHERE pk > 0) END,
+  CASE WHEN type = 'table' THEN
+    (SELECT count(*) FROM pragma_table_xinfo(t.name, 'main') WHERE pk > 0) END,
   CASE WHEN type = 'table' THEN
     (SELECT count(*) FROM pragma_table_xinfo(t.name, 'main') WHERE hidden IN (2, 3)) END,
   CASE WHEN type = 'table' AND NOT wr THEN
@@ -36,8 +38,11 @@ bool IsSettles(const std::string& name) { return name.starts_with("settle_"); }
 std::string RefusalOf(const std::string& name, const std::string& type, std::int64_t key_columns,
                       std::int64_t generated_columns) {
   const std::string table = "table " + Quoted(name);
-  if (IsSettles(name) || name.starts_with("sqlite_")) return table + " is not the application's to write";
-  if (type == "view") return {};  // its INSTEAD OF triggers write to tables, which are checked themselves
+  if (IsSettles(name) || name.starts_with("sqlite_")) {
+    return table + " is not the application's to write";
+  }
+  // Its INSTEAD OF triggers write to tables, which are checked themselves.
+  if (type == "view") return {};
   if (type == "virtual" || type == "shadow") {
     return table + " belongs to a virtual table, whose changes cannot be staged";
   }
@@ -62,11 +67,12 @@ Result<std::vector<std::string>> NullableKey(Connection& connection, const std::
 }
 
 Status MakeGuard(Connection& connection, const std::string& table, const std::string& event) {
-  return connection.Run("CREATE TRIGGER " + Quoted("settle_guard_" + event + "_" + table) + " BEFORE " +
-                        event + " ON " + Quoted(table) +
-                        " WHEN EXISTS (SELECT 1 FROM settle_prepared) BEGIN SELECT RAISE(ABORT, 'settle: a "
-                        "prepared branch of a global transaction awaits its decision in this file; nothing "
-                        "else may be written until then'); END");
+  return connection.Run(
+      "CREATE TRIGGER " + Quoted("settle_guard_" + event + "_" + table) + " BEFORE " + event +
+      " ON " + Quoted(table) +
+      " WHEN EXISTS (SELECT 1 FROM settle_prepared) BEGIN SELECT RAISE(ABORT,"
+      " 'settle: a prepared branch of a global transaction awaits its decision in this file;"
+      " nothing else may be written until then'); END");
 }
 
 using TextRow = std::array<std::string, 2>;

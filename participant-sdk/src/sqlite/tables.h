@@ -13,7 +13,8 @@ namespace settle::sqlite {
 struct TableRule {
   // Why a branch may not write to it; empty if it may.
   std::string refusal;
-  // The columns of its primary key that may be NULL. SQLite's session extension overlooks such rows.
+  // The columns of its primary key that may be NULL. SQLite's session extension overlooks such
+  // rows.
   std::vector<std::string> nullable_key;
 };
 
@@ -26,9 +27,9 @@ struct TableRules {
 // Reads them in the caller's transaction, so that they hold for as long as its write lock.
 [[nodiscard]] Result<TableRules> ReadTableRules(Connection& connection);
 
-// Makes the guard triggers that are missing, in the caller's write transaction; true if there were any.
-// While a prepared row exists they refuse every INSERT, UPDATE and DELETE on every ordinary table: they
-// outlive crashes, and bind programs that know nothing of Settle.
+// Makes the guard triggers that are missing, in the caller's write transaction; true if there were
+// any. While a prepared row exists they refuse every INSERT, UPDATE and DELETE on every ordinary
+// table: they outlive crashes, and bind programs that know nothing of Settle.
 [[nodiscard]] Result<bool> AddMissingGuards(Connection& connection);
 
 // "name" as an SQL identifier.

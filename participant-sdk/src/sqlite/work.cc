@@ -42,11 +42,12 @@ void Work::InstallHooks() {
   sqlite3_progress_handler(db(), kInstructionsBetween, stop_if_fenced, this);
 }
 
-int Work::Authorize(void* self, int action, const char* first, const char* second, const char* database,
-                    const char* /*inner*/) {
+int Work::Authorize(void* self, int action, const char* first, const char* second,
+                    const char* database, const char* /*inner*/) {
   Work& work = *static_cast<Work*>(self);
   if (work.pass_ == Pass::kOurs) return SQLITE_OK;
-  // A transaction that SQLite has rolled back on its own leaves auto-commit: nothing may run outside.
+  // A transaction that SQLite has rolled back on its own leaves auto-commit: nothing may run
+  // outside.
   if (work.pass_ == Pass::kNothing || !work.connection_->in_transaction()) return SQLITE_DENY;
   std::string refusal = WhyRefused(*work.rules_, action, first, second, database);
   if (refusal.empty()) return SQLITE_OK;
@@ -65,12 +66,17 @@ void Work::OnRow(void* self, int /*operation*/, const char* database, const char
 
 Status Work::Usable() const {
   if (is_forked()) return Fail(ErrorCode::kRefused, "a branch is dead in a forked child");
-  if (phase_ == Phase::kPrepared) return Fail(ErrorCode::kRefused, "the branch is prepared: no more work");
-  if (phase_ == Phase::kEnded) return Fail(ErrorCode::kRefused, "the branch is over: " + why_ended_);
+  if (phase_ == Phase::kPrepared) {
+    return Fail(ErrorCode::kRefused, "the branch is prepared: no more work");
+  }
+  if (phase_ == Phase::kEnded) {
+    return Fail(ErrorCode::kRefused, "the branch is over: " + why_ended_);
+  }
   return {};
 }
 
-Result<Rows> Work::Execute(std::string_view sql, const std::vector<std::optional<std::string>>& parameters) {
+Result<Rows> Work::Execute(std::string_view sql,
+                           const std::vector<std::optional<std::string>>& parameters) {
   if (is_forked()) return Fail(Usable().error());
   const std::lock_guard lock(mutex_);
   if (Status usable = Usable(); !usable) return Fail(std::move(usable).error());
@@ -78,7 +84,9 @@ Result<Rows> Work::Execute(std::string_view sql, const std::vector<std::optional
   if (!refusal_.empty()) return Refused();
   Result<Rows> rows = sqlite::Execute(db(), sql, parameters);
   if (fenced_) End("it was aborted");
-  if (phase_ == Phase::kEnded) return Fail(ErrorCode::kRefused, "the branch is over: " + why_ended_);
+  if (phase_ == Phase::kEnded) {
+    return Fail(ErrorCode::kRefused, "the branch is over: " + why_ended_);
+  }
   if (!connection_->in_transaction()) {
     const std::string why = rows ? "SQLite rolled it back" : rows.error().message;
     End("SQLite rolled the whole branch back: " + why);

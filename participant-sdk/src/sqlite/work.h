@@ -92,7 +92,8 @@ class Work {
 
   std::mutex mutex_;
   std::optional<WriterQueue::Turn> turn_;
-  std::unique_ptr<Connection> connection_;  // stays until the end of this object: Fence interrupts it
+  // Stays until the end of this object: Fence interrupts it without the mutex.
+  std::unique_ptr<Connection> connection_;
   std::optional<Recorder> recorder_;
   std::int64_t changes_before_ = 0;
   std::atomic<Phase> phase_{Phase::kOpen};

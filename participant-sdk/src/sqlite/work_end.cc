@@ -41,18 +41,21 @@ Status Work::CheckBeforeEnd() {
   }
   if (!refusal_.empty()) return Fail(ErrorCode::kRefused, refusal_);
   if (HasDeferredViolations(db())) {
-    return Fail(ErrorCode::kRefused, "a deferred foreign key is violated (SQLITE_CONSTRAINT_FOREIGNKEY)");
+    return Fail(ErrorCode::kRefused,
+                "a deferred foreign key is violated (SQLITE_CONSTRAINT_FOREIGNKEY)");
   }
   return file_->CheckInPlace();
 }
 
 Status Work::CheckNoNullKeys() {
   for (const auto& [table, rows] : rows_to_check_) {
-    const Result<bool> found = HasNullKey(*connection_, table, rules_->tables.at(table).nullable_key, rows);
+    const Result<bool> found =
+        HasNullKey(*connection_, table, rules_->tables.at(table).nullable_key, rows);
     if (!found) return Fail(found.error());
     if (*found) {
-      return Fail(ErrorCode::kRefused, "a row of table " + Quoted(table) +
-                                           " has NULL in its primary key, so its change cannot be staged");
+      return Fail(ErrorCode::kRefused,
+                  "a row of table " + Quoted(table) +
+                      " has NULL in its primary key, so its change cannot be staged");
     }
   }
   return {};
@@ -67,7 +70,9 @@ VoteResult Work::Prepare() {
   if (is_forked()) return {Vote::kNo, {}, "a branch is dead in a forked child", false};
   const std::lock_guard lock(mutex_);
   if (vote_) return *vote_;
-  if (phase_ == Phase::kEnded) return {Vote::kNo, evidence(), "the branch is over: " + why_ended_, false};
+  if (phase_ == Phase::kEnded) {
+    return {Vote::kNo, evidence(), "the branch is over: " + why_ended_, false};
+  }
   const Exclusive exclusive(db());
   pass_ = Pass::kOurs;
   vote_ = PrepareOpen();
@@ -100,8 +105,9 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   if (!released) return No(released.error());
   if (Status staged = Stage(*connection_, name_, changes); !staged) return No(staged.error());
   if (fenced_) return No({ErrorCode::kRefused, "the branch was aborted", {}});
-  // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A failure that
-  // leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the next scan finds.
+  // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A
+  // failure that leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the
+  // next scan finds.
   if (Status committed = connection_->Commit(); !committed) return No(committed.error());
   SETTLE_FAILPOINT("sqlite.after_prepare");
   phase_ = Phase::kPrepared;
@@ -109,8 +115,8 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   return {Vote::kCommit, evidence(), {}, false};
 }
 
-// Other writers wait for this lock instead of being refused by the guards. Who came in between is refused by them,
-// so that nothing depends on getting it.
+// Other writers wait for this lock instead of being refused by the guards. Who came in between is
+// refused by them, so that nothing depends on getting it.
 void Work::HoldWriteLock() {
   connection_->SetBusyTimeout(std::chrono::milliseconds(0));
   static_cast<void>(connection_->BeginImmediate());
@@ -127,14 +133,16 @@ FinishResult Work::Finish(Decision decision) {
   }
   const bool read_only = vote_ && vote_->vote == Vote::kReadOnly;
   End("it was aborted");
-  finished_ = decision == Decision::kCommit && read_only ? FinishResult{BranchEnd::kCommitted, {}}
-                                                         : FinishResult{BranchEnd::kAborted, why_ended_};
+  finished_ = FinishResult{BranchEnd::kAborted, why_ended_};
+  if (decision == Decision::kCommit && read_only) finished_ = {BranchEnd::kCommitted, {}};
   return *finished_;
 }
 
 FinishResult Work::FinishPrepared(Decision decision) {
   const Exclusive exclusive(db());
-  if (Status same = file_->CheckInPlace(); !same) return {BranchEnd::kRetry, Describe(same.error())};
+  if (Status same = file_->CheckInPlace(); !same) {
+    return {BranchEnd::kRetry, Describe(same.error())};
+  }
   pass_ = Pass::kOurs;
   if (!connection_->in_transaction()) {
     Status begun = connection_->BeginImmediate();
@@ -160,7 +168,9 @@ Result<Evidence> Work::TakeEvidence() {
   if (is_forked()) return Fail(Usable().error());
   const std::lock_guard lock(mutex_);
   if (Status usable = Usable(); !usable) return Fail(std::move(usable).error());
-  if (sqlite3_total_changes64(db()) != changes_before_ || !connection_->in_transaction()) return evidence();
+  if (sqlite3_total_changes64(db()) != changes_before_ || !connection_->in_transaction()) {
+    return evidence();
+  }
   const Exclusive exclusive(db());
   if (!refusal_.empty()) return evidence();
   vote_ = VoteResult{Vote::kReadOnly, evidence(), {}, false};
@@ -172,7 +182,9 @@ FinishResult Work::CommitOnePhase() {
   if (is_forked()) return {BranchEnd::kRetry, "a branch is dead in a forked child"};
   const std::lock_guard lock(mutex_);
   if (finished_) return *finished_;
-  if (phase_ == Phase::kPrepared) return {BranchEnd::kRetry, "the branch is prepared: finish it by its decision"};
+  if (phase_ == Phase::kPrepared) {
+    return {BranchEnd::kRetry, "the branch is prepared: finish it by its decision"};
+  }
   if (phase_ == Phase::kEnded) return {BranchEnd::kAborted, why_ended_};
   const Exclusive exclusive(db());
   pass_ = Pass::kOurs;
@@ -191,7 +203,8 @@ FinishResult Work::CommitOpen() {
     return {BranchEnd::kAborted, Describe(noted.error())};
   }
   SETTLE_FAILPOINT("sqlite.inside_finish");
-  // The note becomes durable together with the work: it is the proof. Crash before: neither is there.
+  // The note becomes durable together with the work: it is the proof. Crash before: neither is
+  // there.
   if (Status committed = connection_->Commit(); !committed) {
     const bool refused = committed.error().code == ErrorCode::kInvalid;  // a constraint
     return {refused ? BranchEnd::kAborted : BranchEnd::kRetry, Describe(committed.error())};

@@ -1,4 +1,5 @@
-// Who may write to a file next, within this process. SQLite's own lock makes waiters poll and knows no order.
+// Who may write to a file next, within this process. SQLite's own lock makes waiters poll and knows
+// no order.
 #pragma once
 
 #include <chrono>
@@ -12,7 +13,8 @@ namespace settle::sqlite {
 
 using Instant = std::chrono::steady_clock::time_point;
 
-// Thread-safe. Finishers go first, as they end what everybody waits for; within a rank, first come, first served.
+// Thread-safe. Finishers go first, as they end what everybody waits for; within a rank, first come,
+// first served.
 class WriterQueue {
  public:
   enum class Rank { kFinisher, kWorker };

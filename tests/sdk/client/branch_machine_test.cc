@@ -195,6 +195,14 @@ TEST(BranchMachine, P14_ABranchThatItsApplicationDropsIsRolledBackAndVotesNo) {
               ElementsAre(VotesNo("the callee failed")));
 }
 
+TEST(BranchMachine, P11_AReadOnlyBranchToldToAbortHasNothingToRollBack) {
+  BranchMachine branch = Left();
+  branch.Handle(Command(CommandKind::kPrepare));
+  branch.Handle(event::Voted{kReadOnly});
+  EXPECT_THAT(branch.Handle(Command(CommandKind::kAbort)),
+              ElementsAre(ReportsEnd(BranchEnd::kAborted)));
+}
+
 TEST(BranchMachine, APrepareBeforeTheApplicationHasLeftIsRefusedAndRollsBack) {
   BranchMachine branch = BranchMachine::Opened();
   EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)), ElementsAre(effect::Fence{}));

@@ -237,10 +237,10 @@ class FakeCoordinator::Server {
  public:
   Server(FakeCoordinator& fake, int port) {
     auto processor = std::make_shared<thrift::TMultiplexedProcessor>();
-    processor->registerProcessor("CoordinatorService",
+    processor->registerProcessor("coordinator",
                                  std::make_shared<wire::CoordinatorServiceProcessor>(
                                      std::make_shared<CoordinatorFace>(fake)));
-    processor->registerProcessor("ParticipantService",
+    processor->registerProcessor("participant",
                                  std::make_shared<wire::ParticipantServiceProcessor>(
                                      std::make_shared<ParticipantFace>(fake)));
     socket_ = std::make_shared<thrift::transport::TServerSocket>("127.0.0.1", port);

@@ -80,6 +80,32 @@ TEST_F(Session, EndsSoonWhenTheCoordinatorIsGone) {
   EXPECT_LT(Clock::now() - start, milliseconds(3'000));
 }
 
+TEST_F(Session, WhatWasDecidedIsFinishedAndToldBeforeTheProgramLeaves) {
+  bank_a_->on_finish = [](const BranchKey&, Decision) {
+    std::this_thread::sleep_for(milliseconds(30));
+    return FinishResult{BranchEnd::kCommitted, {}};
+  };
+  Connect();
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(Both().Commit({.wait = Wait::kDecision}).committed());
+  coordinator_.reset();
+  EXPECT_EQ(fake_.Count("end 1=committed"), 6u);
+  EXPECT_EQ(fake_.Count("end 2=committed"), 6u);
+  EXPECT_EQ(fake_.heard().back(), "detach");
+}
+
+TEST_F(Session, ADatabaseThatHangsDoesNotKeepTheProgramForWhatIsQueued) {
+  bank_a_->on_finish = [](const BranchKey&, Decision) {
+    std::this_thread::sleep_for(milliseconds(600));
+    return FinishResult{BranchEnd::kCommitted, {}};
+  };
+  Connect();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(Both().Commit({.wait = Wait::kDecision}).committed());
+  const Clock::time_point start = Clock::now();
+  coordinator_.reset();
+  EXPECT_LT(Clock::now() - start, seconds(4));
+  EXPECT_LT(fake_.Count("end 1=committed"), 20u);
+}
+
 TEST_F(Session, P09_ARefusedAttachIsToldToWhoeverConnects) {
   fake_.on_attach = [](const wire::AttachRequest&) {
     throw ServiceError(wire::ErrorCode::REFUSED, "bank-a stands for another database");

@@ -151,10 +151,8 @@ TEST(PostgresBranch, P13_FenceInterruptsAStatementOfAnotherThread) {
   auto holder = world.Working();
   auto waiter = *world.bank->Open(world.NextKey());
   Result<Rows> rows;
-  std::thread thread([&] { rows = waiter->Execute("UPDATE account SET balance = 0 WHERE id = 1"); });
-  ASSERT_TRUE(Becomes([&] {
-    return world.Query("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1";
-  }));
+  std::thread thread([&] { rows = waiter->Execute("UPDATE account SET balance = 0"); });
+  ASSERT_TRUE(world.AwaitEvent("transactionid"));
   waiter->Fence();
   thread.join();
   ASSERT_FALSE(rows);
@@ -170,9 +168,7 @@ TEST(PostgresBranch, P14_ASecondThreadIsRefused) {
   World world;
   auto branch = world.Working();
   std::thread thread([&] { EXPECT_TRUE(branch->Execute("SELECT pg_sleep(1)")); });
-  ASSERT_TRUE(Becomes([&] {
-    return world.Query("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1";
-  }));
+  ASSERT_TRUE(world.AwaitEvent("PgSleep"));
   const auto rows = branch->Execute("SELECT 1");
   ASSERT_FALSE(rows);
   EXPECT_THAT(rows.error().message, HasSubstr("another thread"));
@@ -189,7 +185,8 @@ TEST(PostgresBranch, P14_AForkedChildSendsNothingOnTheSharedConnection) {
   other.reset();
   const pid_t child = ::fork();
   if (child == 0) {
-    bool dead = !branch->Execute("UPDATE account SET balance = 0") && branch->connection() == nullptr;
+    bool dead = !branch->Execute("UPDATE account SET balance = 0");
+    dead = dead && branch->connection() == nullptr;
     dead = dead && branch->AwaitPrepare().vote == Vote::kNo && !world.bank->Open(world.NextKey());
     dead = dead && !world.bank->Identify();
     branch->Fence();

@@ -105,7 +105,7 @@ TEST(PostgresFinish, AnotherDatabaseNeverGivesAVerdict) {
   auto branch = world.Working();
   const VoteResult vote = branch->AwaitPrepare();
   branch.reset();
-  World other;
+  World other(PostgresClusterOptions{});
   // It answers, also by that number of a transaction, but it is not the one that was asked.
   for (const Decision decision : {Decision::kCommit, Decision::kAbort}) {
     const FinishResult result = other.bank->Finish(world.key, decision, vote.evidence);
@@ -212,8 +212,7 @@ TEST(PostgresOnePhase, FencedBeforeItsCommitIsProvedAborted) {
 }
 
 TEST(PostgresOnePhase, IsFlushedAlsoWhereSynchronousCommitIsOff) {
-  World world({.settings = {"synchronous_commit=off", "wal_writer_delay=10s"},
-               .standby_of = nullptr});
+  World world(FromTemplate({"synchronous_commit=off", "wal_writer_delay=10s"}));
   auto branch = world.Working();
   ASSERT_TRUE(branch->TakeEvidence());
   EXPECT_EQ(branch->CommitOnePhase().end, BranchEnd::kCommitted);

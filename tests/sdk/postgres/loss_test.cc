@@ -1,2 +1,243 @@
+// Connections, servers and processes that go away in the middle: never a guess, and nothing left
+// behind.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-TEST(X, Y) {}
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "sdk/postgres/world.h"
+#include "support/child_process.h"
+
+namespace settle::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+TEST(PostgresLoss, G04_ABackendTerminatedBeforePrepareIsARetryableNoVote) {
+  World world;
+  auto branch = world.Working();
+  world.TerminateOpen();
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_TRUE(vote.retryable);
+  EXPECT_EQ(world.PreparedCount(), 0);
+  auto during = world.Working(*world.bank, world.NextKey());
+  world.TerminateOpen();
+  const auto rows = during->Execute("SELECT 1");
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().code, ErrorCode::kRetryTransaction);
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(PostgresLoss, G04_ABackendTerminatedAfterPrepareDoesNotHinderTheCommit) {
+  World world;
+  auto branch = world.Working();
+  ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
+  world.Query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+              "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
+  EXPECT_EQ(world.Balance(), 90);
+}
+
+TEST(PostgresLoss, G04_AServerThatCrashedBetweenPrepareAndCommitIsRetriedUntilItIsBack) {
+  World world;
+  auto kept = world.Working();
+  const VoteResult vote = kept->AwaitPrepare();
+  ASSERT_EQ(vote.vote, Vote::kCommit);
+  world.cluster.Kill();
+  EXPECT_EQ(kept->AwaitFinish(Decision::kCommit).end, BranchEnd::kRetry);
+  EXPECT_EQ(world.bank->Finish(world.key, Decision::kCommit, vote.evidence).end,
+            BranchEnd::kRetry);
+  world.cluster.Start();
+  EXPECT_EQ(kept->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
+  world.cluster.Restart(PostgresCluster::StopMode::kImmediate);
+  EXPECT_EQ(world.bank->Finish(world.key, Decision::kCommit, vote.evidence).end,
+            BranchEnd::kCommitted);
+  EXPECT_EQ(world.Balance(), 90);
+}
+
+// PREPARE and COMMIT take as long as the deferred trigger sleeps.
+void MakeEndsSlow(World& world) {
+  world.Query("CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS "
+              "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
+              "CREATE CONSTRAINT TRIGGER nap AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
+              "FOR EACH ROW EXECUTE FUNCTION nap()");
+}
+
+TEST(PostgresLoss, APrepareThatTakesTooLongIsEndedBeforeTheNoVoteIsGiven) {
+  World world;
+  MakeEndsSlow(world);
+  PostgresOptions options;
+  options.reply_timeout = 1s;
+  auto bank = world.Resource(options);
+  auto branch = world.Working(*bank, world.key);
+  branch->StartPrepare();
+  ASSERT_TRUE(world.AwaitEvent("PgSleep"));
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_TRUE(vote.retryable);
+  // Its server process is gone, so the PREPARE cannot come true after the vote.
+  EXPECT_EQ(world.OpenCount(), 0);
+  EXPECT_EQ(world.PreparedCount(), 0);
+  EXPECT_EQ(branch->AwaitFinish(Decision::kAbort).end, BranchEnd::kAborted);
+}
+
+TEST(PostgresLoss, AServerThatDiedInAPrepareAndStaysAwayIsANoVoteThatClaimsNothing) {
+  World world;
+  MakeEndsSlow(world);
+  PostgresOptions options;
+  options.reply_timeout = 500ms;
+  auto bank = world.Resource(options);
+  auto branch = world.Working(*bank, world.key);
+  branch->StartPrepare();
+  ASSERT_TRUE(world.AwaitEvent("PgSleep"));
+  world.cluster.Kill();
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_THAT(vote.reason, HasSubstr("could not be asked"));
+  EXPECT_EQ(branch->AwaitFinish(Decision::kAbort).end, BranchEnd::kRetry);
+  world.cluster.Start();
+  EXPECT_EQ(branch->AwaitFinish(Decision::kAbort).end, BranchEnd::kAborted);
+  EXPECT_EQ(world.PreparedCount(), 0);
+}
+
+// A server whose synchronous standby is missing: what asks for it is durable here and then waits
+// for ever.
+PostgresClusterOptions WithoutItsStandby() {
+  return FromTemplate({"synchronous_standby_names=missing", "synchronous_commit=local"});
+}
+
+TEST(PostgresLoss, APrepareWhoseReplyWasLostIsFoundAndWithdrawn) {
+  World world(WithoutItsStandby());
+  auto branch = world.Working();
+  ASSERT_TRUE(branch->Execute("SET LOCAL synchronous_commit = on"));
+  branch->StartPrepare();
+  ASSERT_TRUE(world.AwaitEvent("SyncRep"));
+  EXPECT_EQ(world.PreparedCount(), 1);
+  world.Query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_TRUE(vote.retryable);
+  EXPECT_EQ(world.PreparedCount(), 0);
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(PostgresLoss, APrepareThatDidNotReachItsStandbysIsWithdrawn) {
+  World world(WithoutItsStandby());
+  auto branch = world.Working();
+  ASSERT_TRUE(branch->Execute("SET LOCAL synchronous_commit = on"));
+  branch->StartPrepare();
+  ASSERT_TRUE(world.AwaitEvent("SyncRep"));
+  // The server answers PREPARE TRANSACTION all the same, with a warning.
+  world.Query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_THAT(vote.reason, HasSubstr("standbys"));
+  EXPECT_EQ(world.PreparedCount(), 0);
+}
+
+TEST(PostgresLoss, AOnePhaseCommitWhoseReplyWasLostIsProvedCommitted) {
+  World world(WithoutItsStandby());
+  auto branch = world.Working();
+  ASSERT_TRUE(branch->Execute("SET LOCAL synchronous_commit = on"));
+  ASSERT_TRUE(branch->TakeEvidence());
+  std::jthread terminator([&] {
+    ASSERT_TRUE(world.AwaitEvent("SyncRep"));
+    world.Query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+  });
+  const FinishResult result = branch->CommitOnePhase();
+  EXPECT_EQ(result.end, BranchEnd::kCommitted) << result.detail;
+  EXPECT_THAT(result.detail, HasSubstr("committed"));
+  EXPECT_EQ(world.Balance(), 90);
+}
+
+TEST(PostgresLoss, AOnePhaseCommitThatTakesTooLongIsEndedAndProvedAborted) {
+  World world;
+  MakeEndsSlow(world);
+  PostgresOptions options;
+  options.reply_timeout = 1s;
+  auto bank = world.Resource(options);
+  auto branch = world.Working(*bank, world.key);
+  ASSERT_TRUE(branch->TakeEvidence());
+  const FinishResult result = branch->CommitOnePhase();
+  EXPECT_EQ(result.end, BranchEnd::kAborted) << result.detail;
+  EXPECT_EQ(branch->CommitOnePhase(), result);
+  EXPECT_EQ(world.OpenCount(), 0);
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+// Plays a branch in a process that dies at the failpoint; what it said of its evidence.
+Evidence DieAt(const World& world, const std::string& failpoint, const std::string& mode) {
+  const TemporaryDirectory directory;
+  const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  Launch launch{.arguments = {bin / "postgres_one_branch", world.cluster.Dsn("bank"),
+                              world.key.DatabaseName(), mode},
+                .output_path = directory / "output",
+                .user = std::nullopt};
+  launch.environment = {"SETTLE_FAILPOINT=" + failpoint,
+                        "SETTLE_FAILPOINT_FIRED=" + directory / "fired"};
+  const int status = AwaitProcess(StartProcess(launch));
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  EXPECT_TRUE(std::filesystem::exists(directory / "fired"));
+  Evidence evidence;
+  std::ifstream output(directory / "output");
+  output >> evidence.database >> evidence.timeline >> evidence.local_transaction;
+  return evidence;
+}
+
+TEST(PostgresLoss, P07_KilledBeforePrepareLeavesNothing) {
+  World world;
+  DieAt(world, "postgres.before_prepare", "two-phase");
+  EXPECT_TRUE(Becomes([&] { return world.OpenCount() == 0; }));
+  EXPECT_EQ(world.PreparedCount(), 0);
+  EXPECT_EQ(world.bank->Finish(world.key, Decision::kAbort, {}).end, BranchEnd::kAborted);
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(PostgresLoss, P07_KilledAfterPrepareIsFoundByAScanAndFinishedByKey) {
+  World world;
+  DieAt(world, "postgres.after_prepare", "two-phase");
+  EXPECT_THAT(*world.bank->ScanPrepared(), ::testing::ElementsAre(world.key.DatabaseName()));
+  EXPECT_EQ(world.bank->Finish(world.key, Decision::kAbort, {}).end, BranchEnd::kAborted);
+  EXPECT_EQ(world.PreparedCount(), 0);
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(PostgresLoss, P07_KilledAroundTheCommitIsCommittedOnceByTheNextProcess) {
+  for (const char* failpoint : {"postgres.before_finish", "postgres.after_finish"}) {
+    World world;
+    const Evidence evidence = DieAt(world, failpoint, "two-phase");
+    EXPECT_EQ(world.bank->Finish(world.key, Decision::kCommit, evidence).end,
+              BranchEnd::kCommitted);
+    EXPECT_EQ(world.Balance(), 90);
+    EXPECT_EQ(world.PreparedCount(), 0);
+  }
+}
+
+TEST(PostgresLoss, KilledAroundTheOnePhaseCommitIsProvedByItsEvidence) {
+  const auto proved = [](const char* failpoint) {
+    World world;
+    const Evidence evidence = DieAt(world, failpoint, "one-phase");
+    FinishResult result;
+    EXPECT_TRUE(Becomes([&] {
+      result = world.bank->Prove(world.key, evidence);
+      return result.end != BranchEnd::kRetry;  // until the server notices that its client is dead
+    }));
+    EXPECT_EQ(world.Balance(), result.end == BranchEnd::kCommitted ? 90 : 100);
+    return result.end;
+  };
+  EXPECT_EQ(proved("postgres.before_commit"), BranchEnd::kAborted);
+  EXPECT_EQ(proved("postgres.after_commit"), BranchEnd::kCommitted);
+}
+
+}  // namespace
+}  // namespace settle::testing

@@ -98,7 +98,7 @@ TEST(PostgresPrepare, G01_AFailedStatementIsANoVoteWithTheReason) {
 }
 
 TEST(PostgresPrepare, G02_ExhaustedPreparedSlotsAreARetryableNoVote) {
-  World world({.settings = {"max_prepared_transactions=1"}, .standby_of = nullptr});
+  World world(FromTemplate({"max_prepared_transactions=1"}));
   auto first = world.Working();
   ASSERT_EQ(first->AwaitPrepare().vote, Vote::kCommit);
   auto second = *world.bank->Open(world.NextKey());

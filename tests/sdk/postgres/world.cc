@@ -3,9 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 namespace settle::testing {
+
+PostgresClusterOptions FromTemplate(std::vector<std::string> settings) {
+  const auto programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  PostgresClusterOptions options;
+  options.settings = std::move(settings);
+  options.template_directory = programs / "../fresh-postgres";
+  return options;
+}
 
 World::World(PostgresClusterOptions options) : cluster(std::move(options)) {
   cluster.CreateDatabase("bank");
@@ -37,7 +46,20 @@ int World::Balance(int account) const {
   return std::stoi(Query("SELECT balance FROM account WHERE id = " + std::to_string(account)));
 }
 
-int World::PreparedCount() const { return std::stoi(Query("SELECT count(*) FROM pg_prepared_xacts")); }
+int World::PreparedCount() const {
+  return std::stoi(Query("SELECT count(*) FROM pg_prepared_xacts"));
+}
+
+bool World::AwaitEvent(const std::string& event) const {
+  const std::string sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = '" + event +
+                          "' AND backend_type = 'client backend'";
+  return Becomes([&] { return Query(sql) == "1"; });
+}
+
+void World::TerminateOpen() const {
+  Query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE xact_start IS NOT "
+        "NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
+}
 
 int World::OpenCount() const {
   return std::stoi(Query("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL "

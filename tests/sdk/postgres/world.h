@@ -12,10 +12,14 @@
 
 namespace settle::testing {
 
+// From a template, which saves the time of initdb; such clusters have one and the same system
+// identifier.
+PostgresClusterOptions FromTemplate(std::vector<std::string> settings = {});
+
 class World {
  public:
   // The database "bank" with the accounts 1 and 2, 100 each.
-  explicit World(PostgresClusterOptions options = {});
+  explicit World(PostgresClusterOptions options = FromTemplate());
 
   std::shared_ptr<PostgresResource> Resource(PostgresOptions options = {}) const;
 
@@ -29,6 +33,10 @@ class World {
   std::string Query(const std::string& sql) const { return cluster.Query("bank", sql); }
   int Balance(int account = 1) const;
   int PreparedCount() const;
+  // Until a server process waits for this (pg_stat_activity.wait_event); false after half a minute.
+  bool AwaitEvent(const std::string& event) const;
+  // Ends every server process that is in a transaction, the one who asks excepted.
+  void TerminateOpen() const;
   // Open transactions of others than the one who asks.
   int OpenCount() const;
 

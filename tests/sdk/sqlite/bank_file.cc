@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 
 #include "support/child_process.h"
 
@@ -18,7 +19,9 @@ BranchKey Key(std::uint64_t sequence, BranchNumber number) {
 }
 
 PlainConnection::PlainConnection(const std::string& path, int busy_timeout_ms) {
-  if (sqlite3_open(path.c_str(), &db_) != SQLITE_OK) throw std::runtime_error("cannot open " + path);
+  if (sqlite3_open(path.c_str(), &db_) != SQLITE_OK) {
+    throw std::runtime_error("cannot open " + path);
+  }
   sqlite3_busy_timeout(db_, busy_timeout_ms);
 }
 
@@ -45,16 +48,17 @@ std::string PlainConnection::Query(const std::string& sql) {
   return text;
 }
 
-BankFile::BankFile() : directory_(std::make_unique<TemporaryDirectory>()), path_(*directory_ / "bank.db") {
-  const std::string error = Run(
-      "CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0));"
-      "INSERT INTO account VALUES (1, 100), (2, 100)");
-  if (!error.empty()) throw std::runtime_error(error);
+BankFile::BankFile() : directory_(std::make_unique<TemporaryDirectory>()) {
+  path_ = *directory_ / "bank.db";
+  MakeAccounts();
 }
 
-BankFile::BankFile(std::string path) : path_(std::move(path)) {
+BankFile::BankFile(std::string path) : path_(std::move(path)) { MakeAccounts(); }
+
+void BankFile::MakeAccounts() const {
   const std::string error = Run(
-      "CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0));"
+      "CREATE TABLE account"
+      " (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0));"
       "INSERT INTO account VALUES (1, 100), (2, 100)");
   if (!error.empty()) throw std::runtime_error(error);
 }
@@ -80,23 +84,59 @@ std::shared_ptr<SqliteBranch> OpenAndRun(SqliteResource& resource, const BranchK
   return *branch;
 }
 
-WorkerEnd RunWorker(const std::vector<std::string>& arguments, const std::string& failpoint) {
-  const TemporaryDirectory directory;
+namespace {
+
+Launch WorkerIn(const TemporaryDirectory& directory, const std::vector<std::string>& arguments,
+                const std::string& failpoint) {
   const char* programs = std::getenv("SETTLE_BIN");
-  if (programs == nullptr) throw std::runtime_error("SETTLE_BIN is not set: run by ctest, or set it");
+  if (programs == nullptr) {
+    throw std::runtime_error("SETTLE_BIN is not set: run by ctest, or set it");
+  }
   Launch launch;
   launch.output_path = directory / "output";
-  launch.arguments = {"env", "SETTLE_FAILPOINT=" + failpoint, "SETTLE_FAILPOINT_FIRED=" + (directory / "fired"),
+  launch.arguments = {"env", "SETTLE_FAILPOINT=" + failpoint,
+                      "SETTLE_FAILPOINT_FIRED=" + (directory / "fired"),
                       std::string(programs) + "/settle_sqlite_worker"};
   launch.arguments.insert(launch.arguments.end(), arguments.begin(), arguments.end());
-  const int status = AwaitProcess(StartProcess(launch));
-  std::ifstream output(launch.output_path);
+  return launch;
+}
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+WorkerEnd RunWorker(const std::vector<std::string>& arguments, const std::string& failpoint) {
+  const TemporaryDirectory directory;
+  const int status = AwaitProcess(StartProcess(WorkerIn(directory, arguments, failpoint)));
   WorkerEnd end;
   end.killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   end.failpoint_fired = std::filesystem::exists(directory / "fired");
-  end.output.assign(std::istreambuf_iterator<char>(output), {});
+  end.output = Contents(directory / "output");
   return end;
+}
+
+RunningWorker::RunningWorker(const std::vector<std::string>& arguments)
+    : process_(StartProcess(WorkerIn(directory_, arguments, {}))) {}
+
+RunningWorker::~RunningWorker() {
+  Kill();
+  AwaitProcess(process_);
+}
+
+void RunningWorker::AwaitOutput(const std::string& beginning) const {
+  while (!Contents(directory_ / "output").starts_with(beginning)) {
+    if (HasEnded(process_)) throw std::runtime_error("ended: " + Contents(directory_ / "output"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void RunningWorker::Kill() const {
+  ::kill(process_, SIGKILL);
+  while (!HasEnded(process_)) std::this_thread::yield();
 }
 
 }  // namespace settle::testing

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include <memory>
 #include <string>
@@ -41,15 +42,22 @@ class BankFile {
   explicit BankFile(std::string path);
 
   const std::string& path() const { return path_; }
-  std::shared_ptr<SqliteResource> Resource(std::chrono::milliseconds busy_timeout = std::chrono::seconds(5),
-                                           const std::string& name = "bank") const;
+  std::shared_ptr<SqliteResource> Resource(
+      std::chrono::milliseconds busy_timeout = std::chrono::seconds(5),
+      const std::string& name = "bank") const;
   std::string Run(const std::string& sql) const { return PlainConnection(path_, 2'000).Run(sql); }
-  std::string Query(const std::string& sql) const { return PlainConnection(path_, 2'000).Query(sql); }
+  std::string Query(const std::string& sql) const {
+    return PlainConnection(path_, 2'000).Query(sql);
+  }
   std::string Balances() const { return Query("SELECT balance FROM account ORDER BY id"); }
   std::string Prepared() const { return Query("SELECT branch FROM settle_prepared"); }
-  std::string Notes() const { return Query("SELECT outcome FROM settle_outcome ORDER BY position"); }
+  std::string Notes() const {
+    return Query("SELECT outcome FROM settle_outcome ORDER BY position");
+  }
 
  private:
+  void MakeAccounts() const;
+
   std::unique_ptr<TemporaryDirectory> directory_;
   std::string path_;
 };
@@ -66,5 +74,22 @@ struct WorkerEnd {
   std::string output;
 };
 WorkerEnd RunWorker(const std::vector<std::string>& arguments, const std::string& failpoint = {});
+
+// The same, left running.
+class RunningWorker {
+ public:
+  explicit RunningWorker(const std::vector<std::string>& arguments);
+  ~RunningWorker();
+  RunningWorker(const RunningWorker&) = delete;
+  RunningWorker& operator=(const RunningWorker&) = delete;
+
+  // Blocks until its output begins so; throws if it ends before.
+  void AwaitOutput(const std::string& beginning) const;
+  void Kill() const;
+
+ private:
+  TemporaryDirectory directory_;
+  pid_t process_;
+};
 
 }  // namespace settle::testing

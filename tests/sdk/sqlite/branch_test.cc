@@ -45,7 +45,8 @@ TEST(SqliteBranch, AnAbortedBranchLeavesNothingButANote) {
 
 TEST(SqliteBranch, EveryKindOfChangeAndValueArrives) {
   const BankFile bank;
-  bank.Run("CREATE TABLE kind (a TEXT, b INTEGER, c REAL, d BLOB, e, PRIMARY KEY (a, b)) WITHOUT ROWID;"
+  bank.Run("CREATE TABLE kind (a TEXT, b INTEGER, c REAL, d BLOB, e, PRIMARY KEY (a, b))"
+           " WITHOUT ROWID;"
            "INSERT INTO kind VALUES ('old', 1, 1.5, x'00ff', NULL), ('gone', 2, 2.5, x'', 'x')");
   const auto resource = bank.Resource();
   const auto branch = OpenAndRun(*resource, Key(1),
@@ -97,7 +98,8 @@ TEST(SqliteBranch, P03_ACommitThatIsRepeatedInAnyWayTakesEffectOnce) {
   EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
   EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
   EXPECT_EQ(resource->Finish(Key(1), Decision::kCommit, evidence).end, BranchEnd::kCommitted);
-  EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, evidence).end, BranchEnd::kCommitted);
+  EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, evidence).end,
+            BranchEnd::kCommitted);
   EXPECT_EQ(bank.Balances(), "90 100");
 }
 
@@ -110,12 +112,16 @@ TEST(SqliteBranch, P03_CommitsAtOnceByHandleAndByKeyTakeEffectOnce) {
     const Evidence evidence = branch->AwaitPrepare().evidence;
     std::vector<BranchEnd> ends(3);
     std::thread by_handle([&] { ends[0] = branch->AwaitFinish(Decision::kCommit).end; });
-    std::thread by_key([&] { ends[1] = resource->Finish(Key(1), Decision::kCommit, evidence).end; });
-    std::thread by_other([&] { ends[2] = elsewhere->Finish(Key(1), Decision::kCommit, evidence).end; });
+    const auto finish_by_key = [&evidence](SqliteResource& in) {
+      return in.Finish(Key(1), Decision::kCommit, evidence).end;
+    };
+    std::thread by_key([&] { ends[1] = finish_by_key(*resource); });
+    std::thread by_other([&] { ends[2] = finish_by_key(*elsewhere); });
     by_handle.join();
     by_key.join();
     by_other.join();
-    EXPECT_THAT(ends, ElementsAre(BranchEnd::kCommitted, BranchEnd::kCommitted, BranchEnd::kCommitted));
+    EXPECT_THAT(ends,
+                ElementsAre(BranchEnd::kCommitted, BranchEnd::kCommitted, BranchEnd::kCommitted));
     EXPECT_EQ(bank.Balances(), "90 100");
   }
 }
@@ -194,7 +200,8 @@ TEST(SqliteBranch, ExecuteTakesNumberedParametersInAnyOrderAndGivesRowsAndCounts
       branch->Execute("UPDATE account SET balance = balance + $2 WHERE id = $1", {"2", "11"});
   ASSERT_TRUE(update) << Describe(update.error());
   EXPECT_EQ(update->affected, 1);
-  const auto select = branch->Execute("SELECT id, balance, NULL AS none FROM account WHERE id > ? - 1", {"2"});
+  const auto select =
+      branch->Execute("SELECT id, balance, NULL AS none FROM account WHERE id > ? - 1", {"2"});
   ASSERT_TRUE(select) << Describe(select.error());
   EXPECT_EQ(select->affected, 0);
   EXPECT_THAT(select->columns, ElementsAre("id", "balance", "none"));
@@ -203,7 +210,8 @@ TEST(SqliteBranch, ExecuteTakesNumberedParametersInAnyOrderAndGivesRowsAndCounts
   EXPECT_EQ(branch->Execute("SELECT :name", {"1"}).error().code, ErrorCode::kInvalid);
   EXPECT_EQ(branch->Execute("SELECT 1; SELECT 2").error().code, ErrorCode::kInvalid);
   EXPECT_EQ(branch->Execute("SELEKT").error().code, ErrorCode::kInvalid);
-  EXPECT_TRUE(branch->Execute("SELECT 1; -- and that is all")) << "a comment is no second statement";
+  EXPECT_TRUE(branch->Execute("SELECT 1; -- and that is all"))
+      << "a comment is no second statement";
 }
 
 TEST(SqliteBranch, AFailedStatementLeavesTheBranchUsable) {

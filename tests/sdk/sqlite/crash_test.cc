@@ -10,6 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using namespace std::chrono_literals;
 
 constexpr char kTake10[] = "UPDATE account SET balance = balance - 10 WHERE id = 1";
 
@@ -18,10 +19,12 @@ void ExpectKilled(const WorkerEnd& end) {
   ASSERT_TRUE(end.killed) << end.output;
 }
 
-// Whatever happened before, the decision now comes through exactly once, however often it is repeated.
+// Whatever happened before, the decision now comes through exactly once, however often it is
+// repeated.
 void ExpectDecisionOnce(const BankFile& bank, Decision decision, const std::string& balances) {
   const auto resource = bank.Resource();
-  const BranchEnd expected = decision == Decision::kCommit ? BranchEnd::kCommitted : BranchEnd::kAborted;
+  const bool commit = decision == Decision::kCommit;
+  const BranchEnd expected = commit ? BranchEnd::kCommitted : BranchEnd::kAborted;
   for (int i = 0; i < 2; ++i) {
     const FinishResult result = resource->Finish(Key(1), decision, {});
     EXPECT_EQ(result.end, expected) << result.detail;
@@ -50,7 +53,8 @@ TEST(SqliteCrash, Q01_KilledAfterThePrepareTheRowDecidesEitherWay) {
 }
 
 TEST(SqliteCrash, Q01_KilledInTheOwnersCommitAtEveryPlace) {
-  for (const char* place : {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.after_finish"}) {
+  for (const char* place :
+       {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.after_finish"}) {
     const BankFile bank;
     ExpectKilled(RunWorker({"transfer", bank.path(), "1", kTake10}, place));
     EXPECT_EQ(bank.Balances(), std::string(place) == "sqlite.after_finish" ? "90 100" : "100 100");
@@ -61,7 +65,8 @@ TEST(SqliteCrash, Q01_KilledInTheOwnersCommitAtEveryPlace) {
 TEST(SqliteCrash, Q01_KilledInTheCommitByKeyAtEveryPlaceAndThenAgain) {
   const BankFile bank;
   ASSERT_THAT(RunWorker({"prepare", bank.path(), "1", kTake10}).output, HasSubstr("commit"));
-  for (const char* place : {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.inside_finish"}) {
+  for (const char* place :
+       {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.inside_finish"}) {
     ExpectKilled(RunWorker({"commit", bank.path(), "1"}, place));
     EXPECT_EQ(bank.Balances(), "100 100");
     EXPECT_EQ(bank.Prepared(), Key(1).DatabaseName());
@@ -83,8 +88,19 @@ TEST(SqliteCrash, Q01_KilledInTheAbortByKeyAtEveryPlace) {
   ExpectDecisionOnce(bank, Decision::kAbort, "100 100");
 }
 
+TEST(SqliteCrash, P07_WhileTheOwnerLivesItsBranchIsItsOwnAndAfterItsDeathAnybodys) {
+  const BankFile bank;
+  const RunningWorker owner({"hold", bank.path(), "1", kTake10});
+  owner.AwaitOutput("commit");
+  EXPECT_EQ(bank.Resource(50ms)->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kRetry);
+  EXPECT_EQ(bank.Balances(), "100 100");
+  owner.Kill();
+  ExpectDecisionOnce(bank, Decision::kCommit, "90 100");
+}
+
 TEST(SqliteCrash, KilledInTheOnePhaseCommitTheMarkProvesWhatHappened) {
-  for (const char* place : {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.after_finish"}) {
+  for (const char* place :
+       {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.after_finish"}) {
     const BankFile bank;
     const WorkerEnd end = RunWorker({"one-phase", bank.path(), "1", kTake10}, place);
     ExpectKilled(end);
@@ -92,7 +108,8 @@ TEST(SqliteCrash, KilledInTheOnePhaseCommitTheMarkProvesWhatHappened) {
     const auto resource = bank.Resource();
     const Evidence evidence{*resource->Identify(), 0, "0"};
     EXPECT_EQ(end.output, "evidence " + evidence.database + " 0\n");
-    EXPECT_EQ(resource->Prove(Key(1), evidence).end, committed ? BranchEnd::kCommitted : BranchEnd::kAborted);
+    EXPECT_EQ(resource->Prove(Key(1), evidence).end,
+              committed ? BranchEnd::kCommitted : BranchEnd::kAborted);
     EXPECT_EQ(bank.Balances(), committed ? "90 100" : "100 100");
   }
 }

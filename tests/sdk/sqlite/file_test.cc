@@ -1,5 +1,6 @@
 // The file behind the resource: what it must be, and that it stays the same one.
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -56,7 +57,8 @@ TEST(SqliteFile, TheFileIsInWalModeWithSettlesTables) {
   const BankFile bank;
   ASSERT_TRUE(bank.Resource()->Identify());
   EXPECT_EQ(bank.Query("PRAGMA journal_mode"), "wal");
-  EXPECT_EQ(bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = 'table'"
+  EXPECT_EQ(bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = "
+                       "'table'"
                        " ORDER BY name"),
             "settle_identity settle_migration settle_outcome settle_prepared");
 }
@@ -89,13 +91,22 @@ TEST(SqliteFile, AFileThatIsNoDatabaseIsRefused) {
   EXPECT_EQ(identity.error().code, ErrorCode::kCorrupt) << Describe(identity.error());
 }
 
-TEST(SqliteFile, AReadOnlyFileIsRefused) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may write to everything";
+// In a child, as root may write to everything.
+TEST(SqliteFile, AFileThatMayNotBeWrittenIsRefused) {
   const BankFile bank;
-  ::chmod(bank.path().c_str(), 0400);
-  const auto identity = bank.Resource()->Identify();
-  ASSERT_FALSE(identity);
-  EXPECT_EQ(identity.error().code, ErrorCode::kUnavailable) << Describe(identity.error());
+  ::chmod(bank.path().c_str(), 0444);
+  ::chmod(fs::path(bank.path()).parent_path().c_str(), 0755);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() == 0 && ::setuid(kNobody) != 0) ::_exit(2);
+    const auto identity = bank.Resource()->Identify();
+    ::_exit(!identity && identity.error().code == ErrorCode::kUnavailable ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(SqliteFile, AWrongResourceNameIsRefused) {
@@ -197,7 +208,8 @@ TEST(SqliteFile, OnConnectGivesEveryConnectionTheCollationsThatTheSchemaNeeds) {
   options.on_connect = [](sqlite3* connection) {
     sqlite3_create_collation(connection, "backwards", SQLITE_UTF8, nullptr,
                              [](void*, int m, const void* a, int n, const void* b) {
-                               return std::string(static_cast<const char*>(b), static_cast<std::size_t>(n))
+                               return std::string(static_cast<const char*>(b),
+                                                  static_cast<std::size_t>(n))
                                    .compare(std::string(static_cast<const char*>(a),
                                                         static_cast<std::size_t>(m)));
                              });
@@ -205,16 +217,19 @@ TEST(SqliteFile, OnConnectGivesEveryConnectionTheCollationsThatTheSchemaNeeds) {
   {
     PlainConnection plain(bank.path());
     options.on_connect(plain.raw());
-    ASSERT_EQ(plain.Run("CREATE TABLE word (w TEXT PRIMARY KEY NOT NULL COLLATE backwards, n) WITHOUT ROWID"), "");
+    ASSERT_EQ(plain.Run("CREATE TABLE word (w TEXT PRIMARY KEY NOT NULL COLLATE backwards, n) "
+                        "WITHOUT ROWID"), "");
   }
   {
     const auto resource = SqliteResource::Make(options);
-    EXPECT_EQ(OpenAndRun(*resource, Key(1), {"INSERT INTO word VALUES ('a', 1)"})->AwaitPrepare().vote,
+    EXPECT_EQ(OpenAndRun(*resource, Key(1),
+                         {"INSERT INTO word VALUES ('a', 1)"})->AwaitPrepare().vote,
               Vote::kCommit);
   }
   // Without it the row stays prepared; with it any process can finish.
   EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kRetry);
-  EXPECT_EQ(SqliteResource::Make(options)->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kCommitted);
+  EXPECT_EQ(SqliteResource::Make(options)->Finish(Key(1), Decision::kCommit, {}).end,
+            BranchEnd::kCommitted);
 }
 
 }  // namespace

@@ -23,7 +23,9 @@ constexpr char kEndless[] =
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000000000)"
     " INSERT INTO account SELECT i + 100, 1 FROM n WHERE i % 1000000000 = 0";
 
-int RunRaw(sqlite3* raw, const char* sql) { return sqlite3_exec(raw, sql, nullptr, nullptr, nullptr); }
+int RunRaw(sqlite3* raw, const char* sql) {
+  return sqlite3_exec(raw, sql, nullptr, nullptr, nullptr);
+}
 
 TEST(SqliteHandle, P13_WorkAfterTheAbortIsRefusedAndNothingRunsOutside) {
   const BankFile bank;
@@ -54,7 +56,8 @@ TEST(SqliteHandle, P13_AfterPrepareTheRawConnectionAddsNothingToWhatIsCommitted)
   const auto branch = OpenAndRun(*resource, Key(1), {kTake10});
   sqlite3* raw = branch->connection();
   sqlite3_stmt* compiled = nullptr;
-  ASSERT_EQ(sqlite3_prepare_v2(raw, "INSERT INTO account VALUES (9, 9)", -1, &compiled, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_prepare_v2(raw, "INSERT INTO account VALUES (9, 9)", -1, &compiled, nullptr),
+            SQLITE_OK);
   ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
   EXPECT_NE(sqlite3_step(compiled), SQLITE_DONE);
   EXPECT_NE(RunRaw(raw, "ROLLBACK"), SQLITE_OK);
@@ -86,7 +89,8 @@ TEST(SqliteHandle, P13_ARollbackThroughTheRawConnectionLeavesNothingToRunOutside
   ASSERT_NE(sqlite3_get_autocommit(raw), 0);
   EXPECT_NE(RunRaw(raw, "INSERT INTO account VALUES (8, 8)"), SQLITE_OK);
   sqlite3_set_authorizer(raw, nullptr, nullptr);
-  EXPECT_NE(RunRaw(raw, "INSERT INTO account VALUES (8, 8)"), SQLITE_OK) << "the commit hook refuses";
+  EXPECT_NE(RunRaw(raw, "INSERT INTO account VALUES (8, 8)"), SQLITE_OK)
+      << "the commit hook refuses";
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo);
   EXPECT_THAT(vote.reason, HasSubstr("rolled the branch back"));

@@ -41,7 +41,8 @@ TEST(SqliteOtherWriters, Q02_AfterTheOwnerDiedEveryKindOfWriteIsRefusedUntilTheD
        {kGive1, "INSERT INTO account VALUES (5, 5)", "REPLACE INTO account VALUES (1, 5)",
         "DELETE FROM account WHERE id = 2", "DELETE FROM account", "DELETE FROM other",
         "INSERT INTO account VALUES (1, 0) ON CONFLICT DO UPDATE SET balance = 0"}) {
-    EXPECT_THAT(RunWorker({"write", bank.path(), statement}).output, HasSubstr("awaits its decision")) << statement;
+    EXPECT_THAT(RunWorker({"write", bank.path(), statement}).output,
+                HasSubstr("awaits its decision")) << statement;
   }
   EXPECT_EQ(bank.Balances(), "100 100");
   EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kCommitted);

@@ -108,10 +108,12 @@ TEST(SqliteProof, OldNotesArePrunedAndTheirAbsenceIsThenNoProof) {
   const Evidence evidence = *branch->TakeEvidence();
   ASSERT_EQ(branch->CommitOnePhase().end, BranchEnd::kCommitted);
   branch.reset();
-  ASSERT_EQ(bank.Run("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
+  ASSERT_EQ(bank.Run("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                     "100000)"
                      " INSERT INTO settle_outcome SELECT i, 'filler:' || i, 'committed' FROM n"),
             "");
-  EXPECT_EQ(resource->Prove(Key(1), evidence).end, BranchEnd::kCommitted) << "the 100,000 newest are kept";
+  EXPECT_EQ(resource->Prove(Key(1), evidence).end, BranchEnd::kCommitted)
+      << "the 100,000 newest are kept";
   EXPECT_EQ(OpenAndRun(*resource, Key(2), {kTake10})->AwaitPrepare().vote, Vote::kCommit);
   ASSERT_EQ(resource->Finish(Key(2), Decision::kCommit, {}).end, BranchEnd::kCommitted);
   EXPECT_EQ(bank.Query("SELECT min(position), max(position), count(*) FROM settle_outcome"),

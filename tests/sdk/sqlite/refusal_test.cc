@@ -17,7 +17,8 @@ void ExpectRefused(const BankFile& bank, const std::string& statement, const std
   const auto branch = OpenAndRun(*resource, Key(1), {kTake10});
   const auto refused = branch->Execute(statement);
   ASSERT_FALSE(refused) << statement;
-  EXPECT_EQ(refused.error().code, ErrorCode::kRefused) << statement << ": " << refused.error().message;
+  EXPECT_EQ(refused.error().code, ErrorCode::kRefused)
+      << statement << ": " << refused.error().message;
   EXPECT_THAT(refused.error().message, HasSubstr(words)) << statement;
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo) << statement;
@@ -37,7 +38,8 @@ TEST(SqliteRefusal, Q03_ATableWithoutAPrimaryKey) {
 TEST(SqliteRefusal, Q03_ATableWithoutAPrimaryKeyWrittenByATriggerOrACascade) {
   const BankFile bank;
   bank.Run("CREATE TABLE journal (line TEXT);"
-           "CREATE TRIGGER audit AFTER INSERT ON account BEGIN INSERT INTO journal VALUES (new.id); END;"
+           "CREATE TRIGGER audit AFTER INSERT ON account BEGIN INSERT INTO journal VALUES "
+           "(new.id); END;"
            "CREATE TABLE note (account INTEGER REFERENCES account ON DELETE CASCADE);"
            "INSERT INTO note VALUES (2)");
   ExpectRefused(bank, "INSERT INTO account VALUES (3, 1)", "\"journal\" has no primary key");
@@ -48,8 +50,10 @@ TEST(SqliteRefusal, Q03_ChangesOfTheSchema) {
   const BankFile bank;
   for (const char* statement :
        {"CREATE TABLE t (id INTEGER PRIMARY KEY)", "CREATE TEMP TABLE t (id INTEGER PRIMARY KEY)",
-        "DROP TABLE account", "ALTER TABLE account ADD COLUMN x", "CREATE INDEX i ON account (balance)",
-        "CREATE VIEW v AS SELECT 1", "CREATE TRIGGER r AFTER INSERT ON account BEGIN SELECT 1; END", "REINDEX",
+        "DROP TABLE account", "ALTER TABLE account ADD COLUMN x",
+        "CREATE INDEX i ON account (balance)",
+        "CREATE VIEW v AS SELECT 1", "CREATE TRIGGER r AFTER INSERT ON account BEGIN SELECT 1; END",
+        "REINDEX",
         "ANALYZE", "DROP TRIGGER settle_guard_insert_account"}) {
     ExpectRefused(bank, statement, "cannot change the schema");
   }
@@ -82,7 +86,8 @@ TEST(SqliteRefusal, PragmasThatReadAndTableValuedFunctionsAreAllowed) {
   const auto branch = OpenAndRun(*resource, Key(1),
                                  {"PRAGMA user_version", "PRAGMA table_info(account)",
                                   "SELECT name FROM pragma_table_info('account')",
-                                  "SELECT value FROM json_each('[1, 2]')", "PRAGMA foreign_key_check",
+                                  "SELECT value FROM json_each('[1, 2]')",
+                                  "PRAGMA foreign_key_check",
                                   "PRAGMA defer_foreign_keys = ON", kTake10});
   EXPECT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
 }
@@ -94,7 +99,8 @@ TEST(SqliteRefusal, SettlesOwnTablesAndSqlitesAndVirtualOnes) {
             "");
   ASSERT_TRUE(bank.Resource()->Identify());
   ExpectRefused(bank, "DELETE FROM settle_outcome", "not the application's to write");
-  ExpectRefused(bank, "INSERT INTO settle_prepared VALUES (1, 'x', x'', '', 0, 0, '', '')", "not the application's");
+  ExpectRefused(bank, "INSERT INTO settle_prepared VALUES (1, 'x', x'', '', 0, 0, '', '')",
+                "not the application's");
   ExpectRefused(bank, "UPDATE sqlite_sequence SET seq = 5", "not the application's to write");
   ExpectRefused(bank, "INSERT INTO word VALUES ('x')", "virtual table");
 }

@@ -1,5 +1,5 @@
-// Transfers between two files by processes that are killed at random places. An oracle that only knows what was
-// decided finishes them; no money may be made or lost.
+// Transfers between two files by processes that are killed at random places. An oracle that only
+// knows what was decided finishes them; no money may be made or lost.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,7 +30,8 @@ class Rounds {
  private:
   int Pick(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
 
-  WorkerEnd MaybeKilled(const std::vector<std::string>& arguments, const std::vector<std::string>& places) {
+  WorkerEnd MaybeKilled(const std::vector<std::string>& arguments,
+                        const std::vector<std::string>& places) {
     const int place = Pick(static_cast<int>(places.size()) + 1);
     const bool kill = place < static_cast<int>(places.size());
     WorkerEnd end = RunWorker(arguments, kill ? places[static_cast<std::size_t>(place)] : "");
@@ -46,7 +47,8 @@ class Rounds {
       const std::string sign = i == back ? " + " : " - ";
       const WorkerEnd end = MaybeKilled(
           {"prepare", banks_[i].path(), std::to_string(sequence),
-           "UPDATE account SET balance = balance" + sign + std::to_string(amount) + " WHERE id = 1"},
+           "UPDATE account SET balance = balance" + sign + std::to_string(amount) +
+               " WHERE id = 1"},
           {"sqlite.before_prepare", "sqlite.after_prepare"});
       all_voted = all_voted && end.output.starts_with("commit");
     }
@@ -54,7 +56,8 @@ class Rounds {
     if (commit) Expected(back, amount);
     for (int i = 0; i < 2; ++i) Drive(banks_[i], sequence, commit ? "commit" : "abort");
     for (int i = 0; i < 2; ++i) {
-      ASSERT_EQ(banks_[i].Query("SELECT balance FROM account WHERE id = 1"), std::to_string(expected_[i]))
+      ASSERT_EQ(banks_[i].Query("SELECT balance FROM account WHERE id = 1"),
+                std::to_string(expected_[i]))
           << "transfer " << sequence;
     }
   }
@@ -72,7 +75,8 @@ class Rounds {
           MaybeKilled({decision, bank.path(), std::to_string(sequence)},
                       {"sqlite.before_finish", "sqlite.inside_finish", "sqlite.after_finish"});
       if (end.killed) continue;
-      ASSERT_TRUE(end.output.starts_with(decision == "commit" ? "committed" : "aborted")) << end.output;
+      ASSERT_TRUE(end.output.starts_with(decision == "commit" ? "committed" : "aborted"))
+          << end.output;
       return;
     }
   }
@@ -86,8 +90,9 @@ class Rounds {
 
 TEST(SqliteRounds, Q01_AHundredTransfersWithRandomKillsConserveTheMoney) {
   const char* given = std::getenv("SETTLE_SEED");
-  const std::uint32_t seed = given != nullptr ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
-                                              : std::random_device{}();
+  const auto seed = given != nullptr
+                        ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10))
+                        : std::random_device{}();
   SCOPED_TRACE("replay with SETTLE_SEED=" + std::to_string(seed));
   Rounds rounds(seed);
   rounds.Run(100);

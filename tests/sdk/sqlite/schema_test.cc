@@ -10,7 +10,8 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr char kTake10[] = "UPDATE account SET balance = balance - 10 WHERE id = 1";
-constexpr char kGuards[] = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name GLOB 'settle_guard*'";
+constexpr char kGuards[] =
+    "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name GLOB 'settle_guard*'";
 
 void PrepareAndDrop(const BankFile& bank) {
   const auto resource = bank.Resource();
@@ -23,8 +24,10 @@ FinishResult Finish(const BankFile& bank, Decision decision) {
 
 TEST(SqliteSchema, AChangedTableKeepsTheBranchPreparedUntilItIsAsItWas) {
   for (const char* change :
-       {"ALTER TABLE account ADD COLUMN extra", "DROP TABLE account", "ALTER TABLE account RENAME TO konto",
-        "CREATE UNIQUE INDEX one_each ON account (balance, id)", "ALTER TABLE account RENAME COLUMN balance TO b"}) {
+       {"ALTER TABLE account ADD COLUMN extra", "DROP TABLE account",
+        "ALTER TABLE account RENAME TO konto",
+        "CREATE UNIQUE INDEX one_each ON account (balance, id)",
+        "ALTER TABLE account RENAME COLUMN balance TO b"}) {
     const BankFile bank;
     PrepareAndDrop(bank);
     ASSERT_EQ(bank.Run(change), "") << change;
@@ -37,7 +40,8 @@ TEST(SqliteSchema, AChangedTableKeepsTheBranchPreparedUntilItIsAsItWas) {
 }
 
 TEST(SqliteSchema, ARowThatIsGoneOrDifferentKeepsTheBranchPrepared) {
-  for (const char* change : {"UPDATE account SET balance = 55 WHERE id = 1", "DELETE FROM account WHERE id = 1"}) {
+  for (const char* change :
+       {"UPDATE account SET balance = 55 WHERE id = 1", "DELETE FROM account WHERE id = 1"}) {
     const BankFile bank;
     PrepareAndDrop(bank);
     // Past the guards, as only a program that means to can.
@@ -73,7 +77,8 @@ TEST(SqliteSchema, VacuumAnalyzeAndNewTablesDoNoHarm) {
   PrepareAndDrop(bank);
   const std::string before = bank.Query("PRAGMA schema_version");
   ASSERT_EQ(bank.Run("VACUUM"), "");
-  ASSERT_EQ(bank.Run("CREATE TABLE fresh (id INTEGER PRIMARY KEY); CREATE VIEW v AS SELECT * FROM account"), "");
+  ASSERT_EQ(bank.Run("CREATE TABLE fresh (id INTEGER PRIMARY KEY); CREATE VIEW v AS SELECT * FROM "
+                     "account"), "");
   ASSERT_EQ(bank.Run("ANALYZE"), "");
   ASSERT_NE(bank.Query("PRAGMA schema_version"), before);
   EXPECT_EQ(Finish(bank, Decision::kCommit).end, BranchEnd::kCommitted);
@@ -100,7 +105,8 @@ TEST(SqliteSchema, ARenamedTableAndItsSuccessorAreBothGuarded) {
   const BankFile bank;
   const auto resource = bank.Resource();
   OpenAndRun(*resource, Key(1), {});
-  ASSERT_EQ(bank.Run("ALTER TABLE account RENAME TO konto; CREATE TABLE account (id INTEGER PRIMARY KEY, balance);"
+  ASSERT_EQ(bank.Run("ALTER TABLE account RENAME TO konto; CREATE TABLE account (id INTEGER "
+                     "PRIMARY KEY, balance);"
                      "INSERT INTO account VALUES (1, 50)"),
             "");
   {

@@ -1,11 +1,11 @@
-// A process of its own for the tests to kill:
+// settle_sqlite_worker: a process of its own for the tests to kill.
 //
-//   settle_sqlite_worker prepare <path> <sequence> <sql>...     prints the vote, drops the handle
-//   settle_sqlite_worker hold <path> <sequence> <sql>...        the same, and waits to be killed
-//   settle_sqlite_worker transfer <path> <sequence> <sql>...    prepares and commits in one process
-//   settle_sqlite_worker one-phase <path> <sequence> <sql>...   prints "evidence <identity> <position>", commits
-//   settle_sqlite_worker commit|abort <path> <sequence>         finishes by key
-//   settle_sqlite_worker write <path> <sql>                     without Settle; prints SQLite's error
+//   prepare <path> <sequence> <sql>...     prints the vote, drops the handle
+//   hold <path> <sequence> <sql>...        the same, and waits to be killed
+//   transfer <path> <sequence> <sql>...    prepares and commits in one process
+//   one-phase <path> <sequence> <sql>...   prints "evidence <identity> <position>", commits
+//   commit|abort <path> <sequence>         finishes by key
+//   write <path> <sql>                     without Settle; prints SQLite's error
 #include <unistd.h>
 
 #include <cstdio>

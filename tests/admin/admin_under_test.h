@@ -1,0 +1,49 @@
+// An engine under test with what operators see of it.
+#pragma once
+
+#include "admin/resolve.h"
+#include "admin/views.h"
+#include "recovery/replay.h"
+#include "support/engine_fakes.h"
+
+namespace settle::coordinator {
+
+struct AdminUnderTest {
+  EngineUnderTest engine;
+  Inquiry inquiry{engine.engine(), engine.log(), engine.clock(), engine.observer(),
+                  [](const std::function<void()>& task) { task(); }};
+  Views views{engine.engine(), engine.log(), inquiry, engine.clock()};
+
+  Result<TransactionView> Show(const Gtid& gtid) {
+    return engine.Blocking([&] { return views.Show(gtid); });
+  }
+  Result<TransactionPage> List(Which which, std::size_t most, const std::string& cursor = "") {
+    return engine.Blocking([&] { return views.List(which, most, cursor); });
+  }
+  Result<InDoubtView> InDoubt() {
+    return engine.Blocking([&] { return views.InDoubt(); });
+  }
+  Result<TransactionView> Resolve(const Gtid& gtid, Decision to) {
+    return engine.Blocking([&] {
+      return settle::coordinator::Resolve(engine.engine(), views, engine.observer(),
+                                          {gtid, to, "eve", "stuck"});
+    });
+  }
+
+  // One branch in bank-a that `bank` prepared; commit is asked for and decided, the branch has not
+  // ended.
+  Gtid Committing(Participant& bank) {
+    const Gtid gtid = engine.Begin();
+    bank.Enlist(gtid, "bank-a");
+    CommitWithVote(gtid);
+    return gtid;
+  }
+  void CommitWithVote(const Gtid& gtid) {
+    Answer<CommitAnswer> committed;
+    engine.engine().Commit({gtid, {{1, {Vote::kCommit, {}, "", false}}}, Wait::kDecision, 0ms},
+                           committed.done());
+    engine.Run();
+  }
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,242 @@
+#include "admin/views.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "admin/admin_under_test.h"
+
+namespace settle::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kLog = "k3m9qxw4c7ab";
+
+TransactionSummary InState(const std::string& state, const std::string& branch_state) {
+  TransactionSummary summary;
+  summary.gtid = Gtid::Make(kLog, 2, 1, 7);
+  summary.state = state;
+  BranchSummary branch;
+  branch.number = 1;
+  branch.resource = "bank-a";
+  branch.state = branch_state;
+  summary.branches.push_back(branch);
+  return summary;
+}
+
+TEST(Explain, EveryStateSaysWhatItWaitsFor) {
+  EXPECT_THAT(Explain(InState("active", "working")).waiting_for, HasSubstr("its application"));
+  EXPECT_EQ(Explain(InState("preparing", "preparing")).waiting_for,
+            "the vote of branch 1 in bank-a");
+  EXPECT_THAT(Explain(InState("deciding", "prepared")).waiting_for, HasSubstr("disk"));
+  EXPECT_THAT(Explain(InState("delegating", "working")).waiting_for, HasSubstr("disk"));
+  EXPECT_THAT(Explain(InState("one-phase", "one-phase")).waiting_for, HasSubstr("proof"));
+  EXPECT_EQ(Explain(InState("committing", "committing")).waiting_for,
+            "branch 1 in bank-a to commit");
+  EXPECT_EQ(Explain(InState("aborting", "aborting")).waiting_for, "branch 1 in bank-a to abort");
+  EXPECT_EQ(Explain(InState("damaged", "hazard")).waiting_for, "a person");
+  EXPECT_EQ(Explain(InState("done", "committed")).waiting_for, "");
+}
+
+TEST(Explain, WhatIsWaitedForNamesTheLastError) {
+  TransactionSummary summary = InState("committing", "committing");
+  summary.branches[0].last_error = "connection refused";
+  EXPECT_EQ(Explain(summary).waiting_for, "branch 1 in bank-a (connection refused) to commit");
+}
+
+TEST(Explain, DamageThatIsNotYetWrittenDownWaitsForTheLog) {
+  EXPECT_THAT(Explain(InState("committing", "aborted")).waiting_for, HasSubstr("disk"));
+  EXPECT_THAT(Explain(InState("aborting", "committed")).waiting_for, HasSubstr("disk"));
+}
+
+TEST(Explain, AdviceIsACommandThatCanBePasted) {
+  EXPECT_THAT(Explain(InState("active", "working")).advice,
+              HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 abort --reason"));
+  EXPECT_THAT(Explain(InState("committing", "committing")).advice,
+              HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 commit"));
+  EXPECT_THAT(Explain(InState("aborting", "aborting")).advice,
+              HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 abort"));
+}
+
+TEST(Views, ARunningTransactionIsShownWithItsTimeline) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  const Gtid gtid = admin.Committing(bank);
+  const auto view = admin.Show(gtid);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->summary.state, "committing");
+  EXPECT_EQ(view->summary.ending.outcome, Outcome::kCommitted);
+  EXPECT_FALSE(view->summary.timeline.empty());
+  EXPECT_THAT(view->waiting_for, HasSubstr("branch 1 in bank-a"));
+}
+
+TEST(Views, AnEndedTransactionIsShownFromTheLog) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  const Gtid gtid = admin.Committing(bank);
+  bank.Finish(gtid, 1, BranchEnd::kCommitted);
+  const auto view = admin.Show(gtid);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->summary.state, "done");
+  EXPECT_EQ(view->waiting_for, "");
+  EXPECT_FALSE(view->summary.timeline.empty());
+}
+
+TEST(Views, AGtidWithoutARecordIsShownAsPresumedAborted) {
+  AdminUnderTest admin;
+  const auto view = admin.Show(Gtid::Make(kLog, 1, 17, 7));
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->summary.ending.outcome, Outcome::kAborted);
+  EXPECT_EQ(view->summary.ending.cause, AbortCause::kPresumed);
+}
+
+TEST(Views, AForeignOrUnknownGtidIsSaidToBeThat) {
+  AdminUnderTest admin;
+  EXPECT_EQ(admin.Show(Gtid::Make("zzzzzzzzzzzz", 1, 1, 7)).error().code, ErrorCode::kWrongLog);
+  EXPECT_EQ(admin.Show(Gtid::Make(kLog, 3, 1, 7)).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(admin.Show(Gtid::Make(kLog, 2, 99, 7)).error().code, ErrorCode::kNotFound);
+}
+
+TEST(Views, ALogThatCannotBeReadIsAnErrorAndNoPresumption) {
+  AdminUnderTest admin;
+  admin.engine.log().unreadable = true;
+  EXPECT_FALSE(admin.Show(Gtid::Make(kLog, 1, 17, 7)));
+}
+
+// Three open ones, newest 6, and three that ended, newest 3.
+struct Listed : AdminUnderTest {
+  Listed() {
+    for (int i = 0; i < 6; ++i) gtids.push_back(engine.Begin());
+    for (int i = 0; i < 3; ++i) {
+      Answer<Ending> ended;
+      engine.engine().Abort({gtids[static_cast<std::size_t>(i)], AbortCause::kRequested, "r", {}},
+                            ended.done());
+    }
+    engine.Run();
+  }
+  // All pages of the list, each as the sequences in it.
+  std::vector<std::vector<std::uint64_t>> Pages(Which which, std::size_t most) {
+    std::vector<std::vector<std::uint64_t>> pages;
+    std::string cursor;
+    do {
+      const auto page = List(which, most, cursor);
+      if (!page) return {};
+      pages.emplace_back();
+      for (const TransactionView& view : page->transactions) {
+        pages.back().push_back(view.summary.gtid.sequence());
+        EXPECT_THAT(view.summary.timeline, IsEmpty()) << "timelines are for show";
+      }
+      cursor = page->next_cursor;
+    } while (!cursor.empty() && pages.size() < 20);
+    return pages;
+  }
+  std::vector<Gtid> gtids;
+};
+
+TEST(Views, AListShowsOpenOnesBeforeEndedOnesNewestFirst) {
+  Listed admin;
+  EXPECT_THAT(admin.Pages(Which::kAll, 100), ElementsAre(ElementsAre(6, 5, 4, 3, 2, 1)));
+  EXPECT_THAT(admin.Pages(Which::kOpen, 100), ElementsAre(ElementsAre(6, 5, 4)));
+  EXPECT_THAT(admin.Pages(Which::kEnded, 100), ElementsAre(ElementsAre(3, 2, 1)));
+}
+
+TEST(Views, A04_EveryTransactionIsOnExactlyOnePage) {
+  Listed admin;
+  for (std::size_t most = 1; most <= 7; ++most) {
+    for (const Which which : {Which::kAll, Which::kOpen, Which::kEnded}) {
+      std::vector<std::uint64_t> all;
+      for (const auto& page : admin.Pages(which, most)) {
+        EXPECT_LE(page.size(), most);
+        all.insert(all.end(), page.begin(), page.end());
+      }
+      const std::vector<std::uint64_t> open{6, 5, 4};
+      const std::vector<std::uint64_t> ended{3, 2, 1};
+      std::vector<std::uint64_t> expected = which == Which::kEnded ? ended : open;
+      if (which == Which::kAll) expected.insert(expected.end(), ended.begin(), ended.end());
+      EXPECT_EQ(all, expected) << "pages of " << most;
+    }
+  }
+}
+
+TEST(Views, ATransactionThatEndsBetweenTwoPagesDoesNotShiftTheOthers) {
+  Listed admin;
+  const auto first = admin.List(Which::kAll, 2);
+  ASSERT_TRUE(first);
+  Answer<Ending> ended;
+  admin.engine.engine().Abort({admin.gtids[5], AbortCause::kRequested, "r", {}}, ended.done());
+  const auto second = admin.List(Which::kAll, 2, first->next_cursor);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->transactions.front().summary.gtid, admin.gtids[3]);
+}
+
+TEST(Views, A03_ACursorThatNoListGaveIsRefused) {
+  Listed admin;
+  for (const char* cursor : {"x", "open:x", "open:zzz.1.1", "k3m9qxw4c7ab.2.1.00000001"}) {
+    const auto page = admin.List(Which::kAll, 10, cursor);
+    ASSERT_FALSE(page) << cursor;
+    EXPECT_EQ(page.error().code, ErrorCode::kInvalid);
+  }
+  EXPECT_EQ(admin.List(Which::kOpen, 10, "ended:").error().code, ErrorCode::kInvalid);
+}
+
+TEST(Views, A03_APageOfNoneIsRefused) {
+  Listed admin;
+  const auto page = admin.List(Which::kAll, 0);
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().code, ErrorCode::kInvalid);
+}
+
+TEST(Views, InDoubtIsWhatIsDecidedAndNotCarriedOutOrDamaged) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  admin.engine.Begin();  // active: not in doubt
+  const Gtid committing = admin.Committing(bank);
+  const Gtid damaged = admin.Committing(bank);
+  bank.Finish(damaged, 1, BranchEnd::kHazard);
+  const auto view = admin.InDoubt();
+  ASSERT_TRUE(view);
+  ASSERT_EQ(view->transactions.size(), 2U);
+  EXPECT_EQ(view->transactions[0].summary.gtid, damaged);
+  EXPECT_EQ(view->transactions[1].summary.gtid, committing);
+  EXPECT_THAT(view->strays, IsEmpty());
+}
+
+TEST(Views, InDoubtShowsStrays) {
+  AdminUnderTest admin;
+  admin.inquiry.Found("bank-a", "settle:zzzzzzzzzzzz.1.1.00000007:1");
+  const auto view = admin.InDoubt();
+  ASSERT_TRUE(view);
+  ASSERT_EQ(view->strays.size(), 1U);
+  EXPECT_EQ(view->strays[0].resource, "bank-a");
+}
+
+TEST(Views, AParticipantShowsHowManyTransactionsWaitForIt) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a", "bank-b"});
+  admin.Committing(bank);
+  admin.Committing(bank);
+  const auto rows = admin.engine.Blocking([&] { return admin.views.Participants(); });
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 2U);
+  EXPECT_EQ((*rows)[0].view.resource, "bank-a");
+  EXPECT_EQ((*rows)[0].waiting, 2U);
+  EXPECT_EQ((*rows)[1].waiting, 0U);
+}
+
+TEST(Views, StatusCountsOpenTransactionsByStateAndEachSessionOnce) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a", "bank-b"});
+  Participant other(admin.engine, {"bank-b"});
+  admin.engine.Begin();
+  admin.Committing(bank);
+  const auto status = admin.engine.Blocking([&] { return admin.views.Status(); });
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->log.log_id, kLog);
+  EXPECT_EQ(status->open, (std::map<std::string, std::size_t>{{"active", 1}, {"committing", 1}}));
+  EXPECT_EQ(status->sessions, 2U);
+}
+
+}  // namespace
+}  // namespace settle::coordinator

@@ -1,0 +1,306 @@
+// When abort may be presumed, and what a scan's find leads to.
+#include "recovery/inquiry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "recovery/replay.h"
+#include "support/engine_fakes.h"
+
+namespace settle::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kLog = "k3m9qxw4c7ab";
+
+class InquiryTest : public testing::Test {
+ protected:
+  // Restores first what is in the log, as the daemon does.
+  void Start() { under_test_.engine().Restore(*ReplayLog(under_test_.log())); }
+
+  Result<Ending> Ask(const Gtid& gtid) {
+    Answer<Ending> ending;
+    inquiry_.AskOutcome(gtid, ending.done());
+    Settle();
+    if (ending.ok()) return *ending;
+    return Fail(ending.error());
+  }
+  void Find(const std::string& resource, const std::string& name) {
+    inquiry_.Found(resource, name);
+    Settle();
+  }
+  void Find(const Gtid& gtid, BranchNumber number = 1) {
+    Find("bank-a", BranchKey{gtid, number}.DatabaseName());
+  }
+  void Settle() {
+    under_test_.Run();
+    for (const auto& task : std::exchange(off_shard_, {})) task();
+    under_test_.Run();
+  }
+  std::string WhyLeftAlone() {
+    const std::vector<Stray> strays = inquiry_.Strays();
+    return strays.size() == 1 ? strays[0].why : std::to_string(strays.size()) + " strays";
+  }
+  Gtid EarlierGtid(std::uint64_t sequence = 17) const { return Gtid::Make(kLog, 1, sequence, 7); }
+  CommitRecord Decided(const Gtid& gtid) const {
+    return {gtid, {}, 0, {{1, "bank-a", Vote::kCommit, {"db:bank-a", 1, "701"}}}};
+  }
+  EndRecord Ended(const Gtid& gtid, Outcome outcome) const {
+    EndRecord end;
+    end.summary.gtid = gtid;
+    end.summary.ending.outcome = outcome;
+    BranchSummary branch;
+    branch.number = 1;
+    branch.resource = "bank-a";
+    branch.vote = "commit";
+    branch.evidence = {"db:bank-a", 1, "701"};
+    end.summary.branches.push_back(branch);
+    return end;
+  }
+
+  EngineUnderTest under_test_;
+  std::vector<std::function<void()>> off_shard_;
+  Inquiry inquiry_{under_test_.engine(), under_test_.log(), under_test_.clock(),
+                   under_test_.observer(),
+                   [this](std::function<void()> task) { off_shard_.push_back(std::move(task)); }};
+};
+
+TEST_F(InquiryTest, ABranchOfAForgottenTransactionIsAborted) {
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1"));
+  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
+}
+
+// Each condition of the presumption made false, one at a time.
+
+TEST_F(InquiryTest, C14_ABranchOfAnotherLogIsLeftAloneAndListed) {
+  Participant bank(under_test_, {"bank-a"});
+  Find(Gtid::Make("zzzzzzzzzzzz", 1, 17, 7));
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("belongs to log zzzzzzzzzzzz"));
+}
+
+TEST_F(InquiryTest, ABranchOfAnEpochThatIsYetToComeIsLeftAloneAndListed) {
+  Participant bank(under_test_, {"bank-a"});
+  Find(Gtid::Make(kLog, 3, 1, 7));
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("never begun here"));
+}
+
+TEST_F(InquiryTest, ABranchOfASequenceThatWasNeverGivenOutIsLeftAloneAndListed) {
+  Participant bank(under_test_, {"bank-a"});
+  const Gtid given = under_test_.Begin();
+  Find(Gtid::Make(kLog, 2, given.sequence() + 1, 7));
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("never begun here"));
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+}
+
+TEST_F(InquiryTest, SequencesCountFromOne) {
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid(0));
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("never begun here"));
+}
+
+TEST_F(InquiryTest, ABranchOfAnActiveTransactionIsLeftAlone) {
+  Participant bank(under_test_, {"bank-a"});
+  const Gtid gtid = under_test_.Begin();
+  bank.Enlist(gtid, "bank-a");
+  Find(gtid);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(inquiry_.Strays(), IsEmpty()) << "it is undecided, not astray";
+  EXPECT_EQ(Ask(gtid)->outcome, Outcome::kUndecided);
+}
+
+TEST_F(InquiryTest, ABranchIsLeftAloneWhileItsDecisionIsOnItsWayToTheDisk) {
+  Participant bank(under_test_, {"bank-a"});
+  const Gtid gtid = under_test_.Begin();
+  bank.Enlist(gtid, "bank-a");
+  under_test_.log().held = true;
+  Answer<CommitAnswer> committed;
+  under_test_.engine().Commit({gtid, {{1, {Vote::kCommit, {}, "", false}}}, Wait::kDecision, 0ms},
+                              committed.done());
+  Find(gtid);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_EQ(Ask(gtid)->outcome, Outcome::kUndecided);
+}
+
+TEST_F(InquiryTest, ABranchWhoseDecisionIsInTheLogIsCommitted) {
+  under_test_.log().Keep(Decided(EarlierGtid()));
+  Start();
+  Participant bank(under_test_, {"bank-a"});
+  bank.Take();
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("commit 1"));
+  EXPECT_EQ(Ask(EarlierGtid())->outcome, Outcome::kCommitted);
+}
+
+TEST_F(InquiryTest, ABranchOfACommitThatEndedIsCommittedWithItsEvidence) {
+  under_test_.log().Keep(Decided(EarlierGtid()));
+  under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kCommitted));
+  Start();
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid());
+  const std::vector<Command> commands = bank.Take();
+  ASSERT_EQ(commands.size(), 1U);
+  EXPECT_EQ(commands[0].kind, CommandKind::kCommit);
+  EXPECT_EQ(commands[0].evidence, (Evidence{"db:bank-a", 1, "701"}));
+}
+
+TEST_F(InquiryTest, ABranchThatTheDecisionDoesNotKnowIsLeftAloneAndListed) {
+  under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kCommitted));
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid(), 2);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("committed without it"));
+}
+
+TEST_F(InquiryTest, P11_ABranchThatVotedReadOnlyAndIsPreparedIsLeftAloneAndListed) {
+  EndRecord end = Ended(EarlierGtid(), Outcome::kCommitted);
+  end.summary.branches[0].vote = "read-only";
+  under_test_.log().Keep(end);
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("committed without it"));
+}
+
+TEST_F(InquiryTest, ABranchOfAnAbortThatEndedIsAborted) {
+  under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kAborted));
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1"));
+}
+
+TEST_F(InquiryTest, ABranchOfADamagedTransactionThatAPersonEndedIsLeftAloneAndListed) {
+  under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kHazard));
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("hazard"));
+}
+
+TEST_F(InquiryTest, ASiblingOfADamagedBranchIsAborted) {
+  under_test_.log().Keep(HeuristicRecord{EarlierGtid(), 2, BranchEnd::kCommitted, "by hand", 0});
+  Start();
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid(), 1);
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1"));
+  Find(EarlierGtid(), 2);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+}
+
+TEST_F(InquiryTest, NothingIsPresumedFromALogThatCannotBeRead) {
+  Participant bank(under_test_, {"bank-a"});
+  under_test_.log().unreadable = true;
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("cannot be read"));
+  EXPECT_FALSE(Ask(EarlierGtid()));
+}
+
+TEST_F(InquiryTest, ANameThatIsNotOursIsLeftAloneAndListed) {
+  Find("bank-a", "somebody's own");
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("not one that Settle gives"));
+  EXPECT_EQ(inquiry_.Strays()[0].database_name, "somebody's own");
+}
+
+TEST_F(InquiryTest, AFindNotActedOnBecauseNobodyWasThereIsActedOnAtTheNextScan) {
+  Find(EarlierGtid());
+  Participant bank(under_test_, {"bank-a"});
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1"));
+}
+
+TEST_F(InquiryTest, AFindOfADecidedTransactionDisturbsNoOtherBranch) {
+  CommitRecord record = Decided(EarlierGtid());
+  record.branches.push_back({2, "bank-b", Vote::kCommit, {}});
+  under_test_.log().Keep(record);
+  Start();
+  Participant bank(under_test_, {"bank-a", "bank-b"});
+  bank.Take();
+  Find(EarlierGtid(), 1);
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("commit 1"));
+}
+
+// What a program asks.
+
+TEST_F(InquiryTest, L10_AnOutcomeIsAnsweredFromTheLogAfterTheEnd) {
+  under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kMixed));
+  EXPECT_EQ(Ask(EarlierGtid())->outcome, Outcome::kMixed);
+}
+
+TEST_F(InquiryTest, WhatWasNeverDecidedIsAbortedAndSaysWhy) {
+  const Result<Ending> ending = Ask(EarlierGtid());
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->outcome, Outcome::kAborted);
+  EXPECT_EQ(ending->cause, AbortCause::kPresumed);
+}
+
+TEST_F(InquiryTest, AnotherLogsTransactionIsNotAnswered) {
+  const Result<Ending> ending = Ask(Gtid::Make("zzzzzzzzzzzz", 1, 17, 7));
+  ASSERT_FALSE(ending);
+  EXPECT_EQ(ending.error().code, ErrorCode::kWrongLog);
+}
+
+TEST_F(InquiryTest, AGtidThatWasNeverGivenOutIsNotFound) {
+  for (const Gtid& gtid :
+       {Gtid::Make(kLog, 3, 1, 7), Gtid::Make(kLog, 2, 1, 7), Gtid::Make(kLog, 1, 0, 7)}) {
+    const Result<Ending> ending = Ask(gtid);
+    ASSERT_FALSE(ending) << gtid.text();
+    EXPECT_EQ(ending.error().code, ErrorCode::kNotFound);
+  }
+}
+
+// The list of strays.
+
+TEST_F(InquiryTest, AStrayKeepsTheTimeItWasFirstSeen) {
+  Find("bank-a", "x");
+  const WallTime first = under_test_.clock().WallNow();
+  under_test_.Advance(60s);
+  Find("bank-a", "x");
+  ASSERT_EQ(inquiry_.Strays().size(), 1U);
+  EXPECT_EQ(inquiry_.Strays()[0].first_seen, first);
+  EXPECT_EQ(inquiry_.Strays()[0].last_seen, under_test_.clock().WallNow());
+}
+
+TEST_F(InquiryTest, AStrayThatNoScanSeesAnyMoreIsForgotten) {
+  Find("bank-a", "x");
+  under_test_.clock().Advance(4min);
+  EXPECT_EQ(inquiry_.Strays().size(), 1U);
+  under_test_.clock().Advance(2min);
+  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
+  Find("bank-a", "x");
+  ASSERT_EQ(inquiry_.Strays().size(), 1U);
+  EXPECT_EQ(inquiry_.Strays()[0].first_seen, under_test_.clock().WallNow());
+}
+
+TEST_F(InquiryTest, T01_AWallClockThatJumpsNeitherForgetsNorKeepsAStray) {
+  Find("bank-a", "x");
+  under_test_.clock().SetWall(under_test_.clock().WallNow() + 3'600'000'000);
+  EXPECT_EQ(inquiry_.Strays().size(), 1U);
+  under_test_.clock().SetWall(0);
+  under_test_.clock().Advance(6min);
+  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
+}
+
+TEST_F(InquiryTest, ForgottenStraysMakeRoomForNewOnes) {
+  for (int i = 0; i < 10'000; ++i) inquiry_.Found("bank-a", "old" + std::to_string(i));
+  under_test_.clock().Advance(6min);
+  Find("bank-a", "new");
+  ASSERT_EQ(inquiry_.Strays().size(), 1U);
+  EXPECT_EQ(inquiry_.Strays()[0].database_name, "new");
+}
+
+TEST_F(InquiryTest, AFullListOfStraysTakesNoMoreMemory) {
+  for (int i = 0; i < 10'050; ++i) inquiry_.Found("bank-a", "name" + std::to_string(i));
+  EXPECT_EQ(inquiry_.Strays().size(), 10'000U);
+}
+
+}  // namespace
+}  // namespace settle::coordinator

@@ -1,0 +1,43 @@
+// One branch from its work to its end, in a process that a failpoint may kill:
+//
+//   postgres_one_branch <dsn> <branch's name in the database> two-phase|one-phase
+//
+// Prints its evidence as soon as it has it. Exits with 0 when the branch is committed.
+#include <cstdio>
+#include <string>
+
+#include "settle/postgres_resource.h"
+
+namespace {
+
+void Print(const settle::Evidence& evidence) {
+  std::printf("%s %u %s\n", evidence.database.c_str(), evidence.timeline,
+              evidence.local_transaction.c_str());
+  std::fflush(stdout);
+}
+
+bool Committed(settle::PostgresBranch& branch, bool one_phase) {
+  if (one_phase) {
+    const settle::Result<settle::Evidence> evidence = branch.TakeEvidence();
+    if (!evidence) return false;
+    Print(*evidence);
+    return branch.CommitOnePhase().end == settle::BranchEnd::kCommitted;
+  }
+  const settle::VoteResult vote = branch.AwaitPrepare();
+  if (vote.vote != settle::Vote::kCommit) return false;
+  Print(vote.evidence);
+  return branch.AwaitFinish(settle::Decision::kCommit).end == settle::BranchEnd::kCommitted;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4) return 2;
+  const auto key = settle::BranchKey::ParseDatabaseName(argv[2]);
+  if (!key) return 2;
+  const auto bank = settle::PostgresResource::Make({.name = "bank", .dsn = argv[1]});
+  const auto branch = bank->Open(*key);
+  if (!branch) return 3;
+  if (!(*branch)->Execute("UPDATE account SET balance = balance - 10 WHERE id = 1")) return 3;
+  return Committed(**branch, std::string(argv[3]) == "one-phase") ? 0 : 1;
+}
