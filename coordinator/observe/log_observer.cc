@@ -132,6 +132,11 @@ class LogObserver::Lines {
     logger_->set_level(ToSpdlog(settings.level));
   }
 
+  // The pool's thread ends first, after what is queued: it must not be the last to hold the logger.
+  ~Lines() { pool_.reset(); }
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
+
   void Write(spdlog::level::level_enum level, const Gtid& gtid, std::string_view what) {
     if (!logger_->should_log(level)) return;
     TellLosses();
@@ -164,8 +169,7 @@ class LogObserver::Lines {
 
   const bool json_;
   const std::shared_ptr<DescriptorSink> sink_;
-  const std::shared_ptr<spdlog::details::thread_pool>
-      pool_;  // its thread ends with it, after what is queued
+  std::shared_ptr<spdlog::details::thread_pool> pool_;
   const std::shared_ptr<spdlog::async_logger> logger_;
   std::atomic<std::uint64_t> told_losses_{0};
 };
