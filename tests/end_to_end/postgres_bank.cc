@@ -83,6 +83,7 @@ class PostgresBank : public Database {
 
 std::unique_ptr<PostgresCluster> MakeCluster() {
   PostgresClusterOptions options;
+  options.settings = {"fsync=off"};  // these tests kill processes; the kernel's cache outlives them
   options.template_directory = Program("../fresh-postgres");
   return std::make_unique<PostgresCluster>(options);
 }
