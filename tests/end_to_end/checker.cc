@@ -33,9 +33,9 @@ void CheckAnswers(const std::vector<BankFacts>& banks, const Notes& notes,
     const auto told = [&answers = answers](const char* outcome) {
       return std::find(answers.begin(), answers.end(), outcome) != answers.end();
     };
-    const auto present = std::count_if(banks.begin(), banks.end(), [&gtid = gtid](const auto& bank) {
-      return bank.transfers.contains(gtid);
-    });
+    const auto present =
+        std::count_if(banks.begin(), banks.end(),
+                      [&gtid = gtid](const auto& bank) { return bank.transfers.contains(gtid); });
     if (told("committed") && told("aborted")) {
       violations.push_back("one decision: " + gtid + " was told committed and aborted");
     }
@@ -62,9 +62,9 @@ bool IsQuiet(const BankFacts& facts) { return facts.prepared.empty() && facts.wr
 std::vector<std::string> Violations(const std::vector<BankFacts>& banks, const Notes& notes) {
   std::vector<std::string> violations = CheckAtomicity(banks);
   CheckAnswers(banks, notes, violations);
-  const std::int64_t total = std::accumulate(
-      banks.begin(), banks.end(), std::int64_t{0},
-      [](std::int64_t sum, const BankFacts& bank) { return sum + bank.total; });
+  const std::int64_t total =
+      std::accumulate(banks.begin(), banks.end(), std::int64_t{0},
+                      [](std::int64_t sum, const BankFacts& bank) { return sum + bank.total; });
   const std::int64_t opening =
       kAccounts * kOpeningBalance * static_cast<std::int64_t>(banks.size());
   if (total != opening) {

@@ -1,4 +1,5 @@
-// The hands of people: what they do in a database behind the coordinator's back, and through `settle`.
+// The hands of people: what they do in a database behind the coordinator's back, and through
+// `settle`.
 #include <csignal>
 
 #include "end_to_end/fixture.h"
@@ -138,7 +139,8 @@ TEST_F(OneOperator, A01_AnUndecidedTransactionCanBeAbortedAndItsProgramIsTold) {
   Application& shop = world_.Start();
   const std::string gtid = world_.Move(shop);
   EXPECT_EQ(world_.Cli({"resolve", gtid, "commit", "--reason", "why not"}).code, 1);
-  const CliAnswer resolved = world_.Cli({"resolve", gtid, "abort", "--reason", "holds up the bank"});
+  const CliAnswer resolved =
+      world_.Cli({"resolve", gtid, "abort", "--reason", "holds up the bank"});
   EXPECT_EQ(resolved.code, 0) << resolved.err;
   EXPECT_THAT(shop.Ask("commit"), StartsWith("aborted operator"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
@@ -147,9 +149,19 @@ TEST_F(OneOperator, A01_AnUndecidedTransactionCanBeAbortedAndItsProgramIsTold) {
 TEST_F(OneOperator, A03_WrongPartialAndHostileGtids_ChangeNothingAndExitByTheirKind) {
   Application& shop = world_.Start();
   const std::string gtid = world_.Move(shop);
-  const std::vector<std::string> hostile{
-      "", " ", "%", "*", gtid.substr(0, 20), gtid + "0", gtid + "'; DROP TABLE record; --",
-      "\x1b[2J\x1b[31m", "../../etc/passwd", std::string(100'000, 'a'), "\xff\xfe", "-1", "0"};
+  const std::vector<std::string> hostile{"",
+                                         " ",
+                                         "%",
+                                         "*",
+                                         gtid.substr(0, 20),
+                                         gtid + "0",
+                                         gtid + "'; DROP TABLE record; --",
+                                         "\x1b[2J\x1b[31m",
+                                         "../../etc/passwd",
+                                         std::string(100'000, 'a'),
+                                         "\xff\xfe",
+                                         "-1",
+                                         "0"};
   for (const std::string& text : hostile) {
     for (const char* to : {"abort", "commit"}) {
       const CliAnswer answer = world_.Cli({"resolve", "--reason", "x", "--", text, to});

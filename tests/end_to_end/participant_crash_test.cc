@@ -1,5 +1,5 @@
-// The application and its participants die at every step, by SIGKILL at a named place, and the next process that
-// serves the resource settles what they left.
+// The application and its participants die at every step, by SIGKILL at a named place, and the next
+// process that serves the resource settles what they left.
 #include <algorithm>
 #include <tuple>
 
@@ -38,8 +38,10 @@ class DiesAt : public EndToEnd, public ::testing::WithParamInterface<std::tuple<
 };
 
 std::string NameOfDeath(const ::testing::TestParamInfo<std::tuple<Death, Kinds>>& info) {
-  std::string name = std::get<Death>(info.param).where + "_" + ToString(std::get<Kinds>(info.param));
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
+  std::string name =
+      std::get<Death>(info.param).where + "_" + ToString(std::get<Kinds>(info.param));
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
   return name;
 }
 
@@ -70,8 +72,7 @@ using ServiceDiesAt = DiesAt;
 
 TEST_P(ServiceDiesAt, P07_AndTheNextProcessSettlesIt) {
   Application& shop = world_.Start({.banks = "a"});
-  Application& service =
-      world_.Start({.banks = "b", .failpoint = death().FailpointOf(kinds().b)});
+  Application& service = world_.Start({.banks = "b", .failpoint = death().FailpointOf(kinds().b)});
   const std::string gtid = world_.MoveTogether(shop, service);
   shop.Send("commit");
   ASSERT_TRUE(service.AwaitFailpoint()) << "it never came to " << death().where;

@@ -1,11 +1,12 @@
-// e2e_transfer: an application and participant as users write them, that the end-to-end tests start, tell what to
-// do, and kill.
+// e2e_transfer: an application and participant as users write them, that the end-to-end tests
+// start, tell what to do, and kill.
 //
-//   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes --bank a=postgresql:dbname=a
+//   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes --bank
+//   a=postgresql:dbname=a
 //                --bank b=sqlite:/tmp/b.db < commands > answers
 //
-// The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a resource would
-// not have it. Serves its resources until its standard input ends.
+// The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a
+// resource would not have it. Serves its resources until its standard input ends.
 #include <poll.h>
 #include <unistd.h>
 
@@ -66,11 +67,10 @@ int Run(const Options& options) {
     return 1;
   }
   settle::testing::NotesWriter notes(options.notes);
-  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed,
-                                         [] {
-                                           pollfd input{STDIN_FILENO, POLLIN, 0};
-                                           return ::poll(&input, 1, 0) > 0;
-                                         });
+  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed, [] {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&input, 1, 0) > 0;
+  });
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << script.Answer(line) << std::endl;
