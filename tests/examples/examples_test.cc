@@ -209,6 +209,24 @@ TEST_F(Examples, BankTransferSaysWhatIsWrongWithItsCommandLine) {
   EXPECT_THAT(wrong.output, HasSubstr("\"mysql:x\" names no database"));
 }
 
+TEST_F(Examples, TheReadmesTransferMovesMoneyOrNothing) {
+  for (const char* bank : {"a.db", "b.db"}) {
+    Sql(bank,
+        "CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER CHECK (balance >= 0));"
+        "INSERT INTO account VALUES (1, 15), (7, 15)");
+  }
+  const std::vector<std::string> command{"first_transaction", address_, directory_ / "a.db",
+                                         directory_ / "b.db"};
+  const Ended moved = Run(command);
+  EXPECT_EQ(moved.exit, 0) << moved.output;
+  EXPECT_EQ(moved.output, "committed\n");
+  const Ended refused = Run(command);  // there is not enough left for a second one
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_THAT(refused.output, StartsWith("aborted: "));
+  EXPECT_EQ(Sql("a.db", "SELECT balance FROM account WHERE id = 1"), "5");
+  EXPECT_EQ(Sql("b.db", "SELECT balance FROM account WHERE id = 7"), "25");
+}
+
 TEST_F(Examples, TwoServicesCommitTheOrderAndTheReservationTogether) {
   MakeShop();
   Running stock(StockService());
