@@ -30,7 +30,7 @@ Result<wire::ListRequest> RequestOf(const Given& given) {
     return Fail(ErrorCode::kInvalid, "--open, --ended and --all exclude each other",
                 "give one of them");
   }
-  request.which = given.Has("all") ? "all" : given.Has("ended") ? "ended" : "open";
+  request.which = given.Has("open") ? "open" : given.Has("ended") ? "ended" : "all";
   const Result<std::int32_t> limit = ParseLimit(given.Option("limit", "100"));
   if (!limit) return Fail(limit.error());
   request.most = *limit;
@@ -90,9 +90,9 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kList{
     .name = "list",
     .operands = {},
-    .options = {{"open", "", "those that have not ended (this is the default)"},
+    .options = {{"open", "", "those that have not ended"},
                 {"ended", "", "those that have"},
-                {"all", "", "both"},
+                {"all", "", "both (this is the default)"},
                 {"limit", "N", "at most so many, 1 to 1000; 100 if not given"},
                 {"cursor", "C", "continue where an earlier list stopped"}},
     .summary = "transactions, newest first, a page at a time",

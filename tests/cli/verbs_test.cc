@@ -78,11 +78,11 @@ TEST_F(Verbs, ListShowsOneLineForEachTransaction) {
 TEST_F(Verbs, A04_ListAsksForOnePageAndSaysHowToGoOn) {
   admin_.list_reply.transactions = {Committing()};
   admin_.list_reply.next_cursor = "2.1842";
-  EXPECT_THAT(Run({"list"}).out, HasSubstr("settle list --open --limit 100 --cursor '2.1842'"));
+  EXPECT_THAT(Run({"list"}).out, HasSubstr("settle list --all --limit 100 --cursor '2.1842'"));
   EXPECT_EQ(RunJson({"list", "--ended", "--limit", "7", "--cursor", "c1"})["next_cursor"],
             "2.1842");
   ASSERT_EQ(admin_.lists.size(), 2u);
-  EXPECT_EQ(admin_.lists[0].which, "open");
+  EXPECT_EQ(admin_.lists[0].which, "all");
   EXPECT_EQ(admin_.lists[0].most, 100);
   EXPECT_EQ(admin_.lists[1].which, "ended");
   EXPECT_EQ(admin_.lists[1].most, 7);
@@ -90,8 +90,8 @@ TEST_F(Verbs, A04_ListAsksForOnePageAndSaysHowToGoOn) {
 }
 
 TEST_F(Verbs, ListOfNothingSaysSo) {
-  EXPECT_EQ(Run({"list"}).out, "no open transactions\n");
-  EXPECT_EQ(Run({"list", "--all"}).out, "no transactions\n");
+  EXPECT_EQ(Run({"list", "--open"}).out, "no open transactions\n");
+  EXPECT_EQ(Run({"list"}).out, "no transactions\n");
   EXPECT_EQ(RunJson({"list"})["transactions"], Document::array());
 }
 
