@@ -40,6 +40,7 @@ struct Role {
   std::string failpoint{};
   bool may_be_refused = false;
   std::chrono::milliseconds call_timeout = 15s;
+  std::string coordinator{};  // reached by this address instead of the daemon's own
 };
 
 class World {
