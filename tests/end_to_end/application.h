@@ -25,7 +25,8 @@ struct ApplicationOptions {
   unsigned seed = 1;
 };
 
-// Every function throws std::runtime_error, with what the program said, when an answer does not come in time.
+// Every function throws std::runtime_error, with what the program said, when an answer does not
+// come in time.
 class Application {
  public:
   // Waits until it is attached; see refusal() when it may be refused.

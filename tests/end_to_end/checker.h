@@ -1,5 +1,5 @@
-// The invariants of docs/protocols.md, checked from the outside: from what is in the databases and what the
-// applications wrote down.
+// The invariants of docs/protocols.md, checked from the outside: from what is in the databases and
+// what the applications wrote down.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ BankFacts ReadFacts(const Database& bank);
 // No prepared branch is left and no lock keeps others out.
 bool IsQuiet(const BankFacts& facts);
 
-// One sentence for each violation; none when everything holds. For banks that are quiet and between which each
-// transfer moved an amount: a minus in one, a plus in another.
-//   atomicity     a gtid's transfer is in all banks that should have it, or in none, and its halves cancel
+// One sentence for each violation; none when everything holds. For banks that are quiet and between
+// which each transfer moved an amount: a minus in one, a plus in another.
+//   atomicity     a gtid's transfer is in all banks or in none, and its halves cancel
 //   conservation  all banks together hold what they held at the start
 //   durability    told committed: it is there; told aborted: it is nowhere
 //   one decision  nobody was told both

@@ -23,8 +23,8 @@ class Daemon {
   // Its files are in `directory`, which must exist. Not started yet.
   explicit Daemon(std::string directory);
 
-  // Starts it and waits until it serves; throws std::runtime_error with what it said if it does not. `failpoint`
-  // is where it is to die.
+  // Starts it and waits until it serves; throws std::runtime_error with what it said if it does
+  // not. `failpoint` is where it is to die.
   void Start(const std::string& failpoint = {});
   // Starts it although it may refuse to serve.
   Process& StartUnawaited(const std::string& failpoint = {});

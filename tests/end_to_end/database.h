@@ -19,13 +19,15 @@ inline constexpr std::int64_t kOpeningBalance = 1'000;  // of each account
 
 using Row = std::vector<std::string>;
 
-// A bank: account(id, balance) and transfer(gtid, amount), one row for each transfer that took effect, so that a
-// transfer's two halves can be compared by gtid. Blocking; throws std::runtime_error.
+// A bank: account(id, balance) and transfer(gtid, amount), one row for each transfer that took
+// effect, so that a transfer's two halves can be compared by gtid. Blocking; throws
+// std::runtime_error.
 class Database {
  public:
   virtual ~Database() = default;
 
-  // As the programs under test are told it: "postgresql:<libpq connection string>", "sqlite:<path>".
+  // As the programs under test are told it: "postgresql:<libpq connection string>",
+  // "sqlite:<path>".
   virtual std::string Dsn() const = 0;
   virtual Kind kind() const = 0;
 

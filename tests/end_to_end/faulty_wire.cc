@@ -120,7 +120,8 @@ void FaultyWire::Run() {
     if (::poll(sockets.data(), sockets.size(), kTickMilliseconds) <= 0) continue;
     const int cuts_before = cuts_;
     std::size_t at = 1;
-    for (auto one = connections_.begin(); one != connections_.end() && at < sockets.size(); at += 2) {
+    for (auto one = connections_.begin(); one != connections_.end(); at += 2) {
+      if (at >= sockets.size()) break;
       bool open = true;
       if (sockets[at].revents != 0) open = Carry(one->program, one->daemon, Toward::kDaemon);
       if (cuts_ != cuts_before) break;  // there are no connections any more

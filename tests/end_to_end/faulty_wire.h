@@ -26,7 +26,8 @@ class FaultyWire {
 
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
-  // Carries that many more bytes in that direction, all connections together, then cuts them all, once.
+  // Carries that many more bytes in that direction, all connections together, then cuts them all,
+  // once.
   void CutAfter(Toward direction, std::size_t bytes);
   // Takes back a cut that has not come yet; whether there was one.
   bool SpareTheRest();

@@ -1,4 +1,5 @@
-// Messages are lost at every place, and partitions come and go: what was lost is repeated, once in effect.
+// Messages are lost at every place, and partitions come and go: what was lost is repeated, once in
+// effect.
 #include "end_to_end/faulty_wire.h"
 
 #include <functional>
@@ -25,8 +26,8 @@ constexpr std::size_t kStride = 40;  // bytes between one cut and the next
 
 using Transfer = std::function<std::string()>;  // the answer to its commit or abort
 
-// A transfer for each place of its exchange where the wire can be cut, until it is over before the cut comes. How
-// many were cut and committed all the same.
+// A transfer for each place of its exchange where the wire can be cut, until it is over before the
+// cut comes. How many were cut and committed all the same.
 int CutEverywhere(FaultyWire& wire, const Transfer& transfer) {
   int committed = 0;
   for (const Toward direction : {Toward::kDaemon, Toward::kProgram}) {
@@ -48,7 +49,8 @@ bool Does(Application& program, const std::string& command) {
   return FirstWord(program.Ask(command)) == "ok";
 }
 
-// Which reply is lost depends on the byte: of the enlistment, the vote, the end's report, the next fetch.
+// Which reply is lost depends on the byte: of the enlistment, the vote, the end's report, the next
+// fetch.
 TEST_P(FaultyWires, N02_P01_P03_CutAfterAnyByteOfAServicesExchange_IsALostMessageAndNoMore) {
   Application& shop = world_.Start({.banks = "a"});
   Application& service = world_.Start({.banks = "b", .coordinator = wire_->address()});

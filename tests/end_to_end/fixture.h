@@ -1,4 +1,5 @@
-// The fixture of the end-to-end tests: a world for each test, whose programs' words are shown when it fails.
+// The fixture of the end-to-end tests: a world for each test, whose programs' words are shown when
+// it fails.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -12,7 +13,9 @@
 namespace settle::testing {
 
 // "committed none ..." -> "committed"
-inline std::string FirstWord(const std::string& answer) { return answer.substr(0, answer.find(' ')); }
+inline std::string FirstWord(const std::string& answer) {
+  return answer.substr(0, answer.find(' '));
+}
 
 class EndToEnd : public ::testing::Test {
  protected:

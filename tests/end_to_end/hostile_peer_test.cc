@@ -20,9 +20,12 @@ class HostilePeer : public EndToEnd {
     shop_ = &world_.Start();
   }
 
-  std::unique_ptr<RawClient> Connect() { return std::make_unique<RawClient>(world_.daemon().port()); }
+  std::unique_ptr<RawClient> Connect() {
+    return std::make_unique<RawClient>(world_.daemon().port());
+  }
 
-  // A framed call of the binary protocol: version 1, type call, the method's name, number 1, then its arguments.
+  // A framed call of the binary protocol: version 1, type call, the method's name, number 1, then
+  // its arguments.
   static std::string Call(const std::string& method, const std::string& arguments) {
     const std::string body = std::string("\x80\x01\x00\x01", 4) +
                              FrameLength(static_cast<std::uint32_t>(method.size())) + method +
@@ -70,7 +73,8 @@ TEST_F(HostilePeer, N04_ContainersAndStringsThatClaimTooMuch_AreRefused) {
         return nested;
       }()};
   for (const std::string& argument : arguments) {
-    for (const char* method : {"coordinator:begin_transaction", "participant:report", "admin:show"}) {
+    for (const char* method :
+         {"coordinator:begin_transaction", "participant:report", "admin:show"}) {
       const auto peer = Connect();
       peer->Send(Call(method, argument));
       peer->CloseSending();
@@ -96,8 +100,9 @@ TEST_F(HostilePeer, N05_HttpTlsAndGarbage_AreClosed) {
 TEST_F(HostilePeer, N05_UnknownMethodsAndMissingFields_AreRefusedAndNeverMeanCommit) {
   const std::string gtid = world_.Move(*shop_);
   const std::string nothing(1, '\0');  // no arguments at all
-  for (const char* method : {"coordinator:commit", "coordinator:commit_one_phase", "commit", "admin:resolve",
-                             "coordinator:no_such", "participant:report", "", ":"}) {
+  for (const char* method :
+       {"coordinator:commit", "coordinator:commit_one_phase", "commit", "admin:resolve",
+        "coordinator:no_such", "participant:report", "", ":"}) {
     const auto peer = Connect();
     peer->Send(Call(method, nothing));
     peer->CloseSending();

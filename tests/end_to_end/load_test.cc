@@ -1,4 +1,5 @@
-// Several programs transfer money while everything is killed under them; then it heals and everything is checked.
+// Several programs transfer money while everything is killed under them; then it heals and
+// everything is checked.
 #include <cstdlib>
 #include <random>
 #include <thread>
@@ -74,7 +75,8 @@ TEST_P(Storm, NothingIsLostDoubledOrLeftBehind) {
   // The daemon's own counters equal what the databases say.
   const auto counted = [&] { return world_.Cli({"status"}).json["committed"] == transfers; };
   EXPECT_TRUE(WaitUntil(counted)) << transfers << " transfers; " << world_.Cli({"status"}).out;
-  std::cout << "seed " << seed << ": " << transfers << " transfers under " << kStrikes << " kills\n";
+  std::cout << "seed " << seed << ": " << transfers << " transfers under " << kStrikes
+            << " kills\n";
 }
 
 INSTANTIATE_TEST_SUITE_P(Chaos, Storm, kEveryKind, NameOfKinds);

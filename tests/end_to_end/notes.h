@@ -1,5 +1,6 @@
-// What an application wrote down, durably, of what it asked and was told. With the databases themselves this is
-// all that the end-to-end tests believe; the coordinator's word is checked against it.
+// What an application wrote down, durably, of what it asked and was told. With the databases
+// themselves this is all that the end-to-end tests believe; the coordinator's word is checked
+// against it.
 #pragma once
 
 #include <map>

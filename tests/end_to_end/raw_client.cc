@@ -10,7 +10,8 @@
 
 namespace settle::testing {
 
-RawClient::RawClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawClient::RawClient(std::uint16_t port)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -39,7 +40,8 @@ bool RawClient::IsClosed(std::chrono::milliseconds bound) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
     pollfd readable{socket_, POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&readable, 1, static_cast<int>(left.count())) <= 0) return false;
+    if (left.count() <= 0) return false;
+    if (::poll(&readable, 1, static_cast<int>(left.count())) <= 0) return false;
     char buffer[4096];
     const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
     if (got <= 0) return true;

@@ -21,7 +21,8 @@ class RawClient {
   // As much of it as the peer takes.
   void Send(std::string_view bytes) const;
   void CloseSending() const;
-  // True when the peer has closed the connection within `bound`; what it sent before is in `received`.
+  // True when the peer has closed the connection within `bound`; what it sent before is in
+  // `received`.
   bool IsClosed(std::chrono::milliseconds bound = kPatience);
 
   std::string received;

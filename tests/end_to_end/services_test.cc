@@ -1,4 +1,5 @@
-// Two programs under one transaction: the shop begins it, the service joins it by the context in the shop's call.
+// Two programs under one transaction: the shop begins it, the service joins it by the context in
+// the shop's call.
 #include <csignal>
 
 #include "end_to_end/fixture.h"

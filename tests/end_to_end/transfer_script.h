@@ -1,7 +1,8 @@
-// What the application program of the end-to-end tests can be told to do: one command a line, one answer a line.
+// What the application program of the end-to-end tests can be told to do: one command a line, one
+// answer a line.
 //
 //   begin [<timeout ms>]         ok <gtid>
-//   move <bank> <amount>         ok                  enlists the bank; one account and the transfer's row
+//   move <bank> <amount>         ok                  enlists it; one account, the transfer's row
 //   execute <bank> <sql>         ok <rows>           enlists the bank if need be
 //   commit [decision|applied]    <outcome> <cause> <reason>
 //   abort                        <outcome> <cause> <reason>
@@ -10,7 +11,8 @@
 //   join <context>               ok <gtid>
 //   leave                        ok
 //   outcome <gtid>               <outcome> <cause> <reason>
-//   load                         ok <committed> <aborted> <unknown>      transfers, until the next command comes
+//   load                         ok <committed> <aborted> <unknown>
+//                                                    transfers, until the next command comes
 //   stop                         ok
 //
 // What fails: "error <code> <message>".

@@ -51,7 +51,7 @@ class World {
 
   Daemon& daemon() { return daemon_; }
   Database& bank(char name) { return name == 'a' ? *a_ : *b_; }
-  PostgresCluster& cluster() { return *cluster_; }  // of the PostgreSQL banks; there is one at least
+  PostgresCluster& cluster() { return *cluster_; }  // where there is a PostgreSQL bank
   std::string operator/(const std::string& name) const { return directory_ / name; }
   // Where a resource's DSN leads from now on; for applications started later.
   void Redirect(char bank, std::string dsn) { dsns_[std::string(1, bank)] = std::move(dsn); }
@@ -59,8 +59,8 @@ class World {
   // A running application; lives as long as the world unless killed.
   Application& Start(const Role& role = {});
 
-  // Starts the daemon with the banks' names already bound in its log and nothing left to write, so that a
-  // failpoint counts the transactions' own passes alone.
+  // Starts the daemon with the banks' names already bound in its log and nothing left to write, so
+  // that a failpoint counts the transactions' own passes alone.
   void StartDaemonToDieAt(const std::string& failpoint);
 
   // A shop that has moved an amount from bank a to bank b: commit was not asked for yet. Its gtid.
@@ -72,8 +72,8 @@ class World {
   // The outcome that `settle show` tells; empty when it does not.
   std::string OutcomeShown(const std::string& gtid);
 
-  // Waits until nothing is in doubt any more, then checks every invariant, the coordinator's word included.
-  // One sentence for each violation.
+  // Waits until nothing is in doubt any more, then checks every invariant, the coordinator's word
+  // included. One sentence for each violation.
   std::vector<std::string> SettleAndCheck(std::chrono::milliseconds bound = kPatience);
   // What the programs said; printed when a test fails.
   std::string Said() const;
