@@ -10,7 +10,8 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   const std::string gtid = "transaction " + view.summary.gtid.text();
   const Outcome outcome = view.summary.ending.outcome;
   if (state == "damaged") {
-    return Fail(ErrorCode::kRefused, gtid + " is damaged (" + view.summary.ending.reason + ")", view.advice);
+    return Fail(ErrorCode::kRefused, gtid + " is damaged (" + view.summary.ending.reason + ")",
+                view.advice);
   }
   if (state == "deciding" || state == "delegating" || state == "one-phase") {
     return Fail(ErrorCode::kRefused, gtid + " is " + state + ": it waits for " + view.waiting_for,
@@ -19,14 +20,19 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   }
   if (outcome == Outcome::kUndecided) {
     if (to == Decision::kAbort) return {};
-    return Fail(ErrorCode::kRefused, gtid + " is " + state + " and undecided: only the votes of its branches can commit it",
-                "let its application ask for commit, or abort it");
+    return Fail(
+        ErrorCode::kRefused,
+        gtid + " is " + state + " and undecided: only the votes of its branches can commit it",
+        "let its application ask for commit, or abort it");
   }
-  const bool agrees = to == Decision::kCommit ? outcome == Outcome::kCommitted : outcome == Outcome::kAborted;
+  const bool agrees =
+      to == Decision::kCommit ? outcome == Outcome::kCommitted : outcome == Outcome::kAborted;
   if (agrees) return {};
   return Fail(ErrorCode::kRefused,
-              gtid + " is decided: " + settle::ToString(outcome) + ", and that is durable; nothing was changed",
-              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() + " commit --reason ...' hurries it"
+              gtid + " is decided: " + settle::ToString(outcome) +
+                  ", and that is durable; nothing was changed",
+              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() +
+                                                   " commit --reason ...' hurries it"
                                              : "do the work again under a new transaction");
 }
 
@@ -38,15 +44,19 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
   if (!before) return before;
   if (Status allowed = CheckAllowed(*before, call.to); !allowed) return Fail(allowed.error());
   observer.Event(Observer::Level::kInfo, call.gtid,
-                 "operator " + Escaped(call.operator_name) + " resolves it to " + settle::ToString(call.to) +
-                     ": " + Escaped(call.reason));
+                 "operator " + Escaped(call.operator_name) + " resolves it to " +
+                     settle::ToString(call.to) + ": " + Escaped(call.reason));
   if (before->summary.ending.outcome == Outcome::kUndecided) {
-    AbortCall abort{call.gtid, AbortCause::kOperator, "operator " + call.operator_name + ": " + call.reason, {}};
+    AbortCall abort{call.gtid,
+                    AbortCause::kOperator,
+                    "operator " + call.operator_name + ": " + call.reason,
+                    {}};
     Result<Ending> ended = Await<Ending>([&](auto done) { engine.Abort(abort, done); });
     if (!ended && ended.error().code != ErrorCode::kNotFound) return Fail(ended.error());
     if (ended && ended->outcome == Outcome::kUndecided) {
       return Fail(ErrorCode::kAskOutcome,
-                  "transaction " + call.gtid.text() + " had all its votes; its decision is still on its way to the log",
+                  "transaction " + call.gtid.text() +
+                      " had all its votes; its decision is still on its way to the log",
                   "'settle show " + call.gtid.text() + "' says what it became");
     }
   } else {
@@ -54,7 +64,8 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
     Await<std::monostate>([&](auto done) { engine.Hurry(call.gtid, done); });
   }
   Result<TransactionView> after = views.Show(call.gtid);
-  if (after && call.to == Decision::kAbort && !after->summary.ending.aborted()) {  // its last vote was faster
+  if (after && call.to == Decision::kAbort &&
+      !after->summary.ending.aborted()) {  // its last vote was faster
     return Fail(ErrorCode::kRefused, "transaction " + call.gtid.text() + " was " +
                                          settle::ToString(after->summary.ending.outcome) +
                                          " before it could be aborted");

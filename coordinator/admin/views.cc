@@ -11,23 +11,24 @@ constexpr const char* kOpenCursor = "open:";
 constexpr const char* kEndedCursor = "ended:";
 
 bool IsUnfinished(const BranchSummary& branch) {
-  return branch.state == "committing" || branch.state == "aborting" || branch.state == "one-phase" ||
-         branch.state == "preparing";
+  return branch.state == "committing" || branch.state == "aborting" ||
+         branch.state == "one-phase" || branch.state == "preparing";
 }
 
 std::string BranchesThatAreOut(const TransactionSummary& summary) {
   std::string out;
   for (const BranchSummary& branch : summary.branches) {
     if (!IsUnfinished(branch)) continue;
-    out += (out.empty() ? "" : ", ") + std::string("branch ") + std::to_string(branch.number) + " in " +
-           branch.resource;
+    out += (out.empty() ? "" : ", ") + std::string("branch ") + std::to_string(branch.number) +
+           " in " + branch.resource;
     if (!branch.last_error.empty()) out += " (" + branch.last_error + ")";
   }
   return out;
 }
 
 bool IsInDoubt(const TransactionSummary& summary) {
-  return summary.state == "committing" || summary.state == "one-phase" || summary.state == "damaged" ||
+  return summary.state == "committing" || summary.state == "one-phase" ||
+         summary.state == "damaged" ||
          (summary.state == "aborting" && !BranchesThatAreOut(summary).empty());
 }
 
@@ -43,7 +44,8 @@ TransactionView Explain(TransactionSummary summary) {
   const std::string out = BranchesThatAreOut(summary);
   const std::string gtid = summary.gtid.text();
   if (summary.state == "active") {
-    view.waiting_for = "its application to ask for commit or abort; the deadline aborts it otherwise";
+    view.waiting_for =
+        "its application to ask for commit or abort; the deadline aborts it otherwise";
     view.advice = "nothing is needed; 'settle resolve " + gtid + " abort --reason ...' ends it now";
   } else if (summary.state == "preparing") {
     view.waiting_for = "the vote of " + out;
@@ -52,16 +54,21 @@ TransactionView Explain(TransactionSummary summary) {
     view.waiting_for = "the decision log's disk";
   } else if (summary.state == "one-phase") {
     view.waiting_for = "proof of what became of its only branch: " + out;
-    view.advice = "bring a process that serves the resource back; the database's own record decides";
+    view.advice =
+        "bring a process that serves the resource back; the database's own record decides";
   } else if (summary.state == "committing" || summary.state == "aborting") {
     const std::string verb = summary.state == "committing" ? "commit" : "abort";
     view.waiting_for = out + " to " + verb;
-    if (out.empty()) view.waiting_for = "the decision log's disk, to record what became of its branches";
-    if (!out.empty()) view.advice = "bring a process that serves the resource back: the decision is " + verb +
-                  " and is sent again by itself; 'settle resolve " + gtid + " " + verb + " --reason ...' sends it now";
+    if (out.empty())
+      view.waiting_for = "the decision log's disk, to record what became of its branches";
+    if (!out.empty())
+      view.advice = "bring a process that serves the resource back: the decision is " + verb +
+                    " and is sent again by itself; 'settle resolve " + gtid + " " + verb +
+                    " --reason ...' sends it now";
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
-    view.advice = "compare the branches with their databases and repair by hand: " + summary.ending.reason;
+    view.advice =
+        "compare the branches with their databases and repair by hand: " + summary.ending.reason;
   }
   view.summary = std::move(summary);
   return view;
@@ -86,17 +93,20 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : row.view.sessions) sessions.push_back(session.session);
   }
   std::sort(sessions.begin(), sessions.end());
-  status.sessions = static_cast<std::size_t>(std::unique(sessions.begin(), sessions.end()) - sessions.begin());
+  status.sessions =
+      static_cast<std::size_t>(std::unique(sessions.begin(), sessions.end()) - sessions.begin());
   return status;
 }
 
-Result<TransactionPage> Views::List(Which which, std::size_t most, const std::string& cursor) const {
+Result<TransactionPage> Views::List(Which which, std::size_t most,
+                                    const std::string& cursor) const {
   TransactionPage page;
   const bool in_ended = cursor.starts_with(kEndedCursor);
   const bool in_open = cursor.empty() || cursor.starts_with(kOpenCursor);
   if (!in_ended && !in_open) return NotACursor(cursor);
   if (which == Which::kOpen && in_ended) return NotACursor(cursor);
-  if (most == 0) return Fail(ErrorCode::kInvalid, "a page of no transactions", "ask for at least one");
+  if (most == 0)
+    return Fail(ErrorCode::kInvalid, "a page of no transactions", "ask for at least one");
   if (which != Which::kEnded && !in_ended) {
     auto open = Open();
     if (!open) return Fail(open.error());
@@ -164,7 +174,8 @@ Result<std::vector<ParticipantRow>> Views::Participants() const {
   for (const TransactionSummary& one : *open) {
     std::vector<std::string> counted;
     for (const BranchSummary& branch : one.branches) {
-      if (!IsUnfinished(branch) || std::count(counted.begin(), counted.end(), branch.resource) != 0) continue;
+      if (!IsUnfinished(branch) || std::count(counted.begin(), counted.end(), branch.resource) != 0)
+        continue;
       counted.push_back(branch.resource);
       ++waiting[branch.resource];
     }

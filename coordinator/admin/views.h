@@ -50,7 +50,8 @@ class Views {
 
   [[nodiscard]] Result<StatusView> Status() const;
   // Open ones come before ended ones. kInvalid for a cursor that no reply gave.
-  [[nodiscard]] Result<TransactionPage> List(Which which, std::size_t most, const std::string& cursor) const;
+  [[nodiscard]] Result<TransactionPage> List(Which which, std::size_t most,
+                                             const std::string& cursor) const;
   // Running or ended; a gtid without a record is shown as presumed aborted. kWrongLog, kNotFound.
   [[nodiscard]] Result<TransactionView> Show(const Gtid& gtid) const;
   [[nodiscard]] Result<InDoubtView> InDoubt() const;

@@ -28,7 +28,8 @@ struct Engine::Admission {
   std::function<void()> drained;
 };
 
-Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer)
+Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
+               Observer& observer)
     : settings_(settings),
       log_(log),
       clock_(clock),
@@ -36,15 +37,17 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
       observer_(observer),
       admission_(std::make_unique<Admission>()) {
   const auto to_all = [this](auto task) {
-    for (const auto& shard : shards_) shard->mailbox().PostAlways([&shard = *shard, task] { task(shard); });
+    for (const auto& shard : shards_)
+      shard->mailbox().PostAlways([&shard = *shard, task] { task(shard); });
   };
   sessions_ = std::make_unique<Sessions>(
       settings_, log, clock, ids, observer,
-      Sessions::Listener{
-          [to_all](const SessionId& session) { to_all([session](Shard& shard) { shard.SessionLost(session); }); },
-          [to_all](const std::string& resource) {
-            to_all([resource](Shard& shard) { shard.ResourceReady(resource); });
-          }});
+      Sessions::Listener{[to_all](const SessionId& session) {
+                           to_all([session](Shard& shard) { shard.SessionLost(session); });
+                         },
+                         [to_all](const std::string& resource) {
+                           to_all([resource](Shard& shard) { shard.ResourceReady(resource); });
+                         }});
   for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
     shards_.push_back(std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_));
   }
@@ -88,12 +91,14 @@ void Engine::Restore(RestoredState state) {
 template <typename T, typename Run>
 void Engine::Post(const Gtid& gtid, const Completion<T>& done, Run run) {
   Shard& shard = ShardOf(gtid);
-  if (!shard.mailbox().Post([&shard, done, run = std::move(run)] { run(shard, done); })) RefuseBusy(done);
+  if (!shard.mailbox().Post([&shard, done, run = std::move(run)] { run(shard, done); }))
+    RefuseBusy(done);
 }
 
 void Engine::Begin(BeginCall call, Completion<Begun> done) {
   if (admission_->draining) {
-    return done(Fail(ErrorCode::kRetry, "the coordinator is shutting down and begins no new transactions",
+    return done(Fail(ErrorCode::kRetry,
+                     "the coordinator is shutting down and begins no new transactions",
                      "try again; it is probably being restarted"));
   }
   std::size_t running = 0;
@@ -114,9 +119,10 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
 void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
   Result<Sessions::Owner> owner = sessions_->FindOwner(call.session, call.resource);
   if (!owner) return done(Fail(std::move(owner).error()));
-  Post(call.gtid, done, [call, owner = *owner](Shard& shard, const Completion<BranchNumber>& reply) {
-    shard.Enlist(call, owner, reply);
-  });
+  Post(call.gtid, done,
+       [call, owner = *owner](Shard& shard, const Completion<BranchNumber>& reply) {
+         shard.Enlist(call, owner, reply);
+       });
 }
 
 void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
@@ -125,33 +131,43 @@ void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
 }
 
 void Engine::CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done) {
-  Post(call.gtid, done,
-       [call](Shard& shard, const Completion<OnePhaseAnswer>& reply) { shard.CommitOnePhase(call, reply); });
+  Post(call.gtid, done, [call](Shard& shard, const Completion<OnePhaseAnswer>& reply) {
+    shard.CommitOnePhase(call, reply);
+  });
 }
 
 void Engine::Abort(AbortCall call, Completion<Ending> done) {
-  Post(call.gtid, done, [call](Shard& shard, const Completion<Ending>& reply) { shard.Abort(call, reply); });
+  Post(call.gtid, done,
+       [call](Shard& shard, const Completion<Ending>& reply) { shard.Abort(call, reply); });
 }
 
 void Engine::AskOutcome(Gtid gtid, Completion<Ending> done) {
-  Post(gtid, done, [gtid](Shard& shard, const Completion<Ending>& reply) { shard.AskOutcome(gtid, reply); });
+  Post(gtid, done,
+       [gtid](Shard& shard, const Completion<Ending>& reply) { shard.AskOutcome(gtid, reply); });
 }
 
-void Engine::Attach(AttachCall call, Completion<Attached> done) { sessions_->Attach(call, std::move(done)); }
+void Engine::Attach(AttachCall call, Completion<Attached> done) {
+  sessions_->Attach(call, std::move(done));
+}
 
-void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) { sessions_->Fetch(call, std::move(done)); }
+void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) {
+  sessions_->Fetch(call, std::move(done));
+}
 
 void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   Result<std::set<std::string>> serves = sessions_->Touch(call.session);
   if (!serves) return done(Fail(std::move(serves).error()));
-  const auto reporter = std::make_shared<const Reporter>(Reporter{call.session, *std::move(serves)});
+  const auto reporter =
+      std::make_shared<const Reporter>(Reporter{call.session, *std::move(serves)});
   for (VoteReport& vote : call.votes) {
     Shard& shard = ShardOf(vote.gtid);
-    shard.mailbox().PostAlways([&shard, reporter, vote = std::move(vote)] { shard.Voted(*reporter, vote); });
+    shard.mailbox().PostAlways(
+        [&shard, reporter, vote = std::move(vote)] { shard.Voted(*reporter, vote); });
   }
   for (EndReport& end : call.ends) {
     Shard& shard = ShardOf(end.key.gtid);
-    shard.mailbox().PostAlways([&shard, reporter, end = std::move(end)] { shard.Finished(*reporter, end); });
+    shard.mailbox().PostAlways(
+        [&shard, reporter, end = std::move(end)] { shard.Finished(*reporter, end); });
   }
   done(std::monostate{});
 }
@@ -164,8 +180,8 @@ void Engine::Detach(SessionId session, Completion<std::monostate> done) {
 void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {
   const Gtid gtid = key.gtid;
   Post(gtid, done,
-       [key = std::move(key), resource = std::move(resource)](Shard& shard,
-                                                             const Completion<std::monostate>& reply) {
+       [key = std::move(key), resource = std::move(resource)](
+           Shard& shard, const Completion<std::monostate>& reply) {
          shard.FoundPrepared(key, resource, reply);
        });
 }
@@ -173,8 +189,9 @@ void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::
 void Engine::SendStray(Command command) { sessions_->Send(SessionId{}, std::move(command)); }
 
 void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {
-  Post(gtid, done,
-       [gtid](Shard& shard, const Completion<TransactionSummary>& reply) { shard.Show(gtid, reply); });
+  Post(gtid, done, [gtid](Shard& shard, const Completion<TransactionSummary>& reply) {
+    shard.Show(gtid, reply);
+  });
 }
 
 void Engine::ListOpen(Completion<std::vector<TransactionSummary>> done) {
@@ -200,7 +217,9 @@ void Engine::ListOpen(Completion<std::vector<TransactionSummary>> done) {
   }
 }
 
-void Engine::Participants(Completion<std::vector<ParticipantView>> done) { done(sessions_->View()); }
+void Engine::Participants(Completion<std::vector<ParticipantView>> done) {
+  done(sessions_->View());
+}
 
 void Engine::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
   sessions_->AcceptIdentity(std::move(record), std::move(done));

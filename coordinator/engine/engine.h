@@ -1,14 +1,14 @@
-// The engine: runs every global transaction of one coordinator. Its face is asynchronous: each call takes a
-// completion and returns at once.
+// The engine: runs every global transaction of one coordinator. Its face is asynchronous: each call
+// takes a completion and returns at once.
 //
 //   Engine engine(settings, log, clock, ids, observer);
 //   engine.Restore(replayed);                       // recovery, before anything else
 //   engine.Begin({...}, [](Result<Begun> begun) { ... });
 //
-// A transaction belongs to one shard, which is driven by one thread (engine/shard_threads.h) or by hand in a
-// simulation. Every function is thread-safe and does not block. Completions run exactly once and must not block:
-// on a shard's thread, for Attach and AcceptIdentity also on the log's; a call that cannot be queued completes at
-// once, on the caller's thread, with kRetry.
+// A transaction belongs to one shard, which is driven by one thread (engine/shard_threads.h) or by
+// hand in a simulation. Every function is thread-safe and does not block. Completions run exactly
+// once and must not block: on a shard's thread, for Attach and AcceptIdentity also on the log's; a
+// call that cannot be queued completes at once, on the caller's thread, with kRetry.
 #pragma once
 
 #include <chrono>
@@ -158,8 +158,8 @@ class Shard;
 
 class Engine {
  public:
-  // References must outlive the engine, except that the log is closed first: what it still writes completes into
-  // the engine.
+  // References must outlive the engine, except that the log is closed first: what it still writes
+  // completes into the engine.
   Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer);
   ~Engine();
   Engine(const Engine&) = delete;
@@ -182,8 +182,8 @@ class Engine {
   void Fetch(FetchCall call, Completion<CommandBatch> done);
   void Report(ReportCall call, Completion<std::monostate> done);
   void Detach(SessionId session, Completion<std::monostate> done);
-  // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or leaves it alone
-  // while there is none. kNotFound: not running here.
+  // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or
+  // leaves it alone while there is none. kNotFound: not running here.
   void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
@@ -196,8 +196,8 @@ class Engine {
   // Sends again, now, what a decided transaction still waits for.
   void Hurry(Gtid gtid, Completion<std::monostate> done);
 
-  // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left undecided
-  // and nothing waits for the log.
+  // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
+  // undecided and nothing waits for the log.
   void Drain(std::function<void()> done);
 
   const LogIdentity& log_identity() const;

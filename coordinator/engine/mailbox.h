@@ -28,8 +28,8 @@ class Mailbox {
     return true;
   }
 
-  // What must not be lost: what the log, a timer or a participant says about work already accepted. Their number
-  // is bounded by that work.
+  // What must not be lost: what the log, a timer or a participant says about work already accepted.
+  // Their number is bounded by that work.
   void PostAlways(Task task) {
     const std::lock_guard lock(mutex_);
     Push(std::move(task));

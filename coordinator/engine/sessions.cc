@@ -10,14 +10,15 @@ namespace settle::coordinator {
 namespace {
 
 Error SessionIsLost() {
-  return {ErrorCode::kNotFound, "the session is not attached (it was silent for too long, or this coordinator restarted)",
+  return {ErrorCode::kNotFound,
+          "the session is not attached (it was silent for too long, or this coordinator restarted)",
           "attach again"};
 }
 
 }  // namespace
 
-Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-                   Listener listener)
+Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
+                   Observer& observer, Listener listener)
     : settings_(settings),
       log_(log),
       clock_(clock),
@@ -27,17 +28,19 @@ Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids
 
 void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
   const std::lock_guard lock(mutex_);
-  for (const ResourceRecord& record : resources) bindings_[record.resource] = {record.identity, "", true};
+  for (const ResourceRecord& record : resources)
+    bindings_[record.resource] = {record.identity, "", true};
 }
 
 Status Sessions::CheckAttach(const AttachCall& call) {
   const LogIdentity& log = log_.identity();
   if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch) {
     return Fail(ErrorCode::kStaleEpoch,
-                "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " + log.log_id +
-                    ", which is now in epoch " + std::to_string(log.epoch) +
+                "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " +
+                    log.log_id + ", which is now in epoch " + std::to_string(log.epoch) +
                     ": the log was restored from an older copy",
-                "stop this coordinator and bring back its newest log; decisions may be missing from this one");
+                "stop this coordinator and bring back its newest log; decisions may be missing "
+                "from this one");
   }
   if (sessions_.size() >= settings_.sessions_max) {
     return Fail(ErrorCode::kRetry, "the limit of " + std::to_string(settings_.sessions_max) +
@@ -47,35 +50,40 @@ Status Sessions::CheckAttach(const AttachCall& call) {
   for (const OfferedResource& resource : call.resources) {
     if (Status name = CheckResourceName(resource.name); !name) return name;
     if (offered.emplace(resource.name, resource.identity).first->second != resource.identity) {
-      return Fail(ErrorCode::kInvalid, "resource " + resource.name + " is offered with two databases",
+      return Fail(ErrorCode::kInvalid,
+                  "resource " + resource.name + " is offered with two databases",
                   "give each database a name of its own");
     }
     const auto bound = bindings_.find(resource.name);
     if (bound == bindings_.end()) continue;
     if (bound->second.identity == resource.identity) continue;
     bound->second.refused_identity = resource.identity;
-    return Fail(ErrorCode::kRefused,
-                "resource " + resource.name + " stands for database " + bound->second.identity +
-                    " and came back as " + Escaped(resource.identity),
-                "point it at the right database, or accept the new one with 'settle participants accept " +
-                    resource.name + " " + Escaped(resource.identity) + " --reason ...'");
+    return Fail(
+        ErrorCode::kRefused,
+        "resource " + resource.name + " stands for database " + bound->second.identity +
+            " and came back as " + Escaped(resource.identity),
+        "point it at the right database, or accept the new one with 'settle participants accept " +
+            resource.name + " " + Escaped(resource.identity) + " --reason ...'");
   }
   return {};
 }
 
-// Binds, in memory, the names that are not yet bound durably; the records make it so. Two sessions that come at the
-// same time write the same record: neither starts on the strength of the other's, which may be refused.
+// Binds, in memory, the names that are not yet bound durably; the records make it so. Two sessions
+// that come at the same time write the same record: neither starts on the strength of the other's,
+// which may be refused.
 Result<std::vector<ResourceRecord>> Sessions::BindNew(const AttachCall& call) {
   const std::lock_guard lock(mutex_);
   if (Status allowed = CheckAttach(call); !allowed) return Fail(allowed.error());
   std::vector<ResourceRecord> bound_now;
   for (const OfferedResource& resource : call.resources) {
     Binding& binding = bindings_[resource.name];
-    const bool twice = std::any_of(bound_now.begin(), bound_now.end(),
-                                   [&](const ResourceRecord& record) { return record.resource == resource.name; });
+    const bool twice =
+        std::any_of(bound_now.begin(), bound_now.end(),
+                    [&](const ResourceRecord& record) { return record.resource == resource.name; });
     if (binding.durable || twice) continue;
     binding.identity = resource.identity;
-    bound_now.push_back({resource.name, resource.identity, "first attach", "first seen", clock_.WallNow()});
+    bound_now.push_back(
+        {resource.name, resource.identity, "first attach", "first seen", clock_.WallNow()});
   }
   return bound_now;
 }
@@ -91,8 +99,10 @@ void Sessions::Attach(const AttachCall& call, Completion<Attached> done) {
   Result<std::vector<ResourceRecord>> bound_now = BindNew(call);
   if (!bound_now) return done(Fail(std::move(bound_now).error()));
   if (bound_now->empty()) return Register(call, done);
-  // The session starts once it is durable which databases its names stand for. A crash before that binds them anew.
-  const auto binder = std::make_shared<Binder>(Binder{call, std::move(done), bound_now->size(), {}});
+  // The session starts once it is durable which databases its names stand for. A crash before that
+  // binds them anew.
+  const auto binder =
+      std::make_shared<Binder>(Binder{call, std::move(done), bound_now->size(), {}});
   for (ResourceRecord& record : *bound_now) {
     const OfferedResource resource{record.resource, record.identity};
     DurableAppend(log_, observer_, std::move(record), Durability::kForce,
@@ -116,7 +126,8 @@ void Sessions::OnBound(const std::shared_ptr<Binder>& binder, const OfferedResou
     if (--binder->missing != 0) return;
   }
   if (!binder->refused) return Register(binder->call, binder->done);
-  binder->done(Fail(ErrorCode::kRetry, "the log could not store the resource: " + *binder->refused));
+  binder->done(
+      Fail(ErrorCode::kRetry, "the log could not store the resource: " + *binder->refused));
 }
 
 void Sessions::Register(const AttachCall& call, const Completion<Attached>& done) {
@@ -158,8 +169,10 @@ void Sessions::Park(Session& session, const FetchCall& call, Completion<CommandB
     answers.push_back([old = std::move(session.poll->done)] { old(CommandBatch{}); });
   }
   if (session.unconfirmed.number <= call.received_through) session.unconfirmed = {};
-  const auto wait = std::clamp(call.wait, std::chrono::milliseconds(0), settings_.session_timeout / 2);
-  session.poll = Session::Poll{std::move(done), std::clamp<std::size_t>(call.most, 1, 1000), clock_.Now() + wait};
+  const auto wait =
+      std::clamp(call.wait, std::chrono::milliseconds(0), settings_.session_timeout / 2);
+  session.poll = Session::Poll{std::move(done), std::clamp<std::size_t>(call.most, 1, 1000),
+                               clock_.Now() + wait};
   if (Answer answer = Deliver(session)) answers.push_back(std::move(answer));
 }
 
@@ -185,7 +198,8 @@ Sessions::Answer Sessions::Deliver(Session& session) {
 
 Sessions::Session* Sessions::Choose(const SessionId& preferred, const Command& command) {
   if (const auto owner = sessions_.find(preferred); owner != sessions_.end()) return &owner->second;
-  if (command.kind == CommandKind::kPrepare) return nullptr;  // only the process that did the work can prepare it
+  if (command.kind == CommandKind::kPrepare)
+    return nullptr;  // only the process that did the work can prepare it
   const auto serving = serving_.find(command.resource);
   if (serving == serving_.end() || serving->second.empty()) return nullptr;
   auto next = serving->second.begin();
@@ -216,13 +230,15 @@ Result<std::set<std::string>> Sessions::Touch(const SessionId& session) {
   return serves;
 }
 
-Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session, const std::string& resource) const {
+Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session,
+                                            const std::string& resource) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return Fail(SessionIsLost());
   const auto served = found->second.resources.find(resource);
   if (served == found->second.resources.end()) {
-    return Fail(ErrorCode::kInvalid, "the session does not serve resource \"" + Escaped(resource) + "\"",
+    return Fail(ErrorCode::kInvalid,
+                "the session does not serve resource \"" + Escaped(resource) + "\"",
                 "name the resource when the session attaches");
   }
   return Owner{served->second, found->second.process};
@@ -238,7 +254,8 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   if (found == sessions_.end()) return;
   for (const auto& [resource, identity] : found->second.resources) serving_[resource].erase(id);
   if (found->second.poll) {
-    answers.push_back([done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });
+    answers.push_back(
+        [done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });
   }
   sessions_.erase(found);
   answers.push_back([this, id] { listener_.lost(id); });
@@ -280,7 +297,8 @@ std::vector<ParticipantView> Sessions::View() const {
     if (const auto serving = serving_.find(resource); serving != serving_.end()) {
       for (const SessionId& id : serving->second) {
         const Session& session = sessions_.at(id);
-        const auto idle = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
+        const auto idle =
+            std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
         view.sessions.push_back({id, session.process, session.attached, idle});
       }
     }
@@ -296,7 +314,8 @@ void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> 
     known = bindings_.contains(record.resource);
   }
   if (!known) {
-    return done(Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(record.resource) + "\"",
+    return done(Fail(ErrorCode::kNotFound,
+                     "no resource is called \"" + Escaped(record.resource) + "\"",
                      "'settle participants' lists them"));
   }
   record.at = clock_.WallNow();
@@ -311,14 +330,16 @@ void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> 
                 });
 }
 
-// A session that serves the name with the database it no longer stands for would be sent the name's commands.
+// A session that serves the name with the database it no longer stands for would be sent the name's
+// commands.
 void Sessions::Rebind(const ResourceRecord& accepted) {
   std::vector<Answer> answers;
   {
     const std::lock_guard lock(mutex_);
     bindings_[accepted.resource] = {accepted.identity, "", true};
     for (const SessionId& id : std::set<SessionId>(serving_[accepted.resource])) {
-      if (sessions_.at(id).resources.at(accepted.resource) != accepted.identity) Remove(id, answers);
+      if (sessions_.at(id).resources.at(accepted.resource) != accepted.identity)
+        Remove(id, answers);
     }
   }
   for (const Answer& answer : answers) answer();

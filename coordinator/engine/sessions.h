@@ -1,8 +1,9 @@
-// The participants that are attached: which resources each serves, what is queued for it, who is still there.
+// The participants that are attached: which resources each serves, what is queued for it, who is
+// still there.
 //
-// Shards send commands to a session, or to any session of a resource; participants fetch them in batches. A batch
-// is whatever queued while the last one was on the wire. Commands may be lost here (a session that went away, a
-// full queue): the shard's retry timer sends them again.
+// Shards send commands to a session, or to any session of a resource; participants fetch them in
+// batches. A batch is whatever queued while the last one was on the wire. Commands may be lost here
+// (a session that went away, a full queue): the shard's retry timer sends them again.
 #pragma once
 
 #include <cstdint>
@@ -44,13 +45,16 @@ class Sessions {
     std::string process;
   };
   // kNotFound: no such session, or it does not serve the resource.
-  [[nodiscard]] Result<Owner> FindOwner(const SessionId& session, const std::string& resource) const;
+  [[nodiscard]] Result<Owner> FindOwner(const SessionId& session,
+                                        const std::string& resource) const;
   bool IsAttached(const SessionId& session) const;
 
-  // To `preferred` if it is attached; else, unless it is a prepare, to any session of the resource; else nowhere.
+  // To `preferred` if it is attached; else, unless it is a prepare, to any session of the resource;
+  // else nowhere.
   void Send(const SessionId& preferred, Command command);
 
-  // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times a second.
+  // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times
+  // a second.
   void Tick();
 
   std::vector<ParticipantView> View() const;
@@ -86,8 +90,8 @@ class Sessions {
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
   void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
             std::vector<Answer>& answers);
-  void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource, AppendResult result,
-               const std::string& reason);
+  void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource,
+               AppendResult result, const std::string& reason);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   CommandBatch NextBatch(Session& session, std::size_t most);

@@ -52,7 +52,8 @@ Transaction* Shard::Find(const Gtid& gtid) {
   return found == running_.end() ? nullptr : found->second.get();
 }
 
-// A transaction that has ended but whose end is not in the log yet is answered here; any other is for recovery/inquiry.
+// A transaction that has ended but whose end is not in the log yet is answered here; any other is
+// for recovery/inquiry.
 template <typename T>
 void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const {
   const auto ended = ended_.find(gtid);
@@ -104,12 +105,15 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
     const bool ended = ended_.contains(call.gtid);
-    return done(Fail(ended ? ErrorCode::kRefused : ErrorCode::kNotFound,
-                     "transaction " + call.gtid.text() + (ended ? " has ended" : " is not running here"),
-                     "begin a new transaction"));
+    return done(
+        Fail(ended ? ErrorCode::kRefused : ErrorCode::kNotFound,
+             "transaction " + call.gtid.text() + (ended ? " has ended" : " is not running here"),
+             "begin a new transaction"));
   }
-  Handle(*transaction, event::Enlist{call.resource, owner.identity, call.session, owner.process, call.request_key},
-         done, [&](Error error) { done(Fail(std::move(error))); });
+  Handle(
+      *transaction,
+      event::Enlist{call.resource, owner.identity, call.session, owner.process, call.request_key},
+      done, [&](Error error) { done(Fail(std::move(error))); });
   // The session may have been lost after it was looked up and before its branch was known here.
   if (!sessions_.IsAttached(call.session)) SessionLost(call.session);
 }
@@ -123,7 +127,8 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
         if (!news) return done(Fail(std::move(news).error()));
         done(CommitAnswer{news->ending, news->finish_here, news->unfinished});
       });
-  transaction->Note(clock_.WallNow(), "commit asked for, with " + std::to_string(call.votes.size()) + " votes");
+  transaction->Note(clock_.WallNow(),
+                    "commit asked for, with " + std::to_string(call.votes.size()) + " votes");
   Handle(*transaction, event::CommitRequested{call.votes}, {}, [&, gtid = call.gtid](Error error) {
     if (Transaction* still = Find(gtid)) RemoveWaiter(*still, waiter);
     done(Fail(std::move(error)));
@@ -148,7 +153,8 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
   if (transaction == nullptr) {
     const auto ended = ended_.find(call.gtid);
     if (ended != ended_.end()) return done(ended->second.summary.ending);
-    return done(Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
+    return done(
+        Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
   AddWaiter(*transaction, true, settings_.commit_wait, [done](Result<EndingNews> news) {
     if (!news) return done(Fail(std::move(news).error()));
@@ -165,22 +171,23 @@ void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
 }
 
 // A branch's vote is its owner's to give; what became of it, that of any session of its resource.
-bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
-                        bool as_owner) const {
+bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction,
+                        BranchNumber number, bool as_owner) const {
   const auto& branches = transaction.machine.branches();
   if (number == 0 || number > branches.size()) return false;
   const TwoPhase::Branch& branch = branches[number - 1];
   const bool owner_is_other = !branch.session.empty() && branch.session != reporter.session;
   if (reporter.serves.contains(branch.resource) && !(as_owner && owner_is_other)) return true;
   observer_.Event(Observer::Level::kWarning, transaction.machine.gtid(),
-                  "a session spoke for branch " + std::to_string(number) + " in " + branch.resource +
-                      ", which is not its own: ignored");
+                  "a session spoke for branch " + std::to_string(number) + " in " +
+                      branch.resource + ", which is not its own: ignored");
   return false;
 }
 
 void Shard::Voted(const Reporter& reporter, const VoteReport& report) {
   Transaction* transaction = Find(report.gtid);
-  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.vote.branch, true)) return;
+  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.vote.branch, true))
+    return;
   SETTLE_FAILPOINT("engine.vote");
   transaction->Note(clock_.WallNow(), "branch " + std::to_string(report.vote.branch) + " voted " +
                                           settle::ToString(report.vote.result.vote));
@@ -189,10 +196,11 @@ void Shard::Voted(const Reporter& reporter, const VoteReport& report) {
 
 void Shard::Finished(const Reporter& reporter, const EndReport& report) {
   Transaction* transaction = Find(report.key.gtid);
-  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.key.number, false)) return;
+  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.key.number, false))
+    return;
   SETTLE_FAILPOINT("engine.acknowledged");
-  std::string what = "branch " + std::to_string(report.key.number) + ": " +
-                     settle::ToString(report.result.end);
+  std::string what =
+      "branch " + std::to_string(report.key.number) + ": " + settle::ToString(report.result.end);
   if (!report.result.detail.empty()) what += ", " + report.result.detail;
   transaction->Note(clock_.WallNow(), std::move(what));
   Handle(*transaction, event::Finished{report.key.number, report.result});
@@ -214,15 +222,15 @@ std::vector<Gtid> Collect(const Running& running, const Wanted& wanted) {
 }  // namespace
 
 void Shard::SessionLost(const SessionId& session) {
-  for (const Gtid& gtid :
-       Collect(running_, [&](const TwoPhase::Branch& branch) { return branch.session == session; })) {
+  for (const Gtid& gtid : Collect(
+           running_, [&](const TwoPhase::Branch& branch) { return branch.session == session; })) {
     Handle(*Find(gtid), event::SessionLost{session});
   }
 }
 
 void Shard::ResourceReady(const std::string& resource) {
-  for (const Gtid& gtid :
-       Collect(running_, [&](const TwoPhase::Branch& branch) { return branch.resource == resource; })) {
+  for (const Gtid& gtid : Collect(
+           running_, [&](const TwoPhase::Branch& branch) { return branch.resource == resource; })) {
     Handle(*Find(gtid), event::ResourceReady{resource});
   }
 }
@@ -232,7 +240,8 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
   if (Transaction* transaction = Find(key.gtid)) {
     Handle(*transaction, event::FoundPrepared{key.number, resource});
   } else if (!ended_.contains(key.gtid)) {
-    return done(Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
+    return done(
+        Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
   }
   done(std::monostate{});
 }
@@ -247,8 +256,10 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
 }
 
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
-  if (const auto found = running_.find(gtid); found != running_.end()) return done(found->second->Summary());
-  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return done(ended->second.summary);
+  if (const auto found = running_.find(gtid); found != running_.end())
+    return done(found->second->Summary());
+  if (const auto ended = ended_.find(gtid); ended != ended_.end())
+    return done(ended->second.summary);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 

@@ -1,5 +1,5 @@
-// A shard owns its transactions outright: one thread drives it, nothing in it is locked. Everything comes in through
-// the mailbox; the functions below the line are called by tasks in it.
+// A shard owns its transactions outright: one thread drives it, nothing in it is locked. Everything
+// comes in through the mailbox; the functions below the line are called by tasks in it.
 #pragma once
 
 #include <atomic>
@@ -45,7 +45,8 @@ class Shard {
 
   void Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done);
   void Restore(RestoredTransaction transaction);
-  void Enlist(const EnlistCall& call, const Sessions::Owner& owner, const Completion<BranchNumber>& done);
+  void Enlist(const EnlistCall& call, const Sessions::Owner& owner,
+              const Completion<BranchNumber>& done);
   void Commit(const CommitCall& call, const Completion<CommitAnswer>& done);
   void CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done);
   void Abort(const AbortCall& call, const Completion<Ending>& done);
@@ -54,7 +55,8 @@ class Shard {
   void Finished(const Reporter& reporter, const EndReport& report);
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
-  void FoundPrepared(const BranchKey& key, const std::string& resource, const Completion<std::monostate>& done);
+  void FoundPrepared(const BranchKey& key, const std::string& resource,
+                     const Completion<std::monostate>& done);
   void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   std::vector<TransactionSummary> ListOpen() const;
@@ -75,8 +77,8 @@ class Shard {
   void CountRunning() { running_count_ = running_.size() + refused_ends_; }
   template <typename T>
   void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;
-  void Handle(Transaction& transaction, const Event& event, const Completion<BranchNumber>& enlisted = {},
-              const Refused& refused = {});
+  void Handle(Transaction& transaction, const Event& event,
+              const Completion<BranchNumber>& enlisted = {}, const Refused& refused = {});
   void Perform(Transaction& transaction, Effect effect, const Completion<BranchNumber>& enlisted,
                const Refused& refused);
   void Persist(Transaction& transaction, Record record);
@@ -84,7 +86,8 @@ class Shard {
   void TellDecided(Transaction& transaction, const effect::ReplyDecided& reply);
   void TellEnded(Transaction& transaction, const Ending& ending);
   void TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer);
-  std::uint64_t AddWaiter(Transaction& transaction, bool at_decision, std::chrono::milliseconds wait,
+  std::uint64_t AddWaiter(Transaction& transaction, bool at_decision,
+                          std::chrono::milliseconds wait,
                           std::function<void(Result<EndingNews>)> tell);
   void RemoveWaiter(Transaction& transaction, std::uint64_t id);
   void Forget(Transaction& transaction);

@@ -24,8 +24,8 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 
 }  // namespace
 
-void Shard::Handle(Transaction& transaction, const Event& event, const Completion<BranchNumber>& enlisted,
-                   const Refused& refused) {
+void Shard::Handle(Transaction& transaction, const Event& event,
+                   const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
   Effects effects = transaction.machine.Handle(event);
   if (was_undecided && !IsUndecided(transaction.machine.state())) --undecided_count_;
@@ -35,8 +35,8 @@ void Shard::Handle(Transaction& transaction, const Event& event, const Completio
   }
 }
 
-void Shard::Perform(Transaction& transaction, Effect effect, const Completion<BranchNumber>& enlisted,
-                    const Refused& refused) {
+void Shard::Perform(Transaction& transaction, Effect effect,
+                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const Gtid gtid = transaction.machine.gtid();
   const auto timer_of = [](Timer timer) {
     return timer == Timer::kVote ? TimerKind::kVote : TimerKind::kRetry;
@@ -45,11 +45,13 @@ void Shard::Perform(Transaction& transaction, Effect effect, const Completion<Br
       Overloaded{
           [&](effect::Send& send) {
             if (send.attempt == 1) {
-              transaction.Note(clock_.WallNow(), std::string(ToString(send.kind)) + " sent to branch " +
-                                                     std::to_string(send.branch) + " in " + send.resource);
+              transaction.Note(clock_.WallNow(),
+                               std::string(ToString(send.kind)) + " sent to branch " +
+                                   std::to_string(send.branch) + " in " + send.resource);
             }
-            sessions_.Send(send.session,
-                           {send.kind, {gtid, send.branch}, send.resource, send.attempt, 0, send.evidence});
+            sessions_.Send(
+                send.session,
+                {send.kind, {gtid, send.branch}, send.resource, send.attempt, 0, send.evidence});
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
@@ -61,7 +63,9 @@ void Shard::Perform(Transaction& transaction, Effect effect, const Completion<Br
             timers_.Arm({gtid, timer_of(arm.timer)},
                         clock_.Now() + std::chrono::duration_cast<Instant::duration>(delay));
           },
-          [&](const effect::CancelTimer& cancel) { timers_.Cancel({gtid, timer_of(cancel.timer)}); },
+          [&](const effect::CancelTimer& cancel) {
+            timers_.Cancel({gtid, timer_of(cancel.timer)});
+          },
           [&](const effect::ReplyDecided& reply) { TellDecided(transaction, reply); },
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
@@ -90,11 +94,13 @@ void Shard::Persist(Transaction& transaction, Record record) {
                     "a branch ended otherwise than decided: " + heuristic->detail);
   }
   SETTLE_FAILPOINT("engine.before_decision");
-  // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done` never ran.
-  DurableAppend(log_, observer_, std::move(record), Durability::kForce,
-                [this, gtid = transaction.machine.gtid()](AppendResult result, const std::string& reason) {
-                  mailbox_.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
-                });
+  // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
+  // never ran.
+  DurableAppend(
+      log_, observer_, std::move(record), Durability::kForce,
+      [this, gtid = transaction.machine.gtid()](AppendResult result, const std::string& reason) {
+        mailbox_.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
+      });
 }
 
 void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
@@ -112,11 +118,13 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Handle(*transaction, event::PersistRefused{reason});
 }
 
-std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision, std::chrono::milliseconds wait,
+std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision,
+                               std::chrono::milliseconds wait,
                                std::function<void(Result<EndingNews>)> tell) {
   const std::uint64_t id = next_waiter_++;
   transaction.waiters.push_back({id, at_decision, std::move(tell)});
-  const auto at_most = std::clamp(wait, std::chrono::milliseconds(0), settings_.transaction_timeout_max);
+  const auto at_most =
+      std::clamp(wait, std::chrono::milliseconds(0), settings_.transaction_timeout_max);
   timers_.Arm({transaction.machine.gtid(), TimerKind::kWaiter, id}, clock_.Now() + at_most);
   return id;
 }
@@ -196,8 +204,8 @@ void Shard::WriteEnd(const Gtid& gtid) {
 void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   const auto entry = ended_.find(gtid);
   Ended& ended = entry->second;
-  // Without a record an abort is presumed, which is right; anything else would be told wrongly, so it is kept here
-  // and counts as open until it is written.
+  // Without a record an abort is presumed, which is right; anything else would be told wrongly, so
+  // it is kept here and counts as open until it is written.
   const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted();
   if (keep) {
     refused_ends_ += ended.refusals == 0 ? 1 : 0;
@@ -214,7 +222,8 @@ std::chrono::nanoseconds Shard::RetryDelay(int attempt) {
   const auto doubled = settings_.retry_first * (std::int64_t{1} << std::clamp(attempt - 1, 0, 20));
   const auto delay = std::min<std::chrono::nanoseconds>(doubled, settings_.retry_max);
   const double jitter = 0.9 + 0.2 * ids_.Jitter();
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(delay.count()) * jitter));
+  return std::chrono::nanoseconds(
+      static_cast<std::int64_t>(static_cast<double>(delay.count()) * jitter));
 }
 
 }  // namespace settle::coordinator

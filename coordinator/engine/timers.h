@@ -1,4 +1,5 @@
-// The timers of one shard: at most one of each key, cancelled or armed anew at will. Not thread-safe.
+// The timers of one shard: at most one of each key, cancelled or armed anew at will. Not
+// thread-safe.
 #pragma once
 
 #include <map>

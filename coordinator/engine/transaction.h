@@ -1,4 +1,5 @@
-// A running transaction inside its shard: the machine, what people may see of it, and who waits for it.
+// A running transaction inside its shard: the machine, what people may see of it, and who waits for
+// it.
 #pragma once
 
 #include <cstdint>

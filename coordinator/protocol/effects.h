@@ -1,4 +1,5 @@
-// What a machine wants done. The engine performs effects in order and reports what comes of them as events.
+// What a machine wants done. The engine performs effects in order and reports what comes of them as
+// events.
 #pragma once
 
 #include <string>
@@ -50,7 +51,8 @@ struct CancelTimer {
   friend bool operator==(const CancelTimer&, const CancelTimer&) = default;
 };
 
-// The decision may be told. `finish_here`: the caller voted for every branch and finishes them itself.
+// The decision may be told. `finish_here`: the caller voted for every branch and finishes them
+// itself.
 struct ReplyDecided {
   Ending ending;
   bool finish_here = false;
@@ -92,9 +94,10 @@ struct Forget {
 
 }  // namespace effect
 
-using Effect = std::variant<effect::Send, effect::Persist, effect::ArmTimer, effect::CancelTimer,
-                            effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted, effect::OnePhaseGranted,
-                            effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
+using Effect =
+    std::variant<effect::Send, effect::Persist, effect::ArmTimer, effect::CancelTimer,
+                 effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted,
+                 effect::OnePhaseGranted, effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator

@@ -92,9 +92,10 @@ struct Restored {};
 
 }  // namespace event
 
-using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhaseRequested, event::AbortRequested,
-                           event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired, event::Voted,
-                           event::Finished, event::Persisted, event::PersistRefused, event::SessionLost,
-                           event::ResourceReady, event::FoundPrepared, event::Restored>;
+using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhaseRequested,
+                           event::AbortRequested, event::DeadlineReached, event::VoteTimerFired,
+                           event::RetryTimerFired, event::Voted, event::Finished, event::Persisted,
+                           event::PersistRefused, event::SessionLost, event::ResourceReady,
+                           event::FoundPrepared, event::Restored>;
 
 }  // namespace settle::coordinator

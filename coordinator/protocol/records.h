@@ -44,8 +44,8 @@ struct CommitRecord {
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
 
-// Forced before a lone branch may be committed in one phase: from here on its resource decides, and without
-// this record it must not.
+// Forced before a lone branch may be committed in one phase: from here on its resource decides, and
+// without this record it must not.
 struct OnePhaseRecord {
   Gtid gtid;
   Origin origin;
@@ -100,8 +100,8 @@ struct TransactionSummary {
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };
 
-// Lazy. The transaction has ended and may be forgotten; also how an abort is remembered. A lost one costs a
-// repeated commit command, or an abort that can no longer say why.
+// Lazy. The transaction has ended and may be forgotten; also how an abort is remembered. A lost one
+// costs a repeated commit command, or an abort that can no longer say why.
 struct EndRecord {
   TransactionSummary summary;
 
@@ -119,7 +119,8 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord>;
+using Record =
+    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord>;
 
 enum class Durability {
   kForce,  // durable before going on

@@ -34,17 +34,19 @@ Effects TwoPhase::On(const event::Enlist& event) {
   });
   if (same != branches_.end() && same->resource != event.resource) {
     return {effect::Refuse{ErrorCode::kInvalid, "this request key already enlisted branch " +
-                                                    std::to_string(same->number) + " in " + same->resource}};
+                                                    std::to_string(same->number) + " in " +
+                                                    same->resource}};
   }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
   if (state_ != State::kActive) {
-    return {effect::Refuse{ErrorCode::kRefused,
-                           "the transaction is " + std::string(ToString(state_)) +
-                               ": branches join only while it is active"}};
+    return {effect::Refuse{ErrorCode::kRefused, "the transaction is " +
+                                                    std::string(ToString(state_)) +
+                                                    ": branches join only while it is active"}};
   }
   if (branches_.size() >= limits_.branches_max) {
     return {effect::Refuse{ErrorCode::kRefused, "the transaction has its maximum of " +
-                                                    std::to_string(limits_.branches_max) + " branches"}};
+                                                    std::to_string(limits_.branches_max) +
+                                                    " branches"}};
   }
   Branch branch;
   branch.number = static_cast<BranchNumber>(branches_.size() + 1);
@@ -75,7 +77,8 @@ Effects TwoPhase::On(const event::CommitRequested& event) {
   if (state_ != State::kActive) return AnswerLateRequest();
   for (const BranchVote& vote : event.votes) {
     if (Find(vote.branch) == nullptr) {
-      return {effect::Refuse{ErrorCode::kInvalid, "a vote names branch " + std::to_string(vote.branch) +
+      return {effect::Refuse{ErrorCode::kInvalid, "a vote names branch " +
+                                                      std::to_string(vote.branch) +
                                                       ", which the transaction does not have"}};
     }
   }
@@ -123,7 +126,8 @@ Effects TwoPhase::DecideIfAllVoted() {
   bool wrote = false;
   finish_here_ = true;
   for (const Branch& branch : branches_) {
-    record.branches.push_back({branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
+    record.branches.push_back(
+        {branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
     if (branch.state != BranchState::kPrepared) continue;
     wrote = true;
     finish_here_ = finish_here_ && branch.voted_by_caller;
@@ -168,7 +172,8 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
   return effects;
 }
 
-// A commit or abort asked for again, or too late: told what is so, or left to wait for what only the log knows.
+// A commit or abort asked for again, or too late: told what is so, or left to wait for what only
+// the log knows.
 Effects TwoPhase::AnswerLateRequest() const {
   switch (state_) {
     case State::kActive:
@@ -196,7 +201,8 @@ Effects TwoPhase::On(const event::AbortRequested& event) {
 
 Effects TwoPhase::On(const event::DeadlineReached&) {
   if (state_ != State::kActive) return {};
-  return Abort(AbortCause::kDeadline, "commit was not asked for before the transaction's deadline", true);
+  return Abort(AbortCause::kDeadline, "commit was not asked for before the transaction's deadline",
+               true);
 }
 
 Effects TwoPhase::On(const event::VoteTimerFired&) {
@@ -204,7 +210,8 @@ Effects TwoPhase::On(const event::VoteTimerFired&) {
   std::string missing;
   for (const Branch& branch : branches_) {
     if (branch.voted) continue;
-    missing += (missing.empty() ? "" : ", ") + std::to_string(branch.number) + " in " + branch.resource;
+    missing +=
+        (missing.empty() ? "" : ", ") + std::to_string(branch.number) + " in " + branch.resource;
   }
   return Abort(AbortCause::kVoteTimeout, "no vote came in time from branch " + missing, true);
 }
@@ -217,7 +224,8 @@ Effects TwoPhase::On(const event::Voted& event) {
     return DecideIfAllVoted();
   }
   // Prepared although it was to be aborted: the prepare was on its way when the abort overtook it.
-  const bool told_to_abort = branch->state == BranchState::kAborting || branch->state == BranchState::kAborted;
+  const bool told_to_abort =
+      branch->state == BranchState::kAborting || branch->state == BranchState::kAborted;
   if (state_ == State::kAborting && told_to_abort && event.vote.result.vote == Vote::kCommit) {
     branch->vote = event.vote.result;
     return AbortOnceMore(*branch);
@@ -225,8 +233,8 @@ Effects TwoPhase::On(const event::Voted& event) {
   return {};  // a second copy of a vote, or one that no longer matters
 }
 
-// A branch that was to be aborted turned out to be prepared. What it said before stands if that was damage, or a vote
-// that left nothing behind.
+// A branch that was to be aborted turned out to be prepared. What it said before stands if that was
+// damage, or a vote that left nothing behind.
 Effects TwoPhase::AbortOnceMore(Branch& branch) {
   if (branch.state == BranchState::kAborting) return {SendAbort(branch)};
   if (branch.state != BranchState::kAborted) return {};
@@ -236,8 +244,9 @@ Effects TwoPhase::AbortOnceMore(Branch& branch) {
 effect::Send TwoPhase::SendAbort(Branch& branch) {
   branch.state = BranchState::kAborting;
   if (branch.session.empty() && branch.vote.vote != Vote::kCommit) {
-    // The work died with its process, so nothing waits for an answer. Should it have been prepared all the same, which
-    // only its database knows, this abort ends it, or the one that a scan asks for.
+    // The work died with its process, so nothing waits for an answer. Should it have been prepared
+    // all the same, which only its database knows, this abort ends it, or the one that a scan asks
+    // for.
     branch.state = BranchState::kAborted;
     branch.last_error = "its session was lost before it was prepared";
   }
@@ -249,7 +258,8 @@ Effects TwoPhase::On(const event::SessionLost& event) {
   for (Branch& branch : branches_) {
     if (branch.session != event.session) continue;
     branch.session.clear();
-    lost_work = lost_work || branch.state == BranchState::kWorking || branch.state == BranchState::kPreparing;
+    lost_work = lost_work || branch.state == BranchState::kWorking ||
+                branch.state == BranchState::kPreparing;
   }
   switch (state_) {
     case State::kActive:
@@ -260,7 +270,8 @@ Effects TwoPhase::On(const event::SessionLost& event) {
     case State::kCommitting:
     case State::kAborting:
     case State::kOnePhase: {
-      Effects effects = SendOutstanding([](const Branch& branch) { return branch.session.empty(); });
+      Effects effects =
+          SendOutstanding([](const Branch& branch) { return branch.session.empty(); });
       if (state_ == State::kAborting) Add(effects, EndIfAllFinished());
       return effects;
     }

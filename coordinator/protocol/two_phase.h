@@ -1,12 +1,13 @@
-// Two-phase commit, presumed abort, as a pure machine: events in, effects out. No clock, thread or I/O inside.
+// Two-phase commit, presumed abort, as a pure machine: events in, effects out. No clock, thread or
+// I/O inside.
 //
 //   TwoPhase transaction(gtid, origin, {.branches_max = 64});
 //   Effects effects = transaction.Handle(event::Enlist{...});
 //
-// Nothing is written before the decision and nothing for an abort; one forced record per committed transaction.
-// The state table, with what a crash in each state means, is in docs/protocols.md.
-// Source: Mohan, Lindsay, Obermarck, "Transaction Management in the R* Distributed Database Management System",
-// ACM TODS 11(4), 1986, section 3 (presumed abort, read-only votes).
+// Nothing is written before the decision and nothing for an abort; one forced record per committed
+// transaction. The state table, with what a crash in each state means, is in docs/protocols.md.
+// Source: Mohan, Lindsay, Obermarck, "Transaction Management in the R* Distributed Database
+// Management System", ACM TODS 11(4), 1986, section 3 (presumed abort, read-only votes).
 #pragma once
 
 #include <deque>
@@ -39,7 +40,7 @@ class TwoPhase {
     kPreparing,
     kPrepared,
     kReadOnly,
-    kRefused,     // voted no
+    kRefused,  // voted no
     kCommitting,
     kAborting,
     kOnePhase,
@@ -131,7 +132,7 @@ class TwoPhase {
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
   int retries_ = 0;
-  std::deque<BranchNumber> recording_;   // heuristics on their way to the disk, in order
+  std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
 };

@@ -1,4 +1,5 @@
-// After the decision: telling the branches until all have ended, one-phase commit, heuristics, restoring.
+// After the decision: telling the branches until all have ended, one-phase commit, heuristics,
+// restoring.
 #include <algorithm>
 #include <utility>
 
@@ -37,7 +38,8 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kAborting:
     case State::kDamaged:
     case State::kDone:
-      return {effect::Refuse{ErrorCode::kRefused, "the transaction is " + std::string(ToString(state_))}};
+      return {effect::Refuse{ErrorCode::kRefused,
+                             "the transaction is " + std::string(ToString(state_))}};
   }
   if (Find(event.branch) == nullptr) {
     return {effect::Refuse{ErrorCode::kInvalid,
@@ -81,7 +83,8 @@ Effects TwoPhase::OnDecisionDurable() {
     if (branch.state != BranchState::kPrepared) continue;
     branch.state = BranchState::kCommitting;
     // The caller finishes its branches, unless its session is already gone.
-    if (!finish_here_ || branch.session.empty()) effects.push_back(SendTo(branch, CommandKind::kCommit));
+    if (!finish_here_ || branch.session.empty())
+      effects.push_back(SendTo(branch, CommandKind::kCommit));
   }
   retries_ = finish_here_ ? kPatienceWithCaller : 1;
   effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
@@ -92,12 +95,14 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
   switch (state_) {
     case State::kDeciding:
     case State::kDelegating:
-      return Abort(AbortCause::kLogRefused, "the decision could not be stored: " + event.reason, true);
+      return Abort(AbortCause::kLogRefused, "the decision could not be stored: " + event.reason,
+                   true);
     case State::kCommitting:
     case State::kAborting:
     case State::kOnePhase:
       if (recording_.empty()) return {};
-      // The branch may not be able to say it again: the damage is kept here and written when the retry timer fires.
+      // The branch may not be able to say it again: the damage is kept here and written when the
+      // retry timer fires.
       unrecorded_.push_back(recording_.front());
       recording_.pop_front();
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
@@ -163,10 +168,10 @@ Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
     case BranchEnd::kRetry: branch.state = BranchState::kHazard; break;
   }
   branch.last_error = result.detail;
-  HeuristicRecord record{gtid_, branch.number, result.end,
-                         "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " +
-                             result.detail,
-                         0};
+  HeuristicRecord record{
+      gtid_, branch.number, result.end,
+      "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
+      0};
   heuristics_.push_back(record);
   recording_.push_back(branch.number);  // the end is told only once this is durable
   return {effect::Persist{std::move(record)}};
@@ -180,19 +185,22 @@ Ending TwoPhase::DamagedEnding() const {
     reason += (reason.empty() ? "" : "; ") + heuristic.detail;
   }
   if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
-  const bool some_committed = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
-    return branch.state == BranchState::kCommitted;
-  });
-  const bool some_aborted = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
-    return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
-  });
+  const bool some_committed =
+      std::any_of(branches_.begin(), branches_.end(),
+                  [](const Branch& branch) { return branch.state == BranchState::kCommitted; });
+  const bool some_aborted =
+      std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+        return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
+      });
   if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
-  return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause, reason,
-          false};
+  return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause,
+          reason, false};
 }
 
 Effects TwoPhase::EndIfAllFinished() {
-  if (!recording_.empty() || !unrecorded_.empty() || std::any_of(branches_.begin(), branches_.end(), IsUnfinished)) return {};
+  if (!recording_.empty() || !unrecorded_.empty() ||
+      std::any_of(branches_.begin(), branches_.end(), IsUnfinished))
+    return {};
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
   if (!heuristics_.empty()) {
@@ -209,7 +217,8 @@ Effects TwoPhase::EndIfAllFinished() {
 
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   ++branch.attempts;
-  return {kind, branch.number, branch.resource, branch.session, branch.attempts, branch.vote.evidence};
+  return {kind,           branch.number,   branch.resource,
+          branch.session, branch.attempts, branch.vote.evidence};
 }
 
 // Sends again what the wanted branches have not answered.
@@ -217,10 +226,13 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
   Effects effects;
   for (Branch& branch : branches_) {
     if (!wanted(branch)) continue;
-    if (branch.state == BranchState::kPreparing) effects.push_back(SendTo(branch, CommandKind::kPrepare));
-    if (branch.state == BranchState::kCommitting) effects.push_back(SendTo(branch, CommandKind::kCommit));
+    if (branch.state == BranchState::kPreparing)
+      effects.push_back(SendTo(branch, CommandKind::kPrepare));
+    if (branch.state == BranchState::kCommitting)
+      effects.push_back(SendTo(branch, CommandKind::kCommit));
     if (branch.state == BranchState::kAborting) effects.push_back(SendAbort(branch));
-    if (branch.state == BranchState::kOnePhase) effects.push_back(SendTo(branch, CommandKind::kProve));
+    if (branch.state == BranchState::kOnePhase)
+      effects.push_back(SendTo(branch, CommandKind::kProve));
   }
   return effects;
 }
@@ -228,8 +240,9 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
 Effects TwoPhase::On(const event::RetryTimerFired&) {
   Effects effects = SendOutstanding([](const Branch&) { return true; });
   for (const BranchNumber number : std::exchange(unrecorded_, {})) {
-    const auto known = std::find_if(heuristics_.begin(), heuristics_.end(),
-                                    [number](const auto& heuristic) { return heuristic.branch == number; });
+    const auto known =
+        std::find_if(heuristics_.begin(), heuristics_.end(),
+                     [number](const auto& heuristic) { return heuristic.branch == number; });
     recording_.push_back(number);
     effects.push_back(effect::Persist{*known});
   }
@@ -251,14 +264,15 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
-      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart no more is known of
-      // the siblings than that they were not committed.
+      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart
+      // no more is known of the siblings than that they were not committed.
       if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
-      if (branch != nullptr && branch->state != BranchState::kAborted && branch->state != BranchState::kRefused) {
+      if (branch != nullptr && branch->state != BranchState::kAborted &&
+          branch->state != BranchState::kRefused) {
         return {};
       }
       return {effect::Send{CommandKind::kAbort, event.branch, event.resource, "", 1, {}}};
-    case State::kActive:      // undecided: left alone
+    case State::kActive:  // undecided: left alone
     case State::kPreparing:
     case State::kDeciding:
     case State::kDelegating:
@@ -287,7 +301,8 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
     branch.identity = decided.evidence.database;
     branch.voted = true;
     branch.vote = {decided.vote, decided.evidence, "", false};
-    branch.state = decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    branch.state =
+        decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
     branches_.push_back(std::move(branch));
   }
   TakeHeuristics(heuristics);

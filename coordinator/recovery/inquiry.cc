@@ -22,8 +22,13 @@ const BranchSummary* FindBranch(const TransactionSummary& summary, BranchNumber 
 
 }  // namespace
 
-Inquiry::Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer, Executor off_shard)
-    : engine_(engine), log_(log), clock_(clock), observer_(observer), off_shard_(std::move(off_shard)) {}
+Inquiry::Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer,
+                 Executor off_shard)
+    : engine_(engine),
+      log_(log),
+      clock_(clock),
+      observer_(observer),
+      off_shard_(std::move(off_shard)) {}
 
 Status Inquiry::CheckOurs(const Gtid& gtid) const {
   const LogIdentity& log = log_.identity();
@@ -52,12 +57,14 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
     if (branch == nullptr) return Verdict{(*ended)->ending, {}, false};
-    return Verdict{(*ended)->ending, branch->evidence, branch->vote == settle::ToString(Vote::kCommit)};
+    return Verdict{(*ended)->ending, branch->evidence,
+                   branch->vote == settle::ToString(Vote::kCommit)};
   }
-  return Verdict{{Outcome::kAborted, AbortCause::kPresumed,
-                  "the log has no commit record of it: it was never decided, so it is aborted", true},
-                 {},
-                 false};
+  return Verdict{
+      {Outcome::kAborted, AbortCause::kPresumed,
+       "the log has no commit record of it: it was never decided, so it is aborted", true},
+      {},
+      false};
 }
 
 Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
@@ -83,16 +90,17 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
     return LeaveAlone(resource, database_name, ours.error().message);
   }
   // A running transaction answers for its branches itself.
-  engine_.FoundPrepared(*key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
-    if (running || running.error().code != ErrorCode::kNotFound) return;
-    // More than that at once are left to the next scan.
-    if (settling_ >= kSettlingMax) return;
-    ++settling_;
-    off_shard_([this, resource, key] {
-      Settle(resource, key);
-      --settling_;
-    });
-  });
+  engine_.FoundPrepared(*key, resource,
+                        [this, resource, key = *key](const Result<std::monostate>& running) {
+                          if (running || running.error().code != ErrorCode::kNotFound) return;
+                          // More than that at once are left to the next scan.
+                          if (settling_ >= kSettlingMax) return;
+                          ++settling_;
+                          off_shard_([this, resource, key] {
+                            Settle(resource, key);
+                            --settling_;
+                          });
+                        });
 }
 
 void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
@@ -100,8 +108,10 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   if (!verdict) return LeaveAlone(resource, key.DatabaseName(), verdict.error().message);
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
   if (verdict->ending.committed() && !verdict->voted_commit) {
-    return LeaveAlone(resource, key.DatabaseName(), "its transaction committed without it: the decision has no "
-                                                    "commit vote of branch " + std::to_string(key.number));
+    return LeaveAlone(resource, key.DatabaseName(),
+                      "its transaction committed without it: the decision has no "
+                      "commit vote of branch " +
+                          std::to_string(key.number));
   }
   switch (verdict->ending.outcome) {
     case Outcome::kCommitted: command.kind = CommandKind::kCommit; break;
@@ -113,18 +123,22 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
     case Outcome::kHazard:
     case Outcome::kHeuristicRollback:
     case Outcome::kHeuristicCommit:
-      return LeaveAlone(resource, key.DatabaseName(),
-                        std::string("its transaction ended as ") + settle::ToString(verdict->ending.outcome));
+      return LeaveAlone(
+          resource, key.DatabaseName(),
+          std::string("its transaction ended as ") + settle::ToString(verdict->ending.outcome));
   }
-  observer_.Event(Observer::Level::kInfo, key.gtid,
-                  "a scan of " + resource + " found branch " + std::to_string(key.number) +
-                      " prepared; told to " +
-                      (command.kind == CommandKind::kCommit ? "commit" : "abort (" +
-                       std::string(settle::ToString(verdict->ending.cause)) + ")"));
+  observer_.Event(
+      Observer::Level::kInfo, key.gtid,
+      "a scan of " + resource + " found branch " + std::to_string(key.number) +
+          " prepared; told to " +
+          (command.kind == CommandKind::kCommit
+               ? "commit"
+               : "abort (" + std::string(settle::ToString(verdict->ending.cause)) + ")"));
   engine_.SendStray(std::move(command));
 }
 
-void Inquiry::LeaveAlone(const std::string& resource, const std::string& database_name, std::string why) {
+void Inquiry::LeaveAlone(const std::string& resource, const std::string& database_name,
+                         std::string why) {
   const WallTime now = clock_.WallNow();
   const std::lock_guard lock(mutex_);
   const auto known = strays_.find({resource, database_name});
@@ -139,12 +153,16 @@ void Inquiry::LeaveAlone(const std::string& resource, const std::string& databas
     std::erase_if(strays_, [this](const auto& entry) { return IsForgotten(entry.second); });
   }
   if (strays_.size() >= kStraysMax) return;
-  observer_.Event(Observer::Level::kWarning, Gtid{},
-                  "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
-  strays_[{resource, database_name}] = {{resource, database_name, std::move(why), now, now}, clock_.Now()};
+  observer_.Event(
+      Observer::Level::kWarning, Gtid{},
+      "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
+  strays_[{resource, database_name}] = {{resource, database_name, std::move(why), now, now},
+                                        clock_.Now()};
 }
 
-bool Inquiry::IsForgotten(const Sighting& sighting) const { return clock_.Now() - sighting.seen > kStrayKept; }
+bool Inquiry::IsForgotten(const Sighting& sighting) const {
+  return clock_.Now() - sighting.seen > kStrayKept;
+}
 
 std::vector<Stray> Inquiry::Strays() const {
   const std::lock_guard lock(mutex_);

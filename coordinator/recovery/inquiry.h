@@ -1,8 +1,8 @@
 // "What became of X?", asked by a program about a gtid, or by a scan that found a prepared branch.
 //
-// Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence that it gave out;
-// the log opened clean; there is no commit record; it is not running. Anything else is left alone and listed
-// for the operator.
+// Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence
+// that it gave out; the log opened clean; there is no commit record; it is not running. Anything
+// else is left alone and listed for the operator.
 #pragma once
 
 #include <atomic>
@@ -40,8 +40,8 @@ class Inquiry {
   // The same without blocking; `done` runs on a shard's thread or off the shards.
   void AskOutcome(const Gtid& gtid, Completion<Ending> done);
 
-  // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if anything, is a
-  // command to the resource's sessions.
+  // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if
+  // anything, is a command to the resource's sessions.
   void Found(const std::string& resource, const std::string& database_name);
 
   std::vector<Stray> Strays() const;

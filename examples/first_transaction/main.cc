@@ -22,12 +22,15 @@ settle::Ending Transfer(settle::Coordinator& coordinator, settle::SqliteResource
   auto credit = transaction->Enlist(bank_b);
   if (!credit) return failed(credit.error());
 
-  auto taken = (*debit)->Execute("UPDATE account SET balance = balance - $1 WHERE id = 1", {amount});
+  auto taken =
+      (*debit)->Execute("UPDATE account SET balance = balance - $1 WHERE id = 1", {amount});
   if (!taken) return failed(taken.error());  // leaving without Commit rolls everything back
-  auto given = (*credit)->Execute("UPDATE account SET balance = balance + $1 WHERE id = 7", {amount});
+  auto given =
+      (*credit)->Execute("UPDATE account SET balance = balance + $1 WHERE id = 7", {amount});
   if (!given) return failed(given.error());
 
-  return transaction->Commit();  // committed in both, aborted in both, or "unknown": then ask, never redo
+  return transaction
+      ->Commit();  // committed in both, aborted in both, or "unknown": then ask, never redo
 }
 // README ends
 
@@ -45,6 +48,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   const settle::Ending ending = Transfer(**coordinator, *bank_a, *bank_b, "10");
-  std::cout << ToString(ending.outcome) << (ending.reason.empty() ? "" : ": " + ending.reason) << '\n';
+  std::cout << ToString(ending.outcome) << (ending.reason.empty() ? "" : ": " + ending.reason)
+            << '\n';
   return ending.committed() ? 0 : 1;
 }

@@ -16,11 +16,11 @@
 namespace settle::testing {
 
 struct ApplicationOptions {
-  std::string coordinator;                   // address
-  std::string name;                          // of its files, and its own
-  std::string directory;                     // where those are
-  std::map<std::string, std::string> banks;  // resource name -> DSN
-  std::string failpoint;                     // where it is to die; empty: nowhere
+  std::string coordinator;                       // address
+  std::string name;                              // of its files, and its own
+  std::string directory;                         // where those are
+  std::map<std::string, std::string> banks;      // resource name -> DSN
+  std::string failpoint;                         // where it is to die; empty: nowhere
   std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
 };

@@ -43,7 +43,7 @@ class Database {
   virtual void CommitByHand(const std::string& prepared) const = 0;
   virtual void RollBackByHand(const std::string& prepared) const = 0;
 
-  std::string Value(const std::string& sql) const;  // the first of the first row
+  std::string Value(const std::string& sql) const;        // the first of the first row
   std::map<std::string, std::int64_t> Transfers() const;  // gtid -> amount
   std::int64_t Total() const;
 

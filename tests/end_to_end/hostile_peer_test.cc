@@ -64,10 +64,10 @@ TEST_F(HostilePeer, N04_FrameLengthsBeyondTheLimit_AreClosedBeforeMemoryIsTaken)
 TEST_F(HostilePeer, N04_ContainersAndStringsThatClaimTooMuch_AreRefused) {
   const std::string huge = FrameLength(64u << 20);
   const std::vector<std::string> arguments{
-      std::string("\x0b\x00\x01", 3) + huge,                                 // a string of 64 MB
-      std::string("\x0f\x00\x01\x0c", 4) + FrameLength(0x7FFFFFFF),           // a list of structs
-      std::string("\x0d\x00\x01\x0b\x0b", 5) + FrameLength(0x7FFFFFFF),       // a map
-      [] {                                                                    // structs in structs
+      std::string("\x0b\x00\x01", 3) + huge,                             // a string of 64 MB
+      std::string("\x0f\x00\x01\x0c", 4) + FrameLength(0x7FFFFFFF),      // a list of structs
+      std::string("\x0d\x00\x01\x0b\x0b", 5) + FrameLength(0x7FFFFFFF),  // a map
+      [] {                                                               // structs in structs
         std::string nested;
         for (int i = 0; i < 10'000; ++i) nested += std::string("\x0c\x00\x01", 3);
         return nested;
@@ -86,9 +86,12 @@ TEST_F(HostilePeer, N04_ContainersAndStringsThatClaimTooMuch_AreRefused) {
 
 TEST_F(HostilePeer, N05_HttpTlsAndGarbage_AreClosed) {
   const std::vector<std::string> texts{
-      "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "POST /admin HTTP/1.1\r\n\r\n{}",
+      "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+      "POST /admin HTTP/1.1\r\n\r\n{}",
       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + std::string(505, 'r'),
-      "SSH-2.0-OpenSSH_9.2\r\n", std::string(10'000, '\0'), std::string(10'000, '\xff')};
+      "SSH-2.0-OpenSSH_9.2\r\n",
+      std::string(10'000, '\0'),
+      std::string(10'000, '\xff')};
   for (const std::string& text : texts) {
     const auto peer = Connect();
     peer->Send(text);

@@ -9,9 +9,9 @@
 namespace settle::testing {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-using std::chrono::milliseconds;
 
 constexpr int kStrikes = 9;
 constexpr std::size_t kPrograms = 3;

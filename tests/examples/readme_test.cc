@@ -24,8 +24,10 @@ std::string Between(const std::string& text, const std::string& from, const std:
 }
 
 TEST(Readme, ShowsTheTransferThatTheExampleCompiles) {
-  EXPECT_EQ(Between(Read("README.md"), "<!-- from examples/first_transaction/main.cc -->\n```cpp\n", "```"),
-            Between(Read("examples/first_transaction/main.cc"), "// README begins\n", "// README ends"));
+  EXPECT_EQ(
+      Between(Read("README.md"), "<!-- from examples/first_transaction/main.cc -->\n```cpp\n",
+              "```"),
+      Between(Read("examples/first_transaction/main.cc"), "// README begins\n", "// README ends"));
 }
 
 }  // namespace

@@ -69,7 +69,8 @@ void CoordinatorNode::Pump() {
   pumping_ = false;
   if (!next || (life_->wake && *life_->wake <= *next && *life_->wake > world_.now())) return;
   life_->wake = next;
-  const auto delay = std::chrono::duration_cast<microseconds>(*next - world_.now()) + microseconds(1);
+  const auto delay =
+      std::chrono::duration_cast<microseconds>(*next - world_.now()) + microseconds(1);
   world_.After(std::max(delay, microseconds(1)), [this, alive = life_->alive] {
     if (*alive) Pump();
   });

@@ -1,5 +1,6 @@
-// The coordinator in the simulated world: the engine, the inquiry and the replay that ship, over a simulated log and
-// clock. It crashes at any moment between two events and starts again from its disk.
+// The coordinator in the simulated world: the engine, the inquiry and the replay that ship, over a
+// simulated log and clock. It crashes at any moment between two events and starts again from its
+// disk.
 #pragma once
 
 #include <functional>

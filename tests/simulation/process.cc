@@ -26,7 +26,8 @@ void Process::Crash() {
   world_.Say(name_ + " crashes");
   up_ = false;
   ++incarnation_;
-  for (const auto& [key, work] : work_) work.database->Rollback(work.local);  // its connections are gone
+  for (const auto& [key, work] : work_)
+    work.database->Rollback(work.local);  // its connections are gone
   work_.clear();
   evidence_.clear();
   table_.emplace();
@@ -57,12 +58,15 @@ void Process::Attach() {
   received_through_ = 0;
   AttachCall call;
   call.process = name_;
-  for (SimulatedDatabase* database : databases_) call.resources.push_back({database->name(), database->identity()});
+  for (SimulatedDatabase* database : databases_)
+    call.resources.push_back({database->name(), database->identity()});
   call.log_id_seen = seen_log_;
   call.epoch_seen = seen_epoch_;
   AskAgain<Attached>(
       1'000'000, microseconds(30'000),
-      [call](Engine& engine, Inquiry&, Completion<Attached> done) { engine.Attach(call, std::move(done)); },
+      [call](Engine& engine, Inquiry&, Completion<Attached> done) {
+        engine.Attach(call, std::move(done));
+      },
       [this](const Result<Attached>& attached) {
         if (!attached) return Later(microseconds(20'000), [this] { Attach(); });
         seen_log_ = attached->log_id;
@@ -84,7 +88,9 @@ void Process::Fetch() {
   FetchCall call{session, received_through_, 10, std::chrono::milliseconds(50)};
   AskAgain<CommandBatch>(
       1, microseconds(120'000),
-      [call](Engine& engine, Inquiry&, Completion<CommandBatch> done) { engine.Fetch(call, std::move(done)); },
+      [call](Engine& engine, Inquiry&, Completion<CommandBatch> done) {
+        engine.Fetch(call, std::move(done));
+      },
       [this, session](const Result<CommandBatch>& batch) {
         if (session != session_) return;
         if (!batch && batch.error().code == ErrorCode::kNotFound) return Attach();
@@ -97,8 +103,12 @@ void Process::Carry(const CommandBatch& batch) {
   if (batch.number <= received_through_) return;
   received_through_ = batch.number;
   for (const Command& command : batch.commands) {
-    sdk::Command own{static_cast<sdk::CommandKind>(command.kind), command.key, command.resource,
-                     command.attempt,                             command.epoch, command.evidence};
+    sdk::Command own{static_cast<sdk::CommandKind>(command.kind),
+                     command.key,
+                     command.resource,
+                     command.attempt,
+                     command.epoch,
+                     command.evidence};
     if (auto steps = table_->Handle(own)) {
       Perform(*std::move(steps));
     } else {
@@ -210,11 +220,12 @@ VoteResult Process::PrepareNow(const BranchKey& key) {
   return vote;
 }
 
-FinishResult Process::FinishNow(const BranchKey& key, const std::string& resource, Decision decision,
-                                const Evidence& evidence) {
+FinishResult Process::FinishNow(const BranchKey& key, const std::string& resource,
+                                Decision decision, const Evidence& evidence) {
   SimulatedDatabase* database = DatabaseOf(resource);
   if (database == nullptr) return {BranchEnd::kRetry, "not served here"};
-  if (world_.Strikes(0.02, "finish failed at the connection")) return {BranchEnd::kRetry, "connection lost"};
+  if (world_.Strikes(0.02, "finish failed at the connection"))
+    return {BranchEnd::kRetry, "connection lost"};
   return database->Finish(key, decision, evidence);
 }
 

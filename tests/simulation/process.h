@@ -1,5 +1,6 @@
-// An application process in the simulated world: the SDK's own branch table, driven as the SDK's session and client
-// drive it, over simulated databases and a network that loses and doubles. It crashes and comes back.
+// An application process in the simulated world: the SDK's own branch table, driven as the SDK's
+// session and client drive it, over simulated databases and a network that loses and doubles. It
+// crashes and comes back.
 #pragma once
 
 #include <deque>
@@ -48,10 +49,12 @@ class Process {
   // Runs `task` after `delay` unless this process died meanwhile.
   void Later(microseconds delay, std::function<void()> task);
   template <typename T>
-  void Ask(std::function<void(Engine&, Inquiry&, Completion<T>)> call, std::function<void(Result<T>)> answer);
+  void Ask(std::function<void(Engine&, Inquiry&, Completion<T>)> call,
+           std::function<void(Result<T>)> answer);
   // The same, and again until it is answered; gives up after `tries`.
   template <typename T>
-  void AskAgain(int tries, microseconds patience, std::function<void(Engine&, Inquiry&, Completion<T>)> call,
+  void AskAgain(int tries, microseconds patience,
+                std::function<void(Engine&, Inquiry&, Completion<T>)> call,
                 std::function<void(Result<T>)> answer);
 
   // --- session

@@ -1,4 +1,5 @@
-// settle-simulate: attacks the protocol with seeded worlds, as many as asked for. The last line is one JSON object.
+// settle-simulate: attacks the protocol with seeded worlds, as many as asked for. The last line is
+// one JSON object.
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <chrono>
@@ -25,8 +26,8 @@ void PrintViolation(std::uint64_t seed, const SeedResult& result, const Options&
   for (const std::string& line : result.transcript) std::cout << line << '\n';
   std::cout << "\nseed " << seed << " violates:\n";
   for (const std::string& violation : result.violations) std::cout << "  " << violation << '\n';
-  std::cout << "replay it with: settle-simulate --protocol " << options.protocol << " --seeds 1 --start " << seed
-            << "\n\n";
+  std::cout << "replay it with: settle-simulate --protocol " << options.protocol
+            << " --seeds 1 --start " << seed << "\n\n";
 }
 
 int Simulate(const Options& options) {
@@ -39,7 +40,8 @@ int Simulate(const Options& options) {
     const SeedResult result = RunSeed(seed);
     events += result.events;
     transactions += result.transactions;
-    for (const auto& [kind, count] : result.faults) faults[kind] = faults.value(kind, std::uint64_t{0}) + count;
+    for (const auto& [kind, count] : result.faults)
+      faults[kind] = faults.value(kind, std::uint64_t{0}) + count;
     if (result.violations.empty()) continue;
     if (++violations == 1) PrintViolation(seed, result, options);
   }
@@ -70,10 +72,12 @@ int main(int argc, char** argv) {
     po::store(po::parse_command_line(argc, argv, described), given);
     po::notify(given);
     if (given.count("help") != 0) {
-      std::cout << described << "Exit: 0 no violation, 1 a violation (with its transcript), 64 wrong usage.\n";
+      std::cout << described
+                << "Exit: 0 no violation, 1 a violation (with its transcript), 64 wrong usage.\n";
       return 0;
     }
-    if (options.protocol != "2pc") throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
+    if (options.protocol != "2pc")
+      throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
   } catch (const po::error& error) {
     std::cerr << "settle-simulate: " << error.what() << '\n';
     return 64;

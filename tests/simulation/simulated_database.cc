@@ -7,7 +7,8 @@ namespace settle::simulation {
 
 std::optional<SimulatedDatabase::LocalTransaction> SimulatedDatabase::Begin(const BranchKey& key,
                                                                             std::int64_t change) {
-  if (kind_ == DatabaseKind::kSqliteLike && (!open_.empty() || !prepared_.empty())) return std::nullopt;
+  if (kind_ == DatabaseKind::kSqliteLike && (!open_.empty() || !prepared_.empty()))
+    return std::nullopt;
   const LocalTransaction local = next_++;
   open_[local] = {key, change};
   if (change != 0) wrote_[key] = change;
@@ -50,7 +51,8 @@ void SimulatedDatabase::Rollback(LocalTransaction local) {
   if (open_.erase(local) != 0) status_[local] = Status::kAborted;
 }
 
-FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision, const Evidence& evidence) {
+FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision,
+                                       const Evidence& evidence) {
   const auto prepared = prepared_.find(key);
   if (prepared == prepared_.end()) return ByEvidence(evidence, decision);
   const LocalTransaction local = prepared->second;
@@ -91,7 +93,8 @@ std::vector<std::string> SimulatedDatabase::ScanPrepared() const {
 
 std::optional<BranchKey> SimulatedDatabase::HandleByHand() {
   if (prepared_.empty()) return std::nullopt;
-  const BranchKey key = std::next(prepared_.begin(), static_cast<long>(world_.Pick(prepared_.size())))->first;
+  const BranchKey key =
+      std::next(prepared_.begin(), static_cast<long>(world_.Pick(prepared_.size())))->first;
   Finish(key, world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort, {});
   return key;
 }

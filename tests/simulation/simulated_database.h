@@ -1,5 +1,5 @@
-// A simulated database that can prepare: PostgreSQL-like (many prepared branches at once) or SQLite-like (one writer).
-// It keeps what a real one keeps over every crash of those that use it.
+// A simulated database that can prepare: PostgreSQL-like (many prepared branches at once) or
+// SQLite-like (one writer). It keeps what a real one keeps over every crash of those that use it.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,9 @@ class SimulatedDatabase {
     BranchKey key;
     std::int64_t change = 0;
   };
-  Evidence EvidenceOf(LocalTransaction local) const { return {identity(), 1, std::to_string(local)}; }
+  Evidence EvidenceOf(LocalTransaction local) const {
+    return {identity(), 1, std::to_string(local)};
+  }
   void Commit(LocalTransaction local, const Work& work);
   FinishResult ByEvidence(const Evidence& evidence, Decision decision) const;
 

@@ -46,7 +46,8 @@ void SimulatedLog::FinishFlush() {
 }
 
 void SimulatedLog::Crash() {
-  if (!flushing_.empty() && world_.Strikes(world_.roughness.torn_group, "group survived the crash unanswered")) {
+  if (!flushing_.empty() &&
+      world_.Strikes(world_.roughness.torn_group, "group survived the crash unanswered")) {
     const std::size_t survived = world_.Pick(flushing_.size() + 1);
     for (std::size_t i = 0; i < survived; ++i) disk_.records.push_back(flushing_[i].record);
   } else if (!flushing_.empty()) {

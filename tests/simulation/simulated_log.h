@@ -1,5 +1,5 @@
-// A decision log on a simulated disk: group commit with a delay, crashes that lose what was not flushed or tear the
-// group that was being flushed, and a disk that can be full.
+// A decision log on a simulated disk: group commit with a delay, crashes that lose what was not
+// flushed or tear the group that was being flushed, and a disk that can be full.
 #pragma once
 
 #include <memory>
@@ -23,15 +23,19 @@ struct Disk {
 
 class SimulatedLog : public DecisionLog {
  public:
-  // `alive` turns false when the coordinator that uses this log crashes. `flushed` runs after completions.
-  SimulatedLog(World& world, Disk& disk, std::shared_ptr<bool> alive, std::function<void()> flushed);
+  // `alive` turns false when the coordinator that uses this log crashes. `flushed` runs after
+  // completions.
+  SimulatedLog(World& world, Disk& disk, std::shared_ptr<bool> alive,
+               std::function<void()> flushed);
   ~SimulatedLog() override;
 
   const LogIdentity& identity() const override { return identity_; }
   Status Replay(const std::function<void(std::uint64_t, Record)>& visit) override;
   void Append(Record record, Durability durability, AppendDone done) override;
   Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const override;
-  Result<EndedPage> ListEnded(std::size_t, const std::string&) const override { return EndedPage{}; }
+  Result<EndedPage> ListEnded(std::size_t, const std::string&) const override {
+    return EndedPage{};
+  }
   LogTotals totals() const override { return {}; }
 
   // The coordinator dies now: what was not flushed is gone, except for a torn part of the group.

@@ -22,7 +22,8 @@ class Simulation {
     databases_.emplace_back(world_, "bank-b", DatabaseKind::kPostgresLike);
     databases_.emplace_back(world_, "bank-c", DatabaseKind::kSqliteLike);
     for (const char* name : {"process-1", "process-2"}) {
-      processes_.push_back(std::make_unique<Process>(world_, coordinator_, name, Databases(), notes_));
+      processes_.push_back(
+          std::make_unique<Process>(world_, coordinator_, name, Databases(), notes_));
     }
     processes_[0]->Meet({processes_[1].get()});
     processes_[1]->Meet({processes_[0].get()});
@@ -36,9 +37,7 @@ class Simulation {
     for (SimulatedDatabase& database : databases_) all.push_back(&database);
     return all;
   }
-  microseconds LifeTime(microseconds mean) {
-    return microseconds(1000) + world_.UpTo(2 * mean);
-  }
+  microseconds LifeTime(microseconds mean) { return microseconds(1000) + world_.UpTo(2 * mean); }
   void PlanCoordinatorCrash();
   void PlanProcessCrash(Process& process);
   void PlanPartition();
@@ -57,9 +56,9 @@ class Simulation {
   std::deque<SimulatedDatabase> databases_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::map<Gtid, Note> notes_;
-  std::set<Gtid> by_hand_;   // an operator went behind Settle's back
-  std::set<Gtid> damaged_;   // what the coordinator reports as damaged, at the end
-  std::set<Gtid> decided_;   // what the log holds a commit record of
+  std::set<Gtid> by_hand_;  // an operator went behind Settle's back
+  std::set<Gtid> damaged_;  // what the coordinator reports as damaged, at the end
+  std::set<Gtid> decided_;  // what the log holds a commit record of
   std::vector<std::string> violations_;
 };
 
@@ -111,9 +110,11 @@ void Simulation::PlanOperator() {
       }
     }
     if (!notes_.empty() && world_.Strikes(world_.roughness.operator_abort, "operator aborts")) {
-      const Gtid gtid = std::next(notes_.begin(), static_cast<long>(world_.Pick(notes_.size())))->first;
+      const Gtid gtid =
+          std::next(notes_.begin(), static_cast<long>(world_.Pick(notes_.size())))->first;
       coordinator_.Arrive([&](Engine& engine, Inquiry&) {
-        engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}}, [](const Result<Ending>&) {});
+        engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
+                     [](const Result<Ending>&) {});
       });
     }
     PlanOperator();
@@ -161,20 +162,24 @@ void Simulation::CheckTransaction(const Note& note) {
   }
   const bool all = committed == wrote;
   if (by_hand_.contains(note.gtid)) {
-    // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is known to
-    // nobody: presumed abort writes nothing. Against a decision it must be found out.
+    // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash,
+    // is known to nobody: presumed abort writes nothing. Against a decision it must be found out.
     const bool decided = decided_.contains(note.gtid);
     if (decided && !all && !damaged_.contains(note.gtid)) {
-      Violation(name + ": an operator's hand went against the decision and it is not reported as damaged");
+      Violation(name +
+                ": an operator's hand went against the decision and it is not reported as damaged");
     }
     return;
   }
-  if (damaged_.contains(note.gtid)) Violation(name + ": reported as damaged, and nobody damaged it");
+  if (damaged_.contains(note.gtid))
+    Violation(name + ": reported as damaged, and nobody damaged it");
   if (committed != 0 && !all) {
-    Violation(name + ": " + std::to_string(committed) + " of " + std::to_string(wrote) + " branches committed");
+    Violation(name + ": " + std::to_string(committed) + " of " + std::to_string(wrote) +
+              " branches committed");
   }
   if (note.told == Outcome::kCommitted && !all) Violation(name + ": told committed, and it is not");
-  if (note.told == Outcome::kAborted && committed != 0) Violation(name + ": told aborted, and it committed");
+  if (note.told == Outcome::kAborted && committed != 0)
+    Violation(name + ": told aborted, and it committed");
 }
 
 void Simulation::CheckLog() {
@@ -193,7 +198,8 @@ void Simulation::Check() {
   if (!Settled()) {
     std::size_t prepared = 0;
     for (const SimulatedDatabase& database : databases_) prepared += database.prepared_count();
-    Violation("not settled within the bound: " + std::to_string(prepared) + " branches are still prepared");
+    Violation("not settled within the bound: " + std::to_string(prepared) +
+              " branches are still prepared");
   }
   std::int64_t expected = 0;
   std::int64_t balance = 0;
@@ -238,7 +244,8 @@ SeedResult Simulation::Run() {
   result.faults = world_.faults();
   result.events = world_.events();
   result.transactions = notes_.size();
-  if (!violations_.empty()) result.transcript.assign(world_.transcript().begin(), world_.transcript().end());
+  if (!violations_.empty())
+    result.transcript.assign(world_.transcript().begin(), world_.transcript().end());
   return result;
 }
 

@@ -1,5 +1,5 @@
-// One seed: a world of its own, a rough phase in which everything may break, then a healed one in which everything must
-// end, then the invariants.
+// One seed: a world of its own, a rough phase in which everything may break, then a healed one in
+// which everything must end, then the invariants.
 #pragma once
 
 #include <cstdint>

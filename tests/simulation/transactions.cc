@@ -47,14 +47,16 @@ void Process::RunTransaction() {
       });
 }
 
-void Process::EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int64_t change, bool leave,
-                         std::function<void(std::optional<BranchKey>)> done) {
+void Process::EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int64_t change,
+                         bool leave, std::function<void(std::optional<BranchKey>)> done) {
   if (session_.empty()) return done(std::nullopt);
   const SessionId session = session_;
   EnlistCall call{gtid, database.name(), session, name_ + "-" + std::to_string(++request_)};
   AskAgain<BranchNumber>(
       3, microseconds(25'000),
-      [call](Engine& engine, Inquiry&, Completion<BranchNumber> reply) { engine.Enlist(call, std::move(reply)); },
+      [call](Engine& engine, Inquiry&, Completion<BranchNumber> reply) {
+        engine.Enlist(call, std::move(reply));
+      },
       [this, gtid, &database, change, leave, session, done](const Result<BranchNumber>& number) {
         if (!number) return done(std::nullopt);
         const BranchKey key{gtid, *number};
@@ -67,7 +69,8 @@ void Process::EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int
 
 void Process::Enlist(const FlowPtr& flow, std::size_t index) {
   if (index == flow->parts.size()) {
-    return Later(Effort(), [this, flow] { flow->one_phase ? AskOnePhase(flow) : PrepareAll(flow); });
+    return Later(Effort(),
+                 [this, flow] { flow->one_phase ? AskOnePhase(flow) : PrepareAll(flow); });
   }
   Flow::Part& part = flow->parts[index];
   const auto next = [this, flow, index](std::optional<BranchKey> key) {
@@ -120,13 +123,15 @@ void Process::AskCommit(const FlowPtr& flow) {
   AskAgain<CommitAnswer>(
       6, microseconds(200'000),
       [call](Engine& engine, Inquiry& inquiry, Completion<CommitAnswer> done) {
-        engine.Commit(call, [&engine, &inquiry, gtid = call.gtid, done](Result<CommitAnswer> answer) {
-          if (answer || answer.error().code != ErrorCode::kNotFound) return done(std::move(answer));
-          inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
-            if (!ending) return done(Fail(ending.error()));
-            done(CommitAnswer{*ending, false, {}});
-          });
-        });
+        engine.Commit(call,
+                      [&engine, &inquiry, gtid = call.gtid, done](Result<CommitAnswer> answer) {
+                        if (answer || answer.error().code != ErrorCode::kNotFound)
+                          return done(std::move(answer));
+                        inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
+                          if (!ending) return done(Fail(ending.error()));
+                          done(CommitAnswer{*ending, false, {}});
+                        });
+                      });
       },
       [this, flow](const Result<CommitAnswer>& answer) {
         if (answer) return OnCommitAnswer(flow, *answer);
@@ -174,7 +179,8 @@ void Process::AskOnePhase(const FlowPtr& flow) {
           const FinishResult result = database->CommitOnePhase(key, local);
           work_.erase(key);
           Later(Effort(), [this, flow, key, result] {
-            NoteTold(flow->gtid, result.end == BranchEnd::kCommitted ? Outcome::kCommitted : Outcome::kAborted);
+            NoteTold(flow->gtid,
+                     result.end == BranchEnd::kCommitted ? Outcome::kCommitted : Outcome::kAborted);
             Tell(key, sdk::event::Finished{result});
           });
         });
@@ -196,7 +202,9 @@ void Process::GiveUp(const FlowPtr& flow) {
   }
   AskAgain<Ending>(
       2, microseconds(30'000),
-      [call](Engine& engine, Inquiry&, Completion<Ending> done) { engine.Abort(call, std::move(done)); },
+      [call](Engine& engine, Inquiry&, Completion<Ending> done) {
+        engine.Abort(call, std::move(done));
+      },
       [this, flow](const Result<Ending>& ending) {
         if (ending) NoteTold(flow->gtid, ending->outcome);
       });

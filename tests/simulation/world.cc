@@ -10,7 +10,8 @@ World::World(std::uint64_t seed) : random_(seed * 0x9E3779B97F4A7C15ULL + 1) {
   const auto sometimes = [&](double most) { return Happens(0.5) ? Chance() * most : 0.0; };
   const auto life = [&](int least_ms, int most_ms) {
     if (Happens(0.3)) return microseconds(0);
-    return microseconds(1000 * (least_ms + static_cast<int>(Pick(static_cast<std::uint64_t>(most_ms - least_ms)))));
+    return microseconds(
+        1000 * (least_ms + static_cast<int>(Pick(static_cast<std::uint64_t>(most_ms - least_ms)))));
   };
   roughness.loss = sometimes(0.15);
   roughness.duplication = sometimes(0.15);
@@ -57,7 +58,8 @@ void World::Send(std::function<void()> deliver) {
 void World::Say(std::string line) {
   constexpr std::size_t kKept = 4000;
   if (transcript_.size() == kKept) transcript_.pop_front();
-  const auto since = std::chrono::duration_cast<microseconds>(now_.time_since_epoch()).count() % 3'600'000'000LL;
+  const auto since =
+      std::chrono::duration_cast<microseconds>(now_.time_since_epoch()).count() % 3'600'000'000LL;
   transcript_.push_back(std::to_string(since) + "us  " + std::move(line));
 }
 

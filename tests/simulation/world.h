@@ -1,5 +1,6 @@
-// The simulated world: virtual time, one seeded source of chance, a network that loses, delays, doubles and reorders,
-// and the count of every fault that really happened. Single-threaded; nothing in it reads a real clock.
+// The simulated world: virtual time, one seeded source of chance, a network that loses, delays,
+// doubles and reorders, and the count of every fault that really happened. Single-threaded; nothing
+// in it reads a real clock.
 #pragma once
 
 #include <chrono>
@@ -43,12 +44,15 @@ class World {
   std::uint64_t Pick(std::uint64_t below) { return below == 0 ? 0 : random_() % below; }
   bool Happens(double probability) { return probability > 0 && Chance() < probability; }
   microseconds UpTo(microseconds most) {
-    return microseconds(static_cast<std::int64_t>(Pick(static_cast<std::uint64_t>(most.count()) + 1)));
+    return microseconds(
+        static_cast<std::int64_t>(Pick(static_cast<std::uint64_t>(most.count()) + 1)));
   }
 
   // --- time
   Instant now() const { return now_; }
-  WallTime wall() const { return std::chrono::duration_cast<microseconds>(now_.time_since_epoch()).count(); }
+  WallTime wall() const {
+    return std::chrono::duration_cast<microseconds>(now_.time_since_epoch()).count();
+  }
   void After(microseconds delay, std::function<void()> run);
   // Runs the next thing that is due. False: nothing is left.
   bool Step();

@@ -1,4 +1,5 @@
-// Keeps the tree as docs/architecture.md and the reader expect it. Each rule says what to do instead.
+// Keeps the tree as docs/architecture.md and the reader expect it. Each rule says what to do
+// instead.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -89,10 +90,12 @@ TEST(Tidy, IncludesDoNotGoAroundTheRooms) {
 
 TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
   const std::map<std::string, std::vector<std::string>> places{
-      {"#include <thrift/", {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
-                             "participant-sdk/src/transport/", "tests/", "examples/"}},
-      {"#include \"wire/", {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
-                            "participant-sdk/src/transport/", "tests/", "examples/"}},
+      {"#include <thrift/",
+       {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
+        "participant-sdk/src/transport/", "tests/", "examples/"}},
+      {"#include \"wire/",
+       {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
+        "participant-sdk/src/transport/", "tests/", "examples/"}},
       {"#include <libpq-fe.h>", {"participant-sdk/src/postgres/", "tests/", "examples/"}},
       {"#include <sqlite3.h>",
        {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/"}},
@@ -124,16 +127,17 @@ TEST(Tidy, ProtocolSwitchesAreTotal) {
 }
 
 TEST(Tidy, ProtocolCodeIsPure) {
-  const std::vector<std::string> banned{"#include <thread>", "#include <mutex>",  "#include <random>",
-                                        "#include <chrono>", "steady_clock",      "system_clock",
-                                        "#include <fstream>", "#include <iostream>"};
+  const std::vector<std::string> banned{
+      "#include <thread>", "#include <mutex>", "#include <random>",  "#include <chrono>",
+      "steady_clock",      "system_clock",     "#include <fstream>", "#include <iostream>"};
   for (const Source& source : Sources()) {
     const bool pure = source.path.starts_with("coordinator/protocol/") ||
                       source.path.starts_with("participant-sdk/src/participant/branch_");
     for (std::size_t i = 0; pure && i < source.lines.size(); ++i) {
       for (const std::string& word : banned) {
         if (source.lines[i].find(word) != std::string::npos) {
-          Complain(At(source, i), word + " in protocol code: time, chance and I/O arrive as events");
+          Complain(At(source, i),
+                   word + " in protocol code: time, chance and I/O arrive as events");
         }
       }
     }
@@ -178,7 +182,8 @@ TEST(Tidy, EveryTestFileIsBuilt) {
     std::string name = path.stem();  // "x_test.cc" may be listed as "x" in a loop
     if (name.ends_with("_test")) name.resize(name.size() - 5);
     bool named = false;
-    for (fs::path folder = path.parent_path(); !named && folder != Top(); folder = folder.parent_path()) {
+    for (fs::path folder = path.parent_path(); !named && folder != Top();
+         folder = folder.parent_path()) {
       std::ifstream file(folder / "CMakeLists.txt");
       std::stringstream text;
       text << file.rdbuf();

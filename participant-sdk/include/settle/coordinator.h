@@ -1,5 +1,5 @@
-// A program's link to the coordinator: begins and joins global transactions, and serves the program's resources so
-// that the coordinator can have their branches prepared and finished.
+// A program's link to the coordinator: begins and joins global transactions, and serves the
+// program's resources so that the coordinator can have their branches prepared and finished.
 //
 //   auto bank_a = settle::PostgresResource::Make({.name = "bank-a", .dsn = "dbname=a"});
 //   auto bank_b = settle::PostgresResource::Make({.name = "bank-b", .dsn = "dbname=b"});
@@ -22,7 +22,8 @@
 namespace settle {
 
 struct CoordinatorOptions {
-  // host:port of the coordinator; several name the same coordinator reached by several ways, tried in turn.
+  // host:port of the coordinator; several name the same coordinator reached by several ways, tried
+  // in turn.
   std::vector<std::string> addresses{"127.0.0.1:7420"};
   // For people: shown with the process id and host as the owner of transactions.
   std::string application{};
@@ -35,24 +36,27 @@ struct CoordinatorOptions {
   std::chrono::milliseconds scan_interval{30'000};
   // Threads that carry out commands, for each resource: one slow database does not hold up another.
   int workers_per_resource = 2;
-  // Told, one line at a time, what an operator should know: the link is lost, another log answers, a database
-  // cannot be scanned. Called from any thread, must not block. Default: a line on standard error.
+  // Told, one line at a time, what an operator should know: the link is lost, another log answers,
+  // a database cannot be scanned. Called from any thread, must not block. Default: a line on
+  // standard error.
   std::function<void(const std::string& line)> warn{};
 };
 
 struct BeginOptions {
-  // The coordinator aborts the transaction if commit was not asked by then. 0: the coordinator's default.
+  // The coordinator aborts the transaction if commit was not asked by then. 0: the coordinator's
+  // default.
   std::chrono::milliseconds timeout{0};
   // The application's own words, e.g. a business key; shown to operators.
   std::string comment{};
 };
 
-// Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by then.
+// Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by
+// then.
 class Coordinator {
  public:
-  // Blocking: identifies every resource, reaches the coordinator, attaches. Errors name the address or the
-  // resource and what to change: kUnavailable, kVersion, kRefused (a resource's name stands for another
-  // database), kInvalid.
+  // Blocking: identifies every resource, reaches the coordinator, attaches. Errors name the address
+  // or the resource and what to change: kUnavailable, kVersion, kRefused (a resource's name stands
+  // for another database), kInvalid.
   [[nodiscard]] static Result<std::unique_ptr<Coordinator>> Connect(CoordinatorOptions options);
 
   virtual ~Coordinator() = default;
@@ -62,11 +66,13 @@ class Coordinator {
   // Blocking, one round trip.
   [[nodiscard]] virtual Result<GlobalTransaction> Begin(BeginOptions options = {}) = 0;
 
-  // Joins a transaction that another process began; `context` is what its GlobalTransaction::context() gave,
-  // carried in the application's own call. Does not call the coordinator.
+  // Joins a transaction that another process began; `context` is what its
+  // GlobalTransaction::context() gave, carried in the application's own call. Does not call the
+  // coordinator.
   [[nodiscard]] virtual Result<GlobalTransaction> Join(const std::string& context) = 0;
 
-  // What became of it? Blocking. Outcome kUnknown if no coordinator can be reached; never redo the work then.
+  // What became of it? Blocking. Outcome kUnknown if no coordinator can be reached; never redo the
+  // work then.
   [[nodiscard]] virtual Ending AskOutcome(const Gtid& gtid) = 0;
 
   // The id of the coordinator's log and its current epoch, as last heard.

@@ -30,8 +30,8 @@ struct CommitOptions {
   std::chrono::milliseconds wait_at_most{0};  // 0: the coordinator's default
 };
 
-// Movable, not copyable. Used by one thread at a time; a second thread is refused, not queued. In a forked child
-// it is dead: its destructor does nothing there and every call is refused.
+// Movable, not copyable. Used by one thread at a time; a second thread is refused, not queued. In a
+// forked child it is dead: its destructor does nothing there and every call is refused.
 class GlobalTransaction {
  public:
   class State;  // the SDK's own
@@ -42,12 +42,13 @@ class GlobalTransaction {
 
   const Gtid& gtid() const;
 
-  // To be carried in the application's own call to another process, which gives it to Coordinator::Join.
-  // Printable ASCII, under 300 bytes.
+  // To be carried in the application's own call to another process, which gives it to
+  // Coordinator::Join. Printable ASCII, under 300 bytes.
   std::string context() const;
 
-  // Starts a branch in a resource that was given to Coordinator::Connect. Blocking. The handle dies with
-  // the transaction: after commit or abort nothing runs through it, inside or outside the transaction.
+  // Starts a branch in a resource that was given to Coordinator::Connect. Blocking. The handle dies
+  // with the transaction: after commit or abort nothing runs through it, inside or outside the
+  // transaction.
   template <typename R>
   [[nodiscard]] Result<std::shared_ptr<typename R::BranchType>> Enlist(R& resource) {
     Result<BranchKey> key = Register(resource);
@@ -61,15 +62,18 @@ class GlobalTransaction {
     return branch;
   }
 
-  // Blocking. Exactly three endings matter to a program: committed; aborted, with the reason; unknown, which
-  // means ask Coordinator::AskOutcome(gtid()) later and never redo the work under a new gtid. Mixed and
-  // hazard are committed transactions that somebody or something damaged; an operator must look.
+  // Blocking. Exactly three endings matter to a program: committed; aborted, with the reason;
+  // unknown, which means ask Coordinator::AskOutcome(gtid()) later and never redo the work under a
+  // new gtid. Mixed and hazard are committed transactions that somebody or something damaged; an
+  // operator must look.
   [[nodiscard]] Ending Commit(CommitOptions options = {});
 
-  // Blocking. Rolls back what this process did, then tells the coordinator. "committed" if it came too late.
+  // Blocking. Rolls back what this process did, then tells the coordinator. "committed" if it came
+  // too late.
   Ending Abort(const std::string& reason = "the application asked");
 
-  // Only when joined: the work is done, the branches wait for the coordinator's prepare. The handles die.
+  // Only when joined: the work is done, the branches wait for the coordinator's prepare. The
+  // handles die.
   [[nodiscard]] Status Leave();
 
  private:

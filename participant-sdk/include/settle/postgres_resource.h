@@ -52,8 +52,8 @@ struct PostgresOptions {
 // Execute is refused, connection() is null.
 class PostgresBranch : public Branch {
  public:
-  // Runs one statement in the branch's transaction, with parameters $1, $2, ... in PostgreSQL's text
-  // form; an empty optional is NULL. Blocking.
+  // Runs one statement in the branch's transaction, with parameters $1, $2, ... in PostgreSQL's
+  // text form; an empty optional is NULL. Blocking.
   //
   // An error fails the branch: it will vote no, unless the program rolls back to a SAVEPOINT made
   // before. kRetryTransaction: a passing cause (serialization failure, deadlock, lost connection).
@@ -62,8 +62,7 @@ class PostgresBranch : public Branch {
   // are not the branch's to run: what was written before is outside of the global transaction then,
   // the branch is dead and votes no. COPY needs connection().
   [[nodiscard]] virtual Result<Rows> Execute(
-      const std::string& sql,
-      const std::vector<std::optional<std::string>>& parameters = {}) = 0;
+      const std::string& sql, const std::vector<std::optional<std::string>>& parameters = {}) = 0;
 
   // The SQLSTATE of the last failed Execute, or empty ("the connection was lost" has none).
   virtual const std::string& last_sqlstate() const = 0;

@@ -1,9 +1,9 @@
-// What Settle needs of a database or service to put it under a global transaction. PostgresResource and
-// SqliteResource implement it; implement it yourself for anything that can prepare durably.
+// What Settle needs of a database or service to put it under a global transaction. PostgresResource
+// and SqliteResource implement it; implement it yourself for anything that can prepare durably.
 //
-// The rule behind every function: say what is so, never what is likely. A branch that voted kCommit must be
-// committable after any crash, in any process, by its key alone, and its resource must be able to tell
-// "committed" from "rolled back" or say kHazard.
+// The rule behind every function: say what is so, never what is likely. A branch that voted kCommit
+// must be committable after any crash, in any process, by its key alone, and its resource must be
+// able to tell "committed" from "rolled back" or say kHazard.
 #pragma once
 
 #include <memory>
@@ -16,15 +16,15 @@
 
 namespace settle {
 
-// One branch's work while its process lives: begun, worked in, prepared, finished. Used by one thread at a time,
-// except for Fence. Dropping it unprepared rolls its work back; dropping it prepared leaves it in doubt in the
-// database, where phase two finds it by its key.
+// One branch's work while its process lives: begun, worked in, prepared, finished. Used by one
+// thread at a time, except for Fence. Dropping it unprepared rolls its work back; dropping it
+// prepared leaves it in doubt in the database, where phase two finds it by its key.
 class Branch {
  public:
   virtual ~Branch() = default;
 
-  // Phase one. StartPrepare may send and return at once, so that several branches prepare at the same
-  // time; AwaitPrepare blocks for the vote. A kNo vote means: already rolled back.
+  // Phase one. StartPrepare may send and return at once, so that several branches prepare at the
+  // same time; AwaitPrepare blocks for the vote. A kNo vote means: already rolled back.
   virtual void StartPrepare() {}
   virtual VoteResult AwaitPrepare() = 0;
 
@@ -32,16 +32,20 @@ class Branch {
   virtual void StartFinish(Decision) {}
   virtual FinishResult AwaitFinish(Decision decision) = 0;
 
-  // One-phase commit. TakeEvidence is called first, on the open branch: kNotFound means that the branch wrote
-  // nothing (it is then released and counts as read-only). CommitOnePhase then commits without preparing.
-  // The default says that the resource has no one-phase commit: it is prepared instead.
+  // One-phase commit. TakeEvidence is called first, on the open branch: kNotFound means that the
+  // branch wrote nothing (it is then released and counts as read-only). CommitOnePhase then commits
+  // without preparing. The default says that the resource has no one-phase commit: it is prepared
+  // instead.
   virtual Result<Evidence> TakeEvidence() {
     return Fail(ErrorCode::kRefused, "this resource has no one-phase commit");
   }
-  virtual FinishResult CommitOnePhase() { return {BranchEnd::kRetry, "this resource has no one-phase commit"}; }
+  virtual FinishResult CommitOnePhase() {
+    return {BranchEnd::kRetry, "this resource has no one-phase commit"};
+  }
 
-  // Rolls back an unprepared branch and kills the handle: nothing can run in it, or outside the transaction
-  // through it, any more. From any thread, at any time, also while another thread is inside a statement.
+  // Rolls back an unprepared branch and kills the handle: nothing can run in it, or outside the
+  // transaction through it, any more. From any thread, at any time, also while another thread is
+  // inside a statement.
   virtual void Fence() = 0;
 };
 
@@ -53,18 +57,21 @@ class Resource {
   // 1 to 64 of [A-Za-z0-9._-]; the same in every process that serves this database.
   virtual const std::string& name() const = 0;
 
-  // Reaches the database, checks that it can prepare, and names it: an identity that no other database
-  // has, e.g. "postgresql:<system identifier>:<database oid>". Errors say what to change.
+  // Reaches the database, checks that it can prepare, and names it: an identity that no other
+  // database has, e.g. "postgresql:<system identifier>:<database oid>". Errors say what to change.
   [[nodiscard]] virtual Result<std::string> Identify() = 0;
 
-  // Phase two by key alone: after a crash, in any process. Idempotent. Never reads "unknown branch" as
-  // success: asks for proof by `evidence` (protocols: proof instead of guessing).
-  virtual FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) = 0;
+  // Phase two by key alone: after a crash, in any process. Idempotent. Never reads "unknown branch"
+  // as success: asks for proof by `evidence` (protocols: proof instead of guessing).
+  virtual FinishResult Finish(const BranchKey& key, Decision decision,
+                              const Evidence& evidence) = 0;
 
-  // What became of a branch that was to commit in one phase, by `evidence`. kRetry while it is in progress.
+  // What became of a branch that was to commit in one phase, by `evidence`. kRetry while it is in
+  // progress.
   virtual FinishResult Prove(const BranchKey& key, const Evidence& evidence) = 0;
 
-  // The names of all prepared branches of Settle in this very database. A scan that fails half way is an error.
+  // The names of all prepared branches of Settle in this very database. A scan that fails half way
+  // is an error.
   [[nodiscard]] virtual Result<std::vector<std::string>> ScanPrepared() = 0;
 };
 

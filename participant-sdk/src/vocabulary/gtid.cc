@@ -10,11 +10,12 @@ namespace {
 
 bool IsLowerAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-// Reads a decimal or hexadecimal number up to `end_mark`; canonical form only (no sign, no leading zero in
-// decimal), so that one transaction has one spelling.
+// Reads a decimal or hexadecimal number up to `end_mark`; canonical form only (no sign, no leading
+// zero in decimal), so that one transaction has one spelling.
 template <typename T>
 bool TakeDecimal(std::string_view& text, T& value) {
-  if (text.empty() || (text[0] == '0' && text.size() > 1 && text[1] >= '0' && text[1] <= '9')) return false;
+  if (text.empty() || (text[0] == '0' && text.size() > 1 && text[1] >= '0' && text[1] <= '9'))
+    return false;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 10);
   if (error != std::errc{} || end == text.data()) return false;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
@@ -43,8 +44,8 @@ Gtid Gtid::Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, st
   std::array<char, 9> hex{};
   std::snprintf(hex.data(), hex.size(), "%08x", tail);
   Gtid gtid;
-  gtid.text_ = std::string(log_id) + "." + std::to_string(epoch) + "." + std::to_string(sequence) + "." +
-               hex.data();
+  gtid.text_ = std::string(log_id) + "." + std::to_string(epoch) + "." + std::to_string(sequence) +
+               "." + hex.data();
   gtid.epoch_ = epoch;
   gtid.sequence_ = sequence;
   return gtid;
@@ -70,7 +71,8 @@ std::string BranchKey::DatabaseName() const {
 
 Result<BranchKey> BranchKey::ParseDatabaseName(std::string_view name) {
   const auto not_ours = [&] {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(name) + "\" is not the name of a Settle branch");
+    return Fail(ErrorCode::kInvalid,
+                "\"" + Escaped(name) + "\" is not the name of a Settle branch");
   };
   if (!name.starts_with(kDatabaseNamePrefix)) return not_ours();
   std::string_view rest = name.substr(kDatabaseNamePrefix.size());
@@ -79,15 +81,16 @@ Result<BranchKey> BranchKey::ParseDatabaseName(std::string_view name) {
   Result<Gtid> gtid = Gtid::Parse(rest.substr(0, colon));
   BranchKey key;
   rest.remove_prefix(colon + 1);
-  if (!gtid || !TakeDecimal(rest, key.number) || !rest.empty() || key.number == 0) return not_ours();
+  if (!gtid || !TakeDecimal(rest, key.number) || !rest.empty() || key.number == 0)
+    return not_ours();
   key.gtid = *std::move(gtid);
   return key;
 }
 
 Status CheckResourceName(std::string_view name) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
   if (name.empty() || name.size() > 64 || !std::all_of(name.begin(), name.end(), allowed)) {
     return Fail(ErrorCode::kInvalid, "\"" + Escaped(name) + "\" is not a resource name",

@@ -14,13 +14,16 @@ enum class Vote {
   kNo = 3,        // could not be prepared and is rolled back
 };
 
-// Recorded with a vote, so that "I do not know that branch" can later be settled by proof and not by a guess.
+// Recorded with a vote, so that "I do not know that branch" can later be settled by proof and not
+// by a guess.
 struct Evidence {
   // Identity of the database, e.g. "postgresql:7301234567890123456:16384" or "sqlite:6f1c…".
   std::string database;
-  // PostgreSQL's timeline; a different one later means a fail-over took place. 0 where there is none.
+  // PostgreSQL's timeline; a different one later means a fail-over took place. 0 where there is
+  // none.
   std::uint32_t timeline = 0;
-  // The database's own name of the branch's transaction: PostgreSQL's xid8 in decimal. May be empty.
+  // The database's own name of the branch's transaction: PostgreSQL's xid8 in decimal. May be
+  // empty.
   std::string local_transaction;
 
   friend bool operator==(const Evidence&, const Evidence&) = default;
@@ -29,8 +32,9 @@ struct Evidence {
 struct VoteResult {
   Vote vote = Vote::kNo;
   Evidence evidence;
-  std::string reason;      // of a no-vote: one line, the database's own words and SQLSTATE included
-  bool retryable = false;  // a no-vote whose cause may pass: serialization failure, prepared slots exhausted
+  std::string reason;  // of a no-vote: one line, the database's own words and SQLSTATE included
+  bool retryable =
+      false;  // a no-vote whose cause may pass: serialization failure, prepared slots exhausted
 
   friend bool operator==(const VoteResult&, const VoteResult&) = default;
 };
@@ -45,7 +49,8 @@ enum class BranchEnd {
 
 struct FinishResult {
   BranchEnd end = BranchEnd::kRetry;
-  std::string detail;  // one line: why, with the database's own words; may be empty for the normal ends
+  std::string
+      detail;  // one line: why, with the database's own words; may be empty for the normal ends
 
   friend bool operator==(const FinishResult&, const FinishResult&) = default;
 };

@@ -1,8 +1,9 @@
-// Named places where a test can kill the process with SIGKILL. Compiled to nothing unless the build option
-// SETTLE_FAILPOINTS is on.
+// Named places where a test can kill the process with SIGKILL. Compiled to nothing unless the build
+// option SETTLE_FAILPOINTS is on.
 //
 //   SETTLE_FAILPOINT=decision.durable:3       the third pass dies
-//   SETTLE_FAILPOINT_FIRED=/tmp/fired         a file that is created, synced, just before dying, so that a
+//   SETTLE_FAILPOINT_FIRED=/tmp/fired         a file that is created, synced, just before dying, so
+//   that a
 //                                             test can assert that its fault really happened
 #pragma once
 

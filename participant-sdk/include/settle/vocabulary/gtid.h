@@ -1,8 +1,8 @@
 // Identity of logs, global transactions and branches.
 //
-// A gtid reads `<log id>.<epoch>.<sequence>.<tail>`, for example `k3m9qxw4c7ab.2.1842.9f3c2a51`. It says
-// which log can answer for it. It is an identifier, never a capability. It is never reused: the epoch is
-// raised durably at every start of a coordinator, the sequence counts within an epoch.
+// A gtid reads `<log id>.<epoch>.<sequence>.<tail>`, for example `k3m9qxw4c7ab.2.1842.9f3c2a51`. It
+// says which log can answer for it. It is an identifier, never a capability. It is never reused:
+// the epoch is raised durably at every start of a coordinator, the sequence counts within an epoch.
 #pragma once
 
 #include <compare>
@@ -28,7 +28,8 @@ class Gtid {
  public:
   Gtid() = default;  // no transaction; empty() is true
   // `tail` is 32 random bits that make a guess unlikely. `log_id` must satisfy IsLogId.
-  static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, std::uint32_t tail);
+  static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
+                   std::uint32_t tail);
   // Accepts exactly what Make prints. kInvalid otherwise, with the offending text escaped.
   [[nodiscard]] static Result<Gtid> Parse(std::string_view text);
 
@@ -56,8 +57,8 @@ struct BranchKey {
   Gtid gtid;
   BranchNumber number = 0;
 
-  // The name the branch bears in a database: `settle:<gtid>:<number>`, in [A-Za-z0-9._:-], at most 160
-  // characters (PostgreSQL allows 199 for a prepared transaction).
+  // The name the branch bears in a database: `settle:<gtid>:<number>`, in [A-Za-z0-9._:-], at most
+  // 160 characters (PostgreSQL allows 199 for a prepared transaction).
   std::string DatabaseName() const;
   // kInvalid for a name that is not ours; scans skip those.
   [[nodiscard]] static Result<BranchKey> ParseDatabaseName(std::string_view name);
@@ -72,8 +73,8 @@ inline constexpr std::string_view kDatabaseNamePrefix = "settle:";
 // A resource name: 1 to 64 of [A-Za-z0-9._-]. kInvalid names the offending character.
 [[nodiscard]] Status CheckResourceName(std::string_view name);
 
-// Printable form of text from outside: control characters, quotes and bytes above 126 as \xNN, cut at
-// 200 characters.
+// Printable form of text from outside: control characters, quotes and bytes above 126 as \xNN, cut
+// at 200 characters.
 std::string Escaped(std::string_view text);
 
 }  // namespace settle

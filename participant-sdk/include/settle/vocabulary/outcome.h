@@ -37,8 +37,9 @@ enum class Decision { kCommit = 1, kAbort = 2 };
 struct Ending {
   Outcome outcome = Outcome::kUnknown;
   AbortCause cause = AbortCause::kNone;
-  std::string reason;      // one line for people; why it was aborted or what is damaged
-  bool retryable = false;  // aborted for a passing cause: the same work under a new gtid may succeed
+  std::string reason;  // one line for people; why it was aborted or what is damaged
+  bool retryable =
+      false;  // aborted for a passing cause: the same work under a new gtid may succeed
 
   bool committed() const { return outcome == Outcome::kCommitted; }
   bool aborted() const { return outcome == Outcome::kAborted; }
