@@ -63,9 +63,9 @@ bool IsQuiet(const BankFacts& facts) { return facts.prepared.empty() && facts.wr
 std::vector<std::string> Violations(const std::vector<BankFacts>& banks, const Notes& notes) {
   std::vector<std::string> violations = CheckAtomicity(banks);
   CheckAnswers(banks, notes, violations);
-  const std::int64_t total = std::accumulate(
-      banks.begin(), banks.end(), std::int64_t{0},
-      [](std::int64_t sum, const BankFacts& bank) { return sum + bank.total; });
+  const std::int64_t total =
+      std::accumulate(banks.begin(), banks.end(), std::int64_t{0},
+                      [](std::int64_t sum, const BankFacts& bank) { return sum + bank.total; });
   const std::int64_t opening =
       kAccounts * kOpeningBalance * static_cast<std::int64_t>(banks.size());
   if (total != opening) {

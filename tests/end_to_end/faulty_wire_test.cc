@@ -59,8 +59,8 @@ TEST_P(FaultyWires, N02_P01_P03_CutAfterAnyByteOfAServicesExchange_IsALostMessag
     shop.Tell("move a -10");
     const std::string context = shop.Tell("context");
     // Work that a lost message made impossible is no fault: the shop gives up.
-    const bool joined = Does(service, "join " + context) && Does(service, "move b 10") &&
-                        Does(service, "leave");
+    const bool joined =
+        Does(service, "join " + context) && Does(service, "move b 10") && Does(service, "leave");
     return FirstWord(shop.Ask(joined ? "commit" : "abort"));
   });
   EXPECT_GT(committed, 0) << "no message was repeated to a good end";

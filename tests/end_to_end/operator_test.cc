@@ -148,9 +148,19 @@ TEST_F(OneOperator, A01_AnUndecidedTransactionCanBeAbortedAndItsProgramIsTold) {
 TEST_F(OneOperator, A03_WrongPartialAndHostileGtids_ChangeNothingAndExitByTheirKind) {
   Application& shop = world_.Start();
   const std::string gtid = world_.Move(shop);
-  const std::vector<std::string> hostile{
-      "", " ", "%", "*", gtid.substr(0, 20), gtid + "0", gtid + "'; DROP TABLE record; --",
-      "\x1b[2J\x1b[31m", "../../etc/passwd", std::string(100'000, 'a'), "\xff\xfe", "-1", "0"};
+  const std::vector<std::string> hostile{"",
+                                         " ",
+                                         "%",
+                                         "*",
+                                         gtid.substr(0, 20),
+                                         gtid + "0",
+                                         gtid + "'; DROP TABLE record; --",
+                                         "\x1b[2J\x1b[31m",
+                                         "../../etc/passwd",
+                                         std::string(100'000, 'a'),
+                                         "\xff\xfe",
+                                         "-1",
+                                         "0"};
   for (const std::string& text : hostile) {
     for (const char* to : {"abort", "commit"}) {
       const CliAnswer answer = world_.Cli({"resolve", "--reason", "x", "--", text, to});

@@ -40,7 +40,8 @@ class DiesAt : public EndToEnd, public ::testing::WithParamInterface<std::tuple<
 std::string NameOfDeath(const ::testing::TestParamInfo<std::tuple<Death, Kinds>>& info) {
   const auto& [death, kinds] = info.param;
   std::string name = death.where + "_" + ToString(kinds);
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
   return name;
 }
 
@@ -71,8 +72,7 @@ using ServiceDiesAt = DiesAt;
 
 TEST_P(ServiceDiesAt, P07_AndTheNextProcessSettlesIt) {
   Application& shop = world_.Start({.banks = "a"});
-  Application& service =
-      world_.Start({.banks = "b", .failpoint = death().FailpointOf(kinds().b)});
+  Application& service = world_.Start({.banks = "b", .failpoint = death().FailpointOf(kinds().b)});
   const std::string gtid = world_.MoveTogether(shop, service);
   shop.Send("commit");
   ASSERT_TRUE(service.AwaitFailpoint()) << "it never came to " << death().where;

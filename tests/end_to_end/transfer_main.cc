@@ -66,11 +66,10 @@ int Run(const Options& options) {
     return 1;
   }
   settle::testing::NotesWriter notes(options.notes);
-  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed,
-                                         [] {
-                                           pollfd input{STDIN_FILENO, POLLIN, 0};
-                                           return ::poll(&input, 1, 0) > 0;
-                                         });
+  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed, [] {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&input, 1, 0) > 0;
+  });
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << script.Answer(line) << std::endl;
