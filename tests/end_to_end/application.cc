@@ -34,15 +34,15 @@ std::string Application::NotesPath(const ApplicationOptions& options) {
 }
 
 Launch Application::MakeLaunch() const {
-  Launch launch{.arguments = {Program("e2e_transfer"), "--coordinator", options_.coordinator,
-                              "--name", options_.name, "--notes", notes_path(), "--seed",
-                              std::to_string(options_.seed), "--call-timeout-ms",
-                              std::to_string(options_.call_timeout.count())},
-                .output_path = options_.directory + "/" + options_.name + ".out",
-                .error_path = options_.directory + "/" + options_.name + ".err",
-                .environment = failpoint_.Environment(),
-                .user = std::nullopt,
-                .input = commands_.read_end};
+  Launch launch{
+      .arguments = {Program("e2e_transfer"), "--coordinator", options_.coordinator, "--name",
+                    options_.name, "--notes", notes_path(), "--seed", std::to_string(options_.seed),
+                    "--call-timeout-ms", std::to_string(options_.call_timeout.count())},
+      .output_path = options_.directory + "/" + options_.name + ".out",
+      .error_path = options_.directory + "/" + options_.name + ".err",
+      .environment = failpoint_.Environment(),
+      .user = std::nullopt,
+      .input = commands_.read_end};
   for (const auto& [name, dsn] : options_.banks) {
     launch.arguments.insert(launch.arguments.end(), {"--bank", name + "=" + dsn});
   }

@@ -33,9 +33,10 @@ void CheckAnswers(const std::vector<BankFacts>& banks, const Notes& notes,
     const auto told = [&answers = answers](const char* outcome) {
       return std::find(answers.begin(), answers.end(), outcome) != answers.end();
     };
-    const auto present =
-        std::count_if(banks.begin(), banks.end(),
-                      [&gtid = gtid](const auto& bank) { return bank.transfers.contains(gtid); });
+    const auto has_it = [&gtid = gtid](const BankFacts& bank) {
+      return bank.transfers.contains(gtid);
+    };
+    const auto present = std::count_if(banks.begin(), banks.end(), has_it);
     if (told("committed") && told("aborted")) {
       violations.push_back("one decision: " + gtid + " was told committed and aborted");
     }

@@ -27,10 +27,11 @@ bool IsQuiet(const BankFacts& facts);
 
 // One sentence for each violation; none when everything holds. For banks that are quiet and between
 // which each transfer moved an amount: a minus in one, a plus in another.
-//   atomicity     a gtid's transfer is in all banks that should have it, or in none, and its halves
-//   cancel conservation  all banks together hold what they held at the start durability    told
-//   committed: it is there; told aborted: it is nowhere one decision  nobody was told both no
-//   orphan     nothing prepared, no lock without an owner
+//   atomicity     a gtid's transfer is in all banks or in none, and its halves cancel
+//   conservation  all banks together hold what they held at the start
+//   durability    told committed: it is there; told aborted: it is nowhere
+//   one decision  nobody was told both
+//   no orphan     nothing prepared, no lock without an owner
 std::vector<std::string> Violations(const std::vector<BankFacts>& banks, const Notes& notes);
 
 }  // namespace settle::testing

@@ -1,10 +1,11 @@
 // The checker itself: a canary of each kind must be caught.
+#include "end_to_end/checker.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 
-#include "end_to_end/checker.h"
 #include "support/temporary_directory.h"
 
 namespace settle::testing {
@@ -104,13 +105,15 @@ TEST_P(Readers, SeeTransfersAndBalances) {
 
 TEST_P(Readers, SeeAPreparedBranchAndItsLocks) {
   if (GetParam() == Kind::kPostgres) {
-    bank_->Query("BEGIN; UPDATE account SET balance = 0 WHERE id = 1; "
-                 "PREPARE TRANSACTION 'settle:planted:1'");
+    bank_->Query(
+        "BEGIN; UPDATE account SET balance = 0 WHERE id = 1; "
+        "PREPARE TRANSACTION 'settle:planted:1'");
   } else {
-    bank_->Query("CREATE TABLE settle_prepared (branch TEXT); "
-                 "INSERT INTO settle_prepared VALUES ('settle:planted:1'); "
-                 "CREATE TRIGGER guard BEFORE UPDATE ON account BEGIN "
-                 "SELECT RAISE(ABORT, 'in doubt'); END");
+    bank_->Query(
+        "CREATE TABLE settle_prepared (branch TEXT); "
+        "INSERT INTO settle_prepared VALUES ('settle:planted:1'); "
+        "CREATE TRIGGER guard BEFORE UPDATE ON account BEGIN "
+        "SELECT RAISE(ABORT, 'in doubt'); END");
   }
   const BankFacts facts = ReadFacts(*bank_);
   EXPECT_THAT(facts.prepared, ElementsAre("settle:planted:1"));

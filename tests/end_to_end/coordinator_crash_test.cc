@@ -26,7 +26,8 @@ struct Crash {
 std::string ToString(const Crash& crash) {
   std::string name = crash.id + "_" + crash.failpoint +
                      (crash.shape == Shape::kOneProgram ? "_OneProgram" : "_TwoPrograms");
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
   return name;
 }
 
@@ -44,8 +45,7 @@ TEST_P(CoordinatorDiesAt, AndEveryBranchEndsAlike) {
   const bool together = crash.shape == Shape::kTwoPrograms;
   Application& shop = world_.Start({.banks = together ? "a" : "ab"});
   const std::string gtid =
-      together ? world_.MoveTogether(shop, world_.Start({.banks = "b"}))
-               : world_.Move(shop);
+      together ? world_.MoveTogether(shop, world_.Start({.banks = "b"})) : world_.Move(shop);
 
   shop.Send("commit");
   ASSERT_TRUE(world_.daemon().AwaitFailpoint()) << "it never came to " << crash.failpoint;

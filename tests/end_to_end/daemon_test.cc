@@ -94,8 +94,8 @@ TEST_F(DaemonAndLog, C12_FrozenPastTheDeadlines_ItCommitsNothingThatWasResolved)
   shop.Tell("move b 10");
   world_.daemon().process().Signal(SIGSTOP);
   shop.Send("commit");
-  std::this_thread::sleep_for(
-      3s);  // the fault itself: a deadline, a vote and a session time-out pass by
+  // The fault itself: a deadline, a vote and a session time-out pass by.
+  std::this_thread::sleep_for(3s);
   world_.daemon().process().Signal(SIGCONT);
   const std::string told = FirstWord(shop.Answer());
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());

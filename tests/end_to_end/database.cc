@@ -26,8 +26,8 @@ void Database::CreateBank() const {
   Query("CREATE TABLE transfer (gtid varchar(200) PRIMARY KEY NOT NULL, amount integer NOT NULL)");
   std::string accounts;
   for (int id = 1; id <= kAccounts; ++id) {
-    accounts += (id == 1 ? "(" : ", (") + std::to_string(id) + ", " +
-                std::to_string(kOpeningBalance) + ")";
+    accounts +=
+        (id == 1 ? "(" : ", (") + std::to_string(id) + ", " + std::to_string(kOpeningBalance) + ")";
   }
   Query("INSERT INTO account (id, balance) VALUES " + accounts);
 }

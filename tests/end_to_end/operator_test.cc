@@ -139,8 +139,7 @@ TEST_F(OneOperator, A01_AnUndecidedTransactionCanBeAbortedAndItsProgramIsTold) {
   Application& shop = world_.Start();
   const std::string gtid = world_.Move(shop);
   EXPECT_EQ(world_.Cli({"resolve", gtid, "commit", "--reason", "why not"}).code, 1);
-  const CliAnswer resolved =
-      world_.Cli({"resolve", gtid, "abort", "--reason", "holds up the bank"});
+  const CliAnswer resolved = world_.Cli({"resolve", gtid, "abort", "--reason", "in the way"});
   EXPECT_EQ(resolved.code, 0) << resolved.err;
   EXPECT_THAT(shop.Ask("commit"), StartsWith("aborted operator"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());

@@ -38,8 +38,8 @@ class DiesAt : public EndToEnd, public ::testing::WithParamInterface<std::tuple<
 };
 
 std::string NameOfDeath(const ::testing::TestParamInfo<std::tuple<Death, Kinds>>& info) {
-  std::string name =
-      std::get<Death>(info.param).where + "_" + ToString(std::get<Kinds>(info.param));
+  const auto& [death, kinds] = info.param;
+  std::string name = death.where + "_" + ToString(kinds);
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == '.' || c == ':'; }, '_');
   return name;

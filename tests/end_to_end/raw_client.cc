@@ -40,8 +40,8 @@ bool RawClient::IsClosed(std::chrono::milliseconds bound) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
     pollfd readable{socket_, POLLIN, 0};
-    if (left.count() <= 0 || ::poll(&readable, 1, static_cast<int>(left.count())) <= 0)
-      return false;
+    if (left.count() <= 0) return false;
+    if (::poll(&readable, 1, static_cast<int>(left.count())) <= 0) return false;
     char buffer[4096];
     const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
     if (got <= 0) return true;

@@ -1,9 +1,8 @@
 // e2e_transfer: an application and participant as users write them, that the end-to-end tests
 // start, tell what to do, and kill.
 //
-//   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes --bank
-//   a=postgresql:dbname=a
-//                --bank b=sqlite:/tmp/b.db < commands > answers
+//   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes
+//                --bank a=postgresql:dbname=a --bank b=sqlite:/tmp/b.db < commands > answers
 //
 // The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a
 // resource would not have it. Serves its resources until its standard input ends.

@@ -2,8 +2,8 @@
 // answer a line.
 //
 //   begin [<timeout ms>]         ok <gtid>
-//   move <bank> <amount>         ok                  enlists the bank; one account and the
-//   transfer's row execute <bank> <sql>         ok <rows>           enlists the bank if need be
+//   move <bank> <amount>         ok                  enlists it; one account, the transfer's row
+//   execute <bank> <sql>         ok <rows>           enlists the bank if need be
 //   commit [decision|applied]    <outcome> <cause> <reason>
 //   abort                        <outcome> <cause> <reason>
 //   drop                         ok                  forgets the transaction without a word
@@ -11,8 +11,9 @@
 //   join <context>               ok <gtid>
 //   leave                        ok
 //   outcome <gtid>               <outcome> <cause> <reason>
-//   load                         ok <committed> <aborted> <unknown>      transfers, until the next
-//   command comes stop                         ok
+//   load                         ok <committed> <aborted> <unknown>
+//                                                    transfers, until the next command comes
+//   stop                         ok
 //
 // What fails: "error <code> <message>".
 #pragma once

@@ -30,7 +30,8 @@ World::World(Kinds kinds) : daemon_(directory_.path()) {
 }
 
 Application& World::Start(const Role& role) {
-  ApplicationOptions options{.coordinator = daemon_.address(),
+  const std::string address = role.coordinator.empty() ? daemon_.address() : role.coordinator;
+  ApplicationOptions options{.coordinator = address,
                              .name = "app" + std::to_string(applications_.size() + 1),
                              .directory = directory_.path(),
                              .banks = {},

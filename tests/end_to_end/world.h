@@ -40,6 +40,7 @@ struct Role {
   std::string failpoint{};
   bool may_be_refused = false;
   std::chrono::milliseconds call_timeout = 15s;
+  std::string coordinator{};  // reached by this address instead of the daemon's own
 };
 
 class World {
@@ -50,9 +51,7 @@ class World {
 
   Daemon& daemon() { return daemon_; }
   Database& bank(char name) { return name == 'a' ? *a_ : *b_; }
-  PostgresCluster& cluster() {
-    return *cluster_;
-  }  // of the PostgreSQL banks; there is one at least
+  PostgresCluster& cluster() { return *cluster_; }  // where there is a PostgreSQL bank
   std::string operator/(const std::string& name) const { return directory_ / name; }
   // Where a resource's DSN leads from now on; for applications started later.
   void Redirect(char bank, std::string dsn) { dsns_[std::string(1, bank)] = std::move(dsn); }
