@@ -5,7 +5,9 @@ namespace cpp settle.wire
 namespace py settle_wire.admin
 
 struct BranchView {
+  /** The branch's number within its transaction, from 1. */
   1: required i32 branch
+  /** The resource's name. */
   2: required string resource
   /** Identity of the database. */
   3: required string identity
@@ -16,6 +18,7 @@ struct BranchView {
   5: required string state
   /** "commit", "read-only", "no" or empty before the vote. */
   6: required string vote
+  /** As given with the vote; its texts are empty before it. */
   7: required types.Evidence evidence
   /** How often the latest command was sent. */
   8: required i32 attempts
@@ -26,20 +29,26 @@ struct BranchView {
 struct TimelineEntry {
   /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
   1: required i64 at_us
+  /** One line, in words for people. */
   2: required string what
 }
 
 struct TransactionView {
+  /** The transaction's id. */
   1: required string gtid
   /** active, preparing, deciding, one-phase, committing, aborting, damaged, done. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending
+  /** Who began it, as the application said. */
   4: required string owner
+  /** The application's own words, as given at begin. */
   5: required string comment
   /** Microseconds since 1970-01-01 UTC; ended_us is 0 while it has not ended. */
   6: required i64 began_us
+  /** Microseconds since 1970-01-01 UTC; 0 while it has not ended. */
   7: required i64 ended_us
+  /** In the order they were enlisted. */
   8: required list<BranchView> branches
   /** Filled by show; empty in lists. */
   9: required list<TimelineEntry> timeline
@@ -51,12 +60,15 @@ struct TransactionView {
 
 /** A prepared branch in a database that this log does not answer for. */
 struct StrayView {
+  /** The resource whose database holds it. */
   1: required string resource
   /** As the database names it. */
   2: required string database_name
   /** Why it is left alone: another log, an unknown epoch, not ours. */
   3: required string why
+  /** Microseconds since 1970-01-01 UTC, of the first scan that found it. */
   4: required i64 first_seen_us
+  /** Microseconds since 1970-01-01 UTC, of the latest scan that found it. */
   5: required i64 last_seen_us
 }
 
@@ -77,13 +89,18 @@ struct ListReply {
 }
 
 struct InDoubtReply {
+  /** Decided and not carried out everywhere, or damaged; newest first. */
   1: required list<TransactionView> transactions
+  /** Prepared branches that this log does not answer for. */
   2: required list<StrayView> strays
 }
 
 struct SessionView {
+  /** The first characters of the session's name: enough to tell it from others, not to act as it. */
   1: required string session
+  /** Who attached: program, host, process id. */
   2: required string process
+  /** Microseconds since 1970-01-01 UTC. */
   3: required i64 attached_us
   /** Milliseconds since it last fetched. */
   4: required i64 idle_ms
@@ -92,7 +109,9 @@ struct SessionView {
 struct ParticipantView {
   /** The resource's name. */
   1: required string resource
+  /** The database that the name stands for. */
   2: required string identity
+  /** Empty when nobody serves the resource now. */
   3: required list<SessionView> sessions
   /** Transactions that wait for this resource. */
   4: required i64 waiting
@@ -101,24 +120,34 @@ struct ParticipantView {
 }
 
 struct ResolveRequest {
+  /** The transaction's id, whole. */
   1: required string gtid
   /** "commit" or "abort". */
   2: required string to
   /** Who asks, and why; both required, at most 200 and 1000 bytes. */
   3: required string operator_name
+  /** At most 1000 bytes. */
   4: required string reason
 }
 
 struct StatusReply {
+  /** 12 of [a-z0-9]. */
   1: required string log_id
+  /** The coordinator's current life; raised at every start. */
   2: required i64 epoch
+  /** The coordinator's release, for people. */
   3: required string release
+  /** Microseconds since 1970-01-01 UTC. */
   4: required i64 started_us
   /** Transactions by state. */
   5: required map<string, i64> open
+  /** Transactions in the log that ended as committed. */
   6: required i64 committed
+  /** Transactions in the log that ended as aborted. */
   7: required i64 aborted
+  /** Transactions in the log that ended mixed, as a hazard or by a heuristic. */
   8: required i64 heuristics
+  /** Participant sessions attached now. */
   9: required i64 sessions
 }
 

@@ -7,6 +7,7 @@ namespace py settle_wire.coordinator
 struct HelloRequest {
   /** The lowest and the highest PROTOCOL_VERSION the caller speaks. */
   1: required i32 version_low
+  /** See version_low. */
   2: required i32 version_high
   /** Who calls, for people: program, host, process id; at most 200 bytes. */
   3: required string application
@@ -33,12 +34,16 @@ struct BeginRequest {
 }
 
 struct BeginReply {
+  /** The transaction's id: everything else about it is asked by this. */
   1: required string gtid
+  /** The life of the coordinator that began it. */
   2: required i64 epoch
 }
 
 struct EnlistRequest {
+  /** The transaction's id. */
   1: required string gtid
+  /** The resource's name, as its session attached with it. */
   2: required string resource
   /** The participant session (see participant.thrift) whose process does the branch's work. */
   3: required string session
@@ -58,9 +63,11 @@ enum Wait {
 }
 
 struct CommitRequest {
+  /** The transaction's id. */
   1: required string gtid
   /** Votes of branches that the caller prepared itself. */
   2: required list<types.BranchVote> votes
+  /** What to wait for before the reply. */
   3: required Wait wait
   /** Reply "undecided" or "unknown to me" after this many milliseconds at the latest; the transaction goes
       on. 0 takes the coordinator's default. */
@@ -68,6 +75,7 @@ struct CommitRequest {
 }
 
 struct CommitReply {
+  /** UNDECIDED when wait_ms passed before a decision. */
   1: required types.Ending ending
   /** The caller voted for every branch and finishes them itself, at once; it reports the ends. */
   2: required bool finish_here
@@ -76,6 +84,7 @@ struct CommitReply {
 }
 
 struct OnePhaseRequest {
+  /** The transaction's id. */
   1: required string gtid
   /** The transaction's only branch, owned by the caller, still open. */
   2: required i32 branch
@@ -92,6 +101,7 @@ struct OnePhaseReply {
 }
 
 struct AbortRequest {
+  /** The transaction's id. */
   1: required string gtid
   /** Why, one line, at most 1000 bytes. */
   2: required string reason

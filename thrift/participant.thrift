@@ -15,21 +15,28 @@ struct ResourceOffer {
 }
 
 struct AttachRequest {
+  /** The lowest and the highest PROTOCOL_VERSION the caller speaks. */
   1: required i32 version_low
+  /** See version_low. */
   2: required i32 version_high
   /** Who attaches, for people: program, host, process id; at most 200 bytes. */
   3: required string process
+  /** The resources that this process serves; at most 1000. */
   4: required list<ResourceOffer> resources
   /** The highest epoch this process has seen of the log `log_id_seen`; 0 and empty at first. */
   5: required i64 epoch_seen
+  /** The id of the log that this process was attached to last; empty at first. */
   6: required string log_id_seen
 }
 
 struct AttachReply {
+  /** The version both will use. */
   1: required i32 version
   /** The session's name, to be given with every later call. */
   2: required string session
+  /** The id of the coordinator's decision log: 12 of [a-z0-9]. */
   3: required string log_id
+  /** The coordinator's current life; raised at every start. */
   4: required i64 epoch
   /** Fetch again within this many milliseconds or the session is taken for lost. */
   5: required i64 session_timeout_ms
@@ -43,9 +50,13 @@ enum CommandKind {
 }
 
 struct Command {
+  /** What to do. */
   1: required CommandKind kind
+  /** The transaction's id. */
   2: required string gtid
+  /** The branch, counted from 1 within its transaction. */
   3: required i32 branch
+  /** The resource in which to do it. */
   4: required string resource
   /** How often this command was sent, from 1. */
   5: required i32 attempt
@@ -56,6 +67,7 @@ struct Command {
 }
 
 struct FetchRequest {
+  /** As AttachReply gave it. */
   1: required string session
   /** The number of the last batch that arrived, 0 at first; the one after it is sent again until this says
       so. */
@@ -69,17 +81,23 @@ struct FetchRequest {
 struct CommandBatch {
   /** Counts from 1 within the session; 0 for an empty batch. */
   1: required i64 number
+  /** To be carried out once each; a command may come again in a later batch. */
   2: required list<Command> commands
 }
 
 struct VoteReport {
+  /** The transaction's id. */
   1: required string gtid
+  /** The vote of one of its branches. */
   2: required types.BranchVote vote
 }
 
 struct EndReport {
+  /** The transaction's id. */
   1: required string gtid
+  /** The branch, counted from 1 within its transaction. */
   2: required i32 branch
+  /** What is so in the database now. */
   3: required types.BranchEnd became
   /** One line: why, in the database's words. */
   4: required string detail
@@ -87,14 +105,18 @@ struct EndReport {
 
 /** A prepared branch that a scan of a database found. */
 struct FoundBranch {
+  /** The resource in whose database the scan found it. */
   1: required string resource
   /** The name it bears in the database, unparsed. */
   2: required string database_name
 }
 
 struct ReportRequest {
+  /** As AttachReply gave it. */
   1: required string session
+  /** Answers to PREPARE; at most 10,000. */
   2: required list<VoteReport> votes
+  /** Answers to COMMIT, ABORT and PROVE; at most 10,000. */
   3: required list<EndReport> ends
   /** The coordinator answers by a command, or leaves the branch alone. */
   4: required list<FoundBranch> found

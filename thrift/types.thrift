@@ -7,6 +7,9 @@
  *
  * Transport: framed, binary protocol, one port. The services share it by Thrift's multiplexing, under the names
  * "coordinator", "participant" and "admin".
+ *
+ * Limits on what a server takes: a frame 16 MiB (settled --max-frame-bytes), one string 1 MiB, one list 10,000
+ * items, a duration one day. What is longer is refused by name; what cannot be a call at all closes the connection.
  */
 namespace cpp settle.wire
 namespace py settle_wire.types
@@ -33,6 +36,7 @@ enum ErrorCode {
 
 /** What every call may throw. */
 exception ServiceError {
+  /** What the caller can do. */
   1: required ErrorCode code
   /** What happened and what state things are in, one line. */
   2: required string message
@@ -67,7 +71,9 @@ enum AbortCause {
 
 /** The answer to "what became of it?". */
 struct Ending {
+  /** How it ended, or that it has not. */
   1: required Outcome outcome
+  /** NONE unless it was aborted. */
   2: required AbortCause cause
   /** One line for people. */
   3: required string reason
@@ -94,7 +100,9 @@ struct Evidence {
 struct BranchVote {
   /** The branch, counted from 1 within its transaction. */
   1: required i32 branch
+  /** What the branch promises. */
   2: required Vote vote
+  /** Kept with the decision; texts are empty where there is none. */
   3: required Evidence evidence
   /** Of a no-vote: why, one line. */
   4: required string reason

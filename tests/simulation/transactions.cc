@@ -123,15 +123,13 @@ void Process::AskCommit(const FlowPtr& flow) {
   AskAgain<CommitAnswer>(
       6, microseconds(200'000),
       [call](Engine& engine, Inquiry& inquiry, Completion<CommitAnswer> done) {
-        engine.Commit(call,
-                      [&engine, &inquiry, gtid = call.gtid, done](Result<CommitAnswer> answer) {
-                        if (answer || answer.error().code != ErrorCode::kNotFound)
-                          return done(std::move(answer));
-                        inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
-                          if (!ending) return done(Fail(ending.error()));
-                          done(CommitAnswer{*ending, false, {}});
-                        });
-                      });
+        engine.Commit(call, [&inquiry, gtid = call.gtid, done](Result<CommitAnswer> answer) {
+          if (answer || answer.error().code != ErrorCode::kNotFound) return done(std::move(answer));
+          inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
+            if (!ending) return done(Fail(ending.error()));
+            done(CommitAnswer{*ending, false, {}});
+          });
+        });
       },
       [this, flow](const Result<CommitAnswer>& answer) {
         if (answer) return OnCommitAnswer(flow, *answer);
