@@ -29,8 +29,8 @@ settle::Ending Transfer(settle::Coordinator& coordinator, settle::SqliteResource
       (*credit)->Execute("UPDATE account SET balance = balance + $1 WHERE id = 7", {amount});
   if (!given) return failed(given.error());
 
-  return transaction
-      ->Commit();  // committed in both, aborted in both, or "unknown": then ask, never redo
+  // Committed in both, aborted in both, or "unknown": then ask for the outcome, never redo the work.
+  return transaction->Commit();
 }
 // README ends
 
