@@ -29,7 +29,7 @@ settle::Ending Transfer(settle::Coordinator& coordinator, settle::SqliteResource
       (*credit)->Execute("UPDATE account SET balance = balance + $1 WHERE id = 7", {amount});
   if (!given) return failed(given.error());
 
-  // Committed in both, aborted in both, or "unknown": then ask for the outcome, never redo the work.
+  // Committed in both, aborted in both, or "unknown": then ask, never redo the work.
   return transaction->Commit();
 }
 // README ends
