@@ -121,7 +121,8 @@ FinishResult BranchOnConnection::CommitOnePhase() {
 
 FinishResult BranchOnConnection::ProveLostCommit() {
   FinishResult result{BranchEnd::kRetry, "COMMIT's reply was lost and the server cannot be asked"};
-  const bool known = database_->AfterLoss(lease_->facts(), [&](Connection& other) {
+  const auto until = database_->ReplyDeadline();
+  const bool known = database_->AfterLoss(lease_->facts(), until, [&](Connection& other) {
     result = Prove(other, *evidence_, database_->ReplyDeadline());
     return result.end != BranchEnd::kRetry;
   });

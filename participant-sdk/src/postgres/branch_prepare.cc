@@ -103,7 +103,9 @@ VoteResult BranchOnConnection::JudgePrepare(const std::vector<Reply>& replies) {
 VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& how) {
   const std::string reason = "the connection was lost during prepare: " + how;
   bool prepared = false;
-  unresolved_ = !database_->AfterLoss(lease_->facts(), [&](Connection& other) {
+  // A no is safe whatever is found, so nobody waits long for it.
+  const auto until = database_->ShortDeadline();
+  unresolved_ = !database_->AfterLoss(lease_->facts(), until, [&](Connection& other) {
     const Reply reply = other.Run(
         {"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts "
          "WHERE gid = $1 AND database = current_database())",

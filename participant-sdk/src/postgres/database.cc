@@ -160,10 +160,9 @@ FinishResult Database::Prove(const BranchKey&, const Evidence& evidence) {
   });
 }
 
-bool Database::AfterLoss(const ConnectionFacts& lost,
+bool Database::AfterLoss(const ConnectionFacts& lost, Clock::time_point until,
                          const std::function<bool(Connection&)>& look) {
-  const Clock::time_point deadline = ReplyDeadline();
-  for (; Clock::now() < deadline; std::this_thread::sleep_for(kPause)) {
+  for (; Clock::now() < until; std::this_thread::sleep_for(kPause)) {
     Result<Lease> lease = Take(Purpose::kSettle, Freshness::kNew);
     if (!lease) continue;
     if ((*lease)->facts().identity != lost.identity) continue;
@@ -172,7 +171,7 @@ bool Database::AfterLoss(const ConnectionFacts& lost,
          "FROM pg_catalog.pg_stat_get_activity($1::int) "
          "WHERE (extract(epoch FROM backend_start) * 1000000)::bigint = $2::bigint",
          {lost.backend_pid, lost.backend_start}},
-        deadline);
+        until);
     if (!alive.ok() || alive.row_count() > 0) continue;
     if (look(**lease)) return true;
   }

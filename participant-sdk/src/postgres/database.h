@@ -1,6 +1,7 @@
 // What a PostgresResource and its branches share: the pool, the identity, phase two by key.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -29,11 +30,16 @@ class Database {
 
   // What became of a transaction whose backend was lost in the middle of PREPARE or COMMIT. Makes
   // sure that the backend is gone, so that the answer cannot change behind our back, then has
-  // `look` find out on another connection. False if that could not be had within reply_timeout;
-  // nothing is known then.
-  bool AfterLoss(const ConnectionFacts& lost, const std::function<bool(Connection&)>& look);
+  // `look` find out on another connection. False if that could not be had until then; nothing is
+  // known then.
+  bool AfterLoss(const ConnectionFacts& lost, Clock::time_point until,
+                 const std::function<bool(Connection&)>& look);
 
   Clock::time_point ReplyDeadline() const { return Clock::now() + options_.reply_timeout; }
+  // For what is only worth knowing soon: as long as a connection may take.
+  Clock::time_point ShortDeadline() const {
+    return Clock::now() + std::min(options_.connect_timeout, options_.reply_timeout);
+  }
 
  private:
   FinishResult FinishOn(Connection& connection, const BranchKey& key, Decision decision,
