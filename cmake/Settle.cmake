@@ -8,6 +8,10 @@ pkg_check_modules(THRIFT REQUIRED IMPORTED_TARGET thrift)
 # Warnings and sanitizers for our own code.
 add_library(settle_flags INTERFACE)
 target_compile_options(settle_flags INTERFACE -Wall -Wextra)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # With -O2 and above g++ 12 reports -Wrestrict inside std::string's own operator+ (GCC bug 105651).
+  target_compile_options(settle_flags INTERFACE -Wno-restrict)
+endif()
 if(SETTLE_WARNINGS_AS_ERRORS)
   target_compile_options(settle_flags INTERFACE -Werror)
 endif()
