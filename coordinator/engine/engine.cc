@@ -186,6 +186,11 @@ void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::
        });
 }
 
+void Engine::RecordDamage(HeuristicRecord record) {
+  Shard& shard = ShardOf(record.gtid);
+  shard.mailbox().PostAlways([&shard, record = std::move(record)] { shard.RecordDamage(record); });
+}
+
 void Engine::SendStray(Command command) { sessions_->Send(SessionId{}, std::move(command)); }
 
 void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {

@@ -187,6 +187,9 @@ class Engine {
   void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
+  // A branch ended against the abort of a transaction that is not running here. Recorded durably,
+  // then shown as damaged. Nothing happens if the transaction runs: it learns that by itself.
+  void RecordDamage(HeuristicRecord record);
 
   // Operators.
   void Show(Gtid gtid, Completion<TransactionSummary> done);

@@ -57,6 +57,7 @@ class Shard {
   void ResourceReady(const std::string& resource);
   void FoundPrepared(const BranchKey& key, const std::string& resource,
                      const Completion<std::monostate>& done);
+  void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   std::vector<TransactionSummary> ListOpen() const;

@@ -103,6 +103,20 @@ void Shard::Persist(Transaction& transaction, Record record) {
       });
 }
 
+void Shard::RecordDamage(HeuristicRecord record) {
+  if (Find(record.gtid) != nullptr) return;
+  record.learned = clock_.WallNow();
+  observer_.Event(Observer::Level::kError, record.gtid,
+                  "a branch ended otherwise than decided: " + record.detail);
+  DurableAppend(log_, observer_, record, Durability::kForce,
+                [this, record](AppendResult result, const std::string&) {
+                  if (result != AppendResult::kDurable) return;  // the event above is all there is
+                  mailbox_.PostAlways([this, record] {
+                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}});
+                  });
+                });
+}
+
 void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;

@@ -93,14 +93,34 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
   engine_.FoundPrepared(*key, resource,
                         [this, resource, key = *key](const Result<std::monostate>& running) {
                           if (running || running.error().code != ErrorCode::kNotFound) return;
-                          // More than that at once are left to the next scan.
-                          if (settling_ >= kSettlingMax) return;
-                          ++settling_;
-                          off_shard_([this, resource, key] {
-                            Settle(resource, key);
-                            --settling_;
-                          });
+                          OffShard([this, resource, key] { Settle(resource, key); });
                         });
+}
+
+// More than a bounded number at once are left to the next scan or report.
+void Inquiry::OffShard(std::function<void()> task) {
+  if (settling_ >= kSettlingMax) return;
+  ++settling_;
+  off_shard_([this, task = std::move(task)] {
+    task();
+    --settling_;
+  });
+}
+
+void Inquiry::Committed(const BranchKey& key, const std::string& detail) {
+  if (!CheckOurs(key.gtid)) return;
+  engine_.AskOutcome(key.gtid, [this, key, detail](const Result<Ending>& running) {
+    if (running || running.error().code != ErrorCode::kNotFound) return;
+    OffShard([this, key, detail] {
+      const Result<Verdict> verdict = ReadVerdict(key);
+      if (!verdict || !verdict->ending.aborted()) return;
+      engine_.RecordDamage(
+          {key.gtid, key.number, BranchEnd::kCommitted,
+           "branch " + std::to_string(key.number) + ": its transaction was aborted (" +
+               settle::ToString(verdict->ending.cause) + "), and it was committed: " + detail,
+           0});
+    });
+  });
 }
 
 void Inquiry::Settle(const std::string& resource, const BranchKey& key) {

@@ -44,6 +44,11 @@ class Inquiry {
   // anything, is a command to the resource's sessions.
   void Found(const std::string& resource, const std::string& database_name);
 
+  // A participant says that a branch was committed. If its transaction is not running and was
+  // aborted, somebody committed it behind Settle's back: that is recorded and shown. Does not
+  // block.
+  void Committed(const BranchKey& key, const std::string& detail);
+
   std::vector<Stray> Strays() const;
 
  private:
@@ -60,6 +65,7 @@ class Inquiry {
   Status CheckOurs(const Gtid& gtid) const;
   Result<Verdict> ReadVerdict(const BranchKey& key) const;
   void Settle(const std::string& resource, const BranchKey& key);
+  void OffShard(std::function<void()> task);
   void LeaveAlone(const std::string& resource, const std::string& database_name, std::string why);
 
   Engine& engine_;

@@ -50,11 +50,15 @@ void ParticipantHandler::fetch(wire::CommandBatch& reply, const wire::FetchReque
 void ParticipantHandler::report(const wire::ReportRequest& request) {
   AtTheEdge(observer_, "report", [&] {
     FullReport full = Need(FromWire(request));
+    const std::vector<EndReport> ends = full.report.ends;
     // Also when it carries nothing but found branches: the engine knows whether the session is
     // still one.
     Need(calls_.Await<std::monostate>(kRepeatable, [&](Completion<std::monostate> done) {
       engine_.Report(std::move(full.report), std::move(done));
     }));
+    for (const EndReport& end : ends) {
+      if (end.result.end == BranchEnd::kCommitted) inquiry_.Committed(end.key, end.result.detail);
+    }
     for (const FoundBranch& found : full.found) inquiry_.Found(found.resource, found.database_name);
   });
 }

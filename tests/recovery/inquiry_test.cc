@@ -75,6 +75,32 @@ TEST_F(InquiryTest, ABranchOfAForgottenTransactionIsAborted) {
   EXPECT_THAT(inquiry_.Strays(), IsEmpty());
 }
 
+TEST_F(InquiryTest, P06_ABranchCommittedByHandAgainstAPresumedAbortIsRecordedAndShown) {
+  const Gtid gtid = EarlierGtid();
+  inquiry_.Committed({gtid, 1}, "by an operator");
+  Settle();
+  Answer<Ending> ending;
+  under_test_.engine().AskOutcome(gtid, ending.done());
+  under_test_.Run();
+  ASSERT_TRUE(ending.ok());
+  EXPECT_EQ(ending->outcome, Outcome::kHeuristicCommit);
+  EXPECT_THAT(ending->reason, HasSubstr("by an operator"));
+  const Result<RestoredState> replayed = ReplayLog(under_test_.log());
+  ASSERT_TRUE(replayed);
+  EXPECT_EQ(replayed->open.size(), 1u) << "it is still known after a restart";
+}
+
+TEST_F(InquiryTest, ABranchCommittedAsItsTransactionWasIsNoDamage) {
+  const Gtid gtid = EarlierGtid();
+  under_test_.log().Keep(Ended(gtid, Outcome::kCommitted));
+  inquiry_.Committed({gtid, 1}, "");
+  Settle();
+  Answer<Ending> ending;
+  under_test_.engine().AskOutcome(gtid, ending.done());
+  under_test_.Run();
+  EXPECT_EQ(ending.error().code, ErrorCode::kNotFound);
+}
+
 // Each condition of the presumption made false, one at a time.
 
 TEST_F(InquiryTest, C14_ABranchOfAnotherLogIsLeftAloneAndListed) {

@@ -125,8 +125,12 @@ void Process::Report() {
   AskAgain<std::monostate>(
       1, microseconds(40'000),
       [call, found](Engine& engine, Inquiry& inquiry, Completion<std::monostate> done) {
-        for (const auto& [resource, name] : found) inquiry.Found(resource, name);
         engine.Report(call, std::move(done));
+        for (const coordinator::EndReport& end : call.ends) {
+          if (end.result.end == BranchEnd::kCommitted)
+            inquiry.Committed(end.key, end.result.detail);
+        }
+        for (const auto& [resource, name] : found) inquiry.Found(resource, name);
       },
       [this, call, found = found.size()](const Result<std::monostate>& reported) {
         reporting_ = false;
