@@ -134,7 +134,7 @@ SeedResult Simulation::Run() {
   for (std::size_t i = 0; i < kTransactions; ++i) {
     world_.After(world_.UpTo(kRoughPhase), [this] {
       Process& process = *processes_[world_.Pick(processes_.size())];
-      if (process.up()) process.RunTransaction();
+      if (process.up()) process.RunTransaction(process.DrawPlan());
     });
   }
   const Instant rough_until = world_.now() + kRoughPhase;
