@@ -51,6 +51,7 @@ class Process {
   void Start();
   void Crash();
   bool up() const { return up_; }
+  bool attached() const { return !session_.empty(); }
 
   void RunTransaction(const Plan& plan);
   // A few branches, some of them in other processes.

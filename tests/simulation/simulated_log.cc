@@ -45,8 +45,9 @@ void SimulatedLog::FinishFlush() {
   std::vector<Pending> flushed = std::exchange(flushing_, {});
   for (const Pending& one : flushed) disk_.records.push_back(one.record);
   if (world_.script != nullptr) {
-    world_.Effect("coordinator", "has made durable ", Describe(flushed.front().record),
-                  flushed.size() == 1 ? "" : " and what came with it");
+    std::string what;
+    for (const Pending& one : flushed) what += (what.empty() ? "" : "; ") + Describe(one.record);
+    world_.Effect("coordinator", "has made durable ", what);
   }
   if (!queue_.empty()) StartFlush();
   for (const Pending& one : flushed) one.done(AppendResult::kDurable, "");

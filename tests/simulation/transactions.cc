@@ -233,8 +233,11 @@ void Process::GiveUp(const FlowPtr& flow) {
   }
   AskAgain<Ending>(
       2, microseconds(30'000),
-      [call](Engine& engine, Inquiry&, Completion<Ending> done) {
-        engine.Abort(call, std::move(done));
+      [call](Engine& engine, Inquiry& inquiry, Completion<Ending> done) {
+        engine.Abort(call, [&inquiry, gtid = call.gtid, done](Result<Ending> ending) {
+          if (ending || ending.error().code != ErrorCode::kNotFound) return done(std::move(ending));
+          inquiry.AskOutcome(gtid, done);
+        });
       },
       [this, flow](const Result<Ending>& ending) {
         if (ending) NoteTold(flow->gtid, ending->outcome);

@@ -1,0 +1,275 @@
+#include "crash_matrix/stage.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace settle::crash_matrix {
+
+using coordinator::Engine;
+using coordinator::Inquiry;
+using coordinator::Settings;
+using simulation::Process;
+using simulation::SimulatedDatabase;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kSoon{3};
+constexpr milliseconds kLate{700};  // more than any timer of the settings
+// A client that heard nothing asks again within this; so quiet must last longer.
+constexpr milliseconds kQuiet{250};
+constexpr milliseconds kLookEvery{5};
+
+const char* const kDiskFull = "disk full";
+const char* const kRefused = "prepare refused by the database";
+
+// As in the simulation, but sessions are lost before deadlines pass, so that both can be seen.
+Settings StageSettings() {
+  Settings settings = simulation::ShrunkenSettings();
+  settings.transaction_timeout = milliseconds(400);
+  settings.session_timeout = milliseconds(120);
+  settings.mailbox_max = 1000;
+  return settings;
+}
+
+}  // namespace
+
+Stage::Stage(const Scenario& scenario, Databases databases, const std::vector<Crash>& crashes,
+             const Staging& staging)
+    : scenario_(scenario),
+      crashes_(crashes),
+      staging_(staging),
+      world_(staging.timing.value_or(scenario.timing)),
+      coordinator_(world_, disk_, StageSettings(), staging.around_log) {
+  world_.healed = true;
+  world_.script = this;
+  disk_.log_id = "simulatedlog";
+  std::map<std::string, std::set<std::string>> serves;
+  for (const Transaction& transaction : scenario.transactions) {
+    serves[transaction.client];
+    for (const Work& work : transaction.work) serves[work.process].insert(work.database);
+  }
+  for (const auto& [name, kind] : DatabasesOf(scenario, databases))
+    databases_.emplace_back(world_, name, kind);
+  for (const auto& [process, own] : serves) {
+    std::vector<SimulatedDatabase*> served;
+    for (SimulatedDatabase& database : databases_) {
+      if (scenario.all_serve_all || own.contains(database.name())) served.push_back(&database);
+    }
+    processes_[process] =
+        std::make_unique<Process>(world_, coordinator_, process, std::move(served), notes_);
+  }
+}
+
+SimulatedDatabase& Stage::DatabaseNamed(const std::string& name) {
+  return *std::find_if(databases_.begin(), databases_.end(),
+                       [&](const SimulatedDatabase& database) { return database.name() == name; });
+}
+
+bool Stage::IsDatabase(const std::string& actor) const {
+  return std::any_of(
+      databases_.begin(), databases_.end(),
+      [&](const SimulatedDatabase& database) { return database.name() == actor; });
+}
+
+Played Stage::Run() {
+  disturbed_ = world_.now();
+  world_.After(microseconds(0), [this] { coordinator_.Start(); });
+  for (const auto& [name, process] : processes_)
+    world_.After(microseconds(0), [&process = *process] { process.Start(); });
+  world_.After(kLookEvery, [this] { StartTransactions(); });
+  while (!(quiet_since_ && world_.now() - *quiet_since_ > kQuiet) &&
+         (under_way_ != 0 || world_.now() - disturbed_ < kBound)) {
+    try {
+      world_.Step();
+    } catch (const Stop&) {
+      Die();
+    }
+    if (world_.now() >= next_look_) Look();
+  }
+  if (quiet_since_) {
+    played_.steps.resize(steps_when_quiet_);
+    played_.recovery = std::chrono::duration_cast<microseconds>(*quiet_since_ - disturbed_);
+  }
+  world_.script = nullptr;
+  played_.violations = simulation::FindViolations(scene_);
+  for (const auto& [gtid, note] : notes_) CheckAnswer(note);
+  crashes_.empty() ? CheckUndisturbed() : CheckCrashes();
+  if (staging_.transcript)
+    played_.transcript.assign(world_.transcript().begin(), world_.transcript().end());
+  return std::move(played_);
+}
+
+void Stage::StartTransactions() {
+  const bool ready = std::all_of(processes_.begin(), processes_.end(),
+                                 [](const auto& one) { return one.second->attached(); });
+  if (!ready) return world_.After(kLookEvery, [this] { StartTransactions(); });
+  started_ = true;
+  disturbed_ = world_.now();
+  for (const Transaction& transaction : scenario_.transactions) {
+    simulation::Plan plan;
+    for (const Work& work : transaction.work) {
+      plan.parts.push_back(
+          {processes_.at(work.process).get(), &DatabaseNamed(work.database), work.change});
+    }
+    plan.wait = transaction.wait;
+    plan.one_phase = transaction.one_phase;
+    plan.then = transaction.then;
+    Process& client = *processes_.at(transaction.client);
+    world_.After(microseconds(0), [&client, plan] {
+      if (client.up()) client.RunTransaction(plan);
+    });
+  }
+}
+
+bool Stage::Quiet() { return started_ && under_way_ == 0 && Settled(scene_); }
+
+void Stage::Look() {
+  next_look_ = world_.now() + kLookEvery;
+  if (!Quiet()) {
+    quiet_since_.reset();
+  } else if (!quiet_since_) {
+    quiet_since_ = world_.now();
+    steps_when_quiet_ = played_.steps.size();
+  }
+}
+
+bool Stage::Strikes(const std::string& kind) {
+  const auto planned = strikes_.find(kind);
+  if (planned == strikes_.end() || planned->second == 0) return false;
+  --planned->second;
+  return true;
+}
+
+bool Stage::Loses(const simulation::Message& message) {
+  if (cut_off_.contains(message.from) || cut_off_.contains(message.to)) {
+    world_.Count("message cut off");
+    return true;
+  }
+  for (MessagesAreLost& lost : losses_) {
+    if (lost.times == 0 || lost.from != message.from || lost.to != message.to ||
+        !message.what.starts_with(lost.what))
+      continue;
+    --lost.times;
+    world_.Count("message lost");
+    return true;
+  }
+  return false;
+}
+
+void Stage::Saw(const std::string& actor, const std::string& what) {
+  if (dying_) return;
+  const std::size_t flushing = coordinator_.up() ? coordinator_.log().flushing() : 0;
+  played_.steps.push_back({actor, what, flushing});
+  if (staging_.transcript) world_.Say(actor + " " + what);
+  for (const Incident& incident : scenario_.incidents) {
+    if (incident.actor == actor && what.starts_with(incident.step) &&
+        happened_.insert(&incident).second)
+      Happen(incident.trouble);
+  }
+  if (played_.crashes.size() == crashes_.size()) return;
+  const Crash& crash = crashes_[played_.crashes.size()];
+  if (crash.actor != actor && crash.actor != kEverybody) return;
+  if (++counted_ < crash.after) return;
+  counted_ = 0;
+  played_.crashes.push_back(played_.steps.size());
+  // Who works in a database that dies lives on, without an answer.
+  if (IsDatabase(crash.actor)) return Die();
+  throw Stop{};
+}
+
+template <typename Actor>
+void Stage::ComeBackLater(Actor& actor, microseconds delay) {
+  ++under_way_;
+  world_.After(delay, [this, &actor] {
+    --under_way_;
+    disturbed_ = world_.now();
+    if (!actor.up()) actor.Start();
+  });
+}
+
+void Stage::Die() {
+  const Crash& crash = crashes_[played_.crashes.size() - 1];
+  const microseconds delay = crash.restart == Restart::kSoon ? kSoon : kLate;
+  const auto dies = [&](const std::string& name) {
+    return crash.actor == name || crash.actor == kEverybody;
+  };
+  dying_ = true;
+  disturbed_ = world_.now();
+  for (SimulatedDatabase& database : databases_) {
+    if (!dies(database.name())) continue;
+    database.Crash();
+    ComeBackLater(database, delay);
+  }
+  if (dies("coordinator")) {
+    if (coordinator_.up())
+      coordinator_.Crash(std::min(crash.survived, coordinator_.log().flushing()));
+    ComeBackLater(coordinator_, delay);
+  }
+  for (const auto& [name, process] : processes_) {
+    if (!dies(name)) continue;
+    if (process->up()) process->Crash();
+    ComeBackLater(*process, delay);
+  }
+  dying_ = false;
+}
+
+void Stage::Happen(const Trouble& trouble) {
+  disturbed_ = world_.now();
+  std::visit([this](const auto& one) { Happen(one); }, trouble);
+}
+
+void Stage::Happen(const DiskIsFull&) { ++strikes_[kDiskFull]; }
+void Stage::Happen(const PrepareIsRefused&) { ++strikes_[kRefused]; }
+void Stage::Happen(const MessagesAreLost& lost) { losses_.push_back(lost); }
+
+void Stage::Happen(const ProcessIsCutOff& cut) {
+  ++under_way_;
+  cut_off_.insert(cut.process);
+  world_.After(cut.lasting, [this, cut] {
+    --under_way_;
+    cut_off_.erase(cut.process);
+    disturbed_ = world_.now();
+  });
+}
+
+void Stage::Happen(const ProcessIsAway& away) {
+  Process& process = *processes_.at(away.process);
+  world_.After(microseconds(1), [this, &process] {
+    dying_ = true;
+    if (process.up()) process.Crash();
+    dying_ = false;
+  });
+  ComeBackLater(process, away.lasting);
+}
+
+void Stage::Happen(const OperatorFinishes& finishes) {
+  world_.After(microseconds(1), [this, finishes] {
+    SimulatedDatabase& database = DatabaseNamed(finishes.database);
+    for (const std::string& name : database.ScanPrepared()) {
+      const BranchKey key = *BranchKey::ParseDatabaseName(name);
+      world_.Say("an operator finishes " + name + " by hand");
+      world_.Count("operator's hand");
+      by_hand_.insert(key.gtid);
+      database.Finish(key, finishes.decision, {});
+    }
+  });
+}
+
+void Stage::Happen(const DatabaseForgets& forgets) {
+  world_.After(microseconds(2), [this, forgets] {
+    world_.Count("history forgotten");
+    DatabaseNamed(forgets.database).ForgetHistory();
+  });
+}
+
+void Stage::Happen(const OperatorAborts&) {
+  world_.After(microseconds(1), [this] {
+    if (notes_.empty()) return;
+    coordinator_.Arrive([gtid = notes_.begin()->first](Engine& engine, Inquiry&) {
+      engine.Abort({gtid, AbortCause::kOperator, "an operator", {}}, [](const Result<Ending>&) {});
+    });
+  });
+}
+
+}  // namespace settle::crash_matrix
