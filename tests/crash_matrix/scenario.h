@@ -62,10 +62,14 @@ struct OperatorFinishes {  // what is prepared there, behind Settle's back
 struct DatabaseForgets {  // how its finished transactions ended
   std::string database;
 };
-struct OperatorAborts {};  // the first transaction
+// The first transaction, through the coordinator.
+struct OperatorAborts {};
+struct OperatorRetries {};
+struct OperatorForgets {};  // asks until it is so
 
 using Trouble = std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff,
-                             ProcessIsAway, OperatorFinishes, DatabaseForgets, OperatorAborts>;
+                             ProcessIsAway, OperatorFinishes, DatabaseForgets, OperatorAborts,
+                             OperatorRetries, OperatorForgets>;
 
 // Happens once, right after the first step of `actor` whose words begin with `step`.
 struct Incident {

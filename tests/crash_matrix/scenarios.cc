@@ -130,6 +130,11 @@ std::vector<Scenario> Losses() {
        .incidents = {{"process-2", "sends report",
                       ProcessIsAway{"process-2", milliseconds(900)}}},
        .ends = {{kCommitted}}},
+      {.name = "operator-retries",
+       .story = "an operator has the commit sent again while it is on its way",
+       .transactions = {{.work = kThere}},
+       .incidents = {{"coordinator", "sends answer to fetch, commit", OperatorRetries{}}},
+       .ends = {{kCommitted}}},
       {.name = "commit-reply-lost",
        .story = "the client does not hear the answer and asks again",
        .transactions = {{.work = kBoth}},
@@ -181,6 +186,13 @@ std::vector<Scenario> Hands() {
                      {"coordinator", kDecided, DatabaseForgets{"bank-b"}}},
        .ends = {{Outcome::kHazard}},
        .shows = {"heuristic record: 2 hazard"}},
+      {.name = "damage-is-forgotten",
+       .story = "a branch is rolled back by hand, and an operator repairs and forgets it",
+       .transactions = {{.work = kBoth}},
+       .incidents = {{"coordinator", kDecided, OperatorFinishes{"bank-b", Decision::kAbort}},
+                     {"coordinator", "has made durable heuristic record", OperatorForgets{}}},
+       .ends = {{Outcome::kMixed}},
+       .shows = {"heuristic record: 2 aborted", "has made durable forget record"}},
   };
 }
 

@@ -272,4 +272,34 @@ void Stage::Happen(const OperatorAborts&) {
   });
 }
 
+void Stage::Happen(const OperatorRetries&) {
+  world_.After(microseconds(1), [this] {
+    if (notes_.empty()) return;
+    coordinator_.Arrive([gtid = notes_.begin()->first](Engine& engine, Inquiry&) {
+      engine.Hurry(gtid, [](const Result<std::monostate>&) {});
+    });
+  });
+}
+
+void Stage::Happen(const OperatorForgets&) {
+  ++under_way_;
+  world_.After(microseconds(1), [this] { AskToForget(notes_.begin()->first, 50); });
+}
+
+// Refused while the transaction has branches to hear of; unknown once it is forgotten.
+void Stage::AskToForget(const Gtid& gtid, int tries) {
+  const auto forgotten = std::make_shared<bool>(false);
+  world_.After(milliseconds(20), [this, gtid, tries, forgotten] {
+    if (!*forgotten && tries > 1) return AskToForget(gtid, tries - 1);
+    --under_way_;
+    disturbed_ = world_.now();
+  });
+  coordinator_.Arrive([&](Engine& engine, Inquiry&) {
+    engine.Forget({gtid, "an operator", "repaired by hand"},
+                  [forgotten](const Result<std::monostate>& done) {
+                    *forgotten = done || done.error().code == ErrorCode::kNotFound;
+                  });
+  });
+}
+
 }  // namespace settle::crash_matrix

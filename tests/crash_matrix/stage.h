@@ -51,6 +51,9 @@ class Stage : private simulation::Script {
   void Happen(const OperatorFinishes& finishes);
   void Happen(const DatabaseForgets& forgets);
   void Happen(const OperatorAborts&);
+  void Happen(const OperatorRetries&);
+  void Happen(const OperatorForgets&);
+  void AskToForget(const Gtid& gtid, int tries);
 
   // --- afterwards
   void CheckAnswer(const simulation::Note& note);

@@ -39,7 +39,9 @@ class Checker {
 
   const Scene& scene_;
   const std::set<Gtid> damaged_;
-  std::set<Gtid> decided_;  // what the log holds a commit record of
+  std::set<Gtid> decided_;    // what the log holds a commit record of
+  std::set<Gtid> recorded_;   // of damage
+  std::set<Gtid> forgotten_;  // damage that an operator has repaired
   std::vector<std::string> violations_;
 };
 
@@ -74,10 +76,17 @@ void Checker::CheckLog() {
     if (const auto* commit = std::get_if<CommitRecord>(&record)) {
       if (!decided_.insert(commit->gtid).second) Violation(commit->gtid.text() + ": decided twice");
     }
+    if (const auto* heuristic = std::get_if<HeuristicRecord>(&record))
+      recorded_.insert(heuristic->gtid);
+    if (const auto* forget = std::get_if<ForgetRecord>(&record)) forgotten_.insert(forget->gtid);
     const auto* end = std::get_if<EndRecord>(&record);
     if (end != nullptr && end->summary.ending.aborted() && decided_.contains(end->summary.gtid)) {
       Violation(end->summary.gtid.text() + ": aborted after it was decided to commit");
     }
+  }
+  for (const Gtid& gtid : recorded_) {
+    if (!damaged_.contains(gtid) && !forgotten_.contains(gtid))
+      Violation(gtid.text() + ": the log knows that it is damaged, and it is not shown");
   }
 }
 
@@ -107,7 +116,8 @@ void Checker::CheckTransaction(const Note& note) {
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is
 // known to nobody: presumed abort writes nothing. Against a decision it must be found out.
 void Checker::CheckHandled(const std::string& name, const Gtid& gtid, bool all) {
-  if (!decided_.contains(gtid) || all || damaged_.contains(gtid)) return;
+  if (!decided_.contains(gtid) || all || damaged_.contains(gtid) || forgotten_.contains(gtid))
+    return;
   Violation(name +
             ": an operator's hand went against the decision and it is not reported as damaged");
 }
