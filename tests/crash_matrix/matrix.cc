@@ -95,6 +95,7 @@ void Cell::Complain(const std::vector<Crash>& crashes, const std::vector<std::st
   out_ << "\nscenario " << scenario_.name << ": " << scenario_.story << "\ndatabases "
        << ToString(databases_) << '\n';
   for (std::size_t i = 0; i < again.crashes.size(); ++i) {
+    if (again.crashes[i] > again.steps.size()) continue;
     const Step& last = again.steps[again.crashes[i] - 1];
     out_ << "crash " << ToString(crashes[i]) << ", after " << last.actor << ' ' << last.what
          << '\n';

@@ -43,7 +43,7 @@ bool IsTrueOfHandled(const Fate& fate) {
 
 // Asks as a client does that was never answered, and compares with the databases.
 void Stage::CheckAnswer(const simulation::Note& note) {
-  Fate fate{Ask(note.gtid), note.told, 0, 0};
+  Fate fate{note.gtid, Ask(note.gtid), note.told, 0, 0};
   for (const auto& [key, database] : note.branches) {
     fate.wrote += database->Wrote(key) ? 1 : 0;
     fate.committed += database->Committed(key) ? 1 : 0;

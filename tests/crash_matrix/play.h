@@ -45,6 +45,7 @@ struct Step {
 
 // What became of one transaction.
 struct Fate {
+  Gtid gtid;
   Ending answer;  // what the coordinator says afterwards, when asked
   std::optional<Outcome> told;
   std::size_t wrote = 0;  // branches that changed something
@@ -53,10 +54,10 @@ struct Fate {
 
 struct Played {
   std::vector<std::string> violations;
-  std::vector<Step> steps;            // until nothing was left to do
+  std::vector<Step> steps;           // without the idle polls at the end
   std::vector<std::size_t> crashes;  // for each that happened, how many steps had been taken
-  std::vector<Fate> fates;            // in the order in which they were begun
-  microseconds recovery{0};           // from the last crash, or trouble, until all was settled
+  std::vector<Fate> fates;           // in the order in which they were begun
+  microseconds recovery{0};          // from the last crash, or trouble, until all was settled
   std::vector<std::string> transcript;
 };
 

@@ -32,6 +32,11 @@ Settings StageSettings() {
   return settings;
 }
 
+bool IsIdle(const Step& step) {
+  return step.what == "sends fetch to coordinator" ||
+         step.what.starts_with("sends answer to fetch to ");
+}
+
 }  // namespace
 
 Stage::Stage(const Scenario& scenario, Databases databases, const std::vector<Crash>& crashes,
@@ -87,10 +92,9 @@ Played Stage::Run() {
     }
     if (world_.now() >= next_look_) Look();
   }
-  if (quiet_since_) {
-    played_.steps.resize(steps_when_quiet_);
+  if (quiet_since_)
     played_.recovery = std::chrono::duration_cast<microseconds>(*quiet_since_ - disturbed_);
-  }
+  while (!played_.steps.empty() && IsIdle(played_.steps.back())) played_.steps.pop_back();
   world_.script = nullptr;
   played_.violations = simulation::FindViolations(scene_);
   for (const auto& [gtid, note] : notes_) CheckAnswer(note);
@@ -126,11 +130,11 @@ bool Stage::Quiet() { return started_ && under_way_ == 0 && Settled(scene_); }
 
 void Stage::Look() {
   next_look_ = world_.now() + kLookEvery;
-  if (!Quiet()) {
+  const bool disturbed_since = quiet_since_ && *quiet_since_ < disturbed_;
+  if (!Quiet() || disturbed_since) {
     quiet_since_.reset();
   } else if (!quiet_since_) {
     quiet_since_ = world_.now();
-    steps_when_quiet_ = played_.steps.size();
   }
 }
 

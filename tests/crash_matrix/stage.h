@@ -86,7 +86,6 @@ class Stage : private simulation::Script {
   coordinator::Instant disturbed_{};  // last
   coordinator::Instant next_look_{};
   std::optional<coordinator::Instant> quiet_since_;
-  std::size_t steps_when_quiet_ = 0;
   Played played_;
 };
 
