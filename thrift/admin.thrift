@@ -36,7 +36,7 @@ struct TimelineEntry {
 struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
-  /** active, preparing, deciding, one-phase, committing, aborting, damaged, done. */
+  /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, quarantined, done. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending

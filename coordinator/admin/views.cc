@@ -28,7 +28,7 @@ std::string BranchesThatAreOut(const TransactionSummary& summary) {
 
 bool IsInDoubt(const TransactionSummary& summary) {
   return summary.state == "committing" || summary.state == "one-phase" ||
-         summary.state == "damaged" ||
+         summary.state == "damaged" || summary.state == "quarantined" ||
          (summary.state == "aborting" && !BranchesThatAreOut(summary).empty());
 }
 
@@ -69,6 +69,11 @@ TransactionView Explain(TransactionSummary summary) {
     view.waiting_for = "a person";
     view.advice =
         "compare the branches with their databases and repair by hand: " + summary.ending.reason;
+  } else if (summary.state == "quarantined") {
+    view.waiting_for = "a person";
+    view.advice =
+        "compare its branches with their databases, and the log with a backup; end by hand what is "
+        "still prepared there, all of it alike; nothing is sent for it and nothing is presumed";
   }
   view.summary = std::move(summary);
   return view;

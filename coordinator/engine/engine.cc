@@ -28,6 +28,12 @@ struct Engine::Admission {
   std::function<void()> drained;
 };
 
+const Gtid& RestoredTransaction::gtid() const {
+  if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
+  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
+  return heuristics.front().gtid;
+}
+
 Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
                Observer& observer)
     : settings_(settings),
@@ -75,16 +81,8 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    const Gtid gtid = std::visit(
-        [&](const auto& decision) {
-          if constexpr (std::is_same_v<std::decay_t<decltype(decision)>, std::monostate>) {
-            return transaction.heuristics.front().gtid;
-          } else {
-            return decision.gtid;
-          }
-        },
-        transaction.decision);
-    ShardOf(gtid).Restore(std::move(transaction));
+    Shard& shard = ShardOf(transaction.gtid());
+    shard.Restore(std::move(transaction));
   }
 }
 

@@ -147,6 +147,11 @@ struct RestoredTransaction {
   // None: an aborted transaction of which only the damage was written down.
   std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision;
   std::vector<HeuristicRecord> heuristics;
+  // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
+  // left alone with all its branches, because nothing can be presumed of it.
+  std::string contradiction;
+
+  const Gtid& gtid() const;
 };
 struct RestoredState {
   std::vector<RestoredTransaction> open;

@@ -73,9 +73,13 @@ class Shard {
   using Refused = std::function<void(Error)>;
 
   Transaction* Find(const Gtid& gtid);
+  const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
+  void Quarantine(const RestoredTransaction& transaction);
   bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
                    bool as_owner) const;
-  void CountRunning() { running_count_ = running_.size() + refused_ends_; }
+  void CountRunning() {
+    running_count_ = running_.size() + refused_ends_ + quarantined_.size();
+  }
   template <typename T>
   void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;
   void Handle(Transaction& transaction, const Event& event,
@@ -113,6 +117,7 @@ class Shard {
     int refusals = 0;  // by the log
   };
   std::unordered_map<Gtid, Ended> ended_;
+  std::unordered_map<Gtid, TransactionSummary> quarantined_;  // their records contradict themselves
   std::size_t refused_ends_ = 0;
   std::uint64_t next_waiter_ = 1;
   std::chrono::milliseconds tick_period_{0};

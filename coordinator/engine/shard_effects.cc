@@ -104,7 +104,7 @@ void Shard::Persist(Transaction& transaction, Record record) {
 }
 
 void Shard::RecordDamage(HeuristicRecord record) {
-  if (Find(record.gtid) != nullptr) return;
+  if (Find(record.gtid) != nullptr || quarantined_.contains(record.gtid)) return;
   record.learned = clock_.WallNow();
   observer_.Event(Observer::Level::kError, record.gtid,
                   "a branch ended otherwise than decided: " + record.detail);
@@ -112,7 +112,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
                 [this, record](AppendResult result, const std::string&) {
                   if (result != AppendResult::kDurable) return;  // the event above is all there is
                   mailbox_.PostAlways([this, record] {
-                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}});
+                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}, {}});
                   });
                 });
 }
