@@ -8,13 +8,14 @@
 
 namespace settle::coordinator {
 Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-             Sessions& sessions)
+             Sessions& sessions, OwnerQuota& quota)
     : settings_(settings),
       log_(log),
       clock_(clock),
       ids_(ids),
       observer_(observer),
       sessions_(sessions),
+      quota_(quota),
       mailbox_(settings.mailbox_max) {}
 
 std::optional<Instant> Shard::RunReady() {

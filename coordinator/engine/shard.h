@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "engine/mailbox.h"
+#include "engine/owner_quota.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
@@ -27,7 +28,7 @@ struct Reporter {
 class Shard {
  public:
   Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-        Sessions& sessions);
+        Sessions& sessions, OwnerQuota& quota);
 
   Mailbox& mailbox() { return mailbox_; }
 
@@ -43,6 +44,7 @@ class Shard {
 
   // ---- Only on the shard's own thread ----
 
+  // Taken from its owner's quota; given back once it is decided.
   void Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done);
   void Restore(RestoredTransaction transaction);
   void Enlist(const EnlistCall& call, const Sessions::Owner& owner,
@@ -108,6 +110,7 @@ class Shard {
   Ids& ids_;
   Observer& observer_;
   Sessions& sessions_;
+  OwnerQuota& quota_;
   Mailbox mailbox_;
   Timers<TimerKey> timers_;
   std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;

@@ -28,7 +28,10 @@ void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
   Effects effects = transaction.machine.Handle(event);
-  if (was_undecided && !IsUndecided(transaction.machine.state())) --undecided_count_;
+  if (was_undecided && !IsUndecided(transaction.machine.state())) {
+    --undecided_count_;
+    quota_.GiveBack(transaction.machine.origin().owner);
+  }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
     Perform(transaction, std::move(effect), enlisted, refused);

@@ -151,6 +151,9 @@ std::vector<Row> LimitRows() {
           "max-open-transactions", "more are refused for now", {1, 10'000'000},
           [](Options & o) -> auto& { return o.engine.open_transactions_max; }),
       Count(
+          "max-undecided-per-owner", "transactions of one owner; more are refused for now",
+          {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.undecided_per_owner_max; }),
+      Count(
           "max-branches", "of one transaction", {1, kBranchNumberMax},
           [](Options & o) -> auto& { return o.engine.branches_max; }),
       Count(
