@@ -36,7 +36,8 @@ struct TimelineEntry {
 struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
-  /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, done. */
+  /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, quarantined,
+      done. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending
