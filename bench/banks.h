@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "bench/load.h"
 #include "support/postgres_cluster.h"
@@ -43,6 +44,8 @@ class Banks {
 
   const std::string& dsn_a() const { return dsn_a_; }
   const std::string& dsn_b() const { return dsn_b_; }
+
+  std::vector<pid_t> servers() const { return {a_.process(), b_.process()}; }
 
   // So many transfers more than at the last call were acknowledged as committed: waits until
   // nothing is prepared in either cluster, then every one must be there in both banks and nothing

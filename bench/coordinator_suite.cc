@@ -74,6 +74,7 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
                                     const Stop& stop) {
   const testing::TemporaryDirectory directory(options.directory);
   Daemon daemon(directory.path());
+  const auto read_cpu = [&] { return ReadCpuTimes(daemon.process(), {}); };
   std::vector<Row> rows;
   std::uint64_t committed = 0;
   {
@@ -94,8 +95,8 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
       for (int round = 1; round <= options.rounds; ++round) {
         progress(fmt::format("coordinator, {} clients, round {} of {}", count, round,
                              options.rounds));
-        calls.runs.push_back(Measure(empty_calls, options.window, stop));
-        transactions.runs.push_back(Measure(whole_transactions, options.window, stop));
+        calls.runs.push_back(Measure(empty_calls, options.window, read_cpu, stop));
+        transactions.runs.push_back(Measure(whole_transactions, options.window, read_cpu, stop));
         committed += transactions.runs.back().all;
         participant.CheckAlive();
         AwaitAllCommitted(daemon.port(), committed, stop);

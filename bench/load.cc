@@ -58,13 +58,15 @@ Run Summarize(std::vector<Tally> tallies, Seconds window) {
 
 }  // namespace
 
-Run Measure(const std::vector<Operation>& clients, Seconds window_length, const Stop& stop) {
+Run Measure(const std::vector<Operation>& clients, Seconds window_length,
+            const std::function<CpuTimes()>& read_cpu, const Stop& stop) {
   std::vector<Tally> tallies(clients.size());
   std::latch go(1);
   Window window;
   std::atomic<bool> failed = false;
   std::mutex mutex;
   std::exception_ptr failure;
+  const CpuTimes cpu_before = read_cpu();
   {
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < clients.size(); ++i) {
@@ -85,7 +87,10 @@ Run Measure(const std::vector<Operation>& clients, Seconds window_length, const 
   }
   if (stop) throw Interrupted{};
   if (failure) std::rethrow_exception(failure);
-  return Summarize(std::move(tallies), window_length);
+  const CpuTimes cpu = read_cpu() - cpu_before;
+  Run run = Summarize(std::move(tallies), window_length);
+  if (run.all > 0) run.cpu_us = cpu / static_cast<double>(run.all);
+  return run;
 }
 
 double Percentile(std::vector<double> values, double share) {

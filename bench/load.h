@@ -7,6 +7,8 @@
 #include <functional>
 #include <vector>
 
+#include "bench/cpu.h"
+
 namespace settle::bench {
 
 // One operation of one client, from its beginning to its acknowledgement. Throws when it did not
@@ -25,13 +27,15 @@ struct Run {
   double p99_us = 0;
   std::uint64_t counted = 0;  // how many those are
   std::uint64_t all = 0;      // with those before and after the window
+  CpuTimes cpu_us;            // for each operation
 };
 
 // Each client is a thread that repeats its operation without a pause: for a tenth of the window
 // (half a second at most) to warm up, then for the window. Blocking. Rethrows what an operation
 // threw, after all have ended; throws Interrupted.
+// `read_cpu` is asked before and after: what was used so far.
 Run Measure(const std::vector<Operation>& clients, std::chrono::duration<double> window,
-            const Stop& stop);
+            const std::function<CpuTimes()>& read_cpu, const Stop& stop);
 
 // The smallest value that at least `share` (0 to 1) of the values do not exceed; 0 of none.
 double Percentile(std::vector<double> values, double share);

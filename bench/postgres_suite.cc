@@ -137,6 +137,7 @@ std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& pr
   Banks banks(options.directory, options.postgres_binaries,
               *std::max_element(options.clients.begin(), options.clients.end()));
   Daemon daemon(directory.path());
+  const auto read_cpu = [&] { return ReadCpuTimes(daemon.process(), banks.servers()); };
   std::vector<Row> rows;
   std::uint64_t committed = 0;  // by the coordinator
   for (const int clients : options.clients) {
@@ -146,7 +147,7 @@ std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& pr
         progress(fmt::format("{}, {} clients, round {} of {}", variant.series.name, clients, round,
                              options.rounds));
         banks.Checkpoint();
-        const Run run = Measure(variant.clients, options.window, stop);
+        const Run run = Measure(variant.clients, options.window, read_cpu, stop);
         variant.series.runs.push_back(run);
         banks.Check(run.all, stop);
         if (!variant.by_settle) continue;

@@ -27,6 +27,10 @@ std::string Range(const Spread& spread, std::string (*text)(double)) {
   return text(spread.least) + ".." + text(spread.most);
 }
 
+std::string Cpu(const CpuTimes& times) {
+  return fmt::format("{:.0f}+{:.0f}+{:.0f}", times.clients, times.coordinator, times.databases);
+}
+
 // A table holds one suite's rows.
 std::string WithoutSuite(const std::string& name) { return name.substr(name.find('.') + 1); }
 
@@ -40,10 +44,15 @@ Row RowOf(const Series& series) {
           .rounds = static_cast<int>(series.runs.size()),
           .value = SpreadOfRuns(series.runs, [](const Run& run) { return run.per_second; }),
           .against = {},
-          .ratio = std::nullopt};
+          .ratio = std::nullopt,
+          .cpu_us = {}};
   for (const Run& run : series.runs) row.count += run.counted;
-  row.p50_us = SpreadOfRuns(series.runs, [](const Run& run) { return run.p50_us; }).median;
-  row.p99_us = SpreadOfRuns(series.runs, [](const Run& run) { return run.p99_us; }).median;
+  const auto median = [&](auto figure) { return SpreadOfRuns(series.runs, figure).median; };
+  row.p50_us = median([](const Run& run) { return run.p50_us; });
+  row.p99_us = median([](const Run& run) { return run.p99_us; });
+  row.cpu_us = {.clients = median([](const Run& run) { return run.cpu_us.clients; }),
+                .coordinator = median([](const Run& run) { return run.cpu_us.coordinator; }),
+                .databases = median([](const Run& run) { return run.cpu_us.databases; })};
   return row;
 }
 
@@ -63,27 +72,31 @@ Row RowOf(const Series& series, const Series& against) {
 Series Scaled(Series series, double factor, std::string name, std::string unit) {
   series.name = std::move(name);
   series.unit = std::move(unit);
-  for (Run& run : series.runs) run.per_second *= factor;
+  for (Run& run : series.runs) {
+    run.per_second *= factor;
+    run.cpu_us = run.cpu_us / factor;
+  }
   return series;
 }
 
 std::string TableOf(const std::vector<Row>& rows) {
   constexpr const char* kLine =
-      "{:<19} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>8} {:>8}\n";
+      "{:<19} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>12}\n";
   std::string table =
       fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio", "least..most",
-                  "against", "p50 us", "p99 us");
+                  "against", "p50 us", "p99 us", "cpu us");
   std::vector<std::string> notes;
   for (const Row& row : rows) {
     table += fmt::format(kLine, WithoutSuite(row.name), row.clients, Number(row.value.median),
                          Range(row.value, Number), row.unit,
                          row.ratio ? Ratio(row.ratio->median) : "",
                          row.ratio ? Range(*row.ratio, Ratio) : "", WithoutSuite(row.against),
-                         Number(row.p50_us), Number(row.p99_us));
+                         Number(row.p50_us), Number(row.p99_us), Cpu(row.cpu_us));
     const std::string note =
         fmt::format("{:<19} {}\n", WithoutSuite(row.name), row.acknowledged);
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   }
+  table += "\ncpu us: for each operation, in the clients + settled + the databases\n";
   table += "\nA client goes on when\n";
   for (const std::string& note : notes) table += note;
   return table;
@@ -102,6 +115,10 @@ std::string JsonLineOf(const Row& row) {
                               {"ratio_most", nullptr},
                               {"p50_us", row.p50_us},
                               {"p99_us", row.p99_us},
+                              {"cpu_us",
+                               {{"clients", row.cpu_us.clients},
+                                {"coordinator", row.cpu_us.coordinator},
+                                {"databases", row.cpu_us.databases}}},
                               {"rounds", row.rounds},
                               {"count", row.count},
                               {"acknowledged", row.acknowledged}};

@@ -1,6 +1,7 @@
 // How the benchmark counts.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -14,6 +15,8 @@ namespace {
 
 using std::chrono_literals::operator""ms;
 using ::testing::HasSubstr;
+
+CpuTimes NoCpu() { return {}; }
 
 TEST(Figures, APercentileIsAValueThatSoManyDoNotExceed) {
   std::vector<double> hundred;
@@ -40,13 +43,26 @@ TEST(Figures, WhatEndsInTheWindowIsCountedAndEverythingIsInAll) {
     ++done;
   };
   const Stop stop = false;
-  const auto run = Measure({operation, operation}, 200ms, stop);
+  // A clock that runs ten seconds from the one reading to the next.
+  double clock_us = 0;
+  const auto read_cpu = [&] { return CpuTimes{.clients = 0, .databases = clock_us += 10e6}; };
+  const auto run = Measure({operation, operation}, 200ms, read_cpu, stop);
   EXPECT_EQ(run.all, done);
   EXPECT_GT(run.counted, 0u);
   EXPECT_LT(run.counted, run.all) << "there is a warm-up";
   EXPECT_DOUBLE_EQ(run.per_second, static_cast<double>(run.counted) / 0.2);
+  EXPECT_DOUBLE_EQ(run.cpu_us.databases, 10e6 / static_cast<double>(run.all));
   EXPECT_GE(run.p50_us, 2'000);
   EXPECT_GE(run.p99_us, run.p50_us);
+}
+
+TEST(Figures, ProcessorTimeOfThisProgramIsSeen) {
+  const CpuTimes before = ReadCpuTimes(::getpid(), {::getpid()});
+  CpuTimes used;
+  while (used.coordinator < 30'000) used = ReadCpuTimes(::getpid(), {::getpid()}) - before;
+  EXPECT_GE(used.clients, 20'000) << "the same process, read in another way";
+  EXPECT_GE(used.databases, 20'000);
+  EXPECT_EQ(ReadCpuTimes(-1, {-1}).databases, 0);
 }
 
 TEST(Figures, AFailureOfOneClientEndsAllAndIsHandedOn) {
@@ -54,7 +70,7 @@ TEST(Figures, AFailureOfOneClientEndsAllAndIsHandedOn) {
   const Operation fails = [] { throw std::runtime_error("no money left"); };
   const Operation works = [] { std::this_thread::sleep_for(1ms); };
   try {
-    Measure({works, fails}, std::chrono::hours(1), stop);
+    Measure({works, fails}, std::chrono::hours(1), NoCpu, stop);
     FAIL() << "it went well";
   } catch (const std::runtime_error& e) {
     EXPECT_STREQ(e.what(), "no money left");
@@ -64,12 +80,12 @@ TEST(Figures, AFailureOfOneClientEndsAllAndIsHandedOn) {
 TEST(Figures, AStopEndsTheWindow) {
   Stop stop = false;
   const Operation operation = [&] { stop = true; };
-  EXPECT_THROW(Measure({operation}, std::chrono::hours(1), stop), Interrupted);
+  EXPECT_THROW(Measure({operation}, std::chrono::hours(1), NoCpu, stop), Interrupted);
 }
 
 Series SeriesOf(const std::string& name, const std::vector<double>& rates) {
   Series series{name, "transactions/s", "it is durable", 8, {}};
-  for (const double rate : rates) series.runs.push_back({rate, rate * 2, rate * 3, 10, 12});
+  for (const double rate : rates) series.runs.push_back({rate, rate * 2, rate * 3, 10, 12, {40, 60, 0}});
   return series;
 }
 
@@ -100,6 +116,7 @@ TEST(Figures, ARowOfJsonIsOneLineWithEveryKey) {
   EXPECT_EQ(row["ratio"], 0.5);
   EXPECT_EQ(row["p50_us"], 100);
   EXPECT_EQ(row["p99_us"], 150);
+  EXPECT_EQ(row["cpu_us"]["coordinator"], 60);
   const auto alone = nlohmann::json::parse(JsonLineOf(RowOf(hand)));
   EXPECT_TRUE(alone["against"].is_null());
   EXPECT_TRUE(alone["ratio"].is_null());
@@ -113,6 +130,8 @@ TEST(Figures, ATableShowsARowOnceAndSaysWhatWasAcknowledged) {
   EXPECT_THAT(table, HasSubstr("\ncalls "));
   EXPECT_THAT(table, HasSubstr(" 400 "));
   EXPECT_THAT(table, HasSubstr("4.000"));
+  EXPECT_THAT(table, HasSubstr("40+60+0"));
+  EXPECT_THAT(table, HasSubstr("10+15+0")) << "a call is a quarter of it";
   EXPECT_THAT(table, HasSubstr("it is durable"));
 }
 

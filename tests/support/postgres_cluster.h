@@ -86,6 +86,9 @@ class PostgresCluster {
   // For settings that differ from now on; they take effect at the next start.
   void SetSettings(std::vector<std::string> settings) { settings_ = std::move(settings); }
 
+  // The server's first process, the parent of the others; -1 while it is stopped.
+  pid_t process() const { return server_; }
+
   std::string log_path() const { return directory_ / "log"; }
 
  private:
