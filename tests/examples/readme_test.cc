@@ -30,5 +30,12 @@ TEST(Readme, ShowsTheTransferThatTheExampleCompiles) {
       Between(Read("examples/first_transaction/main.cc"), "// README begins\n", "// README ends"));
 }
 
+TEST(Readme, ShowsTheLinesByWhichTheExampleFindsSettle) {
+  EXPECT_EQ(Between(Read("README.md"),
+                    "<!-- from examples/first_transaction/CMakeLists.txt -->\n```cmake\n", "```"),
+            Between(Read("examples/first_transaction/CMakeLists.txt"), "# README begins\n",
+                    "# README ends"));
+}
+
 }  // namespace
 }  // namespace settle::testing
