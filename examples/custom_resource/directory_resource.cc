@@ -33,6 +33,7 @@ Status DirectoryBranch::Write(const std::string& name, std::string content) {
   return {};
 }
 
+// Branch begins
 VoteResult DirectoryBranch::AwaitPrepare() {
   const std::lock_guard lock(mutex_);
   if (over_) return {Vote::kNo, {}, "the branch was rolled back"};
@@ -49,6 +50,7 @@ void DirectoryBranch::Fence() {
   const std::lock_guard lock(mutex_);
   over_ = true;
 }
+// Branch ends
 
 DirectoryResource::DirectoryResource(std::string name, fs::path directory)
     : name_(std::move(name)), directory_(std::move(directory)), state_(directory_ / ".settle") {}
@@ -65,7 +67,7 @@ std::string DirectoryResource::Identity() const {
   std::ifstream file(state_ / "id");
   std::string id{std::istreambuf_iterator<char>(file), {}};
   if (id.empty()) throw fs::filesystem_error("read", state_ / "id", {EIO, std::generic_category()});
-  return "directory:" + id;
+  return "directory:" + id + ":" + std::to_string(InodeOf(state_ / "id"));
 }
 
 Result<std::string> DirectoryResource::Identify() {
@@ -135,6 +137,7 @@ FinishResult DirectoryResource::Finish(const BranchKey& key, Decision decision,
 }
 // Finish ends
 
+// Scan begins
 Result<std::vector<std::string>> DirectoryResource::ScanPrepared() {
   const FileLock lock(state_ / "lock");
   std::vector<std::string> names;
@@ -146,3 +149,4 @@ Result<std::vector<std::string>> DirectoryResource::ScanPrepared() {
   }
   return names;
 }
+// Scan ends

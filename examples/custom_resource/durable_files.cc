@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -35,6 +36,12 @@ void WriteDurably(const fs::path& path, const std::string& content) {
     Throw("write", path, errno);
   }
   Sync(path);
+}
+
+std::uintmax_t InodeOf(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) Throw("stat", path, errno);
+  return status.st_ino;
 }
 
 FileLock::FileLock(const fs::path& path) : file_(Open(path, O_RDWR | O_CREAT)) {

@@ -1,6 +1,7 @@
 // What a resource of files needs of POSIX. Errors are thrown: std::filesystem::filesystem_error.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -8,6 +9,9 @@
 void Sync(const std::filesystem::path& path);
 
 void WriteDurably(const std::filesystem::path& path, const std::string& content);
+
+// Two files of one file system have different ones; a copy has another than its original.
+std::uintmax_t InodeOf(const std::filesystem::path& path);
 
 // While it lives no other thread and no other process has the lock. The file is made if its
 // directory is there, and stays.

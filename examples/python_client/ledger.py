@@ -6,6 +6,7 @@ Whoever else wants an entry's id is refused while its row is there. Nobody else 
 """
 
 import contextlib
+import os
 import sqlite3
 import threading
 
@@ -46,7 +47,7 @@ class Ledger:
         with self._mutex:
             self._open.clear()
 
-    # prepare begins
+    # Prepare begins
     def prepare(self, branch):
         with self._mutex:
             work = self._open.pop(branch, None)
@@ -65,9 +66,9 @@ class Ledger:
             database.execute("INSERT INTO staged VALUES (?, ?, ?)", (branch, entry, amount))
         # Only here, when the row is durable.
         return Vote.COMMIT, ""
-    # prepare ends
+    # Prepare ends
 
-    # finish begins
+    # Finish begins
     def finish(self, branch, commit, evidence):
         with self._mutex:
             self._open.pop(branch, None)
@@ -89,7 +90,7 @@ class Ledger:
             database.execute("INSERT INTO ended VALUES (?, ?)",
                              (branch, "committed" if commit else "aborted"))
         return (BranchEnd.COMMITTED if commit else BranchEnd.ABORTED), ""
-    # finish ends
+    # Finish ends
 
     def scan(self):
         with self._transaction() as database:
@@ -107,9 +108,9 @@ class Ledger:
             if database.in_transaction:
                 database.execute("COMMIT")
 
-    @staticmethod
-    def _identity(database):
-        return "ledger:" + _one(database, "SELECT id FROM identity")
+    def _identity(self, database):
+        """The file's id, and its inode, so that a copy of the file is another database."""
+        return f"ledger:{_one(database, 'SELECT id FROM identity')}:{os.stat(self._path).st_ino}"
 
 
 def _one(database, sql, *parameters):

@@ -169,6 +169,8 @@ TEST_F(DirectoryContract, EveryProcessSeesTheSameIdentityAndAnotherDirectoryHasA
   EXPECT_EQ(*Another()->Identify(), identity_);
   const TemporaryDirectory other;
   EXPECT_NE(*DirectoryResource("invoices", other.path()).Identify(), identity_);
+  fs::copy(directory_.path(), other / "copy", fs::copy_options::recursive);
+  EXPECT_NE(*DirectoryResource("invoices", other / "copy").Identify(), identity_);
   EXPECT_EQ(DirectoryResource("invoices", "/nowhere").Identify().error().code,
             ErrorCode::kInvalid);
 }
