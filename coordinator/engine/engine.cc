@@ -7,6 +7,7 @@
 
 #include "engine/sessions.h"
 #include "engine/shard.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -110,7 +111,9 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                      "finish some, or raise --max-open-transactions"));
   }
   const LogIdentity& log = log_.identity();
-  const Gtid gtid = Gtid::Make(log.log_id, log.epoch, ++admission_->sequence, ids_.Tail());
+  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
+  const Gtid gtid = Gtid::Make(log.log_id, reused ? 1 : log.epoch, ++admission_->sequence,
+                               reused ? 0 : ids_.Tail());
   Post(gtid, done, [gtid, call = std::move(call)](Shard& shard, const Completion<Begun>& reply) {
     shard.Begin(gtid, call, reply);
   });

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/durable_append.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -34,7 +35,8 @@ void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
 
 Status Sessions::CheckAttach(const AttachCall& call) {
   const LogIdentity& log = log_.identity();
-  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch) {
+  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch &&
+      !SETTLE_PLANTED_BUG(kEpochIgnored)) {
     return Fail(ErrorCode::kStaleEpoch,
                 "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " +
                     log.log_id + ", which is now in epoch " + std::to_string(log.epoch) +
@@ -198,7 +200,7 @@ Sessions::Answer Sessions::Deliver(Session& session) {
 
 Sessions::Session* Sessions::Choose(const SessionId& preferred, const Command& command) {
   if (const auto owner = sessions_.find(preferred); owner != sessions_.end()) return &owner->second;
-  if (command.kind == CommandKind::kPrepare)
+  if (command.kind == CommandKind::kPrepare || SETTLE_PLANTED_BUG(kCommandsOnlyToTheOwner))
     return nullptr;  // only the process that did the work can prepare it
   const auto serving = serving_.find(command.resource);
   if (serving == serving_.end() || serving->second.empty()) return nullptr;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/two_phase.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -49,6 +50,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
   Branch& branch = branches_.front();
   branch.vote.evidence = event.evidence;
   state_ = State::kDelegating;
+  if (SETTLE_PLANTED_BUG(kOnePhaseWithoutItsRecord)) return On(event::Persisted{});
   return {effect::Persist{OnePhaseRecord{
       gtid_, origin_, 0, {branch.number, branch.resource, Vote::kCommit, branch.vote.evidence}}}};
 }
@@ -136,7 +138,10 @@ Effects TwoPhase::On(const event::Finished& event) {
 }
 
 Effects TwoPhase::FinishedCommitting(Branch& branch, const FinishResult& result) {
-  if (result.end != BranchEnd::kCommitted) return RecordHeuristic(branch, result);
+  const bool done = result.end == BranchEnd::kCommitted;
+  if (!done && !SETTLE_PLANTED_BUG(kUnknownAtCommitTakenForSuccess)) {
+    return RecordHeuristic(branch, result);
+  }
   branch.state = BranchState::kCommitted;
   return EndIfAllFinished();
 }
@@ -198,9 +203,11 @@ Ending TwoPhase::DamagedEnding() const {
 }
 
 Effects TwoPhase::EndIfAllFinished() {
+  const bool waits = std::any_of(branches_.begin(), branches_.end(), IsUnfinished);
   if (!recording_.empty() || !unrecorded_.empty() ||
-      std::any_of(branches_.begin(), branches_.end(), IsUnfinished))
+      (waits && !SETTLE_PLANTED_BUG(kEndBeforeTheLastAck))) {
     return {};
+  }
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
   if (!heuristics_.empty()) {
@@ -303,6 +310,8 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
     branch.vote = {decided.vote, decided.evidence, "", false};
     branch.state =
         decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    if (SETTLE_PLANTED_BUG(kRestoredBranchTakenForFinished) && decided.number > 1)
+      branch.state = BranchState::kCommitted;
     branches_.push_back(std::move(branch));
   }
   TakeHeuristics(heuristics);

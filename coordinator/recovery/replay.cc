@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::coordinator {
 namespace {
 
@@ -26,9 +28,11 @@ struct Replay {
     At(record.gtid, position).transaction.decision = std::move(record);
   }
   void Visit(std::uint64_t position, OnePhaseRecord record) {
+    if (SETTLE_PLANTED_BUG(kOnePhaseRecordNotReplayed)) return;
     At(record.gtid, position).transaction.decision = std::move(record);
   }
   void Visit(std::uint64_t position, HeuristicRecord record) {
+    if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::sdk {
 namespace {
 
@@ -250,6 +252,7 @@ BranchEffects BranchMachine::On(const event::Voted& voted) {
         return effects;
       }
       state_ = BranchState::kPrepared;
+      if (SETTLE_PLANTED_BUG(kReadOnlyVoteOfABranchThatWrote)) vote_ = {Vote::kReadOnly, {}, "", false};
       break;
     case Vote::kReadOnly:
       End({BranchEnd::kCommitted, "read-only"});
