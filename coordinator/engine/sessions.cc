@@ -185,6 +185,7 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
     batch.commands.push_back(std::move(session.queue.front()));
     session.queue.pop_front();
   }
+  if (session.queue.empty()) session.overflows = false;
   batch.number = batch.commands.empty() ? 0 : ++session.batches;
   session.unconfirmed = batch;
   return batch;
@@ -214,10 +215,19 @@ void Sessions::Send(const SessionId& preferred, Command command) {
   {
     const std::lock_guard lock(mutex_);
     Session* session = Choose(preferred, command);
-    if (session == nullptr || session->queue.size() >= settings_.commands_queued_max) return;
-    command.epoch = log_.identity().epoch;
-    session->queue.push_back(std::move(command));
-    answer = Deliver(*session);
+    if (session == nullptr) return;
+    if (session->queue.size() >= settings_.commands_queued_max) {
+      if (std::exchange(session->overflows, true)) return;
+      answer = [this, gtid = command.key.gtid, process = session->process] {
+        observer_.Event(Observer::Level::kWarning, gtid,
+                        "the queue of commands is full for " + Escaped(process) +
+                            ", which fetches too slowly: what does not fit is sent again later");
+      };
+    } else {
+      command.epoch = log_.identity().epoch;
+      session->queue.push_back(std::move(command));
+      answer = Deliver(*session);
+    }
   }
   if (answer) answer();
 }

@@ -67,6 +67,7 @@ class Sessions {
     WallTime attached = 0;
     Instant last_sign{};
     std::deque<Command> queue;
+    bool overflows = false;  // said so since it was last empty
     CommandBatch unconfirmed;  // sent, and sent again until the next fetch says that it arrived
     std::int64_t batches = 0;
     struct Poll {
