@@ -271,13 +271,15 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
-      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart
-      // no more is known of the siblings than that they were not committed.
-      if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
-      if (branch != nullptr && branch->state != BranchState::kAborted &&
-          branch->state != BranchState::kRefused) {
-        return {};
+      // Damage keeps no locks: whatever is prepared now is told the decision, also a branch that had
+      // said otherwise, since a fail-over may have undone what it did. The damage stays on record.
+      // After a restart no more is known of an abort's branches than that they were not committed.
+      if (decision_ == Decision::kCommit) {
+        if (branch == nullptr || branch->vote.vote != Vote::kCommit) return {};
+        return {SendTo(*branch, CommandKind::kCommit)};
       }
+      if (ending_.cause == AbortCause::kNone) return {};  // its resource decided
+      if (branch != nullptr && branch->state == BranchState::kReadOnly) return {};
       return {effect::Send{CommandKind::kAbort, event.branch, event.resource, "", 1, {}}};
     case State::kActive:  // undecided: left alone
     case State::kPreparing:
