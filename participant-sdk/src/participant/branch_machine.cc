@@ -55,7 +55,11 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
 BranchEffects BranchMachine::OnPrepare() {
   switch (state_) {
     case BranchState::kUnknown:
-      return {effect::ReportVote{{Vote::kNo, {}, kNotKnown, false}}};
+      // Remembered: should the answer to the enlist be still on its way here, the branch must not be
+      // opened any more, since nobody would ever end it.
+      why_ = kNotKnown;
+      End({BranchEnd::kAborted, why_});
+      return {effect::ReportVote{NoVote()}};
     case BranchState::kWorking:
       // Whoever commits did not wait for this process to finish its work: half of it must not be
       // prepared.
