@@ -96,7 +96,7 @@ void Checker::CheckLog() {
     if (end->summary.ending.aborted() && scene_.disk.decided.contains(gtid))
       Violation("one decision per gtid: " + gtid.text() + " was aborted after its commit record");
   }
-  for (const Gtid& gtid : decided_) {
+  for (const Gtid& gtid : scene_.disk.decided) {
     if (ended.contains(gtid) || open_.damaged.contains(gtid) || open_.running.contains(gtid))
       continue;
     Violation("heuristics: " + gtid.text() + " was decided, and no end of it is recorded or shown");
@@ -138,6 +138,10 @@ void Checker::CheckTransaction(const Note& note) {
     Violation("durability: " + name + " was told to have committed, and it has not");
   if (note.told == Outcome::kAborted && tally.committed != 0)
     Violation("durability: " + name + " was told to have aborted, and it committed");
+  if (tally.committed != 0 && !scene_.disk.ended.contains(note.gtid) &&
+      !open_.damaged.contains(note.gtid)) {
+    Violation("heuristics: " + name + " committed, and no end of it is recorded or shown");
+  }
   CheckSaid(note, tally);
 }
 

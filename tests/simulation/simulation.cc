@@ -13,7 +13,8 @@
 namespace settle::simulation {
 namespace {
 
-constexpr microseconds kLook{20'000};  // between two looks at whether all has ended
+constexpr microseconds kLook{20'000};      // between two looks at whether all has ended
+constexpr microseconds kInFlight{30'000};  // by then all that was sent before the healing has arrived
 
 Settings DrawSettings(World& world) {
   Settings settings = ShrunkenSettings();
@@ -106,7 +107,7 @@ bool Simulation::Ended() {
 
 microseconds Simulation::AwaitTheEnd() {
   const Instant healed = world_.now();
-  Instant next_look = healed + kLook;
+  Instant next_look = healed + kInFlight;
   while (world_.now() < healed + kHealedBound && world_.Step()) {
     if (world_.now() < next_look) continue;
     next_look = world_.now() + kLook;
