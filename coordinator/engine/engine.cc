@@ -238,6 +238,12 @@ void Engine::Hurry(Gtid gtid, Completion<std::monostate> done) {
        [gtid](Shard& shard, const Completion<std::monostate>& reply) { shard.Hurry(gtid, reply); });
 }
 
+void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {
+  Post(call.gtid, done, [call](Shard& shard, const Completion<std::monostate>& reply) {
+    shard.ForgetDamaged(call, reply);
+  });
+}
+
 void Engine::Drain(std::function<void()> done) {
   {
     const std::lock_guard lock(admission_->mutex);

@@ -98,10 +98,15 @@ void Shard::Restore(RestoredTransaction restored) {
   }
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
+  if (restored.forgotten) {
+    transaction->ended = restored.forgotten->at;
+    transaction->Note(restored.forgotten->at, ForgottenBy(restored.forgotten->operator_name,
+                                                          restored.forgotten->reason));
+  }
   Transaction& here = *transaction;
   running_.emplace(here.machine.gtid(), std::move(transaction));
   CountRunning();
-  Handle(here, event::Restored{});
+  Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
@@ -257,6 +262,20 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
   }
   Handle(*transaction, event::RetryTimerFired{});
   done(std::monostate{});
+}
+
+void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) {
+    return done(
+        Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
+  }
+  transaction->forget_waiters.push_back(done);
+  Handle(*transaction, event::ForgetRequested{call.operator_name, call.reason}, {},
+         [&](Error error) {
+           transaction->forget_waiters.pop_back();
+           done(Fail(std::move(error)));
+         });
 }
 
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {

@@ -59,6 +59,7 @@ class Shard {
                      const Completion<std::monostate>& done);
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
+  void ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done);
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   std::vector<TransactionSummary> ListOpen() const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -17,6 +18,7 @@ struct Replay {
   };
   std::unordered_map<Gtid, Open> open;
   std::vector<ResourceRecord> resources;
+  std::string wrong;  // what cannot be true of the log; empty while all is well
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -35,6 +37,14 @@ struct Replay {
     if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
+  void Visit(std::uint64_t position, ForgetRecord record) {
+    RestoredTransaction& transaction = At(record.gtid, position).transaction;
+    if (transaction.heuristics.empty() && wrong.empty()) {
+      wrong = "the record at position " + std::to_string(position) + " forgets " +
+              record.gtid.text() + ", which no record before it says is damaged";
+    }
+    transaction.forgotten = std::move(record);
+  }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
 };
@@ -48,6 +58,10 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
                std::move(record));
   });
   if (!read) return Fail(read.error());
+  if (!replay.wrong.empty()) {
+    return Fail(ErrorCode::kCorrupt, replay.wrong,
+                "nothing may be presumed from this log: keep it, and restore a backup");
+  }
   std::map<std::uint64_t, RestoredTransaction> in_order;
   for (auto& [gtid, entry] : replay.open) in_order[entry.position] = std::move(entry.transaction);
   RestoredState state;

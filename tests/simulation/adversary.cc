@@ -224,13 +224,14 @@ void Adversary::HandInTheDatabase() {
 
 void Adversary::OperatorActs() {
   if (victims_.notes.empty() || !world_.Happens(world_.roughness.operator_acts)) return;
-  if (!victims_.coordinator.up() || victims_.coordinator.frozen()) return;
+  if (!victims_.coordinator.up() || older_copy_runs_) return;
+  const std::uint64_t what = world_.Pick(3);
+  if (what == 2) return OperatorForgets();
   const Gtid gtid = std::next(victims_.notes.begin(),
                               static_cast<long>(world_.Pick(victims_.notes.size())))
                         ->first;
-  const bool aborts = world_.Happens(0.5);
-  victims_.coordinator.Arrive([&](Engine& engine, Inquiry&) {
-    if (aborts) {
+  victims_.coordinator.Arrive([this, what, gtid](Engine& engine, Inquiry&) {
+    if (what == 0) {
       engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
                    [this](const Result<Ending>& ending) {
                      if (ending && ending->cause == AbortCause::kOperator)
@@ -242,6 +243,22 @@ void Adversary::OperatorActs() {
       });
     }
   });
+}
+
+// A branch of a forgotten transaction that a fail-over prepares again is nobody's but the operator's,
+// so that is left out.
+void Adversary::OperatorForgets() {
+  if (world_.roughness.fail_over_every.count() != 0) return;
+  for (const auto& [gtid, note] : victims_.notes) {
+    if (!victims_.disk.damaged.contains(gtid) || victims_.disk.forgotten.contains(gtid)) continue;
+    victims_.coordinator.Arrive([this, &gtid = gtid](Engine& engine, Inquiry&) {
+      engine.Forget({gtid, "simulated operator", "repaired by hand"},
+                    [this](const Result<std::monostate>& forgotten) {
+                      if (forgotten) world_.Count(Fault::kOperatorForgets);
+                    });
+    });
+    return;
+  }
 }
 
 }  // namespace settle::simulation

@@ -47,6 +47,7 @@ class Adversary {
   void JumpClock();
   void HandInTheDatabase();
   void OperatorActs();
+  void OperatorForgets();
 
   World& world_;
   Victims victims_;

@@ -43,6 +43,7 @@ const char* ToString(Fault fault) {
     case Fault::kOperatorsHand: return "operator's hand";
     case Fault::kOperatorAborts: return "operator aborts";
     case Fault::kOperatorHurries: return "operator hurries";
+    case Fault::kOperatorForgets: return "operator forgets";
     case Fault::kClockForwards: return "wall clock forwards";
     case Fault::kClockTo1970: return "wall clock to 1970";
     case Fault::kClockTo2038: return "wall clock to 2038";

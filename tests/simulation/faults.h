@@ -54,6 +54,7 @@ enum class Fault {
   kOperatorsHand,         // finished a prepared branch in the database
   kOperatorAborts,
   kOperatorHurries,
+  kOperatorForgets,
   kClockForwards,         // the wall clock's jumps
   kClockTo1970,
   kClockTo2038,

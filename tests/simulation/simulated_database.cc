@@ -217,6 +217,12 @@ void SimulatedDatabase::Undo(const Change& change) {
   world_.Say(name_, " has ", key.DatabaseName(), " prepared again");
 }
 
+std::vector<BranchKey> SimulatedDatabase::Prepared() const {
+  std::vector<BranchKey> keys;
+  for (const auto& [key, local] : prepared_) keys.push_back(key);
+  return keys;
+}
+
 std::int64_t SimulatedDatabase::committed_changes() const {
   std::int64_t sum = 0;
   for (const auto& [key, times] : applied_) sum += wrote_.at(key);

@@ -76,6 +76,7 @@ class SimulatedDatabase {
   bool LostForGood(const Gtid& gtid) const { return lost_for_good_.contains(gtid); }
   std::uint32_t timeline() const { return timeline_; }
   std::size_t prepared_count() const { return prepared_.size(); }
+  std::vector<BranchKey> Prepared() const;
   std::size_t open_count() const { return open_.size(); }
 
  private:

@@ -23,7 +23,10 @@ void Disk::Sync() {
     const Record& record = records[synced];
     if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
     if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
-    if (const auto* harm = std::get_if<HeuristicRecord>(&record)) damaged.insert(harm->gtid);
+    if (const auto* repaired = std::get_if<ForgetRecord>(&record))
+      forgotten.insert(repaired->gtid);
+    if (const auto* harm = std::get_if<HeuristicRecord>(&record))
+      damaged[harm->gtid].push_back(harm->branch);
   }
 }
 

@@ -34,7 +34,8 @@ struct Disk {
   // What has been synced, by kind of record; the oracle of "told only after it is durable".
   std::unordered_set<Gtid> decided;
   std::unordered_set<Gtid> delegated;
-  std::unordered_set<Gtid> damaged;
+  std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
+  std::unordered_set<Gtid> forgotten;
   std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where
 
   void Write(Record record);

@@ -98,11 +98,7 @@ void Simulation::BeginTransactions(microseconds rough_phase) {
 
 // Nothing runs but what is damaged, and nothing is on its way to the disk.
 bool Simulation::Ended() {
-  if (!coordinator_.log().idle()) return false;
-  for (const SimulatedDatabase& database : databases_) {
-    if (database.prepared_count() != 0 || database.open_count() != 0) return false;
-  }
-  return Settled(scene_);
+  return coordinator_.log().idle() && Settled(scene_);
 }
 
 microseconds Simulation::AwaitTheEnd() {
