@@ -13,10 +13,11 @@
 
 namespace settle::coordinator {
 
-// Every record in order. Checks that positions are 1, 2, 3 ... `last`, that every record decodes,
-// and that the index knows every end.
+// Every record in order. Checks that positions run from `first` to `last`, that every record
+// decodes, and that the index knows every end.
 [[nodiscard]] Status ReplayRecords(
-    sqlite::Connection& connection, const std::string& path, std::uint64_t last,
+    sqlite::Connection& connection, const std::string& path, std::uint64_t first,
+    std::uint64_t last,
     const std::function<void(std::uint64_t position, Record record)>& visit);
 
 // Thread-safe: calls take turns on one read-only connection.
@@ -32,6 +33,8 @@ class EndedTransactions {
   [[nodiscard]] Result<EndedPage> List(std::size_t most, const std::string& cursor);
 
  private:
+  Result<std::optional<TransactionSummary>> RefuseIfPruned(const Gtid& gtid);
+
   std::mutex mutex_;
   sqlite::Connection connection_;  // guarded by mutex_
   const std::string path_;
