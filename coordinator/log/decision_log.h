@@ -53,8 +53,8 @@ class DecisionLog {
 
   virtual const LogIdentity& identity() const = 0;
 
-  // Every record that is left, in order, before the first Append; blocking. Positions have no gap. kCorrupt names the damaged record;
-  // then nothing may be presumed from this log.
+  // Every record that is left, in order, before the first Append; blocking. Positions have no
+  // gap. kCorrupt names the damaged record; then nothing may be presumed from this log.
   [[nodiscard]] virtual Status Replay(
       const std::function<void(std::uint64_t position, Record record)>& visit) = 0;
 

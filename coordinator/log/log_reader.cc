@@ -144,7 +144,7 @@ Result<std::optional<TransactionSummary>> EndedTransactions::Find(const Gtid& gt
   if (summary->gtid.epoch() != gtid.epoch() || summary->gtid.sequence() != gtid.sequence()) {
     return Damaged(path_, find->Number(0), "the index takes it for another transaction");
   }
-  if (summary->gtid != gtid) return std::nullopt;  // another log's, or a guessed tail
+  if (summary->gtid != gtid) return std::nullopt;  // a guessed tail
   return *std::move(summary);
 }
 

@@ -28,6 +28,7 @@ class EndedTransactions {
   EndedTransactions(sqlite::Connection connection, std::string path)
       : connection_(std::move(connection)), path_(std::move(path)) {}
 
+  // `gtid` is one of this log.
   [[nodiscard]] Result<std::optional<TransactionSummary>> Find(const Gtid& gtid);
   // The cursor is "<epoch>.<sequence>" of the last one of the page before.
   [[nodiscard]] Result<EndedPage> List(std::size_t most, const std::string& cursor);

@@ -19,8 +19,8 @@ struct Moved {
   Subject subject;
 };
 
-// Within the caller's transaction; `state` is what holds once that is committed. No record goes unread: one that is damaged fails with
-// SQLITE_CORRUPT.
+// Within the caller's transaction; `state` is what holds once that is committed. No record goes
+// unread: one that is damaged fails with SQLITE_CORRUPT.
 [[nodiscard]] sqlite::Expected<std::vector<Moved>> Prune(sqlite::Connection& connection,
                                                          const NeededRecords& needed,
                                                          const PruneLimits& limits,

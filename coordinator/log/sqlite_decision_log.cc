@@ -67,6 +67,7 @@ class SqliteDecisionLog final : public DecisionLog {
   }
 
   Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const override {
+    if (gtid.log_id() != identity_.log_id) return std::nullopt;
     return ended_.Find(gtid);
   }
 

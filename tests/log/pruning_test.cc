@@ -81,6 +81,8 @@ TEST_F(Pruning, L10_TheNewestEndsStayAndOlderOnesAreExpired) {
   for (std::uint64_t i = 1; i <= 82; ++i) EXPECT_EQ(WhatIsKnownOf(Of(i)), "expired") << i;
   for (std::uint64_t i = 91; i <= 100; ++i) EXPECT_EQ(WhatIsKnownOf(Of(i)), "ended") << i;
   EXPECT_EQ(WhatIsKnownOf(Of(101)), "nothing");
+  EXPECT_EQ(WhatIsKnownOf(SampleGtid("k3m9qxw4c7ab", log->identity().epoch, 7)), "nothing")
+      << "another log's";
   const Error expired = log->FindEnded(Of(7)).error();
   EXPECT_THAT(expired.message, HasSubstr(Of(7).text() + " ended here, and its record was pruned"));
   EXPECT_THAT(expired.advice, HasSubstr("--keep-ended"));
@@ -279,8 +281,9 @@ TEST_F(PrunedAndDamaged, L05_AFactThatIsGoneIsNamed) {
 }
 
 TEST_F(PrunedAndDamaged, L05_RecordsGoneFromTheFrontAreMissed) {
-  EXPECT_THAT(RefusalAfter("DELETE FROM record WHERE position = (SELECT min(position) FROM record)"),
-              HasSubstr("it is missing"));
+  EXPECT_THAT(
+      RefusalAfter("DELETE FROM record WHERE position = (SELECT min(position) FROM record)"),
+      HasSubstr("it is missing"));
 }
 
 TEST_F(Pruning, L05_ADamagedRecordIsNotPrunedButStopsTheLog) {
@@ -314,7 +317,8 @@ class PruningOfAnyMix : public Pruning, public ::testing::WithParamInterface<uns
       Append(SampleCommit(gtid));
       open.insert(gtid);
       if (random() % 12 == 0) continue;  // stays in doubt for a while
-      const auto ended = std::next(open.begin(), static_cast<std::ptrdiff_t>(random() % open.size()));
+      const std::size_t which = random() % open.size();
+      const auto ended = std::next(open.begin(), static_cast<std::ptrdiff_t>(which));
       Append(SampleEnd(*ended));
       ends.push_back(*ended);
       open.erase(ended);
