@@ -234,8 +234,6 @@ bool LogWriter::IsPruningDue() {
   return pruning_;
 }
 
-// A step removes twice the records that were appended since the last one, so that the log shrinks
-// under any load and the groups hardly notice.
 void LogWriter::TidyUnderLoad() {
   CheckpointIfDue();
   if (appended_ >= prune_.step / 2 && IsPruningDue()) PruneOneStep();
@@ -244,13 +242,15 @@ void LogWriter::TidyUnderLoad() {
 bool LogWriter::TidyWhileIdle() { return !prune_refused_ && IsPruningDue() && PruneOneStep(); }
 
 bool LogWriter::PruneOneStep() {
+  // Twice what was appended since the last step, so that the log shrinks under any load.
+  const PruneLimits limits{prune_.keep_ended, std::max(prune_.step, 2 * appended_)};
   appended_ = 0;
   LogState state = state_;
   const auto step = [&]() -> std::pair<Expected<std::vector<Moved>>, Stage> {
     if (auto run = connection_.Run("BEGIN IMMEDIATE"); !run) {
       return {tl::unexpected<Failure>(run.error()), Stage::kBeforeCommit};
     }
-    Expected<std::vector<Moved>> moved = Prune(connection_, *needed_, prune_, state);
+    Expected<std::vector<Moved>> moved = Prune(connection_, *needed_, limits, state);
     if (!moved) return {std::move(moved), Stage::kBeforeCommit};
     SETTLE_FAILPOINT("log.prune.inside");
     // Crash in here: the log as it was before the step, or as it is after it.

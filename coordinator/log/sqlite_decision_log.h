@@ -16,7 +16,9 @@ namespace settle::coordinator {
 struct PruneLimits {
   // Ended transactions. A count and not an age: a clock that jumps must not empty the log.
   std::uint64_t keep_ended = 1'000'000;
-  std::size_t step = 256;  // records that one transaction on the log removes at the most
+  // Records that one transaction on the log removes at the most, or twice as many as were appended
+  // since the last one.
+  std::size_t step = 256;
 };
 
 struct SqliteLogSettings {
