@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kStride = 61;
 constexpr std::size_t kMost = 3;      // crashes in a play
 constexpr std::size_t kPrinted = 3;  // violations with their transcript
+constexpr std::size_t kEnough = 20;  // violations after which a cell is not played on
 
 class Cell {
  public:
@@ -58,6 +59,7 @@ Tally Cell::Run() {
 // Everything from here on has a crash after each step; the coordinator also during its recovery
 // from that, after each step. What may happen beyond that is sampled.
 void Cell::CrashOf(Crash crash) {
+  if (tally_.violations >= kEnough) return;
   CrashAgain({crash}, Try({crash}));
   crash.restart = Restart::kLate;
   Try({crash});
@@ -65,10 +67,12 @@ void Cell::CrashOf(Crash crash) {
 
 void Cell::CrashAgain(const std::vector<Crash>& before, const Played& played) {
   if (played.crashes.size() != before.size() || before.size() == kMost) return;
+  if (tally_.violations >= kEnough) return;
   for (const std::string& actor : mortals_) {
     const bool all = before.size() == 1 && before[0].actor == kCoordinator && actor == kCoordinator;
     for (const Crash& next : PointsOf(played, actor, played.crashes.back())) {
       if (!all && ++sampled_ % kStride != 0) continue;
+      if (tally_.violations >= kEnough) return;
       std::vector<Crash> crashes = before;
       crashes.push_back(next);
       CrashAgain(crashes, Try(crashes));
@@ -127,7 +131,7 @@ std::vector<Crash> PointsOf(const Played& played, const std::string& actor, std:
     const Step& step = played.steps[i];
     if (actor != kEverybody && actor != step.actor) continue;
     ++after;
-    for (std::size_t survived = 0; survived <= (log_dies ? step.flushing : 0); ++survived)
+    for (std::size_t survived = 0; survived <= (log_dies ? step.unsynced : 0); ++survived)
       points.push_back({actor, after, Restart::kSoon, survived});
   }
   return points;

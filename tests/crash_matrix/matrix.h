@@ -14,7 +14,7 @@ namespace settle::crash_matrix {
 struct Tally {
   std::size_t cells = 0;    // a scenario over one kind of databases
   std::size_t points = 0;   // where somebody dies: in the scenario, or in the recovery from a crash
-  std::size_t plays = 0;    // with soon and late restarts, and with what survives of a torn group
+  std::size_t plays = 0;    // with soon and late restarts, and with what survives in the log
   std::size_t crashes = 0;  // that really happened in them
   std::size_t violations = 0;  // plays that violated an invariant
   microseconds longest{0};     // recovery
@@ -23,7 +23,7 @@ struct Tally {
 };
 
 // All deaths of `actor` after the step number `since` of a play: one for each of its steps and for
-// each number of records that may survive of a group that is being flushed.
+// each number of records that may survive of those on their way to the disk.
 std::vector<Crash> PointsOf(const Played& played, const std::string& actor, std::size_t since = 0);
 
 // Plays one cell of the matrix. What violates an invariant is printed with its transcript and the

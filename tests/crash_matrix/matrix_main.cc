@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
       "crash", po::value(&options.crashes)->composing(),
       "only this play, with its transcript: ACTOR:STEP:soon|late[:RECORDS]. ACTOR is coordinator, "
       "process-1, bank-a or everybody; it dies right after its step number STEP and comes back "
-      "soon or after all timers ran out; RECORDS of the log's unflushed group survive. Given "
+      "soon or after all timers ran out; RECORDS of those on their way to the disk survive. Given "
       "again: the next crash, its steps counted from the one before. \"none\": what it is without "
       "a crash");
   try {

@@ -42,13 +42,11 @@ bool IsTrueOfHandled(const Fate& fate) {
 }  // namespace
 
 // Asks as a client does that was never answered, and compares with the databases.
-void Stage::CheckAnswer(const simulation::Note& note) {
-  Fate fate{note.gtid, Ask(note.gtid), note.told, 0, 0};
-  for (const auto& [key, database] : note.branches) {
-    fate.wrote += database->Wrote(key) ? 1 : 0;
-    fate.committed += database->Committed(key) ? 1 : 0;
-  }
-  const bool handled = by_hand_.contains(note.gtid);
+void Stage::CheckAnswer(simulation::Note& note) {
+  const simulation::Tally tally = simulation::Count(note);
+  Fate fate{note.gtid, Ask(note.gtid), note.told, tally.wrote, tally.committed};
+  note.said_at_the_end = fate.answer.outcome;
+  const bool handled = note.meddled();
   if (!(handled ? IsTrueOfHandled(fate) : IsTrue(fate))) {
     played_.violations.push_back(note.gtid.text() + ": the coordinator answers " +
                                  Words(fate.answer) + ", and " + std::to_string(fate.committed) +

@@ -29,7 +29,7 @@ struct Crash {
   std::string actor;  // "coordinator", "process-1", "bank-a", kEverybody
   std::size_t after = 1;
   Restart restart = Restart::kSoon;
-  // Of the records that were written and not yet flushed, the first so many are on the disk after.
+  // Of the records that were on their way to the disk the first so many are there afterwards.
   std::size_t survived = 0;
 };
 
@@ -40,7 +40,7 @@ std::optional<Crash> ParseCrash(const std::string& text);
 struct Step {
   std::string actor;
   std::string what;
-  std::size_t flushing = 0;  // records of the log that were written and not yet flushed
+  std::size_t unsynced = 0;  // records on their way to the disk, which a crash may keep or lose
 };
 
 // What became of one transaction.

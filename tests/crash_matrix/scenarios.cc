@@ -54,7 +54,7 @@ std::vector<Scenario> Commits() {
                          .client = "process-3"}},
        .ends = {{kCommitted}, {kCommitted}, {kCommitted}},
        .shows = {"; commit record"},
-       .timing = 10},
+       .timing = 12},
       {.name = "read-only-beside-a-writer",
        .story = "one branch writes, one only reads",
        .transactions = {{.work = {{"process-1", "bank-a", 10}, {"process-2", "bank-b", 0}}}},

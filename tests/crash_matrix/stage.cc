@@ -8,7 +8,9 @@ namespace settle::crash_matrix {
 using coordinator::Engine;
 using coordinator::Inquiry;
 using coordinator::Settings;
+using simulation::Fault;
 using simulation::Process;
+using simulation::World;
 using simulation::SimulatedDatabase;
 using std::chrono::milliseconds;
 
@@ -19,9 +21,6 @@ constexpr milliseconds kLate{700};  // more than any timer of the settings
 // A client that heard nothing asks again within this; so quiet must last longer.
 constexpr milliseconds kQuiet{250};
 constexpr milliseconds kLookEvery{5};
-
-const char* const kDiskFull = "disk full";
-const char* const kRefused = "prepare refused by the database";
 
 // As in the simulation, but sessions are lost before deadlines pass, so that both can be seen.
 Settings StageSettings() {
@@ -44,11 +43,15 @@ Stage::Stage(const Scenario& scenario, Databases databases, const std::vector<Cr
     : scenario_(scenario),
       crashes_(crashes),
       staging_(staging),
-      world_(staging.timing.value_or(scenario.timing)),
-      coordinator_(world_, disk_, StageSettings(), staging.around_log) {
+      world_(staging.timing.value_or(scenario.timing),
+             staging.transcript ? World::Telling::kTranscript : World::Telling::kNothing),
+      coordinator_(world_, disk_, StageSettings(), staging.around_log),
+      witness_(world_, coordinator_, notes_) {
   world_.healed = true;
+  world_.roughness = {};
   world_.script = this;
   disk_.log_id = "simulatedlog";
+  disk_.watch = [this](const coordinator::Record& record) { witness_.Appends(record); };
   std::map<std::string, std::set<std::string>> serves;
   for (const Transaction& transaction : scenario.transactions) {
     serves[transaction.client];
@@ -96,11 +99,13 @@ Played Stage::Run() {
     played_.recovery = std::chrono::duration_cast<microseconds>(*quiet_since_ - disturbed_);
   while (!played_.steps.empty() && IsIdle(played_.steps.back())) played_.steps.pop_back();
   world_.script = nullptr;
-  played_.violations = simulation::FindViolations(scene_);
-  for (const auto& [gtid, note] : notes_) CheckAnswer(note);
+  // Without a name: its client never heard that it was begun.
+  std::erase_if(notes_, [](const auto& one) { return one.second.gtid.empty(); });
+  for (auto& [gtid, note] : notes_) CheckAnswer(note);
+  const std::vector<std::string> violations = simulation::FindViolations(scene_);
+  played_.violations.insert(played_.violations.begin(), violations.begin(), violations.end());
   crashes_.empty() ? CheckUndisturbed() : CheckCrashes();
-  if (staging_.transcript)
-    played_.transcript.assign(world_.transcript().begin(), world_.transcript().end());
+  played_.transcript = world_.transcript();
   return std::move(played_);
 }
 
@@ -126,7 +131,9 @@ void Stage::StartTransactions() {
   }
 }
 
-bool Stage::Quiet() { return started_ && under_way_ == 0 && Settled(scene_); }
+bool Stage::Quiet() {
+  return started_ && under_way_ == 0 && Settled(scene_) && coordinator_.log().idle();
+}
 
 void Stage::Look() {
   next_look_ = world_.now() + kLookEvery;
@@ -147,7 +154,7 @@ bool Stage::Strikes(const std::string& kind) {
 
 bool Stage::Loses(const simulation::Message& message) {
   if (cut_off_.contains(message.from) || cut_off_.contains(message.to)) {
-    world_.Count("message cut off");
+    world_.Count(Fault::kPartitionedProcess);
     return true;
   }
   for (MessagesAreLost& lost : losses_) {
@@ -155,7 +162,7 @@ bool Stage::Loses(const simulation::Message& message) {
         !message.what.starts_with(lost.what))
       continue;
     --lost.times;
-    world_.Count("message lost");
+    world_.Count(Fault::kMessageLost);
     return true;
   }
   return false;
@@ -163,9 +170,8 @@ bool Stage::Loses(const simulation::Message& message) {
 
 void Stage::Saw(const std::string& actor, const std::string& what) {
   if (dying_) return;
-  const std::size_t flushing = coordinator_.up() ? coordinator_.log().flushing() : 0;
-  played_.steps.push_back({actor, what, flushing});
-  if (staging_.transcript) world_.Say(actor + " " + what);
+  const std::size_t unsynced = coordinator_.up() ? coordinator_.log().unsynced() : 0;
+  played_.steps.push_back({actor, what, unsynced});
   for (const Incident& incident : scenario_.incidents) {
     if (incident.actor == actor && what.starts_with(incident.step) &&
         happened_.insert(&incident).second)
@@ -207,7 +213,7 @@ void Stage::Die() {
   }
   if (dies("coordinator")) {
     if (coordinator_.up())
-      coordinator_.Crash(std::min(crash.survived, coordinator_.log().flushing()));
+      coordinator_.Crash(std::min(crash.survived, coordinator_.log().unsynced()));
     ComeBackLater(coordinator_, delay);
   }
   for (const auto& [name, process] : processes_) {
@@ -223,8 +229,8 @@ void Stage::Happen(const Trouble& trouble) {
   std::visit([this](const auto& one) { Happen(one); }, trouble);
 }
 
-void Stage::Happen(const DiskIsFull&) { ++strikes_[kDiskFull]; }
-void Stage::Happen(const PrepareIsRefused&) { ++strikes_[kRefused]; }
+void Stage::Happen(const DiskIsFull&) { ++strikes_[ToString(Fault::kDiskFull)]; }
+void Stage::Happen(const PrepareIsRefused&) { ++strikes_[ToString(Fault::kPrepareRefused)]; }
 void Stage::Happen(const MessagesAreLost& lost) { losses_.push_back(lost); }
 
 void Stage::Happen(const ProcessIsCutOff& cut) {
@@ -250,19 +256,17 @@ void Stage::Happen(const ProcessIsAway& away) {
 void Stage::Happen(const OperatorFinishes& finishes) {
   world_.After(microseconds(1), [this, finishes] {
     SimulatedDatabase& database = DatabaseNamed(finishes.database);
-    for (const std::string& name : database.ScanPrepared()) {
-      const BranchKey key = *BranchKey::ParseDatabaseName(name);
-      world_.Say("an operator finishes " + name + " by hand");
-      world_.Count("operator's hand");
-      by_hand_.insert(key.gtid);
-      database.Finish(key, finishes.decision, {});
+    if (!database.up()) return;
+    for (const BranchKey& key : database.Prepared()) {
+      world_.Say("an operator finishes ", key.DatabaseName(), " by hand");
+      world_.Count(Fault::kOperatorsHand);
+      database.FinishByHand(key, finishes.decision);
     }
   });
 }
 
 void Stage::Happen(const DatabaseForgets& forgets) {
   world_.After(microseconds(2), [this, forgets] {
-    world_.Count("history forgotten");
     DatabaseNamed(forgets.database).ForgetHistory();
   });
 }

@@ -56,7 +56,7 @@ class Stage : private simulation::Script {
   void AskToForget(const Gtid& gtid, int tries);
 
   // --- afterwards
-  void CheckAnswer(const simulation::Note& note);
+  void CheckAnswer(simulation::Note& note);
   Ending Ask(const Gtid& gtid);
   void CheckUndisturbed();
   void CheckCrashes();
@@ -72,8 +72,8 @@ class Stage : private simulation::Script {
   std::deque<simulation::SimulatedDatabase> databases_;
   std::map<std::string, std::unique_ptr<simulation::Process>> processes_;
   std::map<Gtid, simulation::Note> notes_;
-  std::set<Gtid> by_hand_;
-  const simulation::Scene scene_{notes_, databases_, disk_, coordinator_, by_hand_};
+  simulation::Witness witness_;
+  const simulation::Scene scene_{notes_, databases_, disk_, coordinator_};
 
   bool started_ = false;
   bool dying_ = false;           // what a death does to others is no step of theirs

@@ -5,7 +5,6 @@
 
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -19,13 +18,13 @@ struct Scene {
   const std::deque<SimulatedDatabase>& databases;
   const Disk& disk;
   CoordinatorNode& coordinator;
-  const std::set<Gtid>& by_hand;  // an operator went behind Settle's back
 };
 
 // Nothing is left prepared or open, and the coordinator runs nothing but what is damaged.
 bool Settled(const Scene& scene);
 
-// One line for each violation; empty: all invariants hold.
+// One line for each violation, "atomicity: ..." and the like, with those that were seen during the
+// run; empty: all invariants hold.
 std::vector<std::string> FindViolations(const Scene& scene);
 
 }  // namespace settle::simulation
