@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "settle/vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::coordinator {
@@ -79,7 +80,8 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
   timers_.Arm({gtid, TimerKind::kDeadline},
               clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
-  running_.emplace(gtid, std::move(transaction));
+  const bool is_new = running_.emplace(gtid, std::move(transaction)).second;
+  SETTLE_ASSERT(is_new, gtid.text() + " was given out before");
   CountRunning();
   ++undecided_count_;
   done(Begun{gtid, gtid.epoch()});
@@ -142,7 +144,8 @@ void Shard::Restore(RestoredTransaction restored) {
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
   Transaction& here = *transaction;
-  running_.emplace(here.machine.gtid(), std::move(transaction));
+  const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
+  SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
   CountRunning();
   Handle(here, event::Restored{});
 }
