@@ -54,6 +54,16 @@ Transaction* Shard::Find(const Gtid& gtid) {
   return found == running_.end() ? nullptr : found->second.get();
 }
 
+// For what may only be asked before the deadline. If this process was frozen, the question may be
+// looked at before the timer that is due as well.
+Transaction* Shard::FindInTime(const Gtid& gtid) {
+  Transaction* transaction = Find(gtid);
+  if (transaction == nullptr || !timers_.IsDue({gtid, TimerKind::kDeadline}, clock_.Now()))
+    return transaction;
+  Handle(*transaction, event::DeadlineReached{});
+  return Find(gtid);
+}
+
 // What is answered here although it does not run: a transaction that has ended and whose end is not
 // in the log yet, and a quarantined one. Any other is for recovery/inquiry.
 const TransactionSummary* Shard::FindNotRunning(const Gtid& gtid) const {
@@ -152,7 +162,7 @@ void Shard::Restore(RestoredTransaction restored) {
 
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) {
     const TransactionSummary* summary = FindNotRunning(call.gtid);
     return done(Fail(summary != nullptr ? ErrorCode::kRefused : ErrorCode::kNotFound,
@@ -169,7 +179,7 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
 }
 
 void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
   const std::uint64_t waiter =
@@ -186,7 +196,7 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
 }
 
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   transaction->one_phase_waiters.push_back(done);
   Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {

@@ -75,6 +75,7 @@ class Shard {
   using Refused = std::function<void(Error)>;
 
   Transaction* Find(const Gtid& gtid);
+  Transaction* FindInTime(const Gtid& gtid);
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   void Quarantine(const RestoredTransaction& transaction);
   bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
