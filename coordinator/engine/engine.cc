@@ -34,7 +34,7 @@ struct Engine::Admission {
 const Gtid& RestoredTransaction::gtid() const {
   if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
   if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
-  return heuristics.front().gtid;
+  return heuristics.empty() ? forgotten->gtid : heuristics.front().gtid;
 }
 
 Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
@@ -244,6 +244,12 @@ void Engine::AcceptIdentity(ResourceRecord record, Completion<std::monostate> do
 void Engine::Hurry(Gtid gtid, Completion<std::monostate> done) {
   Post(gtid, done,
        [gtid](Shard& shard, const Completion<std::monostate>& reply) { shard.Hurry(gtid, reply); });
+}
+
+void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {
+  Post(call.gtid, done, [call](Shard& shard, const Completion<std::monostate>& reply) {
+    shard.ForgetDamaged(call, reply);
+  });
 }
 
 void Engine::Drain(std::function<void()> done) {

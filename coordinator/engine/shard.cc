@@ -97,45 +97,6 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   done(Begun{gtid, gtid.epoch()});
 }
 
-// Nothing is presumed of it and nothing is told to anybody: its branches stay as they are.
-void Shard::Quarantine(const RestoredTransaction& restored) {
-  TransactionSummary summary;
-  summary.gtid = restored.gtid();
-  summary.state = "quarantined";
-  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
-                    "its records in the log contradict themselves: " + restored.contradiction,
-                    false};
-  const auto show = [&](const DecidedBranch& branch) {
-    BranchSummary row;
-    row.number = branch.number;
-    row.resource = branch.resource;
-    row.identity = branch.evidence.database;
-    row.state = "prepared";
-    row.vote = settle::ToString(branch.vote);
-    row.evidence = branch.evidence;
-    summary.branches.push_back(std::move(row));
-  };
-  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
-    summary.origin = commit->origin;
-    for (const DecidedBranch& branch : commit->branches) show(branch);
-    summary.timeline.push_back({commit->decided, "decided to commit, by the first record"});
-  }
-  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
-    summary.origin = one_phase->origin;
-    show(one_phase->branch);
-    summary.timeline.push_back(
-        {one_phase->delegated, "left to its only branch to decide, by the first record"});
-  }
-  for (const HeuristicRecord& heuristic : restored.heuristics) {
-    summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
-  }
-  summary.timeline.push_back({clock_.WallNow(), "quarantined: " + restored.contradiction});
-  observer_.Event(Observer::Level::kError, summary.gtid,
-                  "quarantined, and left alone with all its branches: " + restored.contradiction);
-  quarantined_.emplace(summary.gtid, std::move(summary));
-  CountRunning();
-}
-
 void Shard::Restore(RestoredTransaction restored) {
   if (!restored.contradiction.empty()) return Quarantine(restored);
   auto transaction = [&] {
@@ -153,11 +114,16 @@ void Shard::Restore(RestoredTransaction restored) {
   }
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
+  if (restored.forgotten) {
+    transaction->ended = restored.forgotten->at;
+    transaction->Note(restored.forgotten->at, ForgottenBy(restored.forgotten->operator_name,
+                                                          restored.forgotten->reason));
+  }
   Transaction& here = *transaction;
   const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
   SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
   CountRunning();
-  Handle(here, event::Restored{});
+  Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
@@ -311,6 +277,21 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
   }
   Handle(*transaction, event::RetryTimerFired{});
   done(std::monostate{});
+}
+
+void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {
+  if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) {
+    return done(
+        Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
+  }
+  transaction->forget_waiters.push_back(done);
+  Handle(*transaction, event::ForgetRequested{call.operator_name, call.reason}, {},
+         [&](Error error) {
+           transaction->forget_waiters.pop_back();
+           done(Fail(std::move(error)));
+         });
 }
 
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {

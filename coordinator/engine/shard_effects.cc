@@ -98,6 +98,10 @@ void Shard::Persist(Transaction& transaction, Record record) {
     observer_.Event(Observer::Level::kError, heuristic->gtid,
                     "a branch ended otherwise than decided: " + heuristic->detail);
   }
+  if (auto* forget = std::get_if<ForgetRecord>(&record)) {
+    forget->at = now;
+    transaction.Note(now, ForgottenBy(forget->operator_name, forget->reason));
+  }
   SETTLE_FAILPOINT("engine.before_decision");
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
@@ -117,7 +121,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
                 [this, record](AppendResult result, const std::string&) {
                   if (result != AppendResult::kDurable) return;  // the event above is all there is
                   mailbox_.PostAlways([this, record] {
-                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}, {}});
+                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}, {}, {}});
                   });
                 });
 }
@@ -134,7 +138,9 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   }
   observer_.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
-  Handle(*transaction, event::PersistRefused{reason});
+  Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
+    for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
+  });
 }
 
 std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision,
@@ -208,9 +214,11 @@ void Shard::Forget(Transaction& transaction) {
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");
   ended_.emplace(gtid, Ended{transaction.Summary()});
+  const auto forgotten = std::move(transaction.forget_waiters);
   running_.erase(gtid);
   CountRunning();
   WriteEnd(gtid);
+  for (const auto& done : forgotten) done(std::monostate{});
 }
 
 // A crash that loses this record: a commit is told to its branches once more, an abort is presumed.

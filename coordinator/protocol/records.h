@@ -69,6 +69,20 @@ struct HeuristicRecord {
   friend bool operator==(const HeuristicRecord&, const HeuristicRecord&) = default;
 };
 
+// Forced. A person has repaired what a transaction damaged: it is kept no longer.
+struct ForgetRecord {
+  Gtid gtid;
+  Ending ending;  // the damage, as whoever forgot it saw it
+  std::string operator_name;
+  std::string reason;
+  WallTime at = 0;
+
+  friend bool operator==(const ForgetRecord&, const ForgetRecord&) = default;
+};
+
+// "forgotten by alice: credited by hand": what its ending's reason begins with from then on.
+std::string ForgottenBy(const std::string& operator_name, const std::string& reason);
+
 struct BranchSummary {
   BranchNumber number = 0;
   std::string resource;
@@ -123,7 +137,8 @@ struct ResourceRecord {
 };
 
 using Record =
-    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord>;
+    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
+                 ForgetRecord>;
 
 enum class Durability {
   kForce,  // durable before going on

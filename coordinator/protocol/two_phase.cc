@@ -184,6 +184,7 @@ Effects TwoPhase::AnswerLateRequest() const {
     case State::kCommitting: return {effect::ReplyDecided{ending_, finish_here_}};
     case State::kAborting:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {effect::ReplyApplied{ending_}};
   }
   return {};
@@ -278,6 +279,7 @@ Effects TwoPhase::On(const event::SessionLost& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {};
   }
   return {};

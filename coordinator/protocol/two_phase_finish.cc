@@ -1,5 +1,4 @@
-// After the decision: telling the branches until all have ended, one-phase commit, heuristics,
-// restoring.
+// After the decision: telling the branches until all have ended, one-phase commit, restoring.
 #include <algorithm>
 #include <utility>
 
@@ -39,6 +38,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kCommitting:
     case State::kAborting:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone:
       return {effect::Refuse{ErrorCode::kRefused,
                              "the transaction is " + std::string(ToString(state_))}};
@@ -68,6 +68,7 @@ Effects TwoPhase::On(const event::Persisted&) {
     case State::kOnePhase:
       if (!recording_.empty()) recording_.pop_front();
       return EndIfAllFinished();
+    case State::kForgetting: return Forgotten(std::exchange(forget_, {}));
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -111,6 +112,11 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       unrecorded_.push_back(recording_.front());
       recording_.pop_front();
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
+    case State::kForgetting:
+      state_ = State::kDamaged;
+      return {effect::Refuse{ErrorCode::kRetry,
+                             "the log could not store that it is forgotten, so it stays damaged: " +
+                                 event.reason}};
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -135,6 +141,7 @@ Effects TwoPhase::On(const event::Finished& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {};
   }
   return {};
@@ -163,43 +170,6 @@ Effects TwoPhase::FinishedOnePhase(Branch& branch, const FinishResult& result) {
                "the only branch's resource rolled it back: " + result.detail, true};
   }
   return EndIfAllFinished();
-}
-
-Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
-  switch (result.end) {
-    case BranchEnd::kCommitted: branch.state = BranchState::kCommitted; break;
-    case BranchEnd::kAborted: branch.state = BranchState::kAborted; break;
-    case BranchEnd::kHazard:
-    case BranchEnd::kRetry: branch.state = BranchState::kHazard; break;
-  }
-  branch.last_error = result.detail;
-  HeuristicRecord record{
-      gtid_, branch.number, result.end,
-      "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
-      0};
-  heuristics_.push_back(record);
-  recording_.push_back(branch.number);  // the end is told only once this is durable
-  return {effect::Persist{std::move(record)}};
-}
-
-Ending TwoPhase::DamagedEnding() const {
-  bool hazard = false;
-  std::string reason;
-  for (const HeuristicRecord& heuristic : heuristics_) {
-    hazard = hazard || heuristic.end == BranchEnd::kHazard;
-    reason += (reason.empty() ? "" : "; ") + heuristic.detail;
-  }
-  if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
-  const bool some_committed =
-      std::any_of(branches_.begin(), branches_.end(),
-                  [](const Branch& branch) { return branch.state == BranchState::kCommitted; });
-  const bool some_aborted =
-      std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
-        return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
-      });
-  if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
-  return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause,
-          reason, false};
 }
 
 Effects TwoPhase::EndIfAllFinished() {
@@ -275,6 +245,7 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
+    case State::kForgetting:
       // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart
       // no more is known of the siblings than that they were not committed.
       if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
@@ -293,7 +264,15 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
   return {};
 }
 
-Effects TwoPhase::On(const event::Restored&) {
+Effects TwoPhase::On(const event::Restored& event) {
+  if (event.forgotten) {
+    // It was damaged then, so every branch had ended; only the log was never told of those that
+    // ended as decided.
+    for (Branch& branch : branches_) {
+      if (branch.state == BranchState::kCommitting) branch.state = BranchState::kCommitted;
+    }
+    return Forgotten(*event.forgotten);
+  }
   retries_ = 1;
   Effects effects = SendOutstanding([](const Branch&) { return true; });
   if (effects.empty()) return EndIfAllFinished();
@@ -347,21 +326,6 @@ TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
   ending_ = DamagedEnding();
 }
 
-void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
-  heuristics_ = heuristics;
-  for (const HeuristicRecord& heuristic : heuristics) {
-    Branch* branch = Find(heuristic.branch);
-    if (branch == nullptr) continue;
-    branch->last_error = heuristic.detail;
-    switch (heuristic.end) {
-      case BranchEnd::kCommitted: branch->state = BranchState::kCommitted; break;
-      case BranchEnd::kAborted: branch->state = BranchState::kAborted; break;
-      case BranchEnd::kHazard:
-      case BranchEnd::kRetry: branch->state = BranchState::kHazard; break;
-    }
-  }
-}
-
 const char* ToString(TwoPhase::State state) {
   switch (state) {
     case TwoPhase::State::kActive: return "active";
@@ -372,6 +336,7 @@ const char* ToString(TwoPhase::State state) {
     case TwoPhase::State::kCommitting: return "committing";
     case TwoPhase::State::kAborting: return "aborting";
     case TwoPhase::State::kDamaged: return "damaged";
+    case TwoPhase::State::kForgetting: return "forgetting";
     case TwoPhase::State::kDone: return "done";
   }
   return "unrecognised";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -41,6 +42,14 @@ struct Replay {
   void Visit(std::uint64_t position, OnePhaseRecord record) { Decide(position, std::move(record)); }
   void Visit(std::uint64_t position, HeuristicRecord record) {
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
+  }
+  void Visit(std::uint64_t position, ForgetRecord record) {
+    RestoredTransaction& transaction = At(record.gtid, position).transaction;
+    if (transaction.heuristics.empty() && transaction.contradiction.empty()) {
+      transaction.contradiction = "the record at position " + std::to_string(position) +
+                                  " forgets what no record before it says is damaged";
+    }
+    transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }

@@ -327,6 +327,14 @@ Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
                      request.operator_name, request.reason};
 }
 
+Result<ForgetCall> FromWire(const wire::ForgetRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
+    return Fail(who.error());
+  return ForgetCall{*std::move(gtid), request.operator_name, request.reason};
+}
+
 Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,
                                         const std::string& operator_name,
                                         const std::string& reason) {

@@ -280,6 +280,26 @@ TEST(Wire, P15_VersionsAreAgreedOnOrRefusedByName) {
   ExpectInvalid(AgreeOnVersion(3, 2), "no range");
 }
 
+TEST(Wire, WhoeverForgetsDamageMustSayWhoAndWhy) {
+  wire::ForgetRequest request;
+  request.gtid = kGtid.text();
+  request.operator_name = "ada";
+  request.reason = "credited by hand";
+  const auto call = FromWire(request);
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->gtid, kGtid);
+  EXPECT_EQ(call->operator_name, "ada");
+  EXPECT_EQ(call->reason, "credited by hand");
+  request.reason = "";
+  ExpectInvalid(FromWire(request), "say why");
+  request.reason = "r";
+  request.operator_name = "";
+  ExpectInvalid(FromWire(request), "say who");
+  request.operator_name = "ada";
+  request.gtid = "k3m9";
+  EXPECT_FALSE(FromWire(request));
+}
+
 TEST(Wire, AnOperatorMustSayWhoAndWhy) {
   wire::ResolveRequest request;
   request.gtid = kGtid.text();

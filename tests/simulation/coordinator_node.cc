@@ -22,8 +22,10 @@ Settings ShrunkenSettings() {
 
 CoordinatorNode::Life::Life(CoordinatorNode& node, World& world, Disk& disk)
     : log(world, disk, alive, [&node] { node.Pump(); }),
-      engine(ShrunkenSettings(), log, node, node, node),
-      inquiry(engine, log, node, node, [&world, &node, alive = alive](std::function<void()> task) {
+      around(node.around_log_ ? node.around_log_(log) : nullptr),
+      seen(around ? *around : log),
+      engine(node.settings_, seen, node, node, node),
+      inquiry(engine, seen, node, node, [&world, &node, alive = alive](std::function<void()> task) {
         world.After(microseconds(200), [&node, alive, task = std::move(task)] {
           if (!*alive) return;
           task();
@@ -34,16 +36,18 @@ CoordinatorNode::Life::Life(CoordinatorNode& node, World& world, Disk& disk)
 void CoordinatorNode::Start() {
   life_ = std::make_unique<Life>(*this, world_, disk_);
   world_.Say("coordinator starts, epoch " + std::to_string(disk_.epoch));
-  auto state = ReplayLog(life_->log);
+  world_.Effect("coordinator", "raises the epoch to ", std::to_string(disk_.epoch));
+  auto state = ReplayLog(life_->seen);
   life_->engine.Restore(*std::move(state));
   Pump();
 }
 
-void CoordinatorNode::Crash() {
+void CoordinatorNode::Crash(std::optional<std::size_t> survived) {
   world_.Say("coordinator crashes");
   *life_->alive = false;
-  life_->log.Crash();
+  life_->log.Crash(survived);
   life_.reset();
+  pumping_ = false;
 }
 
 void CoordinatorNode::Arrive(const std::function<void(Engine&, Inquiry&)>& call) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "engine/engine.h"
 #include "recovery/inquiry.h"
@@ -16,14 +17,24 @@
 
 namespace settle::simulation {
 
+// Deadlines and retries so short that they collide.
+Settings ShrunkenSettings();
+
 class CoordinatorNode : private Clock, private Ids, private Observer {
  public:
-  CoordinatorNode(World& world, Disk& disk) : world_(world), disk_(disk) {}
+  // A broken log is tested by putting one around the simulated one.
+  using AroundLog = std::function<std::unique_ptr<DecisionLog>(DecisionLog&)>;
+
+  CoordinatorNode(World& world, Disk& disk, Settings settings = ShrunkenSettings(),
+                  AroundLog around_log = {})
+      : world_(world), disk_(disk), settings_(settings), around_log_(std::move(around_log)) {}
 
   void Start();
-  void Crash();
+  // What survives of a group that is being flushed: its first `survived` records, or left to chance.
+  void Crash(std::optional<std::size_t> survived = std::nullopt);
   bool up() const { return life_ != nullptr; }
   Engine& engine() { return life_->engine; }
+  const SimulatedLog& log() const { return life_->log; }
 
   // Something arrives over the network. Nothing happens if the coordinator is down.
   void Arrive(const std::function<void(Engine&, Inquiry&)>& call);
@@ -35,6 +46,8 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
     Life(CoordinatorNode& node, World& world, Disk& disk);
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
     SimulatedLog log;
+    std::unique_ptr<DecisionLog> around;
+    DecisionLog& seen;  // by the engine: what is around the log, or the log itself
     Engine engine;
     Inquiry inquiry;
     std::optional<Instant> wake;
@@ -50,12 +63,11 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
 
   World& world_;
   Disk& disk_;
+  const Settings settings_;
+  const AroundLog around_log_;
   std::unique_ptr<Life> life_;
   bool pumping_ = false;
   std::uint64_t sessions_ = 0;
 };
-
-// Deadlines and retries so short that they collide.
-Settings ShrunkenSettings();
 
 }  // namespace settle::simulation

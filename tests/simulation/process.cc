@@ -204,11 +204,13 @@ void Process::PerformOne(const sdk::Step& step) {
   } else if (const auto* prove = std::get_if<sdk::effect::Prove>(&step.effect)) {
     Later(Effort(), [this, key, resource = step.resource, evidence = prove->evidence] {
       const FinishResult result = DatabaseOf(resource)->Prove(evidence);
+      world_.Effect(name_, "asks ", resource, " for proof");
       Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
     });
   } else if (std::holds_alternative<sdk::effect::Fence>(step.effect)) {
     if (const auto work = work_.find(key); work != work_.end()) {
       work->second.database->Rollback(work->second.local);
+      world_.Effect(name_, "rolls back in ", step.resource);
       work_.erase(work);
     }
     Later(Effort(), [this, key] { Tell(key, sdk::event::Fenced{}); });
@@ -220,6 +222,7 @@ VoteResult Process::PrepareNow(const BranchKey& key) {
   if (work == work_.end()) return {Vote::kNo, {}, "the branch is not open", false};
   const VoteResult vote = work->second.database->Prepare(key, work->second.local);
   evidence_[key] = vote.evidence;
+  world_.Effect(name_, "prepares in ", work->second.database->name());
   work_.erase(work);
   return vote;
 }
@@ -230,7 +233,9 @@ FinishResult Process::FinishNow(const BranchKey& key, const std::string& resourc
   if (database == nullptr) return {BranchEnd::kRetry, "not served here"};
   if (world_.Strikes(0.02, "finish failed at the connection"))
     return {BranchEnd::kRetry, "connection lost"};
-  return database->Finish(key, decision, evidence);
+  const FinishResult result = database->Finish(key, decision, evidence);
+  world_.Effect(name_, decision == Decision::kCommit ? "commits in " : "aborts in ", resource);
+  return result;
 }
 
 bool Process::OpenBranch(const BranchKey& key, SimulatedDatabase& database, std::int64_t change,
@@ -243,6 +248,7 @@ bool Process::OpenBranch(const BranchKey& key, SimulatedDatabase& database, std:
     return false;
   }
   work_[key] = {&database, *local};
+  world_.Effect(name_, "works in ", database.name());
   return true;
 }
 

@@ -24,6 +24,23 @@ struct Note {
   std::optional<Outcome> told;
 };
 
+class Process;
+
+// One global transaction: what its application does.
+struct Plan {
+  struct Part {
+    Process* where = nullptr;  // the application's own process, or a service that it calls
+    SimulatedDatabase* database = nullptr;
+    std::int64_t change = 0;  // 0: only reads
+  };
+  enum class Then { kCommit, kAbort, kNothing };
+
+  std::vector<Part> parts;
+  coordinator::Wait wait = coordinator::Wait::kApplied;
+  bool one_phase = false;  // asks for it; there is one part, here
+  Then then = Then::kCommit;  // once the work is done
+};
+
 class Process {
  public:
   Process(World& world, CoordinatorNode& coordinator, std::string name,
@@ -35,8 +52,9 @@ class Process {
   void Crash();
   bool up() const { return up_; }
 
-  // Runs one global transaction over a few branches, some of them in other processes.
-  void RunTransaction();
+  void RunTransaction(const Plan& plan);
+  // A few branches, some of them in other processes.
+  Plan DrawPlan();
 
  private:
   struct OpenWork {
@@ -84,6 +102,8 @@ class Process {
   void AskCommit(const FlowPtr& flow);
   void OnCommitAnswer(const FlowPtr& flow, const CommitAnswer& answer);
   void AskOnePhase(const FlowPtr& flow);
+  void OnOnePhaseEnd(const FlowPtr& flow, const FinishResult& result, const Evidence& evidence,
+                     int tries);
   void GiveUp(const FlowPtr& flow);
   void NoteTold(const Gtid& gtid, Outcome outcome);
 

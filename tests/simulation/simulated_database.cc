@@ -4,23 +4,30 @@
 #include <utility>
 
 namespace settle::simulation {
+namespace {
+constexpr const char* kLost = "the connection to the database was lost";
+}  // namespace
 
 std::optional<SimulatedDatabase::LocalTransaction> SimulatedDatabase::Begin(const BranchKey& key,
                                                                             std::int64_t change) {
+  if (!up_) return std::nullopt;
   if (kind_ == DatabaseKind::kSqliteLike && (!open_.empty() || !prepared_.empty()))
     return std::nullopt;
   const LocalTransaction local = next_++;
   open_[local] = {key, change};
   if (change != 0) wrote_[key] = change;
   status_[local] = Status::kInProgress;
+  if (!Answers("begins", key)) return std::nullopt;
   return local;
 }
 
 VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction local) {
+  if (!up_) return {Vote::kNo, {}, kLost, true};
   const auto open = open_.find(local);
   if (open == open_.end()) return {Vote::kNo, {}, "its work is gone", false};
   if (open->second.change == 0) {
     Rollback(local);
+    if (!up_) return {Vote::kNo, {}, kLost, true};
     return {Vote::kReadOnly, {}, "", false};
   }
   if (world_.Strikes(0.03, "prepare refused by the database")) {
@@ -30,6 +37,7 @@ VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction loc
   prepared_[key] = local;
   prepared_work_[local] = std::move(open->second);
   open_.erase(open);
+  if (!Answers("prepares", key)) return {Vote::kNo, {}, kLost, true};
   return {Vote::kCommit, EvidenceOf(local), "", false};
 }
 
@@ -39,20 +47,44 @@ void SimulatedDatabase::Commit(LocalTransaction local, const Work& work) {
   status_[local] = Status::kCommitted;
 }
 
-FinishResult SimulatedDatabase::CommitOnePhase(const BranchKey&, LocalTransaction local) {
+FinishResult SimulatedDatabase::CommitOnePhase(const BranchKey& key, LocalTransaction local) {
+  if (!up_) return {BranchEnd::kRetry, kLost};
   const auto open = open_.find(local);
   if (open == open_.end()) return {BranchEnd::kAborted, "its work is gone"};
   Commit(local, open->second);
   open_.erase(open);
+  if (!Answers("commits in one phase", key)) return {BranchEnd::kRetry, kLost};
   return {BranchEnd::kCommitted, ""};
 }
 
 void SimulatedDatabase::Rollback(LocalTransaction local) {
-  if (open_.erase(local) != 0) status_[local] = Status::kAborted;
+  const auto open = open_.find(local);
+  if (open == open_.end()) return;
+  const BranchKey key = open->second.key;
+  open_.erase(open);
+  status_[local] = Status::kAborted;
+  Answers("rolls back", key);
+}
+
+void SimulatedDatabase::Crash() {
+  world_.Say(name_ + " crashes");
+  up_ = false;
+  for (const auto& [local, work] : open_) status_[local] = Status::kAborted;
+  open_.clear();
+}
+
+bool SimulatedDatabase::Answers(const char* did, const BranchKey& key) {
+  if (world_.script != nullptr) world_.Effect(name_, did, " ", key.DatabaseName());
+  return up_;
+}
+
+void SimulatedDatabase::ForgetHistory() {
+  std::erase_if(status_, [](const auto& one) { return one.second != Status::kInProgress; });
 }
 
 FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision,
                                        const Evidence& evidence) {
+  if (!up_) return {BranchEnd::kRetry, kLost};
   const auto prepared = prepared_.find(key);
   if (prepared == prepared_.end()) return ByEvidence(evidence, decision);
   const LocalTransaction local = prepared->second;
@@ -63,6 +95,8 @@ FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision,
   }
   prepared_work_.erase(local);
   prepared_.erase(prepared);
+  const bool commit = decision == Decision::kCommit;
+  if (!Answers(commit ? "commits" : "aborts", key)) return {BranchEnd::kRetry, kLost};
   return {decision == Decision::kCommit ? BranchEnd::kCommitted : BranchEnd::kAborted, ""};
 }
 
@@ -75,6 +109,7 @@ FinishResult SimulatedDatabase::ByEvidence(const Evidence& evidence, Decision de
 }
 
 FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
+  if (!up_) return {BranchEnd::kRetry, kLost};
   const auto found = status_.find(std::stoull(evidence.local_transaction));
   if (found == status_.end()) return {BranchEnd::kHazard, "no such transaction"};
   switch (found->second) {
@@ -87,6 +122,7 @@ FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
 
 std::vector<std::string> SimulatedDatabase::ScanPrepared() const {
   std::vector<std::string> names;
+  if (!up_) return names;  // a scan that fails counts for nothing
   for (const auto& [key, local] : prepared_) names.push_back(key.DatabaseName());
   return names;
 }

@@ -26,14 +26,26 @@ class SimulatedDatabase {
   const std::string& name() const { return name_; }
   std::string identity() const { return "simulated:" + name_; }
 
-  // Nothing: the one writer of a SQLite-like database is busy.
+  // The server dies: its connections and open work are gone, what is prepared stays. Until it is
+  // started again nothing works, and an operation under way is done but not answered.
+  void Crash();
+  void Start() { up_ = true; }
+  bool up() const { return up_; }
+
+  // Nothing: the one writer of a SQLite-like database is busy, or the connection is lost.
   std::optional<LocalTransaction> Begin(const BranchKey& key, std::int64_t change);
   VoteResult Prepare(const BranchKey& key, LocalTransaction local);
   FinishResult CommitOnePhase(const BranchKey& key, LocalTransaction local);
+  Evidence EvidenceOf(LocalTransaction local) const {
+    return {identity(), 1, std::to_string(local)};
+  }
   void Rollback(LocalTransaction local);  // of open work; nothing for any other
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
   FinishResult Prove(const Evidence& evidence) const;
   std::vector<std::string> ScanPrepared() const;
+
+  // Forgets how finished transactions ended, as PostgreSQL does with those that are too old.
+  void ForgetHistory();
 
   // An operator finishes some prepared branch by hand. Gives its key.
   std::optional<BranchKey> HandleByHand();
@@ -54,15 +66,15 @@ class SimulatedDatabase {
     BranchKey key;
     std::int64_t change = 0;
   };
-  Evidence EvidenceOf(LocalTransaction local) const {
-    return {identity(), 1, std::to_string(local)};
-  }
+  // False: it died in this operation, which is done but not answered.
+  bool Answers(const char* did, const BranchKey& key);
   void Commit(LocalTransaction local, const Work& work);
   FinishResult ByEvidence(const Evidence& evidence, Decision decision) const;
 
   World& world_;
   const std::string name_;
   const DatabaseKind kind_;
+  bool up_ = true;
   LocalTransaction next_ = 100;
   std::map<LocalTransaction, Work> open_;
   std::map<BranchKey, LocalTransaction> prepared_;

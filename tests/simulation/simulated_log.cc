@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "protocol/describe.h"
+
 namespace settle::simulation {
 
 SimulatedLog::SimulatedLog(World& world, Disk& disk, std::shared_ptr<bool> alive,
@@ -26,8 +28,10 @@ void SimulatedLog::Append(Record record, Durability durability, AppendDone done)
     });
     return;
   }
+  const std::string what = world_.script == nullptr ? "" : Describe(record);
   queue_.push_back({std::move(record), std::move(done)});
   if (flushing_.empty()) StartFlush();
+  world_.Effect("coordinator", "appends ", what);
 }
 
 void SimulatedLog::StartFlush() {
@@ -40,17 +44,24 @@ void SimulatedLog::StartFlush() {
 void SimulatedLog::FinishFlush() {
   std::vector<Pending> flushed = std::exchange(flushing_, {});
   for (const Pending& one : flushed) disk_.records.push_back(one.record);
+  if (world_.script != nullptr) {
+    world_.Effect("coordinator", "has made durable ", Describe(flushed.front().record),
+                  flushed.size() == 1 ? "" : " and what came with it");
+  }
   if (!queue_.empty()) StartFlush();
   for (const Pending& one : flushed) one.done(AppendResult::kDurable, "");
   flushed_();
 }
 
-void SimulatedLog::Crash() {
-  if (!flushing_.empty() &&
+void SimulatedLog::Crash(std::optional<std::size_t> survived) {
+  if (flushing_.empty()) return;
+  if (!survived &&
       world_.Strikes(world_.roughness.torn_group, "group survived the crash unanswered")) {
-    const std::size_t survived = world_.Pick(flushing_.size() + 1);
-    for (std::size_t i = 0; i < survived; ++i) disk_.records.push_back(flushing_[i].record);
-  } else if (!flushing_.empty()) {
+    survived = world_.Pick(flushing_.size() + 1);
+  }
+  if (survived) {
+    for (std::size_t i = 0; i < *survived; ++i) disk_.records.push_back(flushing_[i].record);
+  } else {
     world_.Count("group lost in the crash");
   }
 }

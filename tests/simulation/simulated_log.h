@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,8 +39,12 @@ class SimulatedLog : public DecisionLog {
   }
   LogTotals totals() const override { return {}; }
 
-  // The coordinator dies now: what was not flushed is gone, except for a torn part of the group.
-  void Crash();
+  // Records of the group that is being flushed: a crash may keep the first so many of them.
+  std::size_t flushing() const { return flushing_.size(); }
+
+  // The coordinator dies now: what was not flushed is gone, except for a torn part of the group:
+  // its first `survived` records, or left to chance.
+  void Crash(std::optional<std::size_t> survived);
 
  private:
   struct Pending {

@@ -4,8 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "engine/shard.h"
-#include "simulation/process.h"
+#include "simulation/invariants.h"
 
 namespace settle::simulation {
 namespace {
@@ -43,12 +42,6 @@ class Simulation {
   void PlanPartition();
   void PlanOperator();
   void Heal();
-  bool Settled();
-
-  void Violation(std::string what) { violations_.push_back(std::move(what)); }
-  void Check();
-  void CheckTransaction(const Note& note);
-  void CheckLog();
 
   World world_;
   Disk disk_;
@@ -57,9 +50,7 @@ class Simulation {
   std::vector<std::unique_ptr<Process>> processes_;
   std::map<Gtid, Note> notes_;
   std::set<Gtid> by_hand_;  // an operator went behind Settle's back
-  std::set<Gtid> damaged_;  // what the coordinator reports as damaged, at the end
-  std::set<Gtid> decided_;  // what the log holds a commit record of
-  std::vector<std::string> violations_;
+  const Scene scene_{notes_, databases_, disk_, coordinator_, by_hand_};
 };
 
 void Simulation::PlanCoordinatorCrash() {
@@ -131,87 +122,6 @@ void Simulation::Heal() {
   }
 }
 
-// Nothing is left prepared or open, and the coordinator runs nothing but what is damaged.
-bool Simulation::Settled() {
-  for (const SimulatedDatabase& database : databases_) {
-    if (database.prepared_count() != 0 || database.open_count() != 0) return false;
-  }
-  bool settled = true;
-  damaged_.clear();
-  for (const auto& shard : coordinator_.engine().shards()) {
-    for (const TransactionSummary& one : shard->ListOpen()) {
-      if (one.state == "damaged") {
-        damaged_.insert(one.gtid);
-      } else {
-        settled = false;
-      }
-    }
-  }
-  return settled;
-}
-
-void Simulation::CheckTransaction(const Note& note) {
-  const std::string name = note.gtid.text();
-  std::size_t wrote = 0;
-  std::size_t committed = 0;
-  for (const auto& [key, database] : note.branches) {
-    if (database->TimesApplied(key) > 1) Violation(name + ": a branch took effect twice");
-    if (!database->Wrote(key)) continue;
-    ++wrote;
-    if (database->Committed(key)) ++committed;
-  }
-  const bool all = committed == wrote;
-  if (by_hand_.contains(note.gtid)) {
-    // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash,
-    // is known to nobody: presumed abort writes nothing. Against a decision it must be found out.
-    const bool decided = decided_.contains(note.gtid);
-    if (decided && !all && !damaged_.contains(note.gtid)) {
-      Violation(name +
-                ": an operator's hand went against the decision and it is not reported as damaged");
-    }
-    return;
-  }
-  if (damaged_.contains(note.gtid))
-    Violation(name + ": reported as damaged, and nobody damaged it");
-  if (committed != 0 && !all) {
-    Violation(name + ": " + std::to_string(committed) + " of " + std::to_string(wrote) +
-              " branches committed");
-  }
-  if (note.told == Outcome::kCommitted && !all) Violation(name + ": told committed, and it is not");
-  if (note.told == Outcome::kAborted && committed != 0)
-    Violation(name + ": told aborted, and it committed");
-}
-
-void Simulation::CheckLog() {
-  for (const Record& record : disk_.records) {
-    if (const auto* commit = std::get_if<CommitRecord>(&record)) {
-      if (!decided_.insert(commit->gtid).second) Violation(commit->gtid.text() + ": decided twice");
-    }
-    const auto* end = std::get_if<EndRecord>(&record);
-    if (end != nullptr && end->summary.ending.aborted() && decided_.contains(end->summary.gtid)) {
-      Violation(end->summary.gtid.text() + ": aborted after it was decided to commit");
-    }
-  }
-}
-
-void Simulation::Check() {
-  if (!Settled()) {
-    std::size_t prepared = 0;
-    for (const SimulatedDatabase& database : databases_) prepared += database.prepared_count();
-    Violation("not settled within the bound: " + std::to_string(prepared) +
-              " branches are still prepared");
-  }
-  std::int64_t expected = 0;
-  std::int64_t balance = 0;
-  for (SimulatedDatabase& database : databases_) {
-    balance += database.balance();
-    expected += database.committed_changes();
-  }
-  if (balance != expected) Violation("the balances do not equal what was committed");
-  CheckLog();
-  for (const auto& [gtid, note] : notes_) CheckTransaction(note);
-}
-
 SeedResult Simulation::Run() {
   coordinator_.Start();
   for (const auto& process : processes_) {
@@ -224,7 +134,7 @@ SeedResult Simulation::Run() {
   for (std::size_t i = 0; i < kTransactions; ++i) {
     world_.After(world_.UpTo(kRoughPhase), [this] {
       Process& process = *processes_[world_.Pick(processes_.size())];
-      if (process.up()) process.RunTransaction();
+      if (process.up()) process.RunTransaction(process.DrawPlan());
     });
   }
   const Instant rough_until = world_.now() + kRoughPhase;
@@ -236,15 +146,14 @@ SeedResult Simulation::Run() {
   while (world_.now() < healed_until && world_.Step()) {
     if (world_.now() < next_look) continue;
     next_look = world_.now() + microseconds(300'000);
-    if (Settled()) break;
+    if (Settled(scene_)) break;
   }
-  Check();
   SeedResult result;
-  result.violations = violations_;
+  result.violations = FindViolations(scene_);
   result.faults = world_.faults();
   result.events = world_.events();
   result.transactions = notes_.size();
-  if (!violations_.empty())
+  if (!result.violations.empty())
     result.transcript.assign(world_.transcript().begin(), world_.transcript().end());
   return result;
 }

@@ -6,10 +6,7 @@
 namespace settle::simulation {
 
 struct Process::Flow {
-  struct Part {
-    Process* where = nullptr;
-    SimulatedDatabase* database = nullptr;
-    std::int64_t change = 0;
+  struct Part : Plan::Part {
     std::optional<BranchKey> key;
     std::optional<VoteResult> vote;
   };
@@ -17,10 +14,11 @@ struct Process::Flow {
   std::vector<Part> parts;
   coordinator::Wait wait = coordinator::Wait::kApplied;
   bool one_phase = false;
+  Plan::Then then = Plan::Then::kCommit;
 };
 
-void Process::RunTransaction() {
-  auto flow = std::make_shared<Flow>();
+Plan Process::DrawPlan() {
+  Plan plan;
   const std::size_t count = 1 + world_.Pick(3);
   std::int64_t rest = 0;
   for (std::size_t i = 0; i < count; ++i) {
@@ -30,10 +28,19 @@ void Process::RunTransaction() {
     std::int64_t change = world_.Happens(0.15) ? 0 : 1 + static_cast<std::int64_t>(world_.Pick(50));
     if (i + 1 == count && count > 1) change = -rest;
     rest += change;
-    flow->parts.push_back({where, database, change, {}, {}});
+    plan.parts.push_back({where, database, change});
   }
-  flow->wait = world_.Happens(0.7) ? coordinator::Wait::kApplied : coordinator::Wait::kDecision;
-  flow->one_phase = count == 1 && flow->parts[0].where == this && flow->parts[0].change != 0;
+  plan.wait = world_.Happens(0.7) ? coordinator::Wait::kApplied : coordinator::Wait::kDecision;
+  plan.one_phase = count == 1 && plan.parts[0].where == this && plan.parts[0].change != 0;
+  return plan;
+}
+
+void Process::RunTransaction(const Plan& plan) {
+  auto flow = std::make_shared<Flow>();
+  for (const Plan::Part& part : plan.parts) flow->parts.push_back({part, {}, {}});
+  flow->wait = plan.wait;
+  flow->one_phase = plan.one_phase;
+  flow->then = plan.then;
   AskAgain<Begun>(
       1, microseconds(40'000),
       [name = name_](Engine& engine, Inquiry&, Completion<Begun> done) {
@@ -69,8 +76,11 @@ void Process::EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int
 
 void Process::Enlist(const FlowPtr& flow, std::size_t index) {
   if (index == flow->parts.size()) {
-    return Later(Effort(),
-                 [this, flow] { flow->one_phase ? AskOnePhase(flow) : PrepareAll(flow); });
+    if (flow->then == Plan::Then::kNothing) return;
+    return Later(Effort(), [this, flow] {
+      if (flow->then == Plan::Then::kAbort) return GiveUp(flow);
+      flow->one_phase ? AskOnePhase(flow) : PrepareAll(flow);
+    });
   }
   Flow::Part& part = flow->parts[index];
   const auto next = [this, flow, index](std::optional<BranchKey> key) {
@@ -164,7 +174,7 @@ void Process::AskOnePhase(const FlowPtr& flow) {
   if (work == work_.end()) return GiveUp(flow);
   const SimulatedDatabase::LocalTransaction local = work->second.local;
   SimulatedDatabase* database = work->second.database;
-  OnePhaseCall call{flow->gtid, key.number, {database->identity(), 1, std::to_string(local)}};
+  OnePhaseCall call{flow->gtid, key.number, database->EvidenceOf(local)};
   AskAgain<OnePhaseAnswer>(
       6, microseconds(60'000),
       [call](Engine& engine, Inquiry&, Completion<OnePhaseAnswer> done) {
@@ -175,14 +185,36 @@ void Process::AskOnePhase(const FlowPtr& flow) {
         if (!Tell(key, sdk::event::ApplicationCommitsOnePhase{})) return;
         Later(Effort(), [this, flow, key, local, database] {
           const FinishResult result = database->CommitOnePhase(key, local);
+          world_.Effect(name_, "commits in one phase in ", database->name());
           work_.erase(key);
-          Later(Effort(), [this, flow, key, result] {
-            NoteTold(flow->gtid,
-                     result.end == BranchEnd::kCommitted ? Outcome::kCommitted : Outcome::kAborted);
-            Tell(key, sdk::event::Finished{result});
+          Later(Effort(), [this, flow, result, evidence = database->EvidenceOf(local)] {
+            OnOnePhaseEnd(flow, result, evidence, 10);
           });
         });
       });
+}
+
+// The database decided. A reply that was lost is settled by asking it, never by a guess.
+void Process::OnOnePhaseEnd(const FlowPtr& flow, const FinishResult& result,
+                            const Evidence& evidence, int tries) {
+  const BranchKey key = *flow->parts[0].key;
+  if (result.end != BranchEnd::kRetry) {
+    const bool proved = result.end != BranchEnd::kHazard;
+    const bool committed = result.end == BranchEnd::kCommitted;
+    NoteTold(flow->gtid, !proved     ? Outcome::kHazard
+                         : committed ? Outcome::kCommitted
+                                     : Outcome::kAborted);
+    Tell(key, sdk::event::Finished{result});
+  } else if (tries == 0) {
+    Tell(key, sdk::event::OnePhaseGivenUp{});
+  } else {
+    Later(microseconds(10'000), [this, flow, evidence, tries] {
+      SimulatedDatabase* database = flow->parts[0].database;
+      const FinishResult proof = database->Prove(evidence);
+      world_.Effect(name_, "asks ", database->name(), " for proof");
+      OnOnePhaseEnd(flow, proof, evidence, tries - 1);
+    });
+  }
 }
 
 // Something went wrong before commit was asked for: rolls back here and tells the coordinator.
@@ -193,6 +225,7 @@ void Process::GiveUp(const FlowPtr& flow) {
     if (!Tell(*part.key, sdk::event::ApplicationDrops{"the application gave up", false})) continue;
     if (const auto work = work_.find(*part.key); work != work_.end()) {
       work->second.database->Rollback(work->second.local);
+      world_.Effect(name_, "rolls back in ", part.database->name());
       work_.erase(work);
     }
     Tell(*part.key, sdk::event::Fenced{});
@@ -212,6 +245,7 @@ void Process::NoteTold(const Gtid& gtid, Outcome outcome) {
   if (outcome == Outcome::kUndecided || outcome == Outcome::kUnknown) return;
   world_.Say(name_ + " is told: " + gtid.text() + " " + settle::ToString(outcome));
   notes_[gtid].told = outcome;
+  world_.Effect(name_, "notes that it is told ", settle::ToString(outcome));
 }
 
 }  // namespace settle::simulation

@@ -40,12 +40,16 @@ bool World::Step() {
 }
 
 bool World::Strikes(double probability, const char* kind) {
-  if (healed || !Happens(probability)) return false;
+  if (script != nullptr ? !script->Strikes(kind) : healed || !Happens(probability)) return false;
   Count(kind);
   return true;
 }
 
-void World::Send(std::function<void()> deliver) {
+void World::Send(Message message, std::function<void()> deliver) {
+  if (script != nullptr) {
+    if (!script->Loses(message)) After(UpTo(microseconds(500)), std::move(deliver));
+    return Effect(message.from, "sends ", message.what, " to ", message.to);
+  }
   if (partitioned && !healed) {
     Count("message cut off by a partition");
     return;

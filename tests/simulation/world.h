@@ -35,9 +35,36 @@ struct Roughness {
   microseconds partition_every{0};
 };
 
+struct Message {
+  std::string from;
+  std::string to;
+  std::string what;
+};
+
+// Stands in for chance where a run follows a script (tests/crash_matrix).
+class Script {
+ public:
+  virtual ~Script() = default;
+  // Instead of the probability: whether a fault of this kind strikes at this place of the run.
+  virtual bool Strikes(const std::string& kind) = 0;
+  virtual bool Loses(const Message& message) = 0;
+  // Told right after an actor did something that others can see or that outlives it. What it throws
+  // stops the actor there and comes out of World::Step.
+  virtual void Saw(const std::string& actor, const std::string& what) = 0;
+};
+
 class World {
  public:
   explicit World(std::uint64_t seed);
+
+  Script* script = nullptr;
+  template <typename... Parts>
+  void Effect(const std::string& actor, const Parts&... what) {
+    if (script == nullptr) return;
+    std::string text;
+    (text.append(what), ...);
+    script->Saw(actor, text);
+  }
 
   // --- chance
   double Chance() { return std::uniform_real_distribution<double>(0, 1)(random_); }
@@ -59,7 +86,7 @@ class World {
   std::uint64_t events() const { return events_; }
 
   // --- the network: from now on, after a delay, perhaps never, perhaps twice
-  void Send(std::function<void()> deliver);
+  void Send(Message message, std::function<void()> deliver);
 
   // --- faults
   Roughness roughness;

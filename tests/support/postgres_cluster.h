@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@
 namespace settle::testing {
 
 class PostgresCluster;
+
+// There are no server programs.
+struct PostgresNotInstalled : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 struct PostgresClusterOptions {
   // Over and above what a test cluster has anyway: max_prepared_transactions=64 and no TCP.
@@ -34,6 +40,13 @@ struct PostgresClusterOptions {
   // Where the files of a fresh server are kept for the next cluster, which is made several times as
   // fast; clusters of one template have the same system identifier. Empty: initdb every time.
   std::string template_directory{};
+  // Where its own directory is made.
+  std::string parent_directory = TemporaryDirectory::DefaultParent();
+  // Where initdb and postgres are; empty: those that pg_config names, or the newest installed.
+  std::string binaries{};
+  // Of the write-ahead log, a power of two. Small ones save room; a measurement wants PostgreSQL's
+  // own 16.
+  int wal_segment_megabytes = 1;
 };
 
 class PostgresCluster {
@@ -80,6 +93,7 @@ class PostgresCluster {
   void Run(const std::string& program, std::vector<std::string> arguments);
 
   TemporaryDirectory directory_;
+  const std::string binaries_;
   std::vector<std::string> settings_;
   std::optional<uid_t> user_;
   gid_t group_ = 0;
