@@ -32,7 +32,7 @@ bool IsDamaged(const TransactionSummary& summary) {
 
 bool IsInDoubt(const TransactionSummary& summary) {
   return summary.state == "committing" || summary.state == "one-phase" ||
-         IsDamaged(summary) ||
+         IsDamaged(summary) || summary.state == "quarantined" ||
          (summary.state == "aborting" && !BranchesThatAreOut(summary).empty());
 }
 
@@ -76,6 +76,11 @@ TransactionView Explain(TransactionSummary summary) {
         gtid + " --reason ...' lets go of it. What is damaged: " + summary.ending.reason;
   } else if (summary.state == "forgetting") {
     view.waiting_for = "the decision log's disk, to record that it is repaired";
+  } else if (summary.state == "quarantined") {
+    view.waiting_for = "a person";
+    view.advice =
+        "compare its branches with their databases, and the log with a backup; end by hand what is "
+        "still prepared there, all of it alike; nothing is sent for it and nothing is presumed";
   }
   view.summary = std::move(summary);
   return view;

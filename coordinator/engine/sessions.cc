@@ -182,6 +182,7 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   if (session.unconfirmed.number != 0) return session.unconfirmed;
   CommandBatch batch;
   while (!session.queue.empty() && batch.commands.size() < most) {
+    session.queued.erase({session.queue.front().key, session.queue.front().kind});
     batch.commands.push_back(std::move(session.queue.front()));
     session.queue.pop_front();
   }
@@ -224,6 +225,8 @@ void Sessions::Send(const SessionId& preferred, Command command) {
                             ", which fetches too slowly: what does not fit is sent again later");
       };
     } else {
+      // A retry of what was not even fetched yet would only be more work for who is slow already.
+      if (!session->queued.emplace(command.key, command.kind).second) return;
       command.epoch = log_.identity().epoch;
       session->queue.push_back(std::move(command));
       answer = Deliver(*session);

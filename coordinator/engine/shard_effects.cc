@@ -29,7 +29,10 @@ void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
   Effects effects = transaction.machine.Handle(event);
-  if (was_undecided && !IsUndecided(transaction.machine.state())) --undecided_count_;
+  if (was_undecided && !IsUndecided(transaction.machine.state())) {
+    --undecided_count_;
+    quota_.GiveBack(transaction.machine.origin().owner);
+  }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
     Perform(transaction, std::move(effect), enlisted, refused);
@@ -112,7 +115,7 @@ void Shard::Persist(Transaction& transaction, Record record) {
 }
 
 void Shard::RecordDamage(HeuristicRecord record) {
-  if (Find(record.gtid) != nullptr) return;
+  if (Find(record.gtid) != nullptr || quarantined_.contains(record.gtid)) return;
   record.learned = clock_.WallNow();
   observer_.Event(Observer::Level::kError, record.gtid,
                   "a branch ended otherwise than decided: " + record.detail);
@@ -120,7 +123,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
                 [this, record](AppendResult result, const std::string&) {
                   if (result != AppendResult::kDurable) return;  // the event above is all there is
                   mailbox_.PostAlways([this, record] {
-                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}, {}});
+                    if (Find(record.gtid) == nullptr) Restore({.heuristics = {record}});
                   });
                 });
 }

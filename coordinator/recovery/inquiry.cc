@@ -129,7 +129,15 @@ void Inquiry::Committed(const BranchKey& key, const std::string& detail) {
 
 void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   const Result<Verdict> verdict = ReadVerdict(key);
-  if (!verdict) return LeaveAlone(resource, key.DatabaseName(), verdict.error().message);
+  if (!verdict) {
+    const bool expired = verdict.error().code == ErrorCode::kExpired;
+    return LeaveAlone(resource, key.DatabaseName(),
+                      verdict.error().message +
+                          (expired ? "; all its branches had ended then, so this database is older "
+                                     "than that: see whether the work is in the databases of the "
+                                     "other branches, then commit or roll back this one by hand"
+                                   : ""));
+  }
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
   if (verdict->ending.committed() && !verdict->voted_commit) {
     return LeaveAlone(resource, key.DatabaseName(),

@@ -72,8 +72,10 @@ Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::in
 }
 
 Result<BranchNumber> BranchFromWire(std::int32_t number) {
-  if (number < 1)
-    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1");
+  if (number < 1 || number > static_cast<std::int32_t>(kBranchNumberMax)) {
+    return Wrong("branch", "is " + std::to_string(number) + "; branches are numbered from 1 to " +
+                               std::to_string(kBranchNumberMax));
+  }
   return static_cast<BranchNumber>(number);
 }
 
