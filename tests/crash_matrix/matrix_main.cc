@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "crash_matrix/matrix.h"
+#include "simulation/mutants.h"
 
 namespace {
 
@@ -54,6 +55,12 @@ std::vector<Databases> WantedDatabases(const std::string& name) {
   return wanted;
 }
 
+void SwitchOn(const std::string& mutant) {
+  const settle::simulation::Mutant* found = settle::simulation::FindMutant(mutant);
+  if (found == nullptr) throw po::error("no mutant is called " + mutant);
+  settle::planted_bug = found->bug;
+}
+
 int Run(const Options& options) {
   const std::vector<const Scenario*> scenarios = WantedScenarios(options.scenario);
   const std::vector<Databases> kinds = WantedDatabases(options.databases);
@@ -86,6 +93,8 @@ int main(int argc, char** argv) {
       "databases", po::value(&options.databases), "only postgresql, sqlite or mixed ones")(
       "timing", po::value<std::uint64_t>(),
       "another number: other delays than the scenario's own, in which the same must hold")(
+      "mutant", po::value<std::string>(),
+      "with this bug planted; settle-simulate --list-mutants names them")(
       "crash", po::value(&options.crashes)->composing(),
       "only this play, with its transcript: ACTOR:STEP:soon|late[:RECORDS]. ACTOR is coordinator, "
       "process-1, bank-a or everybody; it dies right after its step number STEP and comes back "
@@ -106,6 +115,7 @@ int main(int argc, char** argv) {
         std::cout << scenario.name << ": " << scenario.story << '\n';
       return 0;
     }
+    if (given.count("mutant") != 0) SwitchOn(given["mutant"].as<std::string>());
     if (given.count("timing") != 0) options.timing = given["timing"].as<std::uint64_t>();
     return Run(options);
   } catch (const po::error& error) {
