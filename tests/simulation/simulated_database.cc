@@ -157,9 +157,9 @@ std::optional<BranchKey> SimulatedDatabase::HandleByHand() {
 
 void SimulatedDatabase::FinishByHand(const BranchKey& key, Decision decision) {
   meddled_.insert(key.gtid);
+  Finish(key, decision, {});
   // It had done as decided, and said so, and lost that in a fail-over: nobody misses it any more.
   if (uncommitted_.contains(key)) lost_for_good_.insert(key.gtid);
-  Finish(key, decision, {});
 }
 
 bool SimulatedDatabase::Reached() {
