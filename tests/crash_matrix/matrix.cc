@@ -1,6 +1,9 @@
 #include "crash_matrix/matrix.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 #include <ostream>
 #include <set>
 
@@ -12,6 +15,23 @@ constexpr std::size_t kStride = 61;
 constexpr std::size_t kMost = 3;      // crashes in a play
 constexpr std::size_t kPrinted = 3;  // violations with their transcript
 constexpr std::size_t kEnough = 20;  // violations after which a cell is not played on
+
+std::string ReplayWith(const Scenario& scenario, Databases databases,
+                       const std::vector<Crash>& crashes) {
+  std::string text = "replay it with: settle-crash-matrix --scenario " + scenario.name +
+                     " --databases " + ToString(databases);
+  for (const Crash& crash : crashes) text += " --crash " + ToString(crash);
+  if (crashes.empty()) text += " --crash none";
+  return text;
+}
+
+// For a signal handler, which can be given nothing.
+std::string playing;
+
+void NamePlay(int) {
+  playing += '\n';
+  [[maybe_unused]] const ssize_t said = ::write(STDERR_FILENO, playing.data(), playing.size());
+}
 
 class Cell {
  public:
@@ -81,6 +101,7 @@ void Cell::CrashAgain(const std::vector<Crash>& before, const Played& played) {
 }
 
 Played Cell::Try(const std::vector<Crash>& crashes) {
+  playing = ReplayWith(scenario_, databases_, crashes);
   Played played = Play(scenario_, databases_, crashes, staging_);
   ++tally_.plays;
   tally_.points += !crashes.empty() && crashes.back().restart == Restart::kSoon ? 1 : 0;
@@ -105,13 +126,12 @@ void Cell::Complain(const std::vector<Crash>& crashes, const std::vector<std::st
          << '\n';
   }
   for (const std::string& violation : violations) out_ << "violates: " << violation << '\n';
-  out_ << "replay it with: settle-crash-matrix --scenario " << scenario_.name << " --databases "
-       << ToString(databases_);
-  for (const Crash& crash : crashes) out_ << " --crash " << ToString(crash);
-  out_ << "\n\n";
+  out_ << ReplayWith(scenario_, databases_, crashes) << "\n\n";
 }
 
 }  // namespace
+
+void NameThePlayOnAbort() { std::signal(SIGABRT, NamePlay); }
 
 Tally& Tally::operator+=(const Tally& other) {
   cells += other.cells;

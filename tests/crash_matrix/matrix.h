@@ -31,6 +31,9 @@ std::vector<Crash> PointsOf(const Played& played, const std::string& actor, std:
 Tally RunCell(const Scenario& scenario, Databases databases, const Staging& staging,
               std::ostream& out);
 
+// An assertion of what is played ends the process: from now on it says first what it was playing.
+void NameThePlayOnAbort();
+
 // Plays one entry of a cell, and prints it.
 Tally RunEntry(const Scenario& scenario, Databases databases, const std::vector<Crash>& crashes,
                Staging staging, std::ostream& out);

@@ -86,6 +86,7 @@ int Run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  NameThePlayOnAbort();
   Options options;
   po::options_description described("settle-crash-matrix");
   described.add_options()("help", "show this")("list", "name the scenarios")(
