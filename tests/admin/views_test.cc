@@ -37,6 +37,7 @@ TEST(Explain, EveryStateSaysWhatItWaitsFor) {
             "branch 1 in bank-a to commit");
   EXPECT_EQ(Explain(InState("aborting", "aborting")).waiting_for, "branch 1 in bank-a to abort");
   EXPECT_EQ(Explain(InState("damaged", "hazard")).waiting_for, "a person");
+  EXPECT_EQ(Explain(InState("quarantined", "prepared")).waiting_for, "a person");
   EXPECT_EQ(Explain(InState("done", "committed")).waiting_for, "");
 }
 

@@ -62,6 +62,14 @@ class Pruning : public ::testing::Test {
     auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadOnly, 1000ms).value();
     return shell.Ask(sql).value();
   }
+  bool AwaitAnswer(const std::string& sql, const std::string& answer) const {
+    const auto give_up = std::chrono::steady_clock::now() + 10s;
+    while (Ask(sql) != answer) {
+      if (std::chrono::steady_clock::now() > give_up) return false;
+      std::this_thread::sleep_for(1ms);
+    }
+    return true;
+  }
   // "ended", "expired", "nothing", or the error.
   std::string WhatIsKnownOf(const Gtid& gtid) const {
     const auto found = log->FindEnded(gtid);
@@ -162,6 +170,39 @@ TEST_F(Pruning, L10_DamageFoundAfterTheEndKeepsItsRecordAndNotTheEnd) {
   AwaitPruned();
   EXPECT_EQ(WhatIsKnownOf(gtid), "expired");
   EXPECT_EQ(log->totals().heuristic, 1U);
+}
+
+TEST_F(Pruning, C21_WhatContradictsItsEndIsKeptAndKnownToHaveEnded) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  Append(SampleEnd(Of(1), Outcome::kAborted));
+  Append(SampleCommit(Of(1)));
+  Append(SampleEnd(Of(2), Outcome::kCommitted));
+  Append(SampleHeuristic(Of(2)));
+  CommitAndEnd(3, 100);
+  AwaitPruned();
+  const std::vector<Record> left = Reopen();
+  EXPECT_THAT(left, ::testing::Contains(Record(SampleCommit(Of(1, epoch)))));
+  EXPECT_THAT(left, ::testing::Contains(Record(SampleHeuristic(Of(2, epoch)))));
+  EXPECT_EQ(WhatIsKnownOf(Of(1, epoch)), "expired") << "so that it is never believed";
+  EXPECT_EQ(WhatIsKnownOf(Of(2, epoch)), "expired");
+}
+
+TEST_F(Pruning, L10_WhatIsAppendedAgainGoesBehindWhatStays) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  Append(SampleCommit(Of(1)));
+  CommitAndEnd(2, 6);
+  Append(SampleHeuristic(Of(1)));
+  CommitAndEnd(7, 18);
+  AppendAndWait(*log, SampleResource());
+  ASSERT_TRUE(AwaitAnswer("SELECT min(position) > 1 AND min(position) < 12 FROM record", "1"));
+  std::vector<Record> of_the_first;
+  for (const Record& record : Reopen()) {
+    if (GtidOf(record) == Of(1, epoch)) of_the_first.push_back(record);
+  }
+  EXPECT_THAT(of_the_first, ElementsAre(Record(SampleHeuristic(Of(1, epoch))),
+                                        Record(SampleCommit(Of(1, epoch)))));
 }
 
 TEST_F(Pruning, L10_TotalsCountWhatWasPrunedToo) {

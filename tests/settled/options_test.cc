@@ -71,6 +71,8 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "3",
                                   "--max-open-transactions",
                                   "7",
+                                  "--max-undecided-per-owner",
+                                  "6",
                                   "--max-branches",
                                   "8",
                                   "--max-sessions",
@@ -111,6 +113,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
   EXPECT_TRUE(options.insecure);
   EXPECT_EQ(options.engine.shards, 3u);
   EXPECT_EQ(options.engine.open_transactions_max, 7u);
+  EXPECT_EQ(options.engine.undecided_per_owner_max, 6u);
   EXPECT_EQ(options.keep_ended, 11u);
   EXPECT_EQ(options.engine.branches_max, 8u);
   EXPECT_EQ(options.engine.sessions_max, 9u);

@@ -180,7 +180,7 @@ class FakeLog : public DecisionLog {
     const std::lock_guard lock(mutex_);
     durable_.push_back(record);
     if (const auto* end = std::get_if<EndRecord>(&record))
-      ended_.emplace(end->summary.gtid, end->summary);
+      ended_.insert_or_assign(end->summary.gtid, end->summary);
   }
 
   std::size_t waiting() const {

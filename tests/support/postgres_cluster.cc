@@ -25,27 +25,20 @@ using std::chrono_literals::operator""s;
 
 constexpr auto kPatience = 60s;
 
-std::string FindBinaries() {
-  std::vector<std::string> candidates;
+std::vector<std::string> InstalledBinaries() {
+  std::vector<std::string> found;
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
       ::popen("pg_config --bindir 2>/dev/null", "r"), ::pclose);
   char line[512] = {};
   if (pipe && std::fgets(line, sizeof line, pipe.get()) != nullptr) {
-    candidates.emplace_back(line, std::string_view(line).find_last_not_of('\n') + 1);
+    found.emplace_back(line, std::string_view(line).find_last_not_of('\n') + 1);
   }
+  const auto preferred = static_cast<std::ptrdiff_t>(found.size());
   std::error_code none;
   for (const auto& version : std::filesystem::directory_iterator("/usr/lib/postgresql", none)) {
-    candidates.push_back(version.path() / "bin");
+    found.push_back(version.path() / "bin");
   }
-  std::sort(candidates.begin() + (candidates.empty() ? 0 : 1), candidates.end(), std::greater<>());
-  for (const std::string& candidate : candidates) {
-    if (::access((candidate + "/initdb").c_str(), X_OK) == 0) return candidate;
-  }
-  throw std::runtime_error("no PostgreSQL server programs: install the package 'postgresql'");
-}
-
-const std::string& Binaries() {
-  static const std::string found = FindBinaries();
+  std::sort(found.begin() + preferred, found.end(), std::greater<>());
   return found;
 }
 
@@ -62,8 +55,20 @@ bool AwaitCondition(Condition condition) {
 
 }  // namespace
 
+std::string FindPostgresBinaries(const std::string& wanted) {
+  const auto candidates = wanted.empty() ? InstalledBinaries() : std::vector<std::string>{wanted};
+  for (const std::string& candidate : candidates) {
+    if (::access((candidate + "/initdb").c_str(), X_OK) == 0) return candidate;
+  }
+  throw PostgresNotInstalled("no PostgreSQL server programs " +
+                             (wanted.empty() ? "are installed" : "are in " + wanted) +
+                             ": install the package 'postgresql'");
+}
+
 PostgresCluster::PostgresCluster(PostgresClusterOptions options)
-    : settings_(options.settings) {
+    : directory_(options.parent_directory),
+      binaries_(FindPostgresBinaries(options.binaries)),
+      settings_(options.settings) {
   if (::geteuid() == 0) {
     const passwd* account = ::getpwnam("postgres");
     if (account == nullptr) account = ::getpwnam("nobody");
@@ -100,7 +105,8 @@ void PostgresCluster::MakeData(const PostgresClusterOptions& options) {
   const std::string& kept = options.template_directory;
   if (!kept.empty() && std::filesystem::exists(kept)) return CopyTree(kept, DataDirectory());
   Run("initdb", {"-D", DataDirectory(), "-A", "trust", "-U", "postgres", "-E", "UTF8",
-                 "--no-locale", "--no-sync", "--wal-segsize=1"});
+                 "--no-locale", "--no-sync",
+                 "--wal-segsize=" + std::to_string(options.wal_segment_megabytes)});
   if (kept.empty()) return;
   // Others may make it at the same time: the first one's rename stays.
   const std::string mine = kept + "." + std::to_string(::getpid());
@@ -143,7 +149,7 @@ void PostgresCluster::StopWatcher() {
 }
 
 void PostgresCluster::Run(const std::string& program, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), Binaries() + "/" + program);
+  arguments.insert(arguments.begin(), binaries_ + "/" + program);
   const std::string output = directory_ / (program + ".out");
   RunProcess({.arguments = std::move(arguments),
               .output_path = output,
@@ -153,7 +159,7 @@ void PostgresCluster::Run(const std::string& program, std::vector<std::string> a
 
 void PostgresCluster::Start() {
   if (server_ > 0) throw std::runtime_error("this PostgreSQL is running already");
-  std::vector<std::string> arguments{Binaries() + "/postgres", "-D", DataDirectory(), "-k",
+  std::vector<std::string> arguments{binaries_ + "/postgres", "-D", DataDirectory(), "-k",
                                      directory_.path()};
   std::vector<std::string> settings{"listen_addresses=", "max_prepared_transactions=64",
                                     "shared_buffers=16MB"};

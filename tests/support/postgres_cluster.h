@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,15 @@
 namespace settle::testing {
 
 class PostgresCluster;
+
+// There are no server programs.
+struct PostgresNotInstalled : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The folder of initdb and postgres: `wanted`; if that is empty the one that pg_config names, or
+// that of the newest release installed. Throws PostgresNotInstalled.
+std::string FindPostgresBinaries(const std::string& wanted);
 
 struct PostgresClusterOptions {
   // Over and above what a test cluster has anyway: max_prepared_transactions=64 and no TCP.
@@ -34,6 +44,13 @@ struct PostgresClusterOptions {
   // Where the files of a fresh server are kept for the next cluster, which is made several times as
   // fast; clusters of one template have the same system identifier. Empty: initdb every time.
   std::string template_directory{};
+  // Where its own directory is made.
+  std::string parent_directory = TemporaryDirectory::DefaultParent();
+  // As FindPostgresBinaries takes it.
+  std::string binaries{};
+  // Of the write-ahead log, a power of two. Small ones save room; a measurement wants PostgreSQL's
+  // own 16.
+  int wal_segment_megabytes = 1;
 };
 
 class PostgresCluster {
@@ -69,6 +86,9 @@ class PostgresCluster {
   // For settings that differ from now on; they take effect at the next start.
   void SetSettings(std::vector<std::string> settings) { settings_ = std::move(settings); }
 
+  // The server's first process, the parent of the others; -1 while it is stopped.
+  pid_t process() const { return server_; }
+
   std::string log_path() const { return directory_ / "log"; }
 
  private:
@@ -80,6 +100,7 @@ class PostgresCluster {
   void Run(const std::string& program, std::vector<std::string> arguments);
 
   TemporaryDirectory directory_;
+  const std::string binaries_;
   std::vector<std::string> settings_;
   std::optional<uid_t> user_;
   gid_t group_ = 0;

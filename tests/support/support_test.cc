@@ -19,6 +19,30 @@ TEST(TemporaryDirectory, IsGoneWithItsObject) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+TEST(TemporaryDirectory, IsMadeWhereItIsWantedOrNotAtAll) {
+  const TemporaryDirectory parent;
+  EXPECT_TRUE(TemporaryDirectory(parent.path()).path().starts_with(parent.path()));
+  EXPECT_THROW(TemporaryDirectory(parent / "not-there"), std::runtime_error);
+  EXPECT_THROW(TemporaryDirectory(parent / std::string(64, 'x')), std::runtime_error);
+}
+
+TEST(PostgresCluster, IsRefusedWithAdviceWhereNoServerIsInstalled) {
+  const TemporaryDirectory empty;
+  const TemporaryDirectory parent;
+  try {
+    PostgresCluster({.settings = {}, .parent_directory = parent.path(), .binaries = empty.path()});
+    FAIL() << "made without initdb";
+  } catch (const PostgresNotInstalled& e) {
+    EXPECT_NE(std::string(e.what()).find("install"), std::string::npos) << e.what();
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(parent.path()));
+}
+
+TEST(PostgresCluster, HasSegmentsOfTheSizeThatIsWanted) {
+  const PostgresCluster cluster({.settings = {}, .wal_segment_megabytes = 16});
+  EXPECT_EQ(cluster.Query("postgres", "SHOW wal_segment_size"), "16MB");
+}
+
 TEST(PostgresCluster, KeepsWhatWasCommittedWhenKilled) {
   PostgresCluster cluster;
   cluster.CreateDatabase("bank");

@@ -13,15 +13,21 @@ namespace {
 // A Unix socket's path is at most 107 bytes; PostgreSQL adds ".s.PGSQL.<port>".
 constexpr std::size_t kParentLengthMost = 64;
 
-std::string Parent() {
+}  // namespace
+
+std::string TemporaryDirectory::DefaultParent() {
   const char* wanted = std::getenv("TMPDIR");
   if (wanted == nullptr || *wanted != '/') return "/tmp";
   return std::string(wanted).size() > kParentLengthMost ? "/tmp" : wanted;
 }
 
-}  // namespace
-
-TemporaryDirectory::TemporaryDirectory() : path_(Parent() + "/settle-XXXXXX") {
+TemporaryDirectory::TemporaryDirectory(const std::string& parent)
+    : path_(parent + "/settle-XXXXXX") {
+  if (parent.size() > kParentLengthMost) {
+    throw std::runtime_error("the directory " + parent + " has a path of more than " +
+                             std::to_string(kParentLengthMost) +
+                             " bytes: too long for Unix sockets in it");
+  }
   if (::mkdtemp(path_.data()) == nullptr) {
     throw std::runtime_error("no temporary directory " + path_ + ": " +
                              std::system_category().message(errno));

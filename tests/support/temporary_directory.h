@@ -1,4 +1,4 @@
-// A directory of a test's own, removed with everything in it when the object goes.
+// A directory of one's own, removed with everything in it when the object goes.
 //
 //   settle::testing::TemporaryDirectory directory;
 //   const std::string log = directory / "settled.db";
@@ -12,15 +12,18 @@ namespace settle::testing {
 
 class TemporaryDirectory {
  public:
-  // Under $TMPDIR or /tmp, readable by its owner alone. The path is short enough for a Unix socket
-  // in it. Throws std::runtime_error.
-  TemporaryDirectory();
+  // Under `parent`, readable by its owner alone. Its path is short enough for a Unix socket in it:
+  // throws std::runtime_error when `parent` has more than 64 bytes, or does not exist.
+  explicit TemporaryDirectory(const std::string& parent = DefaultParent());
   ~TemporaryDirectory();
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+  // $TMPDIR, or /tmp where that is not set or too long.
+  static std::string DefaultParent();
 
   // Gives it to a server's user; root can still use it.
   void GiveTo(uid_t user, gid_t group);
