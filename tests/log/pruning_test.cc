@@ -192,11 +192,11 @@ TEST_F(Pruning, L10_WhatIsAppendedAgainGoesBehindWhatStays) {
   Reopen();
   const Epoch epoch = log->identity().epoch;
   Append(SampleCommit(Of(1)));
-  CommitAndEnd(2, 6);
-  Append(SampleHeuristic(Of(1)));
-  CommitAndEnd(7, 18);
+  CommitAndEnd(2, 9);
+  Append(SampleHeuristic(Of(1)));  // at position 18
+  CommitAndEnd(10, 16);
   AppendAndWait(*log, SampleResource());
-  ASSERT_TRUE(AwaitAnswer("SELECT min(position) > 1 AND min(position) < 12 FROM record", "1"));
+  ASSERT_TRUE(AwaitAnswer("SELECT min(position) > 1 AND min(position) < 18 FROM record", "1"));
   std::vector<Record> of_the_first;
   for (const Record& record : Reopen()) {
     if (GtidOf(record) == Of(1, epoch)) of_the_first.push_back(record);
