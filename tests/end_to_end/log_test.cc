@@ -186,7 +186,7 @@ TEST_F(DaemonsLog, L01_OnAFullDisk_NewOnesAreAbortedOldOnesFinishAndItRecoversWi
   EXPECT_TRUE(WaitUntil([&] { return world_.HalvesOf(old) == 2; })) << "what is decided goes on";
   const std::string refused = world_.MoveTogether(shop, next);
   EXPECT_THAT(shop.Ask("commit"), AllOf(StartsWith("aborted log-refused"), HasSubstr("full")));
-  EXPECT_EQ(world_.OutcomeShown(old), "committed") << "its end has no room, and it is not forgotten";
+  EXPECT_EQ(world_.OutcomeShown(old), "committed") << "its end finds no room, and is kept";
 
   std::filesystem::remove(disk / "ballast");
   world_.MoveTogether(shop, next);
