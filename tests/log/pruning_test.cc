@@ -1,6 +1,7 @@
 // L10: old ends go, and nothing that is unresolved ever does.
 #include <gmock/gmock.h>
 
+#include <future>
 #include <map>
 #include <random>
 #include <set>
@@ -165,6 +166,19 @@ TEST_F(Pruning, L10_TheLogStaysBoundedUnderLoad) {
   EXPECT_GT(std::stoul(Ask("SELECT max(position) FROM record")), 8000U);
   EXPECT_LE(std::filesystem::file_size(path), early * 2);
   EXPECT_EQ(Ask("SELECT count(*) FROM pruned"), "1");
+}
+
+TEST_F(Pruning, L10_ALogThatIsNeverIdleIsPrunedBetweenItsGroups) {
+  Reopen();
+  constexpr std::uint64_t kMany = 10'000;
+  CommitAndEnd(1, kMany);
+  std::promise<std::string> left;
+  // On the log's thread: it has had nothing but groups to write until now.
+  log->Append(SampleResource(), Durability::kForce, [&](AppendResult, const std::string&) {
+    left.set_value(Ask("SELECT count(*) FROM ended"));
+  });
+  EXPECT_LT(std::stoul(left.get_future().get()), kMany / 4);
+  AwaitPruned();
 }
 
 TEST_F(Pruning, L10_EndsOfManyThreadsAreKeptOrExpiredAndNeverLost) {
