@@ -38,7 +38,7 @@ const std::vector<Source>& Sources() {
     for (const char* folder : {"coordinator", "participant-sdk", "tests", "examples", "bench"}) {
       for (const auto& entry : fs::recursive_directory_iterator(Top() / folder)) {
         const std::string extension = entry.path().extension();
-        if (extension != ".cc" && extension != ".h") continue;
+        if (extension != ".cc" && extension != ".h" && extension != ".py") continue;
         found.push_back({fs::relative(entry.path(), Top()), LinesOf(entry.path())});
       }
     }
@@ -178,7 +178,7 @@ TEST(Tidy, NothingIsLeftToFix) {
 
 TEST(Tidy, EveryTestFileIsBuilt) {
   for (const Source& source : Sources()) {
-    if (!source.path.starts_with("tests/") || !source.path.ends_with(".cc")) continue;
+    if (!source.path.starts_with("tests/") || source.path.ends_with(".h")) continue;
     const fs::path path = Top() / source.path;
     std::string name = path.stem();  // "x_test.cc" may be listed as "x" in a loop
     if (name.ends_with("_test")) name.resize(name.size() - 5);
