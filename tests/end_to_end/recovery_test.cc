@@ -1,5 +1,6 @@
 // What a start finds in the log: very much, and what contradicts itself.
 #include <algorithm>
+#include <future>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -143,6 +144,40 @@ TEST_F(Recovery, C16_TenThousandInDoubt_NewWorkIsServedAtOnceAndAllAreResolvedIn
     const CliAnswer status = RunCli(daemon_.address(), {"status"});
     return status.code == 0 && status.json["committed"] == kCount + 1 + meanwhile;
   }));
+}
+
+TEST_F(Recovery, C17_AParticipantThatIsDeadForGood_TenThousandWaitForIt_OthersAreNotSlowed) {
+  const TemporaryDirectory elsewhere;
+  Daemon sound(elsewhere.path());
+  for (Daemon* daemon : {&daemon_, &sound}) {
+    // The times that users have; the tests' short ones would retry twenty times as often.
+    daemon->options = {"--retry-first", "200ms", "--retry-max", "10s"};
+  }
+  std::vector<Record> records;
+  for (const Gtid& gtid : MakeGtids(daemon_.log_path(), 10'000)) {
+    records.push_back(Decided(gtid, {"dead", "dead"}));
+  }
+  WriteLog(daemon_.log_path(), records);
+  daemon_.Start();
+  sound.Start();
+  ASSERT_EQ(Open(), records.size()) << "the fault itself: they wait";
+
+  // At the same time, so that whatever else the machine does slows both.
+  const auto count_in = [](const Daemon& daemon, Clock::time_point until) {
+    Server others(daemon, {"c", "d"});
+    int committed = 0;
+    while (Clock::now() < until) committed += others.Transact().committed() ? 1 : 0;
+    return committed;
+  };
+  const auto until = Clock::now() + 3s;
+  auto beside = std::async(std::launch::async, [&] { return count_in(sound, until); });
+  const int with_the_dead = count_in(daemon_, until);
+  const int without = beside.get();
+  std::cout << with_the_dead << " transactions beside 10,000 that wait, " << without
+            << " without them\n";
+  EXPECT_GE(Open(), records.size()) << "they wait still";
+  EXPECT_GT(with_the_dead, without / 2);
+  EXPECT_GT(without, 0);
 }
 
 TEST_F(Recovery, C21_PoisonedTransactionsAreQuarantinedAndShownAndOthersRecover) {
