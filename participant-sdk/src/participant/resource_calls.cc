@@ -112,7 +112,7 @@ Result<std::string> Identify(Resource& resource) {
 std::vector<std::string> Warnings(const Resource& resource) {
   return Caught([&] { return resource.warnings(); },
                 [](const char* what) {
-                  return std::vector<std::string>{std::string("asking for warnings threw: ") + what};
+                  return std::vector{std::string("asking for warnings threw: ") + what};
                 });
 }
 

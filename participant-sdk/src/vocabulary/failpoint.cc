@@ -46,7 +46,9 @@ void HitFailpoint(const char* name) {
       ::close(file);
     }
   }
-  if (plan.how == "assertion") AssertionFailed("this place is not reached", __FILE__, __LINE__, name);
+  if (plan.how == "assertion") {
+    AssertionFailed("this place is not reached", __FILE__, __LINE__, name);
+  }
   if (plan.how == "freeze") {
     ::kill(::getpid(), SIGSTOP);
     return;  // somebody sent SIGCONT
