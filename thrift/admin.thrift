@@ -151,9 +151,9 @@ struct StatusReply {
   4: required i64 started_us
   /** Transactions by state. */
   5: required map<string, i64> open
-  /** Transactions in the log that ended as committed. */
+  /** Transactions that ended as committed since the log was made, pruned ones included. */
   6: required i64 committed
-  /** Transactions in the log that ended as aborted. */
+  /** Transactions that ended as aborted since the log was made, pruned ones included. */
   7: required i64 aborted
   /** Transactions that are damaged (mixed, a hazard, a heuristic) and that nobody has forgotten yet. */
   8: required i64 heuristics

@@ -7,6 +7,7 @@
 
 #include "engine/sessions.h"
 #include "engine/shard.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -120,7 +121,9 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                      "otherwise; or raise --max-undecided-per-owner"));
   }
   const LogIdentity& log = log_.identity();
-  const Gtid gtid = Gtid::Make(log.log_id, log.epoch, ++admission_->sequence, ids_.Tail());
+  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
+  const Gtid gtid = Gtid::Make(log.log_id, reused ? 1 : log.epoch, ++admission_->sequence,
+                               reused ? 0 : ids_.Tail());
   Shard& shard = ShardOf(gtid);
   if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
   admission_->quota.GiveBack(call.owner);

@@ -69,6 +69,7 @@ class Sessions {
     Instant last_sign{};
     std::deque<Command> queue;
     std::set<std::pair<BranchKey, CommandKind>> queued;  // what is in it
+    bool overflows = false;  // said so since it was last empty
     CommandBatch unconfirmed;  // sent, and sent again until the next fetch says that it arrived
     std::int64_t batches = 0;
     struct Poll {

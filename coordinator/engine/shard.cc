@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
@@ -88,8 +89,11 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
       TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}));
   transaction->Note(now, "begun by " + call.owner);
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
+  const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
+                           ? Instant(std::chrono::microseconds(now))
+                           : clock_.Now();
   timers_.Arm({gtid, TimerKind::kDeadline},
-              clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
+              from + std::min(timeout, settings_.transaction_timeout_max));
   const bool is_new = running_.emplace(gtid, std::move(transaction)).second;
   SETTLE_ASSERT(is_new, gtid.text() + " was given out before");
   CountRunning();

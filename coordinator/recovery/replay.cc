@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "recovery/contradiction.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -39,8 +40,12 @@ struct Replay {
   }
 
   void Visit(std::uint64_t position, CommitRecord record) { Decide(position, std::move(record)); }
-  void Visit(std::uint64_t position, OnePhaseRecord record) { Decide(position, std::move(record)); }
+  void Visit(std::uint64_t position, OnePhaseRecord record) {
+    if (SETTLE_PLANTED_BUG(kOnePhaseRecordNotReplayed)) return;
+    Decide(position, std::move(record));
+  }
   void Visit(std::uint64_t position, HeuristicRecord record) {
+    if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, ForgetRecord record) {

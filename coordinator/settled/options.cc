@@ -163,6 +163,10 @@ std::vector<Row> LimitRows() {
           "max-connections", "more are closed at once", {1, 100'000},
           [](Options & o) -> auto& { return o.server.connections_max; }),
       Count(
+          "keep-ended",
+          "ended transactions that the log remembers at least; older ones are answered \"expired\"",
+          {1, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_ended; }),
+      Count(
           "max-frame-bytes", "of one message", {64 * 1024, 64 * 1024 * 1024},
           [](Options & o) -> auto& { return o.server.frame.frame_bytes_max; }),
   };

@@ -100,6 +100,16 @@ TEST(Views, AForeignOrUnknownGtidIsSaidToBeThat) {
   EXPECT_EQ(admin.Show(Gtid::Make(kLog, 2, 99, 7)).error().code, ErrorCode::kNotFound);
 }
 
+TEST(Views, L10_APrunedTransactionIsSaidToBeThatAndNeverShownAsAborted) {
+  AdminUnderTest admin;
+  const Gtid gtid = Gtid::Make(kLog, 1, 17, 7);
+  admin.engine.log().pruned.insert(gtid);
+  EXPECT_EQ(admin.Show(gtid).error().code, ErrorCode::kExpired);
+  for (const Decision to : {Decision::kCommit, Decision::kAbort}) {
+    EXPECT_EQ(admin.Resolve(gtid, to).error().code, ErrorCode::kExpired);
+  }
+}
+
 TEST(Views, ALogThatCannotBeReadIsAnErrorAndNoPresumption) {
   AdminUnderTest admin;
   admin.engine.log().unreadable = true;

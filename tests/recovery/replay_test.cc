@@ -105,6 +105,20 @@ TEST(Replay, DamageThatAPersonForgotAndWhoseEndWasLostIsOpenAndForgotten) {
   EXPECT_EQ(state->open[0].forgotten, ForgottenOf(1));
 }
 
+TEST(Replay, C21_WhatIsForgottenWithoutDamageIsQuarantinedAndOthersAreNot) {
+  FakeLog log;
+  log.Keep(ForgottenOf(1));
+  log.Keep(CommitOf(2));
+  log.Keep(ForgottenOf(2));
+  log.Keep(CommitOf(3));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 3U);
+  EXPECT_THAT(state->open[0].contradiction, testing::HasSubstr("no record before"));
+  EXPECT_THAT(state->open[1].contradiction, testing::HasSubstr("no record before"));
+  EXPECT_EQ(state->open[2].contradiction, "");
+}
+
 // As when a branch is reported once more that somebody had committed by hand.
 TEST(Replay, DamageFoundAfterItsTransactionWasForgottenIsOpenAgain) {
   FakeLog log;

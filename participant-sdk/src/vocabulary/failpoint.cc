@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 
 namespace settle {
 namespace {
