@@ -142,7 +142,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Planted{"evidence-not-recorded", "commit-there"},
                       Planted{"refused-record-taken-for-durable", "disk-full-at-the-decision"},
                       Planted{"recovery-aborts-what-is-active", "commit-there"},
-                      Planted{"abort-obeyed-after-the-last-vote", "operator-aborts-too-late"}),
+                      Planted{"abort-obeyed-after-the-last-vote", "operator-aborts-too-late"},
+                      Planted{"gtid-reused", "one-after-another"}),
     [](const auto& info) {
       std::string name = info.param.mutant;
       std::replace(name.begin(), name.end(), '-', '_');

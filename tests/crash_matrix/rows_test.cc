@@ -83,6 +83,16 @@ TEST_P(KilledCoordinator, C01_AfterBeginReplied_NothingIsOnTheParticipantsAndThe
   }
 }
 
+TEST_P(KilledCoordinator, C01_AfterBeginReplied_TheNextLifeGivesOutOtherGtids) {
+  const Crash crash = DeathsAfter(Named("one-after-another"), kCoordinator,
+                                  "sends answer to begin")[0];
+  const Played played = Die(Named("one-after-another"), {crash});
+  ASSERT_EQ(played.fates.size(), 2u);
+  EXPECT_NE(played.fates[0].gtid, played.fates[1].gtid);
+  EXPECT_EQ(played.fates[0].gtid.sequence(), played.fates[1].gtid.sequence());
+  EXPECT_LT(played.fates[0].gtid.epoch(), played.fates[1].gtid.epoch());
+}
+
 TEST_P(KilledCoordinator, C02_AfterEnlist_BeforePrepare_TheOpenWorkIsRolledBack) {
   const Scenario& scenario = Named("commit-there");
   for (Crash crash : DeathsAfter(scenario, kCoordinator, "sends answer to enlist")) {

@@ -34,6 +34,7 @@ struct Transaction {
   bool one_phase = false;
   Then then = Then::kCommit;
   std::string client = "process-1";
+  microseconds later{0};  // than the first one
 };
 
 // --- what goes wrong by plan

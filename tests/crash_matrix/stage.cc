@@ -125,7 +125,7 @@ void Stage::StartTransactions() {
     plan.one_phase = transaction.one_phase;
     plan.then = transaction.then;
     Process& client = *processes_.at(transaction.client);
-    world_.After(microseconds(0), [&client, plan] {
+    world_.After(transaction.later, [&client, plan] {
       if (client.up()) client.RunTransaction(plan);
     });
   }
