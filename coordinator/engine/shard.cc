@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/planted_bug.h"
 

@@ -4,7 +4,7 @@
 
 #include "protocol/describe.h"
 #include "protocol/two_phase.h"
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
