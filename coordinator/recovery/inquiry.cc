@@ -55,6 +55,8 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (Status ours = CheckOurs(key.gtid); !ours) return Fail(ours.error());
   Result<std::optional<TransactionSummary>> ended = std::nullopt;
   if (!SETTLE_PLANTED_BUG(kPresumedAbortWithoutAskingTheLog)) ended = log_.FindEnded(key.gtid);
+  const bool expired = !ended && ended.error().code == ErrorCode::kExpired;
+  if (SETTLE_PLANTED_BUG(kExpiredTakenForAborted) && expired) ended = std::nullopt;
   if (!ended) return Fail(ended.error());
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);

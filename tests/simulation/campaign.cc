@@ -58,7 +58,7 @@ Campaign OnThreads(const Range& range, const RunOne& run) {
 
 }  // namespace
 
-Campaign Run(const Range& range) {
+Campaign RunSeeds(const Range& range) {
   return OnThreads(range, [](std::uint64_t seed, Campaign& part) {
     Add(part, RunSeed(seed), seed);
     return true;

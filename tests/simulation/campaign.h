@@ -28,7 +28,7 @@ struct Campaign {
   microseconds settled_after_max{0};
 };
 
-Campaign Run(const Range& range);
+Campaign RunSeeds(const Range& range);
 
 // How a mutant fares, tried from several starts with up to `seeds_most` seeds each.
 struct Catch {

@@ -25,6 +25,7 @@ enum class Fault {
   kGroupSurvived,         // all of it did, and nobody had been told
   kLazyRecordsLost,
   kDiskFull,              // a record was refused
+  kRecordsPruned,         // of an ended transaction
   kLogFailed,             // an I/O error: the coordinator ends itself
   kOlderLogRefused,       // a participant would not talk to one that runs on an older copy
   // back-pressure, by name

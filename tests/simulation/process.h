@@ -96,6 +96,7 @@ class Process {
   void Fetch();
   void Carry(const CommandBatch& batch);
   void Report();
+  void TellReport();
   void Scan();
   void SessionIsLost();
 

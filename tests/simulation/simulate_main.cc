@@ -87,7 +87,7 @@ void PrintLastLine(const Options& options, nlohmann::json line) {
 
 int Simulate(const Options& options) {
   const Stopwatch watch;
-  const Campaign campaign = Run(options.range);
+  const Campaign campaign = RunSeeds(options.range);
   const double wall = watch.wall();
   const double cpu = watch.cpu();
   if (campaign.first_violation) PrintViolation(*campaign.first_violation, options);

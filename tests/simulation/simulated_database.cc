@@ -225,6 +225,12 @@ std::vector<BranchKey> SimulatedDatabase::Prepared() const {
   return keys;
 }
 
+std::vector<BranchKey> SimulatedDatabase::Open() const {
+  std::vector<BranchKey> keys;
+  for (const auto& [local, work] : open_) keys.push_back(work.key);
+  return keys;
+}
+
 std::int64_t SimulatedDatabase::committed_changes() const {
   std::int64_t sum = 0;
   for (const auto& [key, times] : applied_) sum += wrote_.at(key);

@@ -36,6 +36,25 @@ void Disk::CutTo(std::size_t size) {
   Sync();
 }
 
+std::size_t Disk::Prune(std::size_t keep) {
+  if (synced != records.size() || ended.size() <= keep) return 0;
+  std::size_t excess = ended.size() - keep;
+  const std::size_t before = pruned.size();
+  for (std::size_t i = 0; i < records.size() && excess != 0; ++i) {
+    const auto* end = std::get_if<EndRecord>(&records[i]);
+    if (end == nullptr) continue;
+    pruned.insert(end->summary.gtid);
+    --excess;
+  }
+  std::erase_if(records, [this](const Record& record) { return pruned.contains(GtidOf(record)); });
+  ended.clear();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (const auto* end = std::get_if<EndRecord>(&records[i])) ended.emplace(end->summary.gtid, i);
+  }
+  synced = records.size();
+  return pruned.size() - before;
+}
+
 Disk Disk::CopyBefore(Epoch before) const {
   const auto start = std::find_if(starts.begin(), starts.end(),
                                   [&](const auto& one) { return one.first == before; });
@@ -103,6 +122,10 @@ void SimulatedLog::FinishFlush() {
     forced = forced || flushed[i].durability == Durability::kForce;
   }
   if (forced) disk_.Sync();
+  if (world_.roughness.keep_ended && !failed) {
+    for (std::size_t gone = disk_.Prune(*world_.roughness.keep_ended); gone != 0; --gone)
+      world_.Count(Fault::kRecordsPruned);
+  }
   if (world_.script != nullptr || world_.telling()) {
     world_.Effect("coordinator", failed ? "fails to make durable " : "has made durable ",
                   Describe(flushed.front().record),
@@ -141,6 +164,8 @@ void SimulatedLog::Crash(std::optional<std::size_t> survived) {
 }
 
 Result<std::optional<TransactionSummary>> SimulatedLog::FindEnded(const Gtid& gtid) const {
+  if (disk_.pruned.contains(gtid))
+    return Fail(ErrorCode::kExpired, gtid.text() + " ended here, and its record was pruned");
   const auto found = disk_.ended.find(gtid);
   if (found == disk_.ended.end()) return std::optional<TransactionSummary>();
   return std::get<EndRecord>(disk_.records[found->second]).summary;

@@ -36,12 +36,15 @@ struct Disk {
   std::unordered_set<Gtid> delegated;
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
   std::unordered_set<Gtid> forgotten;
+  std::unordered_set<Gtid> pruned;
   std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where
 
   void Write(Record record);
   void Sync();
   // Only the first `size` records survive; they are synced then.
   void CutTo(std::size_t size);
+  // Forgets all but the newest `keep` ended transactions, if all is synced. Gives how many went.
+  std::size_t Prune(std::size_t keep);
   // A copy as it was before the start of `epoch`.
   Disk CopyBefore(Epoch epoch) const;
 };

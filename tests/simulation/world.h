@@ -51,6 +51,7 @@ struct Roughness {
   microseconds disk_full_every{0};
   microseconds clock_jump_every{0};
   bool dead_for_good = false;  // one process
+  std::optional<std::size_t> keep_ended;  // in the log; older ones are pruned after every flush
 };
 
 enum class Direction { kToCoordinator, kFromCoordinator };
