@@ -42,7 +42,7 @@ std::size_t Disk::Prune(std::size_t keep) {
   const std::size_t before = pruned.size();
   for (std::size_t i = 0; i < records.size() && excess != 0; ++i) {
     const auto* end = std::get_if<EndRecord>(&records[i]);
-    if (end == nullptr) continue;
+    if (end == nullptr || (may_prune && !may_prune(end->summary.gtid))) continue;
     pruned.insert(end->summary.gtid);
     --excess;
   }
