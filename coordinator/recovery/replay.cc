@@ -15,6 +15,7 @@ namespace {
 struct Replay {
   struct Open {
     std::uint64_t position = 0;
+    std::uint64_t decided = 0;  // position of its decision
     RestoredTransaction transaction;
   };
   std::unordered_map<Gtid, Open> open;
@@ -26,16 +27,17 @@ struct Replay {
     return entry;
   }
 
-  // The first decision of a transaction that has none, nor any damage yet, is believed.
+  // The first decision is believed. It may follow the damage: pruning appends old records again.
   template <typename Decided>
   void Decide(std::uint64_t position, Decided record) {
     Open& entry = At(record.gtid, position);
-    if (entry.position == position) {
+    if (entry.decided == 0) {
+      entry.decided = position;
       entry.transaction.decision = std::move(record);
     } else if (entry.transaction.contradiction.empty()) {
-      entry.transaction.contradiction =
-          "the record at position " + std::to_string(position) +
-          " decides what was decided or damaged at position " + std::to_string(entry.position);
+      entry.transaction.contradiction = "the record at position " + std::to_string(position) +
+                                        " decides what was decided at position " +
+                                        std::to_string(entry.decided);
     }
   }
 
@@ -49,7 +51,12 @@ struct Replay {
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, ForgetRecord record) {
-    At(record.gtid, position).transaction.forgotten = std::move(record);
+    RestoredTransaction& transaction = At(record.gtid, position).transaction;
+    if (transaction.heuristics.empty() && transaction.contradiction.empty()) {
+      transaction.contradiction = "the record at position " + std::to_string(position) +
+                                  " forgets what no record before it says is damaged";
+    }
+    transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
@@ -60,6 +67,9 @@ struct Replay {
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
   const auto ended = log.FindEnded(transaction.gtid());
+  if (!ended && ended.error().code == ErrorCode::kExpired) {
+    return std::string("it had ended, and was pruned, before it was decided or damaged");
+  }
   if (!ended) return Fail(ended.error());
   if (!*ended) return std::string();
   const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
