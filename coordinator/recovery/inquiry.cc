@@ -135,8 +135,8 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
     const bool expired = verdict.error().code == ErrorCode::kExpired;
     return LeaveAlone(resource, key.DatabaseName(),
                       verdict.error().message +
-                          (expired ? "; if it was committed, this database is older than that; if it "
-                                     "was aborted, this branch was out of reach for longer than "
+                          (expired ? "; if it was committed, this database is older than that; if "
+                                     "it was aborted, this branch was out of reach for longer than "
                                      "that is remembered: see whether the work is in the databases "
                                      "of the other branches, then commit or roll back this one by "
                                      "hand"

@@ -244,8 +244,8 @@ void Adversary::OperatorActs() {
   });
 }
 
-// A branch of a forgotten transaction that a fail-over prepares again is nobody's but the operator's,
-// so that is left out.
+// A branch of a forgotten transaction that a fail-over prepares again is nobody's but the
+// operator's, so that is left out.
 void Adversary::OperatorForgets() {
   if (world_.roughness.fail_over_every.count() != 0) return;
   for (const auto& [gtid, note] : victims_.notes) {

@@ -1,4 +1,5 @@
-// settle-simulate as people and CI call it: exit codes, the last line, the transcript of a violation.
+// settle-simulate as people and CI call it: exit codes, the last line, the transcript of a
+// violation.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 

@@ -1,6 +1,6 @@
-// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a forced
-// one, crashes that lose what was not synced or tear the group that was being flushed, a disk that
-// can be full and one that fails.
+// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a
+// forced one, crashes that lose what was not synced or tear the group that was being flushed, a
+// disk that can be full and one that fails.
 #pragma once
 
 #include <functional>

@@ -15,7 +15,7 @@ namespace settle::simulation {
 namespace {
 
 constexpr microseconds kLook{20'000};      // between two looks at whether all has ended
-constexpr microseconds kInFlight{30'000};  // by then all that was sent before the healing has arrived
+constexpr microseconds kInFlight{30'000};  // by then what was sent before the healing has arrived
 
 Settings DrawSettings(World& world) {
   Settings settings = ShrunkenSettings();
