@@ -1,5 +1,5 @@
-// Every kind of fault that the simulated world knows. A kind is counted when it really happened, and
-// a test asserts that every kind does.
+// Every kind of fault that the simulated world knows. A kind is counted when it really happened,
+// and a test asserts that every kind does.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// What clients and participants saw of a transaction, as they would have written it down. The oracle.
+// What clients and participants saw of a transaction, as they would have written it down. The
+// oracle.
 #pragma once
 
 #include <cstdint>

@@ -90,7 +90,7 @@ int Simulate(const Options& options) {
   const Campaign campaign = RunSeeds(options.range);
   const double wall = watch.wall();
   const double cpu = watch.cpu();
-  if (campaign.first_violation) PrintViolation(*campaign.first_violation, options);
+  if (!campaign.violating.empty()) PrintViolation(*campaign.violating.begin(), options);
   nlohmann::json faults;
   for (std::size_t kind = 0; kind < kFaults; ++kind)
     faults[ToString(static_cast<Fault>(kind))] = campaign.faults[kind];
@@ -105,7 +105,7 @@ int Simulate(const Options& options) {
                       {"seeds_per_s", static_cast<double>(campaign.seeds) / wall},
                       {"seeds_per_cpu_s", static_cast<double>(campaign.seeds) / cpu}};
   if (!options.mutant.empty()) line["mutant"] = options.mutant;
-  if (campaign.first_violation) line["first_violation"] = *campaign.first_violation;
+  if (!campaign.violating.empty()) line["violating_seeds"] = campaign.violating;
   PrintLastLine(options, std::move(line));
   return campaign.violations == 0 ? kHolds : kViolated;
 }

@@ -42,7 +42,7 @@ std::size_t Disk::Prune(std::size_t keep) {
   const std::size_t before = pruned.size();
   for (std::size_t i = 0; i < records.size() && excess != 0; ++i) {
     const auto* end = std::get_if<EndRecord>(&records[i]);
-    if (end == nullptr) continue;
+    if (end == nullptr || (may_prune && !may_prune(end->summary.gtid))) continue;
     pruned.insert(end->summary.gtid);
     --excess;
   }
@@ -141,8 +141,8 @@ void SimulatedLog::FinishFlush() {
   }
 }
 
-// Of what was written and not synced any number of the first may be there, and only if all of it is,
-// anything of the group that was being flushed. Gives how much of the group survives.
+// Of what was written and not synced any number of the first may be there, and only if all of it
+// is, anything of the group that was being flushed. Gives how much of the group survives.
 std::size_t SimulatedLog::LoseByChance() {
   const std::size_t unsynced = disk_.records.size() - disk_.synced;
   const std::size_t kept = world_.Pick(unsynced + 1);
@@ -175,7 +175,11 @@ LogTotals SimulatedLog::totals() const {
   LogTotals totals;
   for (const auto& [gtid, position] : disk_.ended) {
     const Ending& ending = std::get<EndRecord>(disk_.records[position]).summary.ending;
-    ++(ending.committed() ? totals.committed : ending.aborted() ? totals.aborted : totals.heuristic);
+    if (ending.committed()) {
+      ++totals.committed;
+    } else {
+      ++(ending.aborted() ? totals.aborted : totals.heuristic);
+    }
   }
   return totals;
 }

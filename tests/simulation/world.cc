@@ -50,7 +50,8 @@ void World::DrawRoughness() {
   roughness.clock_jump_every = every(0.2, 50, 400);
   roughness.dead_for_good = Happens(0.1);
   if (Happens(0.2)) {
-    // An older log or database would bring back what has been pruned: that is nobody's but a person's.
+    // An older log or database would bring back what has been pruned: that is nobody's but a
+    // person's.
     roughness.keep_ended = Pick(4);
     roughness.fail_over_every = microseconds(0);
     roughness.older_copy_every = microseconds(0);

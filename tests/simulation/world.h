@@ -120,8 +120,8 @@ class World {
   bool Step();
   std::uint64_t events() const { return events_; }
 
-  // --- the network: from now on, after a delay, perhaps never, perhaps twice. `what` gives what the
-  // message says, and is called only if somebody wants to know.
+  // --- the network: from now on, after a delay, perhaps never, perhaps twice. `what` gives what
+  // the message says, and is called only if somebody wants to know.
   template <typename What>
   void Send(Way& way, const What& what, std::function<void()> deliver) {
     if (script == nullptr && !telling()) return Carry(way, std::move(deliver));
@@ -141,7 +141,8 @@ class World {
   void Count(Fault kind) { ++faults_[static_cast<std::size_t>(kind)]; }
   const FaultCounts& faults() const { return faults_; }
 
-  // --- what must never happen, and was seen to: "durability: ...". Judged with the rest at the end.
+  // --- what must never happen, and was seen to: "durability: ...". Judged with the rest at the
+  // end.
   void Violates(std::string what);
   const std::vector<std::string>& violations() const { return violations_; }
 

@@ -55,8 +55,8 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
 BranchEffects BranchMachine::OnPrepare() {
   switch (state_) {
     case BranchState::kUnknown:
-      // Remembered: should the answer to the enlist be still on its way here, the branch must not be
-      // opened any more, since nobody would ever end it.
+      // Remembered: should the answer to the enlist be still on its way here, the branch must not
+      // be opened any more, since nobody would ever end it.
       why_ = kNotKnown;
       End({BranchEnd::kAborted, why_});
       return {effect::ReportVote{NoVote()}};
@@ -256,7 +256,7 @@ BranchEffects BranchMachine::On(const event::Voted& voted) {
         return effects;
       }
       state_ = BranchState::kPrepared;
-      if (SETTLE_PLANTED_BUG(kReadOnlyVoteOfABranchThatWrote)) vote_ = {Vote::kReadOnly, {}, "", false};
+      if (SETTLE_PLANTED_BUG(kReadOnlyVoteOfABranchThatWrote)) vote_.vote = Vote::kReadOnly;
       break;
     case Vote::kReadOnly:
       End({BranchEnd::kCommitted, "read-only"});
