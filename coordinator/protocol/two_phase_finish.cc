@@ -201,13 +201,12 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   switch (kind) {
     case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
     case CommandKind::kCommit:
-      // Durable, and told to every branch once already, unless it is committing.
       SETTLE_ASSERT(decision_ == Decision::kCommit, Describe(*this));
-      SETTLE_ASSERT(state_ == State::kCommitting || state_ == State::kDamaged ||
-                        state_ == State::kForgetting,
-                    Describe(*this));
       break;
-    case CommandKind::kAbort: SETTLE_ASSERT(state_ == State::kAborting, Describe(*this)); break;
+    case CommandKind::kAbort:
+      SETTLE_ASSERT(decision_ == Decision::kAbort, Describe(*this));
+      SETTLE_ASSERT(ending_.outcome != Outcome::kUndecided, Describe(*this));
+      break;
     case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
   }
   ++branch.attempts;

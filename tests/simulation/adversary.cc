@@ -226,9 +226,9 @@ void Adversary::OperatorActs() {
   if (!victims_.coordinator.up() || older_copy_runs_) return;
   const std::uint64_t what = world_.Pick(3);
   if (what == 2) return OperatorForgets();
-  const Gtid gtid = std::next(victims_.notes.begin(),
-                              static_cast<long>(world_.Pick(victims_.notes.size())))
-                        ->first;
+  const Gtid gtid =
+      std::next(victims_.notes.begin(), static_cast<long>(world_.Pick(victims_.notes.size())))
+          ->first;
   victims_.coordinator.Arrive([this, what, gtid](Engine& engine, Inquiry&) {
     if (what == 0) {
       engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},

@@ -19,8 +19,8 @@ struct Range {
 };
 
 struct Campaign {
-  std::uint64_t seeds = 0;       // that were run
-  std::uint64_t violations = 0;  // seeds with at least one
+  std::uint64_t seeds = 0;            // that were run
+  std::uint64_t violations = 0;       // seeds with at least one
   std::set<std::uint64_t> violating;  // the lowest few of those seeds
   FaultCounts faults{};
   std::uint64_t events = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <utility>
 
 #include "engine/shard.h"
@@ -41,8 +42,7 @@ std::vector<BranchKey> OrphansIn(const Scene& scene) {
 
 class Checker {
  public:
-  explicit Checker(const Scene& scene)
-      : scene_(scene), open_(ListOpen(scene.coordinator)) {}
+  explicit Checker(const Scene& scene) : scene_(scene), open_(ListOpen(scene.coordinator)) {}
 
   std::vector<std::string> Check();
 
@@ -140,7 +140,7 @@ void Checker::CheckTransaction(const Note& note) {
       Violation("durability: " + key.DatabaseName() + " took effect twice");
   }
   const Tally tally = Count(note);
-  if (scene_.by_hand.contains(note.gtid) || note.meddled()) return CheckMeddled(note, tally);
+  if (note.meddled()) return CheckMeddled(note, tally);
   // After a fail-over there is no proof of what an old primary did, and a hazard is the honest
   // word.
   if (open_.damaged.contains(note.gtid) && !note.failed_over())

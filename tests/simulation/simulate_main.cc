@@ -55,8 +55,7 @@ bool Concerns(const std::string& line, const std::vector<std::string>& violation
   for (const std::string& violation : violations) {
     for (std::size_t from = violation.find(kGtid); from != std::string::npos;
          from = violation.find(kGtid, from + 1)) {
-      const std::string gtid =
-          violation.substr(from, violation.find_first_of(": ,", from) - from);
+      const std::string gtid = violation.substr(from, violation.find_first_of(": ,", from) - from);
       if (line.find(gtid) != std::string::npos) return true;
     }
   }
@@ -167,8 +166,7 @@ void Check(const Options& options) {
   if (options.protocol != "2pc")
     throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
   if (options.range.seeds == 0) throw po::error("--seeds must be at least 1");
-  if (options.range.jobs == 0 || options.range.jobs > 64)
-    throw po::error("--jobs must be 1 to 64");
+  if (options.range.jobs == 0 || options.range.jobs > 64) throw po::error("--jobs must be 1 to 64");
   if (options.tries == 0) throw po::error("--tries must be at least 1");
   if (!options.mutant.empty() && options.mutant != "all" && FindMutant(options.mutant) == nullptr)
     throw po::error("--mutant \"" + options.mutant + "\" is not one of --list-mutants");

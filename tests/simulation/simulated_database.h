@@ -59,7 +59,8 @@ class SimulatedDatabase {
   // Forgets how finished transactions ended, as PostgreSQL does with those that are too old.
   void ForgetHistory();
 
-  // An operator finishes some prepared branch by hand. Gives its key.
+  // An operator finishes a prepared branch by hand; the other, some branch, and gives its key.
+  void FinishByHand(const BranchKey& key, Decision decision);
   std::optional<BranchKey> HandleByHand();
   // Unanswered if the connection breaks.
   FinishResult FinishOverAConnection(const BranchKey& key, Decision decision,

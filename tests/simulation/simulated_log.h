@@ -69,12 +69,13 @@ class SimulatedLog : public DecisionLog {
   }
   LogTotals totals() const override;
 
-  // Records of the group that is being flushed: a crash may keep the first so many of them.
-  std::size_t flushing() const { return flushing_.size(); }
+  // Records that were written and not synced, with those of the group that is being flushed: a
+  // crash may keep the first so many of them.
+  std::size_t unsynced() const { return disk_.records.size() - disk_.synced + flushing_.size(); }
   bool idle() const { return queue_.empty() && flushing_.empty(); }
 
-  // The coordinator dies now: what was not synced is gone, except for a torn part of the group:
-  // its first `survived` records, or left to chance.
+  // The coordinator dies now: what was not synced is gone, except for its first `survived` records,
+  // or as many as chance wants.
   void Crash(std::optional<std::size_t> survived);
 
  private:
@@ -86,7 +87,7 @@ class SimulatedLog : public DecisionLog {
   void StartFlush();
   void FinishFlush();
   void WaitLazily();
-  std::size_t LoseByChance();
+  std::size_t LoseByChance() const;
 
   World& world_;
   Disk& disk_;

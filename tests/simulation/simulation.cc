@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "engine/shard.h"
@@ -54,8 +53,7 @@ class Simulation {
   std::map<Gtid, Note> notes_;
   Witness witness_;
   Adversary adversary_;
-  const std::set<Gtid> by_hand_;  // the databases know
-  const Scene scene_{notes_, databases_, disk_, coordinator_, by_hand_};
+  const Scene scene_{notes_, databases_, disk_, coordinator_};
 };
 
 Simulation::Simulation(std::uint64_t seed, World::Telling telling)

@@ -130,8 +130,8 @@ void World::Violates(std::string what) {
 }
 
 void World::Write(const std::string& line) {
-  const auto since = std::chrono::duration_cast<microseconds>(now_.time_since_epoch()) -
-                     std::chrono::hours(1000);
+  const auto since =
+      std::chrono::duration_cast<microseconds>(now_.time_since_epoch()) - std::chrono::hours(1000);
   char at[32];
   std::snprintf(at, sizeof at, "%10.3f ms  ", static_cast<double>(since.count()) / 1000.0);
   transcript_.push_back(at + line);

@@ -50,7 +50,7 @@ struct Roughness {
   microseconds fail_over_every{0};
   microseconds disk_full_every{0};
   microseconds clock_jump_every{0};
-  bool dead_for_good = false;  // one process
+  bool dead_for_good = false;             // one process
   std::optional<std::size_t> keep_ended;  // in the log; older ones are pruned after every flush
 };
 
@@ -129,14 +129,14 @@ class World {
   }
   struct Partition {
     Fault kind = Fault::kPartitioned;
-    std::string process;                  // empty: all
+    std::string process;                 // empty: all
     std::optional<Direction> direction;  // none: both
   };
   std::optional<Partition> partition;
 
   // --- faults
   Roughness roughness;
-  bool healed = false;  // the second phase: nothing breaks any more
+  bool healed = false;                           // the second phase: nothing breaks any more
   bool Strikes(double probability, Fault kind);  // false once healed
   void Count(Fault kind) { ++faults_[static_cast<std::size_t>(kind)]; }
   const FaultCounts& faults() const { return faults_; }
