@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {

@@ -5,8 +5,8 @@
 #include "engine/durable_append.h"
 #include "engine/shard.h"
 #include "protocol/describe.h"
-#include "vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {

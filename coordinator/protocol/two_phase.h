@@ -123,7 +123,6 @@ class TwoPhase {
   Ending DamagedEnding() const;
   Effects Forgotten(const ForgetRecord& record);
   Effects SendOutstanding(const std::function<bool(const Branch&)>& wanted);
-  bool IsDecidedToCommit() const;
   effect::Send SendTo(Branch& branch, CommandKind kind);
   effect::Send SendAbort(Branch& branch);
 

@@ -197,16 +197,16 @@ Effects TwoPhase::EndIfAllFinished() {
   return effects;
 }
 
-bool TwoPhase::IsDecidedToCommit() const {
-  const bool told_again = state_ == State::kDamaged || state_ == State::kForgetting;
-  return decision_ == Decision::kCommit && (state_ == State::kCommitting || told_again);
-}
-
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   switch (kind) {
     case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
-    case CommandKind::kCommit: SETTLE_ASSERT(IsDecidedToCommit(), Describe(*this)); break;
-    case CommandKind::kAbort: SETTLE_ASSERT(state_ == State::kAborting, Describe(*this)); break;
+    case CommandKind::kCommit:
+      SETTLE_ASSERT(decision_ == Decision::kCommit, Describe(*this));
+      break;
+    case CommandKind::kAbort:
+      SETTLE_ASSERT(decision_ == Decision::kAbort, Describe(*this));
+      SETTLE_ASSERT(ending_.outcome != Outcome::kUndecided, Describe(*this));
+      break;
     case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
   }
   ++branch.attempts;

@@ -135,9 +135,11 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
     const bool expired = verdict.error().code == ErrorCode::kExpired;
     return LeaveAlone(resource, key.DatabaseName(),
                       verdict.error().message +
-                          (expired ? "; all its branches had ended then, so this database is older "
-                                     "than that: see whether the work is in the databases of the "
-                                     "other branches, then commit or roll back this one by hand"
+                          (expired ? "; if it was committed, this database is older than that; if "
+                                     "it was aborted, this branch was out of reach for longer than "
+                                     "that is remembered: see whether the work is in the databases "
+                                     "of the other branches, then commit or roll back this one by "
+                                     "hand"
                                    : ""));
   }
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};

@@ -66,13 +66,13 @@ struct Replay {
 // branch that somebody committed by hand is found late.
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
+  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
   const auto ended = log.FindEnded(transaction.gtid());
   if (!ended && ended.error().code == ErrorCode::kExpired) {
-    return std::string("it had ended, and was pruned, before it was decided or damaged");
+    return std::string(decided ? "it had ended, and was pruned, before it was decided" : "");
   }
   if (!ended) return Fail(ended.error());
   if (!*ended) return std::string();
-  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
   if (!decided && !(*ended)->ending.committed()) return std::string();
   return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
          " before it was " + (decided ? "decided" : "damaged");

@@ -12,7 +12,7 @@ namespace {
 
 // Second crashes of another actor than the coordinator, and third crashes: every so manieth.
 constexpr std::size_t kStride = 61;
-constexpr std::size_t kMost = 3;      // crashes in a play
+constexpr std::size_t kMost = 3;     // crashes in a play
 constexpr std::size_t kPrinted = 3;  // violations with their transcript
 constexpr std::size_t kEnough = 20;  // violations after which a cell is not played on
 

@@ -99,9 +99,8 @@ void Stage::CheckUndisturbed() {
   }
   if (staging_.timing.value_or(scenario_.timing) != scenario_.timing) return;
   for (const std::string& words : scenario_.shows) {
-    if (std::none_of(played_.steps.begin(), played_.steps.end(), [&](const Step& step) {
-          return step.what.find(words) != std::string::npos;
-        }))
+    if (std::none_of(played_.steps.begin(), played_.steps.end(),
+                     [&](const Step& step) { return step.what.find(words) != std::string::npos; }))
       violation("no step contains: " + words);
   }
 }
@@ -135,8 +134,7 @@ std::optional<Crash> ParseCrash(const std::string& text) {
   static const std::regex grammar("([a-z0-9-]+):([1-9][0-9]{0,5}):(soon|late)(?::([0-9]{1,3}))?");
   std::smatch parts;
   if (!std::regex_match(text, parts, grammar)) return std::nullopt;
-  return Crash{parts[1], std::stoul(parts[2]),
-               parts[3] == "soon" ? Restart::kSoon : Restart::kLate,
+  return Crash{parts[1], std::stoul(parts[2]), parts[3] == "soon" ? Restart::kSoon : Restart::kLate,
                parts[4].matched ? std::stoul(parts[4]) : 0};
 }
 

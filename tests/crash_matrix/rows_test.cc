@@ -71,8 +71,8 @@ class KilledCoordinator : public ::testing::TestWithParam<Databases> {
 };
 
 TEST_P(KilledCoordinator, C01_AfterBeginReplied_NothingIsOnTheParticipantsAndTheGtidIsSpent) {
-  for (const Crash& crash : DeathsAfter(Named("commit-here-and-there"), kCoordinator,
-                                        "sends answer to begin")) {
+  for (const Crash& crash :
+       DeathsAfter(Named("commit-here-and-there"), kCoordinator, "sends answer to begin")) {
     const Played played = Die(Named("commit-here-and-there"), {crash});
     ExpectAborted(played);
     EXPECT_EQ(played.fates[0].answer.cause, AbortCause::kPresumed);

@@ -10,8 +10,8 @@ using coordinator::Inquiry;
 using coordinator::Settings;
 using simulation::Fault;
 using simulation::Process;
-using simulation::World;
 using simulation::SimulatedDatabase;
+using simulation::World;
 using std::chrono::milliseconds;
 
 namespace {
@@ -75,9 +75,8 @@ SimulatedDatabase& Stage::DatabaseNamed(const std::string& name) {
 }
 
 bool Stage::IsDatabase(const std::string& actor) const {
-  return std::any_of(
-      databases_.begin(), databases_.end(),
-      [&](const SimulatedDatabase& database) { return database.name() == actor; });
+  return std::any_of(databases_.begin(), databases_.end(),
+                     [&](const SimulatedDatabase& database) { return database.name() == actor; });
 }
 
 Played Stage::Run() {
@@ -266,9 +265,8 @@ void Stage::Happen(const OperatorFinishes& finishes) {
 }
 
 void Stage::Happen(const DatabaseForgets& forgets) {
-  world_.After(microseconds(2), [this, forgets] {
-    DatabaseNamed(forgets.database).ForgetHistory();
-  });
+  world_.After(microseconds(2),
+               [this, forgets] { DatabaseNamed(forgets.database).ForgetHistory(); });
 }
 
 void Stage::Happen(const OperatorAborts&) {

@@ -76,9 +76,9 @@ class Stage : private simulation::Script {
   const simulation::Scene scene_{notes_, databases_, disk_, coordinator_};
 
   bool started_ = false;
-  bool dying_ = false;           // what a death does to others is no step of theirs
-  std::size_t under_way_ = 0;    // restarts and troubles that are not over
-  std::size_t counted_ = 0;      // steps towards the next crash
+  bool dying_ = false;         // what a death does to others is no step of theirs
+  std::size_t under_way_ = 0;  // restarts and troubles that are not over
+  std::size_t counted_ = 0;    // steps towards the next crash
   std::set<const Incident*> happened_;
   std::map<std::string, int> strikes_;  // by kind of fault: how many are to come
   std::list<MessagesAreLost> losses_;

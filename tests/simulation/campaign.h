@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 
 #include "simulation/mutants.h"
@@ -19,9 +19,9 @@ struct Range {
 };
 
 struct Campaign {
-  std::uint64_t seeds = 0;       // that were run
-  std::uint64_t violations = 0;  // seeds with at least one
-  std::optional<std::uint64_t> first_violation;  // the lowest seed
+  std::uint64_t seeds = 0;            // that were run
+  std::uint64_t violations = 0;       // seeds with at least one
+  std::set<std::uint64_t> violating;  // the lowest few of those seeds
   FaultCounts faults{};
   std::uint64_t events = 0;
   std::uint64_t transactions = 0;

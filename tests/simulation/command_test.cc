@@ -1,4 +1,5 @@
-// settle-simulate as people and CI call it: exit codes, the last line, the transcript of a violation.
+// settle-simulate as people and CI call it: exit codes, the last line, the transcript of a
+// violation.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -60,7 +61,7 @@ TEST(SettleSimulate, AViolationExitsWith1AndIsToldWithTheCommandThatReplaysIt) {
   const nlohmann::json last = output.last();
   EXPECT_GT(last["violations"], 0);
   EXPECT_EQ(last["mutant"], "decision-not-forced");
-  const std::string seed = std::to_string(last["first_violation"].get<std::uint64_t>());
+  const std::string seed = std::to_string(last["violating_seeds"][0].get<std::uint64_t>());
   EXPECT_NE(output.text.find("seed " + seed + " violates:\n  durability: "), std::string::npos);
   EXPECT_NE(output.text.find(" ms  process-1 -> coordinator: "), std::string::npos);
   const std::string replay = "--seeds 1 --start " + seed + " --mutant decision-not-forced";

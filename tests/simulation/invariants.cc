@@ -42,8 +42,7 @@ std::vector<BranchKey> OrphansIn(const Scene& scene) {
 
 class Checker {
  public:
-  explicit Checker(const Scene& scene)
-      : scene_(scene), open_(ListOpen(scene.coordinator)) {}
+  explicit Checker(const Scene& scene) : scene_(scene), open_(ListOpen(scene.coordinator)) {}
 
   std::vector<std::string> Check();
 
@@ -142,7 +141,8 @@ void Checker::CheckTransaction(const Note& note) {
   }
   const Tally tally = Count(note);
   if (note.meddled()) return CheckMeddled(note, tally);
-  // After a fail-over there is no proof of what an old primary did, and a hazard is the honest word.
+  // After a fail-over there is no proof of what an old primary did, and a hazard is the honest
+  // word.
   if (open_.damaged.contains(note.gtid) && !note.failed_over())
     Violation("heuristics: " + name + " is reported as damaged, and nobody damaged it");
   if (tally.committed != 0 && !tally.all()) {
@@ -162,8 +162,8 @@ void Checker::CheckTransaction(const Note& note) {
 }
 
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is
-// known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless the
-// database had done as decided and lost that in a fail-over.
+// known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless
+// the database had done as decided and lost that in a fail-over.
 void Checker::CheckMeddled(const Note& note, const Tally& tally) {
   if (!decided_.contains(note.gtid) || tally.all() || open_.damaged.contains(note.gtid)) return;
   if (scene_.disk.forgotten.contains(note.gtid)) return;

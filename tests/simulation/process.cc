@@ -214,8 +214,8 @@ void Process::TellReport() {
                settle::ToString(vote.vote.result.vote), " ", vote.vote.result.reason);
   }
   for (const coordinator::EndReport& end : ends_) {
-    world_.Say(name_, " reports: ", end.key.DatabaseName(), " ",
-               settle::ToString(end.result.end), " ", end.result.detail);
+    world_.Say(name_, " reports: ", end.key.DatabaseName(), " ", settle::ToString(end.result.end),
+               " ", end.result.detail);
   }
   for (const auto& [resource, name] : found_)
     world_.Say(name_, " reports: ", resource, " has ", name, " prepared");
@@ -288,15 +288,15 @@ void Process::PerformOne(const sdk::Step& step) {
 // By the evidence that this process itself keeps, unless another is given.
 void Process::FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
                          std::optional<Evidence> evidence, std::function<void()> done) {
-  Later(Effort(), [this, key, resource, decision, evidence = std::move(evidence),
-                   done = std::move(done)] {
-    const FinishResult result =
-        FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
-    Later(Effort(), [this, key, result, done] {
-      Tell(key, sdk::event::Finished{result});
-      if (done) done();
-    });
-  });
+  Later(Effort(),
+        [this, key, resource, decision, evidence = std::move(evidence), done = std::move(done)] {
+          const FinishResult result =
+              FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
+          Later(Effort(), [this, key, result, done] {
+            Tell(key, sdk::event::Finished{result});
+            if (done) done();
+          });
+        });
 }
 
 VoteResult Process::PrepareNow(const BranchKey& key) {

@@ -1,5 +1,6 @@
 #include "simulation/simulated_database.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -227,6 +228,11 @@ std::vector<BranchKey> SimulatedDatabase::Prepared() const {
   std::vector<BranchKey> keys;
   for (const auto& [key, local] : prepared_) keys.push_back(key);
   return keys;
+}
+
+bool SimulatedDatabase::Holds(const Gtid& gtid) const {
+  return std::any_of(prepared_.begin(), prepared_.end(),
+                     [&](const auto& one) { return one.first.gtid == gtid; });
 }
 
 std::vector<BranchKey> SimulatedDatabase::Open() const {

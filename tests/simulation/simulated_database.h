@@ -78,6 +78,7 @@ class SimulatedDatabase {
   std::uint32_t timeline() const { return timeline_; }
   std::size_t prepared_count() const { return prepared_.size(); }
   std::vector<BranchKey> Prepared() const;
+  bool Holds(const Gtid& gtid) const;  // a prepared branch of it
   std::vector<BranchKey> Open() const;
   std::size_t open_count() const { return open_.size(); }
 

@@ -23,8 +23,7 @@ void Disk::Sync() {
     const Record& record = records[synced];
     if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
     if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
-    if (const auto* repaired = std::get_if<ForgetRecord>(&record))
-      forgotten.insert(repaired->gtid);
+    if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
     if (const auto* harm = std::get_if<HeuristicRecord>(&record))
       damaged[harm->gtid].push_back(harm->branch);
   }
@@ -42,7 +41,7 @@ std::size_t Disk::Prune(std::size_t keep) {
   const std::size_t before = pruned.size();
   for (std::size_t i = 0; i < records.size() && excess != 0; ++i) {
     const auto* end = std::get_if<EndRecord>(&records[i]);
-    if (end == nullptr) continue;
+    if (end == nullptr || (may_prune && !may_prune(end->summary.gtid))) continue;
     pruned.insert(end->summary.gtid);
     --excess;
   }
@@ -145,8 +144,8 @@ void SimulatedLog::FinishFlush() {
   }
 }
 
-// Of what was written and not synced any number of the first may be there, and only if all of it is,
-// anything of the group that was being flushed. Gives how much survives.
+// Of what was written and not synced any number of the first may be there, and only if all of it
+// is, anything of the group that was being flushed. Gives how much survives.
 std::size_t SimulatedLog::LoseByChance() const {
   const std::size_t written = disk_.records.size() - disk_.synced;
   const std::size_t kept = world_.Pick(written + 1);
@@ -180,7 +179,11 @@ LogTotals SimulatedLog::totals() const {
   LogTotals totals;
   for (const auto& [gtid, position] : disk_.ended) {
     const Ending& ending = std::get<EndRecord>(disk_.records[position]).summary.ending;
-    ++(ending.committed() ? totals.committed : ending.aborted() ? totals.aborted : totals.heuristic);
+    if (ending.committed()) {
+      ++totals.committed;
+    } else {
+      ++(ending.aborted() ? totals.aborted : totals.heuristic);
+    }
   }
   return totals;
 }

@@ -1,6 +1,6 @@
-// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a forced
-// one, crashes that lose what was not synced or tear the group that was being flushed, a disk that
-// can be full and one that fails.
+// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a
+// forced one, crashes that lose what was not synced or tear the group that was being flushed, a
+// disk that can be full and one that fails.
 #pragma once
 
 #include <functional>
@@ -29,6 +29,9 @@ struct Disk {
   std::size_t synced = 0;
   std::vector<std::pair<Epoch, std::size_t>> starts;  // how many records there were at each start
   bool full = false;
+  // Whether an ended transaction may be pruned: records are kept for longer than any database is
+  // away with a prepared branch.
+  std::function<bool(const Gtid&)> may_prune;
   std::function<void(const Record&)> watch;  // shown every record that is handed to the log
 
   // What has been synced, by kind of record; the oracle of "told only after it is durable".

@@ -1,5 +1,6 @@
 #include "simulation/simulation.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -13,7 +14,7 @@ namespace settle::simulation {
 namespace {
 
 constexpr microseconds kLook{20'000};      // between two looks at whether all has ended
-constexpr microseconds kInFlight{30'000};  // by then all that was sent before the healing has arrived
+constexpr microseconds kInFlight{30'000};  // by then what was sent before the healing has arrived
 
 Settings DrawSettings(World& world) {
   Settings settings = ShrunkenSettings();
@@ -62,6 +63,10 @@ Simulation::Simulation(std::uint64_t seed, World::Telling telling)
       adversary_(world_, {coordinator_, disk_, databases_, processes_, notes_}) {
   disk_.log_id = "simulatedlog";
   disk_.watch = [this](const Record& record) { witness_.Appends(record); };
+  disk_.may_prune = [this](const Gtid& gtid) {
+    return std::none_of(databases_.begin(), databases_.end(),
+                        [&](const auto& database) { return database.Holds(gtid); });
+  };
   databases_.emplace_back(world_, "bank-a", DatabaseKind::kPostgresLike);
   databases_.emplace_back(world_, "bank-b", DatabaseKind::kPostgresLike);
   databases_.emplace_back(world_, "bank-c", DatabaseKind::kSqliteLike);
