@@ -60,18 +60,6 @@ class ForgetfulLog : public AroundLog {
   }
 };
 
-// Opened again, it hands out the same epoch.
-class TimelessLog : public AroundLog {
- public:
-  explicit TimelessLog(DecisionLog& log) : AroundLog(log), identity_(log.identity()) {
-    identity_.epoch = 1;
-  }
-  const LogIdentity& identity() const override { return identity_; }
-
- private:
-  LogIdentity identity_;
-};
-
 template <typename Log>
 void ExpectCaught(const std::string& scenario, const std::string& violation) {
   std::ostringstream out;
@@ -101,10 +89,6 @@ TEST(CrashMatrix, CatchesALogThatForgetsLeavesToCommitInOnePhase) {
 TEST(CrashMatrix, CatchesALogThatForgetsDamage) {
   ExpectCaught<ForgetfulLog<HeuristicRecord>>("committed-by-hand-against-an-abort",
                                               "is recorded and not shown");
-}
-
-TEST(CrashMatrix, CatchesALogThatDoesNotRaiseItsEpoch) {
-  ExpectCaught<TimelessLog>("commit-there", "orphans");
 }
 
 // A bug of simulation/mutants.h, and a scenario that finds it.
