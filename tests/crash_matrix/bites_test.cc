@@ -1,12 +1,14 @@
 // The crash matrix bites: over a log that breaks its contract it must find violations.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
 
 #include "crash_matrix/matrix.h"
+#include "simulation/mutants.h"
 
 namespace settle::crash_matrix {
 namespace {
@@ -104,6 +106,48 @@ TEST(CrashMatrix, CatchesALogThatForgetsDamage) {
 TEST(CrashMatrix, CatchesALogThatDoesNotRaiseItsEpoch) {
   ExpectCaught<TimelessLog>("commit-there", "orphans");
 }
+
+// A bug of simulation/mutants.h, and a scenario that finds it.
+struct Planted {
+  const char* mutant;
+  const char* scenario;
+};
+
+class PlantedBugs : public ::testing::TestWithParam<Planted> {
+ protected:
+  PlantedBugs() { planted_bug = simulation::FindMutant(GetParam().mutant)->bug; }
+  ~PlantedBugs() override { planted_bug = PlantedBug::kNone; }
+};
+
+TEST_P(PlantedBugs, AreCaught) {
+  std::ostringstream out;
+  const Scenario& scenario = *FindScenario(GetParam().scenario);
+  EXPECT_GT(RunCell(scenario, Databases::kMixed, {}, out).violations, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    CrashMatrix, PlantedBugs,
+    ::testing::Values(Planted{"decision-not-forced", "commit-here"},
+                      Planted{"reply-before-the-record-is-durable", "commit-here"},
+                      Planted{"presumed-abort-without-asking-the-log", "commit-here"},
+                      Planted{"duplicate-vote-counted-twice", "vote-twice-and-a-silent-sibling"},
+                      Planted{"unknown-at-commit-taken-for-success", "rolled-back-by-hand"},
+                      Planted{"end-before-the-last-ack", "commit-there"},
+                      Planted{"one-phase-without-its-record", "one-phase"},
+                      Planted{"one-phase-record-not-replayed", "one-phase"},
+                      Planted{"restored-branch-taken-for-finished", "commit-there"},
+                      Planted{"heuristic-not-forced", "rolled-back-by-hand"},
+                      Planted{"heuristics-not-replayed", "committed-by-hand-against-an-abort"},
+                      Planted{"commands-only-to-the-owner", "session-lost-after-prepare"},
+                      Planted{"evidence-not-recorded", "commit-there"},
+                      Planted{"refused-record-taken-for-durable", "disk-full-at-the-decision"},
+                      Planted{"recovery-aborts-what-is-active", "commit-there"},
+                      Planted{"abort-obeyed-after-the-last-vote", "operator-aborts-too-late"}),
+    [](const auto& info) {
+      std::string name = info.param.mutant;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace settle::crash_matrix
