@@ -42,6 +42,8 @@ std::size_t Disk::Prune(std::size_t keep) {
   for (std::size_t i = 0; i < records.size() && excess != 0; ++i) {
     const auto* end = std::get_if<EndRecord>(&records[i]);
     if (end == nullptr || (may_prune && !may_prune(end->summary.gtid))) continue;
+    // Damage that was found after the end of an abort is kept until a person has forgotten it.
+    if (damaged.contains(end->summary.gtid) && !forgotten.contains(end->summary.gtid)) continue;
     pruned.insert(end->summary.gtid);
     --excess;
   }
