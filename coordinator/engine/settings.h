@@ -7,6 +7,9 @@
 
 namespace settle::coordinator {
 
+// What branches_max can be set to. A higher number names no branch of any transaction.
+inline constexpr std::size_t kBranchesMost = 1'000;
+
 struct Settings {
   std::size_t shards = 2;
   std::size_t mailbox_max = 10'000;  // calls queued at one shard; more are refused with kRetry

@@ -72,8 +72,11 @@ Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::in
 }
 
 Result<BranchNumber> BranchFromWire(std::int32_t number) {
-  if (number < 1)
-    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1");
+  // The log keeps what is said of a branch, so a number that can be none is never let in.
+  if (number < 1 || static_cast<std::size_t>(number) > kBranchesMost) {
+    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1 to " +
+                               std::to_string(kBranchesMost));
+  }
   return static_cast<BranchNumber>(number);
 }
 

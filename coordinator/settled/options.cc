@@ -150,7 +150,7 @@ std::vector<Row> LimitRows() {
           "max-open-transactions", "more are refused for now", {1, 10'000'000},
           [](Options & o) -> auto& { return o.engine.open_transactions_max; }),
       Count(
-          "max-branches", "of one transaction", {1, 1'000},
+          "max-branches", "of one transaction", {1, kBranchesMost},
           [](Options & o) -> auto& { return o.engine.branches_max; }),
       Count(
           "max-sessions", "participant sessions; more are refused for now", {1, 100'000},
