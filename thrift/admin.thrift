@@ -36,7 +36,8 @@ struct TimelineEntry {
 struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
-  /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, done. */
+  /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, quarantined,
+      done. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending
@@ -196,9 +197,9 @@ struct StatusReply {
   4: required i64 started_us
   /** Transactions by state. */
   5: required map<string, i64> open
-  /** Transactions in the log that ended as committed. */
+  /** Transactions that ended as committed since the log was made, pruned ones included. */
   6: required i64 committed
-  /** Transactions in the log that ended as aborted. */
+  /** Transactions that ended as aborted since the log was made, pruned ones included. */
   7: required i64 aborted
   /** Transactions that are damaged (mixed, a hazard, a heuristic) and that nobody has forgotten yet. */
   8: required i64 heuristics

@@ -13,6 +13,10 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
     return Fail(ErrorCode::kRefused, gtid + " is damaged (" + view.summary.ending.reason + ")",
                 view.advice);
   }
+  if (state == "quarantined") {
+    return Fail(ErrorCode::kRefused, gtid + " is quarantined: " + view.summary.ending.reason,
+                view.advice);
+  }
   if (state == "deciding" || state == "delegating" || state == "one-phase") {
     return Fail(ErrorCode::kRefused, gtid + " is " + state + ": it waits for " + view.waiting_for,
                 "nobody but " + std::string(state == "deciding" ? "the log" : "its resource") +

@@ -33,6 +33,12 @@ Status CheckDecided(const TransactionView& view) {
                     view.summary.ending.reason + "): every branch has ended, nothing can be sent",
                 view.advice);
   }
+  if (state == "quarantined") {
+    return Fail(ErrorCode::kRefused,
+                "transaction " + view.summary.gtid.text() +
+                    " is quarantined, and nothing is sent for it: " + view.summary.ending.reason,
+                view.advice);
+  }
   if (view.summary.ending.outcome == Outcome::kUndecided && state != "one-phase") {
     return Fail(ErrorCode::kRefused,
                 "transaction " + view.summary.gtid.text() + " is " + state +

@@ -4,17 +4,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-             Sessions& sessions)
+             Sessions& sessions, OwnerQuota& quota)
     : settings_(settings),
       log_(log),
       clock_(clock),
       ids_(ids),
       observer_(observer),
       sessions_(sessions),
+      quota_(quota),
       mailbox_(settings.mailbox_max) {}
 
 std::optional<Instant> Shard::RunReady() {
@@ -52,15 +55,31 @@ Transaction* Shard::Find(const Gtid& gtid) {
   return found == running_.end() ? nullptr : found->second.get();
 }
 
-// A transaction that has ended but whose end is not in the log yet is answered here; any other is
-// for recovery/inquiry.
+// For what may only be asked before the deadline. If this process was frozen, the question may be
+// looked at before the timer that is due as well.
+Transaction* Shard::FindInTime(const Gtid& gtid) {
+  Transaction* transaction = Find(gtid);
+  if (transaction == nullptr || !timers_.IsDue({gtid, TimerKind::kDeadline}, clock_.Now()))
+    return transaction;
+  Handle(*transaction, event::DeadlineReached{});
+  return Find(gtid);
+}
+
+// What is answered here although it does not run: a transaction that has ended and whose end is not
+// in the log yet, and a quarantined one. Any other is for recovery/inquiry.
+const TransactionSummary* Shard::FindNotRunning(const Gtid& gtid) const {
+  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return &ended->second.summary;
+  const auto quarantined = quarantined_.find(gtid);
+  return quarantined == quarantined_.end() ? nullptr : &quarantined->second;
+}
+
 template <typename T>
 void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const {
-  const auto ended = ended_.find(gtid);
-  if (ended == ended_.end()) {
+  const TransactionSummary* summary = FindNotRunning(gtid);
+  if (summary == nullptr) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
-  answer.ending = ended->second.summary.ending;
+  answer.ending = summary->ending;
   done(std::move(answer));
 }
 
@@ -70,15 +89,20 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
       TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}));
   transaction->Note(now, "begun by " + call.owner);
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
+  const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
+                           ? Instant(std::chrono::microseconds(now))
+                           : clock_.Now();
   timers_.Arm({gtid, TimerKind::kDeadline},
-              clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
-  running_.emplace(gtid, std::move(transaction));
+              from + std::min(timeout, settings_.transaction_timeout_max));
+  const bool is_new = running_.emplace(gtid, std::move(transaction)).second;
+  SETTLE_ASSERT(is_new, gtid.text() + " was given out before");
   CountRunning();
   ++undecided_count_;
   done(Begun{gtid, gtid.epoch()});
 }
 
 void Shard::Restore(RestoredTransaction restored) {
+  if (!restored.contradiction.empty()) return Quarantine(restored);
   auto transaction = [&] {
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(TwoPhase(*commit, restored.heuristics));
@@ -100,20 +124,21 @@ void Shard::Restore(RestoredTransaction restored) {
                                                           restored.forgotten->reason));
   }
   Transaction& here = *transaction;
-  running_.emplace(here.machine.gtid(), std::move(transaction));
+  const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
+  SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
   CountRunning();
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) {
-    const bool ended = ended_.contains(call.gtid);
-    return done(
-        Fail(ended ? ErrorCode::kRefused : ErrorCode::kNotFound,
-             "transaction " + call.gtid.text() + (ended ? " has ended" : " is not running here"),
-             "begin a new transaction"));
+    const TransactionSummary* summary = FindNotRunning(call.gtid);
+    return done(Fail(summary != nullptr ? ErrorCode::kRefused : ErrorCode::kNotFound,
+                     "transaction " + call.gtid.text() + " is " +
+                         (summary != nullptr ? summary->state : "not running here"),
+                     "begin a new transaction"));
   }
   Handle(
       *transaction,
@@ -124,7 +149,7 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
 }
 
 void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
   const std::uint64_t waiter =
@@ -141,7 +166,7 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
 }
 
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   transaction->one_phase_waiters.push_back(done);
   Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
@@ -156,8 +181,7 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
 void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
-    const auto ended = ended_.find(call.gtid);
-    if (ended != ended_.end()) return done(ended->second.summary.ending);
+    if (const auto* summary = FindNotRunning(call.gtid)) return done(summary->ending);
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
@@ -170,8 +194,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
 
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   if (const Transaction* transaction = Find(gtid)) return done(transaction->machine.ending());
-  const auto ended = ended_.find(gtid);
-  if (ended != ended_.end()) return done(ended->second.summary.ending);
+  if (const auto* summary = FindNotRunning(gtid)) return done(summary->ending);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -244,7 +267,7 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
                           const Completion<std::monostate>& done) {
   if (Transaction* transaction = Find(key.gtid)) {
     Handle(*transaction, event::FoundPrepared{key.number, resource});
-  } else if (!ended_.contains(key.gtid)) {
+  } else if (FindNotRunning(key.gtid) == nullptr) {
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
   }
@@ -252,6 +275,7 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
 }
 
 void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {
+  if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
     return done(

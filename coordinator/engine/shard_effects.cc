@@ -5,7 +5,9 @@
 #include "engine/durable_append.h"
 #include "engine/shard.h"
 #include "protocol/describe.h"
+#include "vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -28,7 +30,11 @@ void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
   Effects effects = transaction.machine.Handle(event);
-  if (was_undecided && !IsUndecided(transaction.machine.state())) --undecided_count_;
+  if (was_undecided && !IsUndecided(transaction.machine.state())) {
+    SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
+    --undecided_count_;
+    quota_.GiveBack(transaction.machine.origin().owner);
+  }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
     Perform(transaction, std::move(effect), enlisted, refused);
@@ -98,17 +104,20 @@ void Shard::Persist(Transaction& transaction, Record record) {
     transaction.Note(now, ForgottenBy(forget->operator_name, forget->reason));
   }
   SETTLE_FAILPOINT("engine.before_decision");
+  const bool unforced =
+      (SETTLE_PLANTED_BUG(kDecisionNotForced) && std::holds_alternative<CommitRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kHeuristicNotForced) && std::holds_alternative<HeuristicRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(
-      log_, observer_, std::move(record), Durability::kForce,
+      log_, observer_, std::move(record), unforced ? Durability::kLazy : Durability::kForce,
       [this, gtid = transaction.machine.gtid()](AppendResult result, const std::string& reason) {
         mailbox_.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
       });
 }
 
 void Shard::RecordDamage(HeuristicRecord record) {
-  if (Find(record.gtid) != nullptr) return;
+  if (Find(record.gtid) != nullptr || quarantined_.contains(record.gtid)) return;
   record.learned = clock_.WallNow();
   observer_.Event(Observer::Level::kError, record.gtid,
                   "a branch ended otherwise than decided: " + record.detail);
@@ -116,7 +125,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
                 [this, record](AppendResult result, const std::string&) {
                   if (result != AppendResult::kDurable) return;  // the event above is all there is
                   mailbox_.PostAlways([this, record] {
-                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}, {}});
+                    if (Find(record.gtid) == nullptr) Restore({.heuristics = {record}});
                   });
                 });
 }
@@ -124,7 +133,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
 void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
-  if (result == AppendResult::kDurable) {
+  if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
     SETTLE_FAILPOINT("engine.decided");
     transaction->Note(clock_.WallNow(), transaction->machine.state() == TwoPhase::State::kDeciding
                                             ? "decided to commit; the decision is durable"
@@ -198,6 +207,8 @@ void Shard::TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer)
 
 void Shard::Forget(Transaction& transaction) {
   const Gtid gtid = transaction.machine.gtid();
+  SETTLE_ASSERT(transaction.machine.state() == TwoPhase::State::kDone,
+                gtid.text() + " is " + Describe(transaction.machine));
   for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kVote, TimerKind::kRetry}) {
     timers_.Cancel({gtid, kind});
   }
@@ -225,10 +236,12 @@ void Shard::WriteEnd(const Gtid& gtid) {
 
 void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   const auto entry = ended_.find(gtid);
+  SETTLE_ASSERT(entry != ended_.end(), gtid.text() + " was written twice");
   Ended& ended = entry->second;
   // Without a record an abort is presumed, which is right; anything else would be told wrongly, so
   // it is kept here and counts as open until it is written.
-  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted();
+  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted() &&
+                    !SETTLE_PLANTED_BUG(kRefusedEndDropped);
   if (keep) {
     refused_ends_ += ended.refusals == 0 ? 1 : 0;
     const auto delay = std::chrono::duration_cast<Instant::duration>(RetryDelay(++ended.refusals));

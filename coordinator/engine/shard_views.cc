@@ -66,8 +66,7 @@ bool WaitsFor(const TwoPhase& machine, const std::string& resource) {
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
   if (const auto found = running_.find(gtid); found != running_.end())
     return done(found->second->Summary());
-  if (const auto ended = ended_.find(gtid); ended != ended_.end())
-    return done(ended->second.summary);
+  if (const auto* summary = FindNotRunning(gtid)) return done(*summary);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -81,11 +80,14 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
   for (const auto& [gtid, ended] : ended_) {
     if (query.kind == OpenQuery::Kind::kNotWritten && in_range(gtid)) newest.Offer(gtid);
   }
+  for (const auto& [gtid, summary] : quarantined_) {
+    if (in_range(gtid)) newest.Offer(gtid);
+  }
   OpenPage page{{}, newest.more()};
   for (const Gtid* gtid : newest.Sorted()) {
     const auto running = running_.find(*gtid);
     page.transactions.push_back(running != running_.end() ? running->second->Summary()
-                                                          : ended_.at(*gtid).summary);
+                                                          : *FindNotRunning(*gtid));
     page.transactions.back().timeline.clear();
   }
   return page;
@@ -93,6 +95,8 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
 
 OpenCounts Shard::CountOpen() const {
   OpenCounts counts;
+  for (const auto& [gtid, summary] : quarantined_) ++counts.by_state[summary.state];
+  counts.in_doubt = quarantined_.size();
   for (const auto& [gtid, transaction] : running_) {
     const TwoPhase& machine = transaction->machine;
     ++counts.by_state[ToString(machine.state())];

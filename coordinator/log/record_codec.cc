@@ -1,10 +1,10 @@
 #include "log/record_codec.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <utility>
 
+#include "log/checksum.h"
 #include "log/record_archive.h"
 #include "log/record_fields.h"
 
@@ -16,11 +16,6 @@ using codec::StoreLittle;
 
 constexpr std::size_t kHeaderSize = 6;
 constexpr std::size_t kChecksumSize = 4;
-
-std::uint32_t Checksum(std::string_view bytes) {
-  return static_cast<std::uint32_t>(::crc32_z(
-      0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
-}
 
 struct Type {
   std::uint8_t number;

@@ -15,6 +15,9 @@ namespace settle::coordinator {
 // Microseconds since 1970-01-01 UTC; for people, never for a decision.
 using WallTime = std::int64_t;
 
+// No branch of any transaction has a higher number (--max-branches).
+inline constexpr BranchNumber kBranchNumberMax = 1'000;
+
 // One branch as the decision knew it: enough to finish it after any crash.
 struct DecidedBranch {
   BranchNumber number = 0;

@@ -2,7 +2,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/describe.h"
 #include "protocol/two_phase.h"
+#include "vocabulary/assertion.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -49,6 +52,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
   Branch& branch = branches_.front();
   branch.vote.evidence = event.evidence;
   state_ = State::kDelegating;
+  if (SETTLE_PLANTED_BUG(kOnePhaseWithoutItsRecord)) return On(event::Persisted{});
   return {effect::Persist{OnePhaseRecord{
       gtid_, origin_, 0, {branch.number, branch.resource, Vote::kCommit, branch.vote.evidence}}}};
 }
@@ -76,6 +80,9 @@ Effects TwoPhase::On(const event::Persisted&) {
 }
 
 Effects TwoPhase::OnDecisionDurable() {
+  for (const Branch& branch : branches_) {
+    SETTLE_ASSERT(branch.voted && branch.vote.vote != Vote::kNo, Describe(*this));
+  }
   state_ = State::kCommitting;
   decision_ = Decision::kCommit;
   ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
@@ -143,7 +150,10 @@ Effects TwoPhase::On(const event::Finished& event) {
 }
 
 Effects TwoPhase::FinishedCommitting(Branch& branch, const FinishResult& result) {
-  if (result.end != BranchEnd::kCommitted) return RecordHeuristic(branch, result);
+  const bool done = result.end == BranchEnd::kCommitted;
+  if (!done && !SETTLE_PLANTED_BUG(kUnknownAtCommitTakenForSuccess)) {
+    return RecordHeuristic(branch, result);
+  }
   branch.state = BranchState::kCommitted;
   return EndIfAllFinished();
 }
@@ -168,9 +178,11 @@ Effects TwoPhase::FinishedOnePhase(Branch& branch, const FinishResult& result) {
 }
 
 Effects TwoPhase::EndIfAllFinished() {
+  const bool waits = std::any_of(branches_.begin(), branches_.end(), IsUnfinished);
   if (!recording_.empty() || !unrecorded_.empty() ||
-      std::any_of(branches_.begin(), branches_.end(), IsUnfinished))
+      (waits && !SETTLE_PLANTED_BUG(kEndBeforeTheLastAck))) {
     return {};
+  }
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
   if (!heuristics_.empty()) {
@@ -186,6 +198,12 @@ Effects TwoPhase::EndIfAllFinished() {
 }
 
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
+    case CommandKind::kCommit: SETTLE_ASSERT(state_ == State::kCommitting, Describe(*this)); break;
+    case CommandKind::kAbort: SETTLE_ASSERT(state_ == State::kAborting, Describe(*this)); break;
+    case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
+  }
   ++branch.attempts;
   return {kind,           branch.number,   branch.resource,
           branch.session, branch.attempts, branch.vote.evidence};
@@ -253,9 +271,15 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
     case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
     case State::kForgetting:
-      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart
-      // no more is known of the siblings than that they were not committed.
-      if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
+      // Damage elsewhere keeps no locks: a branch that had ended as decided, and is prepared again
+      // because a fail-over undid that, is told again. One that is damaged itself is for whoever
+      // repairs it. After a restart no more is known of an abort's siblings than that they were not
+      // committed.
+      if (decision_ == Decision::kCommit) {
+        const bool again = branch != nullptr && branch->state == BranchState::kCommitted;
+        return again ? Effects{SendTo(*branch, CommandKind::kCommit)} : Effects{};
+      }
+      if (ending_.cause == AbortCause::kNone) return {};  // its resource decided
       if (branch != nullptr && branch->state != BranchState::kAborted &&
           branch->state != BranchState::kRefused) {
         return {};
@@ -300,6 +324,8 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
     branch.vote = {decided.vote, decided.evidence, "", false};
     branch.state =
         decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    if (SETTLE_PLANTED_BUG(kRestoredBranchTakenForFinished) && decided.number > 1)
+      branch.state = BranchState::kCommitted;
     branches_.push_back(std::move(branch));
   }
   TakeHeuristics(heuristics);

@@ -6,17 +6,20 @@
 #include <unordered_map>
 #include <utility>
 
+#include "recovery/contradiction.h"
+#include "vocabulary/planted_bug.h"
+
 namespace settle::coordinator {
 namespace {
 
 struct Replay {
   struct Open {
     std::uint64_t position = 0;
+    std::uint64_t decided = 0;  // position of its decision
     RestoredTransaction transaction;
   };
   std::unordered_map<Gtid, Open> open;
   std::vector<ResourceRecord> resources;
-  std::string wrong;  // what cannot be true of the log; empty while all is well
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -24,26 +27,56 @@ struct Replay {
     return entry;
   }
 
-  void Visit(std::uint64_t position, CommitRecord record) {
-    At(record.gtid, position).transaction.decision = std::move(record);
+  // The first decision is believed. It may follow the damage: pruning appends old records again.
+  template <typename Decided>
+  void Decide(std::uint64_t position, Decided record) {
+    Open& entry = At(record.gtid, position);
+    if (entry.decided == 0) {
+      entry.decided = position;
+      entry.transaction.decision = std::move(record);
+    } else if (entry.transaction.contradiction.empty()) {
+      entry.transaction.contradiction = "the record at position " + std::to_string(position) +
+                                        " decides what was decided at position " +
+                                        std::to_string(entry.decided);
+    }
   }
+
+  void Visit(std::uint64_t position, CommitRecord record) { Decide(position, std::move(record)); }
   void Visit(std::uint64_t position, OnePhaseRecord record) {
-    At(record.gtid, position).transaction.decision = std::move(record);
+    if (SETTLE_PLANTED_BUG(kOnePhaseRecordNotReplayed)) return;
+    Decide(position, std::move(record));
   }
   void Visit(std::uint64_t position, HeuristicRecord record) {
+    if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, ForgetRecord record) {
     RestoredTransaction& transaction = At(record.gtid, position).transaction;
-    if (transaction.heuristics.empty() && wrong.empty()) {
-      wrong = "the record at position " + std::to_string(position) + " forgets " +
-              record.gtid.text() + ", which no record before it says is damaged";
+    if (transaction.heuristics.empty() && transaction.contradiction.empty()) {
+      transaction.contradiction = "the record at position " + std::to_string(position) +
+                                  " forgets what no record before it says is damaged";
     }
     transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
 };
+
+// What came after an end. Damage can come after the end of an abort, which was never decided: a
+// branch that somebody committed by hand is found late.
+Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
+                                          const RestoredTransaction& transaction) {
+  const auto ended = log.FindEnded(transaction.gtid());
+  if (!ended && ended.error().code == ErrorCode::kExpired) {
+    return std::string("it had ended, and was pruned, before it was decided or damaged");
+  }
+  if (!ended) return Fail(ended.error());
+  if (!*ended) return std::string();
+  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  if (!decided && !(*ended)->ending.committed()) return std::string();
+  return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
+         " before it was " + (decided ? "decided" : "damaged");
+}
 
 }  // namespace
 
@@ -54,14 +87,19 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
                std::move(record));
   });
   if (!read) return Fail(read.error());
-  if (!replay.wrong.empty()) {
-    return Fail(ErrorCode::kCorrupt, replay.wrong,
-                "nothing may be presumed from this log: keep it, and restore a backup");
-  }
   std::map<std::uint64_t, RestoredTransaction> in_order;
   for (auto& [gtid, entry] : replay.open) in_order[entry.position] = std::move(entry.transaction);
   RestoredState state;
-  for (auto& [position, transaction] : in_order) state.open.push_back(std::move(transaction));
+  for (auto& [position, transaction] : in_order) {
+    std::string& wrong = transaction.contradiction;
+    if (wrong.empty()) wrong = FindContradiction(transaction, log.identity());
+    if (wrong.empty()) {
+      Result<std::string> of_its_end = ContradictionOfItsEnd(log, transaction);
+      if (!of_its_end) return Fail(of_its_end.error());
+      wrong = *std::move(of_its_end);
+    }
+    state.open.push_back(std::move(transaction));
+  }
   state.resources = std::move(replay.resources);
   return state;
 }

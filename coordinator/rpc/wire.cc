@@ -72,10 +72,9 @@ Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::in
 }
 
 Result<BranchNumber> BranchFromWire(std::int32_t number) {
-  // The log keeps what is said of a branch, so a number that can be none is never let in.
-  if (number < 1 || static_cast<std::size_t>(number) > kBranchesMost) {
-    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1 to " +
-                               std::to_string(kBranchesMost));
+  if (number < 1 || number > static_cast<std::int32_t>(kBranchNumberMax)) {
+    return Wrong("branch", "is " + std::to_string(number) + "; branches are numbered from 1 to " +
+                               std::to_string(kBranchNumberMax));
   }
   return static_cast<BranchNumber>(number);
 }

@@ -105,14 +105,18 @@ TEST(Replay, DamageThatAPersonForgotAndWhoseEndWasLostIsOpenAndForgotten) {
   EXPECT_EQ(state->open[0].forgotten, ForgottenOf(1));
 }
 
-TEST(Replay, L05_ALogThatForgetsWhatIsNotDamagedIsRefusedByName) {
+TEST(Replay, C21_WhatIsForgottenWithoutDamageIsQuarantinedAndOthersAreNot) {
   FakeLog log;
-  log.Keep(CommitOf(1));
   log.Keep(ForgottenOf(1));
+  log.Keep(CommitOf(2));
+  log.Keep(ForgottenOf(2));
+  log.Keep(CommitOf(3));
   const auto state = ReplayLog(log);
-  ASSERT_FALSE(state);
-  EXPECT_EQ(state.error().code, ErrorCode::kCorrupt);
-  EXPECT_THAT(state.error().message, testing::HasSubstr("position 2"));
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 3U);
+  EXPECT_THAT(state->open[0].contradiction, testing::HasSubstr("no record before"));
+  EXPECT_THAT(state->open[1].contradiction, testing::HasSubstr("no record before"));
+  EXPECT_EQ(state->open[2].contradiction, "");
 }
 
 // As when a branch is reported once more that somebody had committed by hand.
@@ -126,6 +130,28 @@ TEST(Replay, DamageFoundAfterItsTransactionWasForgottenIsOpenAgain) {
   ASSERT_TRUE(state);
   ASSERT_EQ(state->open.size(), 1U);
   EXPECT_FALSE(state->open[0].forgotten);
+}
+
+TEST(Replay, L10_ADecisionThatPruningAppendedAgainBehindItsDamageIsTheSameTransaction) {
+  FakeLog log;
+  log.Keep(DamageOf(1, 2));
+  log.Keep(CommitOf(1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_EQ(state->open[0].contradiction, "");
+  EXPECT_TRUE(std::holds_alternative<CommitRecord>(state->open[0].decision));
+  EXPECT_THAT(state->open[0].heuristics, ElementsAre(DamageOf(1, 2)));
+}
+
+TEST(Replay, C21_WhatWasDecidedAlthoughItHadEndedStaysInQuarantineWhenItsEndIsPruned) {
+  FakeLog log;
+  log.Keep(CommitOf(1));
+  log.pruned.insert(GtidNumber(1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_THAT(state->open[0].contradiction, testing::HasSubstr("had ended, and was pruned"));
 }
 
 TEST(Replay, DamageThatAPersonForgotIsGone) {

@@ -167,15 +167,15 @@ TEST(Wire, ABranchCannotVoteTwiceInOneCall) {
   ExpectInvalid(FromWire(request), "branch 1 twice");
 }
 
-TEST(Wire, BranchesCountFromOne) {
-  for (const std::int32_t number : {0, -1}) {
+TEST(Wire, BranchesAreNumberedFromOneToAThousand) {
+  for (const std::int32_t number : {0, -1, 1'001, 2'147'483'647}) {
     wire::CommitRequest request = SomeCommit();
     request.votes[0].branch = number;
-    ExpectInvalid(FromWire(request), "branches count from 1");
+    ExpectInvalid(FromWire(request), "branches are numbered from 1 to 1000");
     wire::AbortRequest abort;
     abort.gtid = kGtid.text();
     abort.rolled_back = {number};
-    ExpectInvalid(FromWire(abort), "branches count from 1");
+    ExpectInvalid(FromWire(abort), "branches are numbered from 1 to 1000");
   }
 }
 
@@ -189,7 +189,7 @@ TEST(Wire, N04_ABranchNumberThatNoTransactionCanHaveIsRefused) {
     wire::ReportRequest report;
     report.session = std::string(32, 'a');
     report.ends = {end};
-    ExpectInvalid(FromWire(report), "branches count from 1 to 1000");
+    ExpectInvalid(FromWire(report), "branches are numbered from 1 to 1000");
   }
   end.branch = 1'000;
   wire::ReportRequest report;

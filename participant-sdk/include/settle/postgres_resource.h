@@ -92,9 +92,6 @@ class PostgresResource : public Resource {
   // are in use. kUnavailable: the server cannot be reached. kRefused: the dsn now leads to another
   // database than at Identify. kInvalid: wrong name or dsn.
   [[nodiscard]] virtual Result<std::shared_ptr<PostgresBranch>> Open(const BranchKey& key) = 0;
-
-  // What Identify found that weakens the promise, in words: e.g. fsync = off.
-  virtual std::vector<std::string> warnings() const = 0;
 };
 
 }  // namespace settle

@@ -1,0 +1,60 @@
+#include "log/needed_records.h"
+
+#include <algorithm>
+
+namespace settle::coordinator {
+
+Subject SubjectOf(const Record& record) {
+  Subject subject;
+  subject.gtid = GtidOf(record);
+  if (const auto* binding = std::get_if<ResourceRecord>(&record)) {
+    subject.resource = binding->resource;
+  }
+  subject.decides = std::holds_alternative<CommitRecord>(record) ||
+                    std::holds_alternative<OnePhaseRecord>(record);
+  if (const auto* end = std::get_if<EndRecord>(&record)) {
+    subject.ended = end->summary.ending.outcome;
+  }
+  return subject;
+}
+
+void NeededRecords::Add(std::uint64_t position, const Subject& subject) {
+  if (subject.gtid.empty()) {
+    bindings_[subject.resource] = position;
+  } else if (!subject.ended) {
+    Open& open = open_[subject.gtid];
+    open.positions.push_back(position);
+    open.decided = open.decided || subject.decides;
+    ++open_records_;
+  } else if (const auto open = open_.find(subject.gtid); open != open_.end()) {
+    open_records_ -= open->second.positions.size();
+    open_.erase(open);
+  }
+}
+
+bool NeededRecords::Has(std::uint64_t position, const Subject& subject) const {
+  if (subject.gtid.empty()) {
+    const auto binding = bindings_.find(subject.resource);
+    return binding != bindings_.end() && binding->second == position;
+  }
+  const auto open = open_.find(subject.gtid);
+  if (open == open_.end()) return false;
+  const auto& positions = open->second.positions;
+  return std::find(positions.begin(), positions.end(), position) != positions.end();
+}
+
+bool NeededRecords::IsReopened(const Gtid& gtid) const {
+  const auto open = open_.find(gtid);
+  return open != open_.end() && !open->second.decided;
+}
+
+void NeededRecords::Move(std::uint64_t from, std::uint64_t to, const Subject& subject) {
+  if (subject.gtid.empty()) {
+    bindings_[subject.resource] = to;
+  } else {
+    auto& positions = open_[subject.gtid].positions;
+    std::replace(positions.begin(), positions.end(), from, to);
+  }
+}
+
+}  // namespace settle::coordinator
