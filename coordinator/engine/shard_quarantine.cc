@@ -49,7 +49,12 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
 // One forced record, an end, says that a person has looked after it; the next start does not see it
 // any more.
 void Shard::ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done) {
-  TransactionSummary summary = quarantined_.at(call.gtid);
+  TransactionSummary& shown = quarantined_.at(call.gtid);
+  if (shown.state == "forgetting") {
+    return done(Fail(ErrorCode::kRetry, "it is being forgotten at this moment"));
+  }
+  TransactionSummary summary = shown;
+  shown.state = "forgetting";
   const WallTime now = clock_.WallNow();
   summary.state = "done";
   summary.ended = now;
@@ -67,6 +72,7 @@ void Shard::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
 void Shard::OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,
                               const Completion<std::monostate>& done) {
   if (result != AppendResult::kDurable) {
+    quarantined_.at(gtid).state = "quarantined";
     return done(Fail(ErrorCode::kRetry,
                      "the log could not store that it is forgotten, so it stays quarantined: " +
                          reason));

@@ -243,6 +243,24 @@ Effects TwoPhase::On(const event::RetryTimerFired&) {
   return effects;
 }
 
+Effects TwoPhase::On(const event::RetryRequested&) {
+  switch (state_) {
+    case State::kCommitting:
+    case State::kAborting:
+    case State::kOnePhase:
+      retries_ = 0;  // whoever asks has seen to the cause: the back-off starts afresh
+      return On(event::RetryTimerFired{});
+    case State::kActive:
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kDamaged:
+    case State::kForgetting:
+    case State::kDone: return {};
+  }
+  return {};
+}
+
 Effects TwoPhase::On(const event::ResourceReady& event) {
   return SendOutstanding([&](const Branch& branch) {
     return branch.resource == event.resource && branch.session.empty();

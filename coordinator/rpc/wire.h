@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "admin/resolve.h"
+#include "admin/retry.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "wire/admin_types.h"
@@ -51,6 +52,18 @@ struct ListCall {
 };
 [[nodiscard]] Result<ListCall> FromWire(const wire::ListRequest& request);
 
+struct PageCall {
+  std::size_t most = 100;
+  std::string cursor;
+};
+[[nodiscard]] Result<PageCall> FromWire(const wire::PageRequest& request);
+
+struct SendAgainCall {
+  Gtid gtid;             // empty: every transaction
+  std::string resource;  // empty: any
+};
+[[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
+
 struct FoundBranch {
   std::string resource;
   std::string database_name;
@@ -68,7 +81,9 @@ wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
+wire::SessionView ToWire(const SessionView& session);
 wire::ParticipantView ToWire(const ParticipantRow& row);
+wire::SendAgainReply ToWire(const RetriedView& view);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

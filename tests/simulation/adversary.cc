@@ -237,7 +237,7 @@ void Adversary::OperatorActs() {
                        world_.Count(Fault::kOperatorAborts);
                    });
     } else {
-      engine.Hurry(gtid, [this](const Result<std::monostate>& hurried) {
+      engine.Hurry(gtid, [this](const Result<Hurried>& hurried) {
         if (hurried) world_.Count(Fault::kOperatorHurries);
       });
     }

@@ -18,7 +18,7 @@ struct Open {
 Open ListOpen(CoordinatorNode& coordinator) {
   Open open;
   for (const auto& shard : coordinator.engine().shards()) {
-    for (const TransactionSummary& one : shard->ListOpen())
+    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions)
       (one.state == "damaged" ? open.damaged : open.running).insert(one.gtid);
   }
   return open;

@@ -47,6 +47,11 @@ struct PostgresOptions {
   std::chrono::milliseconds reply_timeout{30'000};
 };
 
+// Whether the dsn itself holds a password, which then stands wherever the dsn does: in a command
+// line, for instance. libpq also takes it from PGPASSFILE and from service files. kInvalid: libpq
+// cannot read the dsn.
+[[nodiscard]] Result<bool> HoldsPassword(const std::string& dsn);
+
 // One branch's work. Used by one thread at a time; a second one is refused, not queued. Fence is
 // for any thread. After commit, abort and Fence the handle is dead, and so it is in a forked child:
 // Execute is refused, connection() is null.
