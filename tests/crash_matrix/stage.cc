@@ -282,7 +282,7 @@ void Stage::Happen(const OperatorRetries&) {
   world_.After(microseconds(1), [this] {
     if (notes_.empty()) return;
     coordinator_.Arrive([gtid = notes_.begin()->first](Engine& engine, Inquiry&) {
-      engine.Hurry(gtid, [](const Result<std::monostate>&) {});
+      engine.Hurry(gtid, [](const Result<settle::coordinator::Hurried>&) {});
     });
   });
 }
