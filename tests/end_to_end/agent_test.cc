@@ -191,8 +191,8 @@ TEST_F(PostgresAgent, TheCoordinatorAndTheDatabaseGoAwayAndComeBack_OneLineEach)
   ASSERT_TRUE(agent.AwaitLine("not attached to the coordinator: "));
   world_.daemon().Start();
   ASSERT_TRUE(agent.AwaitLine("attached to the coordinator again"));
-  // Twice away, each time for many attempts: at most a line for the lost connection and one for that
-  // nobody listens.
+  // Twice away, each time for many attempts: at most a line for the lost connection and one for
+  // that nobody listens.
   EXPECT_GE(CountOf(agent.Said(), "(trying again)"), 2u) << agent.Said();
   EXPECT_LE(CountOf(agent.Said(), "(trying again)"), 4u) << agent.Said();
 
@@ -219,8 +219,8 @@ TEST_F(PostgresAgent, TheCoordinatorAndTheDatabaseGoAwayAndComeBack_OneLineEach)
 
 TEST_F(PostgresAgent, X04_APasswordOnTheCommandLineIsRefusedAndPrintedNowhere) {
   world_.daemon().Start();
-  for (const char* dsn : {"host=localhost password=geheim", "postgresql://agent:geheim@localhost/a",
-                          "geheim"}) {
+  for (const char* dsn :
+       {"host=localhost password=geheim", "postgresql://agent:geheim@localhost/a", "geheim"}) {
     const CliAnswer answer = world_.Cli({"agent", "--resource", "a", "--dsn", dsn});
     EXPECT_EQ(answer.code, 2) << dsn;
     EXPECT_THAT(answer.out + answer.err, Not(HasSubstr("geheim")));
