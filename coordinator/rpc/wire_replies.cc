@@ -53,6 +53,7 @@ wire::AbortCause::type ToWire(AbortCause cause) {
     case AbortCause::kLogRefused: return wire::AbortCause::LOG_REFUSED;
     case AbortCause::kPresumed: return wire::AbortCause::PRESUMED;
     case AbortCause::kRolledBack: return wire::AbortCause::ROLLED_BACK;
+    case AbortCause::kStepFailed: return wire::AbortCause::STEP_FAILED;
   }
   return wire::AbortCause::NONE;
 }
