@@ -10,13 +10,16 @@
 
 #include "protocol/saga_event_parser.h"
 #include "protocol/saga_world.h"
+#include "saga_definition/check.h"
 
 namespace settle::coordinator::saga {
 namespace {
 
 Definition Of(const std::vector<std::string>& steps) {
   Definition definition;
+  definition.name = "small";
   for (const std::string& line : steps) definition.steps.push_back(*ParseStep("step " + line));
+  EXPECT_TRUE(Check(definition)) << Check(definition).error().message;
   return definition;
 }
 
@@ -136,6 +139,7 @@ TEST(SagaFlaws, EveryOneIsNoticed) {
 Definition RandomSaga(std::mt19937& random) {
   const auto one_in = [&](unsigned n) { return random() % n == 0; };
   Definition definition;
+  definition.name = "random";
   const std::size_t steps = 2 + random() % 5;
   const std::size_t pivot = one_in(4) ? steps : random() % steps;
   for (std::size_t i = 0; i < steps; ++i) {
@@ -158,7 +162,10 @@ TEST(SagaWalks, RandomSagasEndAsTheyMust) {
   std::size_t aborted = 0;
   for (unsigned seed = 1; seed <= 3'000; ++seed) {
     std::mt19937 random(seed);
-    World world(RandomSaga(random), Flaw::kNone);
+    const Definition definition = RandomSaga(random);
+    const Status checked = Check(definition);
+    ASSERT_TRUE(checked) << checked.error().message;
+    World world(definition, Flaw::kNone);
     std::string path;
     for (int i = 0; i < 120 && world.broken().empty(); ++i) {
       const std::vector<Move> moves = world.Moves();
