@@ -24,6 +24,6 @@ function(settle_embed_sql set)
     VERBATIM)
   add_library(settle_migrations_${set} STATIC
     ${root}/migrations/${set}.cc ${root}/migrations/${set}.h)
-  target_include_directories(settle_migrations_${set} PUBLIC ${root})
-  target_link_libraries(settle_migrations_${set} PRIVATE settle_flags)
+  target_include_directories(settle_migrations_${set} PUBLIC $<BUILD_INTERFACE:${root}>)
+  target_link_libraries(settle_migrations_${set} PRIVATE $<BUILD_INTERFACE:settle_flags>)
 endfunction()

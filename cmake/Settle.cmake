@@ -41,6 +41,23 @@ function(settle_room name)
   target_link_libraries(settle_${name} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATELY} settle_flags)
 endfunction()
 
+# settle_with_planted_bugs(<name> <targets>...)
+#
+# One library from the sources of `targets`, compiled once more with the bugs of vocabulary/planted_bug.h,
+# which only the simulator can switch on. Nothing that ships links it.
+function(settle_with_planted_bugs name)
+  add_library(${name} STATIC)
+  target_compile_definitions(${name} PUBLIC SETTLE_PLANTED_BUGS=1)
+  target_link_libraries(${name} PUBLIC settle_vocabulary Threads::Threads PRIVATE settle_flags)
+  foreach(target ${ARGN})
+    get_target_property(folder ${target} SOURCE_DIR)
+    get_target_property(sources ${target} SOURCES)
+    list(TRANSFORM sources PREPEND ${folder}/)
+    target_sources(${name} PRIVATE ${sources})
+    target_include_directories(${name} PUBLIC $<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>)
+  endforeach()
+endfunction()
+
 # settle_test(<name> SOURCES ... USES ... [TIMEOUT <seconds>] [LABELS ...] [NEEDS <programs>])
 #
 # One GoogleTest program whose tests are each a ctest of their own. NEEDS names targets that must be built

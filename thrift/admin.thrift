@@ -36,7 +36,8 @@ struct TimelineEntry {
 struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
-  /** active, preparing, deciding, one-phase, committing, aborting, damaged, done. */
+  /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, quarantined,
+      done. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending
@@ -130,6 +131,15 @@ struct ResolveRequest {
   4: required string reason
 }
 
+struct ForgetRequest {
+  /** The transaction's id, whole. */
+  1: required string gtid
+  /** Who repaired it, and how; both required, at most 200 and 1000 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes. */
+  3: required string reason
+}
+
 struct StatusReply {
   /** 12 of [a-z0-9]. */
   1: required string log_id
@@ -141,14 +151,16 @@ struct StatusReply {
   4: required i64 started_us
   /** Transactions by state. */
   5: required map<string, i64> open
-  /** Transactions in the log that ended as committed. */
+  /** Transactions that ended as committed since the log was made, pruned ones included. */
   6: required i64 committed
-  /** Transactions in the log that ended as aborted. */
+  /** Transactions that ended as aborted since the log was made, pruned ones included. */
   7: required i64 aborted
-  /** Transactions in the log that ended mixed, as a hazard or by a heuristic. */
+  /** Transactions that are damaged (mixed, a hazard, a heuristic) and that nobody has forgotten yet. */
   8: required i64 heuristics
   /** Participant sessions attached now. */
   9: required i64 sessions
+  /** Damaged transactions in the log that an operator has forgotten, once they were repaired. */
+  10: required i64 forgotten
 }
 
 service AdminService {
@@ -160,6 +172,10 @@ service AdminService {
 
   /** Ends an undecided transaction by abort, or hurries a decided one. Refused against a durable decision. */
   TransactionView resolve(1: ResolveRequest request) throws (1: types.ServiceError error)
+
+  /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
+      before the answer. Can be repeated; another operator is told who was first. */
+  TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
 
   /** Accepts that a resource's name now stands for another database. */
   void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)

@@ -127,6 +127,7 @@ service CoordinatorService {
   /** Replies with how the transaction ended, which is "committed" if the abort came too late. */
   types.Ending abort(1: AbortRequest request) throws (1: types.ServiceError error)
 
-  /** What became of it? Blocks for no one. */
+  /** What became of it? Blocks for no one. EXPIRED: it ended, and its record was pruned; whether it was
+      committed is not known here any more, and nothing may be presumed. */
   types.Ending outcome(1: string gtid) throws (1: types.ServiceError error)
 }

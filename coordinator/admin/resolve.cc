@@ -9,8 +9,12 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   const std::string& state = view.summary.state;
   const std::string gtid = "transaction " + view.summary.gtid.text();
   const Outcome outcome = view.summary.ending.outcome;
-  if (state == "damaged") {
+  if (state == "damaged" || state == "forgetting") {
     return Fail(ErrorCode::kRefused, gtid + " is damaged (" + view.summary.ending.reason + ")",
+                view.advice);
+  }
+  if (state == "quarantined") {
+    return Fail(ErrorCode::kRefused, gtid + " is quarantined: " + view.summary.ending.reason,
                 view.advice);
   }
   if (state == "deciding" || state == "delegating" || state == "one-phase") {

@@ -26,9 +26,13 @@ std::string BranchesThatAreOut(const TransactionSummary& summary) {
   return out;
 }
 
+bool IsDamaged(const TransactionSummary& summary) {
+  return summary.state == "damaged" || summary.state == "forgetting";
+}
+
 bool IsInDoubt(const TransactionSummary& summary) {
   return summary.state == "committing" || summary.state == "one-phase" ||
-         summary.state == "damaged" ||
+         IsDamaged(summary) || summary.state == "quarantined" ||
          (summary.state == "aborting" && !BranchesThatAreOut(summary).empty());
 }
 
@@ -68,7 +72,15 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
     view.advice =
-        "compare the branches with their databases and repair by hand: " + summary.ending.reason;
+        "compare its branches with their databases and repair by hand; then 'settle forget " +
+        gtid + " --reason ...' lets go of it. What is damaged: " + summary.ending.reason;
+  } else if (summary.state == "forgetting") {
+    view.waiting_for = "the decision log's disk, to record that it is repaired";
+  } else if (summary.state == "quarantined") {
+    view.waiting_for = "a person";
+    view.advice =
+        "compare its branches with their databases, and the log with a backup; end by hand what is "
+        "still prepared there, all of it alike; nothing is sent for it and nothing is presumed";
   }
   view.summary = std::move(summary);
   return view;
@@ -86,8 +98,11 @@ Result<StatusView> Views::Status() const {
   if (!open) return Fail(open.error());
   auto participants = Participants();
   if (!participants) return Fail(participants.error());
-  StatusView status{log_.identity(), started_, {}, log_.totals(), 0};
-  for (const TransactionSummary& one : *open) ++status.open[one.state];
+  StatusView status{log_.identity(), started_, {}, 0, log_.totals(), 0};
+  for (const TransactionSummary& one : *open) {
+    ++status.open[one.state];
+    status.damaged += IsDamaged(one) ? 1 : 0;
+  }
   std::vector<SessionId> sessions;
   for (const ParticipantRow& row : *participants) {
     for (const SessionView& session : row.view.sessions) sessions.push_back(session.session);

@@ -26,7 +26,8 @@ struct StatusView {
   LogIdentity log;
   WallTime started = 0;
   std::map<std::string, std::size_t> open;  // by state
-  LogTotals ended;
+  std::size_t damaged = 0;                  // of those, not forgotten yet
+  LogTotals ended;                          // its heuristics are those that a person forgot
   std::size_t sessions = 0;
 };
 

@@ -177,6 +177,13 @@ Result<wire::TransactionView> AdminClient::Resolve(const wire::ResolveRequest& r
   });
 }
 
+Result<wire::TransactionView> AdminClient::Forget(const wire::ForgetRequest& request) {
+  wire::TransactionView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.forget(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   return Call(Effect::kChanges, [&](auto& service) {

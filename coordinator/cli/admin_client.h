@@ -27,6 +27,7 @@ class AdminClient {
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt();
   [[nodiscard]] Result<std::vector<wire::ParticipantView>> Participants();
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
+  [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);
   [[nodiscard]] Status AcceptIdentity(const std::string& resource, const std::string& identity,
                                       const std::string& operator_name, const std::string& reason);
 

@@ -64,6 +64,7 @@ Json ToJson(const wire::StatusReply& status) {
   json["committed"] = status.committed;
   json["aborted"] = status.aborted;
   json["heuristics"] = status.heuristics;
+  json["forgotten"] = status.forgotten;
   json["sessions"] = status.sessions;
   return json;
 }

@@ -34,7 +34,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"open", OpenText(status->open)},
            {"committed", fmt::format("{}", status->committed)},
            {"aborted", fmt::format("{}", status->aborted)},
-           {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)}},
+           {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
+           {"forgotten", fmt::format("{}", status->forgotten)}},
           around.paint),
       .json = ToJson(*status)};
 }
@@ -48,7 +49,8 @@ const Verb kStatus{
     .summary = "the coordinator at a glance: its log, epoch, open transactions, counts",
     .details =
         "Heuristics above 0 are transactions that somebody or something damaged: see "
-        "'settle in-doubt'.",
+        "'settle in-doubt'.\n"
+        "Forgotten are those that a person has repaired and let go of with 'settle forget'.",
     .run = Run};
 
 }  // namespace settle::cli

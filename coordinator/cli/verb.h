@@ -61,6 +61,7 @@ extern const Verb kList;
 extern const Verb kShow;
 extern const Verb kInDoubt;
 extern const Verb kResolve;
+extern const Verb kForget;
 extern const Verb kParticipants;
 extern const Verb kAccept;
 extern const Verb kHelp;

@@ -7,6 +7,7 @@
 
 #include "engine/sessions.h"
 #include "engine/shard.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -22,11 +23,20 @@ void RefuseBusy(const Completion<T>& done) {
 }  // namespace
 
 struct Engine::Admission {
+  explicit Admission(std::size_t per_owner_max) : quota(per_owner_max) {}
+
+  OwnerQuota quota;
   std::atomic<std::uint64_t> sequence{0};
   std::atomic<bool> draining{false};
   std::mutex mutex;
   std::function<void()> drained;
 };
+
+const Gtid& RestoredTransaction::gtid() const {
+  if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
+  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
+  return heuristics.empty() ? forgotten->gtid : heuristics.front().gtid;
+}
 
 Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
                Observer& observer)
@@ -35,7 +45,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
       clock_(clock),
       ids_(ids),
       observer_(observer),
-      admission_(std::make_unique<Admission>()) {
+      admission_(std::make_unique<Admission>(settings.undecided_per_owner_max)) {
   const auto to_all = [this](auto task) {
     for (const auto& shard : shards_)
       shard->mailbox().PostAlways([&shard = *shard, task] { task(shard); });
@@ -49,7 +59,8 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                            to_all([resource](Shard& shard) { shard.ResourceReady(resource); });
                          }});
   for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
-    shards_.push_back(std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_));
+    shards_.push_back(std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_,
+                                              admission_->quota));
   }
   shards_.front()->EveryTick(kTick, [this] { Tick(); });
 }
@@ -75,16 +86,8 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    const Gtid gtid = std::visit(
-        [&](const auto& decision) {
-          if constexpr (std::is_same_v<std::decay_t<decltype(decision)>, std::monostate>) {
-            return transaction.heuristics.front().gtid;
-          } else {
-            return decision.gtid;
-          }
-        },
-        transaction.decision);
-    ShardOf(gtid).Restore(std::move(transaction));
+    Shard& shard = ShardOf(transaction.gtid());
+    shard.Restore(std::move(transaction));
   }
 }
 
@@ -109,11 +112,22 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                          " open transactions is reached",
                      "finish some, or raise --max-open-transactions"));
   }
+  if (!admission_->quota.Take(call.owner)) {
+    return done(Fail(ErrorCode::kRetry,
+                     "\"" + Escaped(call.owner) + "\" has " +
+                         std::to_string(settings_.undecided_per_owner_max) +
+                         " transactions that are not decided, as many as one owner may have",
+                     "commit or abort each transaction that was begun; their deadlines abort them "
+                     "otherwise; or raise --max-undecided-per-owner"));
+  }
   const LogIdentity& log = log_.identity();
-  const Gtid gtid = Gtid::Make(log.log_id, log.epoch, ++admission_->sequence, ids_.Tail());
-  Post(gtid, done, [gtid, call = std::move(call)](Shard& shard, const Completion<Begun>& reply) {
-    shard.Begin(gtid, call, reply);
-  });
+  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
+  const Gtid gtid = Gtid::Make(log.log_id, reused ? 1 : log.epoch, ++admission_->sequence,
+                               reused ? 0 : ids_.Tail());
+  Shard& shard = ShardOf(gtid);
+  if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
+  admission_->quota.GiveBack(call.owner);
+  RefuseBusy(done);
 }
 
 void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
@@ -233,6 +247,12 @@ void Engine::AcceptIdentity(ResourceRecord record, Completion<std::monostate> do
 void Engine::Hurry(Gtid gtid, Completion<std::monostate> done) {
   Post(gtid, done,
        [gtid](Shard& shard, const Completion<std::monostate>& reply) { shard.Hurry(gtid, reply); });
+}
+
+void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {
+  Post(call.gtid, done, [call](Shard& shard, const Completion<std::monostate>& reply) {
+    shard.ForgetDamaged(call, reply);
+  });
 }
 
 void Engine::Drain(std::function<void()> done) {

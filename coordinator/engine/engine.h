@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -77,6 +78,12 @@ struct AbortCall {
   AbortCause cause = AbortCause::kRequested;
   std::string reason;
   std::vector<BranchNumber> rolled_back;
+};
+
+struct ForgetCall {
+  Gtid gtid;
+  std::string operator_name;
+  std::string reason;
 };
 
 struct OfferedResource {
@@ -145,8 +152,14 @@ struct ParticipantView {
 // What recovery read from the log.
 struct RestoredTransaction {
   // None: an aborted transaction of which only the damage was written down.
-  std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision;
+  std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision{};
   std::vector<HeuristicRecord> heuristics;
+  std::optional<ForgetRecord> forgotten{};  // of the damage
+  // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
+  // left alone with all its branches, because nothing can be presumed of it.
+  std::string contradiction{};
+
+  const Gtid& gtid() const;
 };
 struct RestoredState {
   std::vector<RestoredTransaction> open;
@@ -198,6 +211,10 @@ class Engine {
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
   // Sends again, now, what a decided transaction still waits for.
   void Hurry(Gtid gtid, Completion<std::monostate> done);
+  // Ends a damaged transaction, once it is durable who says that it is repaired, and why. kRefused:
+  // it is not damaged, or another operator was first. kRetry: the log refused it, so it stays
+  // damaged. kNotFound: not running here.
+  void Forget(ForgetCall call, Completion<std::monostate> done);
 
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.

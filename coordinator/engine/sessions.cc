@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/durable_append.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -34,7 +35,8 @@ void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
 
 Status Sessions::CheckAttach(const AttachCall& call) {
   const LogIdentity& log = log_.identity();
-  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch) {
+  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch &&
+      !SETTLE_PLANTED_BUG(kEpochIgnored)) {
     return Fail(ErrorCode::kStaleEpoch,
                 "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " +
                     log.log_id + ", which is now in epoch " + std::to_string(log.epoch) +
@@ -180,9 +182,11 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   if (session.unconfirmed.number != 0) return session.unconfirmed;
   CommandBatch batch;
   while (!session.queue.empty() && batch.commands.size() < most) {
+    session.queued.erase({session.queue.front().key, session.queue.front().kind});
     batch.commands.push_back(std::move(session.queue.front()));
     session.queue.pop_front();
   }
+  if (session.queue.empty()) session.overflows = false;
   batch.number = batch.commands.empty() ? 0 : ++session.batches;
   session.unconfirmed = batch;
   return batch;
@@ -198,7 +202,7 @@ Sessions::Answer Sessions::Deliver(Session& session) {
 
 Sessions::Session* Sessions::Choose(const SessionId& preferred, const Command& command) {
   if (const auto owner = sessions_.find(preferred); owner != sessions_.end()) return &owner->second;
-  if (command.kind == CommandKind::kPrepare)
+  if (command.kind == CommandKind::kPrepare || SETTLE_PLANTED_BUG(kCommandsOnlyToTheOwner))
     return nullptr;  // only the process that did the work can prepare it
   const auto serving = serving_.find(command.resource);
   if (serving == serving_.end() || serving->second.empty()) return nullptr;
@@ -212,10 +216,21 @@ void Sessions::Send(const SessionId& preferred, Command command) {
   {
     const std::lock_guard lock(mutex_);
     Session* session = Choose(preferred, command);
-    if (session == nullptr || session->queue.size() >= settings_.commands_queued_max) return;
-    command.epoch = log_.identity().epoch;
-    session->queue.push_back(std::move(command));
-    answer = Deliver(*session);
+    if (session == nullptr) return;
+    if (session->queue.size() >= settings_.commands_queued_max) {
+      if (std::exchange(session->overflows, true)) return;
+      answer = [this, gtid = command.key.gtid, process = session->process] {
+        observer_.Event(Observer::Level::kWarning, gtid,
+                        "the queue of commands is full for " + Escaped(process) +
+                            ", which fetches too slowly: what does not fit is sent again later");
+      };
+    } else {
+      // A retry of what was not even fetched yet would only be more work for who is slow already.
+      if (!session->queued.emplace(command.key, command.kind).second) return;
+      command.epoch = log_.identity().epoch;
+      session->queue.push_back(std::move(command));
+      answer = Deliver(*session);
+    }
   }
   if (answer) answer();
 }

@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -67,6 +68,8 @@ class Sessions {
     WallTime attached = 0;
     Instant last_sign{};
     std::deque<Command> queue;
+    std::set<std::pair<BranchKey, CommandKind>> queued;  // what is in it
+    bool overflows = false;  // said so since it was last empty
     CommandBatch unconfirmed;  // sent, and sent again until the next fetch says that it arrived
     std::int64_t batches = 0;
     struct Poll {

@@ -5,16 +5,18 @@
 #include <utility>
 
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-             Sessions& sessions)
+             Sessions& sessions, OwnerQuota& quota)
     : settings_(settings),
       log_(log),
       clock_(clock),
       ids_(ids),
       observer_(observer),
       sessions_(sessions),
+      quota_(quota),
       mailbox_(settings.mailbox_max) {}
 
 std::optional<Instant> Shard::RunReady() {
@@ -52,15 +54,21 @@ Transaction* Shard::Find(const Gtid& gtid) {
   return found == running_.end() ? nullptr : found->second.get();
 }
 
-// A transaction that has ended but whose end is not in the log yet is answered here; any other is
-// for recovery/inquiry.
+// What is answered here although it does not run: a transaction that has ended and whose end is not
+// in the log yet, and a quarantined one. Any other is for recovery/inquiry.
+const TransactionSummary* Shard::FindNotRunning(const Gtid& gtid) const {
+  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return &ended->second.summary;
+  const auto quarantined = quarantined_.find(gtid);
+  return quarantined == quarantined_.end() ? nullptr : &quarantined->second;
+}
+
 template <typename T>
 void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const {
-  const auto ended = ended_.find(gtid);
-  if (ended == ended_.end()) {
+  const TransactionSummary* summary = FindNotRunning(gtid);
+  if (summary == nullptr) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
-  answer.ending = ended->second.summary.ending;
+  answer.ending = summary->ending;
   done(std::move(answer));
 }
 
@@ -70,15 +78,58 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
       TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}));
   transaction->Note(now, "begun by " + call.owner);
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
+  const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
+                           ? Instant(std::chrono::microseconds(now))
+                           : clock_.Now();
   timers_.Arm({gtid, TimerKind::kDeadline},
-              clock_.Now() + std::min(timeout, settings_.transaction_timeout_max));
+              from + std::min(timeout, settings_.transaction_timeout_max));
   running_.emplace(gtid, std::move(transaction));
   CountRunning();
   ++undecided_count_;
   done(Begun{gtid, gtid.epoch()});
 }
 
+// Nothing is presumed of it and nothing is told to anybody: its branches stay as they are.
+void Shard::Quarantine(const RestoredTransaction& restored) {
+  TransactionSummary summary;
+  summary.gtid = restored.gtid();
+  summary.state = "quarantined";
+  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
+                    "its records in the log contradict themselves: " + restored.contradiction,
+                    false};
+  const auto show = [&](const DecidedBranch& branch) {
+    BranchSummary row;
+    row.number = branch.number;
+    row.resource = branch.resource;
+    row.identity = branch.evidence.database;
+    row.state = "prepared";
+    row.vote = settle::ToString(branch.vote);
+    row.evidence = branch.evidence;
+    summary.branches.push_back(std::move(row));
+  };
+  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+    summary.origin = commit->origin;
+    for (const DecidedBranch& branch : commit->branches) show(branch);
+    summary.timeline.push_back({commit->decided, "decided to commit, by the first record"});
+  }
+  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
+    summary.origin = one_phase->origin;
+    show(one_phase->branch);
+    summary.timeline.push_back(
+        {one_phase->delegated, "left to its only branch to decide, by the first record"});
+  }
+  for (const HeuristicRecord& heuristic : restored.heuristics) {
+    summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
+  }
+  summary.timeline.push_back({clock_.WallNow(), "quarantined: " + restored.contradiction});
+  observer_.Event(Observer::Level::kError, summary.gtid,
+                  "quarantined, and left alone with all its branches: " + restored.contradiction);
+  quarantined_.emplace(summary.gtid, std::move(summary));
+  CountRunning();
+}
+
 void Shard::Restore(RestoredTransaction restored) {
+  if (!restored.contradiction.empty()) return Quarantine(restored);
   auto transaction = [&] {
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(TwoPhase(*commit, restored.heuristics));
@@ -94,21 +145,26 @@ void Shard::Restore(RestoredTransaction restored) {
   }
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
+  if (restored.forgotten) {
+    transaction->ended = restored.forgotten->at;
+    transaction->Note(restored.forgotten->at, ForgottenBy(restored.forgotten->operator_name,
+                                                          restored.forgotten->reason));
+  }
   Transaction& here = *transaction;
   running_.emplace(here.machine.gtid(), std::move(transaction));
   CountRunning();
-  Handle(here, event::Restored{});
+  Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
-    const bool ended = ended_.contains(call.gtid);
-    return done(
-        Fail(ended ? ErrorCode::kRefused : ErrorCode::kNotFound,
-             "transaction " + call.gtid.text() + (ended ? " has ended" : " is not running here"),
-             "begin a new transaction"));
+    const TransactionSummary* summary = FindNotRunning(call.gtid);
+    return done(Fail(summary != nullptr ? ErrorCode::kRefused : ErrorCode::kNotFound,
+                     "transaction " + call.gtid.text() + " is " +
+                         (summary != nullptr ? summary->state : "not running here"),
+                     "begin a new transaction"));
   }
   Handle(
       *transaction,
@@ -151,8 +207,7 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
 void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
-    const auto ended = ended_.find(call.gtid);
-    if (ended != ended_.end()) return done(ended->second.summary.ending);
+    if (const auto* summary = FindNotRunning(call.gtid)) return done(summary->ending);
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
@@ -165,8 +220,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
 
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   if (const Transaction* transaction = Find(gtid)) return done(transaction->machine.ending());
-  const auto ended = ended_.find(gtid);
-  if (ended != ended_.end()) return done(ended->second.summary.ending);
+  if (const auto* summary = FindNotRunning(gtid)) return done(summary->ending);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -239,7 +293,7 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
                           const Completion<std::monostate>& done) {
   if (Transaction* transaction = Find(key.gtid)) {
     Handle(*transaction, event::FoundPrepared{key.number, resource});
-  } else if (!ended_.contains(key.gtid)) {
+  } else if (FindNotRunning(key.gtid) == nullptr) {
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
   }
@@ -255,17 +309,31 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
   done(std::monostate{});
 }
 
+void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {
+  Transaction* transaction = Find(call.gtid);
+  if (transaction == nullptr) {
+    return done(
+        Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
+  }
+  transaction->forget_waiters.push_back(done);
+  Handle(*transaction, event::ForgetRequested{call.operator_name, call.reason}, {},
+         [&](Error error) {
+           transaction->forget_waiters.pop_back();
+           done(Fail(std::move(error)));
+         });
+}
+
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
   if (const auto found = running_.find(gtid); found != running_.end())
     return done(found->second->Summary());
-  if (const auto ended = ended_.find(gtid); ended != ended_.end())
-    return done(ended->second.summary);
+  if (const auto* summary = FindNotRunning(gtid)) return done(*summary);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
 std::vector<TransactionSummary> Shard::ListOpen() const {
   std::vector<TransactionSummary> open;
   for (const auto& [gtid, transaction] : running_) open.push_back(transaction->Summary());
+  for (const auto& [gtid, summary] : quarantined_) open.push_back(summary);
   return open;
 }
 

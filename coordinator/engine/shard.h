@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "engine/mailbox.h"
+#include "engine/owner_quota.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
@@ -27,7 +28,7 @@ struct Reporter {
 class Shard {
  public:
   Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-        Sessions& sessions);
+        Sessions& sessions, OwnerQuota& quota);
 
   Mailbox& mailbox() { return mailbox_; }
 
@@ -43,6 +44,7 @@ class Shard {
 
   // ---- Only on the shard's own thread ----
 
+  // Taken from its owner's quota; given back once it is decided.
   void Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done);
   void Restore(RestoredTransaction transaction);
   void Enlist(const EnlistCall& call, const Sessions::Owner& owner,
@@ -59,6 +61,7 @@ class Shard {
                      const Completion<std::monostate>& done);
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
+  void ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done);
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   std::vector<TransactionSummary> ListOpen() const;
 
@@ -73,9 +76,13 @@ class Shard {
   using Refused = std::function<void(Error)>;
 
   Transaction* Find(const Gtid& gtid);
+  const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
+  void Quarantine(const RestoredTransaction& transaction);
   bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
                    bool as_owner) const;
-  void CountRunning() { running_count_ = running_.size() + refused_ends_; }
+  void CountRunning() {
+    running_count_ = running_.size() + refused_ends_ + quarantined_.size();
+  }
   template <typename T>
   void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;
   void Handle(Transaction& transaction, const Event& event,
@@ -104,6 +111,7 @@ class Shard {
   Ids& ids_;
   Observer& observer_;
   Sessions& sessions_;
+  OwnerQuota& quota_;
   Mailbox mailbox_;
   Timers<TimerKey> timers_;
   std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;
@@ -113,6 +121,7 @@ class Shard {
     int refusals = 0;  // by the log
   };
   std::unordered_map<Gtid, Ended> ended_;
+  std::unordered_map<Gtid, TransactionSummary> quarantined_;  // their records contradict themselves
   std::size_t refused_ends_ = 0;
   std::uint64_t next_waiter_ = 1;
   std::chrono::milliseconds tick_period_{0};

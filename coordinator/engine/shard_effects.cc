@@ -6,6 +6,7 @@
 #include "engine/shard.h"
 #include "protocol/describe.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -28,7 +29,10 @@ void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
   Effects effects = transaction.machine.Handle(event);
-  if (was_undecided && !IsUndecided(transaction.machine.state())) --undecided_count_;
+  if (was_undecided && !IsUndecided(transaction.machine.state())) {
+    --undecided_count_;
+    quota_.GiveBack(transaction.machine.origin().owner);
+  }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
     Perform(transaction, std::move(effect), enlisted, refused);
@@ -93,18 +97,25 @@ void Shard::Persist(Transaction& transaction, Record record) {
     observer_.Event(Observer::Level::kError, heuristic->gtid,
                     "a branch ended otherwise than decided: " + heuristic->detail);
   }
+  if (auto* forget = std::get_if<ForgetRecord>(&record)) {
+    forget->at = now;
+    transaction.Note(now, ForgottenBy(forget->operator_name, forget->reason));
+  }
   SETTLE_FAILPOINT("engine.before_decision");
+  const bool unforced =
+      (SETTLE_PLANTED_BUG(kDecisionNotForced) && std::holds_alternative<CommitRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kHeuristicNotForced) && std::holds_alternative<HeuristicRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(
-      log_, observer_, std::move(record), Durability::kForce,
+      log_, observer_, std::move(record), unforced ? Durability::kLazy : Durability::kForce,
       [this, gtid = transaction.machine.gtid()](AppendResult result, const std::string& reason) {
         mailbox_.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
       });
 }
 
 void Shard::RecordDamage(HeuristicRecord record) {
-  if (Find(record.gtid) != nullptr) return;
+  if (Find(record.gtid) != nullptr || quarantined_.contains(record.gtid)) return;
   record.learned = clock_.WallNow();
   observer_.Event(Observer::Level::kError, record.gtid,
                   "a branch ended otherwise than decided: " + record.detail);
@@ -112,7 +123,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
                 [this, record](AppendResult result, const std::string&) {
                   if (result != AppendResult::kDurable) return;  // the event above is all there is
                   mailbox_.PostAlways([this, record] {
-                    if (Find(record.gtid) == nullptr) Restore({std::monostate{}, {record}});
+                    if (Find(record.gtid) == nullptr) Restore({.heuristics = {record}});
                   });
                 });
 }
@@ -120,7 +131,7 @@ void Shard::RecordDamage(HeuristicRecord record) {
 void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
-  if (result == AppendResult::kDurable) {
+  if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
     SETTLE_FAILPOINT("engine.decided");
     transaction->Note(clock_.WallNow(), transaction->machine.state() == TwoPhase::State::kDeciding
                                             ? "decided to commit; the decision is durable"
@@ -129,7 +140,9 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   }
   observer_.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
-  Handle(*transaction, event::PersistRefused{reason});
+  Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
+    for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
+  });
 }
 
 std::uint64_t Shard::AddWaiter(Transaction& transaction, bool at_decision,
@@ -201,9 +214,11 @@ void Shard::Forget(Transaction& transaction) {
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");
   ended_.emplace(gtid, Ended{transaction.Summary()});
+  const auto forgotten = std::move(transaction.forget_waiters);
   running_.erase(gtid);
   CountRunning();
   WriteEnd(gtid);
+  for (const auto& done : forgotten) done(std::monostate{});
 }
 
 // A crash that loses this record: a commit is told to its branches once more, an abort is presumed.
@@ -220,7 +235,8 @@ void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   Ended& ended = entry->second;
   // Without a record an abort is presumed, which is right; anything else would be told wrongly, so
   // it is kept here and counts as open until it is written.
-  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted();
+  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted() &&
+                    !SETTLE_PLANTED_BUG(kRefusedEndDropped);
   if (keep) {
     refused_ends_ += ended.refusals == 0 ? 1 : 0;
     const auto delay = std::chrono::duration_cast<Instant::duration>(RetryDelay(++ended.refusals));

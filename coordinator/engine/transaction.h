@@ -32,6 +32,7 @@ struct Transaction {
   std::vector<TimelineEntry> timeline;
   std::vector<EndingWaiter> waiters;
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
+  std::vector<Completion<std::monostate>> forget_waiters;
   WallTime ended = 0;
 
   // The oldest and the newest entries are kept when there are too many.

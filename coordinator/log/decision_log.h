@@ -39,9 +39,10 @@ struct EndedPage {
   std::string next_cursor;                       // empty when there are no more
 };
 
-// What the log holds, counted at open and kept up to date by appends.
+// Transactions that ended since the log was made, pruned ones included, as far as their ends were
+// written. Counted at open and kept up to date by appends.
 struct LogTotals {
-  std::uint64_t committed = 0;   // ended transactions by outcome
+  std::uint64_t committed = 0;   // by outcome
   std::uint64_t aborted = 0;
   std::uint64_t heuristic = 0;   // mixed, hazard, heuristic-*
 };
@@ -52,8 +53,8 @@ class DecisionLog {
 
   virtual const LogIdentity& identity() const = 0;
 
-  // Every record in order, before the first Append; blocking. kCorrupt names the damaged record;
-  // then nothing may be presumed from this log.
+  // Every record that is left, in order, before the first Append; blocking. Positions have no
+  // gap. kCorrupt names the damaged record; then nothing may be presumed from this log.
   [[nodiscard]] virtual Status Replay(
       const std::function<void(std::uint64_t position, Record record)>& visit) = 0;
 
@@ -63,8 +64,9 @@ class DecisionLog {
   // it has been written.
   virtual void Append(Record record, Durability durability, AppendDone done) = 0;
 
-  // The ended transaction `gtid`, if an EndRecord of it has been written. Thread-safe, blocking
-  // (one read).
+  // The ended transaction `gtid`, if an EndRecord of it has been written. kExpired: it ended, and
+  // its records were pruned: nothing may be presumed of it. Nothing: it never ended here, so if it
+  // is not running either it never was decided. Thread-safe, blocking (one read).
   [[nodiscard]] virtual Result<std::optional<TransactionSummary>> FindEnded(
       const Gtid& gtid) const = 0;
 

@@ -5,10 +5,10 @@
 
 namespace settle::coordinator {
 
-GroupCommit::GroupCommit(Settings settings, Write write, std::function<void()> after)
+GroupCommit::GroupCommit(Settings settings, Write write, Beside beside)
     : settings_(settings),
       write_(std::move(write)),
-      after_(std::move(after)),
+      beside_(std::move(beside)),
       thread_([this] { Loop(); }) {}
 
 GroupCommit::~GroupCommit() {
@@ -41,19 +41,27 @@ void GroupCommit::Loop() {
 }
 
 bool GroupCommit::Due() const {
-  return stopping_ || forced_queued_ > 0 || queue_.size() >= settings_.group_max;
+  return stopping_ || forced_queued_ > 0 || queue_.size() >= settings_.group_max ||
+         (!queue_.empty() &&
+          std::chrono::steady_clock::now() >= oldest_arrived_ + settings_.lazy_delay);
+}
+
+// Until something may be due; time that nobody needs is used for what is left to do.
+void GroupCommit::Await(std::unique_lock<std::mutex>& lock) {
+  if (idle_has_more_) {
+    lock.unlock();
+    idle_has_more_ = beside_.idle();
+    lock.lock();
+  } else if (queue_.empty()) {
+    arrived_.wait(lock);
+  } else {
+    arrived_.wait_until(lock, oldest_arrived_ + settings_.lazy_delay);
+  }
 }
 
 bool GroupCommit::AwaitGroup(std::vector<Pending>& group) {
   std::unique_lock lock(mutex_);
-  while (!Due()) {
-    if (queue_.empty()) {
-      arrived_.wait(lock);
-    } else if (arrived_.wait_until(lock, oldest_arrived_ + settings_.lazy_delay) ==
-               std::cv_status::timeout) {
-      break;
-    }
-  }
+  while (!Due()) Await(lock);
   const std::size_t size = std::min(queue_.size(), settings_.group_max);
   const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(size);
   group.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
@@ -76,7 +84,8 @@ void GroupCommit::Flush(std::vector<Pending>& group) {
     }
   }
   group.clear();  // what the callbacks hold is let go now, not with the next group
-  after_();
+  beside_.after();
+  idle_has_more_ = true;
 }
 
 }  // namespace settle::coordinator

@@ -12,26 +12,19 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "log/decision_log.h"
+#include "log/needed_records.h"
 
 namespace settle::coordinator {
-
-// What the index of ended transactions needs of an EndRecord.
-struct EndedEntry {
-  Epoch epoch = 0;
-  std::uint64_t sequence = 0;
-  Outcome outcome = Outcome::kUnknown;
-};
 
 // A record on its way to the disk, encoded by whoever appended it.
 struct Pending {
   std::string payload;
-  std::optional<EndedEntry> ended;
+  Subject subject;
   Durability durability = Durability::kForce;
   std::string unstorable;  // why it cannot be written at all; empty if it can
   AppendDone done;
@@ -52,8 +45,14 @@ class GroupCommit {
   // object.
   using Write = std::function<WriteResult(const std::vector<Pending>& group)>;
 
-  // `after` runs when a group was told, for what should not delay it.
-  GroupCommit(Settings settings, Write write, std::function<void()> after);
+  // What is done beside the groups, on the thread of this object. Each call delays whatever is
+  // appended meanwhile, so each must be short.
+  struct Beside {
+    std::function<void()> after;                          // a group was told
+    std::function<bool()> idle = [] { return false; };    // nothing is due; true: there is more
+  };
+
+  GroupCommit(Settings settings, Write write, Beside beside);
   // Returns when everything appended was written and told; nothing may be appended by others
   // meanwhile.
   ~GroupCommit();
@@ -67,12 +66,14 @@ class GroupCommit {
 
   void Loop();
   bool AwaitGroup(std::vector<Pending>& group);  // false: stopped and empty
+  void Await(std::unique_lock<std::mutex>& lock);
   bool Due() const;
   void Flush(std::vector<Pending>& group);
 
   const Settings settings_;
   const Write write_;
-  const std::function<void()> after_;
+  const Beside beside_;
+  bool idle_has_more_ = false;  // of the thread alone
 
   std::mutex mutex_;
   std::condition_variable arrived_;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
 
 #include "log/failures.h"
 #include "log/log_file.h"
+#include "log/pruned_ranges.h"
 #include "log/schema.h"
 #include "log/wal_check.h"
 #include "settle/vocabulary/failpoint.h"
@@ -165,21 +167,38 @@ Status RaiseEpoch(Connection& connection, const std::string& path, LogFacts& fac
   return commit(Tail::kHere);
 }
 
-Result<LogWriter::Start> CountWhatIsThere(Connection& connection, const std::string& path) {
-  LogWriter::Start start;
+Status CheckPruned(Connection& connection, const std::string& path, const Pruned& pruned) {
+  const Expected<std::uint64_t> named = CountPruned(connection);
+  if (!named) return Fail(ErrorOf(named.error(), path, "count pruned transactions"));
+  if (*named == pruned.transactions) return {};
+  return Fail(ErrorCode::kCorrupt,
+              fmt::format("{} is damaged: {} transactions were pruned, and it names {} of them; "
+                          "nothing may be presumed of the others",
+                          path, pruned.transactions, *named),
+              "keep the file, and restore a backup");
+}
+
+Result<LogState> CountWhatIsThere(Connection& connection, const std::string& path) {
+  LogState state;
+  Result<Pruned> pruned = ReadPruned(connection, path);
+  if (!pruned) return Fail(pruned.error());
+  if (Status whole = CheckPruned(connection, path, *pruned); !whole) return Fail(whole.error());
+  state.pruned = *pruned;
+  state.totals = pruned->totals;
   const Expected<std::string> last = connection.Ask("SELECT max(position) FROM record");
   if (!last) return Fail(ErrorOf(last.error(), path, "find the last record"));
   std::uint64_t position = 0;
   std::from_chars(last->data(), last->data() + last->size(), position);
-  start.next_position = position + 1;
+  state.next_position = std::max(position + 1, pruned->first_position);
   Expected<Statement> outcomes =
       Statement::Prepare(connection, "SELECT outcome, count(*) FROM ended GROUP BY outcome");
   if (!outcomes) return Fail(ErrorOf(outcomes.error(), path, "count ended transactions"));
   for (;;) {
     const Expected<bool> row = outcomes->Step();
     if (!row) return Fail(ErrorOf(row.error(), path, "count ended transactions"));
-    if (!*row) return start;
-    Count(static_cast<Outcome>(outcomes->Number(0)), outcomes->Number(1), start.totals);
+    if (!*row) return state;
+    Count(static_cast<Outcome>(outcomes->Number(0)), outcomes->Number(1), state.totals);
+    state.ended += static_cast<std::uint64_t>(outcomes->Number(1));
   }
 }
 
@@ -229,17 +248,21 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   Result<LogFacts> facts = TakeIntoUse(*connection, *path, *has_wal, migrations);
   if (!facts) return Fail(facts.error());
-  Result<LogWriter::Start> start = CountWhatIsThere(*connection, *path);
-  if (!start) return Fail(start.error());
-  start->checkpoint_pages = settings.checkpoint_pages;
+  const Result<LogState> state = CountWhatIsThere(*connection, *path);
+  if (!state) return Fail(state.error());
   Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
-  const std::uint64_t last_position = start->next_position - 1;
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-  auto writer = LogWriter::Make(*std::move(connection), *start);
+  auto writer = LogWriter::Make(*std::move(connection),
+                                {*state, settings.checkpoint_pages, settings.prune});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
-  return OpenedLog{*std::move(path), {facts->log_id, facts->epoch}, last_position, *std::move(lock),
-                   *std::move(writer), *std::move(reader)};
+  return OpenedLog{*std::move(path),
+                   {facts->log_id, facts->epoch},
+                   state->pruned.first_position,
+                   state->next_position - 1,
+                   *std::move(lock),
+                   *std::move(writer),
+                   *std::move(reader)};
 }
 
 }  // namespace settle::coordinator

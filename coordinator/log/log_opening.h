@@ -20,7 +20,8 @@ namespace settle::coordinator {
 struct OpenedLog {
   std::string path;  // absolute
   LogIdentity identity;
-  std::uint64_t last_position = 0;
+  std::uint64_t first_position = 1;
+  std::uint64_t last_position = 0;  // first_position - 1 when there is no record
   ProcessLock lock;
   std::unique_ptr<LogWriter> writer;
   sqlite::Connection reader;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "log/failures.h"
+#include "log/pruned_ranges.h"
 #include "log/record_codec.h"
 
 namespace settle::coordinator {
@@ -83,7 +84,8 @@ Result<TransactionSummary> DecodeEnd(const std::string& path, std::int64_t posit
 
 }  // namespace
 
-Status ReplayRecords(Connection& connection, const std::string& path, std::uint64_t last,
+Status ReplayRecords(Connection& connection, const std::string& path, std::uint64_t first,
+                     std::uint64_t last,
                      const std::function<void(std::uint64_t position, Record record)>& visit) {
   Expected<Statement> records =
       Statement::Prepare(connection, "SELECT position, payload FROM record ORDER BY position");
@@ -93,7 +95,7 @@ Status ReplayRecords(Connection& connection, const std::string& path, std::uint6
   if (!find) return Fail(ErrorOf(find.error(), path, "read the index of ended transactions"));
 
   std::uint64_t indexed = 0;
-  std::int64_t expected = 1;
+  auto expected = static_cast<std::int64_t>(first);
   for (;; ++expected) {
     const Expected<bool> row = records->Step();
     if (!row) {
@@ -136,14 +138,27 @@ Result<std::optional<TransactionSummary>> EndedTransactions::Find(const Gtid& gt
   find->Bind(2, static_cast<std::int64_t>(gtid.sequence()));
   const Expected<bool> row = find->Step();
   if (!row) return Fail(ErrorOf(row.error(), path_, "look for an ended transaction"));
-  if (!*row) return std::nullopt;
+  if (!*row) return RefuseIfPruned(gtid);
   Result<TransactionSummary> summary = DecodeEnd(path_, find->Number(0), find->Bytes(1));
   if (!summary) return Fail(summary.error());
   if (summary->gtid.epoch() != gtid.epoch() || summary->gtid.sequence() != gtid.sequence()) {
     return Damaged(path_, find->Number(0), "the index takes it for another transaction");
   }
-  if (summary->gtid != gtid) return std::nullopt;  // another log's, or a guessed tail
+  if (summary->gtid != gtid) return std::nullopt;  // a guessed tail
   return *std::move(summary);
+}
+
+// Asked after the index: what leaves the index is in the table of what was pruned by then.
+Result<std::optional<TransactionSummary>> EndedTransactions::RefuseIfPruned(const Gtid& gtid) {
+  const Expected<bool> pruned = IsPruned(connection_, {gtid.epoch(), gtid.sequence()});
+  if (!pruned) return Fail(ErrorOf(pruned.error(), path_, "look for a pruned transaction"));
+  if (!*pruned) return std::nullopt;
+  return Fail(ErrorCode::kExpired,
+              "transaction " + gtid.text() +
+                  " ended here, and its record was pruned: whether it was committed is not known "
+                  "any more",
+              "look in the databases of its branches whether its work is there; settled "
+              "--keep-ended sets how many ended transactions are remembered");
 }
 
 Result<EndedPage> EndedTransactions::List(std::size_t most, const std::string& cursor) {

@@ -13,10 +13,11 @@
 
 namespace settle::coordinator {
 
-// Every record in order. Checks that positions are 1, 2, 3 ... `last`, that every record decodes,
-// and that the index knows every end.
+// Every record in order. Checks that positions run from `first` to `last`, that every record
+// decodes, and that the index knows every end.
 [[nodiscard]] Status ReplayRecords(
-    sqlite::Connection& connection, const std::string& path, std::uint64_t last,
+    sqlite::Connection& connection, const std::string& path, std::uint64_t first,
+    std::uint64_t last,
     const std::function<void(std::uint64_t position, Record record)>& visit);
 
 // Thread-safe: calls take turns on one read-only connection.
@@ -27,11 +28,14 @@ class EndedTransactions {
   EndedTransactions(sqlite::Connection connection, std::string path)
       : connection_(std::move(connection)), path_(std::move(path)) {}
 
+  // `gtid` is one of this log.
   [[nodiscard]] Result<std::optional<TransactionSummary>> Find(const Gtid& gtid);
   // The cursor is "<epoch>.<sequence>" of the last one of the page before.
   [[nodiscard]] Result<EndedPage> List(std::size_t most, const std::string& cursor);
 
  private:
+  Result<std::optional<TransactionSummary>> RefuseIfPruned(const Gtid& gtid);
+
   std::mutex mutex_;
   sqlite::Connection connection_;  // guarded by mutex_
   const std::string path_;

@@ -13,7 +13,6 @@ namespace {
 using sqlite::Expected;
 using sqlite::Failure;
 using sqlite::Statement;
-using sqlite::Transaction;
 
 int NotePages(void* pages, sqlite3*, const char*, int in_wal) {
   *static_cast<int*>(pages) = in_wal;
@@ -21,21 +20,6 @@ int NotePages(void* pages, sqlite3*, const char*, int in_wal) {
 }
 
 }  // namespace
-
-void Count(Outcome outcome, std::int64_t change, LogTotals& totals) {
-  const auto by = static_cast<std::uint64_t>(change);  // wraps as wanted
-  switch (outcome) {
-    case Outcome::kCommitted: totals.committed += by; return;
-    case Outcome::kAborted: totals.aborted += by; return;
-    case Outcome::kMixed:
-    case Outcome::kHazard:
-    case Outcome::kHeuristicRollback:
-    case Outcome::kHeuristicCommit: totals.heuristic += by; return;
-    case Outcome::kUndecided:
-    case Outcome::kUnknown:
-    case Outcome::kExpired: return;
-  }
-}
 
 Expected<std::unique_ptr<LogWriter>> LogWriter::Make(sqlite::Connection connection, Start start) {
   Statements statements;
@@ -60,10 +44,11 @@ Expected<std::unique_ptr<LogWriter>> LogWriter::Make(sqlite::Connection connecti
 LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start start)
     : connection_(std::move(connection)),
       statements_(std::move(statements)),
-      next_position_(start.next_position),
+      state_(start.state),
+      prune_(start.prune),
       checkpoint_pages_(start.checkpoint_pages),
       checkpoint_at_(start.checkpoint_pages),
-      totals_(start.totals) {
+      totals_(start.state.totals) {
   sqlite3_wal_hook(connection_.raw(), &NotePages, &wal_pages_);
 }
 
@@ -86,78 +71,83 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
 
   if (forced) SETTLE_FAILPOINT("log.before_begin");
   if (auto begun = connection_.Run("BEGIN IMMEDIATE"); !begun) {
-    return Judge(begun.error(), Stage::kBeforeCommit);
+    return Judge(begun.error(), Stage::kBeforeCommit, "write");
   }
-  std::uint64_t position = next_position_;
-  const Expected<LogTotals> totals = Insert(group, position);
-  if (!totals) return Judge(totals.error(), Stage::kBeforeCommit);
+  LogState state = state_;
+  if (auto inserted = Insert(group, state); !inserted) {
+    return Judge(inserted.error(), Stage::kBeforeCommit, "write");
+  }
   if (forced) SETTLE_FAILPOINT("log.inside");
   // Crash in here: all of the group or nothing of it; nobody was told either way.
   if (auto committed = connection_.Run("COMMIT"); !committed) {
-    return Judge(committed.error(), Stage::kCommit);
+    return Judge(committed.error(), Stage::kCommit, "commit");
   }
-  next_position_ = position;
+  NoteNeeded(group, state_.next_position);
+  appended_ += group.size();
   tail_ = Tail::kHere;
-  {
-    const std::lock_guard lock(totals_mutex_);
-    totals_ = *totals;
-  }
+  Take(state);
   if (forced) SETTLE_FAILPOINT("log.after_commit");
   return {AppendResult::kDurable, {}};
 }
 
-Expected<LogTotals> LogWriter::Insert(const std::vector<Pending>& group, std::uint64_t& position) {
-  LogTotals totals = totals_;
+Expected<void> LogWriter::Insert(const std::vector<Pending>& group, LogState& state) {
   for (const Pending& pending : group) {
     if (!pending.unstorable.empty()) continue;
-    statements_.insert_record.Bind(1, static_cast<std::int64_t>(position));
+    statements_.insert_record.Bind(1, static_cast<std::int64_t>(state.next_position));
     statements_.insert_record.BindBlob(2, pending.payload);
-    if (auto run = statements_.insert_record.Run(); !run) {
-      return tl::unexpected<Failure>(run.error());
+    if (auto run = statements_.insert_record.Run(); !run) return run;
+    if (pending.subject.ended) {
+      if (auto run = Index(pending.subject, state); !run) return run;
     }
-    if (pending.ended) {
-      if (auto run = Index(*pending.ended, position, totals); !run) {
-        return tl::unexpected<Failure>(run.error());
-      }
-    }
-    ++position;
+    ++state.next_position;
   }
-  if (tail_ != Tail::kHere) {  // a checkpoint could not finish what it began
-    if (auto run = WriteTail(connection_, Tail::kHere); !run) {
-      return tl::unexpected<Failure>(run.error());
-    }
-  }
-  return totals;
+  // A checkpoint could not finish what it began.
+  if (tail_ != Tail::kHere) return WriteTail(connection_, Tail::kHere);
+  return {};
 }
 
-Expected<void> LogWriter::Index(const EndedEntry& entry, std::uint64_t position,
-                                LogTotals& totals) {
+Expected<void> LogWriter::Index(const Subject& end, LogState& state) {
   const auto bind = [&](Statement& statement) {
-    statement.Bind(1, static_cast<std::int64_t>(entry.epoch));
-    statement.Bind(2, static_cast<std::int64_t>(entry.sequence));
+    statement.Bind(1, static_cast<std::int64_t>(end.gtid.epoch()));
+    statement.Bind(2, static_cast<std::int64_t>(end.gtid.sequence()));
   };
   const auto bind_all = [&](Statement& statement) {
     bind(statement);
-    statement.Bind(3, static_cast<std::int64_t>(position));
-    statement.Bind(4, static_cast<std::int64_t>(entry.outcome));
+    statement.Bind(3, static_cast<std::int64_t>(state.next_position));
+    statement.Bind(4, static_cast<std::int64_t>(*end.ended));
   };
   bind_all(statements_.insert_ended);
   if (auto run = statements_.insert_ended.Run(); !run) return run;
+  ++state.ended;
   if (sqlite3_changes(connection_.raw()) == 0) {
     // It ended before, and a crash lost that it may be forgotten: the newest end counts, once.
+    --state.ended;
     bind(statements_.find_ended);
     const Expected<bool> row = statements_.find_ended.Step();
     if (!row) return tl::unexpected<Failure>(row.error());
-    if (*row) Count(static_cast<Outcome>(statements_.find_ended.Number(0)), -1, totals);
+    if (*row) Count(static_cast<Outcome>(statements_.find_ended.Number(0)), -1, state.totals);
     statements_.find_ended.Reset();
     bind_all(statements_.replace_ended);
     if (auto run = statements_.replace_ended.Run(); !run) return run;
   }
-  Count(entry.outcome, +1, totals);
+  Count(*end.ended, +1, state.totals);
   return {};
 }
 
-WriteResult LogWriter::Judge(const Failure& failure, Stage stage) {
+void LogWriter::Take(const LogState& state) {
+  state_ = state;
+  const std::lock_guard lock(totals_mutex_);
+  totals_ = state.totals;
+}
+
+void LogWriter::NoteNeeded(const std::vector<Pending>& group, std::uint64_t position) {
+  if (!needed_) return;
+  for (const Pending& pending : group) {
+    if (pending.unstorable.empty()) needed_->Add(position++, pending.subject);
+  }
+}
+
+WriteResult LogWriter::Judge(const Failure& failure, Stage stage, const char* doing) {
   // While rows are inserted nothing can become durable. In COMMIT only a write that found no room
   // is sure to have left no commit frame; anything else may have been flushed.
   switch (failure.primary()) {
@@ -170,7 +160,7 @@ WriteResult LogWriter::Judge(const Failure& failure, Stage stage) {
       break;
     default: break;
   }
-  return Die(failure, stage == Stage::kCommit ? "commit" : "write");
+  return Die(failure, doing);
 }
 
 WriteResult LogWriter::Refuse(const Failure& failure) {
@@ -203,7 +193,7 @@ bool LogWriter::CommitTail(Tail tail) {
   };
   const auto [written, stage] = write();
   if (!written) {
-    static_cast<void>(Judge(written.error(), stage));
+    static_cast<void>(Judge(written.error(), stage, "commit"));
     return false;
   }
   tail_ = tail;
@@ -232,6 +222,54 @@ void LogWriter::CheckpointIfDue() {
     default: Die(connection_.failure(), "checkpoint"); return;
   }
   CommitTail(Tail::kHere);
+}
+
+bool LogWriter::IsPruningDue() {
+  if (!dead_.empty() || !needed_) return false;
+  // It begins when there is enough to do, so that steps are full ones and needed records, each of
+  // which is appended again once in a round, cost no more than the ends that the round removes.
+  const std::uint64_t slack = std::max<std::uint64_t>(prune_.step / 2, needed_->size());
+  const std::uint64_t stop_at = prune_.keep_ended + (pruning_ ? 0 : slack);
+  pruning_ = state_.ended > stop_at;
+  return pruning_;
+}
+
+void LogWriter::TidyUnderLoad() {
+  CheckpointIfDue();
+  if (appended_ >= prune_.step / 2 && IsPruningDue()) PruneOneStep();
+}
+
+bool LogWriter::TidyWhileIdle() { return !prune_refused_ && IsPruningDue() && PruneOneStep(); }
+
+bool LogWriter::PruneOneStep() {
+  // Twice what was appended since the last step, so that the log shrinks under any load.
+  const PruneLimits limits{prune_.keep_ended, std::max(prune_.step, 2 * appended_)};
+  appended_ = 0;
+  LogState state = state_;
+  const auto step = [&]() -> std::pair<Expected<std::vector<Moved>>, Stage> {
+    if (auto run = connection_.Run("BEGIN IMMEDIATE"); !run) {
+      return {tl::unexpected<Failure>(run.error()), Stage::kBeforeCommit};
+    }
+    Expected<std::vector<Moved>> moved = Prune(connection_, *needed_, limits, state);
+    if (!moved) return {std::move(moved), Stage::kBeforeCommit};
+    SETTLE_FAILPOINT("log.prune.inside");
+    // Crash in here: the log as it was before the step, or as it is after it.
+    if (auto run = connection_.Run("COMMIT"); !run) {
+      return {tl::unexpected<Failure>(run.error()), Stage::kCommit};
+    }
+    SETTLE_FAILPOINT("log.prune.committed");
+    return {std::move(moved), Stage::kCommit};
+  };
+  const auto [moved, stage] = step();
+  prune_refused_ = !moved;
+  if (!moved) {
+    static_cast<void>(Judge(moved.error(), stage, "prune"));
+    return false;
+  }
+  for (const Moved& one : *moved) needed_->Move(one.from, one.to, one.subject);
+  Take(state);
+  CheckpointIfDue();
+  return true;
 }
 
 LogTotals LogWriter::totals() const {

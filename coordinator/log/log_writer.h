@@ -6,11 +6,16 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "log/decision_log.h"
 #include "log/group_commit.h"
+#include "log/log_state.h"
+#include "log/needed_records.h"
+#include "log/pruning.h"
 #include "log/schema.h"
 #include "log/sqlite.h"
 
@@ -19,9 +24,9 @@ namespace settle::coordinator {
 class LogWriter {
  public:
   struct Start {
-    std::uint64_t next_position = 1;
-    LogTotals totals;
+    LogState state;
     int checkpoint_pages = 1000;  // of the -wal file, before a checkpoint is tried
+    PruneLimits prune;
   };
 
   // The facts must be in the database, with the tail kHere.
@@ -35,9 +40,15 @@ class LogWriter {
   // commit succeed after a failed flush, and the log would have a hole that nobody sees.
   WriteResult Write(const std::vector<Pending>& group);
 
-  // Moves the -wal file's contents into the log when there is enough of it. After the group was
-  // told.
-  void CheckpointIfDue();
+  // From now on ended transactions are pruned. `needed` is of every record that is in the log now.
+  void StartPruning(NeededRecords needed) { needed_ = std::move(needed); }
+
+  // After a group was told: moves the -wal file's contents into the log when there is enough of
+  // it, and prunes at most one step, as often as the log's growth asks for.
+  void TidyUnderLoad();
+  // While nothing waits for the log: prunes one step. False: there is nothing to prune, or it
+  // cannot be done now.
+  bool TidyWhileIdle();
 
   LogTotals totals() const;  // thread-safe
 
@@ -52,16 +63,26 @@ class LogWriter {
 
   LogWriter(sqlite::Connection connection, Statements statements, Start start);
 
-  sqlite::Expected<LogTotals> Insert(const std::vector<Pending>& group, std::uint64_t& position);
-  sqlite::Expected<void> Index(const EndedEntry& entry, std::uint64_t position, LogTotals& totals);
-  WriteResult Judge(const sqlite::Failure& failure, Stage stage);
+  sqlite::Expected<void> Insert(const std::vector<Pending>& group, LogState& state);
+  sqlite::Expected<void> Index(const Subject& end, LogState& state);
+  void Take(const LogState& state);
+  void NoteNeeded(const std::vector<Pending>& group, std::uint64_t position);
+  bool IsPruningDue();
+  bool PruneOneStep();
+  void CheckpointIfDue();
+  WriteResult Judge(const sqlite::Failure& failure, Stage stage, const char* doing);
   WriteResult Refuse(const sqlite::Failure& failure);
   WriteResult Die(const sqlite::Failure& failure, const char* doing);
   bool CommitTail(Tail tail);
 
   sqlite::Connection connection_;
   Statements statements_;
-  std::uint64_t next_position_;
+  LogState state_;
+  const PruneLimits prune_;
+  std::optional<NeededRecords> needed_;  // none: nothing is pruned
+  bool pruning_ = false;                 // above the mark where it begins and not yet at its end
+  bool prune_refused_ = false;           // the last step found no room or no lock
+  std::size_t appended_ = 0;             // records since the last step
   Tail tail_ = Tail::kHere;
   const int checkpoint_pages_;
   int wal_pages_ = 0;       // after the last commit
@@ -69,10 +90,6 @@ class LogWriter {
   std::string dead_;        // why nothing more is written; empty while all is well
 
   mutable std::mutex totals_mutex_;
-  LogTotals totals_;
+  LogTotals totals_;  // of state_, for other threads
 };
-
-// Adds one ended transaction to (or, with -1, takes it from) the count of its outcome.
-void Count(Outcome outcome, std::int64_t change, LogTotals& totals);
-
 }  // namespace settle::coordinator

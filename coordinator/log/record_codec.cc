@@ -1,10 +1,10 @@
 #include "log/record_codec.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <utility>
 
+#include "log/checksum.h"
 #include "log/record_archive.h"
 #include "log/record_fields.h"
 
@@ -17,24 +17,25 @@ using codec::StoreLittle;
 constexpr std::size_t kHeaderSize = 6;
 constexpr std::size_t kChecksumSize = 4;
 
-std::uint32_t Checksum(std::string_view bytes) {
-  return static_cast<std::uint32_t>(::crc32_z(
-      0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
-}
-
 struct Type {
   std::uint8_t number;
+  std::uint8_t version;  // of its body
   const char* name;
 };
-constexpr Type TypeOf(const CommitRecord&) { return {1, "commit"}; }
-constexpr Type TypeOf(const OnePhaseRecord&) { return {2, "one-phase"}; }
-constexpr Type TypeOf(const HeuristicRecord&) { return {3, "heuristic"}; }
-constexpr Type TypeOf(const EndRecord&) { return {4, "end"}; }
-constexpr Type TypeOf(const ResourceRecord&) { return {5, "resource"}; }
+constexpr Type TypeOf(const CommitRecord&) { return {1, 1, "commit"}; }
+constexpr Type TypeOf(const OnePhaseRecord&) { return {2, 1, "one-phase"}; }
+constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
+constexpr Type TypeOf(const EndRecord&) { return {4, 1, "end"}; }
+constexpr Type TypeOf(const ResourceRecord&) { return {5, 1, "resource"}; }
+constexpr Type TypeOf(const ForgetRecord&) { return {6, 2, "forget"}; }
 
 template <typename Alternative>
-Result<Record> DecodeBody(std::string_view body) {
+Result<Record> DecodeBody(int version, std::string_view body) {
   Alternative record;
+  if (version != TypeOf(record).version) {
+    return Fail(ErrorCode::kCorrupt, fmt::format("no {} record has format version {}",
+                                                 TypeOf(record).name, version));
+  }
   codec::Reader reader(body);
   Fields(reader, record);
   reader.RefuseTrailing();
@@ -51,7 +52,7 @@ Result<std::string> EncodeRecord(const Record& record) {
   return std::visit(
       [](const auto& alternative) -> Result<std::string> {
         const Type type = TypeOf(alternative);
-        std::string bytes{static_cast<char>(kRecordVersion), static_cast<char>(type.number)};
+        std::string bytes{static_cast<char>(type.version), static_cast<char>(type.number)};
         bytes.resize(kHeaderSize);
         codec::Writer writer(bytes);
         Fields(writer, alternative);
@@ -97,11 +98,12 @@ Result<Record> DecodeRecord(std::string_view bytes) {
         fmt::format("the record claims a body of {} bytes and has {}", length, body.size()));
   }
   switch (static_cast<unsigned char>(bytes[1])) {
-    case 1: return DecodeBody<CommitRecord>(body);
-    case 2: return DecodeBody<OnePhaseRecord>(body);
-    case 3: return DecodeBody<HeuristicRecord>(body);
-    case 4: return DecodeBody<EndRecord>(body);
-    case 5: return DecodeBody<ResourceRecord>(body);
+    case 1: return DecodeBody<CommitRecord>(version, body);
+    case 2: return DecodeBody<OnePhaseRecord>(version, body);
+    case 3: return DecodeBody<HeuristicRecord>(version, body);
+    case 4: return DecodeBody<EndRecord>(version, body);
+    case 5: return DecodeBody<ResourceRecord>(version, body);
+    case 6: return DecodeBody<ForgetRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

@@ -6,8 +6,8 @@
 // Frame, in every version:
 //
 //   offset  size  what
-//   0       1     version, now 1
-//   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource
+//   0       1     version, at most 2
+//   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -40,11 +40,16 @@
 //                  list of timeline entry
 //   resource       text resource, text identity, text accepted by, text reason, time at
 //
+// Bodies that came with version 2:
+//
+//   forget         gtid, ending, text operator name, text reason, time at
+//
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is
-// read for ever. A version above ours is refused by name (kVersion): an older program never reads a
-// part of a record. The first byte, the length and the checksum stay where they are, so that damage
-// and novelty are told apart.
+// read for ever. A record is written in the lowest version that has its body, so an older program
+// can read the log for as long as it holds nothing new. A version above ours is refused by name
+// (kVersion): an older program never reads a part of a record. The first byte, the length and the
+// checksum stay where they are, so that damage and novelty are told apart.
 #pragma once
 
 #include <cstddef>
@@ -57,7 +62,7 @@
 
 namespace settle::coordinator {
 
-inline constexpr std::uint8_t kRecordVersion = 1;
+inline constexpr std::uint8_t kRecordVersion = 2;           // the highest
 inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
 inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
 inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record

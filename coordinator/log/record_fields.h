@@ -107,4 +107,13 @@ void Fields(Archive& archive, V& record) {
   archive.Field("at", record.at);
 }
 
+template <typename Archive, Is<ForgetRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.ending);
+  archive.Field("operator_name", record.operator_name);
+  archive.Field("reason", record.reason);
+  archive.Field("at", record.at);
+}
+
 }  // namespace settle::coordinator::codec

@@ -1,11 +1,14 @@
 #include "log/schema.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
+#include <array>
 #include <charconv>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
+#include "log/checksum.h"
 #include "log/failures.h"
 #include "log/log_file.h"
 #include "settle/vocabulary/failpoint.h"
@@ -20,9 +23,7 @@ using sqlite::Statement;
 using sqlite::Transaction;
 
 std::int64_t ChecksumOf(std::string_view name, std::string_view value) {
-  const std::string text = fmt::format("{}={}", name, value);
-  return static_cast<std::int64_t>(
-      ::crc32_z(0, reinterpret_cast<const unsigned char*>(text.data()), text.size()));
+  return Checksum(fmt::format("{}={}", name, value));
 }
 
 template <typename Number>
@@ -149,6 +150,45 @@ Expected<void> WriteFacts(Connection& connection, const LogFacts& facts) {
 
 Expected<void> WriteTail(Connection& connection, Tail tail) {
   return WriteMeta(connection, "tail", NameOf(tail));
+}
+
+namespace {
+
+// Of `Pruned` or `const Pruned`, in one place for reading and for writing.
+template <typename P>
+auto RowsOf(P& pruned) {
+  using Number = std::conditional_t<std::is_const_v<P>, const std::uint64_t, std::uint64_t>;
+  return std::array<std::pair<const char*, Number*>, 5>{{
+      {"first_position", &pruned.first_position},
+      {"pruned", &pruned.transactions},
+      {"pruned_committed", &pruned.totals.committed},
+      {"pruned_aborted", &pruned.totals.aborted},
+      {"pruned_heuristic", &pruned.totals.heuristic},
+  }};
+}
+
+}  // namespace
+
+Result<Pruned> ReadPruned(Connection& connection, const std::string& path) {
+  Pruned pruned;
+  for (const auto& [name, number] : RowsOf(pruned)) {
+    const Result<std::string> value = ReadMeta(connection, path, name);
+    if (!value) return Fail(value.error());
+    if (!ParseNumber(*value, *number) ||
+        *number >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("{}: the log's {} cannot be \"{}\"", path, name, Escaped(*value)),
+                  "keep the file, and restore a backup");
+    }
+  }
+  return pruned;
+}
+
+Expected<void> WritePruned(Connection& connection, const Pruned& pruned) {
+  for (const auto& [name, number] : RowsOf(pruned)) {
+    if (auto run = WriteMeta(connection, name, std::to_string(*number)); !run) return run;
+  }
+  return {};
 }
 
 }  // namespace settle::coordinator

@@ -5,10 +5,12 @@
 // row of `meta` carries a CRC-32, because a flipped bit in an epoch would be believed.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "log/decision_log.h"
 #include "log/sqlite.h"
 #include "migrations/migration.h"
 #include "settle/vocabulary/gtid.h"
@@ -25,6 +27,13 @@ struct LogFacts {
   std::string log_id;
   Epoch epoch = 0;
   Tail tail = Tail::kHere;
+};
+
+// What is no longer in the log.
+struct Pruned {
+  std::uint64_t first_position = 1;  // of what is left
+  std::uint64_t transactions = 0;    // that the table `pruned` names
+  LogTotals totals;                  // of those, by outcome
 };
 
 // Reads only. kCorrupt: it has none; kVersion: newer than `migrations`, with both versions
@@ -44,5 +53,10 @@ struct LogFacts {
 [[nodiscard]] sqlite::Expected<void> WriteFacts(sqlite::Connection& connection,
                                                 const LogFacts& facts);
 [[nodiscard]] sqlite::Expected<void> WriteTail(sqlite::Connection& connection, Tail tail);
+
+// As ReadFacts and WriteFacts.
+[[nodiscard]] Result<Pruned> ReadPruned(sqlite::Connection& connection, const std::string& path);
+[[nodiscard]] sqlite::Expected<void> WritePruned(sqlite::Connection& connection,
+                                                 const Pruned& pruned);
 
 }  // namespace settle::coordinator

@@ -21,13 +21,15 @@ class SqliteDecisionLog final : public DecisionLog {
       : path_(std::move(opened.path)),
         busy_timeout_(settings.busy_timeout),
         identity_(std::move(opened.identity)),
+        first_at_open_(opened.first_position),
         last_at_open_(opened.last_position),
         lock_(std::move(opened.lock)),
         writer_(std::move(opened.writer)),
         ended_(std::move(opened.reader), path_),
         group_commit_({settings.group_max, settings.lazy_delay},
                       [this](const std::vector<Pending>& group) { return writer_->Write(group); },
-                      [this] { writer_->CheckpointIfDue(); }) {}
+                      {[this] { writer_->TidyUnderLoad(); },
+                       [this] { return writer_->TidyWhileIdle(); }}) {}
 
   const LogIdentity& identity() const override { return identity_; }
 
@@ -37,7 +39,15 @@ class SqliteDecisionLog final : public DecisionLog {
     }
     auto connection = OpenReader(path_, busy_timeout_);
     if (!connection) return Fail(connection.error());
-    return ReplayRecords(*connection, path_, last_at_open_, visit);
+    NeededRecords needed;
+    Status read = ReplayRecords(*connection, path_, first_at_open_, last_at_open_,
+                                [&](std::uint64_t position, Record record) {
+                                  needed.Add(position, SubjectOf(record));
+                                  visit(position, std::move(record));
+                                });
+    // The log's thread looks at it after the first append, which comes later.
+    if (read) writer_->StartPruning(std::move(needed));
+    return read;
   }
 
   void Append(Record record, Durability durability, AppendDone done) override {
@@ -52,14 +62,12 @@ class SqliteDecisionLog final : public DecisionLog {
     } else {
       pending.payload = *std::move(payload);
     }
-    if (const auto* end = std::get_if<EndRecord>(&record)) {
-      const TransactionSummary& summary = end->summary;
-      pending.ended = {summary.gtid.epoch(), summary.gtid.sequence(), summary.ending.outcome};
-    }
+    pending.subject = SubjectOf(record);
     group_commit_.Append(std::move(pending));
   }
 
   Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const override {
+    if (gtid.log_id() != identity_.log_id) return std::nullopt;
     return ended_.Find(gtid);
   }
 
@@ -73,6 +81,7 @@ class SqliteDecisionLog final : public DecisionLog {
   const std::string path_;
   const std::chrono::milliseconds busy_timeout_;
   const LogIdentity identity_;
+  const std::uint64_t first_at_open_;
   const std::uint64_t last_at_open_;
   std::atomic<bool> appended_{false};
   // Ends in the reverse order: the queue is written, the reader closes, the writer folds the -wal

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -11,10 +12,20 @@
 
 namespace settle::coordinator {
 
+// How much stays. Older ended transactions are pruned: of those it is only known that they ended.
+struct PruneLimits {
+  // Ended transactions. A count and not an age: a clock that jumps must not empty the log.
+  std::uint64_t keep_ended = 1'000'000;
+  // Records that one transaction on the log removes at the most, or twice as many as were appended
+  // since the last one.
+  std::size_t step = 256;
+};
+
 struct SqliteLogSettings {
   std::string path;               // made if it does not exist; its directory must
   std::size_t group_max = 1024;   // records in one flush at the most
   int checkpoint_pages = 1000;    // of the -wal file, from which it is folded into the log
+  PruneLimits prune{};            // nothing is pruned in a life that did not replay the log
   std::chrono::milliseconds lazy_delay{50};      // before lazy records alone are written
   std::chrono::milliseconds busy_timeout{5000};  // for another program's lock; then kRefused
 };

@@ -71,7 +71,12 @@ struct EventWords {
   std::string operator()(const event::FoundPrepared& e) const {
     return "found-prepared " + Number(e.branch) + " " + e.resource;
   }
-  std::string operator()(const event::Restored&) const { return "restored"; }
+  std::string operator()(const event::ForgetRequested& e) const {
+    return "forget " + Quoted(e.operator_name) + " " + Quoted(e.reason);
+  }
+  std::string operator()(const event::Restored& e) const {
+    return e.forgotten ? "restored, " + Describe(Record(*e.forgotten)) : "restored";
+  }
 };
 
 struct RecordWords {
@@ -94,6 +99,10 @@ struct RecordWords {
   }
   std::string operator()(const ResourceRecord& record) const {
     return "resource record: " + record.resource + " is " + Escaped(record.identity);
+  }
+  std::string operator()(const ForgetRecord& record) const {
+    return "forget record: by " + Quoted(record.operator_name) + " " + Quoted(record.reason) +
+           " of " + Describe(record.ending);
   }
 };
 

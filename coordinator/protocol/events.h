@@ -1,10 +1,12 @@
 // What can happen to a global transaction. A machine knows the world by these alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "protocol/records.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
@@ -87,8 +89,16 @@ struct FoundPrepared {
   std::string resource;
 };
 
+// An operator says that the damage is repaired.
+struct ForgetRequested {
+  std::string operator_name;
+  std::string reason;
+};
+
 // The machine was rebuilt from the log at start.
-struct Restored {};
+struct Restored {
+  std::optional<ForgetRecord> forgotten;  // its end was lost in the crash
+};
 
 }  // namespace event
 
@@ -96,6 +106,6 @@ using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhas
                            event::AbortRequested, event::DeadlineReached, event::VoteTimerFired,
                            event::RetryTimerFired, event::Voted, event::Finished, event::Persisted,
                            event::PersistRefused, event::SessionLost, event::ResourceReady,
-                           event::FoundPrepared, event::Restored>;
+                           event::FoundPrepared, event::ForgetRequested, event::Restored>;
 
 }  // namespace settle::coordinator

@@ -15,6 +15,9 @@ namespace settle::coordinator {
 // Microseconds since 1970-01-01 UTC; for people, never for a decision.
 using WallTime = std::int64_t;
 
+// No branch of any transaction has a higher number (--max-branches).
+inline constexpr BranchNumber kBranchNumberMax = 1'000;
+
 // One branch as the decision knew it: enough to finish it after any crash.
 struct DecidedBranch {
   BranchNumber number = 0;
@@ -65,6 +68,20 @@ struct HeuristicRecord {
 
   friend bool operator==(const HeuristicRecord&, const HeuristicRecord&) = default;
 };
+
+// Forced. A person has repaired what a transaction damaged: it is kept no longer.
+struct ForgetRecord {
+  Gtid gtid;
+  Ending ending;  // the damage, as whoever forgot it saw it
+  std::string operator_name;
+  std::string reason;
+  WallTime at = 0;
+
+  friend bool operator==(const ForgetRecord&, const ForgetRecord&) = default;
+};
+
+// "forgotten by alice: credited by hand": what its ending's reason begins with from then on.
+std::string ForgottenBy(const std::string& operator_name, const std::string& reason);
 
 struct BranchSummary {
   BranchNumber number = 0;
@@ -120,7 +137,8 @@ struct ResourceRecord {
 };
 
 using Record =
-    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord>;
+    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
+                 ForgetRecord>;
 
 enum class Durability {
   kForce,  // durable before going on

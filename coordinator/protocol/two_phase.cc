@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::coordinator {
 namespace {
 
@@ -38,7 +40,7 @@ Effects TwoPhase::On(const event::Enlist& event) {
                                                     same->resource}};
   }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
-  if (state_ != State::kActive) {
+  if (state_ != State::kActive && !SETTLE_PLANTED_BUG(kEnlistAfterTheDecisionBegan)) {
     return {effect::Refuse{ErrorCode::kRefused, "the transaction is " +
                                                     std::string(ToString(state_)) +
                                                     ": branches join only while it is active"}};
@@ -128,6 +130,7 @@ Effects TwoPhase::DecideIfAllVoted() {
   for (const Branch& branch : branches_) {
     record.branches.push_back(
         {branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
+    if (SETTLE_PLANTED_BUG(kEvidenceNotRecorded)) record.branches.back().evidence = {};
     if (branch.state != BranchState::kPrepared) continue;
     wrote = true;
     finish_here_ = finish_here_ && branch.voted_by_caller;
@@ -139,8 +142,10 @@ Effects TwoPhase::DecideIfAllVoted() {
             effect::ReplyApplied{ending_}, effect::Forget{}};
   }
   state_ = State::kDeciding;  // commit is sent from OnDecisionDurable and nowhere else
-  return {effect::CancelTimer{Timer::kVote}, effect::CancelTimer{Timer::kRetry},
-          effect::Persist{std::move(record)}};
+  Effects effects{effect::CancelTimer{Timer::kVote}, effect::CancelTimer{Timer::kRetry},
+                  effect::Persist{std::move(record)}};
+  if (SETTLE_PLANTED_BUG(kReplyBeforeTheRecordIsDurable)) Add(effects, OnDecisionDurable());
+  return effects;
 }
 
 Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
@@ -184,13 +189,15 @@ Effects TwoPhase::AnswerLateRequest() const {
     case State::kCommitting: return {effect::ReplyDecided{ending_, finish_here_}};
     case State::kAborting:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {effect::ReplyApplied{ending_}};
   }
   return {};
 }
 
 Effects TwoPhase::On(const event::AbortRequested& event) {
-  if (state_ != State::kActive && state_ != State::kPreparing) {
+  const bool open = state_ == State::kActive || state_ == State::kPreparing;
+  if (!open && !(SETTLE_PLANTED_BUG(kAbortObeyedAfterTheLastVote) && state_ == State::kDeciding)) {
     return AnswerLateRequest();
   }
   for (const BranchNumber number : event.rolled_back) {
@@ -200,7 +207,10 @@ Effects TwoPhase::On(const event::AbortRequested& event) {
 }
 
 Effects TwoPhase::On(const event::DeadlineReached&) {
-  if (state_ != State::kActive) return {};
+  const bool too_late = state_ != State::kActive;
+  if (too_late && !(SETTLE_PLANTED_BUG(kDeadlineAfterTheLastVote) && state_ == State::kDeciding)) {
+    return {};
+  }
   return Abort(AbortCause::kDeadline, "commit was not asked for before the transaction's deadline",
                true);
 }
@@ -219,7 +229,12 @@ Effects TwoPhase::On(const event::VoteTimerFired&) {
 Effects TwoPhase::On(const event::Voted& event) {
   Branch* branch = Find(event.vote.branch);
   if (branch == nullptr) return {};
-  if (state_ == State::kPreparing && branch->state == BranchState::kPreparing) {
+  const bool again = state_ == State::kPreparing && branch->voted;
+  if (SETTLE_PLANTED_BUG(kDuplicateVoteCountedTwice) && again)
+    branch = &*std::find_if(branches_.begin(), branches_.end(), IsUnvoted);
+  const bool late = state_ == State::kAborting && branch->state == BranchState::kAborting;
+  if ((state_ == State::kPreparing && branch->state == BranchState::kPreparing) ||
+      (SETTLE_PLANTED_BUG(kLatePrepareAcceptedAfterAbort) && late)) {
     TakeVote(*branch, event.vote.result);
     return DecideIfAllVoted();
   }
@@ -278,6 +293,7 @@ Effects TwoPhase::On(const event::SessionLost& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {};
   }
   return {};

@@ -32,6 +32,7 @@ class TwoPhase {
     kCommitting,  // committed; told to the branches until all have acknowledged
     kAborting,    // aborted; told to the branches as far as they can be reached
     kDamaged,     // ended otherwise than decided, or without proof; kept until a person forgets it
+    kForgetting,  // damaged; that a person has repaired it is on its way to the disk
     kDone,
   };
 
@@ -101,6 +102,7 @@ class TwoPhase {
   Effects On(const event::SessionLost& event);
   Effects On(const event::ResourceReady& event);
   Effects On(const event::FoundPrepared& event);
+  Effects On(const event::ForgetRequested& event);
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);
@@ -119,6 +121,7 @@ class TwoPhase {
   Effects EndIfAllFinished();
   void TakeHeuristics(const std::vector<HeuristicRecord>& heuristics);
   Ending DamagedEnding() const;
+  Effects Forgotten(const ForgetRecord& record);
   Effects SendOutstanding(const std::function<bool(const Branch&)>& wanted);
   effect::Send SendTo(Branch& branch, CommandKind kind);
   effect::Send SendAbort(Branch& branch);
@@ -135,6 +138,7 @@ class TwoPhase {
   std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
+  ForgetRecord forget_;  // while kForgetting
 };
 
 const char* ToString(TwoPhase::State state);

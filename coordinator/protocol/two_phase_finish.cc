@@ -1,9 +1,9 @@
-// After the decision: telling the branches until all have ended, one-phase commit, heuristics,
-// restoring.
+// After the decision: telling the branches until all have ended, one-phase commit, restoring.
 #include <algorithm>
 #include <utility>
 
 #include "protocol/two_phase.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -37,6 +37,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kCommitting:
     case State::kAborting:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone:
       return {effect::Refuse{ErrorCode::kRefused,
                              "the transaction is " + std::string(ToString(state_))}};
@@ -49,6 +50,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
   Branch& branch = branches_.front();
   branch.vote.evidence = event.evidence;
   state_ = State::kDelegating;
+  if (SETTLE_PLANTED_BUG(kOnePhaseWithoutItsRecord)) return On(event::Persisted{});
   return {effect::Persist{OnePhaseRecord{
       gtid_, origin_, 0, {branch.number, branch.resource, Vote::kCommit, branch.vote.evidence}}}};
 }
@@ -66,6 +68,7 @@ Effects TwoPhase::On(const event::Persisted&) {
     case State::kOnePhase:
       if (!recording_.empty()) recording_.pop_front();
       return EndIfAllFinished();
+    case State::kForgetting: return Forgotten(std::exchange(forget_, {}));
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -106,6 +109,11 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       unrecorded_.push_back(recording_.front());
       recording_.pop_front();
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
+    case State::kForgetting:
+      state_ = State::kDamaged;
+      return {effect::Refuse{ErrorCode::kRetry,
+                             "the log could not store that it is forgotten, so it stays damaged: " +
+                                 event.reason}};
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -130,13 +138,17 @@ Effects TwoPhase::On(const event::Finished& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {};
   }
   return {};
 }
 
 Effects TwoPhase::FinishedCommitting(Branch& branch, const FinishResult& result) {
-  if (result.end != BranchEnd::kCommitted) return RecordHeuristic(branch, result);
+  const bool done = result.end == BranchEnd::kCommitted;
+  if (!done && !SETTLE_PLANTED_BUG(kUnknownAtCommitTakenForSuccess)) {
+    return RecordHeuristic(branch, result);
+  }
   branch.state = BranchState::kCommitted;
   return EndIfAllFinished();
 }
@@ -160,47 +172,12 @@ Effects TwoPhase::FinishedOnePhase(Branch& branch, const FinishResult& result) {
   return EndIfAllFinished();
 }
 
-Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
-  switch (result.end) {
-    case BranchEnd::kCommitted: branch.state = BranchState::kCommitted; break;
-    case BranchEnd::kAborted: branch.state = BranchState::kAborted; break;
-    case BranchEnd::kHazard:
-    case BranchEnd::kRetry: branch.state = BranchState::kHazard; break;
-  }
-  branch.last_error = result.detail;
-  HeuristicRecord record{
-      gtid_, branch.number, result.end,
-      "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
-      0};
-  heuristics_.push_back(record);
-  recording_.push_back(branch.number);  // the end is told only once this is durable
-  return {effect::Persist{std::move(record)}};
-}
-
-Ending TwoPhase::DamagedEnding() const {
-  bool hazard = false;
-  std::string reason;
-  for (const HeuristicRecord& heuristic : heuristics_) {
-    hazard = hazard || heuristic.end == BranchEnd::kHazard;
-    reason += (reason.empty() ? "" : "; ") + heuristic.detail;
-  }
-  if (hazard) return {Outcome::kHazard, ending_.cause, reason, false};
-  const bool some_committed =
-      std::any_of(branches_.begin(), branches_.end(),
-                  [](const Branch& branch) { return branch.state == BranchState::kCommitted; });
-  const bool some_aborted =
-      std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
-        return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
-      });
-  if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
-  return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause,
-          reason, false};
-}
-
 Effects TwoPhase::EndIfAllFinished() {
+  const bool waits = std::any_of(branches_.begin(), branches_.end(), IsUnfinished);
   if (!recording_.empty() || !unrecorded_.empty() ||
-      std::any_of(branches_.begin(), branches_.end(), IsUnfinished))
+      (waits && !SETTLE_PLANTED_BUG(kEndBeforeTheLastAck))) {
     return {};
+  }
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
   if (!heuristics_.empty()) {
@@ -264,9 +241,16 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
-      // Damage elsewhere does not keep a branch of an aborted transaction prepared. After a restart
-      // no more is known of the siblings than that they were not committed.
-      if (ending_.cause == AbortCause::kNone) return {};  // decided to commit, or by the resource
+    case State::kForgetting:
+      // Damage elsewhere keeps no locks: a branch that had ended as decided, and is prepared again
+      // because a fail-over undid that, is told again. One that is damaged itself is for whoever
+      // repairs it. After a restart no more is known of an abort's siblings than that they were not
+      // committed.
+      if (decision_ == Decision::kCommit) {
+        const bool again = branch != nullptr && branch->state == BranchState::kCommitted;
+        return again ? Effects{SendTo(*branch, CommandKind::kCommit)} : Effects{};
+      }
+      if (ending_.cause == AbortCause::kNone) return {};  // its resource decided
       if (branch != nullptr && branch->state != BranchState::kAborted &&
           branch->state != BranchState::kRefused) {
         return {};
@@ -282,7 +266,15 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
   return {};
 }
 
-Effects TwoPhase::On(const event::Restored&) {
+Effects TwoPhase::On(const event::Restored& event) {
+  if (event.forgotten) {
+    // It was damaged then, so every branch had ended; only the log was never told of those that
+    // ended as decided.
+    for (Branch& branch : branches_) {
+      if (branch.state == BranchState::kCommitting) branch.state = BranchState::kCommitted;
+    }
+    return Forgotten(*event.forgotten);
+  }
   retries_ = 1;
   Effects effects = SendOutstanding([](const Branch&) { return true; });
   if (effects.empty()) return EndIfAllFinished();
@@ -303,6 +295,8 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
     branch.vote = {decided.vote, decided.evidence, "", false};
     branch.state =
         decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    if (SETTLE_PLANTED_BUG(kRestoredBranchTakenForFinished) && decided.number > 1)
+      branch.state = BranchState::kCommitted;
     branches_.push_back(std::move(branch));
   }
   TakeHeuristics(heuristics);
@@ -336,21 +330,6 @@ TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
   ending_ = DamagedEnding();
 }
 
-void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
-  heuristics_ = heuristics;
-  for (const HeuristicRecord& heuristic : heuristics) {
-    Branch* branch = Find(heuristic.branch);
-    if (branch == nullptr) continue;
-    branch->last_error = heuristic.detail;
-    switch (heuristic.end) {
-      case BranchEnd::kCommitted: branch->state = BranchState::kCommitted; break;
-      case BranchEnd::kAborted: branch->state = BranchState::kAborted; break;
-      case BranchEnd::kHazard:
-      case BranchEnd::kRetry: branch->state = BranchState::kHazard; break;
-    }
-  }
-}
-
 const char* ToString(TwoPhase::State state) {
   switch (state) {
     case TwoPhase::State::kActive: return "active";
@@ -361,6 +340,7 @@ const char* ToString(TwoPhase::State state) {
     case TwoPhase::State::kCommitting: return "committing";
     case TwoPhase::State::kAborting: return "aborting";
     case TwoPhase::State::kDamaged: return "damaged";
+    case TwoPhase::State::kForgetting: return "forgetting";
     case TwoPhase::State::kDone: return "done";
   }
   return "unrecognised";

@@ -1,6 +1,7 @@
 #include "recovery/inquiry.h"
 
 #include "engine/await.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -52,7 +53,8 @@ Status Inquiry::CheckOurs(const Gtid& gtid) const {
 // Of a transaction that is known not to be running: what the log says, or else the presumption.
 Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (Status ours = CheckOurs(key.gtid); !ours) return Fail(ours.error());
-  auto ended = log_.FindEnded(key.gtid);
+  Result<std::optional<TransactionSummary>> ended = std::nullopt;
+  if (!SETTLE_PLANTED_BUG(kPresumedAbortWithoutAskingTheLog)) ended = log_.FindEnded(key.gtid);
   if (!ended) return Fail(ended.error());
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
@@ -92,7 +94,9 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
   // A running transaction answers for its branches itself.
   engine_.FoundPrepared(*key, resource,
                         [this, resource, key = *key](const Result<std::monostate>& running) {
-                          if (running || running.error().code != ErrorCode::kNotFound) return;
+                          const bool gone =
+                              !running && running.error().code == ErrorCode::kNotFound;
+                          if (!gone && !SETTLE_PLANTED_BUG(kRecoveryAbortsWhatIsActive)) return;
                           OffShard([this, resource, key] { Settle(resource, key); });
                         });
 }
@@ -125,7 +129,15 @@ void Inquiry::Committed(const BranchKey& key, const std::string& detail) {
 
 void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   const Result<Verdict> verdict = ReadVerdict(key);
-  if (!verdict) return LeaveAlone(resource, key.DatabaseName(), verdict.error().message);
+  if (!verdict) {
+    const bool expired = verdict.error().code == ErrorCode::kExpired;
+    return LeaveAlone(resource, key.DatabaseName(),
+                      verdict.error().message +
+                          (expired ? "; all its branches had ended then, so this database is older "
+                                     "than that: see whether the work is in the databases of the "
+                                     "other branches, then commit or roll back this one by hand"
+                                   : ""));
+  }
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
   if (verdict->ending.committed() && !verdict->voted_commit) {
     return LeaveAlone(resource, key.DatabaseName(),

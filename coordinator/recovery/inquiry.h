@@ -1,8 +1,8 @@
 // "What became of X?", asked by a program about a gtid, or by a scan that found a prepared branch.
 //
 // Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence
-// that it gave out; the log opened clean; there is no commit record; it is not running. Anything
-// else is left alone and listed for the operator.
+// that it gave out; the log opened clean; there is no commit record, and there never was one that
+// was pruned; it is not running. Anything else is left alone and listed for the operator.
 #pragma once
 
 #include <atomic>
@@ -36,6 +36,7 @@ class Inquiry {
   Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer, Executor off_shard);
 
   // Blocking. kWrongLog: another log answers for it. kNotFound: this log never gave it out.
+  // kExpired: it ended, and its record was pruned.
   [[nodiscard]] Result<Ending> AskOutcome(const Gtid& gtid);
   // The same without blocking; `done` runs on a shard's thread or off the shards.
   void AskOutcome(const Gtid& gtid, Completion<Ending> done);

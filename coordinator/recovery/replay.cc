@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
+
+#include "recovery/contradiction.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -22,18 +26,47 @@ struct Replay {
     return entry;
   }
 
-  void Visit(std::uint64_t position, CommitRecord record) {
-    At(record.gtid, position).transaction.decision = std::move(record);
+  // The first decision of a transaction that has none, nor any damage yet, is believed.
+  template <typename Decided>
+  void Decide(std::uint64_t position, Decided record) {
+    Open& entry = At(record.gtid, position);
+    if (entry.position == position) {
+      entry.transaction.decision = std::move(record);
+    } else if (entry.transaction.contradiction.empty()) {
+      entry.transaction.contradiction =
+          "the record at position " + std::to_string(position) +
+          " decides what was decided or damaged at position " + std::to_string(entry.position);
+    }
   }
+
+  void Visit(std::uint64_t position, CommitRecord record) { Decide(position, std::move(record)); }
   void Visit(std::uint64_t position, OnePhaseRecord record) {
-    At(record.gtid, position).transaction.decision = std::move(record);
+    if (SETTLE_PLANTED_BUG(kOnePhaseRecordNotReplayed)) return;
+    Decide(position, std::move(record));
   }
   void Visit(std::uint64_t position, HeuristicRecord record) {
+    if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
+  }
+  void Visit(std::uint64_t position, ForgetRecord record) {
+    At(record.gtid, position).transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
 };
+
+// What came after an end. Damage can come after the end of an abort, which was never decided: a
+// branch that somebody committed by hand is found late.
+Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
+                                          const RestoredTransaction& transaction) {
+  const auto ended = log.FindEnded(transaction.gtid());
+  if (!ended) return Fail(ended.error());
+  if (!*ended) return std::string();
+  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  if (!decided && !(*ended)->ending.committed()) return std::string();
+  return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
+         " before it was " + (decided ? "decided" : "damaged");
+}
 
 }  // namespace
 
@@ -47,7 +80,16 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
   std::map<std::uint64_t, RestoredTransaction> in_order;
   for (auto& [gtid, entry] : replay.open) in_order[entry.position] = std::move(entry.transaction);
   RestoredState state;
-  for (auto& [position, transaction] : in_order) state.open.push_back(std::move(transaction));
+  for (auto& [position, transaction] : in_order) {
+    std::string& wrong = transaction.contradiction;
+    if (wrong.empty()) wrong = FindContradiction(transaction, log.identity());
+    if (wrong.empty()) {
+      Result<std::string> of_its_end = ContradictionOfItsEnd(log, transaction);
+      if (!of_its_end) return Fail(of_its_end.error());
+      wrong = *std::move(of_its_end);
+    }
+    state.open.push_back(std::move(transaction));
+  }
   state.resources = std::move(replay.resources);
   return state;
 }

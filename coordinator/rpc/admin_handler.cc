@@ -57,6 +57,12 @@ void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequ
   });
 }
 
+void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {
+  AtTheEdge(observer_, "forget", [&] {
+    reply = ToWire(Need(Forget(engine_, views_, observer_, Need(FromWire(request)))));
+  });
+}
+
 void AdminHandler::accept_identity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   AtTheEdge(observer_, "accept_identity", [&] {

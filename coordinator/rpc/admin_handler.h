@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/forget.h"
 #include "admin/resolve.h"
 #include "admin/views.h"
 #include "engine/engine.h"
@@ -25,6 +26,7 @@ class AdminHandler : public wire::AdminServiceIf {
   void in_doubt(wire::InDoubtReply& reply) override;
   void participants(std::vector<wire::ParticipantView>& reply) override;
   void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override;
+  void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;
 

@@ -72,8 +72,10 @@ Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::in
 }
 
 Result<BranchNumber> BranchFromWire(std::int32_t number) {
-  if (number < 1)
-    return Wrong("branch", "is " + std::to_string(number) + "; branches count from 1");
+  if (number < 1 || number > static_cast<std::int32_t>(kBranchNumberMax)) {
+    return Wrong("branch", "is " + std::to_string(number) + "; branches are numbered from 1 to " +
+                               std::to_string(kBranchNumberMax));
+  }
   return static_cast<BranchNumber>(number);
 }
 
@@ -323,6 +325,14 @@ Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
   return ResolveCall{*std::move(gtid),
                      request.to == "commit" ? Decision::kCommit : Decision::kAbort,
                      request.operator_name, request.reason};
+}
+
+Result<ForgetCall> FromWire(const wire::ForgetRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
+    return Fail(who.error());
+  return ForgetCall{*std::move(gtid), request.operator_name, request.reason};
 }
 
 Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,

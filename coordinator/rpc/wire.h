@@ -36,6 +36,7 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
+[[nodiscard]] Result<ForgetCall> FromWire(const wire::ForgetRequest& request);
 
 // The time of the record is left to who keeps it.
 [[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource,

@@ -217,7 +217,8 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   for (const auto& [state, count] : view.open) reply.open[state] = Clamped<std::int64_t>(count);
   reply.committed = Clamped<std::int64_t>(view.ended.committed);
   reply.aborted = Clamped<std::int64_t>(view.ended.aborted);
-  reply.heuristics = Clamped<std::int64_t>(view.ended.heuristic);
+  reply.heuristics = Clamped<std::int64_t>(view.damaged);
+  reply.forgotten = Clamped<std::int64_t>(view.ended.heuristic);
   reply.sessions = Clamped<std::int64_t>(view.sessions);
   return reply;
 }

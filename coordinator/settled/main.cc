@@ -148,7 +148,8 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   }
   ReadyFile ready_file(options.ready_file);
 
-  auto opened = OpenSqliteDecisionLog({.path = options.log_path});
+  auto opened = OpenSqliteDecisionLog(
+      {.path = options.log_path, .prune = {.keep_ended = options.keep_ended}});
   if (!opened) return Refuse(opened.error(), ExitCodeOfLog(opened.error()));
   std::unique_ptr<DecisionLog> log = *std::move(opened);
   Result<RestoredState> restored = ReplayLog(*log);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/records.h"
 #include "settle/vocabulary/gtid.h"
 #include "settled/exit_codes.h"
 #include "settled/option_values.h"
@@ -150,7 +151,10 @@ std::vector<Row> LimitRows() {
           "max-open-transactions", "more are refused for now", {1, 10'000'000},
           [](Options & o) -> auto& { return o.engine.open_transactions_max; }),
       Count(
-          "max-branches", "of one transaction", {1, 1'000},
+          "max-undecided-per-owner", "transactions of one owner; more are refused for now",
+          {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.undecided_per_owner_max; }),
+      Count(
+          "max-branches", "of one transaction", {1, kBranchNumberMax},
           [](Options & o) -> auto& { return o.engine.branches_max; }),
       Count(
           "max-sessions", "participant sessions; more are refused for now", {1, 100'000},
@@ -158,6 +162,10 @@ std::vector<Row> LimitRows() {
       Count(
           "max-connections", "more are closed at once", {1, 100'000},
           [](Options & o) -> auto& { return o.server.connections_max; }),
+      Count(
+          "keep-ended",
+          "ended transactions that the log remembers at least; older ones are answered \"expired\"",
+          {1, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_ended; }),
       Count(
           "max-frame-bytes", "of one message", {64 * 1024, 64 * 1024 * 1024},
           [](Options & o) -> auto& { return o.server.frame.frame_bytes_max; }),

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "engine/settings.h"
+#include "log/sqlite_decision_log.h"
 #include "observe/log_observer.h"
 #include "rpc/listen_address.h"
 #include "rpc/server.h"
@@ -15,6 +17,7 @@ namespace settle::coordinator {
 
 struct Options {
   std::string log_path;
+  std::uint64_t keep_ended = PruneLimits{}.keep_ended;
   ListenAddress listen;
   bool insecure = false;   // listens beyond this machine although nothing on the wire is protected
   std::string ready_file;  // empty: none

@@ -9,7 +9,7 @@
 
 using namespace std::chrono_literals;
 
-// README begins
+// Transfer begins
 settle::Ending Transfer(settle::Coordinator& coordinator, settle::SqliteResource& bank_a,
                         settle::SqliteResource& bank_b, const std::string& amount) {
   auto failed = [](const settle::Error& why) {
@@ -32,7 +32,7 @@ settle::Ending Transfer(settle::Coordinator& coordinator, settle::SqliteResource
   // Committed in both, aborted in both, or "unknown": then ask, never redo the work.
   return transaction->Commit();
 }
-// README ends
+// Transfer ends
 
 int main(int argc, char** argv) {
   if (argc != 4) {

@@ -49,6 +49,7 @@ class StockHandler : public stock::StockServiceIf {
   StockHandler(settle::Coordinator& coordinator, settle::SqliteResource& stock)
       : coordinator_(coordinator), stock_(stock) {}
 
+  // Reserve begins
   // Leaving by an exception drops the transaction without Leave: its branch is rolled back and
   // votes no.
   void reserve(const std::string& context, const std::string& item, int32_t count) override {
@@ -70,6 +71,7 @@ class StockHandler : public stock::StockServiceIf {
     if (!taken) Throw(taken.error());
     if (auto left_it = transaction->Leave(); !left_it) Throw(left_it.error());
   }
+  // Reserve ends
 
  private:
   settle::Coordinator& coordinator_;

@@ -1,6 +1,7 @@
 // An engine under test with what operators see of it.
 #pragma once
 
+#include "admin/forget.h"
 #include "admin/resolve.h"
 #include "admin/views.h"
 #include "recovery/replay.h"
@@ -30,12 +31,32 @@ struct AdminUnderTest {
     });
   }
 
+  Result<TransactionView> Forget(const Gtid& gtid, const std::string& operator_name = "ann",
+                                 const std::string& reason = "credited by hand") {
+    return engine.Blocking([&] {
+      return settle::coordinator::Forget(engine.engine(), views, engine.observer(),
+                                         {gtid, operator_name, reason});
+    });
+  }
+  // A start over what another life left in its log.
+  void RestoreFrom(const std::vector<Record>& records) {
+    for (const Record& record : records) engine.log().Keep(record);
+    engine.engine().Restore(*ReplayLog(engine.log()));
+    engine.Run();
+  }
+
   // One branch in bank-a that `bank` prepared; commit is asked for and decided, the branch has not
   // ended.
   Gtid Committing(Participant& bank) {
     const Gtid gtid = engine.Begin();
     bank.Enlist(gtid, "bank-a");
     CommitWithVote(gtid);
+    return gtid;
+  }
+  // The same, but nobody can prove what became of its branch.
+  Gtid Damaged(Participant& bank) {
+    const Gtid gtid = Committing(bank);
+    bank.Finish(gtid, 1, BranchEnd::kHazard);
     return gtid;
   }
   void CommitWithVote(const Gtid& gtid) {

@@ -108,6 +108,26 @@ TEST(Resolve, ADamagedTransactionIsForAPerson) {
   }
 }
 
+TEST(Resolve, C21_AQuarantinedTransactionIsForAPersonAndListed) {
+  AdminUnderTest admin;
+  const Gtid gtid = Gtid::Make("k3m9qxw4c7ab", 1, 7, 7);
+  admin.engine.log().Keep(CommitRecord{gtid, {}, 2, {}});
+  admin.engine.engine().Restore(*ReplayLog(admin.engine.log()));
+  for (const Decision to : {Decision::kCommit, Decision::kAbort}) {
+    const auto view = admin.Resolve(gtid, to);
+    ASSERT_FALSE(view);
+    EXPECT_EQ(view.error().code, ErrorCode::kRefused);
+    EXPECT_THAT(view.error().message, HasSubstr("is quarantined"));
+    EXPECT_THAT(view.error().message, HasSubstr("no branch is prepared"));
+    EXPECT_THAT(view.error().advice, HasSubstr("compare its branches with their databases"));
+  }
+  const auto in_doubt = admin.InDoubt();
+  ASSERT_EQ(in_doubt->transactions.size(), 1U);
+  EXPECT_EQ(in_doubt->transactions[0].summary.gtid, gtid);
+  EXPECT_EQ(admin.Show(gtid)->summary.state, "quarantined");
+  EXPECT_EQ(admin.List(Which::kOpen, 10)->transactions.size(), 1U);
+}
+
 // Between the operator's look and the abort, the transaction commits, ends and is forgotten.
 TEST(Resolve, A02_ACommitThatWasFasterIsSaidToHaveBeen) {
   AdminUnderTest admin;

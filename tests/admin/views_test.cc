@@ -37,6 +37,7 @@ TEST(Explain, EveryStateSaysWhatItWaitsFor) {
             "branch 1 in bank-a to commit");
   EXPECT_EQ(Explain(InState("aborting", "aborting")).waiting_for, "branch 1 in bank-a to abort");
   EXPECT_EQ(Explain(InState("damaged", "hazard")).waiting_for, "a person");
+  EXPECT_EQ(Explain(InState("quarantined", "prepared")).waiting_for, "a person");
   EXPECT_EQ(Explain(InState("done", "committed")).waiting_for, "");
 }
 
@@ -97,6 +98,16 @@ TEST(Views, AForeignOrUnknownGtidIsSaidToBeThat) {
   EXPECT_EQ(admin.Show(Gtid::Make("zzzzzzzzzzzz", 1, 1, 7)).error().code, ErrorCode::kWrongLog);
   EXPECT_EQ(admin.Show(Gtid::Make(kLog, 3, 1, 7)).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(admin.Show(Gtid::Make(kLog, 2, 99, 7)).error().code, ErrorCode::kNotFound);
+}
+
+TEST(Views, L10_APrunedTransactionIsSaidToBeThatAndNeverShownAsAborted) {
+  AdminUnderTest admin;
+  const Gtid gtid = Gtid::Make(kLog, 1, 17, 7);
+  admin.engine.log().pruned.insert(gtid);
+  EXPECT_EQ(admin.Show(gtid).error().code, ErrorCode::kExpired);
+  for (const Decision to : {Decision::kCommit, Decision::kAbort}) {
+    EXPECT_EQ(admin.Resolve(gtid, to).error().code, ErrorCode::kExpired);
+  }
 }
 
 TEST(Views, ALogThatCannotBeReadIsAnErrorAndNoPresumption) {

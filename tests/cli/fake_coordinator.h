@@ -33,6 +33,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   std::vector<std::string> calls;
   std::vector<wire::ListRequest> lists;
   std::vector<wire::ResolveRequest> resolves;
+  std::vector<wire::ForgetRequest> forgets;
 
   void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
@@ -49,6 +50,10 @@ class FakeAdmin : public wire::AdminServiceIf {
   void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override {
     resolves.push_back(request);
     Answer("resolve", reply, transaction);
+  }
+  void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override {
+    forgets.push_back(request);
+    Answer("forget", reply, transaction);
   }
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override {

@@ -181,6 +181,21 @@ TEST_F(Verbs, ResolveNamesTheLoginWhenNoOperatorIsGiven) {
   EXPECT_THAT(admin_.resolves[0].operator_name, Not(IsEmpty()));
 }
 
+TEST_F(Verbs, ForgetSendsWhoAndWhyAndShowsWhatIsSoNow) {
+  admin_.transaction = Committing();
+  admin_.transaction.ending.outcome = wire::Outcome::MIXED;
+  const Printed printed =
+      Run({"forget", kGtid, "--reason", "credited by hand", "--operator", "ann"});
+  EXPECT_EQ(printed.exit, ExitCode::kOk);
+  EXPECT_THAT(printed.out, AllOf(StartsWith("forgotten, and recorded as done by ann:\n"),
+                                 HasSubstr("outcome    mixed\n")));
+  ASSERT_EQ(admin_.forgets.size(), 1u);
+  EXPECT_EQ(admin_.forgets[0].gtid, kGtid);
+  EXPECT_EQ(admin_.forgets[0].operator_name, "ann");
+  EXPECT_EQ(admin_.forgets[0].reason, "credited by hand");
+  EXPECT_EQ(RunJson({"forget", kGtid, "--reason", "x"})["ending"]["outcome"], "mixed");
+}
+
 TEST_F(Verbs, A01_ARefusedResolveSaysWhyAndExitsWithOne) {
   FailWith(wire::ErrorCode::REFUSED, "the decision is durable: commit");
   const Printed printed = Run({"resolve", kGtid, "abort", "--reason", "x"});
@@ -211,6 +226,12 @@ TEST_F(Verbs, A03_AWrongCommandLineSendsNothing) {
       {"resolve", gtid, "abort", "--reason", "x", "--operator", ""},
       {"resolve", gtid, "abort", "--reason", "x", "--operator", std::string(201, 'x')},
       {"resolve", gtid, "abort", "commit", "--reason", "x"},
+      {"forget", "", "--reason", "x"},
+      {"forget", "k3m9qxw4c7ab.2.1842", "--reason", "x"},
+      {"forget", gtid},
+      {"forget", gtid, "--reason", " "},
+      {"forget", gtid, "--reason", "a\nb"},
+      {"forget", gtid, gtid, "--reason", "x"},
       {"participants", "accept", "bank a", "id", "--reason", "x"},
       {"participants", "accept", "", "id", "--reason", "x"},
       {"participants", "accept", "bank", "", "--reason", "x"},

@@ -40,12 +40,13 @@ class Daemon {
   Process& process() { return *process_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   std::uint16_t port() const { return port_; }
-  std::string log_path() const { return directory_ + "/settle.db"; }
+  std::string log_path() const { return log_directory + "/settle.db"; }
   // What it said, in all its lives.
   std::string Said() const;
 
   // Over and above the test's own; for the next start.
   std::vector<std::string> options;
+  std::string log_directory;  // that of its other files unless set before the first start
 
  private:
   std::string ReadyPath() const { return directory_ + "/ready"; }

@@ -190,7 +190,7 @@ TEST_F(DaemonAndLog, L08_ASchemaNewerThanTheProgram_IsRefusedWithItsOwnExitCode)
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(ended->code, kLogNewer);
   EXPECT_THAT(refused.Errors(), HasSubstr(world_.daemon().log_path()));
-  log->Query("PRAGMA user_version = 1");
+  log->Query("PRAGMA user_version = 2");
   world_.daemon().Start();
 }
 

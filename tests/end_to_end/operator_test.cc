@@ -64,6 +64,63 @@ TEST_F(BehindItsBack, P05_TheDamageIsStillKnownAfterAnotherRestart) {
   AwaitOutcome("mixed");
 }
 
+// Kept, shown and counted until a person forgets it, through a kill at each of the two records of
+// that.
+class Forgotten : public BehindItsBack, public ::testing::WithParamInterface<const char*> {
+ protected:
+  CliAnswer Forget(const std::string& who) {
+    return world_.Cli({"forget", gtid_, "--reason", "credited by hand", "--operator", who});
+  }
+  std::string Counted() {
+    const nlohmann::json status = world_.Cli({"status"}).json;
+    return status["heuristics"].dump() + " damaged, " + status["forgotten"].dump() + " forgotten";
+  }
+};
+
+TEST_P(Forgotten, P05_ARepairedTransactionIsForgottenOnceByNameAndReason) {
+  DieAfter("engine.decided");
+  world_.bank('b').RollBackByHand(PreparedIn('b'));
+  world_.daemon().Start();
+  AwaitOutcome("mixed");
+  EXPECT_EQ(Counted(), "1 damaged, 0 forgotten");
+  world_.daemon().Terminate();
+  world_.StartDaemonToDieAt(GetParam());
+  AwaitOutcome("mixed");
+
+  const CliAnswer killed = Forget("ann");
+  ASSERT_TRUE(world_.daemon().AwaitFailpoint());
+  EXPECT_THAT(killed.code, ::testing::AnyOf(0, 7)) << "done, or unknown: " << killed.out;
+  world_.daemon().Start();
+  const nlohmann::json before = AwaitOutcome("mixed");
+  const bool was_durable = before["state"] == "done";
+  EXPECT_EQ(was_durable, std::string(GetParam()) != "log.before_begin");
+
+  EXPECT_EQ(Forget("ann").code, 0) << "the same again is the same answer";
+  const CliAnswer other = Forget("bob");
+  EXPECT_EQ(other.code, 1) << other.out;
+  EXPECT_THAT(other.out, HasSubstr("forgotten by ann: credited by hand"));
+  for (int life = 0; life < 2; ++life) {
+    EXPECT_TRUE(WaitUntil([&] { return Counted() == "0 damaged, 1 forgotten"; })) << Counted();
+    EXPECT_EQ(world_.Cli({"in-doubt", "--check"}).code, 0);
+    const nlohmann::json shown = AwaitOutcome("mixed");
+    EXPECT_EQ(shown["state"], "done");
+    EXPECT_THAT(shown["ending"]["reason"],
+                StartsWith("forgotten by ann: credited by hand; damage: branch 2 in b: "));
+    EXPECT_EQ(FirstWord(shop_->Ask("outcome " + gtid_)), "mixed");
+    world_.daemon().Terminate();
+    world_.daemon().Start();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(People, Forgotten,
+                         ::testing::Values("log.before_begin", "log.after_commit",
+                                           "engine.before_end", "engine.ended"),
+                         [](const auto& test) {
+                           std::string name = test.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
 TEST_F(BehindItsBack, P06_RolledBackEverywhereAgainstTheDecision_IsAHeuristicRollback) {
   DieAfter("engine.decided");
   for (const char bank : {'a', 'b'}) world_.bank(bank).RollBackByHand(PreparedIn(bank));

@@ -69,7 +69,7 @@ class World {
   std::string MoveTogether(Application& shop, Application& service);
 
   CliAnswer Cli(const std::vector<std::string>& words) { return RunCli(daemon_.address(), words); }
-  // The outcome that `settle show` tells; empty when it does not.
+  // The outcome that `settle show` tells, "expired" for a pruned one; empty when it does not.
   std::string OutcomeShown(const std::string& gtid);
 
   // Waits until nothing is in doubt any more, then checks every invariant, the coordinator's word

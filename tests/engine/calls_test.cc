@@ -9,6 +9,7 @@ namespace settle::coordinator {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
@@ -270,6 +271,40 @@ TEST(Engine, X03_OpenTransactionsAreLimited) {
   EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
   Abort(under_test, {first, AbortCause::kRequested, "r", {}});
   EXPECT_FALSE(under_test.Begin().empty());
+}
+
+TEST(Engine, X03_UndecidedTransactionsOfOneOwnerAreLimitedAndOthersAreServed) {
+  EngineUnderTest under_test({.undecided_per_owner_max = 2});
+  under_test.Begin({10s, "", "leaky\n"});
+  const Gtid second = under_test.Begin({60s, "", "leaky\n"});
+  Answer<Begun> refused;
+  under_test.engine().Begin({0ms, "", "leaky\n"}, refused.done());
+  under_test.Run();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
+  EXPECT_THAT(refused.error().message, HasSubstr("\"leaky\\x0a\" has 2 transactions"));
+  EXPECT_THAT(refused.error().advice, HasSubstr("--max-undecided-per-owner"));
+  EXPECT_FALSE(under_test.Begin({0ms, "", "shop"}).empty());
+
+  under_test.Advance(11s);
+  EXPECT_FALSE(under_test.Begin({0ms, "", "leaky\n"}).empty()) << "the deadline made room";
+  EXPECT_TRUE(under_test.Begin({0ms, "", "leaky\n"}).empty());
+  Participant bank(under_test, {"bank-a"});
+  bank.Enlist(second, "bank-a");
+  Commit(under_test, {second, {CommitVote(1)}, Wait::kDecision, 0ms});
+  EXPECT_EQ(under_test.Show(second).state, "committing");
+  EXPECT_FALSE(under_test.Begin({0ms, "", "leaky\n"}).empty()) << "what is decided counts no more";
+}
+
+TEST(Engine, X03_WhatAFullMailboxRefusesDoesNotCountAgainstItsOwner) {
+  EngineUnderTest under_test({.shards = 1, .mailbox_max = 1, .undecided_per_owner_max = 2});
+  std::vector<Answer<Begun>> begins(3);
+  for (auto& begun : begins) under_test.engine().Begin({0ms, "", "shop"}, begun.done());
+  EXPECT_THAT(begins[2].error().message, HasSubstr("queue is full"));
+  under_test.Run();
+  EXPECT_TRUE(begins[0].ok());
+  EXPECT_FALSE(under_test.Begin({0ms, "", "shop"}).empty());
+  EXPECT_TRUE(under_test.Begin({0ms, "", "shop"}).empty());
 }
 
 TEST(Engine, BranchesAreLimited) {

@@ -135,6 +135,18 @@ TEST_F(TimeTest, RetriesBackOffToACapAndNeverSpin) {
   for (std::size_t i = 5; i < gaps.size(); ++i) EXPECT_EQ(gaps[i], 5000);
 }
 
+TEST_F(TimeTest, C16_WhatIsStillQueuedForASlowParticipantIsNotQueuedAgain) {
+  EngineUnderTest under_test({.session_timeout = 1h});
+  Participant bank(under_test, {"bank-a"});
+  const Gtid gtid = CommittingSilently(under_test, bank);
+  under_test.Advance(2s);
+  EXPECT_GT(under_test.Show(gtid).branches[0].attempts, 3) << "it was to be sent again and again";
+  // One was delivered to the fetch that waited, one was queued for the next.
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("commit 1", "commit 1"));
+  under_test.Advance(60s);
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("commit 1", "commit 1")) << "and later again";
+}
+
 TEST_F(TimeTest, M03_JitterSpreadsRetriesByAFifth) {
   for (const auto& [jitter, low, high] :
        {std::tuple{0.0, 1700, 1900}, std::tuple{0.999, 2100, 2300}}) {

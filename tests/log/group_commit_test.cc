@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <future>
 #include <thread>
 
@@ -52,10 +53,10 @@ class Disk {
 
 struct Fixture {
   explicit Fixture(GroupCommit::Settings settings = {1024, 1h})
-      : commit(settings, [this](const auto& group) { return disk.Write(group); }, [] {}) {}
+      : commit(settings, [this](const auto& group) { return disk.Write(group); }, {[] {}}) {}
 
   void Append(const std::string& payload, Durability durability, AppendDone done = {}) {
-    commit.Append({payload, std::nullopt, durability, "", std::move(done)});
+    commit.Append({payload, {}, durability, "", std::move(done)});
   }
 
   Disk disk;
@@ -109,9 +110,9 @@ TEST(GroupCommit, EndingWritesAndTellsWhateverWasAppended) {
   std::atomic<int> told{0};
   Disk disk;
   {
-    GroupCommit commit({2, 1h}, [&](const auto& group) { return disk.Write(group); }, [] {});
+    GroupCommit commit({2, 1h}, [&](const auto& group) { return disk.Write(group); }, {[] {}});
     for (int i = 0; i < 5; ++i) {
-      commit.Append({"x", std::nullopt, Durability::kLazy, "",
+      commit.Append({"x", {}, Durability::kLazy, "",
                      [&](AppendResult result, const std::string&) {
                        told += result == AppendResult::kDurable ? 1 : 0;
                      }});
@@ -139,7 +140,7 @@ TEST(GroupCommit, L06_EveryRecordOfAGroupHearsWhatBecameOfIt) {
 TEST(GroupCommit, WhatCannotBeStoredIsRefusedInItsTurnAndTheOthersAreWritten) {
   Fixture fixture;
   std::promise<std::string> refused;
-  fixture.commit.Append({"", std::nullopt, Durability::kLazy, "too long",
+  fixture.commit.Append({"", {}, Durability::kLazy, "too long",
                          [&](AppendResult result, const std::string& reason) {
                            EXPECT_EQ(result, AppendResult::kRefused);
                            refused.set_value(reason);
@@ -181,6 +182,52 @@ TEST(GroupCommit, ManyThreadsAreEachToldOnceAndKeepTheirOrder) {
       EXPECT_EQ(payload.substr(2), std::to_string(next[payload[0] - '0']++));
     }
   }
+}
+
+TEST(GroupCommit, WhatIsLeftToDoIsDoneOneStepAtATimeWhileNothingIsDue) {
+  Disk disk;
+  std::atomic<int> steps{0};
+  std::promise<void> third;
+  std::promise<void> go_on;
+  GroupCommit commit(
+      {1024, 1h}, [&](const auto& group) { return disk.Write(group); },
+      {[] {},
+       [&] {
+         if (++steps == 3) {
+           third.set_value();
+           go_on.get_future().wait();
+         }
+         return steps < 6;
+       }});
+  commit.Append({"a", {}, Durability::kForce, "", {}});
+  third.get_future().wait();
+  EXPECT_EQ(disk.groups().size(), 1U) << "nothing is left to do before the first group";
+  commit.Append({"b", {}, Durability::kForce, "", {}});
+  int steps_when_told = 0;
+  std::promise<void> told;
+  commit.Append({"c", {}, Durability::kForce, "", [&](AppendResult, const std::string&) {
+                   steps_when_told = steps;
+                   told.set_value();
+                 }});
+  go_on.set_value();
+  told.get_future().wait();
+  EXPECT_EQ(steps_when_told, 3) << "what is appended waits for one step at the most";
+  const auto give_up = std::chrono::steady_clock::now() + 10s;
+  while (steps < 6 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  EXPECT_EQ(steps, 6);
+}
+
+TEST(GroupCommit, WorkThatNeverEndsHoldsUpNeitherLazyRecordsNorTheEnd) {
+  Disk disk;
+  {
+    GroupCommit commit({1024, 5ms}, [&](const auto& group) { return disk.Write(group); },
+                       {[] {}, [] { return true; }});
+    commit.Append({"a", {}, Durability::kForce, "", {}});
+    disk.AwaitGroups(1);
+    commit.Append({"lazy", {}, Durability::kLazy, "", {}});
+    disk.AwaitGroups(2);
+  }
+  EXPECT_THAT(disk.groups(), ElementsAre(ElementsAre("a"), ElementsAre("lazy")));
 }
 
 }  // namespace

@@ -6,6 +6,9 @@
 //   log_victim migrate <log> <acks>           the same with two migrations more
 //   log_victim group <log> <acks> <n>         one record alone, then n as one group: 1 to n
 //   log_victim pour <log> <acks> <threads>    appends for ever
+//   log_victim prune <log> <acks>             reads the log, then appends for ever transactions that
+//                                             end, and all others are pruned soon; "open <sequence>"
+//                                             is one that does not end
 //   log_victim hold <log> <acks>              holds the log until it is killed
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -109,14 +112,40 @@ void Group(DecisionLog& log, Acks& acks, std::uint64_t count) {
   std::abort();
 }
 
+[[noreturn]] void AppendAndPrune(DecisionLog& log, Acks& acks) {
+  const Status replayed = log.Replay([](std::uint64_t, const Record&) {});
+  if (!replayed) std::exit(Report(replayed.error()));
+  for (std::uint64_t sequence = 1;; ++sequence) {
+    const Gtid gtid = SampleGtid(log.identity().log_id, log.identity().epoch, sequence);
+    std::promise<void> told;
+    const auto note = [&](AppendResult result, const std::string& reason) {
+      if (sequence % 10 != 0) {
+        acks.Noting(sequence)(result, reason);
+      } else if (result == AppendResult::kDurable) {
+        acks.Note(fmt::format("open {}", sequence));
+      }
+      told.set_value();
+    };
+    if (sequence % 10 == 0) {
+      log.Append(SampleCommit(gtid), Durability::kForce, note);
+    } else {
+      log.Append(SampleCommit(gtid), Durability::kForce, {});
+      log.Append(SampleEnd(gtid), Durability::kForce, note);
+    }
+    told.get_future().wait();
+  }
+}
+
 int Run(const std::string& verb, const std::string& path, Acks& acks, int number) {
-  const SqliteLogSettings settings{.path = path, .checkpoint_pages = 100};
+  SqliteLogSettings settings{.path = path, .checkpoint_pages = 100};
+  if (verb == "prune") settings.prune = {.keep_ended = 10, .step = 8};
   if (verb == "migrate") return Migrate(settings, acks);
   Result<std::unique_ptr<DecisionLog>> log = OpenSqliteDecisionLog(settings);
   if (!log) return Report(log.error());
   acks.Note(fmt::format("epoch {}", (*log)->identity().epoch));
   if (verb == "group") Group(**log, acks, static_cast<std::uint64_t>(number));
   if (verb == "pour") Pour(**log, acks, number);
+  if (verb == "prune") AppendAndPrune(**log, acks);
   while (verb == "hold") ::pause();
   return 0;
 }

@@ -45,7 +45,8 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
   const std::vector<Record> records = {
       CommitRecord{gtid, {}, 0, {}}, OnePhaseRecord{gtid, {}, 0, {}},
       HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
-      EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{}};
+      EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{},
+      ForgetRecord{gtid, {}, "", "", 0}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
 
@@ -58,6 +59,34 @@ TEST(RecordCodec, TheBytesOfVersion1StayWhatTheyAre) {
                         "\x02\x00\x00\x00me\x00\x00\x00\x00"       // accepted by, reason
                         "\x02\x01\x00\x00\x00\x00\x00\x00"         // at
                         ":\xbe\x94\xcd", 39));
+}
+
+TEST(RecordCodec, TheBytesOfVersion2StayWhatTheyAre) {
+  const ForgetRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2),
+                            {Outcome::kHazard, AbortCause::kPresumed, "no proof", false},
+                            "me",
+                            "ok",
+                            258};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x02\x06"                                 // version, type
+                        "\x40\x00\x00\x00"                         // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x07\x08\x08\x00\x00\x00no proof\x00"      // ending
+                        "\x02\x00\x00\x00me\x02\x00\x00\x00ok"     // operator name, reason
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"         // at
+                        "y9x\x07", 74));
+}
+
+TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
+  for (const Record& record : SampleRecords()) {
+    const bool is_new = std::holds_alternative<ForgetRecord>(record);
+    std::string bytes = Encoded(record);
+    EXPECT_EQ(bytes[0], is_new ? 2 : 1);
+    bytes[0] = is_new ? 1 : 2;  // which no program ever wrote
+    const Error error = ErrorOfDecoding(WithChecksum(bytes));
+    EXPECT_EQ(error.code, ErrorCode::kCorrupt);
+    EXPECT_THAT(error.message, HasSubstr("record has format version"));
+  }
 }
 
 TEST(RecordCodec, L05_EveryFlippedBitIsNoticed) {
@@ -101,11 +130,11 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 2;
+  bytes[0] = 3;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 2"));
-  EXPECT_THAT(error.message, HasSubstr("up to 1"));
+  EXPECT_THAT(error.message, HasSubstr("format version 3"));
+  EXPECT_THAT(error.message, HasSubstr("up to 2"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
@@ -153,7 +182,8 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     if (round % 2 == 0) {
       bytes.resize(random() % 200);
       for (char& byte : bytes) byte = static_cast<char>(random());
-      if (bytes.size() > 2) bytes[0] = 1, bytes[1] = static_cast<char>(1 + random() % 5);
+      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 6);
+      if (bytes.size() > 2) bytes[0] = bytes[1] == 6 ? 2 : 1;
     } else {
       bytes = Encoded(records[random() % records.size()]);
       for (int flips = 0; flips < 3; ++flips) {

@@ -48,10 +48,18 @@ ResourceRecord SampleResource() {
   return {"accounts", kEvidence.database, "alice", "restored from a backup", 1'700'000'000'523'456};
 }
 
+ForgetRecord SampleForget(const Gtid& gtid) {
+  return {gtid,
+          {Outcome::kMixed, AbortCause::kNone, "branch 2 in stock: rolled back by hand", false},
+          "alice",
+          "credited by hand",
+          1'700'000'000'623'456};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   return {SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid), SampleEnd(gtid),
-          SampleResource()};
+          SampleResource(), SampleForget(gtid)};
 }
 
 }  // namespace settle::coordinator

@@ -15,6 +15,7 @@ OnePhaseRecord SampleOnePhase(const Gtid& gtid);
 HeuristicRecord SampleHeuristic(const Gtid& gtid);
 EndRecord SampleEnd(const Gtid& gtid, Outcome outcome = Outcome::kCommitted);
 ResourceRecord SampleResource();
+ForgetRecord SampleForget(const Gtid& gtid);
 
 // One of each type.
 std::vector<Record> SampleRecords();

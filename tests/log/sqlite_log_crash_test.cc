@@ -141,6 +141,41 @@ TEST_F(LogCrash, C05_KilledAtAnyMomentEverythingAcknowledgedIsThere) {
   EXPECT_GT(acknowledged, 1000U);
 }
 
+TEST_F(LogCrash, L10_KilledAtEachStepOfPruningNothingUnresolvedIsGoneAndNoEndIsForgotten) {
+  std::map<Epoch, std::map<std::string, std::set<std::uint64_t>>> told;
+  Epoch last = 0;
+  for (int times = 1; times <= 4; ++times) {
+    for (const char* place : {"log.prune.inside:", "log.prune.committed:"}) {
+      std::filesystem::remove(acks);
+      ExpectKilledAt({"prune", path, acks}, place + std::to_string(times));
+      auto said = Told();
+      last = *said["epoch"].begin();
+      told[last] = std::move(said);
+    }
+  }
+  const auto log = OpenOrThrow(path);
+  std::map<Epoch, std::set<std::uint64_t>> decided;
+  for (const Record& record : ReplayOrThrow(*log)) {
+    if (!std::holds_alternative<CommitRecord>(record)) continue;
+    decided[GtidOf(record).epoch()].insert(GtidOf(record).sequence());
+  }
+  std::size_t expired = 0;
+  for (auto& [epoch, said] : told) {
+    EXPECT_FALSE(said["durable"].empty());
+    for (const std::uint64_t sequence : said["open"]) {
+      EXPECT_EQ(decided[epoch].count(sequence), 1U) << epoch << "." << sequence;
+    }
+    for (const std::uint64_t sequence : said["durable"]) {
+      const auto found = log->FindEnded(SampleGtid(log->identity().log_id, epoch, sequence));
+      const bool is_expired = !found && found.error().code == ErrorCode::kExpired;
+      EXPECT_TRUE(is_expired || (found && *found)) << epoch << "." << sequence;
+      expired += is_expired ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(last, 8U);
+  EXPECT_GT(expired, 20U);
+}
+
 TEST_F(LogCrash, TheEpochIsNeverHandedOutTwiceWhereverAnOpeningIsKilled) {
   const char* places[] = {"log.migrate.inside", "log.migrate.applied", "log.create.filled",
                           "log.open.epoch_raised", "log.open.folded"};
@@ -169,8 +204,8 @@ TEST_F(LogCrash, L08_MigrationsKilledAtEachStepResumeAndLoseNothing) {
   const auto older = OpenSqliteDecisionLog({.path = path});
   ASSERT_FALSE(older);
   EXPECT_EQ(older.error().code, ErrorCode::kVersion);
-  EXPECT_THAT(older.error().message, HasSubstr("has schema version 3"));
-  EXPECT_THAT(older.error().message, HasSubstr("up to 1"));
+  EXPECT_THAT(older.error().message, HasSubstr("has schema version 4"));
+  EXPECT_THAT(older.error().message, HasSubstr("up to 2"));
   EXPECT_EQ(Run({"migrate", path, acks}).status, 0);  // the refusal changed nothing
 }
 

@@ -132,7 +132,7 @@ TEST_F(LogOpening, L08_ANewerSchemaIsRefusedWithBothVersionsAndLeftAsItIs) {
   const std::string before = ReadFile(path);
   const Error error = Refusal();
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("schema version 7"), HasSubstr("up to 1")));
+  EXPECT_THAT(error.message, AllOf(HasSubstr("schema version 7"), HasSubstr("up to 2")));
   EXPECT_EQ(ReadFile(path), before);
 }
 
@@ -141,10 +141,10 @@ TEST_F(LogOpening, L08_AMigrationThatFailsLeavesTheSchemaBeforeIt) {
   std::vector<Migration> migrations(migrations::coordinator().begin(),
                                     migrations::coordinator().end());
   const int next = static_cast<int>(migrations.size()) + 1;
-  migrations.push_back({next, "0002_bad.sql", "CREATE TABLE two (x); CREATE TABLE record (y)"});
+  migrations.push_back({next, "0003_bad.sql", "CREATE TABLE two (x); CREATE TABLE record (y)"});
   const auto opened = OpenLog({.path = path}, migrations);
   ASSERT_FALSE(opened);
-  EXPECT_THAT(opened.error().message, HasSubstr("0002_bad.sql"));
+  EXPECT_THAT(opened.error().message, HasSubstr("0003_bad.sql"));
   EXPECT_EQ(ReplayOrThrow(*OpenOrThrow(path)).size(), 1U);
   migrations.back().sql = "CREATE TABLE two (x)";
   EXPECT_TRUE(OpenLog({.path = path}, migrations));

@@ -32,6 +32,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "session-lost s1",
       "resource-ready bank-a",
       "found-prepared 2 bank-b",
+      "forget \"alice\" \"credited by hand\"",
       "restored",
   };
   std::set<std::size_t> kinds;
@@ -78,6 +79,11 @@ TEST(Describe, RecordsAreNamedAsTheLogKnowsThem) {
             "commit record: 1 bank-a commit evidence=pg-a/1/701, 2 bank-b read-only");
   EXPECT_EQ(Describe(Record{ResourceRecord{"bank-a", "pg-a", "first attach", "", 0}}),
             "resource record: bank-a is pg-a");
+  const ForgetRecord forget{
+      {}, {Outcome::kHazard, AbortCause::kNone, "no proof", false}, "alice", "credited", 0};
+  EXPECT_EQ(Describe(Record{forget}),
+            "forget record: by \"alice\" \"credited\" of hazard \"no proof\"");
+  EXPECT_EQ(Describe(Event{event::Restored{forget}}), "restored, " + Describe(Record{forget}));
   EndRecord end;
   end.summary.ending = {Outcome::kAborted, AbortCause::kVotedNo, "why", true};
   EXPECT_EQ(Describe(Record{end}), "end record: aborted (voted-no, retryable) \"why\"");

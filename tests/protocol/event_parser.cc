@@ -95,6 +95,12 @@ Event TakeEvent(WordReader& reader) {
     const BranchNumber branch = reader.TakeNumber();
     return event::FoundPrepared{branch, reader.Take()};
   }
+  if (reader.TakeIf("forget")) {
+    event::ForgetRequested forget;
+    forget.operator_name = reader.TakeQuotedIfAny();
+    forget.reason = reader.TakeQuotedIfAny();
+    return forget;
+  }
   if (reader.TakeIf("restored")) return event::Restored{};
   reader.Bad(reader.Take());
   return event::Restored{};

@@ -55,6 +55,8 @@ const std::vector<std::string>& Alphabet() {
     }
     all.push_back("found-prepared 1 bank-a");
     all.push_back("found-prepared 2 bank-b");
+    all.push_back("forget \"ann\" \"repaired\"");
+    all.push_back("forget \"bob\" \"repaired\"");
     all.push_back("crash");
     return all;
   }();
@@ -76,6 +78,7 @@ struct World {
   bool commit_sent = false;
   bool abort_sent = false;
   std::optional<Outcome> told;  // the first final word
+  std::optional<Outcome> damage_told;  // the last word of the damage
   bool forgotten = false;
   bool vote_timer = false;
   bool retry_timer = false;
@@ -96,14 +99,15 @@ struct World {
     for (const Record& record : appended) key += "|a:" + Describe(record);
     for (const Record& record : durable) key += "|d:" + Describe(record);
     if (told) key += std::string("|told ") + settle::ToString(*told);
+    if (damage_told) key += std::string("|damage ") + settle::ToString(*damage_told);
     for (const bool flag : {commit_sent, abort_sent, forgotten, vote_timer, retry_timer})
       key += flag ? '1' : '0';
     return key;
   }
 };
 
-template <typename T>
-int CountOf(const std::vector<Record>& records) {
+template <typename T, typename Records>
+int CountOf(const Records& records) {
   return static_cast<int>(std::count_if(records.begin(), records.end(), [](const Record& r) {
     return std::holds_alternative<T>(r);
   }));
@@ -142,8 +146,10 @@ class Step {
 
   bool Crash() {
     std::vector<HeuristicRecord> heuristics;
+    event::Restored restored;
     for (const Record& record : world_.durable) {
       if (const auto* one = std::get_if<HeuristicRecord>(&record)) heuristics.push_back(*one);
+      if (const auto* forget = std::get_if<ForgetRecord>(&record)) restored.forgotten = *forget;
     }
     world_.appended.clear();
     world_.vote_timer = world_.retry_timer = false;
@@ -156,7 +162,7 @@ class Step {
     }
     if (!world_.machine && !heuristics.empty()) world_.machine.emplace(heuristics);
     if (world_.machine) {
-      Handle(event::Restored{});
+      Handle(restored);
     } else {
       Rule(!world_.commit_sent && world_.told != Outcome::kCommitted,
            "what was told or sent as committed can be presumed aborted after a crash");
@@ -200,8 +206,11 @@ class Step {
   }
   void See(const effect::Persist& persist) {
     world_.appended.push_back(persist.record);
-    if (!std::holds_alternative<HeuristicRecord>(persist.record)) {
-      Rule(!world_.told, "a decision is made after the end was told");
+    const bool decides = std::holds_alternative<CommitRecord>(persist.record) ||
+                         std::holds_alternative<OnePhaseRecord>(persist.record);
+    if (decides) Rule(!world_.told, "a decision is made after the end was told");
+    if (std::holds_alternative<ForgetRecord>(persist.record)) {
+      Rule(world_.damage_told.has_value(), "what is to be forgotten was told to be damaged");
     }
   }
   void See(const effect::ReplyDecided& reply) {
@@ -214,7 +223,8 @@ class Step {
     Rule(reply.ending.outcome == Outcome::kAborted || world_.machine->Unfinished().empty(),
          "applied is told when every branch has ended");
     if (IsDamage(reply.ending.outcome)) {
-      Rule(world_.appended.empty(), "damage is told only when it is durable");
+      Rule(CountOf<HeuristicRecord>(world_.appended) == 0,
+           "damage is told only when it is durable");
     }
   }
   void See(const effect::ArmTimer& arm) {
@@ -226,8 +236,11 @@ class Step {
   void See(const effect::Forget&) {
     world_.forgotten = true;
     Rule(world_.machine->state() == State::kDone, "only what is done is forgotten");
-    Rule(world_.told == world_.machine->ending().outcome, "what is forgotten was told");
-    Rule(CountOf<HeuristicRecord>(world_.durable) == 0, "damage is not forgotten");
+    const bool damaged = CountOf<HeuristicRecord>(world_.durable) != 0;
+    Rule((damaged ? world_.damage_told : world_.told) == world_.machine->ending().outcome,
+         "what is forgotten was told");
+    Rule(CountOf<ForgetRecord>(world_.durable) == (damaged ? 1 : 0),
+         "damage, and nothing else, is forgotten by a person");
   }
   void See(const effect::OnePhaseGranted&) {
     Rule(CountOf<OnePhaseRecord>(world_.durable) == 1,
@@ -245,12 +258,14 @@ class Step {
     if (world_.told && IsDamage(*world_.told))
       Rule(IsDamage(outcome), "damage was told and taken back");
     if (!world_.told) world_.told = outcome;
+    if (IsDamage(outcome)) world_.damage_told = outcome;
   }
 
   void CheckState() {
     const TwoPhase& machine = *world_.machine;
     const State state = machine.state();
-    const bool ended = state == State::kDone || state == State::kDamaged;
+    const bool damaged = state == State::kDamaged || state == State::kForgetting;
+    const bool ended = state == State::kDone || damaged;
     Rule(!ended || machine.Unfinished().empty(), "an unfinished branch in an ended transaction");
     Rule((state == State::kDone) == world_.forgotten, "what is done is forgotten");
     Rule(CountOf<CommitRecord>(world_.durable) + CountOf<OnePhaseRecord>(world_.durable) <= 1,
@@ -263,10 +278,12 @@ class Step {
     const bool told_branches =
         state == State::kCommitting || state == State::kAborting || state == State::kOnePhase;
     Rule(!told_branches || world_.retry_timer || !world_.appended.empty(), "waiting for nothing");
-    const bool waits_for_log = state == State::kDeciding || state == State::kDelegating;
+    const bool asks_log = state == State::kDeciding || state == State::kDelegating;
+    const bool waits_for_log = asks_log || state == State::kForgetting;
     Rule(!waits_for_log || world_.appended.size() == 1,
          "waiting for a record that is not being written");
-    const bool decided = state != State::kActive && state != State::kPreparing && !waits_for_log &&
+    Rule(!damaged || IsDamage(machine.ending().outcome), "damaged without damage");
+    const bool decided = state != State::kActive && state != State::kPreparing && !asks_log &&
                          state != State::kOnePhase;
     Rule(decided == (machine.ending().outcome != Outcome::kUndecided),
          "the state and the ending disagree");

@@ -30,8 +30,13 @@ class Stage {
     }
     if (line == "crash") return Crash();
     if (machine_ == nullptr) return "  the machine is gone\n";
-    const Result<Event> event = ParseEvent(line);
+    Result<Event> event = ParseEvent(line);
     if (!event) return "  " + event.error().message + "\n";
+    if (auto* restored = std::get_if<event::Restored>(&*event)) {
+      for (const Record& record : durable_) {
+        if (const auto* forget = std::get_if<ForgetRecord>(&record)) restored->forgotten = *forget;
+      }
+    }
     KeepLog(*event);
     const Effects effects = machine_->Handle(*event);
     std::string text = "  " + Describe(*machine_) + "\n";

@@ -194,6 +194,31 @@ TEST(TwoPhase, TheReasonOfDamageNamesEveryDamagedBranch) {
   EXPECT_EQ(transaction.ending().reason, "branch 1 in bank-1: why; branch 2 in bank-2: why");
 }
 
+TEST(TwoPhase, AForgottenTransactionEndsAsTheDamageThatItWasAndSaysByWhom) {
+  TwoPhase transaction = CommittingWith({Vote::kCommit});
+  transaction.Handle(FinishedAs(1, BranchEnd::kHazard));
+  transaction.Handle(event::Persisted{});
+  EXPECT_THAT(transaction.Handle(event::ForgetRequested{"ann", "compared"}),
+              ElementsAre(PersistsAnything()));
+  EXPECT_EQ(transaction.ending().reason, "branch 1 in bank-1: why") << "nobody forgot it yet";
+  EXPECT_THAT(transaction.Handle(event::Persisted{}), ElementsAre(Forgets()));
+  EXPECT_EQ(transaction.ending().outcome, Outcome::kHazard);
+  EXPECT_EQ(transaction.ending().reason,
+            "forgotten by ann: compared; damage: branch 1 in bank-1: why");
+}
+
+// The log stores no text beyond 64 KiB, and an end that cannot be stored would be kept for ever.
+TEST(TwoPhase, TheReasonOfDamageIsBoundedHoweverManyBranchesHaveAReason) {
+  TwoPhase transaction = CommittingWith(std::vector<Vote>(64, Vote::kCommit));
+  for (BranchNumber number = 1; number <= 64; ++number) {
+    transaction.Handle(event::Finished{number, {BranchEnd::kHazard, std::string(1000, 'x')}});
+    transaction.Handle(event::Persisted{});
+  }
+  ASSERT_EQ(transaction.state(), State::kDamaged);
+  EXPECT_LT(transaction.ending().reason.size(), 16U * 1024);
+  EXPECT_EQ(transaction.branches().back().last_error, std::string(1000, 'x'));
+}
+
 TEST(TwoPhase, RetryIsNeverReadAsAnEnd) {
   TwoPhase transaction = CommittingWith({Vote::kCommit});
   EXPECT_THAT(transaction.Handle(FinishedAs(1, BranchEnd::kRetry)), IsEmpty());

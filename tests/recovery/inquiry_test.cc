@@ -220,6 +220,24 @@ TEST_F(InquiryTest, ASiblingOfADamagedBranchIsAborted) {
   EXPECT_THAT(bank.TakeWords(), IsEmpty());
 }
 
+TEST_F(InquiryTest, L10_ABranchOfAPrunedTransactionIsLeftAloneAndListedWithWhatToDo) {
+  Participant bank(under_test_, {"bank-a"});
+  under_test_.log().pruned.insert(EarlierGtid());
+  Find(EarlierGtid());
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("its record was pruned; all its branches had ended then"));
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("commit or roll back this one by hand"));
+  Find(EarlierGtid(18));
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1")) << "its neighbour was never decided";
+}
+
+TEST_F(InquiryTest, L10_ACommitReportedOfAPrunedTransactionIsNoDamage) {
+  under_test_.log().pruned.insert(EarlierGtid());
+  inquiry_.Committed({EarlierGtid(), 1}, "again");
+  Settle();
+  EXPECT_THAT(under_test_.log().durable(), IsEmpty());
+}
+
 TEST_F(InquiryTest, NothingIsPresumedFromALogThatCannotBeRead) {
   Participant bank(under_test_, {"bank-a"});
   under_test_.log().unreadable = true;
@@ -259,6 +277,13 @@ TEST_F(InquiryTest, AFindOfADecidedTransactionDisturbsNoOtherBranch) {
 TEST_F(InquiryTest, L10_AnOutcomeIsAnsweredFromTheLogAfterTheEnd) {
   under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kMixed));
   EXPECT_EQ(Ask(EarlierGtid())->outcome, Outcome::kMixed);
+}
+
+TEST_F(InquiryTest, L10_AfterPruningTheAnswerIsExpiredAndNeverAborted) {
+  under_test_.log().pruned.insert(EarlierGtid());
+  const Result<Ending> ending = Ask(EarlierGtid());
+  ASSERT_FALSE(ending);
+  EXPECT_EQ(ending.error().code, ErrorCode::kExpired);
 }
 
 TEST_F(InquiryTest, WhatWasNeverDecidedIsAbortedAndSaysWhy) {

@@ -89,10 +89,54 @@ TEST(Replay, DamageWithoutADecisionIsADamagedAbort) {
   EXPECT_THAT(state->open[0].heuristics, ElementsAre(DamageOf(1, 1), DamageOf(1, 2)));
 }
 
+ForgetRecord ForgottenOf(std::uint64_t sequence) {
+  return {GtidNumber(sequence), {Outcome::kMixed, AbortCause::kNone, "by hand", false}, "ann",
+          "repaired", 4};
+}
+
+TEST(Replay, DamageThatAPersonForgotAndWhoseEndWasLostIsOpenAndForgotten) {
+  FakeLog log;
+  log.Keep(CommitOf(1));
+  log.Keep(DamageOf(1, 2));
+  log.Keep(ForgottenOf(1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_EQ(state->open[0].forgotten, ForgottenOf(1));
+}
+
+TEST(Replay, C21_WhatIsForgottenWithoutDamageIsQuarantinedAndOthersAreNot) {
+  FakeLog log;
+  log.Keep(ForgottenOf(1));
+  log.Keep(CommitOf(2));
+  log.Keep(ForgottenOf(2));
+  log.Keep(CommitOf(3));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 3U);
+  EXPECT_THAT(state->open[0].contradiction, testing::HasSubstr("no record before"));
+  EXPECT_THAT(state->open[1].contradiction, testing::HasSubstr("no record before"));
+  EXPECT_EQ(state->open[2].contradiction, "");
+}
+
+// As when a branch is reported once more that somebody had committed by hand.
+TEST(Replay, DamageFoundAfterItsTransactionWasForgottenIsOpenAgain) {
+  FakeLog log;
+  log.Keep(DamageOf(1, 2));
+  log.Keep(ForgottenOf(1));
+  log.Keep(EndOf(1));
+  log.Keep(DamageOf(1, 1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_FALSE(state->open[0].forgotten);
+}
+
 TEST(Replay, DamageThatAPersonForgotIsGone) {
   FakeLog log;
   log.Keep(CommitOf(1));
   log.Keep(DamageOf(1, 2));
+  log.Keep(ForgottenOf(1));
   log.Keep(EndOf(1));
   const auto state = ReplayLog(log);
   ASSERT_TRUE(state);

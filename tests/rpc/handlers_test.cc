@@ -338,6 +338,17 @@ TEST_F(Handlers, OperatorsSeeOpenTransactionsAndCanAbortUndecidedOnes) {
   admin_.resolve(view, resolve);
   EXPECT_EQ(view.ending.outcome, wire::Outcome::ABORTED);
   EXPECT_EQ(view.ending.cause, wire::AbortCause::OPERATOR);
+  wire::ForgetRequest forget;
+  forget.gtid = gtid;
+  forget.operator_name = "ada";
+  forget.reason = "mistaken for another";
+  try {
+    admin_.forget(view, forget);
+    ADD_FAILURE() << "an aborted transaction is nothing to forget";
+  } catch (const wire::ServiceError& error) {
+    EXPECT_EQ(error.code, wire::ErrorCode::REFUSED);
+    EXPECT_THAT(error.message, HasSubstr("only what is damaged can be forgotten"));
+  }
 }
 
 TEST_F(Handlers, P09_AnotherDatabaseUnderANameIsRefusedUntilAnOperatorAcceptsIt) {

@@ -169,15 +169,15 @@ TEST(Wire, ABranchCannotVoteTwiceInOneCall) {
   ExpectInvalid(FromWire(request), "branch 1 twice");
 }
 
-TEST(Wire, BranchesCountFromOne) {
-  for (const std::int32_t number : {0, -1}) {
+TEST(Wire, BranchesAreNumberedFromOneToAThousand) {
+  for (const std::int32_t number : {0, -1, 1'001, 2'147'483'647}) {
     wire::CommitRequest request = SomeCommit();
     request.votes[0].branch = number;
-    ExpectInvalid(FromWire(request), "branches count from 1");
+    ExpectInvalid(FromWire(request), "branches are numbered from 1 to 1000");
     wire::AbortRequest abort;
     abort.gtid = kGtid.text();
     abort.rolled_back = {number};
-    ExpectInvalid(FromWire(abort), "branches count from 1");
+    ExpectInvalid(FromWire(abort), "branches are numbered from 1 to 1000");
   }
 }
 
@@ -280,6 +280,26 @@ TEST(Wire, P15_VersionsAreAgreedOnOrRefusedByName) {
   EXPECT_THAT(newer.error().message, HasSubstr("2 to 9"));
   ExpectInvalid(AgreeOnVersion(0, 1), "no range");
   ExpectInvalid(AgreeOnVersion(3, 2), "no range");
+}
+
+TEST(Wire, WhoeverForgetsDamageMustSayWhoAndWhy) {
+  wire::ForgetRequest request;
+  request.gtid = kGtid.text();
+  request.operator_name = "ada";
+  request.reason = "credited by hand";
+  const auto call = FromWire(request);
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->gtid, kGtid);
+  EXPECT_EQ(call->operator_name, "ada");
+  EXPECT_EQ(call->reason, "credited by hand");
+  request.reason = "";
+  ExpectInvalid(FromWire(request), "say why");
+  request.reason = "r";
+  request.operator_name = "";
+  ExpectInvalid(FromWire(request), "say who");
+  request.operator_name = "ada";
+  request.gtid = "k3m9";
+  EXPECT_FALSE(FromWire(request));
 }
 
 TEST(Wire, AnOperatorMustSayWhoAndWhy) {

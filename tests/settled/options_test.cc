@@ -52,6 +52,7 @@ TEST(Options, OnlyTheLogIsRequiredAndTheRestIsSafe) {
   EXPECT_EQ(options.log_path, "l.db");
   EXPECT_EQ(options.listen, (ListenAddress{"127.0.0.1", 7420}));
   EXPECT_FALSE(options.insecure);
+  EXPECT_EQ(options.keep_ended, 1'000'000u);
   EXPECT_EQ(options.engine.vote_timeout, Settings().vote_timeout);
   EXPECT_EQ(options.server.frame.frame_bytes_max, 16u * 1024 * 1024);
 }
@@ -70,12 +71,16 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "3",
                                   "--max-open-transactions",
                                   "7",
+                                  "--max-undecided-per-owner",
+                                  "6",
                                   "--max-branches",
                                   "8",
                                   "--max-sessions",
                                   "9",
                                   "--max-connections",
                                   "10",
+                                  "--keep-ended",
+                                  "11",
                                   "--max-frame-bytes",
                                   "65536",
                                   "--transaction-timeout",
@@ -108,6 +113,8 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
   EXPECT_TRUE(options.insecure);
   EXPECT_EQ(options.engine.shards, 3u);
   EXPECT_EQ(options.engine.open_transactions_max, 7u);
+  EXPECT_EQ(options.engine.undecided_per_owner_max, 6u);
+  EXPECT_EQ(options.keep_ended, 11u);
   EXPECT_EQ(options.engine.branches_max, 8u);
   EXPECT_EQ(options.engine.sessions_max, 9u);
   EXPECT_EQ(options.server.connections_max, 10u);

@@ -1,6 +1,6 @@
 #include "simulation/coordinator_node.h"
 
-#include <cstdlib>
+#include <algorithm>
 
 #include "engine/shard.h"
 #include "recovery/replay.h"
@@ -21,21 +21,41 @@ Settings ShrunkenSettings() {
 }
 
 CoordinatorNode::Life::Life(CoordinatorNode& node, World& world, Disk& disk)
-    : log(world, disk, alive, [&node] { node.Pump(); }),
+    : log(world, disk, node.LaterIn(alive)),
       around(node.around_log_ ? node.around_log_(log) : nullptr),
       seen(around ? *around : log),
       engine(node.settings_, seen, node, node, node),
-      inquiry(engine, seen, node, node, [&world, &node, alive = alive](std::function<void()> task) {
-        world.After(microseconds(200), [&node, alive, task = std::move(task)] {
-          if (!*alive) return;
-          task();
-          node.Pump();
-        });
-      }) {}
+      inquiry(engine, seen, node, node,
+              [later = node.LaterIn(alive)](std::function<void()> task) {
+                later(microseconds(200), std::move(task));
+              }) {}
+
+SimulatedLog::Later CoordinatorNode::LaterIn(std::shared_ptr<bool> alive) {
+  return [this, alive = std::move(alive)](microseconds delay, std::function<void()> task) {
+    world_.After(delay, [this, alive, task = std::move(task)] {
+      if (!*alive) return;
+      if (!frozen_) return Run(task);
+      waiting_.push_back([this, alive, task] {
+        if (*alive) Run(task);
+      });
+    });
+  };
+}
+
+void CoordinatorNode::Run(const std::function<void()>& task) {
+  try {
+    task();
+  } catch (const LogFailed&) {
+    Crash();
+    if (when_it_ends_itself) when_it_ends_itself();
+    return;
+  }
+  PumpSoon();
+}
 
 void CoordinatorNode::Start() {
   life_ = std::make_unique<Life>(*this, world_, disk_);
-  world_.Say("coordinator starts, epoch " + std::to_string(disk_.epoch));
+  highest_epoch_ = std::max(highest_epoch_, epoch());
   world_.Effect("coordinator", "raises the epoch to ", std::to_string(disk_.epoch));
   auto state = ReplayLog(life_->seen);
   life_->engine.Restore(*std::move(state));
@@ -43,50 +63,84 @@ void CoordinatorNode::Start() {
 }
 
 void CoordinatorNode::Crash(std::optional<std::size_t> survived) {
-  world_.Say("coordinator crashes");
+  world_.Say("---- coordinator crashes ----");
   *life_->alive = false;
   life_->log.Crash(survived);
   life_.reset();
   pumping_ = false;
+  frozen_ = false;
+  waiting_.clear();
+}
+
+void CoordinatorNode::Freeze() {
+  world_.Say("---- coordinator frozen ----");
+  frozen_ = true;
+}
+
+void CoordinatorNode::Thaw() {
+  if (!frozen_) return;
+  world_.Say("---- coordinator goes on ----");
+  frozen_ = false;
+  // Its threads and the calls that came meanwhile race.
+  if (world_.Happens(0.5)) Pump();
+  const std::deque<std::function<void()>> waited = std::exchange(waiting_, {});
+  for (const std::function<void()>& one : waited) one();
+  Pump();
 }
 
 void CoordinatorNode::Arrive(const std::function<void(Engine&, Inquiry&)>& call) {
   if (!up()) return;
+  if (frozen_) {
+    waiting_.push_back([this, call, alive = life_->alive] {
+      if (*alive) Arrive(call);
+    });
+    return;
+  }
   call(life_->engine, life_->inquiry);
-  Pump();
+  PumpSoon();
 }
 
-void CoordinatorNode::Pump() {
-  if (!up() || pumping_) return;
-  pumping_ = true;
-  std::optional<Instant> next;
-  bool busy = true;
-  while (busy) {
-    busy = false;
-    next.reset();
-    for (const auto& shard : life_->engine.shards()) {
-      const std::optional<Instant> due = shard->RunReady();
-      if (due && (!next || *due < *next)) next = due;
-    }
-    for (const auto& shard : life_->engine.shards()) busy = busy || !shard->mailbox().empty();
-  }
-  pumping_ = false;
-  if (!next || (life_->wake && *life_->wake <= *next && *life_->wake > world_.now())) return;
-  life_->wake = next;
-  const auto delay =
-      std::chrono::duration_cast<microseconds>(*next - world_.now()) + microseconds(1);
+void CoordinatorNode::PumpSoon() {
+  const bool at_once = world_.roughness.coordinator_lag.count() == 0 || world_.healed;
+  if (at_once) return Pump();
+  PumpAt(world_.now() + world_.UpTo(world_.roughness.coordinator_lag));
+}
+
+void CoordinatorNode::PumpAt(Instant at) {
+  if (life_->wake && *life_->wake <= at && *life_->wake > world_.now()) return;
+  life_->wake = at;
+  const auto delay = std::chrono::duration_cast<microseconds>(at - world_.now()) + microseconds(1);
   world_.After(std::max(delay, microseconds(1)), [this, alive = life_->alive] {
     if (*alive) Pump();
   });
 }
 
+void CoordinatorNode::Pump() {
+  if (!up() || pumping_ || frozen_) return;
+  if (world_.now() < stalled_until_ && !world_.healed) return PumpAt(stalled_until_);
+  pumping_ = true;
+  Instant next = Instant::max();
+  bool busy = true;
+  while (busy) {
+    busy = false;
+    next = Instant::max();
+    for (const auto& shard : life_->engine.shards())
+      next = std::min(next, shard->RunReady().value_or(Instant::max()));
+    for (const auto& shard : life_->engine.shards()) busy = busy || !shard->mailbox().empty();
+  }
+  pumping_ = false;
+  if (next != Instant::max()) PumpAt(next);
+}
+
 void CoordinatorNode::Event(Level, const Gtid& gtid, std::string_view what) {
-  world_.Say("coordinator: " + gtid.text() + " " + std::string(what));
+  if (what.find("queue of commands is full") != std::string_view::npos)
+    world_.Count(Fault::kCommandQueueFull);
+  world_.Say("coordinator notes: ", gtid.text(), gtid.empty() ? "" : " ", what);
 }
 
 void CoordinatorNode::Fatal(std::string_view why) {
-  world_.Say("coordinator: fatal: " + std::string(why));
-  std::abort();  // the simulated log never says "unknown"; a crash is simulated by Crash()
+  world_.Say("coordinator ends itself: ", why);
+  throw LogFailed();
 }
 
 }  // namespace settle::simulation

@@ -1,13 +1,14 @@
 // The coordinator in the simulated world: the engine, the inquiry and the replay that ship, over a
 // simulated log and clock. It crashes at any moment between two events and starts again from its
-// disk.
+// disk; it can be frozen, as by SIGSTOP, and its shards can be kept from running.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "engine/engine.h"
@@ -34,12 +35,30 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
   void Crash(std::optional<std::size_t> survived = std::nullopt);
   bool up() const { return life_ != nullptr; }
   Engine& engine() { return life_->engine; }
+  Inquiry& inquiry() { return life_->inquiry; }
   const SimulatedLog& log() const { return life_->log; }
+  const Disk& disk() const { return disk_; }
+  World& world() { return world_; }
+  Epoch epoch() const { return life_->log.identity().epoch; }
+  const Settings& settings() const { return settings_; }
+  // There was a later life than this one: its log was restored from an older copy.
+  bool runs_on_an_older_copy() const { return epoch() < highest_epoch_; }
+  std::function<void()> when_it_ends_itself;
+
+  // While it is frozen nothing of it runs; what arrives waits.
+  void Freeze();
+  void Thaw();
+  bool frozen() const { return frozen_; }
+  // Its shards do not get to run until then; calls go on filling their mailboxes.
+  void StallUntil(Instant until) { stalled_until_ = until; }
 
   // Something arrives over the network. Nothing happens if the coordinator is down.
   void Arrive(const std::function<void(Engine&, Inquiry&)>& call);
   // Runs the shards until they have nothing to do, and again when their next timer is due.
   void Pump();
+
+  // It gave out `gtid`. False: not for the first time.
+  bool GivesOut(const Gtid& gtid) { return given_out_.insert(gtid).second; }
 
  private:
   struct Life {
@@ -52,6 +71,12 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
     Inquiry inquiry;
     std::optional<Instant> wake;
   };
+
+  // After `delay`, in this life, and once it is not frozen.
+  SimulatedLog::Later LaterIn(std::shared_ptr<bool> alive);
+  void Run(const std::function<void()>& task);
+  void PumpAt(Instant at);
+  void PumpSoon();
 
   Instant Now() const override { return world_.now(); }
   WallTime WallNow() const override { return world_.wall(); }
@@ -67,7 +92,12 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
   const AroundLog around_log_;
   std::unique_ptr<Life> life_;
   bool pumping_ = false;
+  bool frozen_ = false;
+  Instant stalled_until_{};
+  std::deque<std::function<void()>> waiting_;  // until it is not frozen any more
+  Epoch highest_epoch_ = 0;
   std::uint64_t sessions_ = 0;
+  std::unordered_set<Gtid> given_out_;
 };
 
 }  // namespace settle::simulation

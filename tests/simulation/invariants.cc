@@ -1,5 +1,6 @@
 #include "simulation/invariants.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -22,10 +23,28 @@ Open ListOpen(CoordinatorNode& coordinator) {
   return open;
 }
 
+// Prepared branches that somebody should have ended. One that is damaged itself (it had ended
+// otherwise than decided, and a fail-over undid that) is left to whoever repairs it.
+std::size_t OrphansIn(const Scene& scene) {
+  std::size_t orphans = 0;
+  for (const SimulatedDatabase& database : scene.databases) {
+    if (database.prepared_count() == 0) continue;
+    for (const BranchKey& key : database.Prepared()) {
+      const auto damaged = scene.disk.damaged.find(key.gtid);
+      const bool itself =
+          damaged != scene.disk.damaged.end() &&
+          std::find(damaged->second.begin(), damaged->second.end(), key.number) !=
+              damaged->second.end();
+      if (!itself) ++orphans;
+    }
+  }
+  return orphans;
+}
+
 class Checker {
  public:
   explicit Checker(const Scene& scene)
-      : scene_(scene), damaged_(ListOpen(scene.coordinator).damaged) {}
+      : scene_(scene), open_(ListOpen(scene.coordinator)) {}
 
   std::vector<std::string> Check();
 
@@ -34,29 +53,37 @@ class Checker {
   void CheckSettled();
   void CheckBalances();
   void CheckLog();
+  void CheckDamage();
   void CheckTransaction(const Note& note);
-  void CheckHandled(const std::string& name, const Gtid& gtid, bool all);
+  void CheckMeddled(const Note& note, const Tally& tally);
+  void CheckSaid(const Note& note, const Tally& tally);
 
   const Scene& scene_;
-  const std::set<Gtid> damaged_;
-  std::set<Gtid> decided_;  // what the log holds a commit record of
+  const Open open_;
+  std::set<Gtid> decided_;  // what the log holds a commit or one-phase record of
   std::vector<std::string> violations_;
 };
 
 std::vector<std::string> Checker::Check() {
+  violations_ = scene_.coordinator.world().violations();
   CheckSettled();
   CheckBalances();
   CheckLog();
+  CheckDamage();
   for (const auto& [gtid, note] : scene_.notes) CheckTransaction(note);
   return violations_;
 }
 
 void Checker::CheckSettled() {
-  if (Settled(scene_)) return;
-  std::size_t prepared = 0;
-  for (const SimulatedDatabase& database : scene_.databases) prepared += database.prepared_count();
-  Violation("not settled within the bound: " + std::to_string(prepared) +
-            " branches are still prepared");
+  const std::size_t prepared = OrphansIn(scene_);
+  std::size_t open = 0;
+  for (const SimulatedDatabase& database : scene_.databases) open += database.open_count();
+  if (prepared != 0 || open != 0) {
+    Violation("orphans: " + std::to_string(prepared) + " branches are still prepared and " +
+              std::to_string(open) + " still open");
+  }
+  for (const Gtid& gtid : open_.running)
+    Violation("bounded recovery: " + gtid.text() + " has not ended");
 }
 
 void Checker::CheckBalances() {
@@ -66,57 +93,105 @@ void Checker::CheckBalances() {
     balance += database.balance();
     expected += database.committed_changes();
   }
-  if (balance != expected) Violation("the balances do not equal what was committed");
+  if (balance != expected) Violation("conservation: the balances do not equal what was committed");
 }
 
+// One decision for each gtid, and nothing decided that has neither ended nor is shown as damaged.
 void Checker::CheckLog() {
+  std::set<Gtid> ended;
   for (const Record& record : scene_.disk.records) {
-    if (const auto* commit = std::get_if<CommitRecord>(&record)) {
-      if (!decided_.insert(commit->gtid).second) Violation(commit->gtid.text() + ": decided twice");
-    }
+    const Gtid& gtid = GtidOf(record);
+    const bool decides = std::holds_alternative<CommitRecord>(record) ||
+                         std::holds_alternative<OnePhaseRecord>(record);
+    if (decides && !decided_.insert(gtid).second)
+      Violation("one decision per gtid: " + gtid.text() + " was decided twice");
     const auto* end = std::get_if<EndRecord>(&record);
-    if (end != nullptr && end->summary.ending.aborted() && decided_.contains(end->summary.gtid)) {
-      Violation(end->summary.gtid.text() + ": aborted after it was decided to commit");
-    }
+    if (end == nullptr) continue;
+    if (!ended.insert(gtid).second)
+      Violation("one decision per gtid: " + gtid.text() + " ended twice");
+    if (end->summary.ending.aborted() && scene_.disk.decided.contains(gtid))
+      Violation("one decision per gtid: " + gtid.text() + " was aborted after its commit record");
+  }
+  for (const Gtid& gtid : scene_.disk.decided) {
+    if (ended.contains(gtid) || open_.damaged.contains(gtid) || open_.running.contains(gtid))
+      continue;
+    Violation("heuristics: " + gtid.text() + " was decided, and no end of it is recorded or shown");
+  }
+}
+
+// What is shown as damaged is what is recorded as damaged.
+void Checker::CheckDamage() {
+  std::set<Gtid> recorded;
+  for (const Record& record : scene_.disk.records) {
+    if (std::holds_alternative<HeuristicRecord>(record)) recorded.insert(GtidOf(record));
+  }
+  for (const Gtid& gtid : recorded) {
+    const bool over = scene_.disk.forgotten.contains(gtid) && scene_.disk.ended.contains(gtid);
+    if (!over && !open_.damaged.contains(gtid) && !open_.running.contains(gtid))
+      Violation("heuristics: the damage of " + gtid.text() + " is recorded and not shown");
+  }
+  for (const Gtid& gtid : open_.damaged) {
+    if (!recorded.contains(gtid))
+      Violation("heuristics: the damage of " + gtid.text() + " is shown and not recorded");
   }
 }
 
 void Checker::CheckTransaction(const Note& note) {
   const std::string name = note.gtid.text();
-  std::size_t wrote = 0;
-  std::size_t committed = 0;
   for (const auto& [key, database] : note.branches) {
-    if (database->TimesApplied(key) > 1) Violation(name + ": a branch took effect twice");
-    if (!database->Wrote(key)) continue;
-    ++wrote;
-    if (database->Committed(key)) ++committed;
+    if (database->TimesApplied(key) > 1)
+      Violation("durability: " + key.DatabaseName() + " took effect twice");
   }
-  const bool all = committed == wrote;
-  if (scene_.by_hand.contains(note.gtid)) return CheckHandled(name, note.gtid, all);
-  if (damaged_.contains(note.gtid))
-    Violation(name + ": reported as damaged, and nobody damaged it");
-  if (committed != 0 && !all) {
-    Violation(name + ": " + std::to_string(committed) + " of " + std::to_string(wrote) +
-              " branches committed");
+  const Tally tally = Count(note);
+  if (scene_.by_hand.contains(note.gtid) || note.meddled()) return CheckMeddled(note, tally);
+  // After a fail-over there is no proof of what an old primary did, and a hazard is the honest word.
+  if (open_.damaged.contains(note.gtid) && !note.failed_over())
+    Violation("heuristics: " + name + " is reported as damaged, and nobody damaged it");
+  if (tally.committed != 0 && !tally.all()) {
+    Violation("atomicity: " + name + ": " + std::to_string(tally.committed) + " of " +
+              std::to_string(tally.wrote) + " branches committed");
   }
-  if (note.told == Outcome::kCommitted && !all) Violation(name + ": told committed, and it is not");
-  if (note.told == Outcome::kAborted && committed != 0)
-    Violation(name + ": told aborted, and it committed");
+  if (note.told == Outcome::kCommitted && !tally.all())
+    Violation("durability: " + name + " was told to have committed, and it has not");
+  if (note.told == Outcome::kAborted && tally.committed != 0)
+    Violation("durability: " + name + " was told to have aborted, and it committed");
+  if (tally.committed != 0 && !scene_.disk.ended.contains(note.gtid) &&
+      !open_.damaged.contains(note.gtid)) {
+    Violation("heuristics: " + name + " committed, and no end of it is recorded or shown");
+  }
+  CheckSaid(note, tally);
 }
 
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is
-// known to nobody: presumed abort writes nothing. Against a decision it must be found out.
-void Checker::CheckHandled(const std::string& name, const Gtid& gtid, bool all) {
-  if (!decided_.contains(gtid) || all || damaged_.contains(gtid)) return;
-  Violation(name +
-            ": an operator's hand went against the decision and it is not reported as damaged");
+// known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless the
+// database had done as decided and lost that in a fail-over.
+void Checker::CheckMeddled(const Note& note, const Tally& tally) {
+  if (!decided_.contains(note.gtid) || tally.all() || open_.damaged.contains(note.gtid)) return;
+  if (scene_.disk.forgotten.contains(note.gtid)) return;
+  if (scene_.disk.delegated.contains(note.gtid) || note.lost_for_good()) return;
+  Violation("heuristics: " + note.gtid.text() +
+            " did not end as decided, and it is not reported as damaged");
+}
+
+// What the coordinator says when all is over is what the databases hold.
+void Checker::CheckSaid(const Note& note, const Tally& tally) {
+  if (!note.said_at_the_end || open_.damaged.contains(note.gtid)) return;
+  const std::string name = note.gtid.text();
+  if (note.said_at_the_end == Outcome::kCommitted && !tally.all())
+    Violation("durability: " + name + " is said to be committed at last, and it is not");
+  if (note.said_at_the_end == Outcome::kAborted && tally.committed != 0)
+    Violation("durability: " + name + " is said to be aborted at last, and it is committed");
 }
 
 }  // namespace
 
 bool Settled(const Scene& scene) {
   for (const SimulatedDatabase& database : scene.databases) {
-    if (database.prepared_count() != 0 || database.open_count() != 0) return false;
+    if (database.open_count() != 0) return false;
+  }
+  if (OrphansIn(scene) != 0) return false;
+  for (const auto& shard : scene.coordinator.engine().shards()) {
+    if (shard->undecided() != 0) return false;
   }
   return ListOpen(scene.coordinator).running.empty();
 }

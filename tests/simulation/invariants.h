@@ -25,7 +25,8 @@ struct Scene {
 // Nothing is left prepared or open, and the coordinator runs nothing but what is damaged.
 bool Settled(const Scene& scene);
 
-// One line for each violation; empty: all invariants hold.
+// One line for each violation, "atomicity: ..." and the like, with those that were seen during the
+// run; empty: all invariants hold.
 std::vector<std::string> FindViolations(const Scene& scene);
 
 }  // namespace settle::simulation

@@ -13,18 +13,23 @@ Process::Process(World& world, CoordinatorNode& coordinator, std::string name,
       coordinator_(coordinator),
       name_(std::move(name)),
       databases_(std::move(databases)),
-      notes_(notes) {}
+      notes_(notes),
+      witness_(world, coordinator, notes),
+      to_coordinator_{name_, Direction::kToCoordinator},
+      from_coordinator_{name_, Direction::kFromCoordinator} {}
 
 void Process::Start() {
   up_ = true;
   ++incarnation_;
-  world_.Say(name_ + " starts");
+  world_.Say("---- ", name_, " starts ----");
   Attach();
 }
 
 void Process::Crash() {
-  world_.Say(name_ + " crashes");
+  world_.Say("---- ", name_, " crashes ----");
   up_ = false;
+  frozen_ = false;
+  waiting_.clear();
   ++incarnation_;
   for (const auto& [key, work] : work_)
     work.database->Rollback(work.local);  // its connections are gone
@@ -32,7 +37,7 @@ void Process::Crash() {
   evidence_.clear();
   table_.emplace();
   session_.clear();
-  seen_epoch_ = 0;
+  greeted_ = 0;
   seen_log_.clear();
   votes_.clear();
   ends_.clear();
@@ -40,10 +45,49 @@ void Process::Crash() {
   reporting_ = false;
 }
 
+void Process::Freeze() {
+  world_.Say("---- ", name_, " frozen ----");
+  frozen_ = true;
+}
+
+void Process::Thaw() {
+  if (!frozen_) return;
+  world_.Say("---- ", name_, " goes on ----");
+  frozen_ = false;
+  for (const std::function<void()>& task : std::exchange(waiting_, {})) task();
+}
+
+void Process::Detach() {
+  const SessionId session = session_;
+  world_.Send(
+      to_coordinator_, [] { return std::string("detach"); },
+      [this, session] {
+        coordinator_.Arrive([session](Engine& engine, Inquiry&) {
+          engine.Detach(session, [](const Result<std::monostate>&) {});
+        });
+      });
+  Crash();
+}
+
 void Process::Later(microseconds delay, std::function<void()> task) {
   world_.After(delay, [this, incarnation = incarnation_, task = std::move(task)] {
-    if (incarnation == incarnation_) task();
+    Run(incarnation, task);
   });
+}
+
+bool Process::Greets(std::uint64_t incarnation) {
+  const Epoch epoch = coordinator_.epoch();
+  if (incarnation != incarnation_ || frozen_) return !coordinator_.runs_on_an_older_copy();
+  if (epoch == greeted_) return true;
+  Result<sdk::Steps> met = table_->Meet(coordinator_.disk().log_id, epoch);
+  if (!met) {
+    world_.Count(Fault::kOlderLogRefused);
+    world_.Say("    ", name_, " refuses: ", met.error().message);
+    return false;
+  }
+  greeted_ = epoch;
+  Perform(*std::move(met));
+  return true;
 }
 
 SimulatedDatabase* Process::DatabaseOf(const std::string& resource) const {
@@ -61,39 +105,49 @@ void Process::Attach() {
   for (SimulatedDatabase* database : databases_)
     call.resources.push_back({database->name(), database->identity()});
   call.log_id_seen = seen_log_;
-  call.epoch_seen = seen_epoch_;
-  AskAgain<Attached>(
-      1'000'000, microseconds(30'000),
+  call.epoch_seen = table_->HighestEpoch(seen_log_);
+  Ask<Attached>(
+      {}, 1'000'000, microseconds(30'000),
       [call](Engine& engine, Inquiry&, Completion<Attached> done) {
         engine.Attach(call, std::move(done));
       },
       [this](const Result<Attached>& attached) {
-        if (!attached) return Later(microseconds(20'000), [this] { Attach(); });
-        seen_log_ = attached->log_id;
-        seen_epoch_ = attached->epoch;
-        auto met = table_->Meet(attached->log_id, attached->epoch);
-        if (!met) return Later(microseconds(20'000), [this] { Attach(); });
-        session_ = attached->session;
-        Perform(*std::move(met));
-        Perform(table_->Attach(session_, attached->log_id));
-        Fetch();
-        Scan();
-        Report();
+        if (attached) return OnAttached(*attached);
+        Later(microseconds(20'000), [this] { Attach(); });
       });
+}
+
+void Process::OnAttached(const Attached& attached) {
+  auto met = table_->Meet(attached.log_id, attached.epoch);
+  if (!met) return Later(microseconds(20'000), [this] { Attach(); });
+  seen_log_ = attached.log_id;
+  session_epoch_ = attached.epoch;
+  session_ = attached.session;
+  Perform(*std::move(met));
+  Perform(table_->Attach(session_, attached.log_id));
+  Fetch();
+  Scan();
+  Report();
+}
+
+void Process::SessionIsLost() {
+  if (coordinator_.up() && coordinator_.epoch() == session_epoch_)
+    world_.Count(Fault::kSessionTakenForLost);
+  Attach();
 }
 
 void Process::Fetch() {
   const SessionId session = session_;
   if (session.empty()) return;
   FetchCall call{session, received_through_, 10, std::chrono::milliseconds(50)};
-  AskAgain<CommandBatch>(
-      1, microseconds(120'000),
+  Ask<CommandBatch>(
+      {}, 1, microseconds(120'000),
       [call](Engine& engine, Inquiry&, Completion<CommandBatch> done) {
         engine.Fetch(call, std::move(done));
       },
       [this, session](const Result<CommandBatch>& batch) {
         if (session != session_) return;
-        if (!batch && batch.error().code == ErrorCode::kNotFound) return Attach();
+        if (!batch && batch.error().code == ErrorCode::kNotFound) return SessionIsLost();
         if (batch) Carry(*batch);
         Fetch();
       });
@@ -109,11 +163,11 @@ void Process::Carry(const CommandBatch& batch) {
                      command.attempt,
                      command.epoch,
                      command.evidence};
-    if (auto steps = table_->Handle(own)) {
-      Perform(*std::move(steps));
-    } else {
-      world_.Count("command refused by the participant");
-    }
+    const Epoch seen = table_->HighestEpoch(coordinator_.disk().log_id);
+    auto steps = table_->Handle(own);
+    if (!steps) continue;
+    witness_.Carries(command, seen);
+    Perform(*std::move(steps));
   }
 }
 
@@ -122,27 +176,35 @@ void Process::Report() {
   reporting_ = true;
   ReportCall call{session_, {votes_.begin(), votes_.end()}, {ends_.begin(), ends_.end()}};
   const std::vector<std::pair<std::string, std::string>> found(found_.begin(), found_.end());
-  AskAgain<std::monostate>(
-      1, microseconds(40'000),
-      [call, found](Engine& engine, Inquiry& inquiry, Completion<std::monostate> done) {
-        engine.Report(call, std::move(done));
+  const auto reported_now = [this, session = session_, votes = votes_.size(), ends = ends_.size(),
+                             found = found_.size()](const Result<std::monostate>& reported) {
+    reporting_ = false;
+    if (reported) {
+      votes_.erase(votes_.begin(), votes_.begin() + static_cast<long>(votes));
+      ends_.erase(ends_.begin(), ends_.begin() + static_cast<long>(ends));
+      found_.erase(found_.begin(), found_.begin() + static_cast<long>(found));
+    } else if (reported.error().code == ErrorCode::kNotFound && session == session_) {
+      SessionIsLost();
+    }
+    Report();
+  };
+  Ask<std::monostate>(
+      {}, 1, microseconds(40'000),
+      [call = std::move(call), found](Engine& engine, Inquiry& inquiry,
+                                      Completion<std::monostate> done) {
+        bool attached = false;  // as the handler: what it found counts only for a session
+        engine.Report(call, [&attached, done](Result<std::monostate> reported) {
+          attached = reported.has_value();
+          done(std::move(reported));
+        });
+        if (!attached) return;
         for (const coordinator::EndReport& end : call.ends) {
           if (end.result.end == BranchEnd::kCommitted)
             inquiry.Committed(end.key, end.result.detail);
         }
         for (const auto& [resource, name] : found) inquiry.Found(resource, name);
       },
-      [this, call, found = found.size()](const Result<std::monostate>& reported) {
-        reporting_ = false;
-        if (reported) {
-          votes_.erase(votes_.begin(), votes_.begin() + static_cast<long>(call.votes.size()));
-          ends_.erase(ends_.begin(), ends_.begin() + static_cast<long>(call.ends.size()));
-          found_.erase(found_.begin(), found_.begin() + static_cast<long>(found));
-        } else if (reported.error().code == ErrorCode::kNotFound && call.session == session_) {
-          Attach();
-        }
-        Report();
-      });
+      reported_now);
 }
 
 void Process::Scan() {
@@ -150,9 +212,10 @@ void Process::Scan() {
   if (session.empty()) return;
   for (SimulatedDatabase* database : databases_) {
     const std::uint64_t ended_before = table_->ended_count();
-    const std::vector<std::string> names = database->ScanPrepared();
+    const auto names = database->ScanPrepared();
+    if (!names || names->empty()) continue;  // one that fails half way counts for nothing
     Later(Effort(), [this, database, names, ended_before] {
-      for (const std::string& name : names) {
+      for (const std::string& name : *names) {
         if (table_->Found(*BranchKey::ParseDatabaseName(name), ended_before)) {
           found_.emplace_back(database->name(), name);
         }
@@ -176,12 +239,13 @@ bool Process::Tell(const BranchKey& key, const sdk::BranchEvent& event) {
 }
 
 void Process::Perform(sdk::Steps steps) {
+  if (steps.empty()) return;
   for (const sdk::Step& step : steps) PerformOne(step);
   Report();
 }
 
 void Process::PerformOne(const sdk::Step& step) {
-  const BranchKey key = step.key;
+  const BranchKey& key = step.key;
   if (const auto* vote = std::get_if<sdk::effect::ReportVote>(&step.effect)) {
     votes_.push_back({key.gtid, {key.number, vote->vote}});
   } else if (const auto* end = std::get_if<sdk::effect::ReportEnd>(&step.effect)) {
@@ -192,15 +256,9 @@ void Process::PerformOne(const sdk::Step& step) {
       Later(Effort(), [this, key, vote] { Tell(key, sdk::event::Voted{vote}); });
     });
   } else if (const auto* finish = std::get_if<sdk::effect::FinishByHandle>(&step.effect)) {
-    Later(Effort(), [this, key, resource = step.resource, decision = finish->decision] {
-      const FinishResult result = FinishNow(key, resource, decision, evidence_[key]);
-      Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
-    });
+    FinishSoon(key, step.resource, finish->decision, std::nullopt);
   } else if (const auto* by_key = std::get_if<sdk::effect::FinishByKey>(&step.effect)) {
-    Later(Effort(), [this, key, resource = step.resource, what = *by_key] {
-      const FinishResult result = FinishNow(key, resource, what.decision, what.evidence);
-      Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
-    });
+    FinishSoon(key, step.resource, by_key->decision, by_key->evidence);
   } else if (const auto* prove = std::get_if<sdk::effect::Prove>(&step.effect)) {
     Later(Effort(), [this, key, resource = step.resource, evidence = prove->evidence] {
       const FinishResult result = DatabaseOf(resource)->Prove(evidence);
@@ -208,13 +266,23 @@ void Process::PerformOne(const sdk::Step& step) {
       Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
     });
   } else if (std::holds_alternative<sdk::effect::Fence>(step.effect)) {
-    if (const auto work = work_.find(key); work != work_.end()) {
-      work->second.database->Rollback(work->second.local);
-      world_.Effect(name_, "rolls back in ", step.resource);
-      work_.erase(work);
-    }
+    RollBackWork(key);
     Later(Effort(), [this, key] { Tell(key, sdk::event::Fenced{}); });
   }
+}
+
+// By the evidence that this process itself keeps, unless another is given.
+void Process::FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
+                         std::optional<Evidence> evidence, std::function<void()> done) {
+  Later(Effort(), [this, key, resource, decision, evidence = std::move(evidence),
+                   done = std::move(done)] {
+    const FinishResult result =
+        FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
+    Later(Effort(), [this, key, result, done] {
+      Tell(key, sdk::event::Finished{result});
+      if (done) done();
+    });
+  });
 }
 
 VoteResult Process::PrepareNow(const BranchKey& key) {
@@ -231,11 +299,18 @@ FinishResult Process::FinishNow(const BranchKey& key, const std::string& resourc
                                 Decision decision, const Evidence& evidence) {
   SimulatedDatabase* database = DatabaseOf(resource);
   if (database == nullptr) return {BranchEnd::kRetry, "not served here"};
-  if (world_.Strikes(0.02, "finish failed at the connection"))
-    return {BranchEnd::kRetry, "connection lost"};
-  const FinishResult result = database->Finish(key, decision, evidence);
+  const FinishResult result = database->FinishOverAConnection(key, decision, evidence);
   world_.Effect(name_, decision == Decision::kCommit ? "commits in " : "aborts in ", resource);
   return result;
+}
+
+void Process::RollBackWork(const BranchKey& key) {
+  const auto work = work_.find(key);
+  if (work == work_.end()) return;
+  SimulatedDatabase& database = *work->second.database;
+  database.Rollback(work->second.local);
+  work_.erase(key);
+  world_.Effect(name_, "rolls back in ", database.name());
 }
 
 bool Process::OpenBranch(const BranchKey& key, SimulatedDatabase& database, std::int64_t change,

@@ -1,6 +1,6 @@
 // An application process in the simulated world: the SDK's own branch table, driven as the SDK's
 // session and client drive it, over simulated databases and a network that loses and doubles. It
-// crashes and comes back.
+// crashes and comes back, and it can be frozen.
 #pragma once
 
 #include <deque>
@@ -9,20 +9,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "participant/branch_table.h"
 #include "simulation/coordinator_node.h"
+#include "simulation/note.h"
 #include "simulation/simulated_database.h"
+#include "simulation/witness.h"
 
 namespace settle::simulation {
-
-// What a client was told of a transaction, as it would have written it down. The oracle.
-struct Note {
-  Gtid gtid;
-  std::vector<std::pair<BranchKey, SimulatedDatabase*>> branches;
-  std::optional<Outcome> told;
-};
 
 class Process;
 
@@ -32,6 +28,7 @@ struct Plan {
     Process* where = nullptr;  // the application's own process, or a service that it calls
     SimulatedDatabase* database = nullptr;
     std::int64_t change = 0;  // 0: only reads
+    bool late = false;        // a service that joins without the application waiting for it
   };
   enum class Then { kCommit, kAbort, kNothing };
 
@@ -51,6 +48,15 @@ class Process {
   void Start();
   void Crash();
   bool up() const { return up_; }
+  bool attached() const { return !session_.empty(); }
+  Epoch greeted() const { return greeted_; }  // the life of the coordinator it last spoke to
+
+  // While it is frozen nothing of it runs; what it would do waits.
+  void Freeze();
+  void Thaw();
+  bool frozen() const { return frozen_; }
+  // An orderly end: says goodbye, then it is gone.
+  void Detach();
 
   void RunTransaction(const Plan& plan);
   // A few branches, some of them in other processes.
@@ -63,63 +69,94 @@ class Process {
   };
   struct Flow;  // one transaction being run by this process
   using FlowPtr = std::shared_ptr<Flow>;
+  template <typename T>
+  struct Question;
+  template <typename T>
+  using Call = std::function<void(Engine&, Inquiry&, Completion<T>)>;
+  template <typename T>
+  using Answer = std::function<void(const Result<T>&)>;
 
   // Runs `task` after `delay` unless this process died meanwhile.
   void Later(microseconds delay, std::function<void()> task);
+  template <typename Task>
+  void Run(std::uint64_t incarnation, const Task& task);
+  // Asks the coordinator, and again until it is answered; gives up after `tries`.
   template <typename T>
-  void Ask(std::function<void(Engine&, Inquiry&, Completion<T>)> call,
-           std::function<void(Result<T>)> answer);
-  // The same, and again until it is answered; gives up after `tries`.
+  void Ask(const Gtid& about, int tries, microseconds patience, Call<T> call, Answer<T> answer);
   template <typename T>
-  void AskAgain(int tries, microseconds patience,
-                std::function<void(Engine&, Inquiry&, Completion<T>)> call,
-                std::function<void(Result<T>)> answer);
+  void Put(const std::shared_ptr<Question<T>>& question);
+  template <typename T>
+  void Reach(const std::shared_ptr<Question<T>>& question, int round);
+  // Whether its connection may be one to the coordinator that is there now.
+  bool Greets(std::uint64_t incarnation);
 
   // --- session
   void Attach();
+  void OnAttached(const Attached& attached);
   void Fetch();
   void Carry(const CommandBatch& batch);
   void Report();
   void Scan();
+  void SessionIsLost();
 
   // --- branches
   void Perform(sdk::Steps steps);
   bool Tell(const BranchKey& key, const sdk::BranchEvent& event);
   void PerformOne(const sdk::Step& step);
   VoteResult PrepareNow(const BranchKey& key);
+  void FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
+                  std::optional<Evidence> evidence, std::function<void()> done = {});
   FinishResult FinishNow(const BranchKey& key, const std::string& resource, Decision decision,
                          const Evidence& evidence);
   SimulatedDatabase* DatabaseOf(const std::string& resource) const;
   bool OpenBranch(const BranchKey& key, SimulatedDatabase& database, std::int64_t change,
                   const SessionId& session);
+  void RollBackWork(const BranchKey& key);
   microseconds Effort() { return microseconds(50) + world_.UpTo(microseconds(3000)); }
 
   // --- transactions
   void Enlist(const FlowPtr& flow, std::size_t index);
   void EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int64_t change, bool leave,
                   std::function<void(std::optional<BranchKey>)> done);
+  void EnlistThere(const Flow& flow, const Plan::Part& part,
+                   std::function<void(std::optional<BranchKey>)> done);
   void PrepareAll(const FlowPtr& flow);
+  void OnVotes(const FlowPtr& flow);
+  void Refuse(const FlowPtr& flow);
   void AskCommit(const FlowPtr& flow);
   void OnCommitAnswer(const FlowPtr& flow, const CommitAnswer& answer);
+  void FinishAll(const FlowPtr& flow, Decision decision);
   void AskOnePhase(const FlowPtr& flow);
+  void OnOnePhaseAnswer(const FlowPtr& flow, const Evidence& evidence,
+                        const Result<OnePhaseAnswer>& answer);
+  void CommitInOnePhase(const FlowPtr& flow, const Evidence& evidence);
+  void CommitReadOnly(const FlowPtr& flow);
   void OnOnePhaseEnd(const FlowPtr& flow, const FinishResult& result, const Evidence& evidence,
                      int tries);
+  void RollBackHere(const FlowPtr& flow, std::vector<BranchNumber>& rolled_back);
   void GiveUp(const FlowPtr& flow);
-  void NoteTold(const Gtid& gtid, Outcome outcome);
+  void AskOutcomeLater(const Gtid& gtid, int tries);
+  void NoteTold(const Gtid& gtid, const Ending& ending);
 
   World& world_;
   CoordinatorNode& coordinator_;
   const std::string name_;
   const std::vector<SimulatedDatabase*> databases_;
   std::map<Gtid, Note>& notes_;
+  Witness witness_;
   std::vector<Process*> others_;
+  Way to_coordinator_;
+  Way from_coordinator_;
   bool up_ = false;
+  bool frozen_ = false;
+  std::deque<std::function<void()>> waiting_;  // until it is not frozen any more
   std::uint64_t incarnation_ = 0;
   std::optional<sdk::BranchTable> table_{std::in_place};  // lost with every crash
   std::map<BranchKey, OpenWork> work_;
   std::map<BranchKey, Evidence> evidence_;  // of this incarnation's prepared branches
   SessionId session_;
-  Epoch seen_epoch_ = 0;
+  Epoch session_epoch_ = 0;
+  Epoch greeted_ = 0;
   std::string seen_log_;
   std::int64_t received_through_ = 0;
   std::uint64_t request_ = 0;

@@ -35,15 +35,19 @@ int Simulate(const Options& options) {
   std::uint64_t violations = 0;
   std::uint64_t events = 0;
   std::uint64_t transactions = 0;
+  std::int64_t longest = 0;
   const auto began = std::chrono::steady_clock::now();
   for (std::uint64_t seed = options.start; seed < options.start + options.seeds; ++seed) {
     const SeedResult result = RunSeed(seed);
     events += result.events;
     transactions += result.transactions;
-    for (const auto& [kind, count] : result.faults)
-      faults[kind] = faults.value(kind, std::uint64_t{0}) + count;
+    for (std::size_t kind = 0; kind < settle::simulation::kFaults; ++kind) {
+      const char* name = ToString(static_cast<settle::simulation::Fault>(kind));
+      faults[name] = faults.value(name, std::uint64_t{0}) + result.faults[kind];
+    }
+    longest = std::max(longest, result.settled_after.count());
     if (result.violations.empty()) continue;
-    if (++violations == 1) PrintViolation(seed, result, options);
+    if (++violations <= 3) PrintViolation(seed, RunSeed(seed, settle::simulation::World::Telling::kTranscript), options);
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   std::cout << nlohmann::json{{"protocol", options.protocol},
@@ -51,7 +55,7 @@ int Simulate(const Options& options) {
                               {"violations", violations},
                               {"transactions", transactions},
                               {"faults_fired", faults},
-                              {"events", events},
+                              {"events", events},{"settled_after_us_max", longest},
                               {"seeds_per_s", static_cast<double>(options.seeds) / took.count()}}
                    .dump()
             << '\n';

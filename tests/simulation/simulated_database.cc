@@ -10,7 +10,7 @@ constexpr const char* kLost = "the connection to the database was lost";
 
 std::optional<SimulatedDatabase::LocalTransaction> SimulatedDatabase::Begin(const BranchKey& key,
                                                                             std::int64_t change) {
-  if (!up_) return std::nullopt;
+  if (!Reached()) return std::nullopt;
   if (kind_ == DatabaseKind::kSqliteLike && (!open_.empty() || !prepared_.empty()))
     return std::nullopt;
   const LocalTransaction local = next_++;
@@ -22,7 +22,7 @@ std::optional<SimulatedDatabase::LocalTransaction> SimulatedDatabase::Begin(cons
 }
 
 VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction local) {
-  if (!up_) return {Vote::kNo, {}, kLost, true};
+  if (!Reached()) return {Vote::kNo, {}, kLost, true};
   const auto open = open_.find(local);
   if (open == open_.end()) return {Vote::kNo, {}, "its work is gone", false};
   if (open->second.change == 0) {
@@ -30,11 +30,12 @@ VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction loc
     if (!up_) return {Vote::kNo, {}, kLost, true};
     return {Vote::kReadOnly, {}, "", false};
   }
-  if (world_.Strikes(0.03, "prepare refused by the database")) {
+  if (world_.Strikes(0.03, Fault::kPrepareRefused)) {
     Rollback(local);
     return {Vote::kNo, {}, "could not serialize access", true};
   }
   prepared_[key] = local;
+  Did(Change::What::kPrepared, local, open->second);
   prepared_work_[local] = std::move(open->second);
   open_.erase(open);
   if (!Answers("prepares", key)) return {Vote::kNo, {}, kLost, true};
@@ -48,12 +49,15 @@ void SimulatedDatabase::Commit(LocalTransaction local, const Work& work) {
 }
 
 FinishResult SimulatedDatabase::CommitOnePhase(const BranchKey& key, LocalTransaction local) {
-  if (!up_) return {BranchEnd::kRetry, kLost};
+  if (!Reached()) return {BranchEnd::kRetry, kLost};
   const auto open = open_.find(local);
   if (open == open_.end()) return {BranchEnd::kAborted, "its work is gone"};
   Commit(local, open->second);
+  Did(Change::What::kCommittedInOnePhase, local, open->second);
   open_.erase(open);
   if (!Answers("commits in one phase", key)) return {BranchEnd::kRetry, kLost};
+  if (world_.Strikes(world_.roughness.finish_lost, Fault::kFinishReplyLost))
+    return {BranchEnd::kRetry, kLost};
   return {BranchEnd::kCommitted, ""};
 }
 
@@ -67,14 +71,15 @@ void SimulatedDatabase::Rollback(LocalTransaction local) {
 }
 
 void SimulatedDatabase::Crash() {
-  world_.Say(name_ + " crashes");
+  world_.Say("---- ", name_, " crashes ----");
   up_ = false;
   for (const auto& [local, work] : open_) status_[local] = Status::kAborted;
   open_.clear();
 }
 
 bool SimulatedDatabase::Answers(const char* did, const BranchKey& key) {
-  if (world_.script != nullptr) world_.Effect(name_, did, " ", key.DatabaseName());
+  if (world_.script != nullptr || world_.telling())
+    world_.Effect(name_, did, " ", key.DatabaseName());
   return up_;
 }
 
@@ -84,7 +89,7 @@ void SimulatedDatabase::ForgetHistory() {
 
 FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision,
                                        const Evidence& evidence) {
-  if (!up_) return {BranchEnd::kRetry, kLost};
+  if (!Reached()) return {BranchEnd::kRetry, kLost};
   const auto prepared = prepared_.find(key);
   if (prepared == prepared_.end()) return ByEvidence(evidence, decision);
   const LocalTransaction local = prepared->second;
@@ -93,6 +98,8 @@ FinishResult SimulatedDatabase::Finish(const BranchKey& key, Decision decision,
   } else {
     status_[local] = Status::kAborted;
   }
+  Did(decision == Decision::kCommit ? Change::What::kCommitted : Change::What::kRolledBack, local,
+      prepared_work_.at(local));
   prepared_work_.erase(local);
   prepared_.erase(prepared);
   const bool commit = decision == Decision::kCommit;
@@ -109,7 +116,8 @@ FinishResult SimulatedDatabase::ByEvidence(const Evidence& evidence, Decision de
 }
 
 FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
-  if (!up_) return {BranchEnd::kRetry, kLost};
+  if (!up_ || standby_) return {BranchEnd::kRetry, kLost};
+  if (evidence.timeline != timeline_) return {BranchEnd::kHazard, "a fail-over took place"};
   const auto found = status_.find(std::stoull(evidence.local_transaction));
   if (found == status_.end()) return {BranchEnd::kHazard, "no such transaction"};
   switch (found->second) {
@@ -120,19 +128,99 @@ FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
   return {};
 }
 
-std::vector<std::string> SimulatedDatabase::ScanPrepared() const {
+std::optional<std::vector<std::string>> SimulatedDatabase::ScanPrepared() const {
+  if (!up_ || standby_) return std::nullopt;
   std::vector<std::string> names;
-  if (!up_) return names;  // a scan that fails counts for nothing
   for (const auto& [key, local] : prepared_) names.push_back(key.DatabaseName());
+  if (!names.empty() && world_.Strikes(world_.roughness.scan_failure, Fault::kScanFailed))
+    return std::nullopt;
   return names;
 }
 
+FinishResult SimulatedDatabase::FinishOverAConnection(const BranchKey& key, Decision decision,
+                                                      const Evidence& evidence) {
+  if (world_.Strikes(world_.roughness.finish_lost, Fault::kFinishFailed))
+    return {BranchEnd::kRetry, kLost};
+  const FinishResult result = Finish(key, decision, evidence);
+  if (world_.Strikes(world_.roughness.finish_lost, Fault::kFinishReplyLost))
+    return {BranchEnd::kRetry, kLost};
+  return result;
+}
+
 std::optional<BranchKey> SimulatedDatabase::HandleByHand() {
-  if (prepared_.empty()) return std::nullopt;
+  if (prepared_.empty() || !up_ || standby_) return std::nullopt;
   const BranchKey key =
       std::next(prepared_.begin(), static_cast<long>(world_.Pick(prepared_.size())))->first;
   Finish(key, world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort, {});
+  meddled_.insert(key.gtid);
   return key;
+}
+
+bool SimulatedDatabase::Reached() {
+  if (standby_) world_.Count(Fault::kStandbyReached);
+  return up_ && !standby_;
+}
+
+void SimulatedDatabase::BecomeStandby() {
+  Crash();
+  up_ = true;
+  standby_ = true;
+}
+
+void SimulatedDatabase::Did(Change::What what, LocalTransaction local, const Work& work) {
+  constexpr std::size_t kMost = 4;
+  if (!can_fail_over()) return;
+  if (changes_.size() == kMost) changes_.pop_front();
+  changes_.push_back({what, local, work});
+}
+
+void SimulatedDatabase::FailOver(std::size_t missed) {
+  standby_ = false;
+  ++timeline_;
+  if (missed == 0 || changes_.empty()) world_.Count(Fault::kFailedOver);
+  for (; missed != 0 && !changes_.empty(); --missed) {
+    Undo(changes_.back());
+    changes_.pop_back();
+  }
+  changes_.clear();
+  world_.Say("---- ", name_, " has failed over, timeline ", timeline_, " ----");
+}
+
+void SimulatedDatabase::Undo(const Change& change) {
+  const BranchKey& key = change.work.key;
+  meddled_.insert(key.gtid);
+  switch (change.what) {
+    case Change::What::kPrepared:
+      world_.Count(Fault::kFailedOverWithoutPrepare);
+      if (uncommitted_.contains(key)) lost_for_good_.insert(key.gtid);
+      prepared_.erase(key);
+      prepared_work_.erase(change.local);
+      status_.erase(change.local);
+      break;
+    case Change::What::kCommitted:
+    case Change::What::kCommittedInOnePhase:
+      world_.Count(Fault::kFailedOverWithoutCommit);
+      balance_ -= change.work.change;
+      if (--applied_[key] == 0) applied_.erase(key);
+      status_.erase(change.local);
+      if (change.what == Change::What::kCommitted) uncommitted_.insert(key);
+      if (change.what == Change::What::kCommittedInOnePhase) lost_for_good_.insert(key.gtid);
+      break;
+    case Change::What::kRolledBack: break;
+  }
+  const bool prepared_again =
+      change.what == Change::What::kCommitted || change.what == Change::What::kRolledBack;
+  if (!prepared_again) return;
+  prepared_[key] = change.local;
+  prepared_work_[change.local] = change.work;
+  status_[change.local] = Status::kInProgress;
+  world_.Say(name_, " has ", key.DatabaseName(), " prepared again");
+}
+
+std::vector<BranchKey> SimulatedDatabase::Prepared() const {
+  std::vector<BranchKey> keys;
+  for (const auto& [key, local] : prepared_) keys.push_back(key);
+  return keys;
 }
 
 std::int64_t SimulatedDatabase::committed_changes() const {

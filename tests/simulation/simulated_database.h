@@ -1,10 +1,14 @@
 // A simulated database that can prepare: PostgreSQL-like (many prepared branches at once) or
-// SQLite-like (one writer). It keeps what a real one keeps over every crash of those that use it.
+// SQLite-like (one writer). It keeps what a real one keeps over every crash of those that use it. A
+// fail-over puts a standby in its place that may have missed the last of what was done.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,23 +36,34 @@ class SimulatedDatabase {
   void Start() { up_ = true; }
   bool up() const { return up_; }
 
+  // From now on its connections lead to a standby that only reads; FailOver promotes it. It missed
+  // the last `missed` of what the old primary did.
+  void BecomeStandby();
+  void FailOver(std::size_t missed);
+  bool standby() const { return standby_; }
+  bool can_fail_over() const { return kind_ == DatabaseKind::kPostgresLike; }
+
   // Nothing: the one writer of a SQLite-like database is busy, or the connection is lost.
   std::optional<LocalTransaction> Begin(const BranchKey& key, std::int64_t change);
   VoteResult Prepare(const BranchKey& key, LocalTransaction local);
   FinishResult CommitOnePhase(const BranchKey& key, LocalTransaction local);
   Evidence EvidenceOf(LocalTransaction local) const {
-    return {identity(), 1, std::to_string(local)};
+    return {identity(), timeline_, std::to_string(local)};
   }
   void Rollback(LocalTransaction local);  // of open work; nothing for any other
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
   FinishResult Prove(const Evidence& evidence) const;
-  std::vector<std::string> ScanPrepared() const;
+  // Nothing: the scan failed, perhaps half way.
+  std::optional<std::vector<std::string>> ScanPrepared() const;
 
   // Forgets how finished transactions ended, as PostgreSQL does with those that are too old.
   void ForgetHistory();
 
   // An operator finishes some prepared branch by hand. Gives its key.
   std::optional<BranchKey> HandleByHand();
+  // Unanswered if the connection breaks.
+  FinishResult FinishOverAConnection(const BranchKey& key, Decision decision,
+                                     const Evidence& evidence);
 
   // --- for the checker
   std::int64_t balance() const { return balance_; }
@@ -57,7 +72,11 @@ class SimulatedDatabase {
   bool Wrote(const BranchKey& key) const { return wrote_.contains(key); }
   bool Committed(const BranchKey& key) const;
   int TimesApplied(const BranchKey& key) const;
+  bool Meddled(const Gtid& gtid) const { return meddled_.contains(gtid); }
+  bool LostForGood(const Gtid& gtid) const { return lost_for_good_.contains(gtid); }
+  std::uint32_t timeline() const { return timeline_; }
   std::size_t prepared_count() const { return prepared_.size(); }
+  std::vector<BranchKey> Prepared() const;
   std::size_t open_count() const { return open_.size(); }
 
  private:
@@ -66,6 +85,15 @@ class SimulatedDatabase {
     BranchKey key;
     std::int64_t change = 0;
   };
+  struct Change {
+    enum class What { kPrepared, kCommitted, kCommittedInOnePhase, kRolledBack };
+    What what = What::kPrepared;
+    LocalTransaction local = 0;
+    Work work;
+  };
+  bool Reached();
+  void Did(Change::What what, LocalTransaction local, const Work& work);
+  void Undo(const Change& change);
   // False: it died in this operation, which is done but not answered.
   bool Answers(const char* did, const BranchKey& key);
   void Commit(LocalTransaction local, const Work& work);
@@ -75,6 +103,12 @@ class SimulatedDatabase {
   const std::string name_;
   const DatabaseKind kind_;
   bool up_ = true;
+  bool standby_ = false;
+  std::uint32_t timeline_ = 1;
+  std::deque<Change> changes_;  // the last few, oldest first
+  std::set<Gtid> meddled_;
+  std::set<BranchKey> uncommitted_;  // by a fail-over
+  std::set<Gtid> lost_for_good_;
   LocalTransaction next_ = 100;
   std::map<LocalTransaction, Work> open_;
   std::map<BranchKey, LocalTransaction> prepared_;

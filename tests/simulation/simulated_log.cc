@@ -1,15 +1,56 @@
 #include "simulation/simulated_log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocol/describe.h"
 
 namespace settle::simulation {
+namespace {
 
-SimulatedLog::SimulatedLog(World& world, Disk& disk, std::shared_ptr<bool> alive,
-                           std::function<void()> flushed)
-    : world_(world), disk_(disk), alive_(std::move(alive)), flushed_(std::move(flushed)) {
+constexpr microseconds kLazyDelay{50'000};  // as coordinator/log/group_commit.h
+
+}  // namespace
+
+void Disk::Write(Record record) {
+  if (const auto* end = std::get_if<EndRecord>(&record))
+    ended.emplace(end->summary.gtid, records.size());
+  records.push_back(std::move(record));
+}
+
+void Disk::Sync() {
+  for (; synced < records.size(); ++synced) {
+    const Record& record = records[synced];
+    if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
+    if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
+    if (const auto* repaired = std::get_if<ForgetRecord>(&record))
+      forgotten.insert(repaired->gtid);
+    if (const auto* harm = std::get_if<HeuristicRecord>(&record))
+      damaged[harm->gtid].push_back(harm->branch);
+  }
+}
+
+void Disk::CutTo(std::size_t size) {
+  std::erase_if(ended, [size](const auto& one) { return one.second >= size; });
+  records.resize(size);
+  Sync();
+}
+
+Disk Disk::CopyBefore(Epoch before) const {
+  const auto start = std::find_if(starts.begin(), starts.end(),
+                                  [&](const auto& one) { return one.first == before; });
+  Disk copy;
+  copy.log_id = log_id;
+  copy.epoch = before - 1;
+  for (std::size_t i = 0; start != starts.end() && i < start->second; ++i) copy.Write(records[i]);
+  copy.Sync();
+  return copy;
+}
+
+SimulatedLog::SimulatedLog(World& world, Disk& disk, Later later)
+    : world_(world), disk_(disk), later_(std::move(later)) {
   identity_ = {disk_.log_id, ++disk_.epoch};
+  disk_.starts.emplace_back(disk_.epoch, disk_.records.size());
 }
 
 SimulatedLog::~SimulatedLog() = default;
@@ -20,58 +61,98 @@ Status SimulatedLog::Replay(const std::function<void(std::uint64_t, Record)>& vi
 }
 
 void SimulatedLog::Append(Record record, Durability durability, AppendDone done) {
-  if (durability == Durability::kForce && world_.Strikes(world_.roughness.disk_full, "disk full")) {
-    world_.After(microseconds(100), [this, alive = alive_, done = std::move(done)] {
-      if (!*alive) return;
+  if (disk_.watch) disk_.watch(record);
+  const bool forced = durability == Durability::kForce;
+  const bool full = disk_.full && !world_.healed;
+  if (full) world_.Count(Fault::kDiskFull);
+  if (full || (forced && world_.Strikes(world_.roughness.disk_full, Fault::kDiskFull))) {
+    world_.Say("log: no space for: ", world_.telling() ? Describe(record) : "");
+    later_(microseconds(100), [done = std::move(done)] {
       done(AppendResult::kRefused, "no space left on the simulated disk");
-      flushed_();
     });
     return;
   }
-  const std::string what = world_.script == nullptr ? "" : Describe(record);
-  queue_.push_back({std::move(record), std::move(done)});
-  if (flushing_.empty()) StartFlush();
+  const bool aloud = world_.script != nullptr || world_.telling();
+  const std::string what = aloud ? Describe(record) : "";
+  queue_.push_back({std::move(record), durability, std::move(done)});
+  if (flushing_.empty() && forced) StartFlush();
+  if (!forced && queue_.size() == 1) WaitLazily();
   world_.Effect("coordinator", "appends ", what);
+}
+
+void SimulatedLog::WaitLazily() {
+  later_(kLazyDelay, [this] {
+    if (flushing_.empty() && !queue_.empty()) StartFlush();
+  });
 }
 
 void SimulatedLog::StartFlush() {
   flushing_ = std::exchange(queue_, {});
-  world_.After(microseconds(100) + world_.UpTo(microseconds(2000)), [this, alive = alive_] {
-    if (*alive) FinishFlush();
-  });
+  const microseconds most = world_.healed ? microseconds(2'000) : world_.roughness.flush_max;
+  later_(microseconds(100) + world_.UpTo(most), [this] { FinishFlush(); });
 }
 
 void SimulatedLog::FinishFlush() {
+  const bool failed = world_.Strikes(world_.roughness.log_failure, Fault::kLogFailed);
+  if (failed) disk_.CutTo(disk_.synced + world_.Pick(disk_.records.size() - disk_.synced + 1));
   std::vector<Pending> flushed = std::exchange(flushing_, {});
-  for (const Pending& one : flushed) disk_.records.push_back(one.record);
-  if (world_.script != nullptr) {
-    world_.Effect("coordinator", "has made durable ", Describe(flushed.front().record),
+  const std::size_t written = failed ? world_.Pick(flushed.size() + 1) : flushed.size();
+  bool forced = false;
+  for (std::size_t i = 0; i < written; ++i) {
+    disk_.Write(flushed[i].record);
+    forced = forced || flushed[i].durability == Durability::kForce;
+  }
+  if (forced) disk_.Sync();
+  if (world_.script != nullptr || world_.telling()) {
+    world_.Effect("coordinator", failed ? "fails to make durable " : "has made durable ",
+                  Describe(flushed.front().record),
                   flushed.size() == 1 ? "" : " and what came with it");
   }
-  if (!queue_.empty()) StartFlush();
-  for (const Pending& one : flushed) one.done(AppendResult::kDurable, "");
-  flushed_();
+  const bool next_forced = std::any_of(queue_.begin(), queue_.end(), [](const Pending& one) {
+    return one.durability == Durability::kForce;
+  });
+  if (!failed && !queue_.empty()) next_forced ? StartFlush() : WaitLazily();
+  for (const Pending& one : flushed) {
+    one.done(failed ? AppendResult::kUnknown : AppendResult::kDurable,
+             failed ? "input/output error" : "");
+  }
+}
+
+// Of what was written and not synced any number of the first may be there, and only if all of it is,
+// anything of the group that was being flushed. Gives how much of the group survives.
+std::size_t SimulatedLog::LoseByChance() {
+  const std::size_t unsynced = disk_.records.size() - disk_.synced;
+  const std::size_t kept = world_.Pick(unsynced + 1);
+  if (unsynced - kept + queue_.size() != 0) world_.Count(Fault::kLazyRecordsLost);
+  disk_.CutTo(disk_.synced + kept);
+  if (flushing_.empty()) return 0;
+  const bool tears = kept == unsynced && world_.Happens(world_.roughness.torn_group);
+  const std::size_t survived = tears ? 1 + world_.Pick(flushing_.size()) : 0;
+  world_.Count(survived == 0                  ? Fault::kGroupLost
+               : survived == flushing_.size() ? Fault::kGroupSurvived
+                                              : Fault::kGroupTorn);
+  return survived;
 }
 
 void SimulatedLog::Crash(std::optional<std::size_t> survived) {
-  if (flushing_.empty()) return;
-  if (!survived &&
-      world_.Strikes(world_.roughness.torn_group, "group survived the crash unanswered")) {
-    survived = world_.Pick(flushing_.size() + 1);
-  }
-  if (survived) {
-    for (std::size_t i = 0; i < *survived; ++i) disk_.records.push_back(flushing_[i].record);
-  } else {
-    world_.Count("group lost in the crash");
-  }
+  if (!survived) survived = LoseByChance();
+  for (std::size_t i = 0; i < *survived; ++i) disk_.Write(flushing_[i].record);
+  disk_.Sync();
 }
 
 Result<std::optional<TransactionSummary>> SimulatedLog::FindEnded(const Gtid& gtid) const {
-  for (const Record& record : disk_.records) {
-    const auto* end = std::get_if<EndRecord>(&record);
-    if (end != nullptr && end->summary.gtid == gtid) return end->summary;
+  const auto found = disk_.ended.find(gtid);
+  if (found == disk_.ended.end()) return std::optional<TransactionSummary>();
+  return std::get<EndRecord>(disk_.records[found->second]).summary;
+}
+
+LogTotals SimulatedLog::totals() const {
+  LogTotals totals;
+  for (const auto& [gtid, position] : disk_.ended) {
+    const Ending& ending = std::get<EndRecord>(disk_.records[position]).summary.ending;
+    ++(ending.committed() ? totals.committed : ending.aborted() ? totals.aborted : totals.heuristic);
   }
-  return std::optional<TransactionSummary>();
+  return totals;
 }
 
 }  // namespace settle::simulation

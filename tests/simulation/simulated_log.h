@@ -1,11 +1,14 @@
-// A decision log on a simulated disk: group commit with a delay, crashes that lose what was not
-// flushed or tear the group that was being flushed, and a disk that can be full.
+// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a forced
+// one, crashes that lose what was not synced or tear the group that was being flushed, a disk that
+// can be full and one that fails.
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "log/decision_log.h"
@@ -15,19 +18,40 @@ namespace settle::simulation {
 
 using namespace coordinator;
 
-// What survives a crash.
+// Thrown by an observer that was told that the log failed: the coordinator ends itself.
+struct LogFailed {};
+
+// What survives a crash: the first `synced` records, and of the others perhaps the first few.
 struct Disk {
   std::string log_id;
   Epoch epoch = 0;
   std::vector<Record> records;
+  std::size_t synced = 0;
+  std::vector<std::pair<Epoch, std::size_t>> starts;  // how many records there were at each start
+  bool full = false;
+  std::function<void(const Record&)> watch;  // shown every record that is handed to the log
+
+  // What has been synced, by kind of record; the oracle of "told only after it is durable".
+  std::unordered_set<Gtid> decided;
+  std::unordered_set<Gtid> delegated;
+  std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
+  std::unordered_set<Gtid> forgotten;
+  std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where
+
+  void Write(Record record);
+  void Sync();
+  // Only the first `size` records survive; they are synced then.
+  void CutTo(std::size_t size);
+  // A copy as it was before the start of `epoch`.
+  Disk CopyBefore(Epoch epoch) const;
 };
 
 class SimulatedLog : public DecisionLog {
  public:
-  // `alive` turns false when the coordinator that uses this log crashes. `flushed` runs after
-  // completions.
-  SimulatedLog(World& world, Disk& disk, std::shared_ptr<bool> alive,
-               std::function<void()> flushed);
+  // Runs a task after a delay, unless the coordinator that uses this log has died by then.
+  using Later = std::function<void(microseconds, std::function<void()>)>;
+
+  SimulatedLog(World& world, Disk& disk, Later later);
   ~SimulatedLog() override;
 
   const LogIdentity& identity() const override { return identity_; }
@@ -37,27 +61,30 @@ class SimulatedLog : public DecisionLog {
   Result<EndedPage> ListEnded(std::size_t, const std::string&) const override {
     return EndedPage{};
   }
-  LogTotals totals() const override { return {}; }
+  LogTotals totals() const override;
 
   // Records of the group that is being flushed: a crash may keep the first so many of them.
   std::size_t flushing() const { return flushing_.size(); }
+  bool idle() const { return queue_.empty() && flushing_.empty(); }
 
-  // The coordinator dies now: what was not flushed is gone, except for a torn part of the group:
+  // The coordinator dies now: what was not synced is gone, except for a torn part of the group:
   // its first `survived` records, or left to chance.
   void Crash(std::optional<std::size_t> survived);
 
  private:
   struct Pending {
     Record record;
+    Durability durability = Durability::kForce;
     AppendDone done;
   };
   void StartFlush();
   void FinishFlush();
+  void WaitLazily();
+  std::size_t LoseByChance();
 
   World& world_;
   Disk& disk_;
-  std::shared_ptr<bool> alive_;
-  const std::function<void()> flushed_;
+  const Later later_;
   LogIdentity identity_;
   std::vector<Pending> queue_;
   std::vector<Pending> flushing_;

@@ -1,47 +1,49 @@
 #include "simulation/simulation.h"
 
+#include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "engine/shard.h"
+#include "simulation/adversary.h"
 #include "simulation/invariants.h"
 
 namespace settle::simulation {
 namespace {
 
-constexpr microseconds kRoughPhase{1'500'000};
-constexpr microseconds kHealedPhase{20'000'000};  // the stated bound: everything has ended by then
-constexpr std::size_t kTransactions = 25;
+constexpr microseconds kLook{20'000};      // between two looks at whether all has ended
+constexpr microseconds kInFlight{30'000};  // by then all that was sent before the healing has arrived
+
+Settings DrawSettings(World& world) {
+  Settings settings = ShrunkenSettings();
+  const auto one_of = [&](std::size_t rare, std::size_t usual) {
+    return world.Happens(0.2) ? rare : usual;
+  };
+  settings.mailbox_max = one_of(1 + world.Pick(3), 8);
+  settings.commands_queued_max = one_of(1 + world.Pick(2), 100'000);
+  settings.sessions_max = one_of(3, 1'000);
+  settings.open_transactions_max = one_of(2 + world.Pick(4), 100'000);
+  if (world.Happens(0.3)) {
+    settings.transaction_timeout = std::chrono::milliseconds(10 + world.Pick(60));
+    settings.vote_timeout = std::chrono::milliseconds(5 + world.Pick(30));
+  }
+  return settings;
+}
 
 class Simulation {
  public:
-  explicit Simulation(std::uint64_t seed) : world_(seed), coordinator_(world_, disk_) {
-    disk_.log_id = "simulatedlog";
-    databases_.emplace_back(world_, "bank-a", DatabaseKind::kPostgresLike);
-    databases_.emplace_back(world_, "bank-b", DatabaseKind::kPostgresLike);
-    databases_.emplace_back(world_, "bank-c", DatabaseKind::kSqliteLike);
-    for (const char* name : {"process-1", "process-2"}) {
-      processes_.push_back(
-          std::make_unique<Process>(world_, coordinator_, name, Databases(), notes_));
-    }
-    processes_[0]->Meet({processes_[1].get()});
-    processes_[1]->Meet({processes_[0].get()});
-  }
+  Simulation(std::uint64_t seed, World::Telling telling);
 
   SeedResult Run();
 
  private:
-  std::vector<SimulatedDatabase*> Databases() {
-    std::vector<SimulatedDatabase*> all;
-    for (SimulatedDatabase& database : databases_) all.push_back(&database);
-    return all;
-  }
-  microseconds LifeTime(microseconds mean) { return microseconds(1000) + world_.UpTo(2 * mean); }
-  void PlanCoordinatorCrash();
-  void PlanProcessCrash(Process& process);
-  void PlanPartition();
-  void PlanOperator();
-  void Heal();
+  std::vector<SimulatedDatabase*> SomeDatabases();
+  void BeginTransactions(microseconds rough_phase);
+  bool Ended();
+  microseconds AwaitTheEnd();
+  void AskForOutcomes();
 
   World world_;
   Disk disk_;
@@ -49,117 +51,107 @@ class Simulation {
   std::deque<SimulatedDatabase> databases_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::map<Gtid, Note> notes_;
-  std::set<Gtid> by_hand_;  // an operator went behind Settle's back
+  Witness witness_;
+  Adversary adversary_;
+  const std::set<Gtid> by_hand_;  // the databases know
   const Scene scene_{notes_, databases_, disk_, coordinator_, by_hand_};
 };
 
-void Simulation::PlanCoordinatorCrash() {
-  if (world_.roughness.coordinator_life.count() == 0) return;
-  world_.After(LifeTime(world_.roughness.coordinator_life), [this] {
-    if (world_.healed) return;
-    world_.Count("coordinator crashed");
-    coordinator_.Crash();
-    world_.After(LifeTime(microseconds(20'000)), [this] {
-      if (!coordinator_.up()) coordinator_.Start();
-      PlanCoordinatorCrash();
-    });
-  });
+Simulation::Simulation(std::uint64_t seed, World::Telling telling)
+    : world_(seed, telling),
+      coordinator_(world_, disk_, DrawSettings(world_)),
+      witness_(world_, coordinator_, notes_),
+      adversary_(world_, {coordinator_, disk_, databases_, processes_, notes_}) {
+  disk_.log_id = "simulatedlog";
+  disk_.watch = [this](const Record& record) { witness_.Appends(record); };
+  databases_.emplace_back(world_, "bank-a", DatabaseKind::kPostgresLike);
+  databases_.emplace_back(world_, "bank-b", DatabaseKind::kPostgresLike);
+  databases_.emplace_back(world_, "bank-c", DatabaseKind::kSqliteLike);
+  for (const char* name : {"process-1", "process-2"}) {
+    processes_.push_back(
+        std::make_unique<Process>(world_, coordinator_, name, SomeDatabases(), notes_));
+  }
+  processes_[0]->Meet({processes_[1].get()});
+  processes_[1]->Meet({processes_[0].get()});
 }
 
-void Simulation::PlanProcessCrash(Process& process) {
-  if (world_.roughness.process_life.count() == 0) return;
-  world_.After(LifeTime(world_.roughness.process_life), [this, &process] {
-    if (world_.healed) return;
-    world_.Count("process crashed");
-    process.Crash();
-    world_.After(LifeTime(microseconds(30'000)), [this, &process] {
-      if (!process.up()) process.Start();
-      PlanProcessCrash(process);
-    });
-  });
+// All, or all but one: a transaction then needs both processes to end.
+std::vector<SimulatedDatabase*> Simulation::SomeDatabases() {
+  std::vector<SimulatedDatabase*> some;
+  for (SimulatedDatabase& database : databases_) some.push_back(&database);
+  if (world_.Happens(0.3)) {
+    // The first process leaves out the first of them, the second one the last: none is left alone.
+    some.erase(processes_.empty() ? some.begin() : some.end() - 1);
+  }
+  return some;
 }
 
-void Simulation::PlanPartition() {
-  if (world_.roughness.partition_every.count() == 0) return;
-  world_.After(LifeTime(world_.roughness.partition_every), [this] {
-    if (world_.healed) return;
-    world_.partitioned = true;
-    world_.After(LifeTime(microseconds(60'000)), [this] {
-      world_.partitioned = false;
-      PlanPartition();
+void Simulation::BeginTransactions(microseconds rough_phase) {
+  const std::uint64_t count = 3 + world_.Pick(18);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    world_.After(world_.UpTo(rough_phase), [this] {
+      Process& process = *processes_[world_.Pick(processes_.size())];
+      if (process.up() && !process.frozen()) process.RunTransaction(process.DrawPlan());
     });
-  });
+  }
 }
 
-void Simulation::PlanOperator() {
-  world_.After(microseconds(5'000), [this] {
-    if (world_.healed) return;
-    if (world_.Strikes(world_.roughness.operator_hand, "operator's hand")) {
-      if (const auto key = databases_[world_.Pick(databases_.size())].HandleByHand()) {
-        world_.Say("an operator finishes " + key->DatabaseName() + " by hand");
-        by_hand_.insert(key->gtid);
-      }
-    }
-    if (!notes_.empty() && world_.Strikes(world_.roughness.operator_abort, "operator aborts")) {
-      const Gtid gtid =
-          std::next(notes_.begin(), static_cast<long>(world_.Pick(notes_.size())))->first;
-      coordinator_.Arrive([&](Engine& engine, Inquiry&) {
-        engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
-                     [](const Result<Ending>&) {});
+// Nothing runs but what is damaged, and nothing is on its way to the disk.
+bool Simulation::Ended() {
+  return coordinator_.log().idle() && Settled(scene_);
+}
+
+microseconds Simulation::AwaitTheEnd() {
+  const Instant healed = world_.now();
+  Instant next_look = healed + kInFlight;
+  while (world_.now() < healed + kHealedBound && world_.Step()) {
+    if (world_.now() < next_look) continue;
+    next_look = world_.now() + kLook;
+    if (Ended()) break;
+  }
+  return std::chrono::duration_cast<microseconds>(world_.now() - healed);
+}
+
+void Simulation::AskForOutcomes() {
+  std::size_t missing = 0;
+  for (auto& [gtid, note] : notes_) {
+    ++missing;
+    coordinator_.Arrive([&, &gtid = gtid, &note = note](Engine&, Inquiry& inquiry) {
+      inquiry.AskOutcome(gtid, [&](const Result<Ending>& ending) {
+        --missing;
+        if (ending) note.said_at_the_end = ending->outcome;
       });
-    }
-    PlanOperator();
-  });
-}
-
-void Simulation::Heal() {
-  world_.Say("---- healed ----");
-  world_.healed = true;
-  world_.partitioned = false;
-  if (!coordinator_.up()) coordinator_.Start();
-  for (const auto& process : processes_) {
-    if (!process->up()) process->Start();
+    });
+  }
+  while (missing != 0 && world_.Step()) {
   }
 }
 
 SeedResult Simulation::Run() {
   coordinator_.Start();
-  for (const auto& process : processes_) {
-    process->Start();
-    PlanProcessCrash(*process);
-  }
-  PlanCoordinatorCrash();
-  PlanPartition();
-  PlanOperator();
-  for (std::size_t i = 0; i < kTransactions; ++i) {
-    world_.After(world_.UpTo(kRoughPhase), [this] {
-      Process& process = *processes_[world_.Pick(processes_.size())];
-      if (process.up()) process.RunTransaction(process.DrawPlan());
-    });
-  }
-  const Instant rough_until = world_.now() + kRoughPhase;
+  for (const auto& process : processes_) process->Start();
+  adversary_.Begin();
+  const microseconds rough_phase = microseconds(200'000) + world_.UpTo(microseconds(1'000'000));
+  BeginTransactions(rough_phase);
+  const Instant rough_until = world_.now() + rough_phase;
   while (world_.now() < rough_until && world_.Step()) {
   }
-  Heal();
-  const Instant healed_until = world_.now() + kHealedPhase;
-  Instant next_look = world_.now() + microseconds(300'000);
-  while (world_.now() < healed_until && world_.Step()) {
-    if (world_.now() < next_look) continue;
-    next_look = world_.now() + microseconds(300'000);
-    if (Settled(scene_)) break;
-  }
+  adversary_.Heal();
   SeedResult result;
+  result.settled_after = AwaitTheEnd();
+  AskForOutcomes();
   result.violations = FindViolations(scene_);
   result.faults = world_.faults();
   result.events = world_.events();
   result.transactions = notes_.size();
-  if (!result.violations.empty())
-    result.transcript.assign(world_.transcript().begin(), world_.transcript().end());
+  result.transcript = world_.transcript();
   return result;
 }
 
 }  // namespace
 
-SeedResult RunSeed(std::uint64_t seed) { return Simulation(seed).Run(); }
+SeedResult RunSeed(std::uint64_t seed, World::Telling telling) {
+  return Simulation(seed, telling).Run();
+}
 
 }  // namespace settle::simulation

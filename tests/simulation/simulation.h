@@ -3,20 +3,26 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
+#include "simulation/world.h"
+
 namespace settle::simulation {
 
+// After healing everything has ended within this time.
+inline constexpr microseconds kHealedBound{5'000'000};
+
 struct SeedResult {
-  std::vector<std::string> violations;  // empty: the invariants hold
-  std::map<std::string, std::uint64_t> faults;
+  std::vector<std::string> violations;  // "atomicity: ..."; empty: the invariants hold
+  FaultCounts faults{};
   std::uint64_t events = 0;
   std::uint64_t transactions = 0;
-  std::vector<std::string> transcript;  // only with violations
+  microseconds settled_after{0};        // the healing
+  std::vector<std::string> transcript;  // if it was asked for
 };
 
-SeedResult RunSeed(std::uint64_t seed);
+// Thread-safe. The same seed gives the same result.
+SeedResult RunSeed(std::uint64_t seed, World::Telling telling = World::Telling::kNothing);
 
 }  // namespace settle::simulation

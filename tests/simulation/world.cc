@@ -1,70 +1,133 @@
 #include "simulation/world.h"
 
-#include <cmath>
+#include <algorithm>
+#include <cstdio>
 #include <utility>
 
 namespace settle::simulation {
 
-World::World(std::uint64_t seed) : random_(seed * 0x9E3779B97F4A7C15ULL + 1) {
+World::World(std::uint64_t seed, Telling telling)
+    : random_(seed * 0x9E3779B97F4A7C15ULL + 1), telling_(telling) {
   now_ += std::chrono::hours(1000);  // an ordinary instant, so that "zero" is recognisable
-  const auto sometimes = [&](double most) { return Happens(0.5) ? Chance() * most : 0.0; };
-  const auto life = [&](int least_ms, int most_ms) {
-    if (Happens(0.3)) return microseconds(0);
-    return microseconds(
-        1000 * (least_ms + static_cast<int>(Pick(static_cast<std::uint64_t>(most_ms - least_ms)))));
+  wall_offset = microseconds(1'700'000'000'000'000);
+  DrawRoughness();
+}
+
+void World::DrawRoughness() {
+  const auto sometimes = [&](double often, double most) {
+    return Happens(often) ? Chance() * most : 0.0;
   };
-  roughness.loss = sometimes(0.15);
-  roughness.duplication = sometimes(0.15);
+  const auto every = [&](double often, int least_ms, int most_ms) {
+    if (!Happens(often)) return microseconds(0);
+    const auto range = static_cast<std::uint64_t>(1000 * (most_ms - least_ms));
+    return microseconds(1000 * least_ms + static_cast<int>(Pick(range)));
+  };
+  roughness.loss = sometimes(0.5, 0.15);
+  roughness.duplication = sometimes(0.5, 0.15);
   roughness.delay_max = microseconds(Happens(0.5) ? 500 : 20'000);
-  roughness.disk_full = sometimes(0.1);
-  roughness.torn_group = 0.5;
-  roughness.operator_hand = Happens(0.15) ? 0.02 : 0.0;
-  roughness.operator_abort = sometimes(0.03);
-  roughness.coordinator_life = life(20, 500);
-  roughness.process_life = life(20, 800);
-  roughness.partition_every = life(50, 800);
+  roughness.flush_max = microseconds(Happens(0.7) ? 2'000 : 15'000);
+  roughness.disk_full = sometimes(0.3, 0.1);
+  roughness.log_failure = sometimes(0.15, 0.05);
+  roughness.torn_group = 0.7;
+  roughness.finish_lost = sometimes(0.5, 0.1);
+  roughness.scan_failure = sometimes(0.3, 0.5);
+  roughness.operator_hand = Happens(0.15) ? 0.05 : 0.0;
+  roughness.operator_acts = sometimes(0.4, 0.05);
+  roughness.late_branch = Happens(0.3) ? 0.1 : 0.0;
+  roughness.gives_up = Happens(0.3) ? 0.2 : 0.0;
+  roughness.quantum = microseconds(Happens(0.8) ? 1 : 2'000);
+  roughness.coordinator_lag = microseconds(Happens(0.5) ? 0 : Pick(1'000));
+  roughness.coordinator_life = every(0.6, 20, 500);
+  roughness.coordinator_freeze_every = every(0.15, 200, 800);
+  roughness.coordinator_stall_every = every(0.2, 50, 300);
+  roughness.older_copy_every = every(0.06, 100, 400);
+  roughness.process_life = every(0.6, 20, 800);
+  roughness.process_freeze_every = every(0.2, 100, 600);
+  roughness.partition_every = every(0.5, 50, 500);
+  roughness.database_life = every(0.2, 100, 600);
+  roughness.fail_over_every = every(0.1, 200, 800);
+  roughness.disk_full_every = every(0.15, 100, 500);
+  roughness.clock_jump_every = every(0.2, 50, 400);
+  roughness.dead_for_good = Happens(0.1);
+}
+
+std::uint64_t World::Draw() {
+  std::uint64_t z = (random_ += 0x9E3779B97F4A7C15ULL);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31);
 }
 
 void World::After(microseconds delay, std::function<void()> run) {
-  due_.push({now_ + delay, ++order_, std::move(run)});
+  const auto quantum = roughness.quantum.count();
+  const microseconds rounded((delay.count() + quantum - 1) / quantum * quantum);
+  due_.push_back({now_ + rounded, ++order_, std::move(run)});
+  std::push_heap(due_.begin(), due_.end());
 }
 
 bool World::Step() {
   if (due_.empty()) return false;
-  const Due next = due_.top();
-  due_.pop();
+  std::pop_heap(due_.begin(), due_.end());
+  const Due next = std::move(due_.back());
+  due_.pop_back();
   now_ = next.at;
   ++events_;
   next.run();
   return true;
 }
 
-bool World::Strikes(double probability, const char* kind) {
-  if (script != nullptr ? !script->Strikes(kind) : healed || !Happens(probability)) return false;
+bool World::Strikes(double probability, Fault kind) {
+  if (script != nullptr) {
+    if (!script->Strikes(ToString(kind))) return false;
+  } else if (healed || !Happens(probability)) {
+    return false;
+  }
   Count(kind);
   return true;
 }
 
-void World::Send(Message message, std::function<void()> deliver) {
+bool World::CutOff(const Way& way) {
+  if (!partition || healed) return false;
+  if (partition->direction && *partition->direction != way.direction) return false;
+  if (!partition->process.empty() && partition->process != way.process) return false;
+  Count(partition->kind);
+  return true;
+}
+
+void World::SendAloud(Way& way, std::string what, std::function<void()> deliver) {
+  const bool there = way.direction == Direction::kToCoordinator;
+  Message message{there ? way.process : "coordinator", there ? "coordinator" : way.process,
+                  std::move(what)};
   if (script != nullptr) {
     if (!script->Loses(message)) After(UpTo(microseconds(500)), std::move(deliver));
     return Effect(message.from, "sends ", message.what, " to ", message.to);
   }
-  if (partitioned && !healed) {
-    Count("message cut off by a partition");
-    return;
-  }
-  if (Strikes(roughness.loss, "message lost")) return;
-  if (Strikes(roughness.duplication, "message doubled")) After(UpTo(roughness.delay_max), deliver);
-  After(UpTo(healed ? microseconds(500) : roughness.delay_max), std::move(deliver));
+  Say(message.from, " -> ", message.to, ": ", message.what);
+  Carry(way, std::move(deliver));
 }
 
-void World::Say(std::string line) {
-  constexpr std::size_t kKept = 4000;
-  if (transcript_.size() == kKept) transcript_.pop_front();
-  const auto since =
-      std::chrono::duration_cast<microseconds>(now_.time_since_epoch()).count() % 3'600'000'000LL;
-  transcript_.push_back(std::to_string(since) + "us  " + std::move(line));
+void World::Carry(Way& way, std::function<void()> deliver) {
+  if (CutOff(way)) return Say("    cut off");
+  if (Strikes(roughness.loss, Fault::kMessageLost)) return Say("    lost");
+  const microseconds most = healed ? microseconds(500) : roughness.delay_max;
+  if (Strikes(roughness.duplication, Fault::kMessageDoubled)) After(UpTo(most), deliver);
+  const microseconds delay = UpTo(most);
+  if (now_ + delay < way.last_arrival) Count(Fault::kMessageOvertaken);
+  way.last_arrival = std::max(way.last_arrival, now_ + delay);
+  After(delay, std::move(deliver));
+}
+
+void World::Violates(std::string what) {
+  Say("VIOLATION: ", what);
+  violations_.push_back(std::move(what));
+}
+
+void World::Write(const std::string& line) {
+  const auto since = std::chrono::duration_cast<microseconds>(now_.time_since_epoch()) -
+                     std::chrono::hours(1000);
+  char at[32];
+  std::snprintf(at, sizeof at, "%10.3f ms  ", static_cast<double>(since.count()) / 1000.0);
+  transcript_.push_back(at + line);
 }
 
 }  // namespace settle::simulation

@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -132,6 +133,7 @@ class FakeLog : public DecisionLog {
   Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const override {
     const std::lock_guard lock(mutex_);
     if (unreadable) return Fail(ErrorCode::kUnavailable, "the log cannot be read");
+    if (pruned.contains(gtid)) return Fail(ErrorCode::kExpired, "its record was pruned");
     const auto found = ended_.find(gtid);
     if (found == ended_.end()) return std::nullopt;
     return found->second;
@@ -178,7 +180,7 @@ class FakeLog : public DecisionLog {
     const std::lock_guard lock(mutex_);
     durable_.push_back(record);
     if (const auto* end = std::get_if<EndRecord>(&record))
-      ended_.emplace(end->summary.gtid, end->summary);
+      ended_.insert_or_assign(end->summary.gtid, end->summary);
   }
 
   std::size_t waiting() const {
@@ -201,6 +203,7 @@ class FakeLog : public DecisionLog {
   bool held = false;     // EngineUnderTest::Run completes nothing meanwhile
   bool corrupt = false;  // Replay fails
   bool unreadable = false;
+  std::set<Gtid> pruned;
   std::function<Verdict(const Record&)> judge;  // of what is completed; durable if none
 
  private:

@@ -42,16 +42,6 @@ std::vector<std::string> InstalledBinaries() {
   return found;
 }
 
-std::string FindBinaries(const std::string& wanted) {
-  const auto candidates = wanted.empty() ? InstalledBinaries() : std::vector<std::string>{wanted};
-  for (const std::string& candidate : candidates) {
-    if (::access((candidate + "/initdb").c_str(), X_OK) == 0) return candidate;
-  }
-  throw PostgresNotInstalled("no PostgreSQL server programs " +
-                             (wanted.empty() ? "are installed" : "are in " + wanted) +
-                             ": install the package 'postgresql'");
-}
-
 // Polls a condition of another process, for which there is nothing to wait on.
 template <typename Condition>
 bool AwaitCondition(Condition condition) {
@@ -65,9 +55,19 @@ bool AwaitCondition(Condition condition) {
 
 }  // namespace
 
+std::string FindPostgresBinaries(const std::string& wanted) {
+  const auto candidates = wanted.empty() ? InstalledBinaries() : std::vector<std::string>{wanted};
+  for (const std::string& candidate : candidates) {
+    if (::access((candidate + "/initdb").c_str(), X_OK) == 0) return candidate;
+  }
+  throw PostgresNotInstalled("no PostgreSQL server programs " +
+                             (wanted.empty() ? "are installed" : "are in " + wanted) +
+                             ": install the package 'postgresql'");
+}
+
 PostgresCluster::PostgresCluster(PostgresClusterOptions options)
     : directory_(options.parent_directory),
-      binaries_(FindBinaries(options.binaries)),
+      binaries_(FindPostgresBinaries(options.binaries)),
       settings_(options.settings) {
   if (::geteuid() == 0) {
     const passwd* account = ::getpwnam("postgres");

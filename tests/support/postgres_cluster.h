@@ -31,6 +31,10 @@ struct PostgresNotInstalled : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The folder of initdb and postgres: `wanted`; if that is empty the one that pg_config names, or
+// that of the newest release installed. Throws PostgresNotInstalled.
+std::string FindPostgresBinaries(const std::string& wanted);
+
 struct PostgresClusterOptions {
   // Over and above what a test cluster has anyway: max_prepared_transactions=64 and no TCP.
   // E.g. "fsync=off".
@@ -42,7 +46,7 @@ struct PostgresClusterOptions {
   std::string template_directory{};
   // Where its own directory is made.
   std::string parent_directory = TemporaryDirectory::DefaultParent();
-  // Where initdb and postgres are; empty: those that pg_config names, or the newest installed.
+  // As FindPostgresBinaries takes it.
   std::string binaries{};
   // Of the write-ahead log, a power of two. Small ones save room; a measurement wants PostgreSQL's
   // own 16.
@@ -81,6 +85,9 @@ class PostgresCluster {
 
   // For settings that differ from now on; they take effect at the next start.
   void SetSettings(std::vector<std::string> settings) { settings_ = std::move(settings); }
+
+  // The server's first process, the parent of the others; -1 while it is stopped.
+  pid_t process() const { return server_; }
 
   std::string log_path() const { return directory_ / "log"; }
 

@@ -35,10 +35,10 @@ std::vector<std::string> LinesOf(const fs::path& path) {
 const std::vector<Source>& Sources() {
   static const std::vector<Source> sources = [] {
     std::vector<Source> found;
-    for (const char* folder : {"coordinator", "participant-sdk", "tests", "examples"}) {
+    for (const char* folder : {"coordinator", "participant-sdk", "tests", "examples", "bench"}) {
       for (const auto& entry : fs::recursive_directory_iterator(Top() / folder)) {
         const std::string extension = entry.path().extension();
-        if (extension != ".cc" && extension != ".h") continue;
+        if (extension != ".cc" && extension != ".h" && extension != ".py") continue;
         found.push_back({fs::relative(entry.path(), Top()), LinesOf(entry.path())});
       }
     }
@@ -92,17 +92,18 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
   const std::map<std::string, std::vector<std::string>> places{
       {"#include <thrift/",
        {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
-        "participant-sdk/src/transport/", "tests/", "examples/"}},
+        "participant-sdk/src/transport/", "tests/", "examples/", "bench/"}},
       {"#include \"wire/",
        {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
-        "participant-sdk/src/transport/", "tests/", "examples/"}},
-      {"#include <libpq-fe.h>", {"participant-sdk/src/postgres/", "tests/", "examples/"}},
+        "participant-sdk/src/transport/", "tests/", "examples/", "bench/"}},
+      {"#include <libpq-fe.h>", {"participant-sdk/src/postgres/", "tests/", "examples/", "bench/"}},
       {"#include <sqlite3.h>",
-       {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/"}},
+       {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/", "bench/"}},
       {"#include <spdlog/", {"coordinator/observe/", "tests/"}},
       {"#include <nlohmann/",
-       {"coordinator/saga_definition/", "coordinator/cli/", "tests/", "examples/"}},
-      {"#include <boost/", {"coordinator/settled/", "coordinator/cli/", "tests/", "examples/"}},
+       {"coordinator/saga_definition/", "coordinator/cli/", "tests/", "examples/", "bench/"}},
+      {"#include <boost/",
+       {"coordinator/settled/", "coordinator/cli/", "tests/", "examples/", "bench/"}},
   };
   for (const Source& source : Sources()) {
     for (std::size_t i = 0; i < source.lines.size(); ++i) {
@@ -183,7 +184,7 @@ TEST(Tidy, NothingIsLeftToFix) {
 
 TEST(Tidy, EveryTestFileIsBuilt) {
   for (const Source& source : Sources()) {
-    if (!source.path.starts_with("tests/") || !source.path.ends_with(".cc")) continue;
+    if (!source.path.starts_with("tests/") || source.path.ends_with(".h")) continue;
     const fs::path path = Top() / source.path;
     std::string name = path.stem();  // "x_test.cc" may be listed as "x" in a loop
     if (name.ends_with("_test")) name.resize(name.size() - 5);

@@ -72,7 +72,8 @@ class Coordinator {
   [[nodiscard]] virtual Result<GlobalTransaction> Join(const std::string& context) = 0;
 
   // What became of it? Blocking. Outcome kUnknown if no coordinator can be reached; never redo the
-  // work then.
+  // work then. Outcome kExpired if it ended so long ago that its record was pruned (settled
+  // --keep-ended): only the databases can tell then.
   [[nodiscard]] virtual Ending AskOutcome(const Gtid& gtid) = 0;
 
   // The id of the coordinator's log and its current epoch, as last heard.

@@ -4,6 +4,11 @@
 // The rule behind every function: say what is so, never what is likely. A branch that voted kCommit
 // must be committable after any crash, in any process, by its key alone, and its resource must be
 // able to tell "committed" from "rolled back" or say kHazard.
+//
+// What these functions throw goes no further than the SDK and counts as the least that can be
+// known: a no-vote (then the branch is fenced and finished by an abort), kRetry, or an error.
+//
+// docs/writing_a_participant.md goes through them one by one; examples/custom_resource is one.
 #pragma once
 
 #include <memory>
@@ -50,6 +55,10 @@ class Branch {
 };
 
 // A database under a name. Its functions are thread-safe and blocking.
+//
+// To be given to GlobalTransaction::Enlist, a class derived from this also has
+//   using BranchType = ...;  // derived from Branch
+//   Result<std::shared_ptr<BranchType>> Open(const BranchKey& key);  // thread-safe
 class Resource {
  public:
   virtual ~Resource() = default;
@@ -67,8 +76,10 @@ class Resource {
                               const Evidence& evidence) = 0;
 
   // What became of a branch that was to commit in one phase, by `evidence`. kRetry while it is in
-  // progress.
-  virtual FinishResult Prove(const BranchKey& key, const Evidence& evidence) = 0;
+  // progress. Never asked of a resource whose branches have no one-phase commit.
+  virtual FinishResult Prove(const BranchKey&, const Evidence&) {
+    return {BranchEnd::kRetry, "this resource has no one-phase commit"};
+  }
 
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.

@@ -176,7 +176,7 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
     case Outcome::kUndecided:
       return UnknownEnding(transaction.gtid, "it was not decided in the time allowed, and goes on");
     case Outcome::kExpired:
-      return UnknownEnding(transaction.gtid, "it ended and its record was pruned");
+      return std::move(answer->ending);
     case Outcome::kUnknown:
       return UnknownEnding(transaction.gtid, answer->ending.reason);
   }

@@ -136,9 +136,6 @@ class ConnectedCoordinator final : public Coordinator {
     Result<Ending> ending = program_->pool.Call<Ending>(
         program_->Brief(), [&](Link& link, Instant by) { return link.AskOutcome(gtid, by); });
     if (ending) return *std::move(ending);
-    if (ending.error().code == ErrorCode::kExpired) {
-      return {Outcome::kExpired, AbortCause::kNone, Describe(ending.error()), false};
-    }
     return sdk::UnknownEnding(gtid, ending.error());
   }
 

@@ -75,6 +75,11 @@ Ending UnknownEnding(const Gtid& gtid, const std::string& why) {
           false};
 }
 
+Ending UnknownEnding(const Gtid& gtid, const Error& why) {
+  if (why.code != ErrorCode::kExpired) return UnknownEnding(gtid, Describe(why));
+  return {Outcome::kExpired, AbortCause::kNone, Describe(why), false};
+}
+
 Ending AbortedEnding(AbortCause cause, std::string reason, bool retryable) {
   return {Outcome::kAborted, cause, std::move(reason), retryable};
 }

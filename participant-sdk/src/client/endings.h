@@ -32,9 +32,8 @@ Ending SettledEnding(Ending decided, const std::vector<BranchFate>& fates, Scope
 
 // The decision, if there is one, could not be learned.
 Ending UnknownEnding(const Gtid& gtid, const std::string& why);
-inline Ending UnknownEnding(const Gtid& gtid, const Error& why) {
-  return UnknownEnding(gtid, Describe(why));
-}
+// Because of an error. kExpired where that says so: then asking again will not help either.
+Ending UnknownEnding(const Gtid& gtid, const Error& why);
 
 Ending AbortedEnding(AbortCause cause, std::string reason, bool retryable = false);
 

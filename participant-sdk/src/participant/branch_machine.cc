@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::sdk {
 namespace {
 
@@ -53,7 +55,11 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
 BranchEffects BranchMachine::OnPrepare() {
   switch (state_) {
     case BranchState::kUnknown:
-      return {effect::ReportVote{{Vote::kNo, {}, kNotKnown, false}}};
+      // Remembered: should the answer to the enlist be still on its way here, the branch must not be
+      // opened any more, since nobody would ever end it.
+      why_ = kNotKnown;
+      End({BranchEnd::kAborted, why_});
+      return {effect::ReportVote{NoVote()}};
     case BranchState::kWorking:
       // Whoever commits did not wait for this process to finish its work: half of it must not be
       // prepared.
@@ -250,6 +256,7 @@ BranchEffects BranchMachine::On(const event::Voted& voted) {
         return effects;
       }
       state_ = BranchState::kPrepared;
+      if (SETTLE_PLANTED_BUG(kReadOnlyVoteOfABranchThatWrote)) vote_ = {Vote::kReadOnly, {}, "", false};
       break;
     case Vote::kReadOnly:
       End({BranchEnd::kCommitted, "read-only"});

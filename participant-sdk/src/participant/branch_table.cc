@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::sdk {
 namespace {
 
@@ -20,7 +22,7 @@ tl::unexpected<Error> Refused(const Command& command, ErrorCode code, const std:
 
 Result<Steps> BranchTable::Meet(const std::string& log_id, Epoch epoch) {
   Epoch& highest = epochs_[log_id];
-  if (epoch < highest) {
+  if (epoch < highest && !SETTLE_PLANTED_BUG(kEpochIgnored)) {
     return Fail(ErrorCode::kStaleEpoch,
                 "the coordinator of log " + log_id + " is at epoch " + std::to_string(epoch) +
                     ", but this process has seen epoch " + std::to_string(highest),
@@ -49,7 +51,8 @@ Steps BranchTable::Attach(const SessionId& session, const std::string& log_id) {
   session_log_ = log_id;
   std::vector<BranchKey> older;
   for (const auto& [key, entry] : entries_) {
-    if (entry.session != session) older.push_back(key);
+    if (entry.session != session && !SETTLE_PLANTED_BUG(kWorkKeptAfterTheSessionWasLost))
+      older.push_back(key);
   }
   std::sort(older.begin(), older.end());
   Steps steps;

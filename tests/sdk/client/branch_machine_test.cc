@@ -72,10 +72,12 @@ TEST(BranchMachine, P01_ARepeatedPrepareGetsTheSameVoteWithTheSameEvidence) {
   }
 }
 
-TEST(BranchMachine, P01_APrepareOfAnUnknownBranchIsRefusedAndLeavesNothingBehind) {
+TEST(BranchMachine, P01_APrepareOfAnUnknownBranchIsRefusedForGood) {
   BranchMachine branch = BranchMachine::Unknown();
-  EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)), ElementsAre(VotesNo("not know")));
-  EXPECT_EQ(branch.state(), BranchState::kUnknown);
+  for (int i = 0; i < 2; ++i)
+    EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)), ElementsAre(VotesNo("not know")));
+  EXPECT_EQ(branch.state(), BranchState::kEnded);
+  EXPECT_EQ(branch.end().end, BranchEnd::kAborted);
 }
 
 TEST(BranchMachine, P02_AnAbortThatOvertakesPrepareKillsTheBranch) {

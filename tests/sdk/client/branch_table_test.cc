@@ -123,6 +123,13 @@ TEST(BranchTable, P02_AnAbortThatOvertakesTheEnlistReplyMakesTheBranchDeadBefore
   EXPECT_FALSE(table.Adopt(Key(3, 1), "bank", "s1"));
 }
 
+// Else it would be opened after its no-vote, and nobody would ever end it (found by simulation).
+TEST(BranchTable, P02_APrepareThatOvertakesTheEnlistReplyMakesTheBranchDeadBeforeItIsOpened) {
+  BranchTable table = Attached();
+  ASSERT_TRUE(table.Handle(Commanded(CommandKind::kPrepare, Key(3, 1), 3)));
+  EXPECT_FALSE(table.Adopt(Key(3, 1), "bank", "s1"));
+}
+
 TEST(BranchTable, TheMemoryOfEndedBranchesIsBounded) {
   BranchTable table(2);
   ASSERT_TRUE(table.Meet(kLog, 3));

@@ -80,6 +80,21 @@ TEST_F(LostReply, ARefusalThatDecidesNothingIsUnknown) {
   EXPECT_TRUE(bank_a_->IsPrepared({transaction.gtid(), 1}));
 }
 
+TEST_F(LostReply, L10_ARepeatedCommitThatHearsExpiredIsNeitherCommittedNorAborted) {
+  std::atomic<int> calls{0};
+  fake_.on_commit = [&](const wire::CommitRequest&, wire::CommitReply&) -> bool {
+    if (++calls == 1) FakeCoordinator::CutConnection();
+    throw ServiceError(wire::ErrorCode::EXPIRED, "its record was pruned");
+  };
+  Connect();
+  GlobalTransaction transaction = Both();
+  const Ending ending = transaction.Commit();
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(ending.outcome, Outcome::kExpired);
+  EXPECT_THAT(ending.reason, HasSubstr("its record was pruned"));
+  EXPECT_TRUE(bank_a_->IsPrepared({transaction.gtid(), 1})) << "nobody may guess";
+}
+
 TEST_F(LostReply, BackPressureIsWaitedOut) {
   std::atomic<int> calls{0};
   fake_.on_commit = [&](const wire::CommitRequest&, wire::CommitReply&) {

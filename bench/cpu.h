@@ -1,0 +1,24 @@
+// Where processor time goes: on a machine with few cores that is what a ratio is made of, and it
+// changes less than time does when somebody else uses the machine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+namespace settle::bench {
+
+// In microseconds; of a run: for each operation.
+struct CpuTimes {
+  double clients = 0;      // this program, the SDK in it included
+  double coordinator = 0;  // settled
+  double databases = 0;    // PostgreSQL's servers with all their processes
+};
+
+CpuTimes operator-(const CpuTimes& later, const CpuTimes& earlier);
+CpuTimes operator/(const CpuTimes& times, double count);
+
+// Used so far. A process that is not there counts as nothing. Servers are read in steps of 10 ms.
+CpuTimes ReadCpuTimes(pid_t coordinator, const std::vector<pid_t>& database_servers);
+
+}  // namespace settle::bench

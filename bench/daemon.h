@@ -1,0 +1,46 @@
+// The benchmark's own coordinator: the `settled` beside this program, with a fresh log and its own
+// settings for everything that costs time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace settle::bench {
+
+// Something that is not there and that the user can put there; in words.
+struct Missing : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The path of the sibling; throws Missing.
+std::string SettledProgram();
+
+class Daemon {
+ public:
+  // Its files are in `directory`, which must exist. Blocking until it serves; throws
+  // std::runtime_error with what it said. It does not outlive the thread that made it.
+  explicit Daemon(const std::string& directory);
+  ~Daemon();  // kills it
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  pid_t process() const { return process_; }
+  std::uint16_t port() const { return port_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+  // As a service manager does. Blocking; throws std::runtime_error unless it ends with 0 in time.
+  void Stop();
+
+ private:
+  std::uint16_t AwaitReady();
+  std::string Said() const;
+
+  const std::string directory_;
+  pid_t process_;
+  std::uint16_t port_;
+};
+
+}  // namespace settle::bench

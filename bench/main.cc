@@ -1,0 +1,93 @@
+// settle-bench: how fast Settle is, against what it replaces.
+#include <signal.h>
+
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+
+#include "bench/daemon.h"
+#include "bench/machine.h"
+#include "bench/options.h"
+#include "bench/report.h"
+#include "bench/suites.h"
+#include "support/postgres_cluster.h"
+
+namespace settle::bench {
+namespace {
+
+// The one thing that a signal handler can reach.
+Stop stop = false;
+static_assert(Stop::is_always_lock_free);
+
+// The first signal lets everything be cleaned up; a second one ends the program at once.
+void StopOnSignals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+void Say(const std::string& line) { std::fprintf(stderr, "settle-bench: %s\n", line.c_str()); }
+
+// Throws what the suites throw.
+void Print(const std::vector<Row>& rows, bool json) {
+  std::string text = json ? "" : "\n" + TableOf(rows);
+  for (const Row& row : rows) {
+    if (json) text += JsonLineOf(row);
+  }
+  std::fputs(text.c_str(), stdout);
+  if (std::fflush(stdout) != 0) throw std::runtime_error("standard output cannot be written");
+}
+
+void RunSuites(const Options& options) {
+  CheckDirectory(options.suite.directory);
+  std::string postgres;
+  if (options.postgres) {
+    postgres = testing::FindPostgresBinaries(options.suite.postgres_binaries) + "/postgres";
+  }
+  const std::string machine = DescribeMachine(options.suite.directory, postgres);
+  std::fputs(machine.c_str(), options.json ? stderr : stdout);
+  std::fflush(stdout);
+  if (options.coordinator) Print(MeasureCoordinator(options.suite, Say, stop), options.json);
+  if (options.postgres) Print(MeasurePostgres(options.suite, Say, stop), options.json);
+}
+
+int Main(int argc, const char* const* argv) {
+  Options options;
+  try {
+    options = ParseOptions(argc, argv);
+  } catch (const std::invalid_argument& error) {
+    Say(std::string(error.what()) + "; see settle-bench --help");
+    return kExitUsage;
+  }
+  if (options.help) {
+    std::fputs(HelpText().c_str(), stdout);
+    return kExitDone;
+  }
+  StopOnSignals();
+  try {
+    RunSuites(options);
+    return kExitDone;
+  } catch (const Interrupted&) {
+  } catch (const testing::PostgresNotInstalled& error) {
+    Say(std::string(error.what()) + " (scripts/install-dependencies bench does)");
+    return kExitMissing;
+  } catch (const Missing& error) {
+    Say(error.what());
+    return kExitMissing;
+  } catch (const std::exception& error) {
+    // A terminal's Ctrl-C goes to the servers as well, whose end is then what is noticed first.
+    if (!stop) {
+      Say(std::string("failed: ") + error.what());
+      return kExitFailed;
+    }
+  }
+  Say("interrupted; servers and files are gone");
+  return kExitInterrupted;
+}
+
+}  // namespace
+}  // namespace settle::bench
+
+int main(int argc, char** argv) { return settle::bench::Main(argc, argv); }

@@ -1,0 +1,164 @@
+// A bank transfer between two PostgreSQL clusters: two-phase commit written by hand against Settle.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+
+#include "bench/banks.h"
+#include "bench/daemon.h"
+#include "bench/hand_written.h"
+#include "bench/suites.h"
+#include "bench/wire_client.h"
+#include "settle/coordinator.h"
+#include "settle/postgres_resource.h"
+#include "support/temporary_directory.h"
+
+namespace settle::bench {
+namespace {
+
+// The programs of the suite are as many threads with the same transfers.
+struct Variant {
+  Series series;
+  std::vector<Operation> clients;
+  bool by_settle = false;
+};
+
+// The SDK, as a program uses it: one object for all of its threads.
+class SettleProgram {
+ public:
+  SettleProgram(const Banks& banks, const Daemon& daemon, int clients, const Progress& progress)
+      : a_(Bank("bank-a", banks.dsn_a(), clients)), b_(Bank("bank-b", banks.dsn_b(), clients)) {
+    auto connected = Coordinator::Connect({.addresses = {daemon.address()},
+                                           .application = "settle-bench",
+                                           .resources = {a_, b_},
+                                           .warn = progress});
+    if (!connected) throw std::runtime_error(Describe(connected.error()));
+    coordinator_ = *std::move(connected);
+  }
+
+  void Move(const Transfer& transfer, Wait wait) {
+    auto transaction = OrThrow(coordinator_->Begin());
+    auto debit = OrThrow(transaction.Enlist(*a_));
+    auto credit = OrThrow(transaction.Enlist(*b_));
+    OrThrow(debit->Execute(kDebit, {transfer.from}));
+    OrThrow(credit->Execute(kCredit, {transfer.to}));
+    const Ending ending = transaction.Commit({.wait = wait});
+    if (ending.outcome == Outcome::kCommitted) return;
+    throw std::runtime_error(std::string("a transfer ended as ") + ToString(ending.outcome) + ": " +
+                             ending.reason);
+  }
+
+ private:
+  // With wait = decision a client goes on while its last branch is still being committed, so each
+  // may have a second connection.
+  static std::shared_ptr<PostgresResource> Bank(const char* name, const std::string& dsn,
+                                                int clients) {
+    return PostgresResource::Make({.name = name, .dsn = dsn, .connections_max = 2 * clients});
+  }
+
+  template <typename T>
+  static T OrThrow(Result<T> result) {
+    if (!result) throw std::runtime_error(Describe(result.error()));
+    return *std::move(result);
+  }
+
+  const std::shared_ptr<PostgresResource> a_;
+  const std::shared_ptr<PostgresResource> b_;
+  std::unique_ptr<Coordinator> coordinator_;
+};
+
+// All variants for one number of clients; what they use lives as long as this.
+class Contest {
+ public:
+  Contest(const Banks& banks, const Daemon& daemon, int clients, const Progress& progress)
+      : settle_(banks, daemon, clients, progress) {
+    for (int i = 0; i < clients; ++i) {
+      by_hand_.push_back(
+          std::make_unique<HandWritten>(banks, fmt::format("by-hand-{}-{}", clients, i)));
+      transfers_.emplace_back(i, clients);
+    }
+    AddByHand("postgres.one_after_another", &HandWritten::MoveOneAfterAnother);
+    AddByHand("postgres.both_at_once", &HandWritten::MoveBothAtOnce);
+    AddSettle("postgres.settle_applied", Wait::kApplied,
+              "the decision is durable in the log, and both have committed");
+    AddSettle("postgres.settle_decision", Wait::kDecision,
+              "the decision is durable in the log; both are about to commit");
+  }
+
+  std::vector<Variant>& variants() { return variants_; }
+
+  std::vector<Row> Rows() const {
+    const Series& one_after_another = variants_[0].series;
+    const Series& both_at_once = variants_[1].series;
+    std::vector<Row> rows{RowOf(one_after_another), RowOf(both_at_once, one_after_another)};
+    for (const Series* by_settle : {&variants_[2].series, &variants_[3].series}) {
+      rows.push_back(RowOf(*by_settle, both_at_once));
+      rows.push_back(RowOf(*by_settle, one_after_another));
+    }
+    return rows;
+  }
+
+ private:
+  Variant& Add(const char* name, const char* acknowledged) {
+    Series series{name, "transactions/s", acknowledged, static_cast<int>(transfers_.size()), {}};
+    return variants_.emplace_back(Variant{std::move(series), {}});
+  }
+
+  void AddByHand(const char* name, void (HandWritten::*move)(const Transfer&)) {
+    Variant& variant = Add(name, "both have committed; no log knows of it");
+    for (std::size_t i = 0; i < transfers_.size(); ++i) {
+      variant.clients.emplace_back(
+          [this, i, move] { ((*by_hand_[i]).*move)(transfers_[i].Next()); });
+    }
+  }
+
+  void AddSettle(const char* name, Wait wait, const char* acknowledged) {
+    Variant& variant = Add(name, acknowledged);
+    variant.by_settle = true;
+    for (Transfers& transfers : transfers_) {
+      variant.clients.emplace_back(
+          [this, &transfers, wait] { settle_.Move(transfers.Next(), wait); });
+    }
+  }
+
+  SettleProgram settle_;
+  std::vector<std::unique_ptr<HandWritten>> by_hand_;
+  std::vector<Transfers> transfers_;
+  std::vector<Variant> variants_;
+};
+
+}  // namespace
+
+std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& progress,
+                                 const Stop& stop) {
+  progress("postgres: making two clusters");
+  const testing::TemporaryDirectory directory(options.directory);
+  Banks banks(options.directory, options.postgres_binaries,
+              *std::max_element(options.clients.begin(), options.clients.end()));
+  Daemon daemon(directory.path());
+  const auto read_cpu = [&] { return ReadCpuTimes(daemon.process(), banks.servers()); };
+  std::vector<Row> rows;
+  std::uint64_t committed = 0;  // by the coordinator
+  for (const int clients : options.clients) {
+    Contest contest(banks, daemon, clients, progress);
+    for (int round = 1; round <= options.rounds; ++round) {
+      for (Variant& variant : contest.variants()) {
+        progress(fmt::format("{}, {} clients, round {} of {}", variant.series.name, clients, round,
+                             options.rounds));
+        banks.Checkpoint();
+        const Run run = Measure(variant.clients, options.window, read_cpu, stop);
+        variant.series.runs.push_back(run);
+        banks.Check(run.all, stop);
+        if (!variant.by_settle) continue;
+        committed += run.all;
+        AwaitAllCommitted(daemon.port(), committed, stop);
+      }
+    }
+    for (Row& row : contest.Rows()) rows.push_back(std::move(row));
+  }
+  daemon.Stop();
+  return rows;
+}
+
+}  // namespace settle::bench

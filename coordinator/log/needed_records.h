@@ -1,0 +1,45 @@
+// The records that must stay whatever is pruned: those of transactions that have not ended, and the
+// newest binding of each resource's name. Kept up to date as records are read and appended, so that
+// pruning never has to look for them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/records.h"
+
+namespace settle::coordinator {
+
+// What a record is about, as far as the log itself cares.
+struct Subject {
+  Gtid gtid;                     // empty for a resource's record
+  std::string resource;          // of a ResourceRecord
+  std::optional<Outcome> ended;  // of an EndRecord
+};
+
+Subject SubjectOf(const Record& record);
+
+// For one thread at a time.
+class NeededRecords {
+ public:
+  // The record at `position` follows all that were added before.
+  void Add(std::uint64_t position, const Subject& subject);
+  bool Has(std::uint64_t position, const Subject& subject) const;
+  // A record that is needed has a new position, behind all others.
+  void Move(std::uint64_t from, std::uint64_t to, const Subject& subject);
+
+  bool IsOpen(const Gtid& gtid) const { return open_.contains(gtid); }
+  std::size_t size() const { return open_records_ + bindings_.size(); }
+
+ private:
+  std::unordered_map<Gtid, std::vector<std::uint64_t>> open_;
+  std::size_t open_records_ = 0;
+  std::map<std::string, std::uint64_t> bindings_;
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,16 @@
+// Whether the records of one transaction can be believed together.
+#pragma once
+
+#include <string>
+
+#include "engine/engine.h"
+#include "log/decision_log.h"
+
+namespace settle::coordinator {
+
+// What contradicts itself in the records of a transaction that has not ended, in words; empty when
+// nothing does. The machine may be built only of what does not: its branches are numbered from 1 in
+// order, each said commit or read-only, and damage is of a branch that there is.
+std::string FindContradiction(const RestoredTransaction& transaction, const LogIdentity& log);
+
+}  // namespace settle::coordinator

@@ -1,0 +1,59 @@
+// Bugs planted on purpose, each at the line where it would really be made, so that the simulator
+// can show that it would be found:
+//
+//   if (state_ != State::kActive && !SETTLE_PLANTED_BUG(kDeadlineAfterTheLastVote)) return {};
+//
+// In everything that ships the macro is the constant false: the compiler removes the bug, and no
+// option, variable or call can bring it back. Only the copies of these sources that the simulator
+// links (settle_with_planted_bugs in cmake/Settle.cmake) are compiled otherwise. Used in .cc files
+// only, so that no inline function differs between the two. tests/simulation/mutants.cc says what
+// each bug is.
+#pragma once
+
+#ifdef SETTLE_PLANTED_BUGS
+
+namespace settle {
+
+enum class PlantedBug {
+  kNone,
+  // coordinator/protocol
+  kReplyBeforeTheRecordIsDurable,
+  kDuplicateVoteCountedTwice,
+  kLatePrepareAcceptedAfterAbort,
+  kUnknownAtCommitTakenForSuccess,
+  kDeadlineAfterTheLastVote,
+  kAbortObeyedAfterTheLastVote,
+  kEndBeforeTheLastAck,
+  kOnePhaseWithoutItsRecord,
+  kEnlistAfterTheDecisionBegan,
+  kEvidenceNotRecorded,
+  kRestoredBranchTakenForFinished,
+  // coordinator/engine
+  kDecisionNotForced,
+  kHeuristicNotForced,
+  kRefusedRecordTakenForDurable,
+  kRefusedEndDropped,
+  kGtidReused,
+  kDeadlineByTheWallClock,
+  kCommandsOnlyToTheOwner,
+  // coordinator/recovery
+  kPresumedAbortWithoutAskingTheLog,
+  kRecoveryAbortsWhatIsActive,
+  kOnePhaseRecordNotReplayed,
+  kHeuristicsNotReplayed,
+  // participant-sdk
+  kEpochIgnored,
+  kReadOnlyVoteOfABranchThatWrote,
+  kWorkKeptAfterTheSessionWasLost,
+};
+
+// The one that is switched on. Set before anything runs, by the simulator.
+inline PlantedBug planted_bug = PlantedBug::kNone;
+
+}  // namespace settle
+
+#define SETTLE_PLANTED_BUG(name) (::settle::planted_bug == ::settle::PlantedBug::name)
+
+#else
+#define SETTLE_PLANTED_BUG(name) false
+#endif

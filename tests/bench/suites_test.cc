@@ -1,0 +1,188 @@
+// settle-bench as a program: both suites, briefly. Nothing here depends on how fast the machine is.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "end_to_end/wait_until.h"
+#include "support/child_process.h"
+#include "support/temporary_directory.h"
+
+namespace settle::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Runs settle-bench; its files are in a directory of this test's own.
+class SettleBench : public ::testing::Test {
+ protected:
+  SettleBench() {
+    // A server that root starts runs as another user, who must get to its directory.
+    std::filesystem::permissions(work_.path(), std::filesystem::perms::others_exec,
+                                 std::filesystem::perm_options::add);
+  }
+
+  void Start(std::vector<std::string> arguments) {
+    const char* folder = std::getenv("SETTLE_BIN");
+    ASSERT_NE(folder, nullptr) << "SETTLE_BIN must name the folder of the build's programs";
+    arguments.insert(arguments.begin(), std::string(folder) + "/settle-bench");
+    process_ = StartProcess({.arguments = std::move(arguments),
+                             .output_path = said_ / "out",
+                             .error_path = said_ / "err",
+                             .ends_with_starter = true});
+  }
+
+  // Its exit code; -1 when it did not exit by itself.
+  int Await() const {
+    const int status = AwaitProcess(process_);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  int Measure(const std::string& suite, std::vector<std::string> more) {
+    std::vector<std::string> arguments{suite,      "--seconds", "0.5",         "--rounds",
+                                       "1",        "--clients", "2",           "--directory",
+                                       work_.path()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    Start(std::move(arguments));
+    return Await();
+  }
+
+  std::string Output() const { return ReadAll(said_ / "out"); }
+  std::string Errors() const { return ReadAll(said_ / "err"); }
+
+  std::vector<json> Rows() const {
+    std::vector<json> rows;
+    std::istringstream lines(Output());
+    for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
+    return rows;
+  }
+
+  const TemporaryDirectory work_{"/var/tmp"};  // a disk, where /tmp may be in memory
+  const TemporaryDirectory said_;
+  pid_t process_ = -1;
+};
+
+// "name against other"; every figure of it must be one.
+std::string CheckedNameOf(const json& row) {
+  EXPECT_EQ(row.at("clients"), 2) << row;
+  for (const char* key : {"value", "p50_us", "p99_us", "count"}) EXPECT_GT(row.at(key), 0) << row;
+  EXPECT_LE(row.at("p50_us"), row.at("p99_us")) << row;
+  EXPECT_EQ(row.at("rounds"), 1) << row;
+  EXPECT_THAT(row.at("acknowledged").get<std::string>(), Not(IsEmpty())) << row;
+  const std::string name = row.at("row");
+  if (row.at("against").is_null()) {
+    EXPECT_TRUE(row.at("ratio").is_null()) << row;
+    return name;
+  }
+  EXPECT_GT(row.at("ratio"), 0) << row;
+  return name + " against " + row.at("against").get<std::string>();
+}
+
+TEST_F(SettleBench, MeasuresTheCoordinator) {
+  ASSERT_EQ(Measure("coordinator", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
+  EXPECT_THAT(names,
+              ElementsAre("coordinator.empty_call",
+                                     "coordinator.transaction against coordinator.empty_call",
+                                     "coordinator.its_calls against coordinator.empty_call"));
+  EXPECT_THAT(Errors(), HasSubstr("fdatasync"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
+TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
+  ASSERT_EQ(Measure("postgres", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
+  EXPECT_THAT(names, ElementsAre(
+                         "postgres.one_after_another",
+                         "postgres.both_at_once against postgres.one_after_another",
+                         "postgres.settle_applied against postgres.both_at_once",
+                         "postgres.settle_applied against postgres.one_after_another",
+                         "postgres.settle_decision against postgres.both_at_once",
+                         "postgres.settle_decision against postgres.one_after_another"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
+TEST_F(SettleBench, PrintsATableForPeople) {
+  ASSERT_EQ(Measure("coordinator", {}), 0) << Errors();
+  EXPECT_THAT(Output(), HasSubstr("machine: "));
+  EXPECT_THAT(Output(), HasSubstr("software: settled "));
+  EXPECT_THAT(Output(), HasSubstr("\ntransaction "));
+}
+
+TEST_F(SettleBench, LeavesNothingBehindWhenItIsInterrupted) {
+  Start({"postgres", "--seconds", "600", "--rounds", "1", "--clients", "2", "--directory",
+         work_.path()});
+  const auto measuring = [&] { return Errors().find("one_after_another") != std::string::npos; };
+  ASSERT_TRUE(WaitUntil([&] { return measuring() || HasEnded(process_); })) << Errors();
+  ASSERT_FALSE(HasEnded(process_)) << Errors();
+  const std::vector<pid_t> children = DescendantsOf(process_);
+  EXPECT_GE(children.size(), 3u) << "two servers and a daemon at least";
+  ::kill(process_, SIGINT);
+  EXPECT_EQ(Await(), 130) << Errors();
+  EXPECT_TRUE(WaitUntil([&] { return std::ranges::all_of(children, HasEnded); }));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+  EXPECT_THAT(Output(), Not(HasSubstr("against")));
+}
+
+TEST_F(SettleBench, SaysWhatToInstallWhereThereIsNoPostgres) {
+  EXPECT_EQ(Measure("all", {"--postgres", work_.path()}), 3);
+  EXPECT_THAT(Errors(), HasSubstr("install"));
+  EXPECT_THAT(Errors(), HasSubstr(work_.path()));
+  EXPECT_TRUE(Output().empty());
+}
+
+TEST_F(SettleBench, RefusesADirectoryInMemory) {
+  if (!std::filesystem::exists("/dev/shm")) GTEST_SKIP() << "no /dev/shm here";
+  Start({"coordinator", "--directory", "/dev/shm"});
+  EXPECT_EQ(Await(), 3);
+  EXPECT_THAT(Errors(), HasSubstr("in memory"));
+}
+
+TEST_F(SettleBench, RefusesWhatItDoesNotUnderstand) {
+  const std::vector<std::vector<std::string>> wrong{
+      {},
+      {"everything"},
+      {"coordinator", "postgres"},
+      {"coordinator", "--clients", "0"},
+      {"coordinator", "--clients", "8,"},
+      {"coordinator", "--clients", "8,x"},
+      {"coordinator", "--seconds", "nan"},
+      {"coordinator", "--seconds", "0"},
+      {"coordinator", "--rounds", "-1"},
+      {"coordinator", "--second", "1"},
+  };
+  for (const std::vector<std::string>& arguments : wrong) {
+    Start(arguments);
+    EXPECT_EQ(Await(), 2) << ::testing::PrintToString(arguments);
+  }
+  EXPECT_TRUE(Output().empty()) << Output();
+  Start({"--help"});
+  EXPECT_EQ(Await(), 0);
+  for (const char* word : {"coordinator", "postgres", "--seconds", "--json", "130"}) {
+    EXPECT_THAT(Output(), HasSubstr(word));
+  }
+}
+
+}  // namespace
+}  // namespace settle::testing

@@ -1,0 +1,365 @@
+// L10: old ends go, and nothing that is unresolved ever does.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "log/sqlite.h"
+#include "samples.h"
+#include "temporary_log.h"
+
+namespace settle::coordinator {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class Pruning : public ::testing::Test {
+ protected:
+  static constexpr std::uint64_t kKeep = 10;
+  static constexpr std::uint64_t kNeeded = 8;  // records at the most, where a test has not more
+  static void SetUpTestSuite() { UseMemoryForDirectories(); }
+
+  Pruning() { Open(); }
+
+  void Open() {
+    log = *OpenSqliteDecisionLog(
+        {.path = path, .checkpoint_pages = 50, .prune = {.keep_ended = kKeep, .step = 8}});
+  }
+  // With a replay, as the daemon does: from then on the log is pruned.
+  std::vector<Record> Reopen() {
+    log.reset();
+    Open();
+    return ReplayOrThrow(*log);
+  }
+  Gtid Of(std::uint64_t sequence, Epoch epoch = 0) const {
+    return SampleGtid(log->identity().log_id, epoch == 0 ? log->identity().epoch : epoch, sequence);
+  }
+  void Append(Record record) { log->Append(std::move(record), Durability::kLazy, {}); }
+  void CommitAndEnd(std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i <= last; ++i) {
+      Append(SampleCommit(Of(i)));
+      Append(SampleEnd(Of(i)));
+    }
+  }
+  // Everything appended is written, and no more pruning will begin: it does when there are as many
+  // ends too many as there are needed records, or as half a step removes.
+  void AwaitPruned(std::uint64_t needed = kNeeded) {
+    AppendAndWait(*log, SampleResource());
+    const auto give_up = std::chrono::steady_clock::now() + 30s;
+    while (std::stoul(Ask("SELECT count(*) FROM ended")) > kKeep + needed) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up)
+          << Ask("SELECT count(*) FROM ended") << " ends are left";
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+  std::string Ask(const std::string& sql) const {
+    auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadOnly, 1000ms).value();
+    return shell.Ask(sql).value();
+  }
+  // "ended", "expired", "nothing", or the error.
+  std::string WhatIsKnownOf(const Gtid& gtid) const {
+    const auto found = log->FindEnded(gtid);
+    if (found) return *found ? "ended" : "nothing";
+    return found.error().code == ErrorCode::kExpired ? "expired" : Describe(found.error());
+  }
+
+  TemporaryDirectory directory;
+  const std::string path = directory / "settle.db";
+  std::unique_ptr<DecisionLog> log;
+};
+
+TEST_F(Pruning, L10_TheNewestEndsStayAndOlderOnesAreExpired) {
+  Reopen();
+  CommitAndEnd(1, 100);
+  AwaitPruned();
+  for (std::uint64_t i = 1; i <= 82; ++i) EXPECT_EQ(WhatIsKnownOf(Of(i)), "expired") << i;
+  for (std::uint64_t i = 91; i <= 100; ++i) EXPECT_EQ(WhatIsKnownOf(Of(i)), "ended") << i;
+  EXPECT_EQ(WhatIsKnownOf(Of(101)), "nothing");
+  EXPECT_EQ(WhatIsKnownOf(SampleGtid("k3m9qxw4c7ab", log->identity().epoch, 7)), "nothing")
+      << "another log's";
+  const Error expired = log->FindEnded(Of(7)).error();
+  EXPECT_THAT(expired.message, HasSubstr(Of(7).text() + " ended here, and its record was pruned"));
+  EXPECT_THAT(expired.advice, HasSubstr("--keep-ended"));
+  EXPECT_THAT(log->ListEnded(100, "").value().transactions,
+              SizeIs(::testing::AllOf(::testing::Ge(kKeep), ::testing::Le(kKeep + kNeeded))));
+  const Epoch epoch = log->identity().epoch;
+  Reopen();
+  EXPECT_EQ(WhatIsKnownOf(Of(7, epoch)), "expired");
+  EXPECT_EQ(WhatIsKnownOf(Of(95, epoch)), "ended");
+  EXPECT_EQ(WhatIsKnownOf(Of(7)), "nothing") << "the same sequence of another epoch";
+}
+
+TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  ResourceRecord other = SampleResource();
+  other.resource = "stock";
+  Append(other);
+  Append(SampleCommit(Of(1)));
+  Append(SampleOnePhase(Of(2)));
+  Append(SampleCommit(Of(3)));
+  Append(SampleHeuristic(Of(3)));
+  Append(SampleHeuristic(Of(4)));
+  for (std::uint64_t round = 0; round < 5; ++round) {
+    const std::uint64_t first = 5 + round * 100;
+    CommitAndEnd(first, first + 99);
+    AwaitPruned();
+    EXPECT_EQ(WhatIsKnownOf(Of(1)), "nothing");
+  }
+  std::map<std::uint64_t, std::vector<Record>> left;
+  std::vector<std::string> resources;
+  for (const Record& record : Reopen()) {
+    const Gtid& gtid = GtidOf(record);
+    if (gtid.empty()) resources.push_back(std::get<ResourceRecord>(record).resource);
+    if (!gtid.empty() && gtid.sequence() < 5) left[gtid.sequence()].push_back(record);
+  }
+  EXPECT_THAT(left[1], ElementsAre(Record(SampleCommit(Of(1, epoch)))));
+  EXPECT_THAT(left[2], ElementsAre(Record(SampleOnePhase(Of(2, epoch)))));
+  EXPECT_THAT(left[3], ElementsAre(Record(SampleCommit(Of(3, epoch))),
+                                   Record(SampleHeuristic(Of(3, epoch)))));
+  EXPECT_THAT(left[4], ElementsAre(Record(SampleHeuristic(Of(4, epoch)))));
+  EXPECT_THAT(resources, ::testing::UnorderedElementsAre("stock", "accounts"));
+  // Once they end they go like all others.
+  for (std::uint64_t i = 1; i <= 4; ++i) Append(SampleEnd(Of(i, epoch), Outcome::kMixed));
+  CommitAndEnd(1, 50);
+  AwaitPruned();
+  EXPECT_EQ(WhatIsKnownOf(Of(1, epoch)), "expired");
+  EXPECT_EQ(Ask("SELECT count(*) FROM pruned WHERE epoch = " + std::to_string(epoch)), "1");
+}
+
+TEST_F(Pruning, L10_WhatWasUndecidedBesideWhatWasPrunedIsNotTakenForPruned) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  CommitAndEnd(1, 49);
+  CommitAndEnd(51, 100);
+  AwaitPruned();
+  EXPECT_EQ(WhatIsKnownOf(Of(49)), "expired");
+  EXPECT_EQ(WhatIsKnownOf(Of(50)), "nothing") << "its coordinator died before it was decided";
+  EXPECT_EQ(WhatIsKnownOf(Of(51)), "expired");
+  Reopen();
+  EXPECT_EQ(WhatIsKnownOf(Of(50, epoch)), "nothing");
+}
+
+TEST_F(Pruning, L10_DamageFoundAfterTheEndKeepsItsRecordAndNotTheEnd) {
+  Reopen();
+  Append(SampleEnd(Of(1), Outcome::kAborted));
+  Append(SampleHeuristic(Of(1)));
+  CommitAndEnd(2, 100);
+  AwaitPruned();
+  EXPECT_EQ(WhatIsKnownOf(Of(1)), "nothing") << "it is open, so its shard answers for it";
+  EXPECT_EQ(log->totals().aborted, 0U);
+  const Gtid gtid = Of(1);
+  const std::vector<Record> left = Reopen();
+  EXPECT_THAT(left, ::testing::Contains(Record(SampleHeuristic(gtid))));
+  Append(SampleEnd(gtid, Outcome::kHeuristicCommit));
+  CommitAndEnd(1, 50);
+  AwaitPruned();
+  EXPECT_EQ(WhatIsKnownOf(gtid), "expired");
+  EXPECT_EQ(log->totals().heuristic, 1U);
+}
+
+TEST_F(Pruning, L10_TotalsCountWhatWasPrunedToo) {
+  Reopen();
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    Append(SampleEnd(Of(i), i % 4 == 0   ? Outcome::kAborted
+                            : i % 50 == 1 ? Outcome::kMixed
+                                          : Outcome::kCommitted));
+  }
+  AwaitPruned();
+  for (int life = 0; life < 2; ++life) {
+    EXPECT_EQ(log->totals().committed, 73U);
+    EXPECT_EQ(log->totals().aborted, 25U);
+    EXPECT_EQ(log->totals().heuristic, 2U);
+    Reopen();
+  }
+}
+
+TEST_F(Pruning, L10_TheLogStaysBoundedUnderLoad) {
+  Reopen();
+  std::uintmax_t early = 0;
+  for (std::uint64_t round = 0; round < 40; ++round) {
+    CommitAndEnd(round * 100 + 1, round * 100 + 100);
+    AwaitPruned();
+    EXPECT_LE(std::stoul(Ask("SELECT count(*) FROM record")), 3 * (kKeep + kNeeded));
+    if (round == 5) early = std::filesystem::file_size(path);
+  }
+  EXPECT_GT(std::stoul(Ask("SELECT max(position) FROM record")), 8000U);
+  EXPECT_LE(std::filesystem::file_size(path), early * 2);
+  EXPECT_EQ(Ask("SELECT count(*) FROM pruned"), "1");
+}
+
+TEST_F(Pruning, L10_EndsOfManyThreadsAreKeptOrExpiredAndNeverLost) {
+  Reopen();
+  std::vector<std::thread> threads;
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([this, t] {
+      for (std::uint64_t i = 1; i <= 300; ++i) {
+        const std::uint64_t sequence = i * 4 + t;
+        AppendAndWait(*log, SampleCommit(Of(sequence)));
+        AppendAndWait(*log, SampleEnd(Of(sequence)));
+        // What is pruned at this moment is never seen as something that never was.
+        EXPECT_NE(WhatIsKnownOf(Of(sequence)), "nothing");
+        if (i > 100) {
+          EXPECT_NE(WhatIsKnownOf(Of(sequence - 400)), "nothing");
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  AwaitPruned();
+  EXPECT_EQ(log->totals().committed, 1200U);
+}
+
+TEST_F(Pruning, NothingIsPrunedInALifeThatDidNotReadTheLog) {
+  CommitAndEnd(1, 100);
+  log.reset();
+  Open();
+  EXPECT_THAT(ReplayOrThrow(*log), SizeIs(200));
+  EXPECT_EQ(Ask("SELECT count(*) FROM pruned"), "0");
+}
+
+TEST_F(Pruning, L08_ALogOfTheFirstSchemaGoesOnAndIsPruned) {
+  CommitAndEnd(1, 100);
+  const Epoch epoch = log->identity().epoch;
+  log.reset();
+  {
+    auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
+    ASSERT_TRUE(shell.Run("DROP TABLE pruned; PRAGMA user_version = 1; DELETE FROM meta "
+                          "WHERE name NOT IN ('log_id', 'epoch', 'tail')"));
+  }
+  EXPECT_THAT(Reopen(), SizeIs(200));
+  CommitAndEnd(1, 1);
+  AwaitPruned();
+  EXPECT_EQ(WhatIsKnownOf(Of(1, epoch)), "expired");
+}
+
+class PrunedAndDamaged : public Pruning {
+ protected:
+  // What is said of a pruned log after `sql`.
+  std::string RefusalAfter(const std::string& sql) {
+    Reopen();
+    CommitAndEnd(1, 100);
+    AwaitPruned();
+    log.reset();
+    {
+      auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
+      EXPECT_TRUE(shell.Run(sql));
+      EXPECT_GT(sqlite3_total_changes(shell.raw()), 0);
+    }
+    const auto opened = OpenSqliteDecisionLog({.path = path});
+    const Status replayed =
+        opened ? (*opened)->Replay([](std::uint64_t, const Record&) {}) : Fail(opened.error());
+    if (replayed) return "nothing";
+    EXPECT_EQ(replayed.error().code, ErrorCode::kCorrupt);
+    return replayed.error().message;
+  }
+};
+
+TEST_F(PrunedAndDamaged, L05_ARangeThatIsGoneIsMissed) {
+  EXPECT_THAT(RefusalAfter("DELETE FROM pruned"),
+              HasSubstr("transactions were pruned, and it names 0 of them"));
+}
+
+TEST_F(PrunedAndDamaged, L05_ARangeThatWasEditedIsNamed) {
+  EXPECT_THAT(RefusalAfter("UPDATE pruned SET first = 2"), HasSubstr("begins with 2.2 is damaged"));
+}
+
+TEST_F(PrunedAndDamaged, L05_AFactThatWasEditedIsNamed) {
+  EXPECT_THAT(RefusalAfter("UPDATE meta SET value = '1' WHERE name = 'first_position'"),
+              HasSubstr("the log's first_position is damaged"));
+}
+
+TEST_F(PrunedAndDamaged, L05_AFactThatIsGoneIsNamed) {
+  EXPECT_THAT(RefusalAfter("DELETE FROM meta WHERE name = 'pruned'"),
+              HasSubstr("the log's pruned is missing"));
+}
+
+TEST_F(PrunedAndDamaged, L05_RecordsGoneFromTheFrontAreMissed) {
+  EXPECT_THAT(
+      RefusalAfter("DELETE FROM record WHERE position = (SELECT min(position) FROM record)"),
+      HasSubstr("it is missing"));
+}
+
+TEST_F(Pruning, L05_ADamagedRecordIsNotPrunedButStopsTheLog) {
+  Reopen();
+  CommitAndEnd(1, 12);
+  AppendAndWait(*log, SampleResource());
+  {
+    auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 1000ms).value();
+    ASSERT_TRUE(shell.Run("UPDATE record SET payload = zeroblob(80) WHERE position = 5"));
+  }
+  CommitAndEnd(13, 30);
+  Appended told;
+  const auto give_up = std::chrono::steady_clock::now() + 30s;
+  do {
+    told = AppendAndWait(*log, SampleResource());
+  } while (told.result != AppendResult::kUnknown && std::chrono::steady_clock::now() < give_up);
+  EXPECT_EQ(told.result, AppendResult::kUnknown);
+  EXPECT_THAT(told.reason, HasSubstr("could not prune: the record at position 5 is damaged"));
+  EXPECT_EQ(Ask("SELECT count(*) FROM record WHERE position = 5"), "1");
+}
+
+class PruningOfAnyMix : public Pruning, public ::testing::WithParamInterface<unsigned> {
+ protected:
+  void Live() {
+    for (int step = 0; step < 150; ++step) {
+      const Gtid gtid = Of(++sequence);
+      if (random() % 10 == 0) {
+        undecided.push_back(gtid);
+        continue;
+      }
+      Append(SampleCommit(gtid));
+      open.insert(gtid);
+      if (random() % 12 == 0) continue;  // stays in doubt for a while
+      const std::size_t which = random() % open.size();
+      const auto ended = std::next(open.begin(), static_cast<std::ptrdiff_t>(which));
+      Append(SampleEnd(*ended));
+      ends.push_back(*ended);
+      open.erase(ended);
+    }
+    AwaitPruned(std::max(kNeeded, open.size() + 1));
+  }
+
+  std::mt19937 random{GetParam()};
+  std::uint64_t sequence = 0;
+  // What the log must know, as nothing but sets.
+  std::set<Gtid> open;
+  std::vector<Gtid> ends;  // oldest first
+  std::vector<Gtid> undecided;
+};
+
+TEST_P(PruningOfAnyMix, L10_AgreesWithSetsInEveryLife) {
+  for (int life = 0; life < 5; ++life) {
+    std::set<Gtid> left;
+    for (const Record& record : Reopen()) {
+      if (!GtidOf(record).empty()) left.insert(GtidOf(record));
+      if (std::holds_alternative<EndRecord>(record)) left.erase(GtidOf(record));
+    }
+    ASSERT_EQ(left, open) << "life " << life;
+    Live();
+    for (const Gtid& gtid : undecided) ASSERT_EQ(WhatIsKnownOf(gtid), "nothing") << gtid.text();
+    for (const Gtid& gtid : open) ASSERT_EQ(WhatIsKnownOf(gtid), "nothing") << gtid.text();
+    std::set<std::string> older;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const std::string known = WhatIsKnownOf(ends[i]);
+      if (i + kKeep < ends.size()) {
+        older.insert(known);
+      } else {
+        ASSERT_EQ(known, "ended") << ends[i].text();
+      }
+    }
+    ASSERT_THAT(older, ::testing::IsSubsetOf({"ended", "expired"}));
+    ASSERT_TRUE(older.contains("expired")) << "nothing was pruned";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, PruningOfAnyMix, ::testing::Range(1U, 9U));
+
+}  // namespace
+}  // namespace settle::coordinator

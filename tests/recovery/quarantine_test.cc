@@ -1,0 +1,182 @@
+// A transaction whose records cannot be believed together: quarantined and shown, and no other
+// suffers.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "recovery/inquiry.h"
+#include "recovery/replay.h"
+#include "support/engine_fakes.h"
+
+namespace settle::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Gtid GtidNumber(std::uint64_t sequence, std::uint64_t epoch = 1) {
+  return Gtid::Make("k3m9qxw4c7ab", epoch, sequence, 7);
+}
+
+CommitRecord CommitOf(Gtid gtid, std::vector<DecidedBranch> branches) {
+  return {std::move(gtid), {"shop", "order", 1}, 2, std::move(branches)};
+}
+DecidedBranch Prepared(BranchNumber number, const std::string& resource = "bank-a") {
+  return {number, resource, Vote::kCommit, {"db:" + resource, 1, "701"}};
+}
+OnePhaseRecord OnePhaseOf(Gtid gtid, BranchNumber branch) {
+  return {std::move(gtid), {}, 0, Prepared(branch)};
+}
+HeuristicRecord DamageOf(Gtid gtid, BranchNumber branch, BranchEnd end = BranchEnd::kAborted) {
+  return {std::move(gtid), branch, end, "by hand", 3};
+}
+EndRecord EndOf(Gtid gtid, Outcome outcome) {
+  EndRecord end;
+  end.summary.gtid = std::move(gtid);
+  end.summary.ending.outcome = outcome;
+  return end;
+}
+
+const Gtid kPoisoned = GtidNumber(1);
+const Gtid kSound = GtidNumber(2);
+
+struct Poison {
+  const char* name;
+  std::vector<Record> records;
+  const char* why;
+};
+void PrintTo(const Poison& poison, std::ostream* out) { *out << poison.name; }
+
+class Quarantine : public testing::TestWithParam<Poison> {
+ protected:
+  void SetUp() override {
+    for (const Record& record : GetParam().records) after_.log().Keep(record);
+    after_.log().Keep(CommitOf(kSound, {Prepared(1)}));
+    const auto state = ReplayLog(after_.log());
+    ASSERT_TRUE(state) << Describe(state.error());
+    after_.engine().Restore(*state);
+    after_.Run();
+  }
+
+  const Gtid gtid_ = GtidOf(GetParam().records.front());
+  EngineUnderTest after_;
+};
+
+TEST_P(Quarantine, C21_APoisonedTransactionIsShownWithWhatIsWrongAndOthersRecover) {
+  const TransactionSummary shown = after_.Show(gtid_);
+  EXPECT_EQ(shown.state, "quarantined");
+  EXPECT_THAT(shown.ending.reason, HasSubstr(GetParam().why));
+  EXPECT_TRUE(after_.observer().Saw(GetParam().why));
+  EXPECT_EQ(after_.ListOpen().size(), 2U);
+
+  Participant bank(after_, {"bank-a", "bank-b"});
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("commit 1")) << "of the sound one alone";
+  bank.Finish(kSound, 1, BranchEnd::kCommitted);
+  EXPECT_EQ(after_.log().Durable<EndRecord>().back().summary.gtid, kSound);
+  EXPECT_FALSE(after_.Begin().empty());
+}
+
+TEST_P(Quarantine, C21_NothingIsPresumedOfItAndNothingIsSentForIt) {
+  Participant bank(after_, {"bank-a", "bank-b"});
+  bank.Finish(kSound, 1, BranchEnd::kCommitted);
+  bank.Take();
+  const std::size_t records = after_.log().durable().size();
+  std::vector<std::function<void()>> off_shard;
+  Inquiry inquiry(after_.engine(), after_.log(), after_.clock(), after_.observer(),
+                  [&](std::function<void()> task) { off_shard.push_back(std::move(task)); });
+  EXPECT_EQ(after_.AskOutcome(gtid_).outcome, Outcome::kUnknown);
+  Answer<CommitAnswer> commit;
+  after_.engine().Commit({gtid_, {}, Wait::kApplied, 0ms}, commit.done());
+  Answer<Ending> abort;
+  after_.engine().Abort({gtid_, AbortCause::kOperator, "", {}}, abort.done());
+  Answer<OnePhaseAnswer> one_phase;
+  after_.engine().CommitOnePhase({gtid_, 1, {}}, one_phase.done());
+  Answer<BranchNumber> joined;
+  after_.engine().Enlist({gtid_, "bank-a", bank.session(), "k"}, joined.done());
+  Answer<std::monostate> hurried;
+  after_.engine().Hurry(gtid_, hurried.done());
+  after_.Run();
+  EXPECT_EQ(commit->ending.outcome, Outcome::kUnknown);
+  EXPECT_EQ(abort->outcome, Outcome::kUnknown);
+  EXPECT_FALSE(one_phase->granted);
+  EXPECT_EQ(joined.error().code, ErrorCode::kRefused);
+
+  // Scans find its branches, and sessions speak of them.
+  for (const BranchNumber branch : {1, 2, 7}) {
+    inquiry.Found("bank-a", BranchKey{gtid_, branch}.DatabaseName());
+    inquiry.Committed({gtid_, branch}, "by hand");
+    bank.Vote(gtid_, branch);
+    bank.Finish(gtid_, branch, BranchEnd::kCommitted);
+  }
+  after_.Advance(60s);
+  EXPECT_THAT(off_shard, IsEmpty()) << "it is not for the log to say";
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_EQ(after_.log().durable().size(), records);
+  EXPECT_EQ(after_.Show(gtid_).state, "quarantined");
+}
+
+TEST_P(Quarantine, C21_TheNextRecoverySaysTheSame) {
+  EngineUnderTest next;
+  for (const Record& record : after_.log().durable()) next.log().Keep(record);
+  next.engine().Restore(*ReplayLog(next.log()));
+  EXPECT_EQ(next.Show(gtid_).state, "quarantined");
+}
+
+const Gtid kForeign = Gtid::Make("zzzzzzzzzzzz", 1, 1, 7);
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryKind, Quarantine,
+    testing::Values(
+        Poison{"two_decisions",
+               {CommitOf(kPoisoned, {Prepared(1)}), OnePhaseOf(kPoisoned, 1)},
+               "position 2 decides what was decided or damaged at position 1"},
+        Poison{"decided_after_its_end",
+               {EndOf(kPoisoned, Outcome::kAborted), CommitOf(kPoisoned, {Prepared(1)})},
+               "ended as aborted before it was decided"},
+        Poison{"decided_after_its_damage",
+               {DamageOf(kPoisoned, 1, BranchEnd::kCommitted), CommitOf(kPoisoned, {Prepared(1)})},
+               "position 2 decides"},
+        Poison{"damaged_after_its_commit_ended",
+               {EndOf(kPoisoned, Outcome::kCommitted), DamageOf(kPoisoned, 1)},
+               "ended as committed before it was damaged"},
+        Poison{"branch_twice",
+               {CommitOf(kPoisoned, {Prepared(1), Prepared(1, "bank-b")})},
+               "branch 1 where branch 2 must be"},
+        Poison{"branch_missing",
+               {CommitOf(kPoisoned, {Prepared(1), Prepared(3)})},
+               "branch 3 where branch 2 must be"},
+        Poison{"one_phase_of_a_second_branch", {OnePhaseOf(kPoisoned, 2)}, "branch 2 where"},
+        Poison{"decided_against_a_no_vote",
+               {CommitOf(kPoisoned, {Prepared(1), {2, "bank-b", Vote::kNo, {}}})},
+               "branch 2 voted no"},
+        Poison{"nothing_prepared",
+               {CommitOf(kPoisoned, {{1, "bank-a", Vote::kReadOnly, {}}})},
+               "no branch is prepared"},
+        Poison{"no_branches", {CommitOf(kPoisoned, {})}, "no branch is prepared"},
+        Poison{"impossible_resource",
+               {CommitOf(kPoisoned, {Prepared(1, "bank\n")})},
+               "impossible name"},
+        Poison{"damage_of_no_branch",
+               {CommitOf(kPoisoned, {Prepared(1)}), DamageOf(kPoisoned, 2)},
+               "damage of branch 2, which it does not have"},
+        Poison{"damage_of_branch_zero", {DamageOf(kPoisoned, 0)}, "damage of branch 0"},
+        Poison{"damage_of_branch_two_billion",
+               {DamageOf(kPoisoned, 2'000'000'000, BranchEnd::kCommitted)},
+               "damage of branch 2000000000"},
+        Poison{"damage_that_is_no_end",
+               {CommitOf(kPoisoned, {Prepared(1)}), DamageOf(kPoisoned, 1, BranchEnd::kRetry)},
+               "no end"},
+        Poison{"of_another_log", {CommitOf(kForeign, {Prepared(1)})}, "of log zzzzzzzzzzzz"},
+        Poison{"of_an_epoch_to_come", {CommitOf(GtidNumber(1, 9), {Prepared(1)})}, "of epoch 9"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(NoQuarantine, DamageThatIsFoundAfterTheEndOfAnAbortIsNone) {
+  EngineUnderTest after;
+  after.log().Keep(EndOf(kPoisoned, Outcome::kAborted));
+  after.log().Keep(DamageOf(kPoisoned, 1, BranchEnd::kCommitted));
+  after.engine().Restore(*ReplayLog(after.log()));
+  EXPECT_EQ(after.Show(kPoisoned).state, "damaged");
+}
+
+}  // namespace
+}  // namespace settle::coordinator

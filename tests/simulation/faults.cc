@@ -1,0 +1,57 @@
+#include "simulation/faults.h"
+
+namespace settle::simulation {
+
+const char* ToString(Fault fault) {
+  switch (fault) {
+    case Fault::kMessageLost: return "message lost";
+    case Fault::kMessageDoubled: return "message doubled";
+    case Fault::kMessageOvertaken: return "message overtaken";
+    case Fault::kPartitioned: return "message cut off by a partition";
+    case Fault::kPartitionedOneWay: return "message cut off one way";
+    case Fault::kPartitionedProcess: return "message of one process cut off";
+    case Fault::kCoordinatorCrashed: return "coordinator crashed";
+    case Fault::kCoordinatorFrozen: return "coordinator frozen";
+    case Fault::kCoordinatorStalled: return "coordinator stalled";
+    case Fault::kGroupLost: return "group lost in the crash";
+    case Fault::kGroupTorn: return "group torn by the crash";
+    case Fault::kGroupSurvived: return "group survived the crash unanswered";
+    case Fault::kLazyRecordsLost: return "lazy records lost in the crash";
+    case Fault::kDiskFull: return "disk full";
+    case Fault::kLogFailed: return "log failed";
+    case Fault::kOlderLogRefused: return "older copy of the log refused";
+    case Fault::kMailboxFull: return "mailbox full";
+    case Fault::kCommandQueueFull: return "command queue full";
+    case Fault::kSessionLimit: return "session limit reached";
+    case Fault::kTransactionLimit: return "transaction limit reached";
+    case Fault::kProcessCrashed: return "process crashed";
+    case Fault::kProcessDeadForGood: return "process dead for good";
+    case Fault::kProcessFrozen: return "process frozen";
+    case Fault::kProcessDetached: return "process detached";
+    case Fault::kSessionTakenForLost: return "session taken for lost while its process lives";
+    case Fault::kClientGaveUp: return "client left without an answer";
+    case Fault::kBranchJoinedLate: return "branch joined late";
+    case Fault::kPrepareRefused: return "prepare refused by the database";
+    case Fault::kFinishFailed: return "finish failed at the connection";
+    case Fault::kFinishReplyLost: return "finish done and not answered";
+    case Fault::kScanFailed: return "scan failed half way";
+    case Fault::kDatabaseCrashed: return "database crashed";
+    case Fault::kStandbyReached: return "standby reached";
+    case Fault::kFailedOver: return "failed over";
+    case Fault::kFailedOverWithoutPrepare: return "failed over without a prepare";
+    case Fault::kFailedOverWithoutCommit: return "failed over without a commit";
+    case Fault::kOperatorsHand: return "operator's hand";
+    case Fault::kOperatorAborts: return "operator aborts";
+    case Fault::kOperatorHurries: return "operator hurries";
+    case Fault::kOperatorForgets: return "operator forgets";
+    case Fault::kClockForwards: return "wall clock forwards";
+    case Fault::kClockTo1970: return "wall clock to 1970";
+    case Fault::kClockTo2038: return "wall clock to 2038";
+    case Fault::kDeadlineReached: return "deadline reached";
+    case Fault::kVoteTimeout: return "vote timed out";
+    case Fault::kCommandRepeated: return "command repeated";
+  }
+  return "unrecognised";
+}
+
+}  // namespace settle::simulation

@@ -1,0 +1,25 @@
+// One transaction while a simulated process runs it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "simulation/process.h"
+
+namespace settle::simulation {
+
+struct Process::Flow {
+  struct Part : Plan::Part {
+    std::optional<BranchKey> key;
+    std::optional<VoteResult> vote;  // of a branch in this process
+  };
+  Gtid gtid;
+  std::vector<Part> parts;
+  coordinator::Wait wait = coordinator::Wait::kApplied;
+  bool one_phase = false;
+  Plan::Then then = Plan::Then::kCommit;
+  std::size_t missing = 0;  // operations under way
+  bool refused = false;     // a branch here voted no
+};
+
+}  // namespace settle::simulation

@@ -1,0 +1,138 @@
+#include "simulation/witness.h"
+
+#include <string>
+
+#include "protocol/describe.h"
+
+namespace settle::simulation {
+namespace {
+
+bool IsDamage(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kMixed:
+    case Outcome::kHazard:
+    case Outcome::kHeuristicRollback:
+    case Outcome::kHeuristicCommit: return true;
+    case Outcome::kCommitted:
+    case Outcome::kAborted:
+    case Outcome::kUndecided:
+    case Outcome::kUnknown:
+    case Outcome::kExpired: return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Witness::Hears(const Gtid&, const Error& refusal) {
+  const auto says = [&](const char* what) {
+    return refusal.code == ErrorCode::kRetry && refusal.message.find(what) != std::string::npos;
+  };
+  if (says("its queue is full")) world_.Count(Fault::kMailboxFull);
+  if (says("participant sessions is reached")) world_.Count(Fault::kSessionLimit);
+  if (says("open transactions is reached")) world_.Count(Fault::kTransactionLimit);
+}
+
+void Witness::Hears(const Gtid&, const Begun& begun) {
+  if (coordinator_.GivesOut(begun.gtid)) return;
+  world_.Violates("one decision per gtid: " + begun.gtid.text() + " was given out twice");
+}
+
+void Witness::Hears(const Gtid& gtid, const CommitAnswer& answer) {
+  Hears(gtid, answer.ending);
+  if (!answer.ending.committed() || answer.finish_here || !answer.unfinished.empty()) return;
+  const Note& note = notes_[gtid];
+  if (Count(note).all() || note.meddled()) return;
+  world_.Violates("durability: " + gtid.text() +
+                  " is said to be applied, and a branch of it has not committed");
+}
+
+void Witness::Hears(const Gtid& gtid, const Ending& ending) {
+  const Disk& disk = coordinator_.disk();
+  if (ending.committed() && !disk.decided.contains(gtid) && !disk.delegated.contains(gtid) &&
+      Count(notes_[gtid]).wrote != 0) {
+    world_.Violates("durability: " + gtid.text() +
+                    " is said to be committed, and no durable record says so");
+  }
+  if (ending.aborted() && disk.decided.contains(gtid)) {
+    world_.Violates("one decision per gtid: " + gtid.text() +
+                    " is said to be aborted, and its commit record is durable");
+  }
+  if (IsDamage(ending.outcome) && !disk.damaged.contains(gtid)) {
+    world_.Violates("heuristics: " + gtid.text() +
+                    " is said to be damaged, and no durable record says so");
+  }
+}
+
+void Witness::Hears(const Gtid& gtid, const OnePhaseAnswer& answer) {
+  if (!answer.granted) return Hears(gtid, answer.ending);
+  if (coordinator_.disk().delegated.contains(gtid)) return;
+  world_.Violates("durability: " + gtid.text() +
+                  " may commit in one phase, and no durable record says so");
+}
+
+void Witness::Hears(const Gtid&, const CommandBatch& batch) {
+  for (const Command& command : batch.commands) {
+    const bool durable = coordinator_.disk().decided.contains(command.key.gtid);
+    if (command.kind == CommandKind::kCommit && !durable) {
+      world_.Violates("durability: " + command.key.gtid.text() +
+                      " is told to commit, and no durable record says so");
+    }
+  }
+}
+
+void Witness::Carries(const Command& command, Epoch seen) {
+  if (command.attempt > 1) world_.Count(Fault::kCommandRepeated);
+  const std::string name = command.key.DatabaseName();
+  if (command.epoch < seen) {
+    world_.Violates("epochs: " + name + " obeys epoch " + std::to_string(command.epoch) +
+                    " after epoch " + std::to_string(seen));
+  }
+  Note& note = notes_[command.key.gtid];
+  const std::uint64_t bit = std::uint64_t{1} << (command.key.number % 64);
+  if (command.kind == CommandKind::kCommit) note.told_to_commit |= bit;
+  if (command.kind == CommandKind::kAbort) note.told_to_abort |= bit;
+  if ((note.told_to_commit & note.told_to_abort & bit) != 0)
+    world_.Violates("one decision per gtid: " + name + " is told to commit and to abort");
+}
+
+void Witness::Told(const Gtid& gtid, const Ending& ending) {
+  if (ending.outcome == Outcome::kUndecided || ending.outcome == Outcome::kUnknown) return;
+  Note& note = notes_[gtid];
+  if (ending.cause == AbortCause::kDeadline) {
+    world_.Count(Fault::kDeadlineReached);
+    if (world_.now() - note.asked < coordinator_.settings().transaction_timeout)
+      world_.Violates("time: " + gtid.text() + " was aborted by its deadline before its time");
+  }
+  if (ending.cause == AbortCause::kVoteTimeout) world_.Count(Fault::kVoteTimeout);
+  const bool contradicts = note.told && ((note.told == Outcome::kCommitted && ending.aborted()) ||
+                                         (note.told == Outcome::kAborted && ending.committed()));
+  // Whoever wrote nothing has nothing to lose: an ended read-only transaction may be forgotten.
+  if (contradicts && Count(note).wrote != 0)
+    world_.Violates("durability: " + gtid.text() + " is told to have committed and aborted");
+  note.told = ending.outcome;
+}
+
+void Witness::Appends(const Record& record) {
+  const Gtid& gtid = GtidOf(record);
+  if (gtid.empty()) return;
+  if (coordinator_.disk().ended.contains(gtid)) {
+    // What was aborted may turn out to have been committed by somebody, at any later time.
+    if (std::holds_alternative<HeuristicRecord>(record)) return;
+    world_.Violates("one decision per gtid: " + gtid.text() + " has a record after its end: " +
+                    Describe(record));
+  }
+  const auto* end = std::get_if<EndRecord>(&record);
+  if (end == nullptr) return;
+  const Note& note = notes_[gtid];
+  const Tally tally = Count(note);
+  if (note.meddled()) return;
+  if (end->summary.ending.committed() && !tally.all()) {
+    world_.Violates("heuristics: " + gtid.text() +
+                    " is recorded as committed everywhere, and it is not");
+  }
+  if (end->summary.ending.aborted() && tally.committed != 0)
+    world_.Violates("heuristics: " + gtid.text() + " is recorded as aborted, and it committed");
+}
+
+}  // namespace settle::simulation

@@ -1,0 +1,43 @@
+// What the coordinator says is held, at the moment it says it, against what is durable and against
+// what the databases hold.
+#pragma once
+
+#include <map>
+
+#include "simulation/coordinator_node.h"
+#include "simulation/note.h"
+
+namespace settle::simulation {
+
+class Witness {
+ public:
+  Witness(World& world, CoordinatorNode& coordinator, std::map<Gtid, Note>& notes)
+      : world_(world), coordinator_(coordinator), notes_(notes) {}
+
+  // The coordinator answers a call about `gtid`.
+  void Hears(const Gtid& gtid, const Error& refusal);
+  void Hears(const Gtid& gtid, const Begun& begun);
+  void Hears(const Gtid& gtid, const CommitAnswer& answer);
+  void Hears(const Gtid& gtid, const OnePhaseAnswer& answer);
+  void Hears(const Gtid& gtid, const Ending& ending);
+  void Hears(const Gtid& gtid, const CommandBatch& batch);
+  void Hears(const Gtid&, const Attached&) {}
+  void Hears(const Gtid&, BranchNumber) {}
+  void Hears(const Gtid&, std::monostate) {}
+
+  // A process carries out a command, whose epoch it accepted; `seen` is the highest it had seen.
+  void Carries(const Command& command, Epoch seen);
+
+  // A client is told how its transaction ended.
+  void Told(const Gtid& gtid, const Ending& ending);
+
+  // The coordinator hands a record to its log.
+  void Appends(const Record& record);
+
+ private:
+  World& world_;
+  CoordinatorNode& coordinator_;
+  std::map<Gtid, Note>& notes_;
+};
+
+}  // namespace settle::simulation
