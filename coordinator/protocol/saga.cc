@@ -111,6 +111,7 @@ Effects Machine::Advance() {
     case State::kStopping:
     case State::kEnding:
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {};
   }
   return {};
@@ -230,6 +231,7 @@ Effects Machine::On(const event::CancelRequested& event) {
     case State::kCompensating:
     case State::kEnding: return {};  // told when it has ended
     case State::kDamaged:
+    case State::kForgetting:
     case State::kDone: return {effect::ReplyEnded{ending_}};
   }
   return {};

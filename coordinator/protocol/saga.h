@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
+#include "protocol/records.h"
 #include "protocol/saga_effects.h"
 #include "protocol/saga_events.h"
-#include "protocol/saga_records.h"
 
 namespace settle::coordinator::saga {
 
@@ -37,6 +37,7 @@ class Machine {
     kCompensating,  // backward
     kEnding,        // the end record is on its way to the disk; nobody was told
     kDamaged,       // ended with steps that were skipped; kept until a person forgets it
+    kForgetting,    // that a person forgets it is on its way to the disk
     kDone,
   };
 
@@ -99,6 +100,7 @@ class Machine {
   Effects On(const event::RetryRequested& event);
   Effects On(const event::SkipRequested& event);
   Effects On(const event::InputSet& event);
+  Effects On(const event::ForgetRequested& event);
   Effects On(const event::Persisted&);
   Effects On(const event::PersistRefused& event);
   Effects On(const event::Restored&);
@@ -108,11 +110,13 @@ class Machine {
   Effects OnDurable(const SagaAbortingRecord& record);
   Effects OnDurable(const SagaActRecord& record);
   Effects OnDurable(const SagaEndRecord& record);
+  Effects OnDurable(const ForgetRecord& record);
   Effects OnRefused(const SagaBeginRecord&, const std::string& reason);
   Effects OnRefused(const SagaStepRecord&, const std::string&) { return {}; }
   Effects OnRefused(const SagaAbortingRecord&, const std::string& reason);
   Effects OnRefused(const SagaActRecord& record, const std::string& reason);
   Effects OnRefused(const SagaEndRecord&, const std::string& reason);
+  Effects OnRefused(const ForgetRecord&, const std::string& reason);
 
   // Forward.
   Effects Advance();
@@ -149,6 +153,7 @@ class Machine {
   void Take(const SagaAbortingRecord& record);
   void Take(const SagaActRecord& record);
   void Take(const SagaEndRecord& record);
+  void Take(const ForgetRecord& record);
   Step* Find(BranchNumber number);
   const std::string& NameOf(const Step& step) const { return definition(step).name; }
   effect::Persist Force(SagaRecord record);

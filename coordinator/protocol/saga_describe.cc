@@ -82,6 +82,9 @@ struct EventWords {
   std::string operator()(const event::InputSet& e) const {
     return "set-input " + Number(e.step) + ByAndWhy(e.by, e.reason) + " " + Json(e.input);
   }
+  std::string operator()(const event::ForgetRequested& e) const {
+    return "forget " + Quoted(e.by) + " " + Quoted(e.reason);
+  }
   std::string operator()(const event::Persisted&) const { return "persisted"; }
   std::string operator()(const event::PersistRefused& e) const {
     return "persist-refused" + TrailingReason(e.reason);
@@ -109,6 +112,9 @@ struct RecordWords {
   std::string operator()(const SagaActRecord& record) const {
     return std::string("saga act record: ") + ToString(record.act) + " " + Number(record.step) +
            ByAndWhy(record.by, record.reason) + Labelled("input", record.input);
+  }
+  std::string operator()(const ForgetRecord& record) const {
+    return coordinator::Describe(Record(record));
   }
   std::string operator()(const SagaEndRecord& record) const {
     return "saga end record: " + coordinator::Describe(record.ending);
@@ -155,6 +161,10 @@ struct EffectWords {
   std::string operator()(const effect::ReplyAct& e) const {
     return std::string("reply ") + ToString(e.act) + " " + Number(e.step) +
            (e.not_done.empty() ? " done" : " not done " + Quoted(e.not_done));
+  }
+  std::string operator()(const effect::ReplyForget& e) const {
+    return "reply forget " +
+           (e.not_done.empty() ? std::string("done") : "not done " + Quoted(e.not_done));
   }
   std::string operator()(const effect::ReplyEnded& e) const {
     return "reply ended: " + coordinator::Describe(e.ending);

@@ -6,8 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/records.h"
 #include "protocol/saga_events.h"
-#include "protocol/saga_records.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::coordinator::saga {
@@ -107,6 +107,12 @@ struct ReplyAct {
 
   friend bool operator==(const ReplyAct&, const ReplyAct&) = default;
 };
+// To everyone who asked to forget it: it is durable / it was not done.
+struct ReplyForget {
+  std::string not_done;  // why; empty: it was done
+
+  friend bool operator==(const ReplyForget&, const ReplyForget&) = default;
+};
 // The final answer, to everyone.
 struct ReplyEnded {
   Ending ending;
@@ -114,7 +120,7 @@ struct ReplyEnded {
   friend bool operator==(const ReplyEnded&, const ReplyEnded&) = default;
 };
 
-// Ended without damage: drop the saga.
+// Ended, and nothing is left to be repaired: drop the saga.
 struct Forget {
   friend bool operator==(const Forget&, const Forget&) = default;
 };
@@ -125,7 +131,8 @@ using Effect =
     std::variant<effect::Call, effect::Pause, effect::StopTimer, effect::Persist,
                  effect::ArmDeadline, effect::StopDeadline, effect::ArmLogTimer, effect::Alarm,
                  effect::ReplyStarted, effect::ReplyNotStarted, effect::RefuseCancel,
-                 effect::Refuse, effect::ReplyAct, effect::ReplyEnded, effect::Forget>;
+                 effect::Refuse, effect::ReplyAct, effect::ReplyForget, effect::ReplyEnded,
+                 effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator::saga

@@ -59,6 +59,12 @@ struct InputSet {
   std::string reason;
 };
 
+// A person has repaired what was skipped: the saga is kept no longer.
+struct ForgetRequested {
+  std::string by;
+  std::string reason;
+};
+
 // The oldest forced record that the machine asked to persist and that was not answered yet is
 // durable / was refused and is certainly not there.
 struct Persisted {};
@@ -74,7 +80,7 @@ struct Restored {};
 using Event = std::variant<event::Start, event::Answered, event::StepTimerFired,
                            event::DeadlineReached, event::LogTimerFired, event::CancelRequested,
                            event::ParticipantReady, event::RetryRequested, event::SkipRequested,
-                           event::InputSet, event::Persisted, event::PersistRefused,
-                           event::Restored>;
+                           event::InputSet, event::ForgetRequested, event::Persisted,
+                           event::PersistRefused, event::Restored>;
 
 }  // namespace settle::coordinator::saga

@@ -67,6 +67,34 @@ Effects Machine::OnRefused(const SagaActRecord& record, const std::string& reaso
   return effects;
 }
 
+Effects Machine::On(const event::ForgetRequested& event) {
+  if (state_ == State::kForgetting) {
+    const auto& first = std::get<ForgetRecord>(writing_.back());
+    if (first.operator_name == event.by && first.reason == event.reason) return {};
+    return {effect::Refuse{ErrorCode::kRefused, "operator " + first.operator_name +
+                                                    " is forgetting it at this moment: " +
+                                                    first.reason}};
+  }
+  if (state_ != State::kDamaged) {
+    return {effect::Refuse{ErrorCode::kRefused,
+                           std::string("it is ") + ToString(state_) +
+                               ", and only what is damaged can be forgotten"}};
+  }
+  state_ = State::kForgetting;
+  return {Force(ForgetRecord{gtid(), ending_, event.by, event.reason, 0})};
+}
+
+Effects Machine::OnDurable(const ForgetRecord& record) {
+  Take(record);
+  return {effect::ReplyForget{""}, effect::Forget{}};
+}
+
+Effects Machine::OnRefused(const ForgetRecord&, const std::string& reason) {
+  state_ = State::kDamaged;
+  return {effect::ReplyForget{"the log could not store that it is forgotten, so it stays damaged: " +
+                              reason}};
+}
+
 // Whatever has no record may have been sent in an earlier life: results are lazy.
 Machine::Machine(SagaBeginRecord begin, const std::vector<SagaRecord>& later)
     : begin_(std::move(begin)), state_(State::kRunning) {
@@ -125,6 +153,13 @@ void Machine::Take(const SagaEndRecord& record) {
   state_ = damage_.empty() ? State::kDone : State::kDamaged;
 }
 
+void Machine::Take(const ForgetRecord& record) {
+  state_ = State::kDone;
+  ending_ = record.ending;
+  ending_.reason =
+      ForgottenBy(record.operator_name, record.reason) + "; damage: " + record.ending.reason;
+}
+
 Effects Machine::On(const event::Restored&) {
   switch (state_) {
     case State::kRunning: {
@@ -140,7 +175,8 @@ Effects Machine::On(const event::Restored&) {
     case State::kFencing:
     case State::kStopping:
     case State::kEnding:
-    case State::kDamaged: return {};
+    case State::kDamaged:
+    case State::kForgetting: return {};
   }
   return {};
 }
@@ -154,6 +190,7 @@ const char* ToString(Machine::State state) {
     case Machine::State::kCompensating: return "compensating";
     case Machine::State::kEnding: return "ending";
     case Machine::State::kDamaged: return "damaged";
+    case Machine::State::kForgetting: return "forgetting";
     case Machine::State::kDone: return "done";
   }
   return "unrecognised";

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "protocol/records.h"
+#include "protocol/origin.h"
 #include "saga_definition/definition.h"
 #include "settle/vocabulary/action.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/outcome.h"
 
 namespace settle::coordinator {
 
@@ -69,9 +70,6 @@ struct SagaEndRecord {
 
   friend bool operator==(const SagaEndRecord&, const SagaEndRecord&) = default;
 };
-
-using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
-                                SagaEndRecord>;
 
 // "skip", "set-input".
 const char* ToString(SagaAct act);

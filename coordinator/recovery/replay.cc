@@ -19,6 +19,7 @@ struct Replay {
   };
   std::unordered_map<Gtid, Open> open;
   std::vector<ResourceRecord> resources;
+  std::uint64_t first_of_saga = 0;
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -53,6 +54,11 @@ struct Replay {
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
+  // Nothing in this release runs a saga, so a log that holds one was written by another.
+  template <typename OfSaga>
+  void Visit(std::uint64_t position, const OfSaga&) {
+    if (first_of_saga == 0) first_of_saga = position;
+  }
 };
 
 // What came after an end. Damage can come after the end of an abort, which was never decided: a
@@ -77,6 +83,12 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
                std::move(record));
   });
   if (!read) return Fail(read.error());
+  if (replay.first_of_saga != 0) {
+    return Fail(ErrorCode::kVersion,
+                "the record at position " + std::to_string(replay.first_of_saga) +
+                    " belongs to a saga, and this program does not run sagas",
+                "use the release that wrote it, or a newer one");
+  }
   std::map<std::uint64_t, RestoredTransaction> in_order;
   for (auto& [gtid, entry] : replay.open) in_order[entry.position] = std::move(entry.transaction);
   RestoredState state;

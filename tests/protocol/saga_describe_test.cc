@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "protocol/describe.h"
 #include "protocol/saga_event_parser.h"
 
 namespace settle::coordinator::saga {
@@ -29,6 +30,7 @@ TEST(SagaDescribe, EveryEventCanBeReadBack) {
       "retry 2",
       "skip 2 by \"eve\" \"refunded by hand\"",
       "set-input 2 by \"eve\" \"wrong account\" {\"account\": 7}",
+      "forget \"eve\" \"paid back\"",
       "persisted",
       "persist-refused \"disk full\"",
       "restored",
@@ -76,6 +78,9 @@ TEST(SagaDescribe, RecordsAreNamedAsTheLogKnowsThem) {
             "saga step record: 2 done {}");
   EXPECT_EQ(Describe(SagaRecord{SagaStepRecord{{}, 2, ActionOp::kCompensate, ""}}),
             "saga step record: 2 undone");
+  EXPECT_EQ(Describe(SagaRecord{ForgetRecord{}}), coordinator::Describe(Record{ForgetRecord{}}));
+  EXPECT_EQ(coordinator::Describe(Record{SagaEndRecord{{}, {Outcome::kCommitted, {}, "", false}, 0}}),
+            "saga end record: committed");
   const Ending aborted{Outcome::kAborted, AbortCause::kDeadline, "late", true};
   EXPECT_EQ(Describe(SagaRecord{SagaAbortingRecord{{}, aborted, 0, {1, 3}}}),
             "saga aborting record: aborted (deadline, retryable) \"late\", compensate 1 3");

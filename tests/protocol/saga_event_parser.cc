@@ -64,6 +64,10 @@ Event TakeEvent(WordReader& reader) {
     set.input = reader.TakeRest();
     return set;
   }
+  if (reader.TakeIf("forget")) {
+    const std::string by = reader.Take();
+    return event::ForgetRequested{by, reader.Take()};
+  }
   if (reader.TakeIf("persisted")) return event::Persisted{};
   if (reader.TakeIf("persist-refused")) return event::PersistRefused{reader.TakeQuotedIfAny()};
   if (reader.TakeIf("restored")) return event::Restored{};
