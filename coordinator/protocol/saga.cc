@@ -147,7 +147,6 @@ Effects Machine::On(const event::Answered& event) {
 // While the saga is being stopped an answer only adds to what is known.
 Effects Machine::AnsweredAction(Step& step, const event::Answered& event) {
   const bool goes_forward = state_ == State::kRunning;
-  const bool is_latest = event.attempt == step.attempts;
   if (step.state == StepState::kFencing) {
     // The pivot's own answer may cross the fence; it says the same.
     if (event.answer.kind == AnswerKind::kDone) return PivotHasRun(step, event.answer.text);
@@ -157,14 +156,16 @@ Effects Machine::AnsweredAction(Step& step, const event::Answered& event) {
   switch (event.answer.kind) {
     case AnswerKind::kDone: return TakeDone(step, event.answer.text);
     case AnswerKind::kFailed:
+      if (past_pivot_) return IsAwaited(step, event) ? Stuck(step, event.answer.text) : Effects{};
       if (goes_forward) return Fail(step, event.answer.text);
       step.state = StepState::kFailed;
       step.last_error = event.answer.text;
       return {};
     case AnswerKind::kOngoing:
-      return goes_forward && is_latest ? Poll(step, event.answer.poll_after_ms) : Effects{};
+      return goes_forward && IsNews(step, event) ? Poll(step, event.answer.poll_after_ms) : Effects{};
     case AnswerKind::kUnknown:
-      return goes_forward && is_latest ? Fruitless(step, event.answer.text) : Effects{};
+      return goes_forward && IsAwaited(step, event) ? Fruitless(step, event.answer.text)
+                                                    : Effects{};
     case AnswerKind::kSuppressed: return goes_forward ? Suppressed(step) : Effects{};
   }
   return {};

@@ -139,6 +139,9 @@ class Machine {
   Effects Begin(Step& step, StepState state);
   Effects Send(Step& step);
   Effects SendOutstanding(const std::function<bool(const Step&)>& wanted);
+  // Of the newest call: an older one's says nothing of it, and no answer counts twice.
+  static bool IsAwaited(const Step& step, const event::Answered& event);
+  static bool IsNews(const Step& step, const event::Answered& event);
   Effects Fruitless(Step& step, const std::string& why);
   Effects Stuck(Step& step, const std::string& why);
   Effects BackOff(Step& step);

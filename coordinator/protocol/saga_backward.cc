@@ -42,10 +42,11 @@ Effects Machine::AnsweredFence(Step& pivot, const event::Answered& event) {
       Add(effects, Stop());
       return effects;
     }
-    case AnswerKind::kFailed: return Stuck(pivot, event.answer.text);
+    case AnswerKind::kFailed:
+      return IsAwaited(pivot, event) ? Stuck(pivot, event.answer.text) : Effects{};
     case AnswerKind::kOngoing:
     case AnswerKind::kUnknown:
-      return event.attempt == pivot.attempts ? Fruitless(pivot, event.answer.text) : Effects{};
+      return IsAwaited(pivot, event) ? Fruitless(pivot, event.answer.text) : Effects{};
   }
   return {};
 }
@@ -126,12 +127,13 @@ Effects Machine::AnsweredCompensation(Step& step, const event::Answered& event) 
       Add(effects, Advance());
       return effects;
     }
-    case AnswerKind::kFailed: return Stuck(step, event.answer.text);  // that is no answer: it must
+    case AnswerKind::kFailed:  // that is no answer: it must be done
+      return IsAwaited(step, event) ? Stuck(step, event.answer.text) : Effects{};
     case AnswerKind::kOngoing:
-      return event.attempt == step.attempts ? Poll(step, event.answer.poll_after_ms) : Effects{};
+      return IsNews(step, event) ? Poll(step, event.answer.poll_after_ms) : Effects{};
     case AnswerKind::kUnknown:
     case AnswerKind::kSuppressed:
-      return event.attempt == step.attempts ? Fruitless(step, event.answer.text) : Effects{};
+      return IsAwaited(step, event) ? Fruitless(step, event.answer.text) : Effects{};
   }
   return {};
 }

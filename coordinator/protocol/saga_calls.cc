@@ -87,6 +87,15 @@ Effects Machine::SendOutstanding(const std::function<bool(const Step&)>& wanted)
   return effects;
 }
 
+bool Machine::IsAwaited(const Step& step, const event::Answered& event) {
+  return event.attempt == step.attempts && step.waits == Waits::kForAnswer;
+}
+
+// "Ongoing" is worth hearing after the time-out too.
+bool Machine::IsNews(const Step& step, const event::Answered& event) {
+  return event.attempt == step.attempts && step.waits != Waits::kPoll;
+}
+
 // A call brought no result: it is repeated, for ever unless the step may give up.
 Effects Machine::Fruitless(Step& step, const std::string& why) {
   const RetryPolicy& retry = definition(step).retry;
