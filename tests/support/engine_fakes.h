@@ -183,6 +183,12 @@ class FakeLog : public DecisionLog {
       ended_.insert_or_assign(end->summary.gtid, end->summary);
   }
 
+  // The process dies: what was appended and not completed is lost.
+  void Lose() {
+    const std::lock_guard lock(mutex_);
+    appended_.clear();
+  }
+
   std::size_t waiting() const {
     const std::lock_guard lock(mutex_);
     return appended_.size();

@@ -1,0 +1,164 @@
+// The sagas of one shard: performs what their machines want done. A saga that waits, for a second
+// or for weeks, costs its memory and a timer.
+//
+//   Sagas sagas({settings, log, clock, ids, observer, mailbox, send});
+//   sagas.Start(gtid, {definition, input, ...}, [](Result<Gtid> started) { ... });
+//   std::optional<Instant> next = sagas.FireDue();
+//
+// All on the shard's own thread; nothing blocks. Completions run once, on that thread, and must not
+// call back in. kNotFound: no such saga runs here; whoever asks looks in the log.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/mailbox.h"
+#include "engine/timers.h"
+#include "protocol/saga.h"
+
+namespace settle::coordinator {
+
+// To any process that serves the participant; may be lost, it is then sent again.
+struct SagaCall {
+  BranchKey key;  // the saga and the step's number
+  ActionOp op = ActionOp::kAction;
+  std::string participant;
+  std::string action;
+  int attempt = 1;
+  std::string input;   // as in saga::effect::Call
+  std::string result;
+  std::chrono::milliseconds timeout{0};
+
+  friend bool operator==(const SagaCall&, const SagaCall&) = default;
+};
+
+struct SagaAnswer {
+  BranchKey key;
+  ActionOp op = ActionOp::kAction;
+  int attempt = 1;  // of the call that it answers
+  Answer answer;
+};
+
+struct StartSagaCall {
+  saga::Definition definition;  // satisfies saga::Check
+  std::string input = "{}";     // JSON text
+  std::string request_key;
+  std::string owner;
+  std::string comment;
+};
+
+// What recovery read of a saga that has not ended.
+struct RestoredSaga {
+  SagaBeginRecord begin;
+  std::vector<SagaRecord> later;  // in order
+};
+
+struct SagaActCall {
+  Gtid gtid;
+  BranchNumber step = 0;
+  SagaAct act = SagaAct::kSkip;
+  std::string input;  // JSON text, of kSetInput
+  std::string by;
+  std::string reason;
+};
+
+class Sagas {
+ public:
+  // References outlive it. `send` must not call back in.
+  struct Outside {
+    const Settings& settings;
+    DecisionLog& log;
+    Clock& clock;
+    Ids& ids;
+    Observer& observer;
+    Mailbox& mailbox;
+    std::function<void(SagaCall)> send;
+  };
+
+  explicit Sagas(Outside outside);
+  ~Sagas();
+
+  // The saga is durable when `done` runs. kRetry: the log has no room, nothing was started.
+  // kInvalid: the input is no JSON.
+  void Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done);
+  void Restore(RestoredSaga restored);
+
+  // The ending, once it is durable; kUndecided when `wait` is over before.
+  void Await(const Gtid& gtid, std::chrono::milliseconds wait, Completion<Ending> done);
+  // As Await. kRefused: too late, the saga only goes forward.
+  void Cancel(const Gtid& gtid, AbortCause cause, const std::string& reason,
+              std::chrono::milliseconds wait, Completion<Ending> done);
+
+  // From a session that serves these participants; for another's step it counts for nothing.
+  void Answered(const std::set<std::string>& serves, SagaAnswer answer);
+  // A process that serves the participant attached.
+  void ParticipantReady(const std::string& participant);
+
+  // Operators. kRefused says why not; kRetry: the log could not store it.
+  void Act(const SagaActCall& call, Completion<std::monostate> done);
+  void Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done);
+  void Forget(const ForgetCall& call, Completion<std::monostate> done);
+
+  // Nothing unless it runs here or its end is not in the log yet.
+  std::optional<TransactionSummary> Show(const Gtid& gtid) const;
+  std::vector<TransactionSummary> ListOpen() const;
+  std::size_t size() const { return running_.size() + ended_.size(); }
+
+  // Handles every timer that is due. Returns when the next one is.
+  std::optional<Instant> FireDue();
+
+ private:
+  enum class TimerKind { kStep, kDeadline, kLog, kWaiter, kEnd };
+  struct TimerKey {
+    Gtid gtid;
+    TimerKind kind = TimerKind::kStep;
+    std::uint64_t number = 0;  // of the step or the waiter
+    friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
+  };
+  struct Saga;
+  struct Ended;
+
+  Saga* Find(const Gtid& gtid);
+  void Handle(Saga& saga, const saga::Event& event);
+  void Fire(const TimerKey& key);
+  void AddWaiter(Saga& saga, bool cancels, std::chrono::milliseconds wait,
+                 Completion<Ending> done);
+  void TellWaiters(Saga& saga, bool cancelling_only, const Result<Ending>& ending);
+  void OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason);
+  void WriteEnd(const Gtid& gtid);
+  void OnEndWritten(const Gtid& gtid, AppendResult result);
+  Instant After(std::chrono::nanoseconds delay) const;
+
+  void Perform(Saga& saga, saga::effect::Call& call);
+  void Perform(Saga& saga, const saga::effect::Pause& pause);
+  void Perform(Saga& saga, const saga::effect::StopTimer& stop);
+  void Perform(Saga& saga, saga::effect::Persist& persist);
+  void Perform(Saga& saga, const saga::effect::ArmDeadline& arm);
+  void Perform(Saga& saga, const saga::effect::StopDeadline&);
+  void Perform(Saga& saga, const saga::effect::ArmLogTimer& arm);
+  void Perform(Saga& saga, const saga::effect::Alarm& alarm);
+  void Perform(Saga& saga, const saga::effect::ReplyStarted&);
+  void Perform(Saga& saga, const saga::effect::ReplyNotStarted& reply);
+  void Perform(Saga& saga, const saga::effect::RefuseCancel& refuse);
+  void Perform(Saga& saga, const saga::effect::Refuse& refuse);
+  void Perform(Saga& saga, const saga::effect::ReplyAct& reply);
+  void Perform(Saga& saga, const saga::effect::ReplyForget& reply);
+  void Perform(Saga& saga, const saga::effect::ReplyEnded& reply);
+  void Perform(Saga& saga, const saga::effect::Forget&);
+
+  const Outside out_;
+  Timers<TimerKey> timers_;
+  std::unordered_map<Gtid, std::unique_ptr<Saga>> running_;
+  std::unordered_map<Gtid, std::unique_ptr<Ended>> ended_;  // the record for people not written yet
+  std::uint64_t next_waiter_ = 1;
+};
+
+}  // namespace settle::coordinator
