@@ -40,4 +40,5 @@ install(DIRECTORY thrift/ DESTINATION ${thrift_directory} FILES_MATCHING PATTERN
 # --- what people read, laid out so that the README's links lead there
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
-install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} USE_SOURCE_PERMISSIONS
+  PATTERN "__pycache__" EXCLUDE)

@@ -74,13 +74,15 @@ TransactionView Explain(TransactionSummary summary) {
     view.advice =
         "compare its branches with their databases and repair by hand; then 'settle forget " +
         gtid + " --reason ...' lets go of it. What is damaged: " + summary.ending.reason;
-  } else if (summary.state == "forgetting") {
-    view.waiting_for = "the decision log's disk, to record that it is repaired";
   } else if (summary.state == "quarantined") {
     view.waiting_for = "a person";
     view.advice =
-        "compare its branches with their databases, and the log with a backup; end by hand what is "
-        "still prepared there, all of it alike; nothing is sent for it and nothing is presumed";
+        "nothing is sent for it and nothing is presumed: compare its branches with their databases, "
+        "and the log with a backup; end by hand what is still prepared there, all of it alike; then "
+        "'settle forget " +
+        gtid + " --reason ...' lets go of it";
+  } else if (summary.state == "forgetting") {
+    view.waiting_for = "the decision log's disk, to record that it is repaired";
   }
   view.summary = std::move(summary);
   return view;

@@ -154,7 +154,7 @@ struct RestoredTransaction {
   // None: an aborted transaction of which only the damage was written down.
   std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision{};
   std::vector<HeuristicRecord> heuristics;
-  std::optional<ForgetRecord> forgotten{};  // of the damage
+  std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
   std::string contradiction{};

@@ -10,6 +10,9 @@
 #include <string>
 #include <unordered_map>
 
+#include "settle/vocabulary/assertion.h"
+#include "settle/vocabulary/gtid.h"
+
 namespace settle::coordinator {
 
 // Thread-safe. Memory: one entry for each owner that has any.
@@ -30,6 +33,7 @@ class OwnerQuota {
   void GiveBack(const std::string& owner) {
     const std::lock_guard lock(mutex_);
     const auto entry = taken_.find(owner);
+    SETTLE_ASSERT(entry != taken_.end(), Escaped(owner) + " has none left");
     if (--entry->second == 0) taken_.erase(entry);
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "settle/vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/planted_bug.h"
 
@@ -54,6 +55,16 @@ Transaction* Shard::Find(const Gtid& gtid) {
   return found == running_.end() ? nullptr : found->second.get();
 }
 
+// For what may only be asked before the deadline. If this process was frozen, the question may be
+// looked at before the timer that is due as well.
+Transaction* Shard::FindInTime(const Gtid& gtid) {
+  Transaction* transaction = Find(gtid);
+  if (transaction == nullptr || !timers_.IsDue({gtid, TimerKind::kDeadline}, clock_.Now()))
+    return transaction;
+  Handle(*transaction, event::DeadlineReached{});
+  return Find(gtid);
+}
+
 // What is answered here although it does not run: a transaction that has ended and whose end is not
 // in the log yet, and a quarantined one. Any other is for recovery/inquiry.
 const TransactionSummary* Shard::FindNotRunning(const Gtid& gtid) const {
@@ -83,49 +94,11 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
                            : clock_.Now();
   timers_.Arm({gtid, TimerKind::kDeadline},
               from + std::min(timeout, settings_.transaction_timeout_max));
-  running_.emplace(gtid, std::move(transaction));
+  const bool is_new = running_.emplace(gtid, std::move(transaction)).second;
+  SETTLE_ASSERT(is_new, gtid.text() + " was given out before");
   CountRunning();
   ++undecided_count_;
   done(Begun{gtid, gtid.epoch()});
-}
-
-// Nothing is presumed of it and nothing is told to anybody: its branches stay as they are.
-void Shard::Quarantine(const RestoredTransaction& restored) {
-  TransactionSummary summary;
-  summary.gtid = restored.gtid();
-  summary.state = "quarantined";
-  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
-                    "its records in the log contradict themselves: " + restored.contradiction,
-                    false};
-  const auto show = [&](const DecidedBranch& branch) {
-    BranchSummary row;
-    row.number = branch.number;
-    row.resource = branch.resource;
-    row.identity = branch.evidence.database;
-    row.state = "prepared";
-    row.vote = settle::ToString(branch.vote);
-    row.evidence = branch.evidence;
-    summary.branches.push_back(std::move(row));
-  };
-  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
-    summary.origin = commit->origin;
-    for (const DecidedBranch& branch : commit->branches) show(branch);
-    summary.timeline.push_back({commit->decided, "decided to commit, by the first record"});
-  }
-  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
-    summary.origin = one_phase->origin;
-    show(one_phase->branch);
-    summary.timeline.push_back(
-        {one_phase->delegated, "left to its only branch to decide, by the first record"});
-  }
-  for (const HeuristicRecord& heuristic : restored.heuristics) {
-    summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
-  }
-  summary.timeline.push_back({clock_.WallNow(), "quarantined: " + restored.contradiction});
-  observer_.Event(Observer::Level::kError, summary.gtid,
-                  "quarantined, and left alone with all its branches: " + restored.contradiction);
-  quarantined_.emplace(summary.gtid, std::move(summary));
-  CountRunning();
 }
 
 void Shard::Restore(RestoredTransaction restored) {
@@ -151,14 +124,15 @@ void Shard::Restore(RestoredTransaction restored) {
                                                           restored.forgotten->reason));
   }
   Transaction& here = *transaction;
-  running_.emplace(here.machine.gtid(), std::move(transaction));
+  const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
+  SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
   CountRunning();
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) {
     const TransactionSummary* summary = FindNotRunning(call.gtid);
     return done(Fail(summary != nullptr ? ErrorCode::kRefused : ErrorCode::kNotFound,
@@ -175,7 +149,7 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
 }
 
 void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
   const std::uint64_t waiter =
@@ -192,7 +166,7 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
 }
 
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
-  Transaction* transaction = Find(call.gtid);
+  Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   transaction->one_phase_waiters.push_back(done);
   Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
@@ -310,6 +284,7 @@ void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
 }
 
 void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {
+  if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
     return done(

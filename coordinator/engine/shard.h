@@ -61,7 +61,7 @@ class Shard {
                      const Completion<std::monostate>& done);
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
-  void ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done);
+  void ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done);  // or worse
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   std::vector<TransactionSummary> ListOpen() const;
 
@@ -76,8 +76,12 @@ class Shard {
   using Refused = std::function<void(Error)>;
 
   Transaction* Find(const Gtid& gtid);
+  Transaction* FindInTime(const Gtid& gtid);
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   void Quarantine(const RestoredTransaction& transaction);
+  void ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done);
+  void OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,
+                         const Completion<std::monostate>& done);
   bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
                    bool as_owner) const;
   void CountRunning() {

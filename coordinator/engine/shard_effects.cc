@@ -6,6 +6,7 @@
 #include "engine/durable_append.h"
 #include "engine/shard.h"
 #include "protocol/describe.h"
+#include "settle/vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/planted_bug.h"
 
@@ -31,6 +32,7 @@ void Shard::Handle(Transaction& transaction, const Event& event,
   const bool was_undecided = IsUndecided(transaction.machine.state());
   Effects effects = transaction.machine.Handle(event);
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
+    SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
     quota_.GiveBack(transaction.machine.origin().owner);
   }
@@ -206,6 +208,8 @@ void Shard::TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer)
 
 void Shard::Forget(Transaction& transaction) {
   const Gtid gtid = transaction.machine.gtid();
+  SETTLE_ASSERT(transaction.machine.state() == TwoPhase::State::kDone,
+                gtid.text() + " is " + Describe(transaction.machine));
   for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kVote, TimerKind::kRetry}) {
     timers_.Cancel({gtid, kind});
   }
@@ -233,6 +237,7 @@ void Shard::WriteEnd(const Gtid& gtid) {
 
 void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   const auto entry = ended_.find(gtid);
+  SETTLE_ASSERT(entry != ended_.end(), gtid.text() + " was written twice");
   Ended& ended = entry->second;
   // Without a record an abort is presumed, which is right; anything else would be told wrongly, so
   // it is kept here and counts as open until it is written.

@@ -27,6 +27,11 @@ class Timers {
     at_.erase(armed);
   }
 
+  bool IsDue(const Key& key, Instant now) const {
+    const auto armed = at_.find(key);
+    return armed != at_.end() && armed->second <= now;
+  }
+
   std::optional<Instant> Next() const {
     if (order_.empty()) return std::nullopt;
     return order_.begin()->first;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 namespace settle::coordinator {
 namespace {
 
@@ -45,7 +47,9 @@ Meaning MeaningOf(int primary_code) {
 }  // namespace
 
 Error ErrorOf(const sqlite::Failure& failure, const std::string& path, std::string_view doing) {
-  const Meaning meaning = MeaningOf(failure.primary());
+  // Of SQLite's own files only the main one and the -wal file have a code of their own for this.
+  const bool full = failure.system == ENOSPC || failure.system == EDQUOT;
+  const Meaning meaning = MeaningOf(full ? SQLITE_FULL : failure.primary());
   return {meaning.code,
           fmt::format("{}: cannot {}: {} (SQLite code {})", path, doing, failure.message,
                       failure.code),

@@ -11,6 +11,7 @@ Failure FailureOf(sqlite3* raw, int code) {
   const int system = raw == nullptr ? 0 : sqlite3_system_errno(raw);
   const int primary = failure.primary();
   if (system != 0 && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)) {
+    failure.system = system;
     failure.message += std::string(" (") + std::strerror(system) + ")";
   }
   return failure;

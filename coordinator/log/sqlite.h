@@ -16,6 +16,7 @@ namespace settle::coordinator::sqlite {
 struct Failure {
   int code = SQLITE_OK;  // extended
   std::string message;   // SQLite's words, with the operating system's where there are any
+  int system = 0;        // errno, where it says more than the code
 
   int primary() const { return code & 0xff; }
 };

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/describe.h"
 #include "protocol/two_phase.h"
+#include "settle/vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -78,6 +80,9 @@ Effects TwoPhase::On(const event::Persisted&) {
 }
 
 Effects TwoPhase::OnDecisionDurable() {
+  for (const Branch& branch : branches_) {
+    SETTLE_ASSERT(branch.voted && branch.vote.vote != Vote::kNo, Describe(*this));
+  }
   state_ = State::kCommitting;
   decision_ = Decision::kCommit;
   ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
@@ -193,6 +198,12 @@ Effects TwoPhase::EndIfAllFinished() {
 }
 
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
+    case CommandKind::kCommit: SETTLE_ASSERT(state_ == State::kCommitting, Describe(*this)); break;
+    case CommandKind::kAbort: SETTLE_ASSERT(state_ == State::kAborting, Describe(*this)); break;
+    case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
+  }
   ++branch.attempts;
   return {kind,           branch.number,   branch.resource,
           branch.session, branch.attempts, branch.vote.evidence};

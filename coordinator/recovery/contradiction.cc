@@ -68,9 +68,6 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
     if (!wrong.empty()) return wrong;
     wrong = InDamage(heuristic, last);
   }
-  if (wrong.empty() && transaction.forgotten && transaction.heuristics.empty()) {
-    return "its damage is forgotten, and no record before says that there is any";
-  }
   return wrong;
 }
 

@@ -50,7 +50,12 @@ struct Replay {
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, ForgetRecord record) {
-    At(record.gtid, position).transaction.forgotten = std::move(record);
+    RestoredTransaction& transaction = At(record.gtid, position).transaction;
+    if (transaction.heuristics.empty() && transaction.contradiction.empty()) {
+      transaction.contradiction = "the record at position " + std::to_string(position) +
+                                  " forgets what no record before it says is damaged";
+    }
+    transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }

@@ -176,7 +176,10 @@ class Participant:
         if resource is None:
             return Vote.NO, "this process does not serve the resource"
         try:
-            return resource.prepare(name)
+            vote, reason = resource.prepare(name)
+            if vote == Vote.NO:
+                self._roll_back(resource, name)  # stays no, also if its work arrives only now
+            return vote, reason
         except Exception as error:
             # Prepared or not: a no-vote is certain to end in abort, so it may be rolled back. What
             # cannot be reached now is found by a scan.

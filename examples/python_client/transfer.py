@@ -7,6 +7,7 @@
 
 Needs python3-thrift and the code that Thrift makes of the wire contract:
 
+    mkdir generated
     thrift --gen py -out generated /usr/share/settle/thrift/types.thrift
     thrift --gen py -out generated /usr/share/settle/thrift/coordinator.thrift
     thrift --gen py -out generated /usr/share/settle/thrift/participant.thrift

@@ -51,7 +51,8 @@ Launch Application::MakeLaunch() const {
 
 Application::Application(ApplicationOptions options)
     : options_(std::move(options)),
-      failpoint_{options_.failpoint, options_.directory + "/" + options_.name + ".fired"},
+      failpoint_{options_.failpoint, options_.directory + "/" + options_.name + ".fired",
+                 options_.fault},
       commands_(MakePipe()),
       process_(MakeLaunch()) {
   std::signal(SIGPIPE, SIG_IGN);  // a command to a program that was killed meanwhile
@@ -115,6 +116,10 @@ std::string Application::StopLoad() {
 
 bool Application::AwaitFailpoint(std::chrono::milliseconds bound) {
   return WaitUntil([this] { return !process_.running(); }, bound) && failpoint_.HasFired();
+}
+
+bool Application::AwaitFrozen(std::chrono::milliseconds bound) {
+  return WaitUntil([this] { return failpoint_.HasFired() && process_.frozen(); }, bound);
 }
 
 std::optional<Ended> Application::Quit() {

@@ -20,7 +20,8 @@ struct ApplicationOptions {
   std::string name;                              // of its files, and its own
   std::string directory;                         // where those are
   std::map<std::string, std::string> banks;      // resource name -> DSN
-  std::string failpoint;                         // where it is to die; empty: nowhere
+  std::string failpoint;                         // where it comes to harm; empty: nowhere
+  Fault fault = Fault::kDies;                    // there
   std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
 };
@@ -55,6 +56,8 @@ class Application {
   void Kill() { process_.Kill(); }
   // Waits until it died at the place where it was started to die; false if it did not.
   [[nodiscard]] bool AwaitFailpoint(std::chrono::milliseconds bound = kPatience);
+  // The same for where it was to freeze.
+  [[nodiscard]] bool AwaitFrozen(std::chrono::milliseconds bound = kPatience);
   // Closes its input; it detaches and ends by itself.
   std::optional<Ended> Quit();
 

@@ -1,5 +1,6 @@
 // The coordinator dies at every step of a commit, by SIGKILL at a named place, and comes back.
 #include <algorithm>
+#include <csignal>
 #include <tuple>
 
 #include "end_to_end/fixture.h"
@@ -7,7 +8,9 @@
 namespace settle::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
@@ -129,16 +132,19 @@ TEST_P(CoordinatorKilled, C04_AndGone_TheClientHearsUnknownAndTheTruthWhenItIsBa
   EXPECT_THAT(shop.Ask("outcome " + gtid), StartsWith("aborted presumed"));
 }
 
-TEST_P(CoordinatorKilled, C10_DuringRecoveryThreeTimes_TheDecisionIsCarriedOut) {
+TEST_P(CoordinatorKilled, C10_DuringRecoveryThreeTimesAtEachStep_TheDecisionIsCarriedOut) {
   world_.StartDaemonToDieAt("engine.decided");
   Application& shop = world_.Start({.banks = "a"});
   Application& service = world_.Start({.banks = "b"});
   const std::string gtid = world_.MoveTogether(shop, service);
   shop.Send("commit");
   ASSERT_TRUE(world_.daemon().AwaitFailpoint());
-  for (const char* where : {"engine.commit_sent:1", "engine.commit_sent:2", "engine.before_end"}) {
-    world_.daemon().StartUnawaited(where);
-    ASSERT_TRUE(world_.daemon().AwaitFailpoint()) << where;
+  for (const char* where : {"log.open.epoch_raised", "log.open.folded", "engine.commit_sent:1",
+                            "engine.commit_sent:2", "engine.acknowledged", "engine.before_end"}) {
+    for (int time = 0; time < 3; ++time) {
+      world_.daemon().StartUnawaited(where);
+      ASSERT_TRUE(world_.daemon().AwaitFailpoint()) << where;
+    }
   }
   world_.daemon().Start();
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
@@ -147,6 +153,30 @@ TEST_P(CoordinatorKilled, C10_DuringRecoveryThreeTimes_TheDecisionIsCarriedOut) 
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, CoordinatorKilled, kEveryKind, NameOfKinds);
+
+class CoordinatorStops : public EndToEnd {
+ protected:
+  CoordinatorStops() : EndToEnd(kBothSqlite) {}
+};
+
+TEST_F(CoordinatorStops, C23_ByAnAssertionThatFails_ItSaysWhatAndItsNextStartRecovers) {
+  for (const char* where : {"engine.before_decision", "engine.decided"}) {
+    world_.StartDaemonToDieAt(where, Fault::kAssertion);
+    Application& shop = world_.Start();
+    const std::string gtid = world_.Move(shop);
+    shop.Send("commit");
+    ASSERT_TRUE(world_.daemon().AwaitFailpoint());
+    EXPECT_EQ(world_.daemon().process().Wait()->signal, SIGABRT);
+    EXPECT_THAT(world_.daemon().process().Errors(),
+                AllOf(HasSubstr("a defect"), HasSubstr("does not hold at"), HasSubstr(where)));
+    world_.daemon().Start();
+    const std::string told = FirstWord(shop.Answer());
+    EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+    EXPECT_THAT(told, AnyOf(world_.OutcomeShown(gtid), "unknown"));
+    shop.Quit();
+    ASSERT_TRUE(world_.daemon().Terminate().has_value());
+  }
+}
 
 }  // namespace
 }  // namespace settle::testing

@@ -1,32 +1,52 @@
 #include "end_to_end/daemon.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 namespace settle::testing {
+namespace {
+
+constexpr std::pair<const char*, const char*> kShortTimes[] = {
+    {"--session-timeout", "2s"}, {"--vote-timeout", "2s"},  {"--retry-first", "50ms"},
+    {"--retry-max", "500ms"},    {"--commit-wait", "10s"}, {"--drain-timeout", "3s"}};
+
+}  // namespace
 
 std::vector<std::string> Failpoint::Environment() const {
-  return {"SETTLE_FAILPOINT=" + where, "SETTLE_FAILPOINT_FIRED=" + fired};
+  std::vector<std::string> environment{"SETTLE_FAILPOINT=" + where,
+                                       "SETTLE_FAILPOINT_FIRED=" + fired};
+  switch (fault) {
+    case Fault::kDies: break;
+    case Fault::kFreezes: environment.push_back("SETTLE_FAILPOINT_HOW=freeze"); break;
+    case Fault::kAssertion: environment.push_back("SETTLE_FAILPOINT_HOW=assertion"); break;
+  }
+  return environment;
 }
 
 bool Failpoint::HasFired() const { return std::filesystem::exists(fired); }
 
 Daemon::Daemon(std::string directory) : log_directory(directory), directory_(std::move(directory)) {}
 
-Process& Daemon::StartUnawaited(const std::string& failpoint) {
+Process& Daemon::StartUnawaited(const std::string& failpoint, Fault fault) {
   const std::string life = std::to_string(++lives_);
   std::filesystem::remove(ReadyPath());
-  failpoint_ = {failpoint, directory_ + "/fired-" + life};
-  Launch launch{.arguments = {Program("settled"), "--log", log_path(), "--listen", address(),
-                              "--ready-file", ReadyPath(), "--session-timeout", "2s",
-                              "--vote-timeout", "2s", "--retry-first", "50ms", "--retry-max",
-                              "500ms", "--commit-wait", "10s", "--drain-timeout", "3s"},
+  failpoint_ = {failpoint, directory_ + "/fired-" + life, fault};
+  std::vector<std::string> arguments{Program("settled"), "--log",      log_path(), "--listen",
+                                     address(),          "--ready-file", ReadyPath()};
+  for (const auto& [option, value] : kShortTimes) {
+    if (std::count(options.begin(), options.end(), option) != 0) continue;
+    arguments.insert(arguments.end(), {option, value});
+  }
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  Launch launch{.arguments = std::move(arguments),
                 .output_path = directory_ + "/settled-" + life + ".out",
                 .error_path = directory_ + "/settled-" + life + ".err",
                 .environment = failpoint_.Environment(),
                 .user = std::nullopt};
-  launch.arguments.insert(launch.arguments.end(), options.begin(), options.end());
+  launch.environment.insert(launch.environment.end(), environment.begin(), environment.end());
   process_ = std::make_unique<Process>(launch);
   return *process_;
 }
@@ -41,8 +61,8 @@ bool Daemon::AwaitReady(std::chrono::milliseconds bound) {
   return true;
 }
 
-void Daemon::Start(const std::string& failpoint) {
-  StartUnawaited(failpoint);
+void Daemon::Start(const std::string& failpoint, Fault fault) {
+  StartUnawaited(failpoint, fault);
   if (!AwaitReady()) throw std::runtime_error("settled does not serve:\n" + Said());
 }
 
@@ -53,6 +73,10 @@ std::optional<Ended> Daemon::Terminate(std::chrono::milliseconds bound) {
 
 bool Daemon::AwaitFailpoint(std::chrono::milliseconds bound) {
   return WaitUntil([this] { return !process_->running(); }, bound) && failpoint_.HasFired();
+}
+
+bool Daemon::AwaitFrozen(std::chrono::milliseconds bound) {
+  return WaitUntil([this] { return failpoint_.HasFired() && process_->frozen(); }, bound);
 }
 
 std::string Daemon::Said() const {

@@ -10,10 +10,17 @@
 
 namespace settle::testing {
 
-// Where a process is to die: SETTLE_FAILPOINT, and the file by which it says that it did.
+enum class Fault {
+  kDies,       // by SIGKILL
+  kFreezes,    // by SIGSTOP, until somebody sends SIGCONT
+  kAssertion,  // as if an assertion failed there
+};
+
+// Where a process is to come to harm: SETTLE_FAILPOINT, and the file by which it says that it did.
 struct Failpoint {
   std::string where;  // "name" or "name:n"; empty: nowhere
   std::string fired;  // path
+  Fault fault = Fault::kDies;
   std::vector<std::string> Environment() const;
   bool HasFired() const;
 };
@@ -24,10 +31,10 @@ class Daemon {
   explicit Daemon(std::string directory);
 
   // Starts it and waits until it serves; throws std::runtime_error with what it said if it does
-  // not. `failpoint` is where it is to die.
-  void Start(const std::string& failpoint = {});
+  // not. `failpoint` is where it is to come to harm.
+  void Start(const std::string& failpoint = {}, Fault fault = Fault::kDies);
   // Starts it although it may refuse to serve.
-  Process& StartUnawaited(const std::string& failpoint = {});
+  Process& StartUnawaited(const std::string& failpoint = {}, Fault fault = Fault::kDies);
   // Waits until it serves; false when it has ended or `bound` has passed.
   bool AwaitReady(std::chrono::milliseconds bound = kPatience);
 
@@ -36,6 +43,8 @@ class Daemon {
   std::optional<Ended> Terminate(std::chrono::milliseconds bound = kPatience);
   // Waits until it died at the place where it was started to die; false if it did not.
   [[nodiscard]] bool AwaitFailpoint(std::chrono::milliseconds bound = kPatience);
+  // The same for where it was to freeze.
+  [[nodiscard]] bool AwaitFrozen(std::chrono::milliseconds bound = kPatience);
 
   Process& process() { return *process_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
@@ -44,9 +53,10 @@ class Daemon {
   // What it said, in all its lives.
   std::string Said() const;
 
-  // Over and above the test's own; for the next start.
+  // Over and above, or instead of, the test's own; for the next start.
   std::vector<std::string> options;
   std::string log_directory;  // that of its other files unless set before the first start
+  std::vector<std::string> environment;  // likewise
 
  private:
   std::string ReadyPath() const { return directory_ + "/ready"; }

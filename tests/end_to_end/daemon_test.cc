@@ -3,9 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include "end_to_end/fixture.h"
 
@@ -84,24 +82,6 @@ TEST_F(DaemonAndLog, C11_ATransactionThatNobodyEnds_DoesNotHoldUpTheStopBeyondTh
   EXPECT_EQ(ended->code, 0);
   world_.daemon().Start();
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
-}
-
-TEST_F(DaemonAndLog, C12_FrozenPastTheDeadlines_ItCommitsNothingThatWasResolved) {
-  world_.daemon().Start();
-  Application& shop = world_.Start();
-  const std::string gtid = shop.Begin(1s);
-  shop.Tell("move a -10");
-  shop.Tell("move b 10");
-  world_.daemon().process().Signal(SIGSTOP);
-  shop.Send("commit");
-  // The fault itself: a deadline, a vote and a session time-out pass by.
-  std::this_thread::sleep_for(3s);
-  world_.daemon().process().Signal(SIGCONT);
-  const std::string told = FirstWord(shop.Answer());
-  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
-  const std::string outcome = FirstWord(shop.Ask("outcome " + gtid));
-  EXPECT_THAT(told, ::testing::AnyOf(outcome, "unknown"));
-  EXPECT_EQ(world_.HalvesOf(gtid), outcome == "committed" ? 2u : 0u);
 }
 
 TEST_F(DaemonAndLog, C13_ASecondDaemonOnTheLog_RefusesAndSaysWhoHoldsIt) {

@@ -3,13 +3,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <stdexcept>
-#include <vector>
 
 namespace settle::testing {
 namespace {
@@ -109,14 +108,29 @@ bool FaultyWire::Carry(int from, int to, Toward direction) {
   return sent && !cut;
 }
 
+void FaultyWire::Partition(const std::vector<Toward>& ways) {
+  held_ = false;
+  for (const Toward way : ways) partitioned_[static_cast<int>(way)] = true;
+}
+
+void FaultyWire::Heal() {
+  for (auto& partitioned : partitioned_) partitioned = false;
+}
+
+pollfd FaultyWire::Watch(int socket, Toward direction) {
+  if (!partitioned_[static_cast<int>(direction)]) return {socket, POLLIN, 0};
+  int waiting = 0;
+  if (::ioctl(socket, FIONREAD, &waiting) == 0 && waiting > 0) held_ = true;
+  return {-1, 0, 0};
+}
+
 void FaultyWire::Run() {
   while (!stopping_) {
     std::vector<pollfd> sockets{{listener_, POLLIN, 0}};
     for (const Connection& connection : connections_) {
-      sockets.push_back({connection.program, POLLIN, 0});
-      sockets.push_back({connection.daemon, POLLIN, 0});
+      sockets.push_back(Watch(connection.program, Toward::kDaemon));
+      sockets.push_back(Watch(connection.daemon, Toward::kProgram));
     }
-    if (partitioned_) sockets.resize(1);
     if (::poll(sockets.data(), sockets.size(), kTickMilliseconds) <= 0) continue;
     const int cuts_before = cuts_;
     std::size_t at = 1;

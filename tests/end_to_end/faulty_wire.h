@@ -1,6 +1,8 @@
 // A wire between a program and the daemon that can be cut, after any byte, and held up.
 #pragma once
 
+#include <poll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -9,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace settle::testing {
 
@@ -31,9 +34,11 @@ class FaultyWire {
   void CutAfter(Toward direction, std::size_t bytes);
   // Takes back a cut that has not come yet; whether there was one.
   bool SpareTheRest();
-  // Carries nothing either way, with every connection open, until Heal: a partition.
-  void Partition() { partitioned_ = true; }
-  void Heal() { partitioned_ = false; }
+  // Carries nothing, one way or both, with every connection open, until Heal: a partition.
+  void Partition(const std::vector<Toward>& ways = {Toward::kDaemon, Toward::kProgram});
+  void Heal();
+  // Whether bytes waited for a partition to heal.
+  bool HeldBytes() const { return held_; }
 
  private:
   struct Connection {
@@ -45,6 +50,8 @@ class FaultyWire {
   void Accept();
   // False: the connection is to be closed.
   bool Carry(int from, int to, Toward direction);
+  // Of a connection's end whose bytes go `direction`: what to poll.
+  pollfd Watch(int socket, Toward direction);
   void Cut();
   static void Close(const Connection& connection);
 
@@ -55,7 +62,8 @@ class FaultyWire {
   std::mutex mutex_;
   std::optional<std::size_t> left_[2];  // until the cut, by direction
   std::atomic<int> cuts_{0};
-  std::atomic<bool> partitioned_{false};
+  std::atomic<bool> partitioned_[2]{false, false};  // by direction
+  std::atomic<bool> held_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -2,7 +2,9 @@
 // effect.
 #include "end_to_end/faulty_wire.h"
 
+#include <csignal>
 #include <functional>
+#include <tuple>
 
 #include "end_to_end/fixture.h"
 
@@ -78,33 +80,119 @@ TEST_P(FaultyWires, N02_P16_CutAfterAnyByteOfAClientsExchange_TheSameOutcomeIsTo
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
 }
 
-TEST_P(FaultyWires, N01_PartitionedBeforeThePrepare_AbortsAndHealsWithoutAZombie) {
-  Application& shop = world_.Start({.banks = "a"});
-  Application& service = world_.Start({.banks = "b", .coordinator = wire_->address()});
-  const std::string gtid = world_.MoveTogether(shop, service);
-  wire_->Partition();
-  EXPECT_THAT(shop.Ask("commit"), StartsWith("aborted"));
-  wire_->Heal();
-  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
-  EXPECT_EQ(world_.HalvesOf(gtid), 0u);
-}
+INSTANTIATE_TEST_SUITE_P(Network, FaultyWires, ::testing::Values(kBothPostgres, kBothSqlite),
+                         NameOfKinds);
 
-TEST_P(FaultyWires, N01_PartitionedAfterThePrepare_WaitsAndAgreesWhenHealed) {
+// How far the service's branch had come when the network was parted.
+struct Phase {
+  const char* name;
+  const char* failpoint;  // where the service is held meanwhile; empty: before the prepare
+  const char* outcome;    // that it must have; empty: what the shop was told, whichever it is
+};
+enum class Ways { kTowardDaemon, kTowardProgram, kBoth };
+
+class Partition : public EndToEnd,
+                  public ::testing::WithParamInterface<std::tuple<Phase, Ways>> {
+ protected:
+  Partition() : EndToEnd(kMixed) {}
+
+  std::vector<Toward> ways() const {
+    switch (std::get<Ways>(GetParam())) {
+      case Ways::kTowardDaemon: return {Toward::kDaemon};
+      case Ways::kTowardProgram: return {Toward::kProgram};
+      case Ways::kBoth: break;
+    }
+    return {Toward::kDaemon, Toward::kProgram};
+  }
+  bool ServiceIsLost() {
+    const CliAnswer listed = world_.Cli({"participants"});
+    if (listed.code != 0) return false;
+    for (const auto& participant : listed.json["participants"]) {
+      if (participant["resource"] == "b") return participant["sessions"].empty();
+    }
+    return false;
+  }
+};
+
+TEST_P(Partition, N01_UntilTheSessionIsGivenUp_ThenHealed_AgreesWithinTheBound) {
+  const Phase& phase = std::get<Phase>(GetParam());
+  world_.daemon().options = {"--session-timeout", "1s", "--vote-timeout", "1s"};
+  world_.daemon().Start();
+  FaultyWire wire(world_.daemon().port());
   Application& shop = world_.Start({.banks = "a"});
-  Application& service = world_.Start({.banks = "b", .coordinator = wire_->address()});
+  Application& service = world_.Start({.banks = "b",
+                                       .failpoint = phase.failpoint,
+                                       .fault = Fault::kFreezes,
+                                       .coordinator = wire.address()});
   const std::string gtid = world_.MoveTogether(shop, service);
-  shop.Send("commit decision");
-  ASSERT_TRUE(WaitUntil([&] { return world_.HalvesOf(gtid) + world_.PreparedBranches() > 0; }));
-  wire_->Partition();  // anywhere between its vote and its acknowledgement
+  const bool held = phase.failpoint[0] != 0;
+  if (held) {
+    shop.Send("commit decision");
+    ASSERT_TRUE(service.AwaitFrozen()) << "it never came to " << phase.failpoint;
+  }
+  wire.Partition(ways());
+  if (held) service.process().Signal(SIGCONT);
+  if (!held) shop.Send("commit decision");
+
+  EXPECT_TRUE(WaitUntil([&] { return ServiceIsLost(); })) << "the partition was not felt";
+  EXPECT_TRUE(wire.HeldBytes());
   const std::string told = FirstWord(shop.Answer());
   EXPECT_THAT(told, AnyOf("committed", "aborted"));
-  wire_->Heal();
+  if (phase.outcome[0] != 0) {
+    EXPECT_EQ(told, phase.outcome);
+  }
+  wire.Heal();
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
   EXPECT_EQ(world_.HalvesOf(gtid), told == "committed" ? 2u : 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Network, FaultyWires, ::testing::Values(kBothPostgres, kBothSqlite),
-                         NameOfKinds);
+std::string NameOfPartition(const ::testing::TestParamInfo<std::tuple<Phase, Ways>>& info) {
+  const char* const ways[] = {"TowardTheDaemon", "TowardTheProgram", "BothWays"};
+  const auto& [phase, way] = info.param;
+  return std::string(phase.name) + "_" + ways[static_cast<int>(way)];
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Network, Partition,
+    ::testing::Combine(
+        ::testing::Values(Phase{"BeforeThePrepare", "", "aborted"},
+                          Phase{"BeforeTheVote", "participant.before_vote", ""},
+                          Phase{"BeforeTheCommit", "participant.before_finish", "committed"},
+                          Phase{"BeforeTheAcknowledgement", "participant.finished", "committed"}),
+        ::testing::Values(Ways::kTowardDaemon, Ways::kTowardProgram, Ways::kBoth)),
+    NameOfPartition);
+
+// N06, on a real wire: the reply comes when nobody waits for it any more.
+class LateReply : public EndToEnd {
+ protected:
+  LateReply() : EndToEnd(kBothSqlite) {}
+};
+
+TEST_F(LateReply, N06_ReadAfterTheCallerTimedOut_IsThrownAwayWithItsConnection) {
+  world_.daemon().Start();
+  FaultyWire wire(world_.daemon().port());
+  Application& shop = world_.Start({.call_timeout = 2s, .coordinator = wire.address()});
+  const std::string gtid = world_.Move(shop);
+  wire.Partition({Toward::kProgram});
+  EXPECT_EQ(FirstWord(shop.Ask("commit")), "unknown");
+  EXPECT_TRUE(wire.HeldBytes()) << "its reply is on the wire";
+  wire.Heal();
+  // The late reply comes first; whatever is asked now has an answer of its own.
+  const auto outcome = [&] { return FirstWord(shop.Ask("outcome " + gtid)); };
+  EXPECT_TRUE(WaitUntil([&] { return outcome() == "committed"; }));
+  std::string next;
+  const auto works_again = [&] {  // once its session, which the partition ended, is there again
+    next = shop.Begin();
+    return Does(shop, "move a -10");
+  };
+  ASSERT_TRUE(WaitUntil(works_again));
+  EXPECT_NE(next, gtid);
+  EXPECT_EQ(world_.OutcomeShown(next), "undecided");
+  shop.Tell("move b 10");
+  EXPECT_EQ(FirstWord(shop.Ask("commit")), "committed");
+  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+  EXPECT_EQ(world_.HalvesOf(gtid) + world_.HalvesOf(next), 4u);
+}
 
 }  // namespace
 }  // namespace settle::testing

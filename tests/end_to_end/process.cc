@@ -60,6 +60,12 @@ bool Process::running() {
   return !ended_;
 }
 
+bool Process::frozen() const {
+  const std::string stat = ReadFile("/proc/" + std::to_string(id_) + "/stat");
+  const std::size_t name_end = stat.rfind(") ");
+  return name_end != std::string::npos && stat.compare(name_end + 2, 1, "T") == 0;
+}
+
 void Process::Signal(int signal) const {
   if (!ended_) ::kill(id_, signal);
 }

@@ -37,6 +37,8 @@ class Process {
 
   pid_t id() const { return id_; }
   bool running();
+  // Stopped by SIGSTOP.
+  bool frozen() const;
   void Signal(int signal) const;
   // SIGKILL, and waits until it is gone.
   void Kill();

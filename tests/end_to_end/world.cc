@@ -36,6 +36,7 @@ Application& World::Start(const Role& role) {
                              .directory = directory_.path(),
                              .banks = {},
                              .failpoint = role.failpoint,
+                             .fault = role.fault,
                              .call_timeout = role.call_timeout,
                              .seed = static_cast<unsigned>(applications_.size() + 1)};
   for (const char bank : role.banks) {
@@ -49,12 +50,12 @@ Application& World::Start(const Role& role) {
   return application;
 }
 
-void World::StartDaemonToDieAt(const std::string& failpoint) {
+void World::StartDaemonToDieAt(const std::string& failpoint, Fault fault) {
   daemon_.Start();
   Start().Quit();
   const auto ended = daemon_.Terminate();
   if (!ended || ended->code != 0) throw std::runtime_error("settled did not stop:\n" + Said());
-  daemon_.Start(failpoint);
+  daemon_.Start(failpoint, fault);
 }
 
 std::string World::Move(Application& shop) {

@@ -34,10 +34,11 @@ inline constexpr Kinds kBothPostgres{Kind::kPostgres, Kind::kPostgres};
 inline constexpr Kinds kBothSqlite{Kind::kSqlite, Kind::kSqlite};
 inline constexpr Kinds kMixed{Kind::kPostgres, Kind::kSqlite};
 
-// What an application serves and where it is to die.
+// What an application serves and where it is to come to harm.
 struct Role {
   std::string banks = "ab";  // the names of its resources, one letter each
   std::string failpoint{};
+  Fault fault = Fault::kDies;
   bool may_be_refused = false;
   std::chrono::milliseconds call_timeout = 15s;
   std::string coordinator{};  // reached by this address instead of the daemon's own
@@ -61,7 +62,7 @@ class World {
 
   // Starts the daemon with the banks' names already bound in its log and nothing left to write, so
   // that a failpoint counts the transactions' own passes alone.
-  void StartDaemonToDieAt(const std::string& failpoint);
+  void StartDaemonToDieAt(const std::string& failpoint, Fault fault = Fault::kDies);
 
   // A shop that has moved an amount from bank a to bank b: commit was not asked for yet. Its gtid.
   std::string Move(Application& shop);

@@ -64,6 +64,34 @@ TEST_F(TimeTest, C20_ADeadlineNoLongerCountsOnceCommitIsAskedFor) {
   EXPECT_TRUE(committed->ending.committed());
 }
 
+TEST_F(TimeTest, C12_WhatIsAskedForPastTheDeadlineIsTooLateEvenIfItIsLookedAtFirst) {
+  EngineUnderTest under_test;
+  Participant bank(under_test, {"bank-a"});
+  const Gtid gtid = under_test.Begin({5s, "", ""});
+  bank.Enlist(gtid, "bank-a");
+  const Gtid one_phase = under_test.Begin({5s, "", ""});
+  bank.Enlist(one_phase, "bank-a");
+  const Gtid empty = under_test.Begin({5s, "", ""});
+  under_test.clock().Advance(6s);  // frozen: the calls and the timers wait for the shard
+  Answer<CommitAnswer> committed;
+  Answer<CommitAnswer> committed_empty;
+  Answer<OnePhaseAnswer> granted;
+  Answer<BranchNumber> joined;
+  under_test.engine().Commit({gtid, {CommitVote(1)}, Wait::kApplied, 0ms}, committed.done());
+  under_test.engine().Commit({empty, {}, Wait::kApplied, 0ms}, committed_empty.done());
+  under_test.engine().CommitOnePhase({one_phase, 1, {}}, granted.done());
+  under_test.engine().Enlist({gtid, "bank-a", bank.session(), "k2"}, joined.done());
+  under_test.Run();
+  ASSERT_TRUE(committed.ok() && committed_empty.ok() && granted.ok());
+  EXPECT_EQ(committed->ending.cause, AbortCause::kDeadline);
+  EXPECT_EQ(committed_empty->ending.cause, AbortCause::kDeadline);
+  EXPECT_FALSE(granted->granted);
+  EXPECT_EQ(granted->ending.cause, AbortCause::kDeadline);
+  EXPECT_EQ(joined.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(under_test.log().Durable<CommitRecord>(), IsEmpty());
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1", "abort 1"));
+}
+
 TEST_F(TimeTest, ARefusedCommitLeavesTheDeadlineInForce) {
   EngineUnderTest under_test;
   Participant bank(under_test, {"bank-a"});

@@ -10,6 +10,7 @@
 #include "directory_resource.h"
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
+#include "settle/coordinator.h"
 #include "support/temporary_directory.h"
 
 namespace settle::testing {
@@ -19,7 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 namespace fs = std::filesystem;
 
 BranchKey Key(std::uint64_t sequence) {
@@ -250,6 +250,23 @@ TEST_F(CustomResource, AnOrderAndItsInvoiceCommitTogetherOrNotAtAll) {
   EXPECT_EQ(Process(Command({"17", "more chairs"})).Wait(), (Ended{1, {}}));
   EXPECT_EQ(ReadFile(Invoices() + "/17.txt"), "ten chairs\n");
   EXPECT_THAT(PreparedInvoices(), IsEmpty());
+}
+
+// It has no one-phase commit, which a lone branch would use.
+TEST_F(CustomResource, ALoneBranchIsPreparedLikeAnyOther) {
+  auto invoices = std::make_shared<DirectoryResource>("invoices", Invoices());
+  auto coordinator =
+      Coordinator::Connect({.addresses = {daemon_.address()}, .resources = {invoices}});
+  ASSERT_TRUE(coordinator) << Describe(coordinator.error());
+  auto transaction = (*coordinator)->Begin();
+  ASSERT_TRUE(transaction) << Describe(transaction.error());
+  auto branch = transaction->Enlist(*invoices);
+  ASSERT_TRUE(branch) << Describe(branch.error());
+  ASSERT_TRUE((*branch)->Write("17.txt", "ten chairs\n"));
+  const Ending ending = transaction->Commit();
+  EXPECT_TRUE(ending.committed()) << ending.reason;
+  EXPECT_EQ(ReadFile(Invoices() + "/17.txt"), "ten chairs\n");
+  EXPECT_EQ((*branch)->Write("18.txt", "late").error().code, ErrorCode::kRefused);
 }
 
 TEST_F(CustomResource, P07_KilledBetweenPrepareAndDecisionItIsAbortedByTheNextProcess) {

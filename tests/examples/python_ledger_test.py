@@ -122,6 +122,14 @@ class ParticipantTest(Prepared):
         self.carry_out(CommandKind.PREPARE)
         self.assertEqual([vote.vote.vote for vote in self.participant._votes], [Vote.NO, Vote.NO])
 
+    def test_P02_a_prepare_that_overtook_its_work_stays_refused(self):
+        self.participant._set_session("first")
+        self.carry_out(CommandKind.PREPARE)
+        self.assertTrue(self.participant.open(GTID, 1, "a", "first", ("17", 5)))
+        self.carry_out(CommandKind.PREPARE)
+        self.assertEqual([vote.vote.vote for vote in self.participant._votes], [Vote.NO, Vote.NO])
+        self.assertEqual(self.ledger.scan(), [])
+
     def test_P12_work_of_a_lost_session_is_not_prepared(self):
         self.participant._set_session("first")
         self.assertTrue(self.participant.open(GTID, 1, "a", "first", ("17", 5)))

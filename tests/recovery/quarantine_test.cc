@@ -122,6 +122,41 @@ TEST_P(Quarantine, C21_TheNextRecoverySaysTheSame) {
   EXPECT_EQ(next.Show(gtid_).state, "quarantined");
 }
 
+TEST_P(Quarantine, C21_APersonLetsItGoAndItDoesNotComeBack) {
+  Answer<std::monostate> forgotten;
+  after_.log().held = true;
+  after_.engine().Forget({gtid_, "eve", "both rolled back by hand"}, forgotten.done());
+  after_.Run();
+  EXPECT_FALSE(forgotten.came()) << "it is not durable yet";
+  EXPECT_EQ(after_.Show(gtid_).state, "quarantined");
+  after_.log().held = false;
+  after_.Run();
+  ASSERT_TRUE(forgotten.ok());
+  const TransactionSummary end = after_.log().Durable<EndRecord>().back().summary;
+  EXPECT_EQ(end.gtid, gtid_);
+  EXPECT_EQ(end.ending.outcome, Outcome::kUnknown) << "nobody knows what became of it";
+  EXPECT_THAT(end.ending.reason, HasSubstr("forgotten by eve: both rolled back by hand"));
+  EXPECT_THAT(end.ending.reason, HasSubstr(GetParam().why));
+
+  FakeLog log;
+  for (const Record& record : after_.log().durable()) log.Keep(record);
+  const auto next = ReplayLog(log);
+  ASSERT_TRUE(next);
+  ASSERT_EQ(next->open.size(), 1U);
+  EXPECT_EQ(next->open[0].gtid(), kSound);
+}
+
+TEST_P(Quarantine, C21_ALogThatCannotStoreItKeepsItQuarantined) {
+  after_.log().judge = [](const Record&) {
+    return FakeLog::Verdict{AppendResult::kRefused, "disk full"};
+  };
+  Answer<std::monostate> forgotten;
+  after_.engine().Forget({gtid_, "eve", "r"}, forgotten.done());
+  after_.Run();
+  EXPECT_EQ(forgotten.error().code, ErrorCode::kRetry);
+  EXPECT_EQ(after_.Show(gtid_).state, "quarantined");
+}
+
 const Gtid kForeign = Gtid::Make("zzzzzzzzzzzz", 1, 1, 7);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -163,6 +198,12 @@ INSTANTIATE_TEST_SUITE_P(
         Poison{"damage_of_branch_two_billion",
                {DamageOf(kPoisoned, 2'000'000'000, BranchEnd::kCommitted)},
                "damage of branch 2000000000"},
+        Poison{"forgotten_undamaged",
+               {CommitOf(kPoisoned, {Prepared(1)}), ForgetRecord{kPoisoned, {}, "eve", "", 4}},
+               "position 2 forgets what no record before it says is damaged"},
+        Poison{"forgotten_unheard_of",
+               {ForgetRecord{kPoisoned, {}, "eve", "", 4}},
+               "position 1 forgets what no record before it says is damaged"},
         Poison{"damage_that_is_no_end",
                {CommitOf(kPoisoned, {Prepared(1)}), DamageOf(kPoisoned, 1, BranchEnd::kRetry)},
                "no end"},

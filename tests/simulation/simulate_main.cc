@@ -1,90 +1,204 @@
 // settle-simulate: attacks the protocol with seeded worlds, as many as asked for. The last line is
 // one JSON object.
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <boost/program_options.hpp>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "simulation/simulation.h"
+#include "simulation/campaign.h"
 
+namespace settle::simulation {
 namespace {
 
 namespace po = boost::program_options;
-using settle::simulation::RunSeed;
-using settle::simulation::SeedResult;
+
+// Exit codes.
+constexpr int kHolds = 0;
+constexpr int kViolated = 1;  // or a mutant was not caught
+constexpr int kUsage = 64;
 
 struct Options {
-  std::uint64_t seeds = 1000;
-  std::uint64_t start = 1;
+  Range range;
   std::string protocol = "2pc";
+  std::string mutant;
+  std::size_t tries = 5;
+  bool list_mutants = false;
+  bool whole_transcript = false;
 };
 
-void PrintViolation(std::uint64_t seed, const SeedResult& result, const Options& options) {
-  for (const std::string& line : result.transcript) std::cout << line << '\n';
+class Stopwatch {
+ public:
+  double wall() const {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+    return took.count();
+  }
+  // Of all threads: what counts on a machine that others use as well.
+  double cpu() const { return static_cast<double>(std::clock() - clock_) / CLOCKS_PER_SEC; }
+
+ private:
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  const std::clock_t clock_ = std::clock();
+};
+
+// Lines about the transactions that `violations` name, and about the world.
+bool Concerns(const std::string& line, const std::vector<std::string>& violations) {
+  if (line.find("----") != std::string::npos || line.find("VIOLATION") != std::string::npos)
+    return true;
+  static const std::string kGtid = "simulatedlog.";
+  const std::size_t at = line.find(kGtid);
+  if (at == std::string::npos) return false;
+  for (const std::string& violation : violations) {
+    for (std::size_t from = violation.find(kGtid); from != std::string::npos;
+         from = violation.find(kGtid, from + 1)) {
+      const std::string gtid =
+          violation.substr(from, violation.find_first_of(": ,", from) - from);
+      if (line.find(gtid) != std::string::npos) return true;
+    }
+  }
+  return false;
+}
+
+void PrintViolation(std::uint64_t seed, const Options& options) {
+  const SeedResult result = RunSeed(seed, World::Telling::kTranscript);
+  bool names = false;  // a transaction
+  for (const std::string& violation : result.violations)
+    names = names || violation.find("simulatedlog.") != std::string::npos;
+  for (const std::string& line : result.transcript) {
+    if (options.whole_transcript || !names || Concerns(line, result.violations))
+      std::cout << line << '\n';
+  }
   std::cout << "\nseed " << seed << " violates:\n";
   for (const std::string& violation : result.violations) std::cout << "  " << violation << '\n';
   std::cout << "replay it with: settle-simulate --protocol " << options.protocol
-            << " --seeds 1 --start " << seed << "\n\n";
+            << " --seeds 1 --start " << seed
+            << (options.mutant.empty() ? "" : " --mutant " + options.mutant)
+            << " --whole-transcript\n\n";
+}
+
+void PrintLastLine(const Options& options, nlohmann::json line) {
+  line["protocol"] = options.protocol;
+  std::cout << line.dump() << '\n';
 }
 
 int Simulate(const Options& options) {
-  nlohmann::json faults = nlohmann::json::object();
-  std::uint64_t violations = 0;
-  std::uint64_t events = 0;
-  std::uint64_t transactions = 0;
-  std::int64_t longest = 0;
-  const auto began = std::chrono::steady_clock::now();
-  for (std::uint64_t seed = options.start; seed < options.start + options.seeds; ++seed) {
-    const SeedResult result = RunSeed(seed);
-    events += result.events;
-    transactions += result.transactions;
-    for (std::size_t kind = 0; kind < settle::simulation::kFaults; ++kind) {
-      const char* name = ToString(static_cast<settle::simulation::Fault>(kind));
-      faults[name] = faults.value(name, std::uint64_t{0}) + result.faults[kind];
-    }
-    longest = std::max(longest, result.settled_after.count());
-    if (result.violations.empty()) continue;
-    if (++violations <= 3) PrintViolation(seed, RunSeed(seed, settle::simulation::World::Telling::kTranscript), options);
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  std::cout << nlohmann::json{{"protocol", options.protocol},
-                              {"seeds", options.seeds},
-                              {"violations", violations},
-                              {"transactions", transactions},
-                              {"faults_fired", faults},
-                              {"events", events},{"settled_after_us_max", longest},
-                              {"seeds_per_s", static_cast<double>(options.seeds) / took.count()}}
-                   .dump()
-            << '\n';
-  return violations == 0 ? 0 : 1;
+  const Stopwatch watch;
+  const Campaign campaign = Run(options.range);
+  const double wall = watch.wall();
+  const double cpu = watch.cpu();
+  if (campaign.first_violation) PrintViolation(*campaign.first_violation, options);
+  nlohmann::json faults;
+  for (std::size_t kind = 0; kind < kFaults; ++kind)
+    faults[ToString(static_cast<Fault>(kind))] = campaign.faults[kind];
+  nlohmann::json line{{"start", options.range.start},
+                      {"seeds", campaign.seeds},
+                      {"violations", campaign.violations},
+                      {"transactions", campaign.transactions},
+                      {"faults_fired", faults},
+                      {"events", campaign.events},
+                      {"settled_after_ms_max", campaign.settled_after_max.count() / 1000},
+                      {"settled_after_ms_bound", kHealedBound.count() / 1000},
+                      {"seeds_per_s", static_cast<double>(campaign.seeds) / wall},
+                      {"seeds_per_cpu_s", static_cast<double>(campaign.seeds) / cpu}};
+  if (!options.mutant.empty()) line["mutant"] = options.mutant;
+  if (campaign.first_violation) line["first_violation"] = *campaign.first_violation;
+  PrintLastLine(options, std::move(line));
+  return campaign.violations == 0 ? kHolds : kViolated;
 }
 
-}  // namespace
+int CheckMutants(const Options& options) {
+  nlohmann::json table = nlohmann::json::array();
+  std::size_t escaped = 0;
+  std::cout << fmt::format("{:<42} {:>7} {:>13}  {}\n", "mutant", "caught", "median seeds", "by");
+  for (const Mutant& mutant : Mutants()) {
+    const Catch result = Try(mutant, options.tries, options.range);
+    std::string by;
+    for (const auto& [invariant, times] : result.by_invariant)
+      by += fmt::format("{}{} ({})", by.empty() ? "" : ", ", invariant, times);
+    std::cout << fmt::format("{:<42} {:>3}/{:<3} {:>13}  {}", mutant.name, result.caught,
+                             result.tries, result.seeds_median, by)
+              << std::endl;
+    if (result.caught != result.tries) ++escaped;
+    table.push_back({{"name", mutant.name},
+                     {"caught", result.caught == result.tries},
+                     {"seeds_median", result.seeds_median},
+                     {"by", result.by_invariant}});
+  }
+  PrintLastLine(options, {{"mutants", Mutants().size()},
+                          {"escaped", escaped},
+                          {"tries", options.tries},
+                          {"seeds_most", options.range.seeds},
+                          {"table", table}});
+  return escaped == 0 ? kHolds : kViolated;
+}
 
-int main(int argc, char** argv) {
-  Options options;
+int ListMutants() {
+  for (const Mutant& mutant : Mutants())
+    std::cout << fmt::format("{:<42} {}\n", mutant.name, mutant.what);
+  return kHolds;
+}
+
+po::options_description Described(Options& options) {
   po::options_description described("settle-simulate");
-  described.add_options()("help", "show this")(
-      "protocol", po::value(&options.protocol)->default_value("2pc"), "2pc is all there is")(
-      "seeds", po::value(&options.seeds)->default_value(1000), "how many seeds to run")(
-      "start", po::value(&options.start)->default_value(1), "the first seed");
+  auto add = described.add_options();
+  add("help", "show this");
+  add("protocol", po::value(&options.protocol)->default_value("2pc"), "2pc is all there is");
+  add("seeds", po::value(&options.range.seeds)->default_value(1000),
+      "how many seeds to run; with --mutant all, how many at the most for each try");
+  add("start", po::value(&options.range.start)->default_value(1), "the first seed");
+  add("jobs", po::value(&options.range.jobs)->default_value(1), "threads; 1 to 64");
+  add("list-mutants", po::bool_switch(&options.list_mutants),
+      "the bugs that can be planted, one a line");
+  add("mutant", po::value(&options.mutant),
+      "plant that bug: the run should find it. \"all\": plant one after the other, and say for "
+      "each whether it was caught, by what, and after how many seeds");
+  add("tries", po::value(&options.tries)->default_value(5),
+      "with --mutant all: from how many different starts");
+  add("whole-transcript", po::bool_switch(&options.whole_transcript),
+      "of a violation, also what concerns other transactions");
+  return described;
+}
+
+void Check(const Options& options) {
+  if (options.protocol != "2pc")
+    throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
+  if (options.range.seeds == 0) throw po::error("--seeds must be at least 1");
+  if (options.range.jobs == 0 || options.range.jobs > 64)
+    throw po::error("--jobs must be 1 to 64");
+  if (options.tries == 0) throw po::error("--tries must be at least 1");
+  if (!options.mutant.empty() && options.mutant != "all" && FindMutant(options.mutant) == nullptr)
+    throw po::error("--mutant \"" + options.mutant + "\" is not one of --list-mutants");
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  const po::options_description described = Described(options);
   try {
     po::variables_map given;
     po::store(po::parse_command_line(argc, argv, described), given);
     po::notify(given);
     if (given.count("help") != 0) {
-      std::cout << described
-                << "Exit: 0 no violation, 1 a violation (with its transcript), 64 wrong usage.\n";
-      return 0;
+      std::cout << described << "Exit: 0 no violation (with --mutant all: every mutant caught), "
+                << "1 a violation, with its transcript\n(or a mutant that was not caught), "
+                << "64 wrong usage.\n";
+      return kHolds;
     }
-    if (options.protocol != "2pc")
-      throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
+    Check(options);
   } catch (const po::error& error) {
     std::cerr << "settle-simulate: " << error.what() << '\n';
-    return 64;
+    return kUsage;
   }
+  if (options.list_mutants) return ListMutants();
+  if (options.mutant == "all") return CheckMutants(options);
+  if (const Mutant* mutant = FindMutant(options.mutant)) planted_bug = mutant->bug;
   return Simulate(options);
 }
+
+}  // namespace
+}  // namespace settle::simulation
+
+int main(int argc, char** argv) { return settle::simulation::Main(argc, argv); }

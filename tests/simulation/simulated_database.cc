@@ -153,6 +153,8 @@ std::optional<BranchKey> SimulatedDatabase::HandleByHand() {
       std::next(prepared_.begin(), static_cast<long>(world_.Pick(prepared_.size())))->first;
   Finish(key, world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort, {});
   meddled_.insert(key.gtid);
+  // It had done as decided, and said so, and lost that in a fail-over: nobody misses it any more.
+  if (uncommitted_.contains(key)) lost_for_good_.insert(key.gtid);
   return key;
 }
 

@@ -98,7 +98,14 @@ void Simulation::BeginTransactions(microseconds rough_phase) {
 
 // Nothing runs but what is damaged, and nothing is on its way to the disk.
 bool Simulation::Ended() {
-  return coordinator_.log().idle() && Settled(scene_);
+  if (!coordinator_.log().idle() || !Settled(scene_)) return false;
+  std::size_t running = 0;  // with those whose end the log refused
+  std::size_t listed = 0;
+  for (const auto& shard : coordinator_.engine().shards()) {
+    running += shard->running();
+    listed += shard->ListOpen().size();
+  }
+  return running == listed;
 }
 
 microseconds Simulation::AwaitTheEnd() {

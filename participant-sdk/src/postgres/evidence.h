@@ -17,7 +17,8 @@ enum class TakeXid {
 // What the statement of EvidenceStatement answered.
 struct EvidenceReply {
   Evidence evidence;  // local_transaction is empty when no xid is assigned
-  // Without an xid: foreign tables were written to, whose servers know nothing of our vote.
+  // Asked with kIfAssigned and without an xid: foreign tables were written to, whose servers know
+  // nothing of our vote.
   bool wrote_elsewhere = false;
 };
 

@@ -8,12 +8,15 @@
 #include <cstdlib>
 #include <string>
 
+#include "settle/vocabulary/assertion.h"
+
 namespace settle {
 namespace {
 
 struct Plan {
   std::string name;
   std::string fired_path;
+  std::string how = "kill";
   std::atomic<int> passes_left{0};
 
   Plan() {
@@ -27,6 +30,7 @@ struct Plan {
       name.resize(colon);
     }
     if (fired != nullptr) fired_path = fired;
+    if (const char* given = std::getenv("SETTLE_FAILPOINT_HOW")) how = given;
   }
 };
 
@@ -41,6 +45,11 @@ void HitFailpoint(const char* name) {
       ::fsync(file);
       ::close(file);
     }
+  }
+  if (plan.how == "assertion") AssertionFailed("this place is not reached", __FILE__, __LINE__, name);
+  if (plan.how == "freeze") {
+    ::kill(::getpid(), SIGSTOP);
+    return;  // somebody sent SIGCONT
   }
   ::kill(::getpid(), SIGKILL);
   for (;;) ::pause();  // the signal is on its way; nothing after this place may happen

@@ -1,14 +1,15 @@
-// Named places where a test can kill the process with SIGKILL. Compiled to nothing unless the build
-// option SETTLE_FAILPOINTS is on.
+// Named places where a test can stop the process. Compiled to nothing unless the build option
+// SETTLE_FAILPOINTS is on.
 //
-//   SETTLE_FAILPOINT=decision.durable:3       the third pass dies
-//   SETTLE_FAILPOINT_FIRED=/tmp/fired         a file that is created, synced, just before dying, so
-//   that a
+//   SETTLE_FAILPOINT=decision.durable:3       the third pass dies by SIGKILL
+//   SETTLE_FAILPOINT_FIRED=/tmp/fired         a file that is created, synced, just before, so that a
 //                                             test can assert that its fault really happened
+//   SETTLE_FAILPOINT_HOW=freeze               SIGSTOP instead: it goes on when somebody sends SIGCONT
+//   SETTLE_FAILPOINT_HOW=assertion            ends as when an assertion fails there
 #pragma once
 
 namespace settle {
-// Thread-safe. Reads the two environment variables once, at the first call.
+// Thread-safe. Reads the environment variables once, at the first call.
 void HitFailpoint(const char* name);
 }  // namespace settle
 

@@ -1,0 +1,79 @@
+// Transactions whose records contradict themselves: shown, answered for as unknown, and else left
+// alone.
+#include <utility>
+
+#include "engine/durable_append.h"
+#include "engine/shard.h"
+
+namespace settle::coordinator {
+
+// Nothing is presumed of it and nothing is told to anybody: its branches stay as they are.
+void Shard::Quarantine(const RestoredTransaction& restored) {
+  TransactionSummary summary;
+  summary.gtid = restored.gtid();
+  summary.state = "quarantined";
+  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
+                    "its records in the log contradict themselves: " + restored.contradiction,
+                    false};
+  const auto show = [&](const DecidedBranch& branch) {
+    BranchSummary row;
+    row.number = branch.number;
+    row.resource = branch.resource;
+    row.identity = branch.evidence.database;
+    row.state = "prepared";
+    row.vote = settle::ToString(branch.vote);
+    row.evidence = branch.evidence;
+    summary.branches.push_back(std::move(row));
+  };
+  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+    summary.origin = commit->origin;
+    for (const DecidedBranch& branch : commit->branches) show(branch);
+    summary.timeline.push_back({commit->decided, "decided to commit, by the first record"});
+  }
+  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
+    summary.origin = one_phase->origin;
+    show(one_phase->branch);
+    summary.timeline.push_back(
+        {one_phase->delegated, "left to its only branch to decide, by the first record"});
+  }
+  for (const HeuristicRecord& heuristic : restored.heuristics) {
+    summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
+  }
+  summary.timeline.push_back({clock_.WallNow(), "quarantined: " + restored.contradiction});
+  observer_.Event(Observer::Level::kError, summary.gtid,
+                  "quarantined, and left alone with all its branches: " + restored.contradiction);
+  quarantined_.emplace(summary.gtid, std::move(summary));
+  CountRunning();
+}
+
+// One forced record, an end, says that a person has looked after it; the next start does not see it
+// any more.
+void Shard::ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done) {
+  TransactionSummary summary = quarantined_.at(call.gtid);
+  const WallTime now = clock_.WallNow();
+  summary.state = "done";
+  summary.ended = now;
+  summary.ending.reason =
+      ForgottenBy(call.operator_name, call.reason) + "; " + summary.ending.reason;
+  summary.timeline.push_back({now, ForgottenBy(call.operator_name, call.reason)});
+  DurableAppend(log_, observer_, EndRecord{std::move(summary)}, Durability::kForce,
+                [this, gtid = call.gtid, done](AppendResult result, const std::string& reason) {
+                  mailbox_.PostAlways([this, gtid, result, reason, done] {
+                    OnQuarantineEnded(gtid, result, reason, done);
+                  });
+                });
+}
+
+void Shard::OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,
+                              const Completion<std::monostate>& done) {
+  if (result != AppendResult::kDurable) {
+    return done(Fail(ErrorCode::kRetry,
+                     "the log could not store that it is forgotten, so it stays quarantined: " +
+                         reason));
+  }
+  quarantined_.erase(gtid);
+  CountRunning();
+  done(std::monostate{});
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,98 @@
+#include "simulation/campaign.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace settle::simulation {
+namespace {
+
+constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+
+void Add(Campaign& sum, const SeedResult& result, std::uint64_t seed) {
+  ++sum.seeds;
+  for (std::size_t kind = 0; kind < kFaults; ++kind) sum.faults[kind] += result.faults[kind];
+  sum.events += result.events;
+  sum.transactions += result.transactions;
+  sum.settled_after_max = std::max(sum.settled_after_max, result.settled_after);
+  if (result.violations.empty()) return;
+  ++sum.violations;
+  sum.first_violation = std::min(seed, sum.first_violation.value_or(kNone));
+}
+
+void Add(Campaign& sum, const Campaign& part) {
+  sum.seeds += part.seeds;
+  sum.violations += part.violations;
+  for (std::size_t kind = 0; kind < kFaults; ++kind) sum.faults[kind] += part.faults[kind];
+  sum.events += part.events;
+  sum.transactions += part.transactions;
+  sum.settled_after_max = std::max(sum.settled_after_max, part.settled_after_max);
+  if (!part.first_violation) return;
+  sum.first_violation = std::min(*part.first_violation, sum.first_violation.value_or(kNone));
+}
+
+// Calls `run` with each seed, on several threads, in about that order.
+template <typename RunOne>
+Campaign OnThreads(const Range& range, const RunOne& run) {
+  std::atomic<std::uint64_t> next{range.start};
+  std::mutex mutex;
+  Campaign sum;
+  const auto work = [&] {
+    Campaign part;
+    for (;;) {
+      const std::uint64_t seed = next++;
+      if (seed >= range.start + range.seeds || !run(seed, part)) break;
+    }
+    const std::lock_guard lock(mutex);
+    Add(sum, part);
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i < range.jobs; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  return sum;
+}
+
+}  // namespace
+
+Campaign Run(const Range& range) {
+  return OnThreads(range, [](std::uint64_t seed, Campaign& part) {
+    Add(part, RunSeed(seed), seed);
+    return true;
+  });
+}
+
+Catch Try(const Mutant& mutant, std::size_t tries, const Range& from) {
+  planted_bug = mutant.bug;
+  Catch caught;
+  std::vector<std::uint64_t> needed;
+  for (std::size_t i = 0; i < tries; ++i) {
+    Range range = from;
+    range.start += i * from.seeds;  // disjoint
+    std::atomic<std::uint64_t> first{kNone};
+    OnThreads(range, [&first](std::uint64_t seed, Campaign&) {
+      if (seed > first) return false;
+      if (RunSeed(seed).violations.empty()) return true;
+      std::uint64_t known = first;
+      while (seed < known && !first.compare_exchange_weak(known, seed)) {
+      }
+      return false;
+    });
+    ++caught.tries;
+    needed.push_back(first == kNone ? range.seeds : first - range.start + 1);
+    if (first == kNone) continue;
+    ++caught.caught;
+    const std::string violation = RunSeed(first).violations.front();
+    ++caught.by_invariant[violation.substr(0, violation.find(':'))];
+  }
+  planted_bug = PlantedBug::kNone;
+  std::nth_element(needed.begin(), needed.begin() + static_cast<long>(needed.size() / 2),
+                   needed.end());
+  if (!needed.empty()) caught.seeds_median = needed[needed.size() / 2];
+  return caught;
+}
+
+}  // namespace settle::simulation

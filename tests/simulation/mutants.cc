@@ -1,0 +1,69 @@
+#include "simulation/mutants.h"
+
+#include <algorithm>
+
+namespace settle::simulation {
+
+const std::vector<Mutant>& Mutants() {
+  using enum PlantedBug;
+  static const std::vector<Mutant> mutants{
+      {kDecisionNotForced, "decision-not-forced",
+       "the commit record is appended lazily, and told as soon as it is written"},
+      {kReplyBeforeTheRecordIsDurable, "reply-before-the-record-is-durable",
+       "commit is told and sent while the record is on its way to the disk"},
+      {kPresumedAbortWithoutAskingTheLog, "presumed-abort-without-asking-the-log",
+       "what is not running is aborted, whatever the log says"},
+      {kDuplicateVoteCountedTwice, "duplicate-vote-counted-twice",
+       "a second copy of a vote counts for a branch that has not voted"},
+      {kLatePrepareAcceptedAfterAbort, "late-prepare-accepted-after-abort",
+       "a commit vote that arrives while aborting still counts towards a commit"},
+      {kUnknownAtCommitTakenForSuccess, "unknown-at-commit-taken-for-success",
+       "a branch that is gone or was rolled back when told to commit counts as committed"},
+      {kEpochIgnored, "epoch-ignored",
+       "neither side minds that the other has seen a later life of the log"},
+      {kGtidReused, "gtid-reused", "a gtid names neither the life of the log nor a random tail"},
+      {kRecoveryAbortsWhatIsActive, "recovery-aborts-what-is-active",
+       "a prepared branch found by a scan is aborted although its transaction runs"},
+      {kDeadlineAfterTheLastVote, "deadline-after-the-last-vote",
+       "the deadline still aborts when the decision is on its way to the disk"},
+      {kAbortObeyedAfterTheLastVote, "abort-obeyed-after-the-last-vote",
+       "an abort still aborts when the decision is on its way to the disk"},
+      {kEndBeforeTheLastAck, "end-before-the-last-ack",
+       "a transaction is forgotten when its first branch has acknowledged"},
+      {kOnePhaseWithoutItsRecord, "one-phase-without-its-record",
+       "leave to commit in one phase is given without a durable record"},
+      {kEnlistAfterTheDecisionBegan, "enlist-after-the-decision-began",
+       "a branch may join when the transaction is no longer active"},
+      {kEvidenceNotRecorded, "evidence-not-recorded",
+       "the commit record leaves out the evidence of the votes"},
+      {kRestoredBranchTakenForFinished, "restored-branch-taken-for-finished",
+       "after a restart only the first branch of a decided transaction is commanded"},
+      {kHeuristicNotForced, "heuristic-not-forced",
+       "the record of damage is appended lazily, and told as soon as it is written"},
+      {kHeuristicsNotReplayed, "heuristics-not-replayed", "a restart forgets recorded damage"},
+      {kRefusedRecordTakenForDurable, "refused-record-taken-for-durable",
+       "a record that the full disk refused counts as written"},
+      {kRefusedEndDropped, "refused-end-dropped",
+       "a committed transaction is forgotten although the log refused its end"},
+      {kDeadlineByTheWallClock, "deadline-by-the-wall-clock",
+       "deadlines are reckoned from the wall clock"},
+      {kCommandsOnlyToTheOwner, "commands-only-to-the-owner",
+       "a prepared branch whose session is lost is commanded by nobody"},
+      {kOnePhaseRecordNotReplayed, "one-phase-record-not-replayed",
+       "a restart forgets that a resource was given the decision"},
+      {kReadOnlyVoteOfABranchThatWrote, "read-only-vote-of-a-branch-that-wrote",
+       "a branch that is prepared votes that it wrote nothing"},
+      {kWorkKeptAfterTheSessionWasLost, "work-kept-after-the-session-was-lost",
+       "unprepared work of a lost session stays open when its process attaches again"},
+  };
+  return mutants;
+}
+
+const Mutant* FindMutant(std::string_view name) {
+  const auto& all = Mutants();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [name](const auto& one) { return one.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace settle::simulation

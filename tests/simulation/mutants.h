@@ -1,0 +1,22 @@
+// The bugs of vocabulary/planted_bug.h, with their names and what each does.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "vocabulary/planted_bug.h"
+
+namespace settle::simulation {
+
+struct Mutant {
+  PlantedBug bug = PlantedBug::kNone;
+  std::string_view name;
+  std::string_view what;  // one line
+};
+
+const std::vector<Mutant>& Mutants();
+
+// Null: no mutant has that name.
+const Mutant* FindMutant(std::string_view name);
+
+}  // namespace settle::simulation
