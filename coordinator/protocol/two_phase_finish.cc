@@ -200,7 +200,10 @@ Effects TwoPhase::EndIfAllFinished() {
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   switch (kind) {
     case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
-    case CommandKind::kCommit: SETTLE_ASSERT(state_ == State::kCommitting, Describe(*this)); break;
+    case CommandKind::kCommit:  // damaged: one that a fail-over prepared again is told once more
+      SETTLE_ASSERT(decision_ == Decision::kCommit, Describe(*this));
+      SETTLE_ASSERT(state_ == State::kCommitting || state_ == State::kDamaged, Describe(*this));
+      break;
     case CommandKind::kAbort: SETTLE_ASSERT(state_ == State::kAborting, Describe(*this)); break;
     case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
   }
