@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "engine/ports.h"
+#include "engine/saga_calls.h"
 #include "engine/settings.h"
 #include "log/decision_log.h"
 #include "protocol/effects.h"
@@ -95,6 +96,7 @@ struct AttachCall {
   std::vector<OfferedResource> resources;
   std::string log_id_seen;
   Epoch epoch_seen = 0;
+  std::vector<std::string> participants{};  // the process serves their actions
 };
 struct Attached {
   SessionId session;
@@ -114,6 +116,7 @@ struct Command {
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
+  std::vector<SagaCall> calls{};
 };
 struct FetchCall {
   SessionId session;
@@ -134,6 +137,7 @@ struct ReportCall {
   SessionId session;
   std::vector<VoteReport> votes;
   std::vector<EndReport> ends;
+  std::vector<SagaAnswer> answers{};
 };
 
 struct SessionView {
@@ -164,6 +168,7 @@ struct RestoredTransaction {
 struct RestoredState {
   std::vector<RestoredTransaction> open;
   std::vector<ResourceRecord> resources;  // in order; the last one of a name holds
+  std::vector<RestoredSaga> sagas{};
 };
 
 class Sessions;
@@ -190,6 +195,13 @@ class Engine {
   void Abort(AbortCall call, Completion<Ending> done);
   void AskOutcome(Gtid gtid, Completion<Ending> done);
 
+  // A saga is durable when `done` runs. kInvalid names what is wrong with its definition or input.
+  // It is asked for, shown, listed and forgotten by its gtid as any other transaction; Abort
+  // cancels it, unless its pivot has run (kRefused).
+  void StartSaga(StartSagaCall call, Completion<Begun> done);
+  // How it ended, once that is durable; kUndecided if it has not within `wait`.
+  void AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Ending> done);
+
   // Participants.
   void Attach(AttachCall call, Completion<Attached> done);
   void Fetch(FetchCall call, Completion<CommandBatch> done);
@@ -209,7 +221,9 @@ class Engine {
   void ListOpen(Completion<std::vector<TransactionSummary>> done);  // all shards, newest first
   void Participants(Completion<std::vector<ParticipantView>> done);
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
-  // Sends again, now, what a decided transaction still waits for.
+  // Skips a step of a saga, or sets its input: only one that must happen and does not get on.
+  void ActOnSaga(SagaActCall call, Completion<std::monostate> done);
+  // Sends again, now, what a decided transaction, or a saga, still waits for.
   void Hurry(Gtid gtid, Completion<std::monostate> done);
   // Ends a damaged transaction, once it is durable who says that it is repaired, and why. kRefused:
   // it is not damaged, or another operator was first. kRetry: the log refused it, so it stays
@@ -226,6 +240,8 @@ class Engine {
 
  private:
   Shard& ShardOf(const Gtid& gtid);
+  Status CheckRoom() const;
+  Gtid NextGtid();
   template <typename T, typename Run>
   void Post(const Gtid& gtid, const Completion<T>& done, Run run);
   void Tick();

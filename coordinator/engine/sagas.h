@@ -26,50 +26,6 @@
 
 namespace settle::coordinator {
 
-// To any process that serves the participant; may be lost, it is then sent again.
-struct SagaCall {
-  BranchKey key;  // the saga and the step's number
-  ActionOp op = ActionOp::kAction;
-  std::string participant;
-  std::string action;
-  int attempt = 1;
-  std::string input;   // as in saga::effect::Call
-  std::string result;
-  std::chrono::milliseconds timeout{0};
-
-  friend bool operator==(const SagaCall&, const SagaCall&) = default;
-};
-
-struct SagaAnswer {
-  BranchKey key;
-  ActionOp op = ActionOp::kAction;
-  int attempt = 1;  // of the call that it answers
-  Answer answer;
-};
-
-struct StartSagaCall {
-  saga::Definition definition;  // satisfies saga::Check
-  std::string input = "{}";     // JSON text
-  std::string request_key;
-  std::string owner;
-  std::string comment;
-};
-
-// What recovery read of a saga that has not ended.
-struct RestoredSaga {
-  SagaBeginRecord begin;
-  std::vector<SagaRecord> later;  // in order
-};
-
-struct SagaActCall {
-  Gtid gtid;
-  BranchNumber step = 0;
-  SagaAct act = SagaAct::kSkip;
-  std::string input;  // JSON text, of kSetInput
-  std::string by;
-  std::string reason;
-};
-
 class Sagas {
  public:
   // References outlive it. `send` must not call back in.
@@ -86,8 +42,8 @@ class Sagas {
   explicit Sagas(Outside outside);
   ~Sagas();
 
-  // The saga is durable when `done` runs. kRetry: the log has no room, nothing was started.
-  // kInvalid: the input is no JSON.
+  // The saga, whose definition satisfies saga::Check, is durable when `done` runs. kRetry: the log
+  // has no room, nothing was started. kInvalid: the input is no JSON.
   void Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done);
   void Restore(RestoredSaga restored);
 
@@ -107,10 +63,12 @@ class Sagas {
   void Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done);
   void Forget(const ForgetCall& call, Completion<std::monostate> done);
 
-  // Nothing unless it runs here or its end is not in the log yet.
+  // It runs here, is quarantined, or its end is not in the log yet.
+  bool Has(const Gtid& gtid) const;
+  // Nothing unless Has.
   std::optional<TransactionSummary> Show(const Gtid& gtid) const;
   std::vector<TransactionSummary> ListOpen() const;
-  std::size_t size() const { return running_.size() + ended_.size(); }
+  std::size_t size() const { return running_.size() + ended_.size() + quarantined_.size(); }
 
   // Handles every timer that is due. Returns when the next one is.
   std::optional<Instant> FireDue();
@@ -127,6 +85,8 @@ class Sagas {
   struct Ended;
 
   Saga* Find(const Gtid& gtid);
+  void Quarantine(const RestoredSaga& restored);
+  const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   void Handle(Saga& saga, const saga::Event& event);
   void Fire(const TimerKey& key);
   void AddWaiter(Saga& saga, bool cancels, std::chrono::milliseconds wait,
@@ -158,6 +118,7 @@ class Sagas {
   Timers<TimerKey> timers_;
   std::unordered_map<Gtid, std::unique_ptr<Saga>> running_;
   std::unordered_map<Gtid, std::unique_ptr<Ended>> ended_;  // the record for people not written yet
+  std::unordered_map<Gtid, TransactionSummary> quarantined_;  // their records contradict themselves
   std::uint64_t next_waiter_ = 1;
 };
 

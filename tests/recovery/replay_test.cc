@@ -89,16 +89,6 @@ TEST(Replay, DamageWithoutADecisionIsADamagedAbort) {
   EXPECT_THAT(state->open[0].heuristics, ElementsAre(DamageOf(1, 1), DamageOf(1, 2)));
 }
 
-TEST(Replay, ALogThatHoldsASagaIsRefusedByItsRecord) {
-  FakeLog log;
-  log.Keep(CommitOf(1));
-  log.Keep(SagaBeginRecord{GtidNumber(2), {}, "", {"trip", 1, 0, {}}, "{}"});
-  const auto state = ReplayLog(log);
-  ASSERT_FALSE(state);
-  EXPECT_EQ(state.error().code, ErrorCode::kVersion);
-  EXPECT_THAT(state.error().message, testing::HasSubstr("position 2 belongs to a saga"));
-}
-
 ForgetRecord ForgottenOf(std::uint64_t sequence) {
   return {GtidNumber(sequence), {Outcome::kMixed, AbortCause::kNone, "by hand", false}, "ann",
           "repaired", 4};
