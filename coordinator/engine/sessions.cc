@@ -277,7 +277,13 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
   for (const auto& [resource, identity] : found->second.resources) serving_[resource].erase(id);
-  for (const std::string& participant : found->second.participants) acting_[participant].erase(id);
+  for (const std::string& participant : found->second.participants) {
+    std::set<SessionId>& left = acting_[participant];
+    left.erase(id);
+    // What it took along is called again at another process, if there is one.
+    if (left.empty()) continue;
+    answers.push_back([this, participant] { listener_.participant_ready(participant); });
+  }
   if (found->second.poll) {
     answers.push_back(
         [done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });

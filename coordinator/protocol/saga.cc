@@ -162,7 +162,8 @@ Effects Machine::AnsweredAction(Step& step, const event::Answered& event) {
       step.last_error = event.answer.text;
       return {};
     case AnswerKind::kOngoing:
-      return goes_forward && IsNews(step, event) ? Poll(step, event.answer.poll_after_ms) : Effects{};
+      return goes_forward && IsNews(step, event) ? Poll(step, event.answer.poll_after_ms)
+                                                 : Effects{};
     case AnswerKind::kUnknown:
       return goes_forward && IsAwaited(step, event) ? Fruitless(step, event.answer.text)
                                                     : Effects{};

@@ -91,8 +91,8 @@ Effects Machine::OnDurable(const ForgetRecord& record) {
 
 Effects Machine::OnRefused(const ForgetRecord&, const std::string& reason) {
   state_ = State::kDamaged;
-  return {effect::ReplyForget{"the log could not store that it is forgotten, so it stays damaged: " +
-                              reason}};
+  return {effect::ReplyForget{
+      "the log could not store that it is forgotten, so it stays damaged: " + reason}};
 }
 
 // Whatever has no record may have been sent in an earlier life: results are lazy.

@@ -187,6 +187,17 @@ TEST(SagaCalls, WhenOneProcessIsGoneAnotherOfItsNameIsCalled) {
   EXPECT_THAT(second.TakeWords(), ElementsAre("action 1 attempt 2"));
 }
 
+TEST(SagaCalls, ACallThatALostProcessTookAlongIsMadeAtAnotherAtOnce) {
+  EngineUnderTest under_test;
+  Service first(under_test, {"airline"});
+  Service second(under_test, {"airline"});
+  Start(under_test);
+  const bool first_has_it = first.Take().size() == 1;
+  EXPECT_EQ(second.Take().size(), first_has_it ? 0U : 1U);
+  (first_has_it ? first : second).Detach();
+  EXPECT_THAT((first_has_it ? second : first).TakeWords(), ElementsAre("action 1 attempt 2"));
+}
+
 TEST(SagaCalls, X02_AnotherParticipantsAnswerCountsForNothing) {
   EngineUnderTest under_test;
   Service airline(under_test, {"airline"});

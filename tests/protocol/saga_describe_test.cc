@@ -79,8 +79,8 @@ TEST(SagaDescribe, RecordsAreNamedAsTheLogKnowsThem) {
   EXPECT_EQ(Describe(SagaRecord{SagaStepRecord{{}, 2, ActionOp::kCompensate, ""}}),
             "saga step record: 2 undone");
   EXPECT_EQ(Describe(SagaRecord{ForgetRecord{}}), coordinator::Describe(Record{ForgetRecord{}}));
-  EXPECT_EQ(coordinator::Describe(Record{SagaEndRecord{{}, {Outcome::kCommitted, {}, "", false}, 0}}),
-            "saga end record: committed");
+  const SagaEndRecord end{{}, {Outcome::kCommitted, {}, "", false}, 0};
+  EXPECT_EQ(coordinator::Describe(Record{end}), "saga end record: committed");
   const Ending aborted{Outcome::kAborted, AbortCause::kDeadline, "late", true};
   EXPECT_EQ(Describe(SagaRecord{SagaAbortingRecord{{}, aborted, 0, {1, 3}}}),
             "saga aborting record: aborted (deadline, retryable) \"late\", compensate 1 3");
