@@ -155,6 +155,8 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   reply.number = batch.number;
   reply.commands.reserve(batch.commands.size());
   for (const Command& command : batch.commands) reply.commands.push_back(ToWire(command));
+  for (const SagaCall& call : batch.calls) reply.calls.push_back(ToWire(call));
+  reply.__isset.calls = !reply.calls.empty();
   return reply;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <random>
 #include <sstream>
@@ -56,6 +57,19 @@ TEST(Document, SaysEverythingOfADefinition) {
   EXPECT_THAT(payment.after, ElementsAre("flight", "hotel")) << "its input refers to them";
   EXPECT_EQ(trip->steps[3].kind, StepKind::kNoUndo);
   EXPECT_EQ(trip->steps[3].retry.attempts_max, 0);
+}
+
+TEST(Document, TheExampleOfThePageIsOne) {
+  const char* top = std::getenv("SETTLE_SOURCE");
+  std::ifstream file(std::string(top == nullptr ? "." : top) + "/docs/protocols.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string fence = "```json\n";
+  const std::size_t begin = page.str().find(fence) + fence.size();
+  ASSERT_GT(begin, fence.size()) << "the page cannot be read, or has no example";
+  const auto trip = ReadDocument(page.str().substr(begin, page.str().find("```", begin) - begin));
+  ASSERT_TRUE(trip) << trip.error().message;
+  EXPECT_THAT(trip->steps[2].after, ElementsAre("hotel", "flight"));
 }
 
 TEST(Document, WhatIsLeftOutIsAsInTheValue) {
