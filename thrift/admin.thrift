@@ -37,7 +37,8 @@ struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
   /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, quarantined,
-      done. */
+      done. Of a saga: beginning, running, fencing, stopping, compensating, ending, damaged, forgetting, quarantined,
+      done; its steps are shown as branches. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending
@@ -89,11 +90,22 @@ struct ListReply {
   2: required string next_cursor
 }
 
+struct PageRequest {
+  /** At most so many; 1 to 1000. */
+  1: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the first page. */
+  2: required string cursor
+}
+
 struct InDoubtReply {
   /** Decided and not carried out everywhere, or damaged; newest first. */
   1: required list<TransactionView> transactions
-  /** Prepared branches that this log does not answer for. */
+  /** Prepared branches that this log does not answer for; on the first page. */
   2: required list<StrayView> strays
+  /** Empty when there are no more transactions. */
+  3: required string next_cursor
+  /** Transactions in doubt, on all pages. */
+  4: required i64 count
 }
 
 struct SessionView {
@@ -118,6 +130,41 @@ struct ParticipantView {
   4: required i64 waiting
   /** The identity that was refused last, if one was: empty otherwise. */
   5: required string refused_identity
+}
+
+struct ParticipantsReply {
+  /** By name. A page holds at most so many resources and, together, sessions as were asked for; a resource is never
+      divided. */
+  1: required list<ParticipantView> participants
+  /** Empty when there are no more. */
+  2: required string next_cursor
+}
+
+struct SendAgainRequest {
+  /** The transaction's id, whole; empty for every transaction that waits for an answer to its decision. */
+  1: required string gtid
+  /** With an empty gtid: only those that wait for this resource; empty for any. */
+  2: required string resource
+}
+
+/** What was sent again to one resource. */
+struct SentAgain {
+  /** The resource's name. */
+  1: required string resource
+  /** "commit", "abort", or "prove" (what became of it). */
+  2: required string command
+  /** To so many branches. */
+  3: required i64 branches
+  /** Who can carry it out; empty: nobody is attached, and it is sent again when somebody is. */
+  4: required list<SessionView> sessions
+  /** What one of the branches answered last, if something went wrong; else empty. */
+  5: required string last_error
+}
+
+struct SendAgainReply {
+  /** So many transactions had something to be sent. */
+  1: required i64 transactions
+  2: required list<SentAgain> sent
 }
 
 struct ResolveRequest {
@@ -167,11 +214,15 @@ service AdminService {
   StatusReply status() throws (1: types.ServiceError error)
   ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
   TransactionView show(1: string gtid) throws (1: types.ServiceError error)
-  InDoubtReply in_doubt() throws (1: types.ServiceError error)
-  list<ParticipantView> participants() throws (1: types.ServiceError error)
+  InDoubtReply in_doubt(1: PageRequest request) throws (1: types.ServiceError error)
+  ParticipantsReply participants(1: PageRequest request) throws (1: types.ServiceError error)
 
   /** Ends an undecided transaction by abort, or hurries a decided one. Refused against a durable decision. */
   TransactionView resolve(1: ResolveRequest request) throws (1: types.ServiceError error)
+
+  /** Sends again, now, what decided transactions still wait for. Decides nothing. Refused for one that is undecided or
+      damaged; one that has ended has nothing left to be sent. */
+  SendAgainReply send_again(1: SendAgainRequest request) throws (1: types.ServiceError error)
 
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */

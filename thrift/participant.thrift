@@ -57,7 +57,7 @@ struct Command {
   1: required CommandKind kind
   /** The transaction's id. */
   2: required string gtid
-  /** The branch, counted from 1 within its transaction. */
+  /** The branch, counted from 1 within its transaction; at most 1000. */
   3: required i32 branch
   /** The resource in which to do it. */
   4: required string resource
@@ -159,7 +159,7 @@ struct VoteReport {
 struct EndReport {
   /** The transaction's id. */
   1: required string gtid
-  /** The branch, counted from 1 within its transaction. */
+  /** The branch, counted from 1 within its transaction; at most 1000. */
   2: required i32 branch
   /** What is so in the database now. */
   3: required types.BranchEnd became

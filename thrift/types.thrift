@@ -99,7 +99,7 @@ struct Evidence {
 }
 
 struct BranchVote {
-  /** The branch, counted from 1 within its transaction. */
+  /** The branch, counted from 1 within its transaction; at most 1000. */
   1: required i32 branch
   /** What the branch promises. */
   2: required Vote vote

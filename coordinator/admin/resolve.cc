@@ -35,9 +35,9 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   return Fail(ErrorCode::kRefused,
               gtid + " is decided: " + settle::ToString(outcome) +
                   ", and that is durable; nothing was changed",
-              outcome == Outcome::kCommitted ? "'settle resolve " + view.summary.gtid.text() +
-                                                   " commit --reason ...' hurries it"
-                                             : "do the work again under a new transaction");
+              outcome == Outcome::kCommitted
+                  ? "'settle retry " + view.summary.gtid.text() + "' sends its commit again now"
+                  : "do the work again under a new transaction");
 }
 
 }  // namespace
@@ -57,6 +57,11 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
                     {}};
     Result<Ending> ended = Await<Ending>([&](auto done) { engine.Abort(abort, done); });
     if (!ended && ended.error().code != ErrorCode::kNotFound) return Fail(ended.error());
+    if (ended && ended->outcome == Outcome::kUndecided && CallsParticipants(before->summary.state)) {
+      return Fail(ErrorCode::kAskOutcome,
+                  "saga " + call.gtid.text() + " is being cancelled; its end has not come yet",
+                  "'settle show " + call.gtid.text() + "' says what it waits for");
+    }
     if (ended && ended->outcome == Outcome::kUndecided) {
       return Fail(ErrorCode::kAskOutcome,
                   "transaction " + call.gtid.text() +
@@ -65,7 +70,7 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
     }
   } else {
     // An ended one has nothing left to hurry; that is no error.
-    Await<std::monostate>([&](auto done) { engine.Hurry(call.gtid, done); });
+    Await<Hurried>([&](auto done) { engine.Hurry(call.gtid, done); });
   }
   Result<TransactionView> after = views.Show(call.gtid);
   if (after && call.to == Decision::kAbort &&

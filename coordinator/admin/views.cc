@@ -1,6 +1,8 @@
 #include "admin/views.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "engine/await.h"
 
@@ -12,7 +14,8 @@ constexpr const char* kEndedCursor = "ended:";
 
 bool IsUnfinished(const BranchSummary& branch) {
   return branch.state == "committing" || branch.state == "aborting" ||
-         branch.state == "one-phase" || branch.state == "preparing";
+         branch.state == "one-phase" || branch.state == "preparing" ||
+         branch.state == "running" || branch.state == "fencing" || branch.state == "undoing";
 }
 
 std::string BranchesThatAreOut(const TransactionSummary& summary) {
@@ -26,22 +29,37 @@ std::string BranchesThatAreOut(const TransactionSummary& summary) {
   return out;
 }
 
-bool IsDamaged(const TransactionSummary& summary) {
-  return summary.state == "damaged" || summary.state == "forgetting";
-}
-
-bool IsInDoubt(const TransactionSummary& summary) {
-  return summary.state == "committing" || summary.state == "one-phase" ||
-         IsDamaged(summary) || summary.state == "quarantined" ||
-         (summary.state == "aborting" && !BranchesThatAreOut(summary).empty());
-}
-
 tl::unexpected<Error> NotACursor(const std::string& cursor) {
   return Fail(ErrorCode::kInvalid, "\"" + Escaped(cursor) + "\" is not a cursor of this list",
               "use the one that the last page gave");
 }
 
+tl::unexpected<Error> APageOfNone() {
+  return Fail(ErrorCode::kInvalid, "a page of nothing was asked for", "ask for at least one");
+}
+
+// The gtid that a page of open transactions goes on after; none for the first page.
+Result<Gtid> AfterGtid(const std::string& cursor) {
+  if (cursor.empty()) return Gtid{};
+  Result<Gtid> gtid = cursor.starts_with(kOpenCursor)
+                          ? Gtid::Parse(cursor.substr(std::string_view(kOpenCursor).size()))
+                          : Fail(ErrorCode::kInvalid, "");
+  if (!gtid) return NotACursor(cursor);
+  return gtid;
+}
+
+std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
+
+std::string ResourceThatIsOut(const TransactionSummary& summary) {
+  const auto out = std::find_if(summary.branches.begin(), summary.branches.end(), IsUnfinished);
+  return out == summary.branches.end() ? "NAME" : out->resource;
+}
+
 }  // namespace
+
+bool CallsParticipants(std::string_view state) {
+  return state == "running" || state == "fencing" || state == "compensating";
+}
 
 TransactionView Explain(TransactionSummary summary) {
   TransactionView view;
@@ -54,21 +72,30 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (summary.state == "preparing") {
     view.waiting_for = "the vote of " + out;
     view.advice = "nothing is needed; the vote time-out aborts it otherwise";
-  } else if (summary.state == "deciding" || summary.state == "delegating") {
+  } else if (CallsParticipants(summary.state)) {
+    view.waiting_for = out;
+    view.advice = "bring a process that serves the participant back: its calls are repeated by "
+                  "themselves; 'settle retry " +
+                  gtid + "' repeats them now";
+  } else if (summary.state == "deciding" || summary.state == "delegating" ||
+             summary.state == "beginning" || summary.state == "stopping" ||
+             summary.state == "ending") {
     view.waiting_for = "the decision log's disk";
   } else if (summary.state == "one-phase") {
     view.waiting_for = "proof of what became of its only branch: " + out;
     view.advice =
-        "bring a process that serves the resource back; the database's own record decides";
+        "bring a process that serves the resource back, or run 'settle agent --resource " +
+        ResourceThatIsOut(summary) + " ...': the database's own record decides";
   } else if (summary.state == "committing" || summary.state == "aborting") {
     const std::string verb = summary.state == "committing" ? "commit" : "abort";
     view.waiting_for = out + " to " + verb;
     if (out.empty())
       view.waiting_for = "the decision log's disk, to record what became of its branches";
     if (!out.empty())
-      view.advice = "bring a process that serves the resource back: the decision is " + verb +
-                    " and is sent again by itself; 'settle resolve " + gtid + " " + verb +
-                    " --reason ...' sends it now";
+      view.advice =
+          "bring a process that serves the resource back, or run 'settle agent --resource " +
+          ResourceThatIsOut(summary) + " ...': the decision is " + verb +
+          " and is sent again by itself; 'settle retry " + gtid + "' sends it now";
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
     view.advice =
@@ -77,9 +104,9 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (summary.state == "quarantined") {
     view.waiting_for = "a person";
     view.advice =
-        "nothing is sent for it and nothing is presumed: compare its branches with their databases, "
-        "and the log with a backup; end by hand what is still prepared there, all of it alike; then "
-        "'settle forget " +
+        "nothing is sent for it and nothing is presumed: compare its branches with their "
+        "databases, and the log with a backup; end by hand what is still prepared there, all of it "
+        "alike; then 'settle forget " +
         gtid + " --reason ...' lets go of it";
   } else if (summary.state == "forgetting") {
     view.waiting_for = "the decision log's disk, to record that it is repaired";
@@ -91,65 +118,60 @@ TransactionView Explain(TransactionSummary summary) {
 Views::Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock)
     : engine_(engine), log_(log), inquiry_(inquiry), clock_(clock), started_(clock.WallNow()) {}
 
-Result<std::vector<TransactionSummary>> Views::Open() const {
-  return Await<std::vector<TransactionSummary>>([&](auto done) { engine_.ListOpen(done); });
+Result<OpenPage> Views::ListOpen(const OpenQuery& query) const {
+  return Await<OpenPage>([&](auto done) { engine_.ListOpen(query, done); });
+}
+
+Result<OpenCounts> Views::CountOpen() const {
+  return Await<OpenCounts>([&](auto done) { engine_.CountOpen(done); });
+}
+
+Result<std::vector<ParticipantView>> Views::Served() const {
+  return Await<std::vector<ParticipantView>>([&](auto done) { engine_.Participants(done); });
 }
 
 Result<StatusView> Views::Status() const {
-  auto open = Open();
+  auto open = CountOpen();
   if (!open) return Fail(open.error());
-  auto participants = Participants();
-  if (!participants) return Fail(participants.error());
-  StatusView status{log_.identity(), started_, {}, 0, log_.totals(), 0};
-  for (const TransactionSummary& one : *open) {
-    ++status.open[one.state];
-    status.damaged += IsDamaged(one) ? 1 : 0;
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  std::set<SessionId> sessions;
+  for (const ParticipantView& resource : *served) {
+    for (const SessionView& session : resource.sessions) sessions.insert(session.session);
   }
-  std::vector<SessionId> sessions;
-  for (const ParticipantRow& row : *participants) {
-    for (const SessionView& session : row.view.sessions) sessions.push_back(session.session);
-  }
-  std::sort(sessions.begin(), sessions.end());
-  status.sessions =
-      static_cast<std::size_t>(std::unique(sessions.begin(), sessions.end()) - sessions.begin());
-  return status;
+  return StatusView{log_.identity(), started_,     std::move(open->by_state),
+                    open->damaged,   log_.totals(), sessions.size()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,
                                     const std::string& cursor) const {
+  if (most == 0) return APageOfNone();
   TransactionPage page;
   const bool in_ended = cursor.starts_with(kEndedCursor);
-  const bool in_open = cursor.empty() || cursor.starts_with(kOpenCursor);
-  if (!in_ended && !in_open) return NotACursor(cursor);
   if (which == Which::kOpen && in_ended) return NotACursor(cursor);
-  if (most == 0)
-    return Fail(ErrorCode::kInvalid, "a page of no transactions", "ask for at least one");
+  if (which == Which::kEnded && !in_ended && !cursor.empty()) return NotACursor(cursor);
+  const Result<Gtid> after = in_ended ? Gtid{} : AfterGtid(cursor);
+  if (!after) return Fail(after.error());
   if (which != Which::kEnded && !in_ended) {
-    auto open = Open();
+    const auto kind =
+        which == Which::kAll ? OpenQuery::Kind::kNotWritten : OpenQuery::Kind::kOpen;
+    auto open = ListOpen({kind, *after, most});
     if (!open) return Fail(open.error());
-    const std::string after = cursor.empty() ? "" : cursor.substr(std::string(kOpenCursor).size());
-    const Result<Gtid> bound = after.empty() ? Result<Gtid>(Gtid{}) : Gtid::Parse(after);
-    if (!bound) return NotACursor(cursor);
-    for (TransactionSummary& one : *open) {
-      if (!bound->empty() && one.gtid >= *bound) continue;
-      if (page.transactions.size() == most) {
-        page.next_cursor = kOpenCursor + page.transactions.back().summary.gtid.text();
-        return page;
-      }
-      one.timeline.clear();  // for show alone: a list of a million must stay small
+    if (open->more) page.next_cursor = CursorAfter(open->transactions.back());
+    for (TransactionSummary& one : open->transactions) {
       page.transactions.push_back(Explain(std::move(one)));
     }
-    if (which == Which::kOpen) return page;
+    if (open->more || which == Which::kOpen) return page;
     if (page.transactions.size() == most) {
       page.next_cursor = kEndedCursor;
       return page;
     }
   }
-  const std::string from = in_ended ? cursor.substr(std::string(kEndedCursor).size()) : "";
+  const std::string from = in_ended ? cursor.substr(std::string_view(kEndedCursor).size()) : "";
   auto ended = log_.ListEnded(most - page.transactions.size(), from);
   if (!ended) return Fail(ended.error());
   for (TransactionSummary& one : ended->transactions) {
-    one.timeline.clear();
+    one.timeline.clear();  // for show alone: a list of a million must stay small
     page.transactions.push_back(Explain(std::move(one)));
   }
   if (!ended->next_cursor.empty()) page.next_cursor = kEndedCursor + ended->next_cursor;
@@ -172,37 +194,45 @@ Result<TransactionView> Views::Show(const Gtid& gtid) const {
   return Explain(std::move(summary));
 }
 
-Result<InDoubtView> Views::InDoubt() const {
-  auto open = Open();
+Result<InDoubtView> Views::InDoubt(std::size_t most, const std::string& cursor) const {
+  if (most == 0) return APageOfNone();
+  const Result<Gtid> after = AfterGtid(cursor);
+  if (!after) return Fail(after.error());
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  auto open = ListOpen({OpenQuery::Kind::kInDoubt, *after, most});
   if (!open) return Fail(open.error());
-  InDoubtView view{{}, inquiry_.Strays()};
-  for (TransactionSummary& one : *open) {
-    if (IsInDoubt(one)) view.transactions.push_back(Explain(std::move(one)));
+  InDoubtView view;
+  view.count = counts->in_doubt;
+  if (open->more) view.next_cursor = CursorAfter(open->transactions.back());
+  for (TransactionSummary& one : open->transactions) {
+    view.transactions.push_back(Explain(std::move(one)));
   }
+  if (cursor.empty()) view.strays = inquiry_.Strays();
   return view;
 }
 
-Result<std::vector<ParticipantRow>> Views::Participants() const {
-  auto views = Await<std::vector<ParticipantView>>([&](auto done) { engine_.Participants(done); });
-  if (!views) return Fail(views.error());
-  auto open = Open();
-  if (!open) return Fail(open.error());
-  std::map<std::string, std::size_t> waiting;
-  for (const TransactionSummary& one : *open) {
-    std::vector<std::string> counted;
-    for (const BranchSummary& branch : one.branches) {
-      if (!IsUnfinished(branch) || std::count(counted.begin(), counted.end(), branch.resource) != 0)
-        continue;
-      counted.push_back(branch.resource);
-      ++waiting[branch.resource];
+Result<ParticipantPage> Views::Participants(std::size_t most, const std::string& cursor) const {
+  if (most == 0) return APageOfNone();
+  if (!cursor.empty() && !CheckResourceName(cursor)) return NotACursor(cursor);
+  auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  ParticipantPage page;
+  std::size_t lines = 0;
+  for (ParticipantView& resource : *served) {
+    if (resource.resource <= cursor) continue;
+    lines += std::max<std::size_t>(1, resource.sessions.size());
+    if (lines > most && !page.rows.empty()) {
+      page.next_cursor = page.rows.back().view.resource;
+      return page;
     }
+    const auto waiting = counts->waiting.find(resource.resource);
+    const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
+    page.rows.push_back({std::move(resource), count});
   }
-  std::vector<ParticipantRow> rows;
-  for (ParticipantView& participant : *views) {
-    const std::size_t count = waiting[participant.resource];
-    rows.push_back({std::move(participant), count});
-  }
-  return rows;
+  return page;
 }
 
 }  // namespace settle::coordinator

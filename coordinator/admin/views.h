@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
@@ -38,28 +39,45 @@ struct TransactionPage {
 
 struct InDoubtView {
   std::vector<TransactionView> transactions;  // decided and not carried out, or damaged
-  std::vector<Stray> strays;
+  std::string next_cursor;                    // empty when there are no more
+  std::size_t count = 0;                      // on all pages
+  std::vector<Stray> strays;                  // on the first page
 };
+
+struct ParticipantPage {
+  std::vector<ParticipantRow> rows;  // by name
+  std::string next_cursor;           // empty when there are no more
+};
+
+// The state is one of a saga that waits for participants.
+bool CallsParticipants(std::string_view state);
 
 // Says in words what a transaction waits for and what is safe.
 TransactionView Explain(TransactionSummary summary);
 
-// Thread-safe; every function blocks until the shards have answered.
+// Thread-safe; every function blocks until the shards have answered. Memory is taken for one page,
+// however many transactions there are. A cursor stays good while transactions begin and end: what
+// has not ended is on a later page or was on an earlier one, never on none.
 class Views {
  public:
   Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock);
 
   [[nodiscard]] Result<StatusView> Status() const;
-  // Open ones come before ended ones. kInvalid for a cursor that no reply gave.
+  // Open ones come before ended ones, so one that ends between two pages may be on both. kInvalid
+  // for a cursor that no reply gave, and for a page of none.
   [[nodiscard]] Result<TransactionPage> List(Which which, std::size_t most,
                                              const std::string& cursor) const;
   // Running or ended; a gtid without a record is shown as presumed aborted. kWrongLog, kNotFound.
   [[nodiscard]] Result<TransactionView> Show(const Gtid& gtid) const;
-  [[nodiscard]] Result<InDoubtView> InDoubt() const;
-  [[nodiscard]] Result<std::vector<ParticipantRow>> Participants() const;
+  [[nodiscard]] Result<InDoubtView> InDoubt(std::size_t most, const std::string& cursor) const;
+  // A page has at most so many resources and, together, sessions; a resource is never divided.
+  [[nodiscard]] Result<ParticipantPage> Participants(std::size_t most,
+                                                     const std::string& cursor) const;
 
  private:
-  [[nodiscard]] Result<std::vector<TransactionSummary>> Open() const;
+  [[nodiscard]] Result<OpenPage> ListOpen(const OpenQuery& query) const;
+  [[nodiscard]] Result<OpenCounts> CountOpen() const;
+  [[nodiscard]] Result<std::vector<ParticipantView>> Served() const;
 
   Engine& engine_;
   DecisionLog& log_;

@@ -29,7 +29,7 @@ constexpr int kMessageBytesMost = 64 << 20;
 constexpr int kStringBytesMost = 1 << 20;
 constexpr int kContainerMost = 100'000;
 
-// Thrift's time-outs are for one read each; this one is for all of them together.
+// Thrift's time-outs are for one read each; this one is for all of a call together.
 class DeadlineSocket : public TSocket {
  public:
   DeadlineSocket(const Address& address, std::chrono::milliseconds timeout,
@@ -38,6 +38,8 @@ class DeadlineSocket : public TSocket {
     setConnTimeout(static_cast<int>(timeout.count()));
     setSendTimeout(static_cast<int>(timeout.count()));
   }
+
+  void AllowAnew(std::chrono::milliseconds timeout) { deadline_ = SteadyClock::now() + timeout; }
 
   uint32_t read(uint8_t* bytes, uint32_t most) override {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - SteadyClock::now());
@@ -48,7 +50,7 @@ class DeadlineSocket : public TSocket {
   }
 
  private:
-  const SteadyClock::time_point deadline_;
+  SteadyClock::time_point deadline_;
 };
 
 Error FromService(const wire::ServiceError& error) {
@@ -111,6 +113,7 @@ Status AdminClient::Open() {
 
 template <typename Method>
 Status AdminClient::Call(Effect effect, Method method) {
+  if (link_) link_->socket->AllowAnew(timeout_);
   if (Status open = Open(); !open) return open;
   // From here on the request may have arrived, so a lost reply to one that changes something is not
   // a "no".
@@ -156,16 +159,23 @@ Result<wire::TransactionView> AdminClient::Show(const std::string& gtid) {
   });
 }
 
-Result<wire::InDoubtReply> AdminClient::InDoubt() {
+Result<wire::InDoubtReply> AdminClient::InDoubt(const wire::PageRequest& request) {
   wire::InDoubtReply reply;
-  return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply); }).map([&] {
+  return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply, request); }).map([&] {
     return reply;
   });
 }
 
-Result<std::vector<wire::ParticipantView>> AdminClient::Participants() {
-  std::vector<wire::ParticipantView> reply;
-  return Call(Effect::kReads, [&](auto& service) { service.participants(reply); }).map([&] {
+Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageRequest& request) {
+  wire::ParticipantsReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.participants(reply, request); })
+      .map([&] { return reply; });
+}
+
+// Repeating it is harmless, so a lost reply is no riddle.
+Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
+  wire::SendAgainReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.send_again(reply, request); }).map([&] {
     return reply;
   });
 }

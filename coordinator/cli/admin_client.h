@@ -11,9 +11,10 @@
 
 namespace settle::cli {
 
-// Connects at the first call. Calls block for the time-out in all, whatever the peer does: one that
-// answers a byte at a time gets no more. Used by one thread. kUnavailable names the address;
-// kAskOutcome says that a request that changes something was sent and its reply lost.
+// Connects at the first call. Each call, the first with its connecting, blocks for the time-out at
+// most, whatever the peer does: one that answers a byte at a time gets no more. Used by one thread.
+// kUnavailable names the address; kAskOutcome says that a request that changes something was sent
+// and its reply lost.
 class AdminClient {
  public:
   AdminClient(Address address, std::chrono::milliseconds timeout);
@@ -24,8 +25,9 @@ class AdminClient {
   [[nodiscard]] Result<wire::StatusReply> ReadStatus();
   [[nodiscard]] Result<wire::ListReply> List(const wire::ListRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
-  [[nodiscard]] Result<wire::InDoubtReply> InDoubt();
-  [[nodiscard]] Result<std::vector<wire::ParticipantView>> Participants();
+  [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
+  [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
+  [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);
   [[nodiscard]] Status AcceptIdentity(const std::string& resource, const std::string& identity,

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,12 +22,13 @@ struct CommandLine {
   const Verb* verb = nullptr;  // null: only --version or --help was asked for
   Given given;
   Address address;
-  std::chrono::milliseconds timeout{5'000};
+  std::optional<std::chrono::milliseconds> timeout;  // if it was given
   bool json = false;
   bool version = false;
   bool help = false;
 };
 
+inline constexpr std::chrono::milliseconds kDefaultTimeout{5'000};
 inline constexpr const char* kDefaultAddress = "127.0.0.1:7420";
 
 // `words` without the program's name. `default_address` is used when --address is not given. Errors

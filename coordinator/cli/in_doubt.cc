@@ -2,6 +2,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -50,30 +51,47 @@ std::string StraysText(const std::vector<wire::StrayView>& strays, const Surroun
       around.paint);
 }
 
-std::string Text(const wire::InDoubtReply& reply, const Surroundings& around) {
-  const std::size_t count = reply.transactions.size();
-  if (count == 0 && reply.strays.empty()) return "nothing is in doubt\n";
-  std::string text =
-      count == 0   ? "no transaction is in doubt\n"
-      : count == 1 ? around.paint.Alarm("1 transaction is in doubt") + "\n"
-                   : around.paint.Alarm(fmt::format("{} transactions are in doubt", count)) + "\n";
-  for (const auto& transaction : reply.transactions) text += TransactionText(transaction, around);
+std::string Text(const wire::InDoubtReply& reply, bool first_page, const Surroundings& around) {
+  const std::int64_t count = reply.count;
+  if (first_page && count == 0 && reply.strays.empty()) return "nothing is in doubt\n";
+  std::string text;
+  if (first_page && count == 0) text = "no transaction is in doubt\n";
+  if (first_page && count != 0) {
+    text = around.paint.Alarm(fmt::format("{} transaction{} in doubt", count,
+                                          count == 1 ? " is" : "s are")) +
+           "\n";
+  }
   if (!reply.strays.empty()) {
     text += fmt::format("\n{} prepared branch{} found that this log does not answer for\n\n",
                         reply.strays.size(), reply.strays.size() == 1 ? " was" : "es were");
     text += StraysText(reply.strays, around);
   }
+  for (const auto& transaction : reply.transactions) text += TransactionText(transaction, around);
   return text;
 }
 
 Result<Answer> Run(const Given& given, Surroundings& around) {
-  const Result<wire::InDoubtReply> reply = around.client.InDoubt();
-  if (!reply) return Fail(reply.error());
-  const bool any = !reply->transactions.empty() || !reply->strays.empty();
-  return Answer{
-      .text = Text(*reply, around),
-      .json = {{"transactions", ToJson(reply->transactions)}, {"strays", ToJson(reply->strays)}},
-      .exit = any && given.Has("check") ? ExitCode::kInDoubt : ExitCode::kOk};
+  bool any = false;
+  Result<Answer> answer = PrintPages(
+      given, around, "transactions", "settle in-doubt",
+      [&](const wire::PageRequest& request) -> Result<Page> {
+        const Result<wire::InDoubtReply> reply = around.client.InDoubt(request);
+        if (!reply) return Fail(reply.error());
+        any = any || !reply->transactions.empty() || !reply->strays.empty();
+        Page page;
+        page.next_cursor = reply->next_cursor;
+        if (around.json) {
+          page.items = ToJson(reply->transactions);
+          page.others = {{"count", reply->count}, {"strays", ToJson(reply->strays)}};
+        } else {
+          page.text = Text(*reply, request.cursor.empty(), around);
+        }
+        return page;
+      });
+  if (answer && answer->exit == ExitCode::kOk && any && given.Has("check")) {
+    answer->exit = ExitCode::kInDoubt;
+  }
+  return answer;
 }
 
 }  // namespace
@@ -81,12 +99,15 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kInDoubt{
     .name = "in-doubt",
     .operands = {},
-    .options = {{"check", "", "exit with 6 if there is anything, for monitoring"}},
+    .options =
+        WithPageOptions({{"check", "", "exit with 6 if there is anything, for monitoring"}}),
     .summary = "what is in doubt: how old, why, what it waits for, what can safely be done",
     .details =
-        "Also lists strays: prepared branches that a scan of a database found and that this log "
-        "does not\n"
-        "answer for. They are left alone, since only their own coordinator knows how they ended.",
+        "Also lists strays, on the first page: prepared branches that a scan of a database found "
+        "and that\n"
+        "this log does not answer for. They are left alone, since only their own coordinator knows "
+        "how they\n"
+        "ended.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -100,6 +100,14 @@ Json ToJson(const wire::ParticipantView& participant) {
           {"refused_identity", participant.refused_identity}};
 }
 
+Json ToJson(const wire::SentAgain& sent) {
+  return {{"resource", sent.resource},
+          {"command", sent.command},
+          {"branches", sent.branches},
+          {"sessions", List(sent.sessions)},
+          {"last_error", sent.last_error}};
+}
+
 Json ToJson(const Error& error) {
   return {{"error",
            {{"code", ToString(error.code)}, {"message", error.message}, {"advice", error.advice}}}};

@@ -12,6 +12,7 @@ Json ToJson(const wire::StatusReply& status);
 Json ToJson(const wire::TransactionView& transaction);
 Json ToJson(const wire::StrayView& stray);
 Json ToJson(const wire::ParticipantView& participant);
+Json ToJson(const wire::SentAgain& sent);
 Json ToJson(const Error& error);  // {"error": {"code", "message", "advice"}}
 
 template <typename T>

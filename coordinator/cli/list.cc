@@ -1,45 +1,14 @@
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "cli/admin_client.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "settle/vocabulary/gtid.h"
 
 namespace settle::cli {
 namespace {
-
-constexpr std::int32_t kLimitMost = 1000;  // the contract's
-
-Result<std::int32_t> ParseLimit(const std::string& text) {
-  std::int32_t limit = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, limit);
-  if (error != std::errc{} || stop != end || limit < 1 || limit > kLimitMost) {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not a limit",
-                fmt::format("give --limit a number from 1 to {}", kLimitMost));
-  }
-  return limit;
-}
-
-Result<wire::ListRequest> RequestOf(const Given& given) {
-  wire::ListRequest request;
-  if (given.Has("open") + given.Has("ended") + given.Has("all") > 1) {
-    return Fail(ErrorCode::kInvalid, "--open, --ended and --all exclude each other",
-                "give one of them");
-  }
-  request.which = given.Has("open") ? "open" : given.Has("ended") ? "ended" : "all";
-  const Result<std::int32_t> limit = ParseLimit(given.Option("limit", "100"));
-  if (!limit) return Fail(limit.error());
-  request.most = *limit;
-  request.cursor = given.Option("cursor");
-  if (request.cursor.size() > 200 || !IsPrintable(request.cursor)) {
-    return Fail(ErrorCode::kInvalid, "the cursor is not one that list gave");
-  }
-  return request;
-}
 
 Row RowOf(const wire::TransactionView& transaction, std::int64_t now_us) {
   const std::int64_t until = transaction.ended_us != 0 ? transaction.ended_us : now_us;
@@ -58,31 +27,45 @@ Row RowOf(const wire::TransactionView& transaction, std::int64_t now_us) {
           Printable(transaction.comment)};
 }
 
-Result<Answer> Run(const Given& given, Surroundings& around) {
-  const Result<wire::ListRequest> request = RequestOf(given);
-  if (!request) return Fail(request.error());
-  const Result<wire::ListReply> reply = around.client.List(*request);
+Result<Page> Fetch(AdminClient& client, const std::string& which, const wire::PageRequest& page,
+                   const Surroundings& around) {
+  wire::ListRequest request;
+  request.which = which;
+  request.most = page.most;
+  request.cursor = page.cursor;
+  Result<wire::ListReply> reply = client.List(request);
   if (!reply) return Fail(reply.error());
-
-  Answer answer;
-  answer.json = {{"transactions", ToJson(reply->transactions)},
-                 {"next_cursor", reply->next_cursor}};
-  if (reply->transactions.empty()) {
-    answer.text = request->which == "all" ? "no transactions\n"
-                                          : fmt::format("no {} transactions\n", request->which);
+  Page answer;
+  answer.next_cursor = reply->next_cursor;
+  if (around.json) {
+    answer.items = ToJson(reply->transactions);
     return answer;
   }
   std::vector<Row> rows;
   for (const auto& transaction : reply->transactions)
     rows.push_back(RowOf(transaction, around.now_us));
-  answer.text =
-      Table({"GTID", "STATE", "OUTCOME", "BEGAN", "LASTED", "RESOURCES", "OWNER", "COMMENT"}, rows,
-            around.paint);
-  if (!reply->next_cursor.empty()) {
-    answer.text += fmt::format("\nthere are more: settle list --{} --limit {} --cursor '{}'\n",
-                               request->which, request->most, Printable(reply->next_cursor));
+  if (!rows.empty()) {
+    answer.text =
+        Table({"GTID", "STATE", "OUTCOME", "BEGAN", "LASTED", "RESOURCES", "OWNER", "COMMENT"},
+              rows, around.paint);
+  } else if (page.cursor.empty() && reply->next_cursor.empty()) {
+    answer.text =
+        which == "all" ? "no transactions\n" : fmt::format("no {} transactions\n", which);
   }
   return answer;
+}
+
+Result<Answer> Run(const Given& given, Surroundings& around) {
+  if (given.Has("open") && given.Has("ended")) {
+    return Fail(ErrorCode::kInvalid, "--open and --ended exclude each other",
+                "give neither to list both");
+  }
+  const std::string which = given.Has("open") ? "open" : given.Has("ended") ? "ended" : "all";
+  return PrintPages(given, around, "transactions",
+                    which == "all" ? "settle list" : "settle list --" + which,
+                    [&](const wire::PageRequest& page) {
+                      return Fetch(around.client, which, page, around);
+                    });
 }
 
 }  // namespace
@@ -90,13 +73,11 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kList{
     .name = "list",
     .operands = {},
-    .options = {{"open", "", "those that have not ended"},
-                {"ended", "", "those that have"},
-                {"all", "", "both (this is the default)"},
-                {"limit", "N", "at most so many, 1 to 1000; 100 if not given"},
-                {"cursor", "C", "continue where an earlier list stopped"}},
-    .summary = "transactions, newest first, a page at a time",
-    .details = "LASTED is the time from begin to the end, or to now by this machine's clock.",
+    .options = WithPageOptions({{"open", "", "only those that have not ended"},
+                                {"ended", "", "only those that have"}}),
+    .summary = "transactions, newest first, those that have not ended before those that have",
+    .details = "LASTED is the time from begin to the end, or to now by this machine's clock.\n"
+               "One that ends while the pages are read may be shown twice: open, then ended.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
       .default_address = Variable("SETTLE_ADDRESS"),
       .now_us = duration_cast<std::chrono::microseconds>(now).count(),
       .colours =
-          isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb"};
+          isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
+      .print = [](const std::string& text) { return Write(stdout, text); }};
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   const settle::cli::Printed printed = settle::cli::Run(words, environment);
   // An answer that could not be written was not given: say so by the exit code.

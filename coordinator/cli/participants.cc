@@ -2,6 +2,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/json.h"
+#include "cli/pages.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -25,7 +26,6 @@ void AddRows(const wire::ParticipantView& participant, std::int64_t now_us,
 
 std::string Text(const std::vector<wire::ParticipantView>& participants,
                  const Surroundings& around) {
-  if (participants.empty()) return "no participant has attached yet\n";
   std::vector<Row> rows;
   for (const auto& participant : participants) AddRows(participant, around.now_us, rows);
   std::string text =
@@ -43,10 +43,22 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
   return text;
 }
 
-Result<Answer> Run(const Given&, Surroundings& around) {
-  const Result<std::vector<wire::ParticipantView>> reply = around.client.Participants();
-  if (!reply) return Fail(reply.error());
-  return Answer{.text = Text(*reply, around), .json = {{"participants", ToJson(*reply)}}};
+Result<Answer> Run(const Given& given, Surroundings& around) {
+  return PrintPages(given, around, "participants", "settle participants",
+                    [&](const wire::PageRequest& request) -> Result<Page> {
+                      const auto reply = around.client.Participants(request);
+                      if (!reply) return Fail(reply.error());
+                      Page page;
+                      page.next_cursor = reply->next_cursor;
+                      if (around.json) {
+                        page.items = ToJson(reply->participants);
+                      } else if (!reply->participants.empty()) {
+                        page.text = Text(reply->participants, around);
+                      } else if (request.cursor.empty()) {
+                        page.text = "no participant has attached yet\n";
+                      }
+                      return page;
+                    });
 }
 
 }  // namespace
@@ -54,7 +66,7 @@ Result<Answer> Run(const Given&, Surroundings& around) {
 const Verb kParticipants{
     .name = "participants",
     .operands = {},
-    .options = {},
+    .options = WithPageOptions({}),
     .summary = "the resources, the databases behind them, who serves them, what waits for them",
     .details = "",
     .run = Run};

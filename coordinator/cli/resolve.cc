@@ -45,11 +45,12 @@ const Verb kResolve{
     .name = "resolve",
     .operands = {"GTID", "commit|abort"},
     .options = {ReasonOption(), OperatorOption()},
-    .summary = "end an undecided transaction by abort, or hurry one that is decided",
+    .summary = "end an undecided transaction by abort",
     .details =
-        "A durable decision is never overturned: what contradicts it is refused, exit code 1. "
-        "Whoever asks\n"
-        "and why is recorded. Can be repeated.",
+        "A durable decision is never overturned: what contradicts it is refused, exit code 1; what "
+        "agrees\n"
+        "with it is sent again, as by 'settle retry'. Whoever asks and why is recorded. Can be "
+        "repeated.",
     .run = Run};
 
 }  // namespace settle::cli

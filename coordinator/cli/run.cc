@@ -25,15 +25,18 @@ Printed Say(const std::string& name, const std::string& text, bool json) {
 }
 
 Result<Answer> Do(const CommandLine& line, const Environment& environment) {
-  AdminClient client(line.address, line.timeout);
-  Surroundings around{
-      .client = client, .now_us = environment.now_us, .paint = {environment.colours && !line.json}};
+  AdminClient client(line.address, line.timeout.value_or(kDefaultTimeout));
+  Surroundings around{.client = client,
+                      .now_us = environment.now_us,
+                      .paint = {environment.colours && !line.json},
+                      .json = line.json,
+                      .address = line.address.text(),
+                      .timeout = line.timeout,
+                      .print = environment.print};
   return line.verb->run(line.given, around);
 }
 
-}  // namespace
-
-Printed Run(const std::vector<std::string>& words, const Environment& environment) {
+Printed RunPrinting(const std::vector<std::string>& words, const Environment& environment) {
   const bool json = AsksForJson(words);
   try {
     const Result<CommandLine> line = ParseCommandLine(
@@ -44,12 +47,29 @@ Printed Run(const std::vector<std::string>& words, const Environment& environmen
       return Say("help", line->verb != nullptr ? Usage(*line->verb) : Usage(), line->json);
     const Result<Answer> answer = Do(*line, environment);
     if (!answer) return Show(answer.error(), line->json);
+    if (answer->printed) return {.out = {}, .err = {}, .exit = answer->exit};
     return {.out = line->json ? Dump(answer->json) : answer->text, .err = {}, .exit = answer->exit};
   } catch (const std::exception& defect) {
     return Show(
         {ErrorCode::kInternal, fmt::format("unexpected: {}", defect.what()), "please report this"},
         json);
   }
+}
+
+}  // namespace
+
+Printed Run(const std::vector<std::string>& words, const Environment& given) {
+  std::string kept;
+  Environment environment = given;
+  if (!environment.print) {
+    environment.print = [&kept](const std::string& text) {
+      kept += text;
+      return true;
+    };
+  }
+  Printed printed = RunPrinting(words, environment);
+  printed.out.insert(0, kept);
+  return printed;
 }
 
 }  // namespace settle::cli

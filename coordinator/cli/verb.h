@@ -2,9 +2,12 @@
 // says, and the function that does it. Each verb has a file; verbs.cc lists them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +34,12 @@ struct Surroundings {
   AdminClient& client;
   std::int64_t now_us = 0;  // this machine's clock; for ages only
   Paint paint;
+  bool json = false;
+  std::string address;  // of the coordinator, as people write it
+  std::optional<std::chrono::milliseconds> timeout;  // if --timeout was given
+  // Prints at once, for answers that are too long to keep or take too long to come. False: it
+  // cannot be written, so that there is no point in going on.
+  std::function<bool(const std::string& text)> print;
 };
 
 // The same answer for people and for programs.
@@ -38,6 +47,7 @@ struct Answer {
   std::string text;
   Json json;
   ExitCode exit = ExitCode::kOk;
+  bool printed = false;  // all of it, already
 };
 
 struct VerbOption {
@@ -61,9 +71,11 @@ extern const Verb kList;
 extern const Verb kShow;
 extern const Verb kInDoubt;
 extern const Verb kResolve;
+extern const Verb kRetry;
 extern const Verb kForget;
 extern const Verb kParticipants;
 extern const Verb kAccept;
+extern const Verb kAgent;
 extern const Verb kHelp;
 
 const std::vector<const Verb*>& Verbs();

@@ -263,27 +263,55 @@ void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {
   });
 }
 
-void Engine::ListOpen(Completion<std::vector<TransactionSummary>> done) {
+// Asks every shard and adds up what they say: the first answer is the sum so far.
+template <typename T, typename Ask, typename Add>
+void Engine::AskAll(const Completion<T>& done, Ask ask, Add add) {
   struct Gathering {
     std::mutex mutex;
-    std::vector<TransactionSummary> all;
+    std::optional<T> sum;
     std::size_t missing;
   };
   auto gathering = std::make_shared<Gathering>();
   gathering->missing = shards_.size();
   for (const auto& shard : shards_) {
-    shard->mailbox().PostAlways([&shard = *shard, gathering, done] {
-      std::vector<TransactionSummary> open = shard.ListOpen();
+    shard->mailbox().PostAlways([&shard = *shard, gathering, done, ask, add] {
+      T part = ask(shard);
       {
         const std::lock_guard lock(gathering->mutex);
-        std::move(open.begin(), open.end(), std::back_inserter(gathering->all));
+        if (gathering->sum) {
+          add(*gathering->sum, std::move(part));
+        } else {
+          gathering->sum = std::move(part);
+        }
         if (--gathering->missing != 0) return;
       }
-      std::sort(gathering->all.begin(), gathering->all.end(),
-                [](const auto& a, const auto& b) { return a.gtid > b.gtid; });
-      done(std::move(gathering->all));
+      done(*std::move(gathering->sum));
     });
   }
+}
+
+void Engine::ListOpen(OpenQuery query, Completion<OpenPage> done) {
+  AskAll<OpenPage>(
+      done, [query](const Shard& shard) { return shard.ListOpen(query); },
+      [most = query.most](OpenPage& sum, OpenPage part) {
+        std::move(part.transactions.begin(), part.transactions.end(),
+                  std::back_inserter(sum.transactions));
+        std::sort(sum.transactions.begin(), sum.transactions.end(),
+                  [](const auto& a, const auto& b) { return a.gtid > b.gtid; });
+        sum.more = sum.more || part.more || sum.transactions.size() > most;
+        sum.transactions.resize(std::min(sum.transactions.size(), most));
+      });
+}
+
+void Engine::CountOpen(Completion<OpenCounts> done) {
+  AskAll<OpenCounts>(
+      done, [](const Shard& shard) { return shard.CountOpen(); },
+      [](OpenCounts& sum, const OpenCounts& part) {
+        for (const auto& [state, count] : part.by_state) sum.by_state[state] += count;
+        for (const auto& [resource, count] : part.waiting) sum.waiting[resource] += count;
+        sum.in_doubt += part.in_doubt;
+        sum.damaged += part.damaged;
+      });
 }
 
 void Engine::Participants(Completion<std::vector<ParticipantView>> done) {
@@ -294,9 +322,22 @@ void Engine::AcceptIdentity(ResourceRecord record, Completion<std::monostate> do
   sessions_->AcceptIdentity(std::move(record), std::move(done));
 }
 
-void Engine::Hurry(Gtid gtid, Completion<std::monostate> done) {
+void Engine::Hurry(Gtid gtid, Completion<Hurried> done) {
   Post(gtid, done,
-       [gtid](Shard& shard, const Completion<std::monostate>& reply) { shard.Hurry(gtid, reply); });
+       [gtid](Shard& shard, const Completion<Hurried>& reply) { shard.Hurry(gtid, reply); });
+}
+
+void Engine::HurryAll(std::string resource, Completion<Hurried> done) {
+  AskAll<Hurried>(
+      done, [resource = std::move(resource)](Shard& shard) { return shard.HurryAll(resource); },
+      [](Hurried& sum, const Hurried& part) {
+        sum.transactions += part.transactions;
+        for (const auto& [where, branches] : part.sent) {
+          Hurried::Branches& all = sum.sent[where];
+          all.count += branches.count;
+          if (all.last_error.empty()) all.last_error = branches.last_error;
+        }
+      });
 }
 
 void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {

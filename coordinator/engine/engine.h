@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -85,6 +86,38 @@ struct ForgetCall {
   Gtid gtid;
   std::string operator_name;
   std::string reason;
+};
+
+// Of the transactions that have not ended, newest first.
+struct OpenQuery {
+  enum class Kind {
+    kOpen,
+    kInDoubt,     // decided and not carried out everywhere, or damaged
+    kNotWritten,  // open, or ended and the log has no record of the end yet
+  };
+  Kind kind = Kind::kOpen;
+  Gtid below{};  // only older ones; empty: from the newest
+  std::size_t most = 100;
+};
+struct OpenPage {
+  std::vector<TransactionSummary> transactions;  // without their timelines
+  bool more = false;
+};
+struct OpenCounts {
+  std::map<std::string, std::size_t> by_state;
+  std::size_t in_doubt = 0;
+  std::size_t damaged = 0;
+  std::map<std::string, std::size_t> waiting;  // by resource: transactions that wait for it
+};
+
+// What was sent again.
+struct Hurried {
+  struct Branches {
+    std::size_t count = 0;
+    std::string last_error;  // what one of them answered last; empty if nothing went wrong
+  };
+  std::size_t transactions = 0;
+  std::map<std::pair<std::string, CommandKind>, Branches> sent;  // by resource
 };
 
 struct OfferedResource {
@@ -218,13 +251,20 @@ class Engine {
 
   // Operators.
   void Show(Gtid gtid, Completion<TransactionSummary> done);
-  void ListOpen(Completion<std::vector<TransactionSummary>> done);  // all shards, newest first
+  // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
+  // misses none if it asks for kNotWritten.
+  void ListOpen(OpenQuery query, Completion<OpenPage> done);
+  void CountOpen(Completion<OpenCounts> done);
   void Participants(Completion<std::vector<ParticipantView>> done);
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
   // Skips a step of a saga, or sets its input: only one that must happen and does not get on.
   void ActOnSaga(SagaActCall call, Completion<std::monostate> done);
-  // Sends again, now, what a decided transaction, or a saga, still waits for.
-  void Hurry(Gtid gtid, Completion<std::monostate> done);
+  // Sends again, now, what a decided transaction still waits for: nothing if it is undecided or
+  // damaged. kNotFound: not running here.
+  void Hurry(Gtid gtid, Completion<Hurried> done);
+  // The same for every transaction that waits for `resource`, and every saga that waits for the
+  // participant of that name; for any if it is empty.
+  void HurryAll(std::string resource, Completion<Hurried> done);
   // Ends a damaged transaction, once it is durable who says that it is repaired, and why. kRefused:
   // it is not damaged, or another operator was first. kRetry: the log refused it, so it stays
   // damaged. kNotFound: not running here.
@@ -242,6 +282,8 @@ class Engine {
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
   Gtid NextGtid();
+  template <typename T, typename Ask, typename Add>
+  void AskAll(const Completion<T>& done, Ask ask, Add add);
   template <typename T, typename Run>
   void Post(const Gtid& gtid, const Completion<T>& done, Run run);
   void Tick();

@@ -10,9 +10,6 @@
 #include <string>
 #include <unordered_map>
 
-#include "settle/vocabulary/assertion.h"
-#include "settle/vocabulary/gtid.h"
-
 namespace settle::coordinator {
 
 // Thread-safe. Memory: one entry for each owner that has any.
@@ -21,21 +18,8 @@ class OwnerQuota {
   explicit OwnerQuota(std::size_t each_max) : each_max_(each_max) {}
 
   // False: the owner has as many as it may have.
-  [[nodiscard]] bool Take(const std::string& owner) {
-    const std::lock_guard lock(mutex_);
-    std::size_t& taken = taken_[owner];
-    if (taken >= each_max_) return false;
-    ++taken;
-    return true;
-  }
-
-  // Of what was taken.
-  void GiveBack(const std::string& owner) {
-    const std::lock_guard lock(mutex_);
-    const auto entry = taken_.find(owner);
-    SETTLE_ASSERT(entry != taken_.end(), Escaped(owner) + " has none left");
-    if (--entry->second == 0) taken_.erase(entry);
-  }
+  [[nodiscard]] bool Take(const std::string& owner);
+  void GiveBack(const std::string& owner);  // of what was taken
 
  private:
   const std::size_t each_max_;

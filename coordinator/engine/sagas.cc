@@ -67,21 +67,6 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
   Handle(here, saga::event::Start{});
 }
 
-// Nothing is presumed of it and nothing is told to anybody: its steps stay as they are.
-void Sagas::Quarantine(const RestoredSaga& restored) {
-  TransactionSummary summary;
-  summary.gtid = restored.begin.gtid;
-  summary.state = "quarantined";
-  summary.origin = restored.begin.origin;
-  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
-                    "its records in the log contradict themselves: " + restored.contradiction,
-                    false};
-  summary.timeline.push_back({out_.clock.WallNow(), "quarantined: " + restored.contradiction});
-  out_.observer.Event(Observer::Level::kError, summary.gtid,
-                      "quarantined, and left alone with all its steps: " + restored.contradiction);
-  quarantined_.emplace(restored.begin.gtid, std::move(summary));
-}
-
 void Sagas::Restore(RestoredSaga restored) {
   if (!restored.contradiction.empty()) return Quarantine(restored);
   auto saga = std::make_unique<Saga>(saga::Machine(std::move(restored.begin), restored.later));
@@ -179,34 +164,11 @@ void Sagas::Retry(const Gtid& gtid, BranchNumber step, const Completion<std::mon
 }
 
 void Sagas::Forget(const ForgetCall& call, Completion<std::monostate> done) {
+  if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
   Saga* saga = Find(call.gtid);
   if (saga == nullptr) return AnswerNotFound(call.gtid, done);
   saga->operators.push_back({0, std::nullopt, std::move(done)});
   Handle(*saga, saga::event::ForgetRequested{call.operator_name, call.reason});
-}
-
-const TransactionSummary* Sagas::FindNotRunning(const Gtid& gtid) const {
-  if (const auto ended = ended_.find(gtid); ended != ended_.end()) return &ended->second->summary;
-  const auto quarantined = quarantined_.find(gtid);
-  return quarantined == quarantined_.end() ? nullptr : &quarantined->second;
-}
-
-bool Sagas::Has(const Gtid& gtid) const {
-  return running_.contains(gtid) || FindNotRunning(gtid) != nullptr;
-}
-
-std::optional<TransactionSummary> Sagas::Show(const Gtid& gtid) const {
-  if (const auto found = running_.find(gtid); found != running_.end())
-    return found->second->Summary();
-  if (const auto* summary = FindNotRunning(gtid)) return *summary;
-  return std::nullopt;
-}
-
-std::vector<TransactionSummary> Sagas::ListOpen() const {
-  std::vector<TransactionSummary> open;
-  for (const auto& [gtid, saga] : running_) open.push_back(saga->Summary());
-  for (const auto& [gtid, summary] : quarantined_) open.push_back(summary);
-  return open;
 }
 
 std::optional<Instant> Sagas::FireDue() {

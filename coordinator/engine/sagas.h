@@ -58,7 +58,8 @@ class Sagas {
   // A process that serves the participant attached.
   void ParticipantReady(const std::string& participant);
 
-  // Operators. kRefused says why not; kRetry: the log could not store it.
+  // Operators. kRefused says why not; kRetry: the log could not store it. A quarantined saga can only
+  // be forgotten.
   void Act(const SagaActCall& call, Completion<std::monostate> done);
   void Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done);
   void Forget(const ForgetCall& call, Completion<std::monostate> done);
@@ -67,7 +68,16 @@ class Sagas {
   bool Has(const Gtid& gtid) const;
   // Nothing unless Has.
   std::optional<TransactionSummary> Show(const Gtid& gtid) const;
-  std::vector<TransactionSummary> ListOpen() const;
+  // Every one that is open, quarantined ones included, and those whose end is not in the log yet.
+  struct Open {
+    const Gtid& gtid;
+    bool in_doubt = false;  // somebody should look: a step does not get on, or there is damage
+    bool ended = false;
+  };
+  void ForEach(const std::function<void(const Open&)>& visit) const;
+  void Count(OpenCounts& counts) const;
+  // Calls now whatever waits for the participant, or for any if it is empty. How many sagas waited.
+  std::size_t HurryAll(const std::string& participant);
   std::size_t size() const { return running_.size() + ended_.size() + quarantined_.size(); }
 
   // Handles every timer that is due. Returns when the next one is.
@@ -86,6 +96,7 @@ class Sagas {
 
   Saga* Find(const Gtid& gtid);
   void Quarantine(const RestoredSaga& restored);
+  void ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done);
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   void Handle(Saga& saga, const saga::Event& event);
   void Fire(const TimerKey& key);

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "settle/vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -285,16 +285,6 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
   done(std::monostate{});
 }
 
-void Shard::Hurry(const Gtid& gtid, const Completion<std::monostate>& done) {
-  Transaction* transaction = Find(gtid);
-  if (transaction == nullptr) {
-    if (sagas_.Has(gtid)) return sagas_.Retry(gtid, 0, done);
-    return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
-  }
-  Handle(*transaction, event::RetryTimerFired{});
-  done(std::monostate{});
-}
-
 void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {
   if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
   Transaction* transaction = Find(call.gtid);
@@ -309,22 +299,6 @@ void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostat
            transaction->forget_waiters.pop_back();
            done(Fail(std::move(error)));
          });
-}
-
-void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
-  if (const auto found = running_.find(gtid); found != running_.end())
-    return done(found->second->Summary());
-  if (const auto* summary = FindNotRunning(gtid)) return done(*summary);
-  if (const auto saga = sagas_.Show(gtid)) return done(*saga);
-  done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
-}
-
-std::vector<TransactionSummary> Shard::ListOpen() const {
-  std::vector<TransactionSummary> open;
-  for (const auto& [gtid, transaction] : running_) open.push_back(transaction->Summary());
-  for (const auto& [gtid, summary] : quarantined_) open.push_back(summary);
-  for (TransactionSummary& saga : sagas_.ListOpen()) open.push_back(std::move(saga));
-  return open;
 }
 
 }  // namespace settle::coordinator

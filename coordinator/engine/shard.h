@@ -63,10 +63,12 @@ class Shard {
                      const Completion<std::monostate>& done);
   Sagas& sagas() { return sagas_; }
   void RecordDamage(HeuristicRecord record);
-  void Hurry(const Gtid& gtid, const Completion<std::monostate>& done);
+  void Hurry(const Gtid& gtid, const Completion<Hurried>& done);
+  Hurried HurryAll(const std::string& resource);  // of any resource if it is empty
   void ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done);  // or worse
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
-  std::vector<TransactionSummary> ListOpen() const;
+  OpenPage ListOpen(const OpenQuery& query) const;
+  OpenCounts CountOpen() const;
 
  private:
   enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kEnd, kTick };

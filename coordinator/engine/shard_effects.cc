@@ -6,8 +6,8 @@
 #include "engine/durable_append.h"
 #include "engine/shard.h"
 #include "protocol/describe.h"
-#include "settle/vocabulary/assertion.h"
 #include "settle/vocabulary/failpoint.h"
+#include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/durable_append.h"
+#include "engine/quarantine.h"
 #include "engine/shard.h"
 
 namespace settle::coordinator {
@@ -49,13 +50,12 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
 // One forced record, an end, says that a person has looked after it; the next start does not see it
 // any more.
 void Shard::ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done) {
-  TransactionSummary summary = quarantined_.at(call.gtid);
-  const WallTime now = clock_.WallNow();
-  summary.state = "done";
-  summary.ended = now;
-  summary.ending.reason =
-      ForgottenBy(call.operator_name, call.reason) + "; " + summary.ending.reason;
-  summary.timeline.push_back({now, ForgottenBy(call.operator_name, call.reason)});
+  TransactionSummary& shown = quarantined_.at(call.gtid);
+  if (shown.state == "forgetting") {
+    return done(Fail(ErrorCode::kRetry, "it is being forgotten at this moment"));
+  }
+  TransactionSummary summary = ForgottenQuarantined(shown, call, clock_.WallNow());
+  shown.state = "forgetting";
   DurableAppend(log_, observer_, EndRecord{std::move(summary)}, Durability::kForce,
                 [this, gtid = call.gtid, done](AppendResult result, const std::string& reason) {
                   mailbox_.PostAlways([this, gtid, result, reason, done] {
@@ -67,9 +67,8 @@ void Shard::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
 void Shard::OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,
                               const Completion<std::monostate>& done) {
   if (result != AppendResult::kDurable) {
-    return done(Fail(ErrorCode::kRetry,
-                     "the log could not store that it is forgotten, so it stays quarantined: " +
-                         reason));
+    quarantined_.at(gtid).state = "quarantined";
+    return done(Fail(ErrorCode::kRetry, StaysQuarantined(reason)));
   }
   quarantined_.erase(gtid);
   CountRunning();

@@ -34,4 +34,37 @@ TransactionSummary Transaction::Summary() const {
   return summary;
 }
 
+bool Transaction::IsInDoubt() const {
+  switch (machine.state()) {
+    case TwoPhase::State::kOnePhase:
+    case TwoPhase::State::kCommitting:
+    case TwoPhase::State::kDamaged:
+    case TwoPhase::State::kForgetting: return true;
+    case TwoPhase::State::kAborting: return !machine.Unfinished().empty();
+    case TwoPhase::State::kActive:
+    case TwoPhase::State::kPreparing:
+    case TwoPhase::State::kDeciding:
+    case TwoPhase::State::kDelegating:
+    case TwoPhase::State::kDone: return false;
+  }
+  return false;
+}
+
+bool IsOutstanding(TwoPhase::BranchState state) {
+  switch (state) {
+    case TwoPhase::BranchState::kPreparing:
+    case TwoPhase::BranchState::kCommitting:
+    case TwoPhase::BranchState::kAborting:
+    case TwoPhase::BranchState::kOnePhase: return true;
+    case TwoPhase::BranchState::kWorking:
+    case TwoPhase::BranchState::kPrepared:
+    case TwoPhase::BranchState::kReadOnly:
+    case TwoPhase::BranchState::kRefused:
+    case TwoPhase::BranchState::kCommitted:
+    case TwoPhase::BranchState::kAborted:
+    case TwoPhase::BranchState::kHazard: return false;
+  }
+  return false;
+}
+
 }  // namespace settle::coordinator

@@ -38,6 +38,11 @@ struct Transaction {
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
   TransactionSummary Summary() const;
+  // Decided and not carried out everywhere, or damaged.
+  bool IsInDoubt() const;
 };
+
+// A branch in this state owes an answer: a vote, or how it ended.
+bool IsOutstanding(TwoPhase::BranchState state);
 
 }  // namespace settle::coordinator

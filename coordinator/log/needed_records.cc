@@ -10,6 +10,8 @@ Subject SubjectOf(const Record& record) {
   if (const auto* binding = std::get_if<ResourceRecord>(&record)) {
     subject.resource = binding->resource;
   }
+  subject.decides = std::holds_alternative<CommitRecord>(record) ||
+                    std::holds_alternative<OnePhaseRecord>(record);
   if (const auto* end = std::get_if<EndRecord>(&record)) {
     subject.ended = end->summary.ending.outcome;
   }
@@ -20,10 +22,12 @@ void NeededRecords::Add(std::uint64_t position, const Subject& subject) {
   if (subject.gtid.empty()) {
     bindings_[subject.resource] = position;
   } else if (!subject.ended) {
-    open_[subject.gtid].push_back(position);
+    Open& open = open_[subject.gtid];
+    open.positions.push_back(position);
+    open.decided = open.decided || subject.decides;
     ++open_records_;
   } else if (const auto open = open_.find(subject.gtid); open != open_.end()) {
-    open_records_ -= open->second.size();
+    open_records_ -= open->second.positions.size();
     open_.erase(open);
   }
 }
@@ -34,15 +38,21 @@ bool NeededRecords::Has(std::uint64_t position, const Subject& subject) const {
     return binding != bindings_.end() && binding->second == position;
   }
   const auto open = open_.find(subject.gtid);
-  return open != open_.end() &&
-         std::find(open->second.begin(), open->second.end(), position) != open->second.end();
+  if (open == open_.end()) return false;
+  const auto& positions = open->second.positions;
+  return std::find(positions.begin(), positions.end(), position) != positions.end();
+}
+
+bool NeededRecords::IsReopened(const Gtid& gtid) const {
+  const auto open = open_.find(gtid);
+  return open != open_.end() && !open->second.decided;
 }
 
 void NeededRecords::Move(std::uint64_t from, std::uint64_t to, const Subject& subject) {
   if (subject.gtid.empty()) {
     bindings_[subject.resource] = to;
   } else {
-    auto& positions = open_[subject.gtid];
+    auto& positions = open_[subject.gtid].positions;
     std::replace(positions.begin(), positions.end(), from, to);
   }
 }

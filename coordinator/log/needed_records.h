@@ -19,6 +19,7 @@ namespace settle::coordinator {
 struct Subject {
   Gtid gtid;                     // empty for a resource's record
   std::string resource;          // of a ResourceRecord
+  bool decides = false;          // a CommitRecord or a OnePhaseRecord
   std::optional<Outcome> ended;  // of an EndRecord
 };
 
@@ -33,11 +34,16 @@ class NeededRecords {
   // A record that is needed has a new position, behind all others.
   void Move(std::uint64_t from, std::uint64_t to, const Subject& subject);
 
-  bool IsOpen(const Gtid& gtid) const { return open_.contains(gtid); }
+  // Its end is followed by damage alone: it is an abort of which a branch was found committed.
+  bool IsReopened(const Gtid& gtid) const;
   std::size_t size() const { return open_records_ + bindings_.size(); }
 
  private:
-  std::unordered_map<Gtid, std::vector<std::uint64_t>> open_;
+  struct Open {
+    std::vector<std::uint64_t> positions;
+    bool decided = false;
+  };
+  std::unordered_map<Gtid, Open> open_;
   std::size_t open_records_ = 0;
   std::map<std::string, std::uint64_t> bindings_;
 };

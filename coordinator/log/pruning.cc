@@ -95,8 +95,9 @@ Expected<void> Unindex(Connection& connection, const std::vector<Plan::Ended>& e
     if (auto run = remove->Run(); !run) return run;
     if (!was_newest) continue;
     --state.ended;
-    // Damage that was found after its end opened it again: it will end, and be counted, anew.
-    if (needed.IsOpen(end.gtid)) {
+    // It will end, and be counted, anew. What contradicts its end in any other way is in
+    // quarantine, and stays there because it is known to have ended.
+    if (outcome == Outcome::kAborted && needed.IsReopened(end.gtid)) {
       Count(outcome, -1, state.totals);
     } else {
       Count(outcome, +1, state.pruned.totals);

@@ -73,6 +73,7 @@ struct EventWords {
   std::string operator()(const event::FoundPrepared& e) const {
     return "found-prepared " + Number(e.branch) + " " + e.resource;
   }
+  std::string operator()(const event::RetryRequested&) const { return "retry"; }
   std::string operator()(const event::ForgetRequested& e) const {
     return "forget " + Quoted(e.operator_name) + " " + Quoted(e.reason);
   }

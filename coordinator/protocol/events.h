@@ -89,6 +89,9 @@ struct FoundPrepared {
   std::string resource;
 };
 
+// An operator wants what is outstanding sent now.
+struct RetryRequested {};
+
 // An operator says that the damage is repaired.
 struct ForgetRequested {
   std::string operator_name;
@@ -106,6 +109,7 @@ using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhas
                            event::AbortRequested, event::DeadlineReached, event::VoteTimerFired,
                            event::RetryTimerFired, event::Voted, event::Finished, event::Persisted,
                            event::PersistRefused, event::SessionLost, event::ResourceReady,
-                           event::FoundPrepared, event::ForgetRequested, event::Restored>;
+                           event::FoundPrepared, event::RetryRequested, event::ForgetRequested,
+                           event::Restored>;
 
 }  // namespace settle::coordinator

@@ -102,6 +102,7 @@ class TwoPhase {
   Effects On(const event::SessionLost& event);
   Effects On(const event::ResourceReady& event);
   Effects On(const event::FoundPrepared& event);
+  Effects On(const event::RetryRequested& event);
   Effects On(const event::ForgetRequested& event);
   Effects On(const event::Restored& event);
 

@@ -4,7 +4,7 @@
 
 #include "protocol/describe.h"
 #include "protocol/two_phase.h"
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -200,11 +200,13 @@ Effects TwoPhase::EndIfAllFinished() {
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   switch (kind) {
     case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
-    case CommandKind::kCommit:  // damaged: one that a fail-over prepared again is told once more
+    case CommandKind::kCommit:
       SETTLE_ASSERT(decision_ == Decision::kCommit, Describe(*this));
-      SETTLE_ASSERT(state_ == State::kCommitting || state_ == State::kDamaged, Describe(*this));
       break;
-    case CommandKind::kAbort: SETTLE_ASSERT(state_ == State::kAborting, Describe(*this)); break;
+    case CommandKind::kAbort:
+      SETTLE_ASSERT(decision_ == Decision::kAbort, Describe(*this));
+      SETTLE_ASSERT(ending_.outcome != Outcome::kUndecided, Describe(*this));
+      break;
     case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
   }
   ++branch.attempts;
@@ -239,6 +241,24 @@ Effects TwoPhase::On(const event::RetryTimerFired&) {
   }
   if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, ++retries_});
   return effects;
+}
+
+Effects TwoPhase::On(const event::RetryRequested&) {
+  switch (state_) {
+    case State::kCommitting:
+    case State::kAborting:
+    case State::kOnePhase:
+      retries_ = 0;  // whoever asks has seen to the cause: the back-off starts afresh
+      return On(event::RetryTimerFired{});
+    case State::kActive:
+    case State::kPreparing:
+    case State::kDeciding:
+    case State::kDelegating:
+    case State::kDamaged:
+    case State::kForgetting:
+    case State::kDone: return {};
+  }
+  return {};
 }
 
 Effects TwoPhase::On(const event::ResourceReady& event) {

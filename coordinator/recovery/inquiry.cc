@@ -55,6 +55,8 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (Status ours = CheckOurs(key.gtid); !ours) return Fail(ours.error());
   Result<std::optional<TransactionSummary>> ended = std::nullopt;
   if (!SETTLE_PLANTED_BUG(kPresumedAbortWithoutAskingTheLog)) ended = log_.FindEnded(key.gtid);
+  const bool expired = !ended && ended.error().code == ErrorCode::kExpired;
+  if (SETTLE_PLANTED_BUG(kExpiredTakenForAborted) && expired) ended = std::nullopt;
   if (!ended) return Fail(ended.error());
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
@@ -133,9 +135,11 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
     const bool expired = verdict.error().code == ErrorCode::kExpired;
     return LeaveAlone(resource, key.DatabaseName(),
                       verdict.error().message +
-                          (expired ? "; all its branches had ended then, so this database is older "
-                                     "than that: see whether the work is in the databases of the "
-                                     "other branches, then commit or roll back this one by hand"
+                          (expired ? "; if it was committed, this database is older than that; if "
+                                     "it was aborted, this branch was out of reach for longer than "
+                                     "that is remembered: see whether the work is in the databases "
+                                     "of the other branches, then commit or roll back this one by "
+                                     "hand"
                                    : ""));
   }
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};

@@ -15,6 +15,7 @@ namespace {
 struct Replay {
   struct Open {
     std::uint64_t position = 0;
+    std::uint64_t decided = 0;  // position of its decision
     RestoredTransaction transaction;
   };
   std::unordered_map<Gtid, Open> open;
@@ -31,16 +32,17 @@ struct Replay {
     return entry;
   }
 
-  // The first decision of a transaction that has none, nor any damage yet, is believed.
+  // The first decision is believed. It may follow the damage: pruning appends old records again.
   template <typename Decided>
   void Decide(std::uint64_t position, Decided record) {
     Open& entry = At(record.gtid, position);
-    if (entry.position == position) {
+    if (entry.decided == 0) {
+      entry.decided = position;
       entry.transaction.decision = std::move(record);
     } else if (entry.transaction.contradiction.empty()) {
-      entry.transaction.contradiction =
-          "the record at position " + std::to_string(position) +
-          " decides what was decided or damaged at position " + std::to_string(entry.position);
+      entry.transaction.contradiction = "the record at position " + std::to_string(position) +
+                                        " decides what was decided at position " +
+                                        std::to_string(entry.decided);
     }
   }
 
@@ -98,10 +100,13 @@ struct Replay {
 // branch that somebody committed by hand is found late.
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
+  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
   const auto ended = log.FindEnded(transaction.gtid());
+  if (!ended && ended.error().code == ErrorCode::kExpired) {
+    return std::string(decided ? "it had ended, and was pruned, before it was decided" : "");
+  }
   if (!ended) return Fail(ended.error());
   if (!*ended) return std::string();
-  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
   if (!decided && !(*ended)->ending.committed()) return std::string();
   return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
          " before it was " + (decided ? "decided" : "damaged");

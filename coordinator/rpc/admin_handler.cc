@@ -23,10 +23,8 @@ void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListReq
   AtTheEdge(observer_, "list_transactions", [&] {
     const ListCall call = Need(FromWire(request));
     const TransactionPage page = Need(views_.List(call.which, call.most, call.cursor));
-    for (const TransactionView& view : page.transactions) {
+    for (const TransactionView& view : page.transactions)
       reply.transactions.push_back(ToWire(view));
-      reply.transactions.back().timeline.clear();
-    }
     reply.next_cursor = page.next_cursor;
   });
 }
@@ -36,18 +34,32 @@ void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
             [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
 }
 
-void AdminHandler::in_doubt(wire::InDoubtReply& reply) {
+void AdminHandler::in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) {
   AtTheEdge(observer_, "in_doubt", [&] {
-    const InDoubtView view = Need(views_.InDoubt());
+    const PageCall call = Need(FromWire(request));
+    const InDoubtView view = Need(views_.InDoubt(call.most, call.cursor));
     for (const TransactionView& transaction : view.transactions)
       reply.transactions.push_back(ToWire(transaction));
     for (const Stray& stray : view.strays) reply.strays.push_back(ToWire(stray));
+    reply.next_cursor = view.next_cursor;
+    reply.count = static_cast<std::int64_t>(view.count);
   });
 }
 
-void AdminHandler::participants(std::vector<wire::ParticipantView>& reply) {
+void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::PageRequest& request) {
   AtTheEdge(observer_, "participants", [&] {
-    for (const ParticipantRow& row : Need(views_.Participants())) reply.push_back(ToWire(row));
+    const PageCall call = Need(FromWire(request));
+    const ParticipantPage page = Need(views_.Participants(call.most, call.cursor));
+    for (const ParticipantRow& row : page.rows) reply.participants.push_back(ToWire(row));
+    reply.next_cursor = page.next_cursor;
+  });
+}
+
+void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
+  AtTheEdge(observer_, "send_again", [&] {
+    const SendAgainCall call = Need(FromWire(request));
+    reply = ToWire(Need(call.gtid.empty() ? RetryAll(engine_, call.resource)
+                                          : Retry(engine_, views_, call.gtid)));
   });
 }
 

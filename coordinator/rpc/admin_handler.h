@@ -6,6 +6,7 @@
 
 #include "admin/forget.h"
 #include "admin/resolve.h"
+#include "admin/retry.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
@@ -23,8 +24,9 @@ class AdminHandler : public wire::AdminServiceIf {
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
   void show(wire::TransactionView& reply, const std::string& gtid) override;
-  void in_doubt(wire::InDoubtReply& reply) override;
-  void participants(std::vector<wire::ParticipantView>& reply) override;
+  void in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) override;
+  void participants(wire::ParticipantsReply& reply, const wire::PageRequest& request) override;
+  void send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) override;
   void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,

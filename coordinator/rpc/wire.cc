@@ -283,6 +283,27 @@ Result<ListCall> FromWire(const wire::ListRequest& request) {
   return call;
 }
 
+Result<PageCall> FromWire(const wire::PageRequest& request) {
+  if (Status most = CheckMost(request.most); !most) return Fail(most.error());
+  if (Status cursor = CheckText("cursor", request.cursor, kNameBytesMax); !cursor)
+    return Fail(cursor.error());
+  return PageCall{static_cast<std::size_t>(request.most), request.cursor};
+}
+
+Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request) {
+  SendAgainCall call;
+  if (!request.gtid.empty()) {
+    Result<Gtid> gtid = GtidFromWire(request.gtid);
+    if (!gtid) return Fail(gtid.error());
+    if (!request.resource.empty()) return Wrong("resource", "is given beside a gtid");
+    call.gtid = *std::move(gtid);
+  } else if (!request.resource.empty()) {
+    if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
+    call.resource = request.resource;
+  }
+  return call;
+}
+
 Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
   Result<Gtid> gtid = GtidFromWire(request.gtid);
   if (!gtid) return Fail(gtid.error());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/resolve.h"
+#include "admin/retry.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "wire/admin_types.h"
@@ -61,6 +62,18 @@ struct ListCall {
 };
 [[nodiscard]] Result<ListCall> FromWire(const wire::ListRequest& request);
 
+struct PageCall {
+  std::size_t most = 100;
+  std::string cursor;
+};
+[[nodiscard]] Result<PageCall> FromWire(const wire::PageRequest& request);
+
+struct SendAgainCall {
+  Gtid gtid;             // empty: every transaction
+  std::string resource;  // empty: any
+};
+[[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
+
 struct FoundBranch {
   std::string resource;
   std::string database_name;
@@ -79,7 +92,9 @@ wire::CommandBatch ToWire(const CommandBatch& batch);
 wire::ActionCall ToWire(const SagaCall& call);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
+wire::SessionView ToWire(const SessionView& session);
 wire::ParticipantView ToWire(const ParticipantRow& row);
+wire::SendAgainReply ToWire(const RetriedView& view);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

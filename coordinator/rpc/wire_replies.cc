@@ -1,6 +1,7 @@
 // To the wire.
 #include <limits>
 
+#include "protocol/describe.h"
 #include "rpc/wire.h"
 
 namespace settle::coordinator {
@@ -192,21 +193,38 @@ wire::StrayView ToWire(const Stray& stray) {
   return reply;
 }
 
+wire::SessionView ToWire(const SessionView& session) {
+  wire::SessionView line;
+  line.session = session.session.substr(0, kSessionShown);
+  line.process = session.process;
+  line.attached_us = session.attached;
+  line.idle_ms = session.idle.count();
+  return line;
+}
+
 wire::ParticipantView ToWire(const ParticipantRow& row) {
   const ParticipantView& view = row.view;
   wire::ParticipantView reply;
   reply.resource = view.resource;
   reply.identity = view.identity;
-  for (const SessionView& session : view.sessions) {
-    wire::SessionView line;
-    line.session = session.session.substr(0, kSessionShown);
-    line.process = session.process;
-    line.attached_us = session.attached;
-    line.idle_ms = session.idle.count();
-    reply.sessions.push_back(line);
-  }
+  for (const SessionView& session : view.sessions) reply.sessions.push_back(ToWire(session));
   reply.waiting = Clamped<std::int64_t>(row.waiting);
   reply.refused_identity = view.refused_identity;
+  return reply;
+}
+
+wire::SendAgainReply ToWire(const RetriedView& view) {
+  wire::SendAgainReply reply;
+  reply.transactions = Clamped<std::int64_t>(view.transactions);
+  for (const RetriedResource& one : view.resources) {
+    wire::SentAgain line;
+    line.resource = one.resource;
+    line.command = ToString(one.command);
+    line.branches = Clamped<std::int64_t>(one.branches);
+    for (const SessionView& session : one.sessions) line.sessions.push_back(ToWire(session));
+    line.last_error = one.last_error;
+    reply.sent.push_back(line);
+  }
   return reply;
 }
 

@@ -3,6 +3,7 @@
 
 #include "admin/forget.h"
 #include "admin/resolve.h"
+#include "admin/retry.h"
 #include "admin/views.h"
 #include "recovery/replay.h"
 #include "support/engine_fakes.h"
@@ -21,8 +22,19 @@ struct AdminUnderTest {
   Result<TransactionPage> List(Which which, std::size_t most, const std::string& cursor = "") {
     return engine.Blocking([&] { return views.List(which, most, cursor); });
   }
-  Result<InDoubtView> InDoubt() {
-    return engine.Blocking([&] { return views.InDoubt(); });
+  Result<InDoubtView> InDoubt(std::size_t most = 100, const std::string& cursor = "") {
+    return engine.Blocking([&] { return views.InDoubt(most, cursor); });
+  }
+  Result<ParticipantPage> Participants(std::size_t most = 100, const std::string& cursor = "") {
+    return engine.Blocking([&] { return views.Participants(most, cursor); });
+  }
+  Result<RetriedView> Retry(const Gtid& gtid) {
+    return engine.Blocking(
+        [&] { return settle::coordinator::Retry(engine.engine(), views, gtid); });
+  }
+  Result<RetriedView> RetryAll(const std::string& resource = "") {
+    return engine.Blocking(
+        [&] { return settle::coordinator::RetryAll(engine.engine(), resource); });
   }
   Result<TransactionView> Resolve(const Gtid& gtid, Decision to) {
     return engine.Blocking([&] {

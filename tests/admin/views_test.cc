@@ -8,6 +8,7 @@
 namespace settle::coordinator {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -56,9 +57,14 @@ TEST(Explain, AdviceIsACommandThatCanBePasted) {
   EXPECT_THAT(Explain(InState("active", "working")).advice,
               HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 abort --reason"));
   EXPECT_THAT(Explain(InState("committing", "committing")).advice,
-              HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 commit"));
+              AllOf(HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"),
+                    HasSubstr("settle agent --resource bank-a")));
   EXPECT_THAT(Explain(InState("aborting", "aborting")).advice,
-              HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 abort"));
+              HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"));
+  EXPECT_THAT(Explain(InState("one-phase", "one-phase")).advice,
+              HasSubstr("settle agent --resource bank-a"));
+  EXPECT_THAT(Explain(InState("damaged", "hazard")).advice,
+              HasSubstr("settle forget k3m9qxw4c7ab.2.1.00000007 --reason"));
 }
 
 TEST(Views, ARunningTransactionIsShownWithItsTimeline) {
@@ -214,6 +220,80 @@ TEST(Views, InDoubtIsWhatIsDecidedAndNotCarriedOutOrDamaged) {
   EXPECT_THAT(view->strays, IsEmpty());
 }
 
+TEST(Views, A04_InDoubtIsPagedWithTheCountOfAll) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  std::vector<Gtid> newest_first;
+  for (int i = 0; i < 7; ++i) newest_first.insert(newest_first.begin(), admin.Committing(bank));
+  admin.engine.Begin();
+  admin.inquiry.Found("bank-a", "settle:zzzzzzzzzzzz.1.1.00000007:1");
+  std::vector<Gtid> listed;
+  std::string cursor;
+  do {
+    const auto view = admin.InDoubt(3, cursor);
+    ASSERT_TRUE(view) << Describe(view.error());
+    EXPECT_EQ(view->count, 7U);
+    EXPECT_LE(view->transactions.size(), 3U);
+    EXPECT_EQ(view->strays.size(), cursor.empty() ? 1U : 0U);
+    for (const TransactionView& one : view->transactions) listed.push_back(one.summary.gtid);
+    cursor = view->next_cursor;
+  } while (!cursor.empty());
+  EXPECT_EQ(listed, newest_first);
+  EXPECT_EQ(admin.InDoubt(3, "ended:").error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(admin.InDoubt(0).error().code, ErrorCode::kInvalid);
+}
+
+// Whatever begins and ends between two pages: what ran all the time is listed once, and what ended
+// is not lost between the open and the ended.
+TEST(Views, A04_ACursorStaysGoodWhileTransactionsBeginAndEnd) {
+  AdminUnderTest admin;
+  std::vector<Gtid> all;
+  for (int i = 0; i < 12; ++i) all.push_back(admin.engine.Begin());
+  std::map<Gtid, int> seen;
+  std::string cursor;
+  do {
+    const auto page = admin.List(Which::kAll, 2, cursor);
+    ASSERT_TRUE(page) << Describe(page.error());
+    for (const TransactionView& one : page->transactions) ++seen[one.summary.gtid];
+    cursor = page->next_cursor;
+    admin.engine.Begin();  // newer than the page: not on later ones
+    const std::size_t turn = seen.size() / 2;
+    if (turn >= all.size()) continue;
+    // One that was listed already, or will be: its end is not written before the next page is read.
+    admin.engine.log().held = true;
+    ASSERT_TRUE(admin.Resolve(all[turn], Decision::kAbort));
+    if (turn % 2 == 0) admin.engine.log().held = false;
+    admin.engine.Run();
+  } while (!cursor.empty());
+  for (const Gtid& gtid : all) EXPECT_GE(seen[gtid], 1) << gtid.text() << " is on no page";
+  for (const auto& [gtid, times] : seen) {
+    const bool still_runs = admin.engine.AskOutcome(gtid).outcome == Outcome::kUndecided;
+    if (still_runs) {
+      EXPECT_EQ(times, 1) << gtid.text();
+    }
+  }
+}
+
+TEST(Views, A04_ParticipantsArePagedAndAResourceIsNeverDivided) {
+  AdminUnderTest admin;
+  Participant one(admin.engine, {"bank-a", "bank-b", "bank-c", "bank-d"});
+  Participant two(admin.engine, {"bank-b"});
+  Participant three(admin.engine, {"bank-b"});
+  std::vector<std::vector<std::string>> pages;
+  std::string cursor;
+  do {
+    const auto page = admin.Participants(2, cursor);
+    ASSERT_TRUE(page) << Describe(page.error());
+    pages.emplace_back();
+    for (const ParticipantRow& row : page->rows) pages.back().push_back(row.view.resource);
+    cursor = page->next_cursor;
+  } while (!cursor.empty());
+  EXPECT_THAT(pages, ElementsAre(ElementsAre("bank-a"), ElementsAre("bank-b"),
+                                 ElementsAre("bank-c", "bank-d")));
+  EXPECT_EQ(admin.Participants(2, "no name").error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(admin.Participants(0).error().code, ErrorCode::kInvalid);
+}
+
 TEST(Views, InDoubtShowsStrays) {
   AdminUnderTest admin;
   admin.inquiry.Found("bank-a", "settle:zzzzzzzzzzzz.1.1.00000007:1");
@@ -228,12 +308,12 @@ TEST(Views, AParticipantShowsHowManyTransactionsWaitForIt) {
   Participant bank(admin.engine, {"bank-a", "bank-b"});
   admin.Committing(bank);
   admin.Committing(bank);
-  const auto rows = admin.engine.Blocking([&] { return admin.views.Participants(); });
-  ASSERT_TRUE(rows);
-  ASSERT_EQ(rows->size(), 2U);
-  EXPECT_EQ((*rows)[0].view.resource, "bank-a");
-  EXPECT_EQ((*rows)[0].waiting, 2U);
-  EXPECT_EQ((*rows)[1].waiting, 0U);
+  const auto page = admin.Participants();
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->rows.size(), 2U);
+  EXPECT_EQ(page->rows[0].view.resource, "bank-a");
+  EXPECT_EQ(page->rows[0].waiting, 2U);
+  EXPECT_EQ(page->rows[1].waiting, 0U);
 }
 
 TEST(Views, StatusCountsOpenTransactionsByStateAndEachSessionOnce) {

@@ -85,7 +85,9 @@ TEST(Figures, AStopEndsTheWindow) {
 
 Series SeriesOf(const std::string& name, const std::vector<double>& rates) {
   Series series{name, "transactions/s", "it is durable", 8, {}};
-  for (const double rate : rates) series.runs.push_back({rate, rate * 2, rate * 3, 10, 12, {40, 60, 0}});
+  for (const double rate : rates) {
+    series.runs.push_back({rate, rate * 2, rate * 3, 10, 12, {40, 60, 0}});
+  }
   return series;
 }
 

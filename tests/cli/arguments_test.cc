@@ -25,7 +25,7 @@ TEST(CommandLine, HasDefaults) {
   ASSERT_TRUE(line);
   EXPECT_EQ(line->verb, &kStatus);
   EXPECT_EQ(line->address.text(), "127.0.0.1:7420");
-  EXPECT_EQ(line->timeout, milliseconds(5000));
+  EXPECT_FALSE(line->timeout);
   EXPECT_FALSE(line->json);
 }
 

@@ -9,6 +9,7 @@
 #include <thrift/transport/TBufferTransports.h>
 #include <thrift/transport/TServerSocket.h>
 
+#include <functional>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -27,11 +28,16 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::ListReply list_reply;
   wire::TransactionView transaction;
   wire::InDoubtReply in_doubt_reply;
-  std::vector<wire::ParticipantView> participant_views;
+  wire::ParticipantsReply participants_reply;
+  wire::SendAgainReply send_again_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
   std::vector<wire::ListRequest> lists;
+  std::vector<wire::PageRequest> pages;  // of in-doubt and participants
+  std::vector<wire::SendAgainRequest> retries;
+  // Runs before each answer, which it may change; `nth` counts the calls from 1.
+  std::function<void(std::size_t nth)> before_answer;
   std::vector<wire::ResolveRequest> resolves;
   std::vector<wire::ForgetRequest> forgets;
 
@@ -43,9 +49,17 @@ class FakeAdmin : public wire::AdminServiceIf {
   void show(wire::TransactionView& reply, const std::string& gtid) override {
     Answer("show " + gtid, reply, transaction);
   }
-  void in_doubt(wire::InDoubtReply& reply) override { Answer("in-doubt", reply, in_doubt_reply); }
-  void participants(std::vector<wire::ParticipantView>& reply) override {
-    Answer("participants", reply, participant_views);
+  void in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) override {
+    pages.push_back(request);
+    Answer("in-doubt", reply, in_doubt_reply);
+  }
+  void participants(wire::ParticipantsReply& reply, const wire::PageRequest& request) override {
+    pages.push_back(request);
+    Answer("participants", reply, participants_reply);
+  }
+  void send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) override {
+    retries.push_back(request);
+    Answer("retry", reply, send_again_reply);
   }
   void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override {
     resolves.push_back(request);
@@ -65,6 +79,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   template <typename T>
   void Answer(std::string call, T& reply, const T& answer) {
     calls.push_back(std::move(call));
+    if (before_answer) before_answer(calls.size());
     if (error) throw *error;
     reply = answer;
   }

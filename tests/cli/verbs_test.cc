@@ -1,12 +1,6 @@
 // Each verb against a coordinator that answers what the test says.
-#include <gmock/gmock.h>
-
-#include <nlohmann/json.hpp>
-
-#include "cli/run.h"
 #include "cli/verb.h"
-#include "fake_coordinator.h"
-#include "views.h"
+#include "verbs_under_test.h"
 
 namespace settle::cli {
 namespace {
@@ -17,32 +11,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
-using Document = nlohmann::json;
-
-class Verbs : public testing::Test {
- protected:
-  Printed Run(const std::vector<std::string>& words) {
-    return cli::Run(
-        words, {.default_address = coordinator_.address(), .now_us = kBegan_us + 192 * kSecond_us});
-  }
-  Document RunJson(std::vector<std::string> words) {
-    words.emplace_back("--json");
-    const Printed printed = Run(words);
-    EXPECT_THAT(printed.err, IsEmpty());
-    return Document::parse(printed.out);
-  }
-  void FailWith(wire::ErrorCode::type code, const std::string& message) {
-    wire::ServiceError error;
-    error.code = code;
-    error.message = message;
-    error.__set_advice("do this");
-    admin_.error = error;
-  }
-
-  FakeCoordinator coordinator_;
-  FakeAdmin& admin_ = coordinator_.admin();
-};
-
 TEST_F(Verbs, StatusShowsTheLogTheEpochAndTheCounts) {
   admin_.status_reply.log_id = "k3m9qxw4c7ab";
   admin_.status_reply.epoch = 2;
@@ -78,7 +46,7 @@ TEST_F(Verbs, ListShowsOneLineForEachTransaction) {
 TEST_F(Verbs, A04_ListAsksForOnePageAndSaysHowToGoOn) {
   admin_.list_reply.transactions = {Committing()};
   admin_.list_reply.next_cursor = "2.1842";
-  EXPECT_THAT(Run({"list"}).out, HasSubstr("settle list --all --limit 100 --cursor '2.1842'"));
+  EXPECT_THAT(Run({"list"}).out, HasSubstr("settle list --limit 100 --cursor '2.1842'"));
   EXPECT_EQ(RunJson({"list", "--ended", "--limit", "7", "--cursor", "c1"})["next_cursor"],
             "2.1842");
   ASSERT_EQ(admin_.lists.size(), 2u);
@@ -127,6 +95,7 @@ TEST_F(Verbs, ADamagedOutcomeIsAnAlarmOnATerminal) {
 
 TEST_F(Verbs, InDoubtSaysHowOldWhyAndWhatCanBeDone) {
   admin_.in_doubt_reply.transactions = {Committing()};
+  admin_.in_doubt_reply.count = 1;
   const Printed printed = Run({"in-doubt"});
   EXPECT_EQ(printed.exit, ExitCode::kOk);
   EXPECT_THAT(printed.out, StartsWith("1 transaction is in doubt\n"));
@@ -181,21 +150,6 @@ TEST_F(Verbs, ResolveNamesTheLoginWhenNoOperatorIsGiven) {
   EXPECT_THAT(admin_.resolves[0].operator_name, Not(IsEmpty()));
 }
 
-TEST_F(Verbs, ForgetSendsWhoAndWhyAndShowsWhatIsSoNow) {
-  admin_.transaction = Committing();
-  admin_.transaction.ending.outcome = wire::Outcome::MIXED;
-  const Printed printed =
-      Run({"forget", kGtid, "--reason", "credited by hand", "--operator", "ann"});
-  EXPECT_EQ(printed.exit, ExitCode::kOk);
-  EXPECT_THAT(printed.out, AllOf(StartsWith("forgotten, and recorded as done by ann:\n"),
-                                 HasSubstr("outcome    mixed\n")));
-  ASSERT_EQ(admin_.forgets.size(), 1u);
-  EXPECT_EQ(admin_.forgets[0].gtid, kGtid);
-  EXPECT_EQ(admin_.forgets[0].operator_name, "ann");
-  EXPECT_EQ(admin_.forgets[0].reason, "credited by hand");
-  EXPECT_EQ(RunJson({"forget", kGtid, "--reason", "x"})["ending"]["outcome"], "mixed");
-}
-
 TEST_F(Verbs, A01_ARefusedResolveSaysWhyAndExitsWithOne) {
   FailWith(wire::ErrorCode::REFUSED, "the decision is durable: commit");
   const Printed printed = Run({"resolve", kGtid, "abort", "--reason", "x"});
@@ -226,6 +180,12 @@ TEST_F(Verbs, A03_AWrongCommandLineSendsNothing) {
       {"resolve", gtid, "abort", "--reason", "x", "--operator", ""},
       {"resolve", gtid, "abort", "--reason", "x", "--operator", std::string(201, 'x')},
       {"resolve", gtid, "abort", "commit", "--reason", "x"},
+      {"retry"},
+      {"retry", ""},
+      {"retry", gtid, "--all"},
+      {"retry", "--all", "--resource", "bank-a"},
+      {"retry", "--resource", "bank a"},
+      {"list", "--open", "--ended"},
       {"forget", "", "--reason", "x"},
       {"forget", "k3m9qxw4c7ab.2.1842", "--reason", "x"},
       {"forget", gtid},
@@ -289,7 +249,7 @@ TEST_F(Verbs, A03_ControlCharactersFromTheCoordinatorAreEscapedEverywhere) {
   wire::ParticipantView participant;
   participant.resource = participant.identity = participant.refused_identity = evil;
   participant.sessions = {session};
-  admin_.participant_views = {participant};
+  admin_.participants_reply.participants = {participant};
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"status"}, {"list"}, {"show", kGtid}, {"in-doubt"}, {"participants"}}) {
     EXPECT_THAT(Run(words).out,
@@ -325,7 +285,7 @@ TEST_F(Verbs, ParticipantsShowsSessionsAndARefusedIdentity) {
   alone.resource = "bank-b";
   alone.identity = "sqlite:old";
   alone.refused_identity = "sqlite:new";
-  admin_.participant_views = {served, alone};
+  admin_.participants_reply.participants = {served, alone};
   const Printed printed = Run({"participants"});
   EXPECT_THAT(printed.out,
               AllOf(HasSubstr("bank-a    postgresql:1:2  3        shop/1@a   3 m 12 s  40 ms\n"),

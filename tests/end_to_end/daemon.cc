@@ -28,7 +28,8 @@ std::vector<std::string> Failpoint::Environment() const {
 
 bool Failpoint::HasFired() const { return std::filesystem::exists(fired); }
 
-Daemon::Daemon(std::string directory) : log_directory(directory), directory_(std::move(directory)) {}
+Daemon::Daemon(std::string directory)
+    : log_directory(directory), directory_(std::move(directory)) {}
 
 Process& Daemon::StartUnawaited(const std::string& failpoint, Fault fault) {
   const std::string life = std::to_string(++lives_);

@@ -15,6 +15,7 @@ namespace settle::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
@@ -22,6 +23,7 @@ using ::testing::StartsWith;
 // The exit codes of `settled --help`.
 constexpr int kLogDamaged = 65;
 constexpr int kLogUnavailable = 69;
+constexpr int kInternal = 70;
 
 class DaemonsLog : public EndToEnd {
  protected:
@@ -83,8 +85,10 @@ TEST_F(PrunedDaemon, L10_UnderLoadTheLogIsBoundedAndAnOldTransactionIsExpiredAnd
     for (const char* to : {"commit", "abort"}) {
       EXPECT_EQ(world_.Cli({"resolve", gtid, to, "--reason", "it is gone"}).code, 3);
     }
-    const CliAnswer status = world_.Cli({"status"});
-    EXPECT_GE(status.json["committed"], world_.bank('a').Transfers().size());
+    // Ends are lazy: the last ones may still be on their way, or told again after the kill.
+    EXPECT_TRUE(WaitUntil([&] {
+      return world_.Cli({"status"}).json["committed"] >= world_.bank('a').Transfers().size();
+    }));
     world_.daemon().Kill();
     world_.daemon().Start();
   }
@@ -184,7 +188,7 @@ TEST_F(DaemonsLog, L01_OnAFullDisk_NewOnesAreAbortedOldOnesFinishAndItRecoversWi
   EXPECT_TRUE(WaitUntil([&] { return world_.HalvesOf(old) == 2; })) << "what is decided goes on";
   const std::string refused = world_.MoveTogether(shop, next);
   EXPECT_THAT(shop.Ask("commit"), AllOf(StartsWith("aborted log-refused"), HasSubstr("full")));
-  EXPECT_EQ(world_.OutcomeShown(old), "committed") << "its end has no room, and it is not forgotten";
+  EXPECT_EQ(world_.OutcomeShown(old), "committed") << "its end finds no room, and is kept";
 
   std::filesystem::remove(disk / "ballast");
   world_.MoveTogether(shop, next);
@@ -210,6 +214,39 @@ TEST_F(DaemonsLog, L01_AStartOnAFullDisk_IsRefusedAndWorksWithSpace) {
   EXPECT_THAT(refused.Errors(), AllOf(HasSubstr("No space left"), HasSubstr("make room")));
   std::filesystem::remove(disk / "ballast");
   world_.daemon().Start();
+}
+
+// The kernel's answer to fdatasync, exchanged on its way to the daemon.
+TEST_F(DaemonsLog, L02_AFailedFlush_EndsTheDaemonAndTheNextOneReadsWhatIsThere) {
+  if (!std::filesystem::exists("/usr/bin/strace")) GTEST_SKIP() << "strace is not installed";
+  world_.daemon().Start();
+  Application& shop = world_.Start({.call_timeout = 5s});
+  const std::string gtid = world_.Move(shop);
+  const std::string seen = world_ / "strace.out";
+  Process strace({.arguments = {"/usr/bin/strace", "-f", "-p",
+                                std::to_string(world_.daemon().process().id()), "-o", seen, "-e",
+                                "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO"},
+                  .output_path = world_ / "strace.said",
+                  .user = std::nullopt});
+  const auto attached = [&] {
+    return strace.Output().find("attached") != std::string::npos || !strace.running();
+  };
+  ASSERT_TRUE(WaitUntil(attached));
+  if (!strace.running()) GTEST_SKIP() << "this process may not be traced: " << strace.Output();
+  shop.Send("commit");
+  const auto ended = world_.daemon().process().Wait();
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->code, kInternal);
+  ASSERT_THAT(ReadFile(seen), HasSubstr("INJECTED")) << "the fault never fired";
+  EXPECT_THAT(world_.daemon().Said(), HasSubstr("nobody was told anything"));
+  strace.Kill();
+
+  world_.daemon().Start();
+  const std::string told = FirstWord(shop.Answer());
+  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+  const std::string outcome = FirstWord(shop.Ask("outcome " + gtid));
+  EXPECT_THAT(outcome, AnyOf("committed", "aborted"));
+  EXPECT_THAT(told, AnyOf(outcome, "unknown"));
 }
 
 TEST_F(DaemonsLog, L09_AReadOnlyFileSystem_IsNamedWithTheExitCodeOfAnUnavailableLog) {

@@ -7,6 +7,7 @@
 namespace settle::testing {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
@@ -52,6 +53,25 @@ TEST_P(TwoServices, P07_TheServiceKilledBeforeItsPrepare_AbortsTheShop) {
   EXPECT_THAT(shop_->Ask("commit"), StartsWith("aborted"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
   EXPECT_EQ(world_.HalvesOf(gtid), 0u);
+}
+
+TEST_P(TwoServices, C19_JoiningAfterCommitWasAskedFor_IsRefusedByNameAndLeavesNoLock) {
+  service_->Kill();
+  Application& held = world_.Start(
+      {.banks = "b", .failpoint = "participant.before_vote", .fault = Fault::kFreezes});
+  Application& late = world_.Start({.banks = "b"});
+  const std::string gtid = world_.MoveTogether(*shop_, held);
+  const std::string context = shop_->Tell("context");
+  shop_->Send("commit");
+  ASSERT_TRUE(held.AwaitFrozen());  // the votes are being collected
+  late.Tell("join " + context);
+  const std::string refused = late.Ask("move b 5");
+  held.process().Signal(SIGCONT);
+  EXPECT_THAT(refused, StartsWith("error refused the transaction is "));
+  EXPECT_THAT(refused, HasSubstr("branches join only while it is active"));
+  const std::string told = FirstWord(shop_->Answer());
+  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty()) << "no lock is left";
+  EXPECT_EQ(world_.HalvesOf(gtid), told == "committed" ? 2u : 0u);
 }
 
 TEST_P(TwoServices, P08_EveryProcessOfANameIsDownAfterItsPrepare_ItStaysInDoubtUntilOneReturns) {

@@ -142,8 +142,8 @@ TEST(SagaCalls, ACallThatWasNotFetchedIsReplacedByANewerOne) {
   EngineUnderTest under_test;
   Service airline(under_test, {"airline"});
   const Gtid gtid = Start(under_test);
-  under_test.engine().Hurry(gtid, [](Result<std::monostate>) {});
-  under_test.engine().Hurry(gtid, [](Result<std::monostate>) {});
+  under_test.engine().Hurry(gtid, [](Result<Hurried>) {});
+  under_test.engine().Hurry(gtid, [](Result<Hurried>) {});
   under_test.Run();
   EXPECT_THAT(airline.TakeWords(), ElementsAre("action 1 attempt 3"));
   EXPECT_THAT(airline.TakeWords(), IsEmpty());

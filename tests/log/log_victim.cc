@@ -6,9 +6,8 @@
 //   log_victim migrate <log> <acks>           the same with two migrations more
 //   log_victim group <log> <acks> <n>         one record alone, then n as one group: 1 to n
 //   log_victim pour <log> <acks> <threads>    appends for ever
-//   log_victim prune <log> <acks>             reads the log, then appends for ever transactions that
-//                                             end, and all others are pruned soon; "open <sequence>"
-//                                             is one that does not end
+//   log_victim prune <log> <acks>             reads the log, then appends for ever and prunes;
+//                                             "open <sequence>" is decided and does not end
 //   log_victim hold <log> <acks>              holds the log until it is killed
 #include <fcntl.h>
 #include <fmt/format.h>

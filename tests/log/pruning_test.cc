@@ -1,78 +1,19 @@
 // L10: old ends go, and nothing that is unresolved ever does.
 #include <gmock/gmock.h>
 
-#include <algorithm>
+#include <future>
 #include <map>
 #include <random>
 #include <set>
-#include <thread>
 
-#include "log/sqlite.h"
-#include "samples.h"
-#include "temporary_log.h"
+#include "pruning_fixture.h"
 
 namespace settle::coordinator {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
-
-class Pruning : public ::testing::Test {
- protected:
-  static constexpr std::uint64_t kKeep = 10;
-  static constexpr std::uint64_t kNeeded = 8;  // records at the most, where a test has not more
-  static void SetUpTestSuite() { UseMemoryForDirectories(); }
-
-  Pruning() { Open(); }
-
-  void Open() {
-    log = *OpenSqliteDecisionLog(
-        {.path = path, .checkpoint_pages = 50, .prune = {.keep_ended = kKeep, .step = 8}});
-  }
-  // With a replay, as the daemon does: from then on the log is pruned.
-  std::vector<Record> Reopen() {
-    log.reset();
-    Open();
-    return ReplayOrThrow(*log);
-  }
-  Gtid Of(std::uint64_t sequence, Epoch epoch = 0) const {
-    return SampleGtid(log->identity().log_id, epoch == 0 ? log->identity().epoch : epoch, sequence);
-  }
-  void Append(Record record) { log->Append(std::move(record), Durability::kLazy, {}); }
-  void CommitAndEnd(std::uint64_t first, std::uint64_t last) {
-    for (std::uint64_t i = first; i <= last; ++i) {
-      Append(SampleCommit(Of(i)));
-      Append(SampleEnd(Of(i)));
-    }
-  }
-  // Everything appended is written, and no more pruning will begin: it does when there are as many
-  // ends too many as there are needed records, or as half a step removes.
-  void AwaitPruned(std::uint64_t needed = kNeeded) {
-    AppendAndWait(*log, SampleResource());
-    const auto give_up = std::chrono::steady_clock::now() + 30s;
-    while (std::stoul(Ask("SELECT count(*) FROM ended")) > kKeep + needed) {
-      ASSERT_LT(std::chrono::steady_clock::now(), give_up)
-          << Ask("SELECT count(*) FROM ended") << " ends are left";
-      std::this_thread::sleep_for(1ms);
-    }
-  }
-  std::string Ask(const std::string& sql) const {
-    auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadOnly, 1000ms).value();
-    return shell.Ask(sql).value();
-  }
-  // "ended", "expired", "nothing", or the error.
-  std::string WhatIsKnownOf(const Gtid& gtid) const {
-    const auto found = log->FindEnded(gtid);
-    if (found) return *found ? "ended" : "nothing";
-    return found.error().code == ErrorCode::kExpired ? "expired" : Describe(found.error());
-  }
-
-  TemporaryDirectory directory;
-  const std::string path = directory / "settle.db";
-  std::unique_ptr<DecisionLog> log;
-};
 
 TEST_F(Pruning, L10_TheNewestEndsStayAndOlderOnesAreExpired) {
   Reopen();
@@ -164,6 +105,39 @@ TEST_F(Pruning, L10_DamageFoundAfterTheEndKeepsItsRecordAndNotTheEnd) {
   EXPECT_EQ(log->totals().heuristic, 1U);
 }
 
+TEST_F(Pruning, C21_WhatContradictsItsEndIsKeptAndKnownToHaveEnded) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  Append(SampleEnd(Of(1), Outcome::kAborted));
+  Append(SampleCommit(Of(1)));
+  Append(SampleEnd(Of(2), Outcome::kCommitted));
+  Append(SampleHeuristic(Of(2)));
+  CommitAndEnd(3, 100);
+  AwaitPruned();
+  const std::vector<Record> left = Reopen();
+  EXPECT_THAT(left, ::testing::Contains(Record(SampleCommit(Of(1, epoch)))));
+  EXPECT_THAT(left, ::testing::Contains(Record(SampleHeuristic(Of(2, epoch)))));
+  EXPECT_EQ(WhatIsKnownOf(Of(1, epoch)), "expired") << "so that it is never believed";
+  EXPECT_EQ(WhatIsKnownOf(Of(2, epoch)), "expired");
+}
+
+TEST_F(Pruning, L10_WhatIsAppendedAgainGoesBehindWhatStays) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  Append(SampleCommit(Of(1)));
+  CommitAndEnd(2, 9);
+  Append(SampleHeuristic(Of(1)));  // at position 18
+  CommitAndEnd(10, 16);
+  AppendAndWait(*log, SampleResource());
+  ASSERT_TRUE(AwaitAnswer("SELECT min(position) > 1 AND min(position) < 18 FROM record", "1"));
+  std::vector<Record> of_the_first;
+  for (const Record& record : Reopen()) {
+    if (GtidOf(record) == Of(1, epoch)) of_the_first.push_back(record);
+  }
+  EXPECT_THAT(of_the_first, ElementsAre(Record(SampleHeuristic(Of(1, epoch))),
+                                        Record(SampleCommit(Of(1, epoch)))));
+}
+
 TEST_F(Pruning, L10_TotalsCountWhatWasPrunedToo) {
   Reopen();
   for (std::uint64_t i = 1; i <= 100; ++i) {
@@ -192,6 +166,19 @@ TEST_F(Pruning, L10_TheLogStaysBoundedUnderLoad) {
   EXPECT_GT(std::stoul(Ask("SELECT max(position) FROM record")), 8000U);
   EXPECT_LE(std::filesystem::file_size(path), early * 2);
   EXPECT_EQ(Ask("SELECT count(*) FROM pruned"), "1");
+}
+
+TEST_F(Pruning, L10_ALogThatIsNeverIdleIsPrunedBetweenItsGroups) {
+  Reopen();
+  constexpr std::uint64_t kMany = 10'000;
+  CommitAndEnd(1, kMany);
+  std::promise<std::string> left;
+  // On the log's thread: it has had nothing but groups to write until now.
+  log->Append(SampleResource(), Durability::kForce, [&](AppendResult, const std::string&) {
+    left.set_value(Ask("SELECT count(*) FROM ended"));
+  });
+  EXPECT_LT(std::stoul(left.get_future().get()), kMany / 4);
+  AwaitPruned();
 }
 
 TEST_F(Pruning, L10_EndsOfManyThreadsAreKeptOrExpiredAndNeverLost) {
@@ -237,72 +224,6 @@ TEST_F(Pruning, L08_ALogOfTheFirstSchemaGoesOnAndIsPruned) {
   CommitAndEnd(1, 1);
   AwaitPruned();
   EXPECT_EQ(WhatIsKnownOf(Of(1, epoch)), "expired");
-}
-
-class PrunedAndDamaged : public Pruning {
- protected:
-  // What is said of a pruned log after `sql`.
-  std::string RefusalAfter(const std::string& sql) {
-    Reopen();
-    CommitAndEnd(1, 100);
-    AwaitPruned();
-    log.reset();
-    {
-      auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
-      EXPECT_TRUE(shell.Run(sql));
-      EXPECT_GT(sqlite3_total_changes(shell.raw()), 0);
-    }
-    const auto opened = OpenSqliteDecisionLog({.path = path});
-    const Status replayed =
-        opened ? (*opened)->Replay([](std::uint64_t, const Record&) {}) : Fail(opened.error());
-    if (replayed) return "nothing";
-    EXPECT_EQ(replayed.error().code, ErrorCode::kCorrupt);
-    return replayed.error().message;
-  }
-};
-
-TEST_F(PrunedAndDamaged, L05_ARangeThatIsGoneIsMissed) {
-  EXPECT_THAT(RefusalAfter("DELETE FROM pruned"),
-              HasSubstr("transactions were pruned, and it names 0 of them"));
-}
-
-TEST_F(PrunedAndDamaged, L05_ARangeThatWasEditedIsNamed) {
-  EXPECT_THAT(RefusalAfter("UPDATE pruned SET first = 2"), HasSubstr("begins with 2.2 is damaged"));
-}
-
-TEST_F(PrunedAndDamaged, L05_AFactThatWasEditedIsNamed) {
-  EXPECT_THAT(RefusalAfter("UPDATE meta SET value = '1' WHERE name = 'first_position'"),
-              HasSubstr("the log's first_position is damaged"));
-}
-
-TEST_F(PrunedAndDamaged, L05_AFactThatIsGoneIsNamed) {
-  EXPECT_THAT(RefusalAfter("DELETE FROM meta WHERE name = 'pruned'"),
-              HasSubstr("the log's pruned is missing"));
-}
-
-TEST_F(PrunedAndDamaged, L05_RecordsGoneFromTheFrontAreMissed) {
-  EXPECT_THAT(
-      RefusalAfter("DELETE FROM record WHERE position = (SELECT min(position) FROM record)"),
-      HasSubstr("it is missing"));
-}
-
-TEST_F(Pruning, L05_ADamagedRecordIsNotPrunedButStopsTheLog) {
-  Reopen();
-  CommitAndEnd(1, 12);
-  AppendAndWait(*log, SampleResource());
-  {
-    auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 1000ms).value();
-    ASSERT_TRUE(shell.Run("UPDATE record SET payload = zeroblob(80) WHERE position = 5"));
-  }
-  CommitAndEnd(13, 30);
-  Appended told;
-  const auto give_up = std::chrono::steady_clock::now() + 30s;
-  do {
-    told = AppendAndWait(*log, SampleResource());
-  } while (told.result != AppendResult::kUnknown && std::chrono::steady_clock::now() < give_up);
-  EXPECT_EQ(told.result, AppendResult::kUnknown);
-  EXPECT_THAT(told.reason, HasSubstr("could not prune: the record at position 5 is damaged"));
-  EXPECT_EQ(Ask("SELECT count(*) FROM record WHERE position = 5"), "1");
 }
 
 class PruningOfAnyMix : public Pruning, public ::testing::WithParamInterface<unsigned> {

@@ -253,6 +253,20 @@ TEST(RecordCodecPage, SaysOfTheBytesWhatTheHeaderSays) {
   EXPECT_EQ(BlockOfThePage("the same words as in coordinator/log/record_codec.h"), grammar);
 }
 
+TEST(RecordCodecPage, NamesEveryValueOfAnEnum) {
+  const std::string page = FromSource("docs/decision_log.md");
+  for (int value = 0; value <= 9; ++value) {
+    const auto cell = [&](auto of, int least, int most) {
+      if (value < least || value > most) return std::string(" ");
+      return " " + std::string(ToString(static_cast<decltype(of)>(value))) + " ";
+    };
+    const std::string row = "| " + std::to_string(value) + " |" + cell(Outcome{}, 1, 9) + "|" +
+                            cell(AbortCause{}, 0, 9) + "|" + cell(Vote{}, 1, 3) + "|" +
+                            cell(BranchEnd{}, 1, 4) + "|";
+    EXPECT_THAT(page, HasSubstr(row));
+  }
+}
+
 TEST(RecordCodecPage, ShowsAnExampleAsItIsWritten) {
   std::istringstream lines(BlockOfThePage("compared with what the codec writes"));
   std::string bytes;

@@ -125,8 +125,8 @@ TEST_F(LogCrash, C05_KilledAtAnyMomentEverythingAcknowledgedIsThere) {
   for (Epoch life = 1; life <= 20; ++life) {
     std::filesystem::remove(acks);
     const pid_t child = Start({"pour", path, acks, "8"}, "");
-    AwaitWord("durable", 1);
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60'000));
+    AwaitWord("durable", 20 + random() % 100);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 10'000));
     ::kill(child, SIGKILL);
     Await(child);
     auto told = Told();
@@ -138,7 +138,7 @@ TEST_F(LogCrash, C05_KilledAtAnyMomentEverythingAcknowledgedIsThere) {
     EXPECT_TRUE(told["unknown"].empty());
     acknowledged += told["durable"].size();
   }
-  EXPECT_GT(acknowledged, 1000U);
+  EXPECT_GE(acknowledged, 20U * 20U);
 }
 
 TEST_F(LogCrash, L10_KilledAtEachStepOfPruningNothingUnresolvedIsGoneAndNoEndIsForgotten) {

@@ -32,6 +32,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "session-lost s1",
       "resource-ready bank-a",
       "found-prepared 2 bank-b",
+      "retry",
       "forget \"alice\" \"credited by hand\"",
       "restored",
   };

@@ -95,6 +95,7 @@ Event TakeEvent(WordReader& reader) {
     const BranchNumber branch = reader.TakeNumber();
     return event::FoundPrepared{branch, reader.Take()};
   }
+  if (reader.TakeIf("retry")) return event::RetryRequested{};
   if (reader.TakeIf("forget")) {
     event::ForgetRequested forget;
     forget.operator_name = reader.TakeQuotedIfAny();

@@ -38,6 +38,7 @@ const std::vector<std::string>& Alphabet() {
         "deadline",
         "vote-timer",
         "retry-timer",
+        "retry",
         "persisted",
         "persist-refused \"full\"",
         "session-lost s1",

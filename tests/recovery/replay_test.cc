@@ -132,6 +132,28 @@ TEST(Replay, DamageFoundAfterItsTransactionWasForgottenIsOpenAgain) {
   EXPECT_FALSE(state->open[0].forgotten);
 }
 
+TEST(Replay, L10_ADecisionThatPruningAppendedAgainBehindItsDamageIsTheSameTransaction) {
+  FakeLog log;
+  log.Keep(DamageOf(1, 2));
+  log.Keep(CommitOf(1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_EQ(state->open[0].contradiction, "");
+  EXPECT_TRUE(std::holds_alternative<CommitRecord>(state->open[0].decision));
+  EXPECT_THAT(state->open[0].heuristics, ElementsAre(DamageOf(1, 2)));
+}
+
+TEST(Replay, C21_WhatWasDecidedAlthoughItHadEndedStaysInQuarantineWhenItsEndIsPruned) {
+  FakeLog log;
+  log.Keep(CommitOf(1));
+  log.pruned.insert(GtidNumber(1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_THAT(state->open[0].contradiction, testing::HasSubstr("had ended, and was pruned"));
+}
+
 TEST(Replay, DamageThatAPersonForgotIsGone) {
   FakeLog log;
   log.Keep(CommitOf(1));

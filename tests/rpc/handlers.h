@@ -71,6 +71,12 @@ class CountedIds : public Ids {
   std::atomic<std::uint32_t> count_{0};
 };
 
+inline wire::PageRequest FirstPage() {
+  wire::PageRequest request;
+  request.most = 100;
+  return request;
+}
+
 class Handlers : public ::testing::Test {
  protected:
   std::string Begin() {

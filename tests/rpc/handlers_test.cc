@@ -154,7 +154,7 @@ TEST_F(Handlers, C14_ABranchOfAnotherLogThatAScanFoundIsLeftAloneAndListed) {
   report.found[0].database_name = BranchKey{Gtid::Make("zzzzzzzzzzzz", 1, 1, 1), 1}.DatabaseName();
   participant_.report(report);
   wire::InDoubtReply reply;
-  admin_.in_doubt(reply);
+  admin_.in_doubt(reply, FirstPage());
   ASSERT_EQ(reply.strays.size(), 1u);
   EXPECT_EQ(reply.strays[0].database_name, report.found[0].database_name);
   EXPECT_THAT(reply.strays[0].why, HasSubstr("zzzzzzzzzzzz"));
@@ -205,8 +205,9 @@ TEST_F(Handlers, P09_AnotherDatabaseUnderANameIsRefusedUntilAnOperatorAcceptsIt)
   request.resources[0].identity = "test:restored";
   wire::AttachReply reply;
   EXPECT_EQ(ErrorOf([&] { participant_.attach(reply, request); }).code, wire::ErrorCode::REFUSED);
-  std::vector<wire::ParticipantView> participants;
-  admin_.participants(participants);
+  wire::ParticipantsReply page;
+  admin_.participants(page, FirstPage());
+  const std::vector<wire::ParticipantView>& participants = page.participants;
   ASSERT_EQ(participants.size(), 1u);
   EXPECT_EQ(participants[0].refused_identity, "test:restored");
   EXPECT_EQ(ErrorOf([&] { admin_.accept_identity("orders", "test:restored", "ada", ""); }).code,

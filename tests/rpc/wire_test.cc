@@ -181,6 +181,25 @@ TEST(Wire, BranchesAreNumberedFromOneToAThousand) {
   }
 }
 
+// What is said of a branch is kept, in the log and in memory, with every branch below it.
+TEST(Wire, N04_ABranchNumberThatNoTransactionCanHaveIsRefused) {
+  wire::EndReport end;
+  end.gtid = kGtid.text();
+  end.became = wire::BranchEnd::COMMITTED;
+  for (const std::int32_t number : {1'001, 2'000'000'000}) {
+    end.branch = number;
+    wire::ReportRequest report;
+    report.session = std::string(32, 'a');
+    report.ends = {end};
+    ExpectInvalid(FromWire(report), "branches are numbered from 1 to 1000");
+  }
+  end.branch = 1'000;
+  wire::ReportRequest report;
+  report.session = std::string(32, 'a');
+  report.ends = {end};
+  EXPECT_TRUE(FromWire(report));
+}
+
 TEST(Wire, DurationsAreWithinADay) {
   for (const std::int64_t wait :
        {std::int64_t{-1}, std::int64_t{86'400'001}, std::int64_t{1} << 62}) {

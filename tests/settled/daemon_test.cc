@@ -1,136 +1,15 @@
 // The program itself: how it starts, what it says, how it ends.
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <thrift/protocol/TBinaryProtocol.h>
-#include <thrift/protocol/TMultiplexedProtocol.h>
-#include <thrift/transport/TBufferTransports.h>
-#include <thrift/transport/TSocket.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <fstream>
-#include <iterator>
-#include <optional>
-#include <string>
-#include <thread>
-#include <vector>
-
-#include "support/child_process.h"
-#include "support/temporary_directory.h"
-#include "wire/CoordinatorService.h"
+#include "settled_process.h"
 
 namespace settle::testing {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
-// A daemon of the test's own, killed with the object.
-class Settled {
- public:
-  Settled(const TemporaryDirectory& directory, std::vector<std::string> options)
-      : output_(directory / ("output-" + std::to_string(++count))), ready_(directory / "ready") {
-    const char* programs = std::getenv("SETTLE_BIN");
-    options.insert(options.begin(), std::string(programs != nullptr ? programs : ".") + "/settled");
-    Launch launch;
-    launch.arguments = std::move(options);
-    launch.output_path = output_;
-    launch.ends_with_starter = true;
-    process_ = StartProcess(launch);
-  }
-  ~Settled() {
-    if (process_ < 0) return;
-    ::kill(process_, SIGKILL);
-    AwaitProcess(process_);
-  }
-  Settled(const Settled&) = delete;
-  Settled& operator=(const Settled&) = delete;
-
-  void Signal(int signal) const { ::kill(process_, signal); }
-
-  // Its exit code; none if it has not ended by then, or was killed.
-  std::optional<int> ExitCode(std::chrono::milliseconds at_most = 20s) {
-    const auto deadline = std::chrono::steady_clock::now() + at_most;
-    while (!HasEnded(process_)) {
-      if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
-      std::this_thread::sleep_for(2ms);
-    }
-    const int status = AwaitProcess(process_);
-    process_ = -1;
-    return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
-  }
-
-  // The port of the ready file.
-  int AwaitPort() {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (!Exists(ready_)) {
-      if (HasEnded(process_) || std::chrono::steady_clock::now() > deadline) {
-        throw std::runtime_error("settled does not serve: " + Said());
-      }
-      std::this_thread::sleep_for(2ms);
-    }
-    const std::string address = ReadFile(ready_);
-    return std::stoi(address.substr(address.rfind(':') + 1));
-  }
-
-  std::string Said() const { return ReadFile(output_); }
-  bool AwaitSaid(const std::string& words) const {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (Said().find(words) == std::string::npos) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(2ms);
-    }
-    return true;
-  }
-
- private:
-  static inline int count = 0;
-  const std::string output_;
-  const std::string ready_;
-  pid_t process_ = -1;
-};
-
-class Client {
- public:
-  explicit Client(int port)
-      : socket_(std::make_shared<apache::thrift::transport::TSocket>("127.0.0.1", port)),
-        stub_(std::make_shared<apache::thrift::protocol::TMultiplexedProtocol>(
-            std::make_shared<apache::thrift::protocol::TBinaryProtocol>(
-                std::make_shared<apache::thrift::transport::TFramedTransport>(socket_)),
-            "coordinator")) {
-    socket_->setRecvTimeout(20'000);
-    socket_->open();
-  }
-  wire::CoordinatorServiceClient* operator->() { return &stub_; }
-
-  std::string Begin() {
-    wire::BeginReply reply;
-    stub_.begin_transaction(reply, wire::BeginRequest());
-    return reply.gtid;
-  }
-  wire::Ending OutcomeOf(const std::string& gtid) {
-    wire::Ending ending;
-    stub_.outcome(ending, gtid);
-    return ending;
-  }
-
- private:
-  std::shared_ptr<apache::thrift::transport::TSocket> socket_;
-  wire::CoordinatorServiceClient stub_;
-};
 
 class Daemon : public ::testing::Test {
  protected:

@@ -104,7 +104,7 @@ void Adversary::RunOlderCopy() {
   }
   older_copy_runs_ = true;
   coordinator.Crash();
-  newest_ = std::exchange(victims_.disk, Disk{});
+  newest_ = victims_.disk;
   victims_.disk = newest_.CopyBefore(newest_.epoch - 1);
   world_.Say("---- the log is restored from an older copy ----");
   coordinator.Start();
@@ -118,7 +118,6 @@ void Adversary::BringBackNewestLog() {
   if (coordinator.up()) coordinator.Crash();
   world_.Say("---- the newest log is brought back ----");
   older_copy_runs_ = false;
-  newest_.watch = std::move(victims_.disk.watch);
   victims_.disk = std::move(newest_);
   coordinator.Start();
 }
@@ -227,9 +226,9 @@ void Adversary::OperatorActs() {
   if (!victims_.coordinator.up() || older_copy_runs_) return;
   const std::uint64_t what = world_.Pick(3);
   if (what == 2) return OperatorForgets();
-  const Gtid gtid = std::next(victims_.notes.begin(),
-                              static_cast<long>(world_.Pick(victims_.notes.size())))
-                        ->first;
+  const Gtid gtid =
+      std::next(victims_.notes.begin(), static_cast<long>(world_.Pick(victims_.notes.size())))
+          ->first;
   victims_.coordinator.Arrive([this, what, gtid](Engine& engine, Inquiry&) {
     if (what == 0) {
       engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
@@ -238,15 +237,15 @@ void Adversary::OperatorActs() {
                        world_.Count(Fault::kOperatorAborts);
                    });
     } else {
-      engine.Hurry(gtid, [this](const Result<std::monostate>& hurried) {
+      engine.Hurry(gtid, [this](const Result<Hurried>& hurried) {
         if (hurried) world_.Count(Fault::kOperatorHurries);
       });
     }
   });
 }
 
-// A branch of a forgotten transaction that a fail-over prepares again is nobody's but the operator's,
-// so that is left out.
+// A branch of a forgotten transaction that a fail-over prepares again is nobody's but the
+// operator's, so that is left out.
 void Adversary::OperatorForgets() {
   if (world_.roughness.fail_over_every.count() != 0) return;
   for (const auto& [gtid, note] : victims_.notes) {

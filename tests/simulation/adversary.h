@@ -1,5 +1,5 @@
-// Whoever breaks things during the rough phase: crashes, freezes, partitions, fail-overs, operators,
-// clocks. What it does is drawn from the seed.
+// Whoever breaks things during the rough phase: crashes, freezes, partitions, fail-overs,
+// operators, clocks. What it does is drawn from the seed.
 #pragma once
 
 #include <deque>

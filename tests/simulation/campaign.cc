@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <thread>
@@ -10,7 +11,13 @@
 namespace settle::simulation {
 namespace {
 
+constexpr std::size_t kNamed = 20;
 constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+
+void Name(Campaign& sum, std::uint64_t seed) {
+  sum.violating.insert(seed);
+  if (sum.violating.size() > kNamed) sum.violating.erase(std::prev(sum.violating.end()));
+}
 
 void Add(Campaign& sum, const SeedResult& result, std::uint64_t seed) {
   ++sum.seeds;
@@ -20,7 +27,7 @@ void Add(Campaign& sum, const SeedResult& result, std::uint64_t seed) {
   sum.settled_after_max = std::max(sum.settled_after_max, result.settled_after);
   if (result.violations.empty()) return;
   ++sum.violations;
-  sum.first_violation = std::min(seed, sum.first_violation.value_or(kNone));
+  Name(sum, seed);
 }
 
 void Add(Campaign& sum, const Campaign& part) {
@@ -30,8 +37,7 @@ void Add(Campaign& sum, const Campaign& part) {
   sum.events += part.events;
   sum.transactions += part.transactions;
   sum.settled_after_max = std::max(sum.settled_after_max, part.settled_after_max);
-  if (!part.first_violation) return;
-  sum.first_violation = std::min(*part.first_violation, sum.first_violation.value_or(kNone));
+  for (const std::uint64_t seed : part.violating) Name(sum, seed);
 }
 
 // Calls `run` with each seed, on several threads, in about that order.
@@ -58,7 +64,7 @@ Campaign OnThreads(const Range& range, const RunOne& run) {
 
 }  // namespace
 
-Campaign Run(const Range& range) {
+Campaign RunSeeds(const Range& range) {
   return OnThreads(range, [](std::uint64_t seed, Campaign& part) {
     Add(part, RunSeed(seed), seed);
     return true;

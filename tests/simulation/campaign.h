@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 
 #include "simulation/mutants.h"
@@ -19,16 +19,16 @@ struct Range {
 };
 
 struct Campaign {
-  std::uint64_t seeds = 0;       // that were run
-  std::uint64_t violations = 0;  // seeds with at least one
-  std::optional<std::uint64_t> first_violation;  // the lowest seed
+  std::uint64_t seeds = 0;            // that were run
+  std::uint64_t violations = 0;       // seeds with at least one
+  std::set<std::uint64_t> violating;  // the lowest few of those seeds
   FaultCounts faults{};
   std::uint64_t events = 0;
   std::uint64_t transactions = 0;
   microseconds settled_after_max{0};
 };
 
-Campaign Run(const Range& range);
+Campaign RunSeeds(const Range& range);
 
 // How a mutant fares, tried from several starts with up to `seeds_most` seeds each.
 struct Catch {

@@ -25,10 +25,9 @@ CoordinatorNode::Life::Life(CoordinatorNode& node, World& world, Disk& disk)
       around(node.around_log_ ? node.around_log_(log) : nullptr),
       seen(around ? *around : log),
       engine(node.settings_, seen, node, node, node),
-      inquiry(engine, seen, node, node,
-              [later = node.LaterIn(alive)](std::function<void()> task) {
-                later(microseconds(200), std::move(task));
-              }) {}
+      inquiry(engine, seen, node, node, [later = node.LaterIn(alive)](std::function<void()> task) {
+        later(microseconds(200), std::move(task));
+      }) {}
 
 SimulatedLog::Later CoordinatorNode::LaterIn(std::shared_ptr<bool> alive) {
   return [this, alive = std::move(alive)](microseconds delay, std::function<void()> task) {

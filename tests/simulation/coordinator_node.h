@@ -31,7 +31,7 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
       : world_(world), disk_(disk), settings_(settings), around_log_(std::move(around_log)) {}
 
   void Start();
-  // What survives of a group that is being flushed: its first `survived` records, or left to chance.
+  // Of what is not synced in the log the first `survived` records stay, or as many as chance wants.
   void Crash(std::optional<std::size_t> survived = std::nullopt);
   bool up() const { return life_ != nullptr; }
   Engine& engine() { return life_->engine; }

@@ -18,6 +18,7 @@ const char* ToString(Fault fault) {
     case Fault::kGroupSurvived: return "group survived the crash unanswered";
     case Fault::kLazyRecordsLost: return "lazy records lost in the crash";
     case Fault::kDiskFull: return "disk full";
+    case Fault::kRecordsPruned: return "records pruned";
     case Fault::kLogFailed: return "log failed";
     case Fault::kOlderLogRefused: return "older copy of the log refused";
     case Fault::kMailboxFull: return "mailbox full";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 #include <utility>
 
 #include "engine/shard.h"
@@ -17,7 +18,7 @@ struct Open {
 Open ListOpen(CoordinatorNode& coordinator) {
   Open open;
   for (const auto& shard : coordinator.engine().shards()) {
-    for (const TransactionSummary& one : shard->ListOpen())
+    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions)
       (one.state == "damaged" ? open.damaged : open.running).insert(one.gtid);
   }
   return open;
@@ -25,17 +26,15 @@ Open ListOpen(CoordinatorNode& coordinator) {
 
 // Prepared branches that somebody should have ended. One that is damaged itself (it had ended
 // otherwise than decided, and a fail-over undid that) is left to whoever repairs it.
-std::size_t OrphansIn(const Scene& scene) {
-  std::size_t orphans = 0;
+std::vector<BranchKey> OrphansIn(const Scene& scene) {
+  std::vector<BranchKey> orphans;
   for (const SimulatedDatabase& database : scene.databases) {
-    if (database.prepared_count() == 0) continue;
     for (const BranchKey& key : database.Prepared()) {
       const auto damaged = scene.disk.damaged.find(key.gtid);
-      const bool itself =
-          damaged != scene.disk.damaged.end() &&
-          std::find(damaged->second.begin(), damaged->second.end(), key.number) !=
-              damaged->second.end();
-      if (!itself) ++orphans;
+      const bool itself = damaged != scene.disk.damaged.end() &&
+                          std::find(damaged->second.begin(), damaged->second.end(), key.number) !=
+                              damaged->second.end();
+      if (!itself) orphans.push_back(key);
     }
   }
   return orphans;
@@ -43,8 +42,7 @@ std::size_t OrphansIn(const Scene& scene) {
 
 class Checker {
  public:
-  explicit Checker(const Scene& scene)
-      : scene_(scene), open_(ListOpen(scene.coordinator)) {}
+  explicit Checker(const Scene& scene) : scene_(scene), open_(ListOpen(scene.coordinator)) {}
 
   std::vector<std::string> Check();
 
@@ -75,12 +73,11 @@ std::vector<std::string> Checker::Check() {
 }
 
 void Checker::CheckSettled() {
-  const std::size_t prepared = OrphansIn(scene_);
-  std::size_t open = 0;
-  for (const SimulatedDatabase& database : scene_.databases) open += database.open_count();
-  if (prepared != 0 || open != 0) {
-    Violation("orphans: " + std::to_string(prepared) + " branches are still prepared and " +
-              std::to_string(open) + " still open");
+  for (const BranchKey& key : OrphansIn(scene_))
+    Violation("orphans: " + key.DatabaseName() + " is still prepared");
+  for (const SimulatedDatabase& database : scene_.databases) {
+    for (const BranchKey& key : database.Open())
+      Violation("orphans: " + key.DatabaseName() + " is still open");
   }
   for (const Gtid& gtid : open_.running)
     Violation("bounded recovery: " + gtid.text() + " has not ended");
@@ -113,8 +110,8 @@ void Checker::CheckLog() {
       Violation("one decision per gtid: " + gtid.text() + " was aborted after its commit record");
   }
   for (const Gtid& gtid : scene_.disk.decided) {
-    if (ended.contains(gtid) || open_.damaged.contains(gtid) || open_.running.contains(gtid))
-      continue;
+    const bool known = ended.contains(gtid) || scene_.disk.pruned.contains(gtid);
+    if (known || open_.damaged.contains(gtid) || open_.running.contains(gtid)) continue;
     Violation("heuristics: " + gtid.text() + " was decided, and no end of it is recorded or shown");
   }
 }
@@ -143,8 +140,9 @@ void Checker::CheckTransaction(const Note& note) {
       Violation("durability: " + key.DatabaseName() + " took effect twice");
   }
   const Tally tally = Count(note);
-  if (scene_.by_hand.contains(note.gtid) || note.meddled()) return CheckMeddled(note, tally);
-  // After a fail-over there is no proof of what an old primary did, and a hazard is the honest word.
+  if (note.meddled()) return CheckMeddled(note, tally);
+  // After a fail-over there is no proof of what an old primary did, and a hazard is the honest
+  // word.
   if (open_.damaged.contains(note.gtid) && !note.failed_over())
     Violation("heuristics: " + name + " is reported as damaged, and nobody damaged it");
   if (tally.committed != 0 && !tally.all()) {
@@ -155,16 +153,17 @@ void Checker::CheckTransaction(const Note& note) {
     Violation("durability: " + name + " was told to have committed, and it has not");
   if (note.told == Outcome::kAborted && tally.committed != 0)
     Violation("durability: " + name + " was told to have aborted, and it committed");
-  if (tally.committed != 0 && !scene_.disk.ended.contains(note.gtid) &&
-      !open_.damaged.contains(note.gtid)) {
+  const bool known =
+      scene_.disk.ended.contains(note.gtid) || scene_.disk.pruned.contains(note.gtid);
+  if (tally.committed != 0 && !known && !open_.damaged.contains(note.gtid)) {
     Violation("heuristics: " + name + " committed, and no end of it is recorded or shown");
   }
   CheckSaid(note, tally);
 }
 
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is
-// known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless the
-// database had done as decided and lost that in a fail-over.
+// known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless
+// the database had done as decided and lost that in a fail-over.
 void Checker::CheckMeddled(const Note& note, const Tally& tally) {
   if (!decided_.contains(note.gtid) || tally.all() || open_.damaged.contains(note.gtid)) return;
   if (scene_.disk.forgotten.contains(note.gtid)) return;
@@ -189,7 +188,7 @@ bool Settled(const Scene& scene) {
   for (const SimulatedDatabase& database : scene.databases) {
     if (database.open_count() != 0) return false;
   }
-  if (OrphansIn(scene) != 0) return false;
+  if (!OrphansIn(scene).empty()) return false;
   for (const auto& shard : scene.coordinator.engine().shards()) {
     if (shard->undecided() != 0) return false;
   }

@@ -5,7 +5,6 @@
 
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +18,6 @@ struct Scene {
   const std::deque<SimulatedDatabase>& databases;
   const Disk& disk;
   CoordinatorNode& coordinator;
-  const std::set<Gtid>& by_hand;  // an operator went behind Settle's back
 };
 
 // Nothing is left prepared or open, and the coordinator runs nothing but what is damaged.

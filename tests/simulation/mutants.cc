@@ -24,6 +24,8 @@ const std::vector<Mutant>& Mutants() {
       {kGtidReused, "gtid-reused", "a gtid names neither the life of the log nor a random tail"},
       {kRecoveryAbortsWhatIsActive, "recovery-aborts-what-is-active",
        "a prepared branch found by a scan is aborted although its transaction runs"},
+      {kExpiredTakenForAborted, "expired-taken-for-aborted",
+       "what was pruned from the log is taken for what was never decided"},
       {kDeadlineAfterTheLastVote, "deadline-after-the-last-vote",
        "the deadline still aborts when the decision is on its way to the disk"},
       {kAbortObeyedAfterTheLastVote, "abort-obeyed-after-the-last-vote",

@@ -1,4 +1,5 @@
-// What clients and participants saw of a transaction, as they would have written it down. The oracle.
+// What clients and participants saw of a transaction, as they would have written it down. The
+// oracle.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,10 @@ namespace settle::simulation {
 struct Note {
   Gtid gtid;
   std::vector<std::pair<BranchKey, SimulatedDatabase*>> branches;
-  std::optional<Outcome> told;  // the last that says how it ended
+  std::optional<Outcome> told;             // the last that says how it ended
   std::optional<Outcome> said_at_the_end;  // by the coordinator, when all was over
-  Instant asked{};              // for it to begin
-  std::uint64_t told_to_commit = 0;  // by a command: a bit for each branch
+  Instant asked{};                         // for it to begin
+  std::uint64_t told_to_commit = 0;        // by a command: a bit for each branch
   std::uint64_t told_to_abort = 0;
 
   // Somebody else than Settle finished a branch of it or lost what a branch had done.

@@ -17,14 +17,15 @@ void Process::AskOnePhase(const FlowPtr& flow) {
   Ask<OnePhaseAnswer>(
       flow->gtid, 6, microseconds(60'000),
       [call](Engine& engine, Inquiry& inquiry, Completion<OnePhaseAnswer> done) {
-        engine.CommitOnePhase(call, [&inquiry, gtid = call.gtid,
-                                     done](Result<OnePhaseAnswer> answer) {
-          if (answer || answer.error().code != ErrorCode::kNotFound) return done(std::move(answer));
-          inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
-            if (!ending) return done(Fail(ending.error()));
-            done(OnePhaseAnswer{false, *ending});
-          });
-        });
+        engine.CommitOnePhase(call,
+                              [&inquiry, gtid = call.gtid, done](Result<OnePhaseAnswer> answer) {
+                                if (answer || answer.error().code != ErrorCode::kNotFound)
+                                  return done(std::move(answer));
+                                inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
+                                  if (!ending) return done(Fail(ending.error()));
+                                  done(OnePhaseAnswer{false, *ending});
+                                });
+                              });
       },
       [this, flow, evidence](const Result<OnePhaseAnswer>& answer) {
         OnOnePhaseAnswer(flow, evidence, answer);
@@ -61,8 +62,7 @@ void Process::CommitInOnePhase(const FlowPtr& flow, const Evidence& evidence) {
     const FinishResult result = work.database->CommitOnePhase(key, work.local);
     world_.Effect(name_, "commits in one phase in ", work.database->name());
     work_.erase(key);
-    Later(Effort(),
-          [this, flow, evidence, result] { OnOnePhaseEnd(flow, result, evidence, 10); });
+    Later(Effort(), [this, flow, evidence, result] { OnOnePhaseEnd(flow, result, evidence, 10); });
   });
 }
 

@@ -174,6 +174,7 @@ void Process::Carry(const CommandBatch& batch) {
 void Process::Report() {
   if (reporting_ || session_.empty() || (votes_.empty() && ends_.empty() && found_.empty())) return;
   reporting_ = true;
+  if (world_.telling()) TellReport();
   ReportCall call{session_, {votes_.begin(), votes_.end()}, {ends_.begin(), ends_.end()}};
   const std::vector<std::pair<std::string, std::string>> found(found_.begin(), found_.end());
   const auto reported_now = [this, session = session_, votes = votes_.size(), ends = ends_.size(),
@@ -205,6 +206,19 @@ void Process::Report() {
         for (const auto& [resource, name] : found) inquiry.Found(resource, name);
       },
       reported_now);
+}
+
+void Process::TellReport() {
+  for (const coordinator::VoteReport& vote : votes_) {
+    world_.Say(name_, " reports: ", vote.gtid.text(), ":", vote.vote.branch, " votes ",
+               settle::ToString(vote.vote.result.vote), " ", vote.vote.result.reason);
+  }
+  for (const coordinator::EndReport& end : ends_) {
+    world_.Say(name_, " reports: ", end.key.DatabaseName(), " ", settle::ToString(end.result.end),
+               " ", end.result.detail);
+  }
+  for (const auto& [resource, name] : found_)
+    world_.Say(name_, " reports: ", resource, " has ", name, " prepared");
 }
 
 void Process::Scan() {
@@ -274,15 +288,15 @@ void Process::PerformOne(const sdk::Step& step) {
 // By the evidence that this process itself keeps, unless another is given.
 void Process::FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
                          std::optional<Evidence> evidence, std::function<void()> done) {
-  Later(Effort(), [this, key, resource, decision, evidence = std::move(evidence),
-                   done = std::move(done)] {
-    const FinishResult result =
-        FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
-    Later(Effort(), [this, key, result, done] {
-      Tell(key, sdk::event::Finished{result});
-      if (done) done();
-    });
-  });
+  Later(Effort(),
+        [this, key, resource, decision, evidence = std::move(evidence), done = std::move(done)] {
+          const FinishResult result =
+              FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
+          Later(Effort(), [this, key, result, done] {
+            Tell(key, sdk::event::Finished{result});
+            if (done) done();
+          });
+        });
 }
 
 VoteResult Process::PrepareNow(const BranchKey& key) {

@@ -34,7 +34,7 @@ struct Plan {
 
   std::vector<Part> parts;
   coordinator::Wait wait = coordinator::Wait::kApplied;
-  bool one_phase = false;  // asks for it; there is one part, here
+  bool one_phase = false;     // asks for it; there is one part, here
   Then then = Then::kCommit;  // once the work is done
 };
 
@@ -96,6 +96,7 @@ class Process {
   void Fetch();
   void Carry(const CommandBatch& batch);
   void Report();
+  void TellReport();
   void Scan();
   void SessionIsLost();
 

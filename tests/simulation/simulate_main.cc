@@ -55,8 +55,7 @@ bool Concerns(const std::string& line, const std::vector<std::string>& violation
   for (const std::string& violation : violations) {
     for (std::size_t from = violation.find(kGtid); from != std::string::npos;
          from = violation.find(kGtid, from + 1)) {
-      const std::string gtid =
-          violation.substr(from, violation.find_first_of(": ,", from) - from);
+      const std::string gtid = violation.substr(from, violation.find_first_of(": ,", from) - from);
       if (line.find(gtid) != std::string::npos) return true;
     }
   }
@@ -87,10 +86,10 @@ void PrintLastLine(const Options& options, nlohmann::json line) {
 
 int Simulate(const Options& options) {
   const Stopwatch watch;
-  const Campaign campaign = Run(options.range);
+  const Campaign campaign = RunSeeds(options.range);
   const double wall = watch.wall();
   const double cpu = watch.cpu();
-  if (campaign.first_violation) PrintViolation(*campaign.first_violation, options);
+  if (!campaign.violating.empty()) PrintViolation(*campaign.violating.begin(), options);
   nlohmann::json faults;
   for (std::size_t kind = 0; kind < kFaults; ++kind)
     faults[ToString(static_cast<Fault>(kind))] = campaign.faults[kind];
@@ -105,7 +104,7 @@ int Simulate(const Options& options) {
                       {"seeds_per_s", static_cast<double>(campaign.seeds) / wall},
                       {"seeds_per_cpu_s", static_cast<double>(campaign.seeds) / cpu}};
   if (!options.mutant.empty()) line["mutant"] = options.mutant;
-  if (campaign.first_violation) line["first_violation"] = *campaign.first_violation;
+  if (!campaign.violating.empty()) line["violating_seeds"] = campaign.violating;
   PrintLastLine(options, std::move(line));
   return campaign.violations == 0 ? kHolds : kViolated;
 }
@@ -167,8 +166,7 @@ void Check(const Options& options) {
   if (options.protocol != "2pc")
     throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
   if (options.range.seeds == 0) throw po::error("--seeds must be at least 1");
-  if (options.range.jobs == 0 || options.range.jobs > 64)
-    throw po::error("--jobs must be 1 to 64");
+  if (options.range.jobs == 0 || options.range.jobs > 64) throw po::error("--jobs must be 1 to 64");
   if (options.tries == 0) throw po::error("--tries must be at least 1");
   if (!options.mutant.empty() && options.mutant != "all" && FindMutant(options.mutant) == nullptr)
     throw po::error("--mutant \"" + options.mutant + "\" is not one of --list-mutants");

@@ -1,5 +1,6 @@
 #include "simulation/simulated_database.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -151,11 +152,15 @@ std::optional<BranchKey> SimulatedDatabase::HandleByHand() {
   if (prepared_.empty() || !up_ || standby_) return std::nullopt;
   const BranchKey key =
       std::next(prepared_.begin(), static_cast<long>(world_.Pick(prepared_.size())))->first;
-  Finish(key, world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort, {});
+  FinishByHand(key, world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort);
+  return key;
+}
+
+void SimulatedDatabase::FinishByHand(const BranchKey& key, Decision decision) {
   meddled_.insert(key.gtid);
+  Finish(key, decision, {});
   // It had done as decided, and said so, and lost that in a fail-over: nobody misses it any more.
   if (uncommitted_.contains(key)) lost_for_good_.insert(key.gtid);
-  return key;
 }
 
 bool SimulatedDatabase::Reached() {
@@ -222,6 +227,17 @@ void SimulatedDatabase::Undo(const Change& change) {
 std::vector<BranchKey> SimulatedDatabase::Prepared() const {
   std::vector<BranchKey> keys;
   for (const auto& [key, local] : prepared_) keys.push_back(key);
+  return keys;
+}
+
+bool SimulatedDatabase::Holds(const Gtid& gtid) const {
+  return std::any_of(prepared_.begin(), prepared_.end(),
+                     [&](const auto& one) { return one.first.gtid == gtid; });
+}
+
+std::vector<BranchKey> SimulatedDatabase::Open() const {
+  std::vector<BranchKey> keys;
+  for (const auto& [local, work] : open_) keys.push_back(work.key);
   return keys;
 }
 

@@ -59,7 +59,8 @@ class SimulatedDatabase {
   // Forgets how finished transactions ended, as PostgreSQL does with those that are too old.
   void ForgetHistory();
 
-  // An operator finishes some prepared branch by hand. Gives its key.
+  // An operator finishes a prepared branch by hand; the other, some branch, and gives its key.
+  void FinishByHand(const BranchKey& key, Decision decision);
   std::optional<BranchKey> HandleByHand();
   // Unanswered if the connection breaks.
   FinishResult FinishOverAConnection(const BranchKey& key, Decision decision,
@@ -77,6 +78,8 @@ class SimulatedDatabase {
   std::uint32_t timeline() const { return timeline_; }
   std::size_t prepared_count() const { return prepared_.size(); }
   std::vector<BranchKey> Prepared() const;
+  bool Holds(const Gtid& gtid) const;  // a prepared branch of it
+  std::vector<BranchKey> Open() const;
   std::size_t open_count() const { return open_.size(); }
 
  private:

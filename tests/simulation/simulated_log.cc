@@ -23,8 +23,7 @@ void Disk::Sync() {
     const Record& record = records[synced];
     if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
     if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
-    if (const auto* repaired = std::get_if<ForgetRecord>(&record))
-      forgotten.insert(repaired->gtid);
+    if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
     if (const auto* harm = std::get_if<HeuristicRecord>(&record))
       damaged[harm->gtid].push_back(harm->branch);
   }
@@ -34,6 +33,27 @@ void Disk::CutTo(std::size_t size) {
   std::erase_if(ended, [size](const auto& one) { return one.second >= size; });
   records.resize(size);
   Sync();
+}
+
+std::size_t Disk::Prune(std::size_t keep) {
+  if (synced != records.size() || ended.size() <= keep) return 0;
+  std::size_t excess = ended.size() - keep;
+  const std::size_t before = pruned.size();
+  for (std::size_t i = 0; i < records.size() && excess != 0; ++i) {
+    const auto* end = std::get_if<EndRecord>(&records[i]);
+    if (end == nullptr || (may_prune && !may_prune(end->summary.gtid))) continue;
+    // Damage that was found after the end of an abort is kept until a person has forgotten it.
+    if (damaged.contains(end->summary.gtid) && !forgotten.contains(end->summary.gtid)) continue;
+    pruned.insert(end->summary.gtid);
+    --excess;
+  }
+  std::erase_if(records, [this](const Record& record) { return pruned.contains(GtidOf(record)); });
+  ended.clear();
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (const auto* end = std::get_if<EndRecord>(&records[i])) ended.emplace(end->summary.gtid, i);
+  }
+  synced = records.size();
+  return pruned.size() - before;
 }
 
 Disk Disk::CopyBefore(Epoch before) const {
@@ -103,10 +123,18 @@ void SimulatedLog::FinishFlush() {
     forced = forced || flushed[i].durability == Durability::kForce;
   }
   if (forced) disk_.Sync();
+  if (world_.roughness.keep_ended && !failed) {
+    for (std::size_t gone = disk_.Prune(*world_.roughness.keep_ended); gone != 0; --gone)
+      world_.Count(Fault::kRecordsPruned);
+  }
   if (world_.script != nullptr || world_.telling()) {
-    world_.Effect("coordinator", failed ? "fails to make durable " : "has made durable ",
-                  Describe(flushed.front().record),
-                  flushed.size() == 1 ? "" : " and what came with it");
+    std::string what;
+    for (const Pending& one : flushed) what += (what.empty() ? "" : "; ") + Describe(one.record);
+    world_.Effect("coordinator",
+                  failed   ? "fails to make durable "
+                  : forced ? "has made durable "
+                           : "has written ",
+                  what);
   }
   const bool next_forced = std::any_of(queue_.begin(), queue_.end(), [](const Pending& one) {
     return one.durability == Durability::kForce;
@@ -118,29 +146,32 @@ void SimulatedLog::FinishFlush() {
   }
 }
 
-// Of what was written and not synced any number of the first may be there, and only if all of it is,
-// anything of the group that was being flushed. Gives how much of the group survives.
-std::size_t SimulatedLog::LoseByChance() {
-  const std::size_t unsynced = disk_.records.size() - disk_.synced;
-  const std::size_t kept = world_.Pick(unsynced + 1);
-  if (unsynced - kept + queue_.size() != 0) world_.Count(Fault::kLazyRecordsLost);
-  disk_.CutTo(disk_.synced + kept);
-  if (flushing_.empty()) return 0;
-  const bool tears = kept == unsynced && world_.Happens(world_.roughness.torn_group);
+// Of what was written and not synced any number of the first may be there, and only if all of it
+// is, anything of the group that was being flushed. Gives how much survives.
+std::size_t SimulatedLog::LoseByChance() const {
+  const std::size_t written = disk_.records.size() - disk_.synced;
+  const std::size_t kept = world_.Pick(written + 1);
+  if (written - kept + queue_.size() != 0) world_.Count(Fault::kLazyRecordsLost);
+  if (flushing_.empty()) return kept;
+  const bool tears = kept == written && world_.Happens(world_.roughness.torn_group);
   const std::size_t survived = tears ? 1 + world_.Pick(flushing_.size()) : 0;
   world_.Count(survived == 0                  ? Fault::kGroupLost
                : survived == flushing_.size() ? Fault::kGroupSurvived
                                               : Fault::kGroupTorn);
-  return survived;
+  return kept + survived;
 }
 
 void SimulatedLog::Crash(std::optional<std::size_t> survived) {
   if (!survived) survived = LoseByChance();
-  for (std::size_t i = 0; i < *survived; ++i) disk_.Write(flushing_[i].record);
+  const std::size_t written = std::min(*survived, disk_.records.size() - disk_.synced);
+  disk_.CutTo(disk_.synced + written);
+  for (std::size_t i = 0; i < *survived - written; ++i) disk_.Write(flushing_[i].record);
   disk_.Sync();
 }
 
 Result<std::optional<TransactionSummary>> SimulatedLog::FindEnded(const Gtid& gtid) const {
+  if (disk_.pruned.contains(gtid))
+    return Fail(ErrorCode::kExpired, gtid.text() + " ended here, and its record was pruned");
   const auto found = disk_.ended.find(gtid);
   if (found == disk_.ended.end()) return std::optional<TransactionSummary>();
   return std::get<EndRecord>(disk_.records[found->second]).summary;
@@ -150,7 +181,11 @@ LogTotals SimulatedLog::totals() const {
   LogTotals totals;
   for (const auto& [gtid, position] : disk_.ended) {
     const Ending& ending = std::get<EndRecord>(disk_.records[position]).summary.ending;
-    ++(ending.committed() ? totals.committed : ending.aborted() ? totals.aborted : totals.heuristic);
+    if (ending.committed()) {
+      ++totals.committed;
+    } else {
+      ++(ending.aborted() ? totals.aborted : totals.heuristic);
+    }
   }
   return totals;
 }

@@ -1,6 +1,6 @@
-// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a forced
-// one, crashes that lose what was not synced or tear the group that was being flushed, a disk that
-// can be full and one that fails.
+// A decision log on a simulated disk: group commit with a delay, lazy records that wait for a
+// forced one, crashes that lose what was not synced or tear the group that was being flushed, a
+// disk that can be full and one that fails.
 #pragma once
 
 #include <functional>
@@ -29,6 +29,9 @@ struct Disk {
   std::size_t synced = 0;
   std::vector<std::pair<Epoch, std::size_t>> starts;  // how many records there were at each start
   bool full = false;
+  // Whether an ended transaction may be pruned: records are kept for longer than any database is
+  // away with a prepared branch.
+  std::function<bool(const Gtid&)> may_prune;
   std::function<void(const Record&)> watch;  // shown every record that is handed to the log
 
   // What has been synced, by kind of record; the oracle of "told only after it is durable".
@@ -36,12 +39,15 @@ struct Disk {
   std::unordered_set<Gtid> delegated;
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
   std::unordered_set<Gtid> forgotten;
+  std::unordered_set<Gtid> pruned;
   std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where
 
   void Write(Record record);
   void Sync();
   // Only the first `size` records survive; they are synced then.
   void CutTo(std::size_t size);
+  // Forgets all but the newest `keep` ended transactions, if all is synced. Gives how many went.
+  std::size_t Prune(std::size_t keep);
   // A copy as it was before the start of `epoch`.
   Disk CopyBefore(Epoch epoch) const;
 };
@@ -63,12 +69,13 @@ class SimulatedLog : public DecisionLog {
   }
   LogTotals totals() const override;
 
-  // Records of the group that is being flushed: a crash may keep the first so many of them.
-  std::size_t flushing() const { return flushing_.size(); }
+  // Records that were written and not synced, with those of the group that is being flushed: a
+  // crash may keep the first so many of them.
+  std::size_t unsynced() const { return disk_.records.size() - disk_.synced + flushing_.size(); }
   bool idle() const { return queue_.empty() && flushing_.empty(); }
 
-  // The coordinator dies now: what was not synced is gone, except for a torn part of the group:
-  // its first `survived` records, or left to chance.
+  // The coordinator dies now: what was not synced is gone, except for its first `survived` records,
+  // or as many as chance wants.
   void Crash(std::optional<std::size_t> survived);
 
  private:
@@ -80,7 +87,7 @@ class SimulatedLog : public DecisionLog {
   void StartFlush();
   void FinishFlush();
   void WaitLazily();
-  std::size_t LoseByChance();
+  std::size_t LoseByChance() const;
 
   World& world_;
   Disk& disk_;

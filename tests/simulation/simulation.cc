@@ -1,9 +1,9 @@
 #include "simulation/simulation.h"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "engine/shard.h"
@@ -14,7 +14,7 @@ namespace settle::simulation {
 namespace {
 
 constexpr microseconds kLook{20'000};      // between two looks at whether all has ended
-constexpr microseconds kInFlight{30'000};  // by then all that was sent before the healing has arrived
+constexpr microseconds kInFlight{30'000};  // by then what was sent before the healing has arrived
 
 Settings DrawSettings(World& world) {
   Settings settings = ShrunkenSettings();
@@ -53,8 +53,7 @@ class Simulation {
   std::map<Gtid, Note> notes_;
   Witness witness_;
   Adversary adversary_;
-  const std::set<Gtid> by_hand_;  // the databases know
-  const Scene scene_{notes_, databases_, disk_, coordinator_, by_hand_};
+  const Scene scene_{notes_, databases_, disk_, coordinator_};
 };
 
 Simulation::Simulation(std::uint64_t seed, World::Telling telling)
@@ -64,6 +63,10 @@ Simulation::Simulation(std::uint64_t seed, World::Telling telling)
       adversary_(world_, {coordinator_, disk_, databases_, processes_, notes_}) {
   disk_.log_id = "simulatedlog";
   disk_.watch = [this](const Record& record) { witness_.Appends(record); };
+  disk_.may_prune = [this](const Gtid& gtid) {
+    return std::none_of(databases_.begin(), databases_.end(),
+                        [&](const auto& database) { return database.Holds(gtid); });
+  };
   databases_.emplace_back(world_, "bank-a", DatabaseKind::kPostgresLike);
   databases_.emplace_back(world_, "bank-b", DatabaseKind::kPostgresLike);
   databases_.emplace_back(world_, "bank-c", DatabaseKind::kSqliteLike);
@@ -103,7 +106,7 @@ bool Simulation::Ended() {
   std::size_t listed = 0;
   for (const auto& shard : coordinator_.engine().shards()) {
     running += shard->running();
-    listed += shard->ListOpen().size();
+    listed += shard->ListOpen({.most = 1'000'000}).transactions.size();
   }
   return running == listed;
 }

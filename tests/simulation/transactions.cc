@@ -187,7 +187,8 @@ void Process::AskCommit(const FlowPtr& flow) {
         }
         world_.Count(Fault::kClientGaveUp);
         // A no-vote has only one end, whatever became of the call.
-        if (flow->refused) NoteTold(flow->gtid, {Outcome::kAborted, AbortCause::kVotedNo, "", true});
+        if (flow->refused)
+          NoteTold(flow->gtid, {Outcome::kAborted, AbortCause::kVotedNo, "", true});
         AskOutcomeLater(flow->gtid, 20);
       });
 }

@@ -116,11 +116,11 @@ void Witness::Told(const Gtid& gtid, const Ending& ending) {
 void Witness::Appends(const Record& record) {
   const Gtid& gtid = GtidOf(record);
   if (gtid.empty()) return;
-  if (coordinator_.disk().ended.contains(gtid)) {
+  if (coordinator_.disk().ended.contains(gtid) || coordinator_.disk().pruned.contains(gtid)) {
     // What was aborted may turn out to have been committed by somebody, at any later time.
     if (std::holds_alternative<HeuristicRecord>(record)) return;
-    world_.Violates("one decision per gtid: " + gtid.text() + " has a record after its end: " +
-                    Describe(record));
+    world_.Violates("one decision per gtid: " + gtid.text() +
+                    " has a record after its end: " + Describe(record));
   }
   const auto* end = std::get_if<EndRecord>(&record);
   if (end == nullptr) return;

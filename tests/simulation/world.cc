@@ -49,6 +49,13 @@ void World::DrawRoughness() {
   roughness.disk_full_every = every(0.15, 100, 500);
   roughness.clock_jump_every = every(0.2, 50, 400);
   roughness.dead_for_good = Happens(0.1);
+  if (Happens(0.2)) {
+    // An older log or database would bring back what has been pruned: that is nobody's but a
+    // person's.
+    roughness.keep_ended = Pick(4);
+    roughness.fail_over_every = microseconds(0);
+    roughness.older_copy_every = microseconds(0);
+  }
 }
 
 std::uint64_t World::Draw() {
@@ -123,8 +130,8 @@ void World::Violates(std::string what) {
 }
 
 void World::Write(const std::string& line) {
-  const auto since = std::chrono::duration_cast<microseconds>(now_.time_since_epoch()) -
-                     std::chrono::hours(1000);
+  const auto since =
+      std::chrono::duration_cast<microseconds>(now_.time_since_epoch()) - std::chrono::hours(1000);
   char at[32];
   std::snprintf(at, sizeof at, "%10.3f ms  ", static_cast<double>(since.count()) / 1000.0);
   transcript_.push_back(at + line);

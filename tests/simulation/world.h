@@ -50,7 +50,8 @@ struct Roughness {
   microseconds fail_over_every{0};
   microseconds disk_full_every{0};
   microseconds clock_jump_every{0};
-  bool dead_for_good = false;  // one process
+  bool dead_for_good = false;             // one process
+  std::optional<std::size_t> keep_ended;  // in the log; older ones are pruned after every flush
 };
 
 enum class Direction { kToCoordinator, kFromCoordinator };
@@ -119,8 +120,8 @@ class World {
   bool Step();
   std::uint64_t events() const { return events_; }
 
-  // --- the network: from now on, after a delay, perhaps never, perhaps twice. `what` gives what the
-  // message says, and is called only if somebody wants to know.
+  // --- the network: from now on, after a delay, perhaps never, perhaps twice. `what` gives what
+  // the message says, and is called only if somebody wants to know.
   template <typename What>
   void Send(Way& way, const What& what, std::function<void()> deliver) {
     if (script == nullptr && !telling()) return Carry(way, std::move(deliver));
@@ -128,19 +129,20 @@ class World {
   }
   struct Partition {
     Fault kind = Fault::kPartitioned;
-    std::string process;                  // empty: all
+    std::string process;                 // empty: all
     std::optional<Direction> direction;  // none: both
   };
   std::optional<Partition> partition;
 
   // --- faults
   Roughness roughness;
-  bool healed = false;  // the second phase: nothing breaks any more
+  bool healed = false;                           // the second phase: nothing breaks any more
   bool Strikes(double probability, Fault kind);  // false once healed
   void Count(Fault kind) { ++faults_[static_cast<std::size_t>(kind)]; }
   const FaultCounts& faults() const { return faults_; }
 
-  // --- what must never happen, and was seen to: "durability: ...". Judged with the rest at the end.
+  // --- what must never happen, and was seen to: "durability: ...". Judged with the rest at the
+  // end.
   void Violates(std::string what);
   const std::vector<std::string>& violations() const { return violations_; }
 

@@ -69,7 +69,9 @@ std::vector<std::string> EnvironmentWith(const std::vector<std::string>& added) 
 // State and parent from /proc/<pid>/stat; false when there is no such process.
 bool ReadStat(const std::string& pid, char& state, pid_t& parent) {
   std::ifstream file("/proc/" + pid + "/stat");
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  // An error of reading, too, means that it is gone: getline takes it for the end of the file.
+  std::getline(file, text, '\0');
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos || name_end + 4 > text.size()) return false;
   state = text[name_end + 2];

@@ -308,10 +308,10 @@ class EngineUnderTest {
     return summary.ok() ? *summary : TransactionSummary{};
   }
   std::vector<TransactionSummary> ListOpen() {
-    Answer<std::vector<TransactionSummary>> open;
-    engine_.ListOpen(open.done());
+    Answer<OpenPage> open;
+    engine_.ListOpen({.most = 1'000'000}, open.done());
     Run();
-    return *open;
+    return open->transactions;
   }
 
  private:

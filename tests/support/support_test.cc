@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
+#include <thread>
 
+#include "support/child_process.h"
 #include "support/postgres_cluster.h"
 #include "support/temporary_directory.h"
 
@@ -24,6 +28,20 @@ TEST(TemporaryDirectory, IsMadeWhereItIsWantedOrNotAtAll) {
   EXPECT_TRUE(TemporaryDirectory(parent.path()).path().starts_with(parent.path()));
   EXPECT_THROW(TemporaryDirectory(parent / "not-there"), std::runtime_error);
   EXPECT_THROW(TemporaryDirectory(parent / std::string(64, 'x')), std::runtime_error);
+}
+
+// It may vanish between the moment that its file in /proc is opened and the one it is read.
+TEST(ChildProcess, IsWatchedUntilItIsGone) {
+  for (int i = 0; i < 200; ++i) {
+    const pid_t process = StartProcess({.arguments = {"/bin/true"}, .output_path = ""});
+    std::atomic<bool> reaped = false;
+    const std::jthread reaper([&] {
+      AwaitProcess(process);
+      reaped = true;
+    });
+    while (!reaped) ASSERT_NO_THROW(HasEnded(process)) << "process " << i;
+    EXPECT_TRUE(HasEnded(process));
+  }
 }
 
 TEST(PostgresCluster, IsRefusedWithAdviceWhereNoServerIsInstalled) {

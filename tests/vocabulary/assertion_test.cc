@@ -1,5 +1,5 @@
 // Compiled as a release build is, with NDEBUG: assertions do not depend on it.
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 
 #include <gtest/gtest.h>
 

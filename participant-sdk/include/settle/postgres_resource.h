@@ -47,6 +47,11 @@ struct PostgresOptions {
   std::chrono::milliseconds reply_timeout{30'000};
 };
 
+// Whether the dsn itself holds a password, which then stands wherever the dsn does: in a command
+// line, for instance. libpq also takes it from PGPASSFILE and from service files. kInvalid: libpq
+// cannot read the dsn.
+[[nodiscard]] Result<bool> HoldsPassword(const std::string& dsn);
+
 // One branch's work. Used by one thread at a time; a second one is refused, not queued. Fence is
 // for any thread. After commit, abort and Fence the handle is dead, and so it is in a forked child:
 // Execute is refused, connection() is null.
@@ -87,9 +92,6 @@ class PostgresResource : public Resource {
   // are in use. kUnavailable: the server cannot be reached. kRefused: the dsn now leads to another
   // database than at Identify. kInvalid: wrong name or dsn.
   [[nodiscard]] virtual Result<std::shared_ptr<PostgresBranch>> Open(const BranchKey& key) = 0;
-
-  // What Identify found that weakens the promise, in words: e.g. fsync = off.
-  virtual std::vector<std::string> warnings() const = 0;
 };
 
 }  // namespace settle

@@ -70,6 +70,10 @@ class Resource {
   // database has, e.g. "postgresql:<system identifier>:<database oid>". Errors say what to change.
   [[nodiscard]] virtual Result<std::string> Identify() = 0;
 
+  // What Identify found that weakens the promise although the database can be used, a line each:
+  // e.g. fsync = off. Told to CoordinatorOptions::warn when the resource attaches.
+  virtual std::vector<std::string> warnings() const { return {}; }
+
   // Phase two by key alone: after a crash, in any process. Idempotent. Never reads "unknown branch"
   // as success: asks for proof by `evidence` (protocols: proof instead of guessing).
   virtual FinishResult Finish(const BranchKey& key, Decision decision,

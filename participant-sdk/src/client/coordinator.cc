@@ -62,7 +62,8 @@ Status CheckOptions(const CoordinatorOptions& options) {
 }
 
 Result<std::vector<OwnResource>> IdentifyAll(
-    const std::vector<std::shared_ptr<Resource>>& resources) {
+    const std::vector<std::shared_ptr<Resource>>& resources,
+    const std::function<void(const std::string&)>& warn) {
   std::vector<OwnResource> own;
   for (const std::shared_ptr<Resource>& resource : resources) {
     Result<std::string> identity = sdk::Identify(*resource);
@@ -71,6 +72,7 @@ Result<std::vector<OwnResource>> IdentifyAll(
       why.message = "resource \"" + resource->name() + "\": " + why.message;
       return Fail(std::move(why));
     }
+    for (const std::string& warning : sdk::Warnings(*resource)) warn(warning);
     own.push_back({resource, *std::move(identity)});
   }
   return own;
@@ -153,7 +155,7 @@ class ConnectedCoordinator final : public Coordinator {
 Result<std::unique_ptr<Coordinator>> Coordinator::Connect(CoordinatorOptions options) {
   if (!options.warn) options.warn = WarnOnStandardError;
   if (Status checked = CheckOptions(options); !checked) return Fail(checked.error());
-  Result<std::vector<OwnResource>> own = IdentifyAll(options.resources);
+  Result<std::vector<OwnResource>> own = IdentifyAll(options.resources, options.warn);
   if (!own) return Fail(std::move(own).error());
   std::string label = Label(options.application);
   auto program = std::make_shared<Program>(std::move(options), std::move(label), *std::move(own));

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -19,7 +23,8 @@ struct Program {
       : options(std::move(the_options)),
         label(std::move(the_label)),
         participant(std::move(identified), options.workers_per_resource, options.warn),
-        pool(Links(), [this](const Hello& hello) { return participant.Meet(hello); }) {}
+        pool(Links(), [this](const Hello& hello) { return participant.Meet(hello); }),
+        request_prefix_(RandomPrefix()) {}
 
   LinkSettings Links() const { return {options.addresses, label, options.connect_timeout}; }
 
@@ -37,10 +42,25 @@ struct Program {
     return std::min(options.call_timeout, milliseconds(30'000));
   }
 
+  // Names one enlistment. Never the same twice, here or in another program: both may enlist in the
+  // same transaction. Thread-safe.
+  std::string NextRequestKey() { return request_prefix_ + std::to_string(++requests_); }
+
   const CoordinatorOptions options;
   const std::string label;  // application, host and process id, for people
   Participant participant;
   LinkPool pool;
+
+ private:
+  static std::string RandomPrefix() {
+    std::random_device device;
+    char text[20];
+    std::snprintf(text, sizeof text, "%08x%08x-", device(), device());
+    return text;
+  }
+
+  const std::string request_prefix_;
+  std::atomic<std::uint64_t> requests_{0};
 };
 
 }  // namespace settle::sdk

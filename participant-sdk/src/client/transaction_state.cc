@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <random>
 #include <utility>
 
 #include "client/endings.h"
@@ -17,13 +15,6 @@ using Clock = std::chrono::steady_clock;
 using sdk::Instant;
 using sdk::Link;
 
-std::string RandomPrefix() {
-  std::random_device device;
-  char text[20];
-  std::snprintf(text, sizeof text, "%08x%08x-", device(), device());
-  return text;
-}
-
 // What a destructor may spend on telling the coordinator.
 constexpr sdk::Patience kFarewell{std::chrono::milliseconds(1'000),
                                   std::chrono::milliseconds(1'000)};
@@ -34,8 +25,7 @@ GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, Gtid gtid
     : program_(std::move(program)),
       gtid(std::move(gtid)),
       role(role),
-      process_(::getpid()),
-      request_prefix_(RandomPrefix()) {}
+      process_(::getpid()) {}
 
 GlobalTransaction::State::~State() {
   if (ending || left) return;
@@ -76,8 +66,7 @@ Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
                 "this process is not attached to the coordinator at the moment",
                 "abort this transaction and begin a new one later");
   }
-  const sdk::EnlistCall call{gtid, resource.name(), session,
-                             request_prefix_ + std::to_string(++requests_)};
+  const sdk::EnlistCall call{gtid, resource.name(), session, program().NextRequestKey()};
   Result<BranchNumber> number = program().pool.Call<BranchNumber>(
       program().Brief(), [&](Link& link, Instant by) { return link.Enlist(call, by); });
   if (!number) return Fail(std::move(number).error());

@@ -62,8 +62,6 @@ class GlobalTransaction::State {
   LocalBranch* Find(const BranchKey& key);
 
   const pid_t process_;
-  const std::string request_prefix_;  // random: other processes enlist in the same transaction
-  int requests_ = 0;
 };
 
 }  // namespace settle

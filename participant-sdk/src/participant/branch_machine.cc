@@ -55,8 +55,8 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
 BranchEffects BranchMachine::OnPrepare() {
   switch (state_) {
     case BranchState::kUnknown:
-      // Remembered: should the answer to the enlist be still on its way here, the branch must not be
-      // opened any more, since nobody would ever end it.
+      // Remembered: should the answer to the enlist be still on its way here, the branch must not
+      // be opened any more, since nobody would ever end it.
       why_ = kNotKnown;
       End({BranchEnd::kAborted, why_});
       return {effect::ReportVote{NoVote()}};
@@ -70,18 +70,14 @@ BranchEffects BranchMachine::OnPrepare() {
       state_ = BranchState::kPreparing;
       return {effect::Prepare{}};
     case BranchState::kPreparing:
-    case BranchState::kFencing:
-      vote_asked_ = true;
-      return {};
-    case BranchState::kPrepared:
-      return {effect::ReportVote{vote_}};
+    case BranchState::kFencing: vote_asked_ = true; return {};
+    case BranchState::kPrepared: return {effect::ReportVote{vote_}};
     case BranchState::kFinishing:
       if (decision_ == Decision::kAbort) return {effect::ReportVote{NoVote()}};
       return {};  // late: it was decided with this vote
     case BranchState::kAsking:
     case BranchState::kCommitting:
-    case BranchState::kProving:
-      return {};  // the application, or the proof, answers
+    case BranchState::kProving: return {};  // the application, or the proof, answers
     case BranchState::kEnded:
       if (vote_.vote == Vote::kReadOnly) return {effect::ReportVote{vote_}};
       if (end_.end == BranchEnd::kAborted) return {effect::ReportVote{NoVote()}};
@@ -96,13 +92,9 @@ BranchEffects BranchMachine::OnCommit(const Evidence& evidence) {
   }
   switch (state_) {
     case BranchState::kUnknown:
-    case BranchState::kPrepared:
-      end_asked_ = true;
-      return Finish(Decision::kCommit, evidence);
+    case BranchState::kPrepared: end_asked_ = true; return Finish(Decision::kCommit, evidence);
     case BranchState::kFinishing:
-    case BranchState::kProving:
-      end_asked_ = true;
-      return {};
+    case BranchState::kProving: end_asked_ = true; return {};
     case BranchState::kWorking:
     case BranchState::kLeft:
     case BranchState::kPreparing:
@@ -111,8 +103,7 @@ BranchEffects BranchMachine::OnCommit(const Evidence& evidence) {
     case BranchState::kCommitting:
       // No decision can rest on a vote that was never cast.
       return RetryEnd("told to commit a branch that has not voted: left alone");
-    case BranchState::kEnded:
-      return {effect::ReportEnd{end_}};
+    case BranchState::kEnded: return {effect::ReportEnd{end_}};
   }
   return {};
 }
@@ -129,8 +120,7 @@ BranchEffects BranchMachine::OnAbort(const Evidence& evidence) {
       return Finish(Decision::kAbort, evidence);
     case BranchState::kWorking:
     case BranchState::kLeft:
-    case BranchState::kAsking:
-      return FenceFor("the coordinator had it rolled back");
+    case BranchState::kAsking: return FenceFor("the coordinator had it rolled back");
     case BranchState::kPreparing:
       doomed_ = true;
       why_ = "the coordinator had it rolled back";
@@ -138,8 +128,7 @@ BranchEffects BranchMachine::OnAbort(const Evidence& evidence) {
     case BranchState::kFinishing:
     case BranchState::kFencing:
     case BranchState::kCommitting:
-    case BranchState::kProving:
-      return {};  // what is so will be reported when it is known
+    case BranchState::kProving: return {};  // what is so will be reported when it is known
     case BranchState::kEnded:
       // A read-only branch has nothing to roll back; the coordinator waits for "aborted".
       if (vote_.vote == Vote::kReadOnly) {
@@ -157,9 +146,7 @@ BranchEffects BranchMachine::OnProve(const Evidence& evidence) {
       state_ = BranchState::kProving;
       return {effect::Prove{evidence}};
     case BranchState::kProving:
-    case BranchState::kFencing:
-      end_asked_ = true;
-      return {};
+    case BranchState::kFencing: end_asked_ = true; return {};
     case BranchState::kWorking:
     case BranchState::kLeft:
     case BranchState::kPreparing:
@@ -169,8 +156,7 @@ BranchEffects BranchMachine::OnProve(const Evidence& evidence) {
     case BranchState::kCommitting:
       end_asked_ = true;
       return RetryEnd("the branch is in the hands of its application");
-    case BranchState::kEnded:
-      return {effect::ReportEnd{end_}};
+    case BranchState::kEnded: return {effect::ReportEnd{end_}};
   }
   return {};
 }
@@ -229,17 +215,14 @@ BranchEffects BranchMachine::On(const event::ApplicationDrops& drops) {
       vote_asked_ = vote_asked_ || drops.vote_no;
       FenceFor(drops.why);
       return {effect::Proceed{}};
-    case BranchState::kFencing:
-      vote_asked_ = vote_asked_ || drops.vote_no;
-      return {};
+    case BranchState::kFencing: vote_asked_ = vote_asked_ || drops.vote_no; return {};
     case BranchState::kUnknown:
     case BranchState::kPreparing:
     case BranchState::kPrepared:
     case BranchState::kFinishing:
     case BranchState::kCommitting:
     case BranchState::kProving:
-    case BranchState::kEnded:
-      return {};
+    case BranchState::kEnded: return {};
   }
   return {};
 }
@@ -256,11 +239,9 @@ BranchEffects BranchMachine::On(const event::Voted& voted) {
         return effects;
       }
       state_ = BranchState::kPrepared;
-      if (SETTLE_PLANTED_BUG(kReadOnlyVoteOfABranchThatWrote)) vote_ = {Vote::kReadOnly, {}, "", false};
+      if (SETTLE_PLANTED_BUG(kReadOnlyVoteOfABranchThatWrote)) vote_.vote = Vote::kReadOnly;
       break;
-    case Vote::kReadOnly:
-      End({BranchEnd::kCommitted, "read-only"});
-      break;
+    case Vote::kReadOnly: End({BranchEnd::kCommitted, "read-only"}); break;
     case Vote::kNo:
       why_ = vote_.reason;
       End({BranchEnd::kAborted, vote_.reason});
@@ -306,8 +287,7 @@ BranchEffects BranchMachine::On(const event::Finished& finished) {
     case BranchState::kPrepared:
     case BranchState::kFencing:
     case BranchState::kAsking:
-    case BranchState::kEnded:
-      return {};
+    case BranchState::kEnded: return {};
   }
   return {};
 }
@@ -324,22 +304,20 @@ BranchEffects BranchMachine::On(const event::Fenced&) {
 BranchEffects BranchMachine::On(const event::Forgotten& forgotten) {
   switch (state_) {
     case BranchState::kWorking:
-    case BranchState::kLeft:
-      return FenceFor(forgotten.why);
+    case BranchState::kLeft: return FenceFor(forgotten.why);
     case BranchState::kPreparing:
       // Its vote was told to nobody yet, so nobody has committed on it, and nobody will.
       doomed_ = true;
       why_ = forgotten.why;
       return {};
     case BranchState::kUnknown:
-    case BranchState::kPrepared:    // only an answer moves it on
+    case BranchState::kPrepared:  // only an answer moves it on
     case BranchState::kFinishing:
     case BranchState::kFencing:
-    case BranchState::kAsking:      // leave to commit is durable if given; it is asked for again
+    case BranchState::kAsking:  // leave to commit is durable if given; it is asked for again
     case BranchState::kCommitting:
     case BranchState::kProving:
-    case BranchState::kEnded:
-      return {};
+    case BranchState::kEnded: return {};
   }
   return {};
 }

@@ -50,10 +50,10 @@ void Reporter::Run() {
 // Repeats a batch until it was heard. What is dropped here costs a repeated command, which is
 // answered again.
 void Reporter::Deliver(ReportCall batch) {
-  Backoff backoff;
+  backoff_.Reset();
   int not_found = 0;
   for (;;) {
-    const SessionId session = participant_.AwaitSession({}, Clock::now() + backoff.Next());
+    const SessionId session = participant_.AwaitSession({}, Clock::now() + backoff_.Next());
     if (!session.empty()) {
       // A vote belongs to the session that was asked for it; the coordinator gave up on the others
       // with it.
@@ -63,14 +63,14 @@ void Reporter::Deliver(ReportCall batch) {
       if (sent) return;
       const ErrorCode code = sent.error().code;
       if (code == ErrorCode::kNotFound && ++not_found < kNotFoundMost) {
-        participant_.AwaitSession(session, Clock::now() + backoff.Next());
+        participant_.AwaitSession(session, Clock::now() + backoff_.Next());
       } else if (!IsPassing(code)) {
         warn_("a report was refused and dropped: " + Describe(sent.error()));
         return;
       }
     }
     if (stopping()) return;
-    stop_.Sleep(backoff.Next());
+    stop_.Sleep(backoff_.Next());
   }
 }
 

@@ -35,6 +35,7 @@ class Reporter {
   Interrupter stop_;   // no more patience
   Interrupter abort_;  // not even for a call that is under way
   std::unique_ptr<Link> link_;
+  Backoff backoff_;
   std::thread thread_;
 };
 

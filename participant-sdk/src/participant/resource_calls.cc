@@ -109,6 +109,13 @@ Result<std::string> Identify(Resource& resource) {
                 [](const char* what) -> Result<std::string> { return Broken(what); });
 }
 
+std::vector<std::string> Warnings(const Resource& resource) {
+  return Caught([&] { return resource.warnings(); },
+                [](const char* what) {
+                  return std::vector{std::string("asking for warnings threw: ") + what};
+                });
+}
+
 Result<std::vector<std::string>> ScanPrepared(Resource& resource) {
   return Caught([&] { return resource.ScanPrepared(); },
                 [](const char* what) -> Result<std::vector<std::string>> { return Broken(what); });

@@ -45,6 +45,7 @@ FinishResult FinishByKey(
     Resource& resource, const BranchKey& key, Decision decision, const Evidence& evidence);
 FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence);
 Result<std::string> Identify(Resource& resource);
+std::vector<std::string> Warnings(const Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);
 
 }  // namespace settle::sdk

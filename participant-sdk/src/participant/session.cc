@@ -48,7 +48,7 @@ void Session::Run() {
     if (done) done = FetchOnce();
     if (done) {
       backoff.Reset();
-      last_complaint_.clear();
+      if (!std::exchange(last_complaint_, {}).empty()) warn_("attached to the coordinator again");
     } else {
       if (stop_.interrupted()) return;
       Complain(done.error());

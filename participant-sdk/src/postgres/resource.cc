@@ -1,3 +1,7 @@
+#include <libpq-fe.h>
+
+#include <memory>
+#include <string_view>
 #include <utility>
 
 #include "postgres/branch.h"
@@ -34,6 +38,21 @@ class ResourceOnDatabase : public PostgresResource {
 };
 
 }  // namespace
+
+Result<bool> HoldsPassword(const std::string& dsn) {
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
+      PQconninfoParse(dsn.c_str(), nullptr), &PQconninfoFree);
+  if (options == nullptr) {  // libpq's own words would repeat a part of it
+    return Fail(ErrorCode::kInvalid, "the dsn is not a connection string that libpq can read",
+                "write it as 'host=db1 dbname=bank user=agent' or as postgresql://agent@db1/bank");
+  }
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    const std::string_view keyword = option->keyword;
+    const bool secret = keyword == "password" || keyword == "sslpassword";
+    if (secret && option->val != nullptr && *option->val != '\0') return true;
+  }
+  return false;
+}
 
 std::shared_ptr<PostgresResource> PostgresResource::Make(PostgresOptions options) {
   return std::make_shared<ResourceOnDatabase>(std::move(options));

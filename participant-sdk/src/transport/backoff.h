@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <random>
 
 namespace settle::sdk {
@@ -13,8 +14,9 @@ class Backoff {
   std::chrono::milliseconds Next() {
     const std::chrono::milliseconds full = next_;
     next_ = std::min(next_ * 2, kMost);
+    if (!random_) random_.emplace(std::random_device{}());
     std::uniform_int_distribution<long> jitter(0, full.count() / 5);
-    return full - std::chrono::milliseconds(jitter(random_));
+    return full - std::chrono::milliseconds(jitter(*random_));
   }
   void Reset() { next_ = kFirst; }
 
@@ -22,7 +24,8 @@ class Backoff {
   static constexpr std::chrono::milliseconds kFirst{50};
   static constexpr std::chrono::milliseconds kMost{2'000};
   std::chrono::milliseconds next_ = kFirst;
-  std::minstd_rand random_{std::random_device{}()};
+  // Made when first needed: most calls never wait, and a random_device is slow to make.
+  std::optional<std::minstd_rand> random_;
 };
 
 }  // namespace settle::sdk

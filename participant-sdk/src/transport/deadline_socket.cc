@@ -74,10 +74,10 @@ void DeadlineSocket::ConnectTo(const addrinfo& address) {
 
 uint32_t DeadlineSocket::read(uint8_t* buffer, uint32_t length) {
   for (;;) {
+    Await(POLLIN);  // first, since an answer is hardly ever there when one begins to look for it
     const ssize_t got = ::recv(socket_, buffer, length, 0);
     if (got >= 0) return static_cast<uint32_t>(got);
     if (!MustWait(errno)) Throw(TTransportException::UNKNOWN, errno);
-    Await(POLLIN);
   }
 }
 

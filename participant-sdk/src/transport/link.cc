@@ -19,6 +19,7 @@ using apache::thrift::TApplicationException;
 using apache::thrift::TConfiguration;
 using apache::thrift::protocol::TBinaryProtocol;
 using apache::thrift::protocol::TMultiplexedProtocol;
+using apache::thrift::transport::TBufferedTransport;
 using apache::thrift::transport::TFramedTransport;
 using apache::thrift::transport::TTransportException;
 
@@ -36,7 +37,9 @@ struct Link::Wires {
   explicit Wires(const Interrupter* interrupter)
       : limits(std::make_shared<TConfiguration>(kFrameMost, kFrameMost, kNestingMost)),
         socket(std::make_shared<DeadlineSocket>(limits, interrupter)),
-        frames(std::make_shared<TFramedTransport>(socket, kBuffer, kBufferKept, limits)),
+        // Buffered, so that a frame's length and its body are one system call.
+        buffered(std::make_shared<TBufferedTransport>(socket, kBuffer, limits)),
+        frames(std::make_shared<TFramedTransport>(buffered, kBuffer, kBufferKept, limits)),
         protocol(std::make_shared<TBinaryProtocol>(
             frames, kStringMost, kContainerMost, true, true)),
         coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
@@ -44,6 +47,7 @@ struct Link::Wires {
 
   std::shared_ptr<TConfiguration> limits;
   std::shared_ptr<DeadlineSocket> socket;
+  std::shared_ptr<TBufferedTransport> buffered;
   std::shared_ptr<TFramedTransport> frames;
   std::shared_ptr<TBinaryProtocol> protocol;
   wire::CoordinatorServiceClient coordinator;

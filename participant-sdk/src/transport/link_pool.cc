@@ -4,7 +4,9 @@
 
 namespace settle::sdk {
 namespace {
-constexpr std::size_t kIdleMost = 16;
+// As many as the program's threads used at the same time, within reason: one that is closed and
+// opened again for each call costs more than the call.
+constexpr std::size_t kIdleMost = 256;
 using Clock = std::chrono::steady_clock;
 }  // namespace
 

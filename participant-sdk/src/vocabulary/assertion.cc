@@ -1,4 +1,4 @@
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 
 #include <unistd.h>
 

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "settle/vocabulary/assertion.h"
+#include "vocabulary/assertion.h"
 
 namespace settle {
 namespace {
@@ -46,7 +46,9 @@ void HitFailpoint(const char* name) {
       ::close(file);
     }
   }
-  if (plan.how == "assertion") AssertionFailed("this place is not reached", __FILE__, __LINE__, name);
+  if (plan.how == "assertion") {
+    AssertionFailed("this place is not reached", __FILE__, __LINE__, name);
+  }
   if (plan.how == "freeze") {
     ::kill(::getpid(), SIGSTOP);
     return;  // somebody sent SIGCONT

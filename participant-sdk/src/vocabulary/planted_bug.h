@@ -39,6 +39,7 @@ enum class PlantedBug {
   // coordinator/recovery
   kPresumedAbortWithoutAskingTheLog,
   kRecoveryAbortsWhatIsActive,
+  kExpiredTakenForAborted,
   kOnePhaseRecordNotReplayed,
   kHeuristicsNotReplayed,
   // participant-sdk

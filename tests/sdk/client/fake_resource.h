@@ -34,11 +34,13 @@ class FakeResource : public Resource {
   std::function<void()> on_start_prepare;
   std::function<Result<std::vector<std::string>>()> on_scan;
   std::string identity;
+  std::vector<std::string> warned_of;
 
   Result<std::shared_ptr<FakeBranch>> Open(const BranchKey& key);
 
   const std::string& name() const override { return name_; }
   Result<std::string> Identify() override { return identity; }
+  std::vector<std::string> warnings() const override { return warned_of; }
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
   Result<std::vector<std::string>> ScanPrepared() override;

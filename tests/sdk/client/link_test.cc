@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <barrier>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "fake_coordinator.h"
@@ -289,22 +292,40 @@ TEST(LinkPool, SaysWhetherACallMayHaveHadAnEffect) {
             ErrorCode::kUnavailable);
 }
 
-TEST(LinkPool, IsUsedByManyThreadsAtOnce) {
+TEST(LinkPool, ManyThreadsAtOnceNeedNoMoreConnectionsThanTheyAre) {
+  constexpr int kThreads = 32;
+  constexpr int kRounds = 5;
   FakeCoordinator fake;
-  LinkPool pool(
-      {{fake.address()}, "test", milliseconds(500)}, [](const Hello&) { return Status(); });
+  std::mutex mutex;
+  std::condition_variable asked;
+  int asking = 0;
+  // A round's calls are all under way before one of them is answered.
+  fake.on_begin = [&] {
+    std::unique_lock lock(mutex);
+    const int round = asking++ / kThreads;
+    asked.notify_all();
+    asked.wait_for(lock, seconds(10), [&] { return asking >= (round + 1) * kThreads; });
+  };
+  std::atomic<int> connections{0};
+  LinkPool pool({{fake.address()}, "test", seconds(10)}, [&](const Hello&) {
+    ++connections;
+    return Status();
+  });
   std::atomic<int> begun{0};
+  std::barrier all_are_idle(kThreads);
   std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      for (int j = 0; j < 50; ++j) {
+      for (int j = 0; j < kRounds; ++j) {
         const auto begin = [](Link& link, Instant by) { return link.Begin({}, by); };
-        if (pool.Call<Begun>({seconds(1), seconds(5)}, begin)) ++begun;
+        if (pool.Call<Begun>({seconds(1), seconds(30)}, begin)) ++begun;
+        all_are_idle.arrive_and_wait();
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(begun, 400);
+  EXPECT_EQ(begun, kThreads * kRounds);
+  EXPECT_EQ(connections, kThreads);
 }
 
 }  // namespace

@@ -298,6 +298,13 @@ TEST_F(Session, P10_AScanThatFailsCountsForNothingAndIsToldOnce) {
   EXPECT_EQ(warnings_.size(), 1u);
 }
 
+TEST_F(Session, G10_WhatWeakensADatabasesPromiseIsWarnedAboutWhenItAttaches) {
+  bank_b_->warned_of = {"resource \"bank-b\": fsync is off"};
+  Connect(Loud());
+  EXPECT_TRUE(Warned("fsync is off"));
+  EXPECT_TRUE(Both().Commit().committed()) << "it can be used all the same";
+}
+
 TEST_F(Session, P06_AForeignNameFoundByAScanIsReportedAsItIs) {
   bank_a_->on_scan = [] {
     return Result<std::vector<std::string>>({std::string("settle:not-ours")});

@@ -61,6 +61,30 @@ TEST(PostgresFailOver, G05_WithThePrepareTheNewPrimaryCommits) {
   EXPECT_EQ(pair.standby.Query("bank", "SELECT balance FROM account WHERE id = 1"), "90");
 }
 
+TEST(PostgresFailOver, G05_WithThePrepareButWithoutTheCommitItIsCommittedAgain) {
+  Pair pair;
+  auto branch = pair.world.Working(*pair.bank, pair.world.key);
+  const VoteResult vote = branch->AwaitPrepare();
+  ASSERT_EQ(vote.vote, Vote::kCommit) << vote.reason;
+  pair.AwaitReplayed();
+  pair.standby.Stop();  // it hears nothing of what follows
+  ASSERT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
+  EXPECT_EQ(pair.world.Balance(), 90);
+  pair.world.cluster.Kill();
+  pair.standby.Start();
+  const auto finish = [&] {
+    return pair.bank->Finish(pair.world.key, Decision::kCommit, vote.evidence);
+  };
+  EXPECT_EQ(finish().end, BranchEnd::kRetry) << "a standby gives no verdict";
+  pair.standby.Promote();
+  // The fail-over took the commit back: the branch is prepared again, as a scan will find.
+  EXPECT_EQ(pair.standby.Query("bank", "SELECT balance FROM account WHERE id = 1"), "100");
+  EXPECT_THAT(*pair.bank->ScanPrepared(), ::testing::ElementsAre(pair.world.key.DatabaseName()));
+  EXPECT_EQ(finish().end, BranchEnd::kCommitted);
+  EXPECT_EQ(pair.standby.Query("bank", "SELECT balance FROM account WHERE id = 1"), "90");
+  EXPECT_EQ(finish().end, BranchEnd::kHazard) << "proof is of the timeline that took the vote";
+}
+
 TEST(PostgresFailOver, EvidenceNamesTheNewTimelineRightAfterAPromotion) {
   Pair pair;
   pair.world.cluster.Kill();

@@ -116,6 +116,31 @@ TEST(PostgresResource, AScanShowsOurBranchesAlone_P10) {
   EXPECT_FALSE(world.bank->ScanPrepared());
 }
 
+TEST(PostgresResource, P10_AScanThatFailsHalfWayCountsForNothing) {
+  World world;
+  auto branch = world.Working();
+  ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
+  ASSERT_EQ(world.bank->ScanPrepared()->size(), 1u);
+  // The server sends our branch, a full buffer of others, and then fails.
+  const std::string original = world.Query(
+      "SELECT pg_get_viewdef('pg_catalog.pg_prepared_xacts'::regclass)");
+  world.Query(
+      "SET allow_system_table_mods = on; CREATE FUNCTION fail_at(row_number int) RETURNS text "
+      "LANGUAGE plpgsql AS $$ BEGIN IF row_number = 2000 THEN RAISE 'torn'; END IF; "
+      "RETURN 'settle:' || row_number; END $$; "
+      "CREATE OR REPLACE VIEW pg_catalog.pg_prepared_xacts AS " +
+      original.substr(0, original.rfind(';')) +
+      " UNION ALL SELECT '0'::xid, public.fail_at(i), now(), current_user::name, "
+      "current_database()::name FROM generate_series(1, 3000) AS i");
+  const auto torn = world.bank->ScanPrepared();
+  ASSERT_FALSE(torn) << torn->size() << " rows were taken for all";
+  EXPECT_EQ(torn.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(torn.error().message, HasSubstr("torn"));
+  world.Query("SET allow_system_table_mods = on; "
+              "CREATE OR REPLACE VIEW pg_catalog.pg_prepared_xacts AS " + original);
+  EXPECT_THAT(*world.bank->ScanPrepared(), ElementsAre(world.key.DatabaseName()));
+}
+
 TEST(PostgresPool, G09_WhatABranchLeftInTheSessionIsGoneForTheNext) {
   World world;
   PostgresOptions options;

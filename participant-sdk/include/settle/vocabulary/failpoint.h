@@ -2,9 +2,9 @@
 // SETTLE_FAILPOINTS is on.
 //
 //   SETTLE_FAILPOINT=decision.durable:3       the third pass dies by SIGKILL
-//   SETTLE_FAILPOINT_FIRED=/tmp/fired         a file that is created, synced, just before, so that a
-//                                             test can assert that its fault really happened
-//   SETTLE_FAILPOINT_HOW=freeze               SIGSTOP instead: it goes on when somebody sends SIGCONT
+//   SETTLE_FAILPOINT_FIRED=/tmp/fired         a file that is created, synced, just before, so that
+//                                             a test can assert that its fault really happened
+//   SETTLE_FAILPOINT_HOW=freeze               SIGSTOP instead: it goes on after a SIGCONT
 //   SETTLE_FAILPOINT_HOW=assertion            ends as when an assertion fails there
 #pragma once
 

@@ -17,6 +17,16 @@ namespace settle {
 
 }  // namespace settle
 
-// `state`, one line for people, is made only when the fact does not hold.
+// `state`, one line for people, is made only when the fact does not hold. In the simulator's copies
+// a planted bug is to be found by what it does to the world and not by an assertion. Used in .cc
+// files only, as SETTLE_PLANTED_BUG.
+#ifdef SETTLE_PLANTED_BUGS
+#include "vocabulary/planted_bug.h"
+#define SETTLE_ASSERT(fact, state)                        \
+  ((fact) || !SETTLE_PLANTED_BUG(kNone)                   \
+       ? static_cast<void>(0)                             \
+       : ::settle::AssertionFailed(#fact, __FILE__, __LINE__, (state)))
+#else
 #define SETTLE_ASSERT(fact, state) \
   ((fact) ? static_cast<void>(0) : ::settle::AssertionFailed(#fact, __FILE__, __LINE__, (state)))
+#endif

@@ -1,0 +1,69 @@
+#include "admin/retry.h"
+
+#include <algorithm>
+
+#include "engine/await.h"
+
+namespace settle::coordinator {
+namespace {
+
+Result<RetriedView> WithSessions(Engine& engine, const Hurried& hurried) {
+  const auto served =
+      Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
+  if (!served) return Fail(served.error());
+  RetriedView view{hurried.transactions, {}};
+  for (const auto& [where, branches] : hurried.sent) {
+    const auto& [resource, command] = where;
+    const auto serving =
+        std::find_if(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == resource; });
+    view.resources.push_back({resource, command, branches.count,
+                              serving == served->end() ? std::vector<SessionView>{}
+                                                       : serving->sessions,
+                              branches.last_error});
+  }
+  return view;
+}
+
+Status CheckDecided(const TransactionView& view) {
+  const std::string& state = view.summary.state;
+  if (state == "damaged" || state == "forgetting") {
+    return Fail(ErrorCode::kRefused,
+                "transaction " + view.summary.gtid.text() + " is damaged (" +
+                    view.summary.ending.reason + "): every branch has ended, nothing can be sent",
+                view.advice);
+  }
+  if (state == "quarantined") {
+    return Fail(ErrorCode::kRefused,
+                "transaction " + view.summary.gtid.text() +
+                    " is quarantined, and nothing is sent for it: " + view.summary.ending.reason,
+                view.advice);
+  }
+  if (CallsParticipants(state)) return {};
+  if (view.summary.ending.outcome == Outcome::kUndecided && state != "one-phase") {
+    return Fail(ErrorCode::kRefused,
+                "transaction " + view.summary.gtid.text() + " is " + state +
+                    " and undecided: there is nothing to send; it waits for " + view.waiting_for,
+                view.advice);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) {
+  const Result<TransactionView> before = views.Show(gtid);
+  if (!before) return Fail(before.error());
+  if (Status decided = CheckDecided(*before); !decided) return Fail(decided.error());
+  const auto hurried = Await<Hurried>([&](auto done) { engine.Hurry(gtid, done); });
+  if (!hurried && hurried.error().code != ErrorCode::kNotFound) return Fail(hurried.error());
+  return WithSessions(engine, hurried ? *hurried : Hurried{});
+}
+
+Result<RetriedView> RetryAll(Engine& engine, const std::string& resource) {
+  const auto hurried = Await<Hurried>([&](auto done) { engine.HurryAll(resource, done); });
+  if (!hurried) return Fail(hurried.error());
+  return WithSessions(engine, *hurried);
+}
+
+}  // namespace settle::coordinator

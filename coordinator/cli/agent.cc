@@ -1,0 +1,236 @@
+#include <fmt/format.h>
+
+#include <csignal>
+#include <optional>
+
+#include "cli/admin_client.h"
+#include "cli/agent_errand.h"
+#include "cli/verb.h"
+#include "cli/watched_resource.h"
+#include "settle/coordinator.h"
+#include "settle/postgres_resource.h"
+#include "settle/sqlite_resource.h"
+
+namespace settle::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kErrandTime{60'000};  // of --once when no --timeout is given
+constexpr milliseconds kPauseFirst{500};     // before another attempt to attach, doubling
+constexpr milliseconds kPauseMost{30'000};
+constexpr milliseconds kLookAgain{200};
+
+// SIGTERM and SIGINT are taken here instead of ending the process. Made before any other thread.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&both_);
+    sigaddset(&both_, SIGTERM);
+    sigaddset(&both_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &both_, &before_);
+  }
+  ~StopSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  // True as soon as one came; false after `most`.
+  bool Await(milliseconds most) {
+    const timespec wait{most.count() / 1000, static_cast<long>(most.count() % 1000) * 1'000'000};
+    return sigtimedwait(&both_, nullptr, &wait) > 0;
+  }
+
+ private:
+  sigset_t both_;
+  sigset_t before_;
+};
+
+// Lines for people; with --json an object for each.
+class Reporter {
+ public:
+  explicit Reporter(const Surroundings& around) : around_(around) {}
+
+  void Say(const std::string& line) {
+    const std::lock_guard lock(mutex_);
+    Print(around_.json ? Json{{"line", line}} : Json(), Printable(line));
+  }
+  void Left(const std::string& resource, const std::map<std::string, std::string>& left) {
+    const std::lock_guard lock(mutex_);
+    Json list = Json::array();
+    std::string text =
+        resource + (left.empty() ? ": nothing is left in doubt" : ": left in doubt:");
+    for (const auto& [name, why] : left) {
+      list.push_back({{"branch", name}, {"why", why}});
+      text += "\n  " + Printable(name) + (name.empty() ? "" : ": ") + Printable(why);
+    }
+    Print({{"resource", resource}, {"left", list}}, text);
+  }
+
+ private:
+  void Print(const Json& json, const std::string& text) {
+    around_.print(around_.json
+                      ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
+                      : text + "\n");
+  }
+
+  const Surroundings& around_;
+  std::mutex mutex_;
+};
+
+bool MayPass(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kRetry ||
+         code == ErrorCode::kAskOutcome;
+}
+
+Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
+  const std::string name = given.Option("resource");
+  if (Status fits = CheckResourceName(name); !fits) return Fail(fits.error());
+  if (given.Has("dsn") == given.Has("sqlite")) {
+    return Fail(ErrorCode::kInvalid, "give one of --dsn DSN and --sqlite FILE",
+                "see 'settle help agent'");
+  }
+  if (given.Has("sqlite")) {
+    return SqliteResource::Make({.name = name, .path = given.Option("sqlite")});
+  }
+  const Result<bool> secret = HoldsPassword(given.Option("dsn"));
+  if (!secret) return Fail(secret.error());
+  if (*secret) {
+    return Fail(ErrorCode::kInvalid,
+                "the dsn holds a password, which everybody can read in the list of processes",
+                "leave it out and put it into ~/.pgpass, the file that PGPASSFILE names, or a "
+                "service file (service=NAME)");
+  }
+  return PostgresResource::Make({.name = name, .dsn = given.Option("dsn"), .connections_max = 4});
+}
+
+class Agent {
+ public:
+  Agent(const Given& given, Surroundings& around, std::shared_ptr<Resource> resource)
+      : once_(given.Has("once")),
+        around_(around),
+        say_(around),
+        inner_(std::move(resource)),
+        watched_(std::make_shared<WatchedResource>(
+            inner_, [this](const std::string& line) { say_.Say(line); })),
+        until_(Clock::now() + around.timeout.value_or(kErrandTime)) {}
+
+  Result<Answer> Run() {
+    Status attached = Attach();
+    if (!attached && !MayPass(attached.error().code)) return Fail(attached.error());
+    if (!attached) return GiveUp(attached.error());
+    if (coordinator_ == nullptr) return Stopped();
+    const ExitCode exit = once_ ? RunErrand() : Serve();
+    coordinator_.reset();
+    say_.Say("detached");
+    return Printed(exit);
+  }
+
+ private:
+  static Answer Printed(ExitCode exit) {
+    return {.text = {}, .json = {}, .exit = exit, .printed = true};
+  }
+  Answer Stopped() {
+    say_.Say("stopped before it was attached");
+    return Printed(ExitCode::kOk);
+  }
+  Answer GiveUp(const Error& why) {
+    say_.Left(inner_->name(), {{"", "not attached in time: " + Describe(why)}});
+    return Printed(ExitCode::kInDoubt);
+  }
+  bool TimeIsUp() const { return once_ && Clock::now() >= until_; }
+
+  // Tries until it is attached, or asked to stop (then there is no coordinator_), or time is up.
+  Status Attach() {
+    std::string complaint;
+    for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseMost)) {
+      auto connected = Coordinator::Connect(
+          {.addresses = {around_.address},
+           .application = "settle agent",
+           .resources = {watched_},
+           .scan_interval = once_ ? milliseconds(1'000) : milliseconds(30'000),
+           .warn = [this](const std::string& line) { say_.Say(line); }});
+      if (connected) {
+        coordinator_ = *std::move(connected);
+        say_.Say(fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
+                             "prepared, does no work of its own",
+                             inner_->name(), around_.address, coordinator_->log_id()));
+        WarnOfDatabase();
+        return {};
+      }
+      if (!MayPass(connected.error().code) || TimeIsUp()) return Fail(connected.error());
+      const std::string why = Describe(connected.error());
+      if (std::exchange(complaint, why) != why) {
+        say_.Say(inner_->name() + ": not attached: " + why + " (trying again)");
+      }
+      if (stop_.Await(once_ ? std::min(pause, kPauseFirst) : pause)) return {};
+    }
+  }
+
+  void WarnOfDatabase() {
+    const auto postgres = std::dynamic_pointer_cast<PostgresResource>(inner_);
+    if (postgres == nullptr) return;
+    for (const std::string& warning : postgres->warnings()) say_.Say("warning: " + warning);
+  }
+
+  ExitCode Serve() {
+    while (!stop_.Await(1h)) {
+    }
+    return ExitCode::kOk;
+  }
+
+  ExitCode RunErrand() {
+    Errand errand(around_.client, *inner_);
+    while (!errand.Look() && !TimeIsUp() && !stop_.Await(kLookAgain)) {
+    }
+    say_.Left(inner_->name(), errand.left());
+    return errand.left().empty() ? ExitCode::kOk : ExitCode::kInDoubt;
+  }
+
+  StopSignals stop_;
+  const bool once_;
+  Surroundings& around_;
+  Reporter say_;
+  const std::shared_ptr<Resource> inner_;
+  const std::shared_ptr<WatchedResource> watched_;
+  const Clock::time_point until_;
+  std::unique_ptr<Coordinator> coordinator_;
+};
+
+Result<Answer> Run(const Given& given, Surroundings& around) {
+  Result<std::shared_ptr<Resource>> resource = MakeResource(given);
+  if (!resource) return Fail(resource.error());
+  return Agent(given, around, *std::move(resource)).Run();
+}
+
+}  // namespace
+
+const Verb kAgent{
+    .name = "agent",
+    .operands = {},
+    .options = {{"resource", "NAME", "the resource's name", /*required=*/true},
+                {"dsn", "DSN", "its PostgreSQL database, as libpq writes it"},
+                {"sqlite", "FILE", "its SQLite file"},
+                {"once", "", "finish what is in doubt now, then exit"}},
+    .summary = "finish a resource's prepared branches when no application is up",
+    .details =
+        "Attaches under the resource's name and carries out what is decided, as any process of "
+        "that name\n"
+        "would. It does no work of its own: a branch that is not prepared stays its application's, "
+        "and what\n"
+        "an attached application prepared stays with it. Runs until SIGTERM or SIGINT, then "
+        "detaches, exit\n"
+        "code 0; comes back by itself when the coordinator or the database was away. One resource "
+        "each.\n"
+        "--once waits until what was in doubt at its start is not, at most --timeout (1m if not "
+        "given): exit\n"
+        "code 0, or 6 with the branches that are left.\n"
+        "A password must not stand in DSN, where everybody sees it: libpq takes it from ~/.pgpass, "
+        "the file\n"
+        "that PGPASSFILE names, or a service file (service=NAME). The role must be the one that "
+        "prepared.\n"
+        "With --json each line is an object.",
+    .run = Run};
+
+}  // namespace settle::cli

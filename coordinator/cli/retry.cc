@@ -1,0 +1,91 @@
+#include <fmt/format.h>
+
+#include "cli/admin_client.h"
+#include "cli/json.h"
+#include "cli/show.h"
+#include "cli/verb.h"
+#include "settle/vocabulary/gtid.h"
+
+namespace settle::cli {
+namespace {
+
+Result<wire::SendAgainRequest> RequestOf(const Given& given) {
+  const std::size_t ways = given.operands.size() + (given.Has("all") ? 1 : 0) +
+                           (given.Has("resource") ? 1 : 0);
+  if (ways != 1) {
+    return Fail(ErrorCode::kInvalid, "give one of GTID, --resource NAME and --all",
+                "see 'settle help retry'");
+  }
+  wire::SendAgainRequest request;
+  if (!given.operands.empty()) {
+    const Result<Gtid> gtid = WholeGtid(given.operands.at(0));
+    if (!gtid) return Fail(gtid.error());
+    request.gtid = gtid->text();
+  } else if (given.Has("resource")) {
+    request.resource = given.Option("resource");
+    if (Status fits = CheckResourceName(request.resource); !fits) return Fail(fits.error());
+  }
+  return request;
+}
+
+std::string Text(const wire::SentAgain& sent) {
+  const std::string what = fmt::format("{} of {} branch{}", Printable(sent.command), sent.branches,
+                                       sent.branches == 1 ? "" : "es");
+  std::string text = Printable(sent.resource) + ": ";
+  if (sent.sessions.empty()) {
+    text += fmt::format(
+        "nobody is attached, so the {} was not sent;\n"
+        "  it is sent as soon as a process that serves {} is there ('settle agent' is one)\n",
+        what, Printable(sent.resource));
+  } else {
+    text += fmt::format("the {} was sent; attached:", what);
+    for (const wire::SessionView& session : sent.sessions) {
+      text += fmt::format(" {} (asked for work {} ago)", Printable(session.process),
+                          Age(std::chrono::milliseconds(session.idle_ms)));
+    }
+    text += "\n";
+  }
+  if (!sent.last_error.empty()) {
+    text += fmt::format("  the last answer, before this: {}\n", Printable(sent.last_error));
+  }
+  return text;
+}
+
+Result<Answer> Run(const Given& given, Surroundings& around) {
+  const Result<wire::SendAgainRequest> request = RequestOf(given);
+  if (!request) return Fail(request.error());
+  const Result<wire::SendAgainReply> reply = around.client.SendAgain(*request);
+  if (!reply) return Fail(reply.error());
+  Answer answer{.text = {},
+                .json = {{"transactions", reply->transactions}, {"sent", ToJson(reply->sent)}}};
+  for (const wire::SentAgain& sent : reply->sent) answer.text += Text(sent);
+  if (reply->sent.empty()) {
+    answer.text = request->gtid.empty() ? "nothing waits for an answer: nothing was sent\n"
+                                        : "it waits for no answer: nothing was sent\n";
+  } else if (request->gtid.empty()) {
+    answer.text = fmt::format("{} transaction{} waited for an answer\n", reply->transactions,
+                              reply->transactions == 1 ? "" : "s") +
+                  answer.text;
+  }
+  return answer;
+}
+
+}  // namespace
+
+const Verb kRetry{
+    .name = "retry",
+    .operands = {"[GTID]"},
+    .options = {{"resource", "NAME", "every transaction that waits for this resource"},
+                {"all", "", "every transaction that waits for an answer"}},
+    .summary = "send again, now, what a decided transaction still waits for",
+    .details =
+        "Decides nothing: the decision is there, and is sent again by itself with growing pauses; "
+        "this is\n"
+        "for when the cause is mended and nobody wants to wait. 'settle resolve' is what decides, "
+        "for a\n"
+        "transaction that has no decision yet. Refused for one that is undecided or damaged, exit "
+        "code 1.\n"
+        "Can be repeated.",
+    .run = Run};
+
+}  // namespace settle::cli

@@ -1,0 +1,23 @@
+#include "engine/owner_quota.h"
+
+#include "settle/vocabulary/gtid.h"
+#include "vocabulary/assertion.h"
+
+namespace settle::coordinator {
+
+bool OwnerQuota::Take(const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  std::size_t& taken = taken_[owner];
+  if (taken >= each_max_) return false;
+  ++taken;
+  return true;
+}
+
+void OwnerQuota::GiveBack(const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  std::size_t& taken = taken_[owner];
+  SETTLE_ASSERT(taken > 0, Escaped(owner) + " has none left");
+  if (--taken == 0) taken_.erase(owner);
+}
+
+}  // namespace settle::coordinator

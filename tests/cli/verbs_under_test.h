@@ -1,0 +1,40 @@
+// The `settle` command against a coordinator that answers what the test says.
+#pragma once
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/run.h"
+#include "fake_coordinator.h"
+#include "views.h"
+
+namespace settle::cli {
+
+using Document = nlohmann::json;
+
+class Verbs : public testing::Test {
+ protected:
+  Printed Run(const std::vector<std::string>& words) {
+    return cli::Run(
+        words, {.default_address = coordinator_.address(), .now_us = kBegan_us + 192 * kSecond_us});
+  }
+  Document RunJson(std::vector<std::string> words) {
+    words.emplace_back("--json");
+    const Printed printed = Run(words);
+    EXPECT_THAT(printed.err, testing::IsEmpty());
+    return Document::parse(printed.out);
+  }
+  void FailWith(wire::ErrorCode::type code, const std::string& message) {
+    wire::ServiceError error;
+    error.code = code;
+    error.message = message;
+    error.__set_advice("do this");
+    admin_.error = error;
+  }
+
+  FakeCoordinator coordinator_;
+  FakeAdmin& admin_ = coordinator_.admin();
+};
+
+}  // namespace settle::cli

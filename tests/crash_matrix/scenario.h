@@ -1,0 +1,112 @@
+// A scenario: who does what, what goes wrong by plan, and how it ends when nothing crashes.
+// Plain data; play.h plays it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "simulation/process.h"
+
+namespace settle::crash_matrix {
+
+using simulation::microseconds;
+using Then = simulation::Plan::Then;
+
+// Which kind each database of a scenario is.
+enum class Databases { kPostgres, kSqlite, kMixed };
+const char* ToString(Databases databases);
+
+// One branch: `process` works in `database`. A change of 0 only reads.
+struct Work {
+  std::string process;
+  std::string database;
+  std::int64_t change = 0;
+};
+
+// Begun by the process of the first branch unless `client` is named.
+struct Transaction {
+  std::vector<Work> work = {};
+  coordinator::Wait wait = coordinator::Wait::kApplied;
+  bool one_phase = false;
+  Then then = Then::kCommit;
+  std::string client = "process-1";
+  microseconds later{0};  // than the first one
+};
+
+// --- what goes wrong by plan
+
+struct DiskIsFull {};      // for the next forced record
+struct PrepareIsRefused {  // by the database that is asked next
+};
+struct MessagesAreLost {
+  std::string from;
+  std::string to;
+  std::string what;  // as it begins
+  int times = 1;
+};
+struct ProcessIsCutOff {  // from the coordinator
+  std::string process;
+  microseconds lasting{0};
+};
+struct ProcessIsAway {  // it dies and comes back
+  std::string process;
+  microseconds lasting{0};
+};
+struct OperatorFinishes {  // what is prepared there, behind Settle's back
+  std::string database;
+  Decision decision = Decision::kAbort;
+};
+struct DatabaseForgets {  // how its finished transactions ended
+  std::string database;
+};
+// The first transaction, through the coordinator.
+struct OperatorAborts {};
+struct OperatorRetries {};
+struct OperatorForgets {};  // asks until it is so
+
+using Trouble = std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff,
+                             ProcessIsAway, OperatorFinishes, DatabaseForgets, OperatorAborts,
+                             OperatorRetries, OperatorForgets>;
+
+// Happens once, right after the first step of `actor` whose words begin with `step`.
+struct Incident {
+  std::string actor;
+  std::string step;
+  Trouble trouble;
+};
+
+// How a transaction ends when nothing crashes.
+struct End {
+  Outcome outcome = Outcome::kCommitted;
+  AbortCause cause = AbortCause::kNone;
+  bool told = true;  // the client hears of it without asking
+};
+
+struct Scenario {
+  std::string name = {};
+  std::string story = {};  // one line
+  std::vector<Transaction> transactions = {};
+  std::vector<Incident> incidents = {};
+  std::vector<End> ends = {};  // of the transactions, in order
+  // Each process serves the databases it works in; or all of them, so that any may finish a branch.
+  bool all_serve_all = false;
+  // Words that some step of the coordinator must contain when nothing crashes: that the scenario is
+  // what it says it is.
+  std::vector<std::string> shows = {};
+  // Another number: other delays of messages, work and flushes. What it shows may depend on it.
+  std::uint64_t timing = 1;
+};
+
+// By name. Of the mixed ones every second is SQLite-like.
+std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scenario,
+                                                            Databases databases);
+
+const std::vector<Scenario>& Scenarios();
+// Null: there is none of that name.
+const Scenario* FindScenario(const std::string& name);
+
+}  // namespace settle::crash_matrix

@@ -1,0 +1,120 @@
+// settle-simulate as people and CI call it: exit codes, the last line, the transcript of a
+// violation.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "simulation/faults.h"
+#include "simulation/mutants.h"
+#include "support/child_process.h"
+#include "support/temporary_directory.h"
+
+namespace settle::simulation {
+namespace {
+
+struct Output {
+  int exit_code = -1;
+  std::vector<std::string> lines;
+  std::string text;
+
+  nlohmann::json last() const { return nlohmann::json::parse(lines.back()); }
+};
+
+Output Simulate(std::vector<std::string> arguments) {
+  const settle::testing::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/output";
+  arguments.insert(arguments.begin(), std::string(std::getenv("SETTLE_BIN")) + "/settle-simulate");
+  const pid_t process = settle::testing::StartProcess({arguments, path});
+  Output output;
+  const int status = settle::testing::AwaitProcess(process);
+  output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    output.text += line + "\n";
+    output.lines.push_back(line);
+  }
+  return output;
+}
+
+TEST(SettleSimulate, ARunThatHoldsExitsWith0AndEndsWithOneJsonObject) {
+  const Output output = Simulate({"--protocol", "2pc", "--seeds", "50", "--start", "7"});
+  EXPECT_EQ(output.exit_code, 0);
+  ASSERT_EQ(output.lines.size(), 1u) << output.text;
+  const nlohmann::json last = output.last();
+  EXPECT_EQ(last["protocol"], "2pc");
+  EXPECT_EQ(last["seeds"], 50);
+  EXPECT_EQ(last["start"], 7);
+  EXPECT_EQ(last["violations"], 0);
+  EXPECT_GT(last["events"], 1'000);
+  EXPECT_GT(last["seeds_per_s"], 0);
+  EXPECT_GT(last["faults_fired"]["message lost"], 0);
+  EXPECT_EQ(last["faults_fired"].size(), kFaults);
+}
+
+TEST(SettleSimulate, AViolationExitsWith1AndIsToldWithTheCommandThatReplaysIt) {
+  const Output output = Simulate({"--seeds", "200", "--mutant", "decision-not-forced"});
+  EXPECT_EQ(output.exit_code, 1);
+  const nlohmann::json last = output.last();
+  EXPECT_GT(last["violations"], 0);
+  EXPECT_EQ(last["mutant"], "decision-not-forced");
+  const std::string seed = std::to_string(last["violating_seeds"][0].get<std::uint64_t>());
+  EXPECT_NE(output.text.find("seed " + seed + " violates:\n  durability: "), std::string::npos);
+  EXPECT_NE(output.text.find(" ms  process-1 -> coordinator: "), std::string::npos);
+  const std::string replay = "--seeds 1 --start " + seed + " --mutant decision-not-forced";
+  EXPECT_NE(output.text.find(replay), std::string::npos);
+
+  const Output again =
+      Simulate({"--seeds", "1", "--start", seed, "--mutant", "decision-not-forced"});
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_EQ(again.last()["violations"], 1);
+}
+
+TEST(SettleSimulate, ListsMutantsOneALineWithWhatTheyDo) {
+  const Output output = Simulate({"--list-mutants"});
+  EXPECT_EQ(output.exit_code, 0);
+  ASSERT_EQ(output.lines.size(), Mutants().size());
+  EXPECT_GE(Mutants().size(), 10u);
+  for (std::size_t i = 0; i < Mutants().size(); ++i) {
+    EXPECT_TRUE(output.lines[i].starts_with(std::string(Mutants()[i].name) + " "));
+    EXPECT_NE(output.lines[i].find(Mutants()[i].what), std::string::npos);
+  }
+}
+
+TEST(SettleSimulate, SaysWhichMutantsEscapedABudgetThatIsTooSmall) {
+  const Output output = Simulate({"--mutant", "all", "--seeds", "1", "--tries", "1"});
+  EXPECT_EQ(output.exit_code, 1);
+  const nlohmann::json last = output.last();
+  EXPECT_EQ(last["mutants"], Mutants().size());
+  EXPECT_GT(last["escaped"], 0);
+  EXPECT_EQ(last["table"].size(), Mutants().size());
+}
+
+TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+      {{"--protocol", "4pc"}, "it can be 2pc"},
+      {{"--seeds", "many"}, "seeds"},
+      {{"--seeds", "0"}, "--seeds must be at least 1"},
+      {{"--jobs", "0"}, "--jobs must be 1 to 64"},
+      {{"--mutant", "none-such"}, "is not one of --list-mutants"},
+      {{"--frobnicate"}, "frobnicate"},
+  };
+  for (const auto& [arguments, word] : cases) {
+    const Output output = Simulate(arguments);
+    EXPECT_EQ(output.exit_code, 64) << output.text;
+    EXPECT_NE(output.text.find(word), std::string::npos) << output.text;
+  }
+}
+
+TEST(SettleSimulate, HelpNamesTheExitCodes) {
+  const Output output = Simulate({"--help"});
+  EXPECT_EQ(output.exit_code, 0);
+  for (const char* word : {"--seeds", "--start", "--mutant", "--jobs", "64 wrong usage"})
+    EXPECT_NE(output.text.find(word), std::string::npos) << word;
+}
+
+}  // namespace
+}  // namespace settle::simulation
