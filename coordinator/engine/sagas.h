@@ -58,8 +58,8 @@ class Sagas {
   // A process that serves the participant attached.
   void ParticipantReady(const std::string& participant);
 
-  // Operators. kRefused says why not; kRetry: the log could not store it. A quarantined saga can only
-  // be forgotten.
+  // Operators. kRefused says why not; kRetry: the log could not store it. A quarantined saga can
+  // only be forgotten.
   void Act(const SagaActCall& call, Completion<std::monostate> done);
   void Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done);
   void Forget(const ForgetCall& call, Completion<std::monostate> done);
