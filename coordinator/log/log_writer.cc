@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "log/wal_check.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::coordinator {
@@ -148,10 +149,13 @@ void LogWriter::NoteNeeded(const std::vector<Pending>& group, std::uint64_t posi
 }
 
 WriteResult LogWriter::Judge(const Failure& failure, Stage stage, const char* doing) {
-  // While rows are inserted nothing can become durable. In COMMIT only a write that found no room
-  // is sure to have left no commit frame; anything else may have been flushed.
+  // While rows are inserted nothing can become durable. In COMMIT a write that found no room has
+  // left no commit, unless what it did write was all that differed; the file says so. Anything else
+  // may have been flushed.
   switch (failure.primary()) {
-    case SQLITE_FULL: return Refuse(failure);
+    case SQLITE_FULL:
+      if (stage == Stage::kCommit && MayHaveCommitted()) break;
+      return Refuse(failure);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:  // another program's locks, for too long
@@ -161,6 +165,11 @@ WriteResult LogWriter::Judge(const Failure& failure, Stage stage, const char* do
     default: break;
   }
   return Die(failure, doing);
+}
+
+bool LogWriter::MayHaveCommitted() {
+  const Result<bool> holds = HoldsUncountedCommit(sqlite3_db_filename(connection_.raw(), "main"));
+  return !holds || *holds;
 }
 
 WriteResult LogWriter::Refuse(const Failure& failure) {
@@ -179,9 +188,10 @@ WriteResult LogWriter::Refuse(const Failure& failure) {
 }
 
 WriteResult LogWriter::Die(const Failure& failure, const char* doing) {
-  dead_ = fmt::format("the decision log could not {}: {} (SQLite code {}); what is in it is known "
-                      "only after it was read again",
-                      doing, failure.message, failure.code);
+  dead_ = fmt::format(
+      "the decision log could not {}: {} (SQLite code {}); what is in it is known "
+      "only after it was read again",
+      doing, failure.message, failure.code);
   return {AppendResult::kUnknown, dead_};
 }
 

@@ -71,6 +71,7 @@ class LogWriter {
   bool PruneOneStep();
   void CheckpointIfDue();
   WriteResult Judge(const sqlite::Failure& failure, Stage stage, const char* doing);
+  bool MayHaveCommitted();  // a COMMIT that failed for want of room
   WriteResult Refuse(const sqlite::Failure& failure);
   WriteResult Die(const sqlite::Failure& failure, const char* doing);
   bool CommitTail(Tail tail);
@@ -85,9 +86,9 @@ class LogWriter {
   std::size_t appended_ = 0;             // records since the last step
   Tail tail_ = Tail::kHere;
   const int checkpoint_pages_;
-  int wal_pages_ = 0;       // after the last commit
-  int checkpoint_at_;       // wal_pages_ that make the next checkpoint due
-  std::string dead_;        // why nothing more is written; empty while all is well
+  int wal_pages_ = 0;  // after the last commit
+  int checkpoint_at_;  // wal_pages_ that make the next checkpoint due
+  std::string dead_;   // why nothing more is written; empty while all is well
 
   mutable std::mutex totals_mutex_;
   LogTotals totals_;  // of state_, for other threads

@@ -70,11 +70,11 @@ std::optional<WalHeader> ReadHeader(std::istream& wal) {
   header.page_size = LoadBig(bytes, 8);
   header.salts = bytes.substr(16, 8);
   header.sum = {LoadBig(bytes, 24), LoadBig(bytes, 28)};
-  const bool fits = (magic & ~1U) == kMagic && LoadBig(bytes, 4) == kFormat &&
-                    std::has_single_bit(header.page_size) && header.page_size >= 512 &&
-                    header.page_size <= 65536 &&
-                    header.sum ==
-                        Continue({}, std::string_view(bytes).substr(0, 24), header.big_endian);
+  const bool fits =
+      (magic & ~1U) == kMagic && LoadBig(bytes, 4) == kFormat &&
+      std::has_single_bit(header.page_size) && header.page_size >= 512 &&
+      header.page_size <= 65536 &&
+      header.sum == Continue({}, std::string_view(bytes).substr(0, 24), header.big_endian);
   if (!fits) return std::nullopt;
   return header;
 }
@@ -153,6 +153,11 @@ tl::unexpected<Error> Damaged(const std::string& path, std::string what) {
               "be presumed from this log");
 }
 
+tl::unexpected<Error> Unreadable(const std::string& path) {
+  return Fail(ErrorCode::kUnavailable, path + " cannot be read",
+              "look for disk errors in the system's log");
+}
+
 }  // namespace
 
 Result<bool> CheckWal(const std::string& log_path) {
@@ -162,10 +167,7 @@ Result<bool> CheckWal(const std::string& log_path) {
   const std::optional<Index> index = ReadIndex(log_path);
   if (!header) return index && BeginsNewRun(wal, *index);
   const Walk walk = WalkFrames(wal, *header);
-  if (wal.bad()) {
-    return Fail(ErrorCode::kUnavailable, log_path + "-wal cannot be read",
-                "look for disk errors in the system's log");
-  }
+  if (wal.bad()) return Unreadable(log_path + "-wal");
   if (index && index->salts == header->salts && index->flushed_frames > walk.good_commit) {
     return Damaged(log_path, fmt::format("{} frames were flushed, but it is readable only up to "
                                          "frame {}",
@@ -177,6 +179,19 @@ Result<bool> CheckWal(const std::string& log_path) {
                                          walk.bad_frame, walk.commits_lost));
   }
   return walk.frames > 0;
+}
+
+Result<bool> HoldsUncountedCommit(const std::string& log_path) {
+  std::ifstream wal(log_path + "-wal", std::ios::binary);
+  if (!wal) return Unreadable(log_path + "-wal");
+  const std::optional<Index> index = ReadIndex(log_path);
+  if (!index) return Unreadable(log_path + "-shm");
+  const std::optional<WalHeader> header = ReadHeader(wal);
+  // Of a run that is over everything is in the log; a run begins with its header.
+  if (!header || header->salts != index->salts) return false;
+  const Walk walk = WalkFrames(wal, *header);
+  if (wal.bad()) return Unreadable(log_path + "-wal");
+  return walk.good_commit > index->flushed_frames;
 }
 
 }  // namespace settle::coordinator

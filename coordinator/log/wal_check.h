@@ -20,4 +20,10 @@ namespace settle::coordinator {
 // that holds anything. kCorrupt: it is damaged, with the frame named.
 [[nodiscard]] Result<bool> CheckWal(const std::string& log_path);
 
+// Whether the -wal file holds a commit that SQLite does not count, and would take for good after a
+// crash: one whose last write failed although all the bytes that differ from what the file held
+// before had been written. For the one that writes the log, right after a COMMIT that failed.
+// Blocking: reads the -wal file. kUnavailable: it, or its -shm file, cannot be read.
+[[nodiscard]] Result<bool> HoldsUncountedCommit(const std::string& log_path);
+
 }  // namespace settle::coordinator

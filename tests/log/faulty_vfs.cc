@@ -33,8 +33,9 @@ int Read(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) {
 }
 int Write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
   if (const int code = Shim().Meet(FaultyVfs::kWrite)) {
-    // As disks do: a part of it is there.
-    Of(file)->real->pMethods->xWrite(Of(file)->real, from, size / 2, offset);
+    // As disks do: a part of it is there. (Where the rest was the same before, that is all of it.)
+    const int written = Shim().writes_all() ? size : size / 2;
+    Of(file)->real->pMethods->xWrite(Of(file)->real, from, written, offset);
     return code;
   }
   Shim().NoteWrite(*Of(file)->path, offset, from, size);
@@ -85,10 +86,25 @@ int ShmUnmap(sqlite3_file* file, int remove) {
   return Of(file)->real->pMethods->xShmUnmap(Of(file)->real, remove);
 }
 
-const sqlite3_io_methods kMethods = {
-    2,       Close,       Read,       Write,  Truncate,          Sync,        FileSize,
-    Lock,    Unlock,      CheckReservedLock,  FileControl,       SectorSize,  DeviceCharacteristics,
-    ShmMap,  ShmLock,     ShmBarrier, ShmUnmap, nullptr,         nullptr};
+const sqlite3_io_methods kMethods = {2,
+                                     Close,
+                                     Read,
+                                     Write,
+                                     Truncate,
+                                     Sync,
+                                     FileSize,
+                                     Lock,
+                                     Unlock,
+                                     CheckReservedLock,
+                                     FileControl,
+                                     SectorSize,
+                                     DeviceCharacteristics,
+                                     ShmMap,
+                                     ShmLock,
+                                     ShmBarrier,
+                                     ShmUnmap,
+                                     nullptr,
+                                     nullptr};
 
 sqlite3_vfs* Real(sqlite3_vfs* vfs) { return static_cast<sqlite3_vfs*>(vfs->pAppData); }
 
@@ -149,6 +165,11 @@ int FaultyVfs::Meet(Operation operation) {
   if (seen_ < plan_.at || (seen_ > plan_.at && !plan_.for_ever)) return SQLITE_OK;
   fired_ = true;
   return plan_.code;
+}
+
+bool FaultyVfs::writes_all() {
+  const std::lock_guard lock(mutex_);
+  return plan_.writes_all && seen_ == plan_.at;
 }
 
 void FaultyVfs::Record(int at, std::function<void()> moment) {

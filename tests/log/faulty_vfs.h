@@ -34,6 +34,7 @@ class FaultyVfs {
     int at = 1;               // the first that fails, counted from now
     bool for_ever = false;    // all after it fail as well
     int code = SQLITE_IOERR;
+    bool writes_all = false;  // the first write that fails has written all, not only a half
   };
   using Files = std::map<std::string, std::string>;  // by path
 
@@ -54,6 +55,7 @@ class FaultyVfs {
 
   // For the callbacks of SQLite: SQLITE_OK, or the code to fail with.
   int Meet(Operation operation);
+  bool writes_all();
   void NoteOpen(const std::string& path);
   void NoteWrite(const std::string& path, std::int64_t offset, const void* bytes, int size);
   void NoteTruncate(const std::string& path, std::int64_t size);
