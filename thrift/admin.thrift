@@ -37,7 +37,8 @@ struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
   /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, quarantined,
-      done. */
+      done. Of a saga: beginning, running, fencing, stopping, compensating, ending, damaged, forgetting, quarantined,
+      done; its steps are shown as branches. */
   2: required string state
   /** UNDECIDED while it is. */
   3: required types.Ending ending

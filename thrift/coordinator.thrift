@@ -109,6 +109,24 @@ struct AbortRequest {
   3: required list<i32> rolled_back
 }
 
+struct StartSagaRequest {
+  /** The definition, a JSON document: see docs/protocols.md. */
+  1: required string definition
+  /** The saga's input, JSON; at most 64 KiB. */
+  2: required string input
+  /** The application's own words, for example a business key; at most 1000 bytes. Shown to operators. */
+  3: required string comment
+  /** Who owns the saga, for people; at most 200 bytes. */
+  4: required string owner
+}
+
+struct AwaitSagaRequest {
+  /** The saga's id. */
+  1: required string gtid
+  /** Reply UNDECIDED after this many milliseconds at the latest; at most a day. */
+  2: required i64 wait_ms
+}
+
 service CoordinatorService {
   /** First call on a connection: agrees on a version and learns whose log this is. */
   HelloReply hello(1: HelloRequest request) throws (1: types.ServiceError error)
@@ -126,6 +144,12 @@ service CoordinatorService {
 
   /** Replies with how the transaction ended, which is "committed" if the abort came too late. */
   types.Ending abort(1: AbortRequest request) throws (1: types.ServiceError error)
+
+  /** Starts a saga; it is durable when the reply comes. INVALID names what is wrong with the definition. */
+  BeginReply start_saga(1: StartSagaRequest request) throws (1: types.ServiceError error)
+
+  /** Waits for a saga's end. abort cancels one: REFUSED once its pivot has run; outcome asks for its ending. */
+  types.Ending await_saga(1: AwaitSagaRequest request) throws (1: types.ServiceError error)
 
   /** What became of it? Blocks for no one. EXPIRED: it ended, and its record was pruned; whether it was
       committed is not known here any more, and nothing may be presumed. */

@@ -27,6 +27,9 @@ struct AttachRequest {
   5: required i64 epoch_seen
   /** The id of the log that this process was attached to last; empty at first. */
   6: required string log_id_seen
+  /** The participants whose actions this process serves for sagas, each 1 to 64 of [A-Za-z0-9._-]; at most
+      1000. Any process of a participant's name may be called. */
+  7: optional list<string> participants
 }
 
 struct AttachReply {
@@ -66,6 +69,65 @@ struct Command {
   7: required types.Evidence evidence
 }
 
+enum ActionOp {
+  ACTION = 1,      // do the step
+  COMPENSATE = 2,  // undo the step, as far as it was done; from now on it must never be done
+  FENCE = 3        // done already? then say so; else make sure that it can never be done
+}
+
+/**
+ * A call of a saga. It may come more than once and must take effect once: whoever serves it notes gtid, step and
+ * op in the same local transaction as the effect.
+ */
+struct ActionCall {
+  /** What to do. */
+  1: required ActionOp op
+  /** The saga's id. */
+  2: required string gtid
+  /** The step, counted from 1 within its saga. */
+  3: required i32 step
+  /** Who is to do it, as named when attaching. */
+  4: required string participant
+  /** Which of its actions. */
+  5: required string action
+  /** How often this call was sent, from 1. */
+  6: required i32 attempt
+  /** The sender's epoch; a lower one than already seen is refused. */
+  7: required i64 epoch
+  /** After so many milliseconds without an answer the call is sent again. */
+  8: required i64 timeout_ms
+  /** Of an action: its input, JSON. Of a compensation: what the action was called with; absent if that is not
+      known any more, so whoever does the action keeps it. */
+  9: optional string input
+  /** Of a compensation: the action's result, JSON; absent if it is not known. */
+  10: optional string result
+}
+
+enum AnswerKind {
+  DONE = 1,       // it took effect, now or at an earlier call; for a fence: the action had run
+  FAILED = 2,     // an action: definitively not, for a reason of the business, and nothing took effect
+  ONGOING = 3,    // it takes its time: ask again
+  UNKNOWN = 4,    // nothing is known: the call will be sent again
+  SUPPRESSED = 5  // an action or a fence: it never was done and can never be done any more
+}
+
+struct ActionAnswer {
+  /** As the call that it answers has it. */
+  1: required string gtid
+  /** See gtid. */
+  2: required i32 step
+  /** See gtid. */
+  3: required ActionOp op
+  /** See gtid. */
+  4: required i32 attempt
+  /** What is so. */
+  5: required AnswerKind kind
+  /** Of DONE: the result, JSON, at most 64 KiB; may be empty. Else: why, one line. */
+  6: required string text
+  /** Of ONGOING: after how many milliseconds to ask again; at most a day. Else 0. */
+  7: required i64 poll_after_ms
+}
+
 struct FetchRequest {
   /** As AttachReply gave it. */
   1: required string session
@@ -83,6 +145,8 @@ struct CommandBatch {
   1: required i64 number
   /** To be carried out once each; a command may come again in a later batch. */
   2: required list<Command> commands
+  /** Calls of sagas; as the commands. Only for processes that named participants when they attached. */
+  3: optional list<ActionCall> calls
 }
 
 struct VoteReport {
@@ -120,6 +184,8 @@ struct ReportRequest {
   3: required list<EndReport> ends
   /** The coordinator answers by a command, or leaves the branch alone. */
   4: required list<FoundBranch> found
+  /** Answers to calls of sagas; at most 10,000. */
+  5: optional list<ActionAnswer> answers
 }
 
 service ParticipantService {

@@ -66,7 +66,8 @@ enum AbortCause {
   OPERATOR = 7,
   LOG_REFUSED = 8,
   PRESUMED = 9,
-  ROLLED_BACK = 10
+  ROLLED_BACK = 10,
+  STEP_FAILED = 11
 }
 
 /** The answer to "what became of it?". */

@@ -57,7 +57,13 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
                     {}};
     Result<Ending> ended = Await<Ending>([&](auto done) { engine.Abort(abort, done); });
     if (!ended && ended.error().code != ErrorCode::kNotFound) return Fail(ended.error());
-    if (ended && ended->outcome == Outcome::kUndecided) {
+    const bool undecided = ended && ended->outcome == Outcome::kUndecided;
+    if (undecided && CallsParticipants(before->summary.state)) {
+      return Fail(ErrorCode::kAskOutcome,
+                  "saga " + call.gtid.text() + " is being cancelled; its end has not come yet",
+                  "'settle show " + call.gtid.text() + "' says what it waits for");
+    }
+    if (undecided) {
       return Fail(ErrorCode::kAskOutcome,
                   "transaction " + call.gtid.text() +
                       " had all its votes; its decision is still on its way to the log",

@@ -14,7 +14,8 @@ constexpr const char* kEndedCursor = "ended:";
 
 bool IsUnfinished(const BranchSummary& branch) {
   return branch.state == "committing" || branch.state == "aborting" ||
-         branch.state == "one-phase" || branch.state == "preparing";
+         branch.state == "one-phase" || branch.state == "preparing" ||
+         branch.state == "running" || branch.state == "fencing" || branch.state == "undoing";
 }
 
 std::string BranchesThatAreOut(const TransactionSummary& summary) {
@@ -56,6 +57,10 @@ std::string ResourceThatIsOut(const TransactionSummary& summary) {
 
 }  // namespace
 
+bool CallsParticipants(std::string_view state) {
+  return state == "running" || state == "fencing" || state == "compensating";
+}
+
 TransactionView Explain(TransactionSummary summary) {
   TransactionView view;
   const std::string out = BranchesThatAreOut(summary);
@@ -67,7 +72,14 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (summary.state == "preparing") {
     view.waiting_for = "the vote of " + out;
     view.advice = "nothing is needed; the vote time-out aborts it otherwise";
-  } else if (summary.state == "deciding" || summary.state == "delegating") {
+  } else if (CallsParticipants(summary.state)) {
+    view.waiting_for = out;
+    view.advice = "bring a process that serves the participant back: its calls are repeated by "
+                  "themselves; 'settle retry " +
+                  gtid + "' repeats them now";
+  } else if (summary.state == "deciding" || summary.state == "delegating" ||
+             summary.state == "beginning" || summary.state == "stopping" ||
+             summary.state == "ending") {
     view.waiting_for = "the decision log's disk";
   } else if (summary.state == "one-phase") {
     view.waiting_for = "proof of what became of its only branch: " + out;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
@@ -47,6 +48,9 @@ struct ParticipantPage {
   std::vector<ParticipantRow> rows;  // by name
   std::string next_cursor;           // empty when there are no more
 };
+
+// The state is one of a saga that waits for participants.
+bool CallsParticipants(std::string_view state);
 
 // Says in words what a transaction waits for and what is safe.
 TransactionView Explain(TransactionSummary summary);

@@ -7,6 +7,7 @@
 
 #include "engine/sessions.h"
 #include "engine/shard.h"
+#include "saga_definition/check.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -57,6 +58,11 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                          },
                          [to_all](const std::string& resource) {
                            to_all([resource](Shard& shard) { shard.ResourceReady(resource); });
+                         },
+                         [to_all](const std::string& participant) {
+                           to_all([participant](Shard& shard) {
+                             shard.sagas().ParticipantReady(participant);
+                           });
                          }});
   for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
     shards_.push_back(std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_,
@@ -89,6 +95,10 @@ void Engine::Restore(RestoredState state) {
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
   }
+  for (RestoredSaga& saga : state.sagas) {
+    Shard& shard = ShardOf(saga.begin.gtid);
+    shard.sagas().Restore(std::move(saga));
+  }
 }
 
 template <typename T, typename Run>
@@ -98,20 +108,30 @@ void Engine::Post(const Gtid& gtid, const Completion<T>& done, Run run) {
     RefuseBusy(done);
 }
 
-void Engine::Begin(BeginCall call, Completion<Begun> done) {
+Status Engine::CheckRoom() const {
   if (admission_->draining) {
-    return done(Fail(ErrorCode::kRetry,
-                     "the coordinator is shutting down and begins no new transactions",
-                     "try again; it is probably being restarted"));
+    return Fail(ErrorCode::kRetry,
+                "the coordinator is shutting down and begins no new transactions",
+                "try again; it is probably being restarted");
   }
   std::size_t running = 0;
   for (const auto& shard : shards_) running += shard->running();
-  if (running >= settings_.open_transactions_max) {
-    return done(Fail(ErrorCode::kRetry,
-                     "the limit of " + std::to_string(settings_.open_transactions_max) +
-                         " open transactions is reached",
-                     "finish some, or raise --max-open-transactions"));
-  }
+  if (running < settings_.open_transactions_max) return {};
+  return Fail(ErrorCode::kRetry,
+              "the limit of " + std::to_string(settings_.open_transactions_max) +
+                  " open transactions is reached",
+              "finish some, or raise --max-open-transactions");
+}
+
+Gtid Engine::NextGtid() {
+  const LogIdentity& log = log_.identity();
+  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
+  return Gtid::Make(log.log_id, reused ? 1 : log.epoch, ++admission_->sequence,
+                    reused ? 0 : ids_.Tail());
+}
+
+void Engine::Begin(BeginCall call, Completion<Begun> done) {
+  if (Status room = CheckRoom(); !room) return done(Fail(room.error()));
   if (!admission_->quota.Take(call.owner)) {
     return done(Fail(ErrorCode::kRetry,
                      "\"" + Escaped(call.owner) + "\" has " +
@@ -120,14 +140,38 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                      "commit or abort each transaction that was begun; their deadlines abort them "
                      "otherwise; or raise --max-undecided-per-owner"));
   }
-  const LogIdentity& log = log_.identity();
-  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
-  const Gtid gtid = Gtid::Make(log.log_id, reused ? 1 : log.epoch, ++admission_->sequence,
-                               reused ? 0 : ids_.Tail());
+  const Gtid gtid = NextGtid();
   Shard& shard = ShardOf(gtid);
   if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
   admission_->quota.GiveBack(call.owner);
   RefuseBusy(done);
+}
+
+void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
+  if (Status good = saga::Check(call.definition); !good) return done(Fail(good.error()));
+  if (Status room = CheckRoom(); !room) return done(Fail(room.error()));
+  const Gtid gtid = NextGtid();
+  Post(gtid, done,
+       [gtid, call = std::move(call)](Shard& shard, const Completion<Begun>& reply) {
+         shard.sagas().Start(gtid, call, [reply](Result<Gtid> started) {
+           if (!started) return reply(Fail(std::move(started).error()));
+           reply(Begun{*started, started->epoch()});
+         });
+       });
+}
+
+void Engine::AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Ending> done) {
+  Post(gtid, done, [gtid, wait](Shard& shard, const Completion<Ending>& reply) {
+    shard.sagas().Await(gtid, wait, reply);
+  });
+}
+
+void Engine::ActOnSaga(SagaActCall call, Completion<std::monostate> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done,
+       [call = std::move(call)](Shard& shard, const Completion<std::monostate>& reply) {
+         shard.sagas().Act(call, reply);
+       });
 }
 
 void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
@@ -169,10 +213,10 @@ void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) {
 }
 
 void Engine::Report(ReportCall call, Completion<std::monostate> done) {
-  Result<std::set<std::string>> serves = sessions_->Touch(call.session);
+  Result<Sessions::Serves> serves = sessions_->Touch(call.session);
   if (!serves) return done(Fail(std::move(serves).error()));
-  const auto reporter =
-      std::make_shared<const Reporter>(Reporter{call.session, *std::move(serves)});
+  const auto reporter = std::make_shared<const Reporter>(Reporter{
+      call.session, std::move(serves->resources), std::move(serves->participants)});
   for (VoteReport& vote : call.votes) {
     Shard& shard = ShardOf(vote.gtid);
     shard.mailbox().PostAlways(
@@ -182,6 +226,12 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
     Shard& shard = ShardOf(end.key.gtid);
     shard.mailbox().PostAlways(
         [&shard, reporter, end = std::move(end)] { shard.Finished(*reporter, end); });
+  }
+  for (SagaAnswer& answer : call.answers) {
+    Shard& shard = ShardOf(answer.key.gtid);
+    shard.mailbox().PostAlways([&shard, reporter, answer = std::move(answer)] {
+      shard.sagas().Answered(reporter->participants, answer);
+    });
   }
   done(std::monostate{});
 }

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "engine/ports.h"
+#include "engine/saga_calls.h"
 #include "engine/settings.h"
 #include "log/decision_log.h"
 #include "protocol/effects.h"
@@ -128,6 +129,7 @@ struct AttachCall {
   std::vector<OfferedResource> resources;
   std::string log_id_seen;
   Epoch epoch_seen = 0;
+  std::vector<std::string> participants{};  // the process serves their actions
 };
 struct Attached {
   SessionId session;
@@ -147,6 +149,7 @@ struct Command {
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
+  std::vector<SagaCall> calls{};
 };
 struct FetchCall {
   SessionId session;
@@ -167,6 +170,7 @@ struct ReportCall {
   SessionId session;
   std::vector<VoteReport> votes;
   std::vector<EndReport> ends;
+  std::vector<SagaAnswer> answers{};
 };
 
 struct SessionView {
@@ -197,6 +201,7 @@ struct RestoredTransaction {
 struct RestoredState {
   std::vector<RestoredTransaction> open;
   std::vector<ResourceRecord> resources;  // in order; the last one of a name holds
+  std::vector<RestoredSaga> sagas{};
 };
 
 class Sessions;
@@ -223,6 +228,13 @@ class Engine {
   void Abort(AbortCall call, Completion<Ending> done);
   void AskOutcome(Gtid gtid, Completion<Ending> done);
 
+  // A saga is durable when `done` runs. kInvalid names what is wrong with its definition or input.
+  // It is asked for, shown, listed and forgotten by its gtid as any other transaction; Abort
+  // cancels it, unless its pivot has run (kRefused).
+  void StartSaga(StartSagaCall call, Completion<Begun> done);
+  // How it ended, once that is durable; kUndecided if it has not within `wait`.
+  void AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Ending> done);
+
   // Participants.
   void Attach(AttachCall call, Completion<Attached> done);
   void Fetch(FetchCall call, Completion<CommandBatch> done);
@@ -245,10 +257,13 @@ class Engine {
   void CountOpen(Completion<OpenCounts> done);
   void Participants(Completion<std::vector<ParticipantView>> done);
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
+  // Skips a step of a saga, or sets its input: only one that must happen and does not get on.
+  void ActOnSaga(SagaActCall call, Completion<std::monostate> done);
   // Sends again, now, what a decided transaction still waits for: nothing if it is undecided or
   // damaged. kNotFound: not running here.
   void Hurry(Gtid gtid, Completion<Hurried> done);
-  // The same for every transaction that waits for `resource`, or for any if it is empty.
+  // The same for every transaction that waits for `resource`, and every saga that waits for the
+  // participant of that name; for any if it is empty.
   void HurryAll(std::string resource, Completion<Hurried> done);
   // Ends a damaged transaction, once it is durable who says that it is repaired, and why. kRefused:
   // it is not damaged, or another operator was first. kRetry: the log refused it, so it stays
@@ -265,6 +280,8 @@ class Engine {
 
  private:
   Shard& ShardOf(const Gtid& gtid);
+  Status CheckRoom() const;
+  Gtid NextGtid();
   template <typename T, typename Ask, typename Add>
   void AskAll(const Completion<T>& done, Ask ask, Add add);
   template <typename T, typename Run>

@@ -48,6 +48,9 @@ Status Sessions::CheckAttach(const AttachCall& call) {
     return Fail(ErrorCode::kRetry, "the limit of " + std::to_string(settings_.sessions_max) +
                                        " participant sessions is reached");
   }
+  for (const std::string& participant : call.participants) {
+    if (Status name = CheckResourceName(participant); !name) return name;
+  }
   std::map<std::string, std::string> offered;
   for (const OfferedResource& resource : call.resources) {
     if (Status name = CheckResourceName(resource.name); !name) return name;
@@ -144,10 +147,16 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
       session.resources[resource.name] = resource.identity;
       serving_[resource.name].insert(id);
     }
+    for (const std::string& participant : call.participants) {
+      session.participants.insert(participant);
+      acting_[participant].insert(id);
+    }
   }
   const LogIdentity& log = log_.identity();
   done(Attached{id, log.log_id, log.epoch, settings_.session_timeout});
   for (const OfferedResource& resource : call.resources) listener_.ready(resource.name);
+  for (const std::string& participant : call.participants)
+    listener_.participant_ready(participant);
 }
 
 void Sessions::Fetch(const FetchCall& call, Completion<CommandBatch> done) {
@@ -186,14 +195,17 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
     batch.commands.push_back(std::move(session.queue.front()));
     session.queue.pop_front();
   }
-  if (session.queue.empty()) session.overflows = false;
-  batch.number = batch.commands.empty() ? 0 : ++session.batches;
+  TakeCalls(session, most, batch);
+  if (session.queue.empty() && session.calls.empty()) session.overflows = false;
+  batch.number = batch.commands.empty() && batch.calls.empty() ? 0 : ++session.batches;
   session.unconfirmed = batch;
   return batch;
 }
 
 Sessions::Answer Sessions::Deliver(Session& session) {
-  if (!session.poll || (session.queue.empty() && session.unconfirmed.number == 0)) return {};
+  const bool nothing =
+      session.queue.empty() && session.calls.empty() && session.unconfirmed.number == 0;
+  if (!session.poll || nothing) return {};
   Completion<CommandBatch> done = std::move(session.poll->done);
   CommandBatch batch = NextBatch(session, session.poll->most);
   session.poll.reset();
@@ -218,12 +230,7 @@ void Sessions::Send(const SessionId& preferred, Command command) {
     Session* session = Choose(preferred, command);
     if (session == nullptr) return;
     if (session->queue.size() >= settings_.commands_queued_max) {
-      if (std::exchange(session->overflows, true)) return;
-      answer = [this, gtid = command.key.gtid, process = session->process] {
-        observer_.Event(Observer::Level::kWarning, gtid,
-                        "the queue of commands is full for " + Escaped(process) +
-                            ", which fetches too slowly: what does not fit is sent again later");
-      };
+      answer = SayThatItOverflows(*session, command.key.gtid);
     } else {
       // A retry of what was not even fetched yet would only be more work for who is slow already.
       if (!session->queued.emplace(command.key, command.kind).second) return;
@@ -235,13 +242,15 @@ void Sessions::Send(const SessionId& preferred, Command command) {
   if (answer) answer();
 }
 
-Result<std::set<std::string>> Sessions::Touch(const SessionId& session) {
+Result<Sessions::Serves> Sessions::Touch(const SessionId& session) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return Fail(SessionIsLost());
   found->second.last_sign = clock_.Now();
-  std::set<std::string> serves;
-  for (const auto& [resource, identity] : found->second.resources) serves.insert(resource);
+  Serves serves;
+  serves.participants = found->second.participants;
+  for (const auto& [resource, identity] : found->second.resources)
+    serves.resources.insert(resource);
   return serves;
 }
 
@@ -268,6 +277,13 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
   for (const auto& [resource, identity] : found->second.resources) serving_[resource].erase(id);
+  for (const std::string& participant : found->second.participants) {
+    std::set<SessionId>& left = acting_[participant];
+    left.erase(id);
+    // What it took along is called again at another process, if there is one.
+    if (left.empty()) continue;
+    answers.push_back([this, participant] { listener_.participant_ready(participant); });
+  }
   if (found->second.poll) {
     answers.push_back(
         [done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });

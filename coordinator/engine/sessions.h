@@ -28,6 +28,7 @@ class Sessions {
   struct Listener {
     std::function<void(const SessionId&)> lost;
     std::function<void(const std::string& resource)> ready;
+    std::function<void(const std::string& participant)> participant_ready;
   };
 
   Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
@@ -38,8 +39,12 @@ class Sessions {
   void Attach(const AttachCall& call, Completion<Attached> done);
   void Fetch(const FetchCall& call, Completion<CommandBatch> done);
   void Detach(const SessionId& session);
-  // It gave a sign of life. The resources it serves; kNotFound when it is lost.
-  [[nodiscard]] Result<std::set<std::string>> Touch(const SessionId& session);
+  struct Serves {
+    std::set<std::string> resources;
+    std::set<std::string> participants;
+  };
+  // It gave a sign of life. What it serves; kNotFound when it is lost.
+  [[nodiscard]] Result<Serves> Touch(const SessionId& session);
 
   struct Owner {
     std::string identity;  // of the resource's database
@@ -53,6 +58,9 @@ class Sessions {
   // To `preferred` if it is attached; else, unless it is a prepare, to any session of the resource;
   // else nowhere.
   void Send(const SessionId& preferred, Command command);
+  // To any session that serves the participant; else nowhere. What was not fetched yet is replaced
+  // by a newer call of the same.
+  void Call(SagaCall call);
 
   // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times
   // a second.
@@ -62,6 +70,7 @@ class Sessions {
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
+  using CallKey = std::pair<BranchKey, ActionOp>;
   struct Session {
     std::string process;
     std::map<std::string, std::string> resources;  // name -> identity
@@ -70,6 +79,9 @@ class Sessions {
     std::deque<Command> queue;
     std::set<std::pair<BranchKey, CommandKind>> queued;  // what is in it
     bool overflows = false;  // said so since it was last empty
+    std::set<std::string> participants;
+    std::deque<CallKey> calls_in_order;
+    std::map<CallKey, SagaCall> calls;
     CommandBatch unconfirmed;  // sent, and sent again until the next fetch says that it arrived
     std::int64_t batches = 0;
     struct Poll {
@@ -98,6 +110,8 @@ class Sessions {
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   CommandBatch NextBatch(Session& session, std::size_t most);
+  void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
+  Answer SayThatItOverflows(Session& session, const Gtid& gtid);
   Session* Choose(const SessionId& preferred, const Command& command);
   void Rebind(const ResourceRecord& accepted);
   void Remove(const SessionId& session, std::vector<Answer>& answers);
@@ -111,6 +125,7 @@ class Sessions {
   mutable std::mutex mutex_;
   std::map<SessionId, Session> sessions_;
   std::map<std::string, std::set<SessionId>> serving_;  // resource -> sessions
+  std::map<std::string, std::set<SessionId>> acting_;   // participant -> sessions
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
   std::uint64_t turn_ = 0;
 };

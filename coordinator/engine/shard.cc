@@ -18,12 +18,17 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
       observer_(observer),
       sessions_(sessions),
       quota_(quota),
-      mailbox_(settings.mailbox_max) {}
+      mailbox_(settings.mailbox_max),
+      sagas_({settings, log, clock, ids, observer, mailbox_,
+              [&sessions](SagaCall call) { sessions.Call(std::move(call)); }}) {}
 
 std::optional<Instant> Shard::RunReady() {
   for (const Task& task : mailbox_.TakeAll()) task();
   while (const std::optional<TimerKey> due = timers_.TakeDue(clock_.Now())) Fire(*due);
-  return timers_.Next();
+  const std::optional<Instant> of_sagas = sagas_.FireDue();
+  CountRunning();
+  const std::optional<Instant> next = timers_.Next();
+  return next && of_sagas ? std::min(*next, *of_sagas) : next ? next : of_sagas;
 }
 
 void Shard::EveryTick(std::chrono::milliseconds period, std::function<void()> tick) {
@@ -76,6 +81,9 @@ const TransactionSummary* Shard::FindNotRunning(const Gtid& gtid) const {
 template <typename T>
 void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const {
   const TransactionSummary* summary = FindNotRunning(gtid);
+  if (summary == nullptr && sagas_.Has(gtid)) {
+    return done(Fail(ErrorCode::kRefused, gtid.text() + " is a saga: it commits by itself"));
+  }
   if (summary == nullptr) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
@@ -182,6 +190,8 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
     if (const auto* summary = FindNotRunning(call.gtid)) return done(summary->ending);
+    if (sagas_.Has(call.gtid))
+      return sagas_.Cancel(call.gtid, call.cause, call.reason, settings_.commit_wait, done);
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
@@ -195,6 +205,7 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   if (const Transaction* transaction = Find(gtid)) return done(transaction->machine.ending());
   if (const auto* summary = FindNotRunning(gtid)) return done(summary->ending);
+  if (const auto saga = sagas_.Show(gtid)) return done(saga->ending);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -278,6 +289,7 @@ void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostat
   if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
   Transaction* transaction = Find(call.gtid);
   if (transaction == nullptr) {
+    if (sagas_.Has(call.gtid)) return sagas_.Forget(call, done);
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "engine/mailbox.h"
+#include "engine/sagas.h"
 #include "engine/owner_quota.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
@@ -23,6 +24,7 @@ namespace settle::coordinator {
 struct Reporter {
   SessionId session;
   std::set<std::string> serves;  // resources
+  std::set<std::string> participants{};  // whose actions it serves
 };
 
 class Shard {
@@ -59,6 +61,7 @@ class Shard {
   void ResourceReady(const std::string& resource);
   void FoundPrepared(const BranchKey& key, const std::string& resource,
                      const Completion<std::monostate>& done);
+  Sagas& sagas() { return sagas_; }
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<Hurried>& done);
   Hurried HurryAll(const std::string& resource);  // of any resource if it is empty
@@ -87,7 +90,7 @@ class Shard {
   bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,
                    bool as_owner) const;
   void CountRunning() {
-    running_count_ = running_.size() + refused_ends_ + quarantined_.size();
+    running_count_ = running_.size() + refused_ends_ + quarantined_.size() + sagas_.size();
   }
   template <typename T>
   void AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answer) const;
@@ -120,6 +123,7 @@ class Shard {
   OwnerQuota& quota_;
   Mailbox mailbox_;
   Timers<TimerKey> timers_;
+  Sagas sagas_;
   std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;
   // Ended, but the lazy record that says so is not written yet.
   struct Ended {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
 #include "protocol/describe.h"
@@ -254,11 +255,7 @@ void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
 }
 
 std::chrono::nanoseconds Shard::RetryDelay(int attempt) {
-  const auto doubled = settings_.retry_first * (std::int64_t{1} << std::clamp(attempt - 1, 0, 20));
-  const auto delay = std::min<std::chrono::nanoseconds>(doubled, settings_.retry_max);
-  const double jitter = 0.9 + 0.2 * ids_.Jitter();
-  return std::chrono::nanoseconds(
-      static_cast<std::int64_t>(static_cast<double>(delay.count()) * jitter));
+  return Jittered(GrowingDelay(settings_, attempt), ids_);
 }
 
 }  // namespace settle::coordinator

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/durable_append.h"
+#include "engine/quarantine.h"
 #include "engine/shard.h"
 
 namespace settle::coordinator {
@@ -53,14 +54,8 @@ void Shard::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
   if (shown.state == "forgetting") {
     return done(Fail(ErrorCode::kRetry, "it is being forgotten at this moment"));
   }
-  TransactionSummary summary = shown;
+  TransactionSummary summary = ForgottenQuarantined(shown, call, clock_.WallNow());
   shown.state = "forgetting";
-  const WallTime now = clock_.WallNow();
-  summary.state = "done";
-  summary.ended = now;
-  summary.ending.reason =
-      ForgottenBy(call.operator_name, call.reason) + "; " + summary.ending.reason;
-  summary.timeline.push_back({now, ForgottenBy(call.operator_name, call.reason)});
   DurableAppend(log_, observer_, EndRecord{std::move(summary)}, Durability::kForce,
                 [this, gtid = call.gtid, done](AppendResult result, const std::string& reason) {
                   mailbox_.PostAlways([this, gtid, result, reason, done] {
@@ -73,9 +68,7 @@ void Shard::OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::
                               const Completion<std::monostate>& done) {
   if (result != AppendResult::kDurable) {
     quarantined_.at(gtid).state = "quarantined";
-    return done(Fail(ErrorCode::kRetry,
-                     "the log could not store that it is forgotten, so it stays quarantined: " +
-                         reason));
+    return done(Fail(ErrorCode::kRetry, StaysQuarantined(reason)));
   }
   quarantined_.erase(gtid);
   CountRunning();

@@ -67,6 +67,7 @@ void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) c
   if (const auto found = running_.find(gtid); found != running_.end())
     return done(found->second->Summary());
   if (const auto* summary = FindNotRunning(gtid)) return done(*summary);
+  if (const auto saga = sagas_.Show(gtid)) return done(*saga);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
 }
 
@@ -83,11 +84,21 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
   for (const auto& [gtid, summary] : quarantined_) {
     if (in_range(gtid)) newest.Offer(gtid);
   }
+  sagas_.ForEach([&](const Sagas::Open& saga) {
+    const bool wanted = saga.ended ? query.kind == OpenQuery::Kind::kNotWritten
+                                   : query.kind != OpenQuery::Kind::kInDoubt || saga.in_doubt;
+    if (wanted && in_range(saga.gtid)) newest.Offer(saga.gtid);
+  });
   OpenPage page{{}, newest.more()};
   for (const Gtid* gtid : newest.Sorted()) {
     const auto running = running_.find(*gtid);
-    page.transactions.push_back(running != running_.end() ? running->second->Summary()
-                                                          : *FindNotRunning(*gtid));
+    if (running != running_.end()) {
+      page.transactions.push_back(running->second->Summary());
+    } else if (const auto* summary = FindNotRunning(*gtid)) {
+      page.transactions.push_back(*summary);
+    } else {
+      page.transactions.push_back(*sagas_.Show(*gtid));
+    }
     page.transactions.back().timeline.clear();
   }
   return page;
@@ -111,11 +122,18 @@ OpenCounts Shard::CountOpen() const {
     }
     for (const std::string_view resource : waited_for) ++counts.waiting[std::string(resource)];
   }
+  sagas_.Count(counts);
   return counts;
 }
 
 void Shard::Hurry(const Gtid& gtid, const Completion<Hurried>& done) {
   Transaction* transaction = Find(gtid);
+  if (transaction == nullptr && sagas_.Has(gtid)) {
+    return sagas_.Retry(gtid, 0, [done](Result<std::monostate> retried) {
+      if (!retried) return done(Fail(std::move(retried).error()));
+      done(Hurried{1, {}});
+    });
+  }
   if (transaction == nullptr) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
@@ -136,6 +154,7 @@ Hurried Shard::HurryAll(const std::string& resource) {
     AddOutstanding(transaction.machine, hurried);
     Handle(transaction, event::RetryRequested{});
   }
+  hurried.transactions += sagas_.HurryAll(resource);
   return hurried;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "log/record_codec.h"
+#include "protocol/saga_records.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
@@ -35,13 +36,16 @@ void StoreLittle(Unsigned value, std::string& out) {
   }
 }
 
-// The highest value of each enum in version 1; all start at 1 but AbortCause.
+// The highest value of each enum; all start at 1 but AbortCause.
 constexpr int First(AbortCause) { return 0; }
 constexpr int First(...) { return 1; }
 constexpr int Last(Outcome) { return static_cast<int>(Outcome::kHeuristicCommit); }
-constexpr int Last(AbortCause) { return static_cast<int>(AbortCause::kRolledBack); }
+constexpr int Last(AbortCause) { return static_cast<int>(AbortCause::kStepFailed); }
 constexpr int Last(Vote) { return static_cast<int>(Vote::kNo); }
 constexpr int Last(BranchEnd) { return static_cast<int>(BranchEnd::kRetry); }
+constexpr int Last(ActionOp) { return static_cast<int>(ActionOp::kFence); }
+constexpr int Last(SagaAct) { return static_cast<int>(SagaAct::kSetInput); }
+constexpr int Last(saga::StepKind) { return static_cast<int>(saga::StepKind::kPivot); }
 
 // Stored sequences and epochs must also fit SQLite's signed integers.
 inline bool InRange(const Gtid& gtid) {

@@ -25,23 +25,37 @@ struct Type {
 constexpr Type TypeOf(const CommitRecord&) { return {1, 1, "commit"}; }
 constexpr Type TypeOf(const OnePhaseRecord&) { return {2, 1, "one-phase"}; }
 constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
-constexpr Type TypeOf(const EndRecord&) { return {4, 1, "end"}; }
+// Only a saga's ending can have the cause that came with version 3.
+Type TypeOf(const EndRecord& record) {
+  const bool is_new = record.summary.ending.cause == AbortCause::kStepFailed;
+  return {4, static_cast<std::uint8_t>(is_new ? 3 : 1), "end"};
+}
 constexpr Type TypeOf(const ResourceRecord&) { return {5, 1, "resource"}; }
-constexpr Type TypeOf(const ForgetRecord&) { return {6, 2, "forget"}; }
+// Only a damaged saga can have been aborted for that cause and be forgotten.
+Type TypeOf(const ForgetRecord& record) {
+  const bool is_new = record.ending.cause == AbortCause::kStepFailed;
+  return {6, static_cast<std::uint8_t>(is_new ? 3 : 2), "forget"};
+}
+constexpr Type TypeOf(const SagaBeginRecord&) { return {7, 3, "saga begin"}; }
+constexpr Type TypeOf(const SagaStepRecord&) { return {8, 3, "saga step"}; }
+constexpr Type TypeOf(const SagaAbortingRecord&) { return {9, 3, "saga aborting"}; }
+constexpr Type TypeOf(const SagaActRecord&) { return {10, 3, "saga act"}; }
+constexpr Type TypeOf(const SagaEndRecord&) { return {11, 3, "saga end"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
   Alternative record;
-  if (version != TypeOf(record).version) {
-    return Fail(ErrorCode::kCorrupt, fmt::format("no {} record has format version {}",
-                                                 TypeOf(record).name, version));
-  }
   codec::Reader reader(body);
   Fields(reader, record);
   reader.RefuseTrailing();
   if (!reader.wrong().empty()) {
     return Fail(ErrorCode::kCorrupt, fmt::format("the {} record is malformed: {}",
                                                  TypeOf(record).name, reader.wrong()));
+  }
+  // One spelling for each record: the lowest version that has what is in it.
+  if (version != TypeOf(record).version) {
+    return Fail(ErrorCode::kCorrupt, fmt::format("no such {} record has format version {}",
+                                                 TypeOf(record).name, version));
   }
   return Record(std::move(record));
 }
@@ -104,6 +118,11 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 4: return DecodeBody<EndRecord>(version, body);
     case 5: return DecodeBody<ResourceRecord>(version, body);
     case 6: return DecodeBody<ForgetRecord>(version, body);
+    case 7: return DecodeBody<SagaBeginRecord>(version, body);
+    case 8: return DecodeBody<SagaStepRecord>(version, body);
+    case 9: return DecodeBody<SagaAbortingRecord>(version, body);
+    case 10: return DecodeBody<SagaActRecord>(version, body);
+    case 11: return DecodeBody<SagaEndRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

@@ -6,8 +6,9 @@
 // Frame, in every version:
 //
 //   offset  size  what
-//   0       1     version, at most 2
-//   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget
+//   0       1     version, at most 3
+//   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
+//                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -21,7 +22,7 @@
 //   gtid           text, as Gtid::text()
 //   list of X      u32 count (at most kListMax), then so many X
 //   flag           u8, 0 or 1
-//   outcome, cause, vote, branch end: u8, the value of the enum
+//   outcome, cause, vote, branch end, step kind, op, act: u8, the value of the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
 //   origin         text owner, text comment, time began
@@ -30,6 +31,9 @@
 //   branch summary u32 number, text resource, text identity, text process, text state, text vote,
 //                  evidence, i32 attempts, text last error
 //   timeline entry time at, text what
+//   step           text name, text participant, text action, text input, list of text after,
+//                  step kind, i32 attempts at most, i64 first and i64 maximum milliseconds, i32
+//                  factor in percent, i64 time-out in milliseconds
 //
 // Bodies of version 1:
 //
@@ -43,6 +47,16 @@
 // Bodies that came with version 2:
 //
 //   forget         gtid, ending, text operator name, text reason, time at
+//
+// Bodies that came with version 3, with the cause "step-failed", which takes an end or a forget
+// that has it to version 3 as well:
+//
+//   saga begin     gtid, origin, text request key, text name, i32 version, i64 deadline in
+//                  milliseconds, list of step, text input
+//   saga step      gtid, u32 step, op, text result
+//   saga aborting  gtid, ending, time decided, list of u32 compensate
+//   saga act       gtid, u32 step, act, text input, text by, text reason, time at
+//   saga end       gtid, ending, time ended
 //
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is
@@ -62,7 +76,7 @@
 
 namespace settle::coordinator {
 
-inline constexpr std::uint8_t kRecordVersion = 2;           // the highest
+inline constexpr std::uint8_t kRecordVersion = 3;           // the highest
 inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
 inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
 inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record

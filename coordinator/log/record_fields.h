@@ -116,4 +116,77 @@ void Fields(Archive& archive, V& record) {
   archive.Field("at", record.at);
 }
 
+// ---- Sagas.
+
+template <typename Archive, Is<std::string> V>
+void Fields(Archive& archive, V& name) {
+  archive.Field("name in a list", name);
+}
+
+template <typename Archive, Is<BranchNumber> V>
+void Fields(Archive& archive, V& number) {
+  archive.Field("number in a list", number);
+}
+
+template <typename Archive, Is<saga::StepDefinition> V>
+void Fields(Archive& archive, V& step) {
+  archive.Field("step.name", step.name);
+  archive.Field("step.participant", step.participant);
+  archive.Field("step.action", step.action);
+  archive.Field("step.input", step.input);
+  archive.Field("step.after", step.after);
+  archive.Field("step.kind", step.kind);
+  archive.Field("step.retry.attempts_max", step.retry.attempts_max);
+  archive.Field("step.retry.first_ms", step.retry.first_ms);
+  archive.Field("step.retry.maximum_ms", step.retry.maximum_ms);
+  archive.Field("step.retry.factor_percent", step.retry.factor_percent);
+  archive.Field("step.timeout_ms", step.timeout_ms);
+}
+
+template <typename Archive, Is<SagaBeginRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("request_key", record.request_key);
+  archive.Field("definition.name", record.definition.name);
+  archive.Field("definition.version", record.definition.version);
+  archive.Field("definition.deadline_ms", record.definition.deadline_ms);
+  archive.Field("definition.steps", record.definition.steps);
+  archive.Field("input", record.input);
+}
+
+template <typename Archive, Is<SagaStepRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  archive.Field("step", record.step);
+  archive.Field("op", record.op);
+  archive.Field("result", record.result);
+}
+
+template <typename Archive, Is<SagaAbortingRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.ending);
+  archive.Field("decided", record.decided);
+  archive.Field("compensate", record.compensate);
+}
+
+template <typename Archive, Is<SagaActRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  archive.Field("step", record.step);
+  archive.Field("act", record.act);
+  archive.Field("input", record.input);
+  archive.Field("by", record.by);
+  archive.Field("reason", record.reason);
+  archive.Field("at", record.at);
+}
+
+template <typename Archive, Is<SagaEndRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.ending);
+  archive.Field("ended", record.ended);
+}
+
 }  // namespace settle::coordinator::codec

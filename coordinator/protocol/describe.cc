@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "protocol/saga_describe.h"
+
 namespace settle::coordinator {
 namespace {
 
@@ -100,6 +102,11 @@ struct RecordWords {
   }
   std::string operator()(const ResourceRecord& record) const {
     return "resource record: " + record.resource + " is " + Escaped(record.identity);
+  }
+  // A saga's own; ForgetRecord, which both have, is described here.
+  template <typename OfSaga>
+  std::string operator()(const OfSaga& record) const {
+    return saga::Describe(SagaRecord(record));
   }
   std::string operator()(const ForgetRecord& record) const {
     return "forget record: by " + Quoted(record.operator_name) + " " + Quoted(record.reason) +

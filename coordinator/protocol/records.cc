@@ -2,14 +2,21 @@
 
 namespace settle::coordinator {
 
+namespace {
+
+const Gtid kNone;
+
+template <typename Alternative>
+const Gtid& Of(const Alternative& record) {
+  return record.gtid;
+}
+const Gtid& Of(const EndRecord& end) { return end.summary.gtid; }
+const Gtid& Of(const ResourceRecord&) { return kNone; }
+
+}  // namespace
+
 const Gtid& GtidOf(const Record& record) {
-  static const Gtid kNone;
-  if (const auto* end = std::get_if<EndRecord>(&record)) return end->summary.gtid;
-  if (const auto* commit = std::get_if<CommitRecord>(&record)) return commit->gtid;
-  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&record)) return one_phase->gtid;
-  if (const auto* heuristic = std::get_if<HeuristicRecord>(&record)) return heuristic->gtid;
-  if (const auto* forget = std::get_if<ForgetRecord>(&record)) return forget->gtid;
-  return kNone;
+  return std::visit([](const auto& one) -> const Gtid& { return Of(one); }, record);
 }
 
 std::string ForgottenBy(const std::string& operator_name, const std::string& reason) {

@@ -6,14 +6,13 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/origin.h"
+#include "protocol/saga_records.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
 
 namespace settle::coordinator {
-
-// Microseconds since 1970-01-01 UTC; for people, never for a decision.
-using WallTime = std::int64_t;
 
 // No branch of any transaction has a higher number (--max-branches).
 inline constexpr BranchNumber kBranchNumberMax = 1'000;
@@ -26,15 +25,6 @@ struct DecidedBranch {
   Evidence evidence;
 
   friend bool operator==(const DecidedBranch&, const DecidedBranch&) = default;
-};
-
-// Who began the transaction and what they said of it.
-struct Origin {
-  std::string owner;
-  std::string comment;
-  WallTime began = 0;
-
-  friend bool operator==(const Origin&, const Origin&) = default;
 };
 
 // Forced. The decision itself: from here on the transaction is committed, whoever crashes.
@@ -138,7 +128,11 @@ struct ResourceRecord {
 
 using Record =
     std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
-                 ForgetRecord>;
+                 ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
+                 SagaEndRecord>;
+// Those that a saga's machine writes.
+using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
+                                SagaEndRecord, ForgetRecord>;
 
 enum class Durability {
   kForce,  // durable before going on

@@ -1,5 +1,6 @@
 #include "recovery/contradiction.h"
 
+#include "saga_definition/check.h"
 #include "settle/vocabulary/gtid.h"
 
 namespace settle::coordinator {
@@ -69,6 +70,44 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
     wrong = InDamage(heuristic, last);
   }
   return wrong;
+}
+
+namespace {
+
+std::string InStep(BranchNumber step, std::size_t steps) {
+  if (step >= 1 && step <= steps) return {};
+  return "there is a record of step " + std::to_string(step) + ", which it does not have";
+}
+
+std::string InRecord(const SagaBeginRecord&, std::size_t) { return "it begins twice"; }
+std::string InRecord(const SagaStepRecord& record, std::size_t steps) {
+  return InStep(record.step, steps);
+}
+std::string InRecord(const SagaAbortingRecord& record, std::size_t steps) {
+  for (const BranchNumber step : record.compensate) {
+    if (std::string wrong = InStep(step, steps); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+std::string InRecord(const SagaActRecord& record, std::size_t steps) {
+  return InStep(record.step, steps);
+}
+std::string InRecord(const SagaEndRecord&, std::size_t) { return {}; }
+std::string InRecord(const ForgetRecord&, std::size_t) { return {}; }
+
+}  // namespace
+
+std::string FindContradiction(const RestoredSaga& saga, const LogIdentity& log) {
+  if (std::string wrong = InGtid(saga.begin.gtid, log); !wrong.empty()) return wrong;
+  const saga::Definition& definition = saga.begin.definition;
+  if (const Status good = saga::Check(definition); !good)
+    return "its definition cannot run: " + good.error().message;
+  for (const SagaRecord& record : saga.later) {
+    std::string wrong = std::visit(
+        [&](const auto& one) { return InRecord(one, definition.steps.size()); }, record);
+    if (!wrong.empty()) return wrong;
+  }
+  return {};
 }
 
 }  // namespace settle::coordinator

@@ -13,4 +13,8 @@ namespace settle::coordinator {
 // order, each said commit or read-only, and damage is of a branch that there is.
 std::string FindContradiction(const RestoredTransaction& transaction, const LogIdentity& log);
 
+// The same of a saga: its definition is one that can run, and no record is of a step that it does
+// not have.
+std::string FindContradiction(const RestoredSaga& saga, const LogIdentity& log);
+
 }  // namespace settle::coordinator

@@ -20,6 +20,11 @@ struct Replay {
   };
   std::unordered_map<Gtid, Open> open;
   std::vector<ResourceRecord> resources;
+  struct OpenSaga {
+    std::uint64_t position = 0;
+    RestoredSaga saga;
+  };
+  std::unordered_map<Gtid, OpenSaga> sagas;
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -51,6 +56,10 @@ struct Replay {
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, ForgetRecord record) {
+    if (const auto saga = sagas.find(record.gtid); saga != sagas.end()) {
+      saga->second.saga.later.emplace_back(std::move(record));
+      return;
+    }
     RestoredTransaction& transaction = At(record.gtid, position).transaction;
     if (transaction.heuristics.empty() && transaction.contradiction.empty()) {
       transaction.contradiction = "the record at position " + std::to_string(position) +
@@ -58,8 +67,33 @@ struct Replay {
     }
     transaction.forgotten = std::move(record);
   }
-  void Visit(std::uint64_t, const EndRecord& record) { open.erase(record.summary.gtid); }
+  void Visit(std::uint64_t, const EndRecord& record) {
+    open.erase(record.summary.gtid);
+    sagas.erase(record.summary.gtid);
+  }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
+  void Visit(std::uint64_t position, SagaBeginRecord record) {
+    const auto [entry, is_new] = sagas.try_emplace(record.gtid, OpenSaga{position, {}});
+    RestoredSaga& saga = entry->second.saga;
+    if (!is_new) {
+      saga.contradiction = "the record at position " + std::to_string(position) +
+                           " begins what had begun at position " +
+                           std::to_string(entry->second.position);
+      return;
+    }
+    saga.begin = std::move(record);
+  }
+  template <typename OfSaga>
+  void Visit(std::uint64_t position, OfSaga record) {
+    const auto [entry, is_new] = sagas.try_emplace(record.gtid, OpenSaga{position, {}});
+    RestoredSaga& saga = entry->second.saga;
+    if (is_new) {
+      saga.begin.gtid = record.gtid;
+      saga.contradiction = "the record at position " + std::to_string(position) +
+                           " is of a saga, and no record before says that it began";
+    }
+    saga.later.emplace_back(std::move(record));
+  }
 };
 
 // What came after an end. Damage can come after the end of an abort, which was never decided: a
@@ -99,6 +133,12 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
       wrong = *std::move(of_its_end);
     }
     state.open.push_back(std::move(transaction));
+  }
+  std::map<std::uint64_t, RestoredSaga> sagas_in_order;
+  for (auto& [gtid, entry] : replay.sagas) sagas_in_order[entry.position] = std::move(entry.saga);
+  for (auto& [position, saga] : sagas_in_order) {
+    if (saga.contradiction.empty()) saga.contradiction = FindContradiction(saga, log.identity());
+    state.sagas.push_back(std::move(saga));
   }
   state.resources = std::move(replay.resources);
   return state;

@@ -106,6 +106,33 @@ void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& re
   });
 }
 
+void CoordinatorHandler::start_saga(wire::BeginReply& reply,
+                                    const wire::StartSagaRequest& request) {
+  AtTheEdge(observer_, "start_saga", [&] {
+    StartSagaCall call = Need(FromWire(request));
+    // Nobody knows its gtid yet: a start whose answer does not come cannot be asked about.
+    const Begun begun = Need(calls_.Await<Begun>(kMaybeDone, [&](Completion<Begun> done) {
+      engine_.StartSaga(std::move(call), std::move(done));
+    }));
+    reply.gtid = begun.gtid.text();
+    reply.epoch = static_cast<std::int64_t>(begun.epoch);
+  });
+}
+
+void CoordinatorHandler::await_saga(wire::Ending& reply, const wire::AwaitSagaRequest& request) {
+  AtTheEdge(observer_, "await_saga", [&] {
+    const AwaitSagaCall call = Need(FromWire(request));
+    Calls::Limits limits = kNothingDone;
+    limits.kind = Calls::Kind::kParked;
+    limits.limit += call.wait;
+    Result<Ending> ending = calls_.Await<Ending>(limits, [&](Completion<Ending> done) {
+      engine_.AwaitSaga(call.gtid, call.wait, std::move(done));
+    });
+    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(call.gtid);
+    reply = ToWire(Need(std::move(ending)));
+  });
+}
+
 void CoordinatorHandler::outcome(wire::Ending& reply, const std::string& gtid_text) {
   AtTheEdge(observer_, "outcome", [&] {
     const Gtid gtid = Need(GtidFromWire(gtid_text));

@@ -1,40 +1,17 @@
 // From the wire: every field is checked before the engine sees it. wire_replies.cc is the way back.
 #include "rpc/wire.h"
 
-#include <cstring>
 #include <set>
 #include <utility>
 
 #include "rpc/utf8.h"
+#include "rpc/wire_checks.h"
 #include "wire/types_constants.h"
 
 namespace settle::coordinator {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 200;
-constexpr std::size_t kWordsBytesMax = 1'000;
-constexpr std::size_t kKeyBytesMax = 64;
-constexpr std::int64_t kMillisecondsMax = 86'400'000;
 constexpr int kItemsMax = 1'000;
-
-// The generated code loads enums unchecked: the value must not be looked at as the enum before it
-// is known.
-template <typename Enum>
-std::int32_t Raw(const Enum& value) {
-  std::int32_t raw = 0;
-  static_assert(sizeof(raw) == sizeof(value));
-  std::memcpy(&raw, &value, sizeof(raw));
-  return raw;
-}
-
-tl::unexpected<Error> Wrong(const char* what, const std::string& why) {
-  return Fail(ErrorCode::kInvalid, std::string(what) + " " + why);
-}
-
-tl::unexpected<Error> UnknownValue(const char* what, std::int32_t raw) {
-  return Fail(ErrorCode::kInvalid, std::string(what) + " has the value " + std::to_string(raw) +
-                                       ", which this version of the contract does not know");
-}
 
 Result<Vote> VoteFromWire(const wire::Vote::type& vote) {
   switch (Raw(vote)) {
@@ -61,22 +38,6 @@ Result<Wait> WaitFromWire(const wire::Wait::type& wait) {
     case wire::Wait::APPLIED: return Wait::kApplied;
   }
   return UnknownValue("wait", Raw(wait));
-}
-
-Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what, std::int64_t value) {
-  if (value < 0 || value > kMillisecondsMax) {
-    return Wrong(what, "is " + std::to_string(value) + " ms; 0 to " +
-                           std::to_string(kMillisecondsMax) + " are allowed");
-  }
-  return std::chrono::milliseconds(value);
-}
-
-Result<BranchNumber> BranchFromWire(std::int32_t number) {
-  if (number < 1 || number > static_cast<std::int32_t>(kBranchNumberMax)) {
-    return Wrong("branch", "is " + std::to_string(number) + "; branches are numbered from 1 to " +
-                               std::to_string(kBranchNumberMax));
-  }
-  return static_cast<BranchNumber>(number);
 }
 
 Result<Evidence> EvidenceFromWire(const wire::Evidence& evidence) {
@@ -253,6 +214,9 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   if (!request.log_id_seen.empty() && !IsLogId(request.log_id_seen)) {
     return Wrong("log_id_seen", "is not the id of a log");
   }
+  Result<std::vector<std::string>> participants = ParticipantsFromWire(request.participants);
+  if (!participants) return Fail(participants.error());
+  call.participants = *std::move(participants);
   call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
   call.log_id_seen = request.log_id_seen;
   return call;
@@ -285,6 +249,11 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
     Result<EndReport> end = EndFromWire(each);
     if (!end) return Fail(end.error());
     full.report.ends.push_back(*std::move(end));
+  }
+  for (const wire::ActionAnswer& each : request.answers) {
+    Result<SagaAnswer> answer = FromWire(each);
+    if (!answer) return Fail(answer.error());
+    full.report.answers.push_back(*std::move(answer));
   }
   for (const wire::FoundBranch& each : request.found) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());

@@ -4,6 +4,7 @@
 // anything.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,15 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<CommitCall> FromWire(const wire::CommitRequest& request);
 [[nodiscard]] Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request);
 [[nodiscard]] Result<AbortCall> FromWire(const wire::AbortRequest& request);
+[[nodiscard]] Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request);
+struct AwaitSagaCall {
+  Gtid gtid;
+  std::chrono::milliseconds wait{0};
+};
+[[nodiscard]] Result<AwaitSagaCall> FromWire(const wire::AwaitSagaRequest& request);
+[[nodiscard]] Result<std::vector<std::string>> ParticipantsFromWire(
+    const std::vector<std::string>& participants);
+[[nodiscard]] Result<SagaAnswer> FromWire(const wire::ActionAnswer& answer);
 [[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
@@ -79,6 +89,7 @@ wire::Ending ToWire(const Ending& ending);
 wire::CommitReply ToWire(const CommitAnswer& answer);
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);
+wire::ActionCall ToWire(const SagaCall& call);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
 wire::SessionView ToWire(const SessionView& session);

@@ -54,6 +54,7 @@ wire::AbortCause::type ToWire(AbortCause cause) {
     case AbortCause::kLogRefused: return wire::AbortCause::LOG_REFUSED;
     case AbortCause::kPresumed: return wire::AbortCause::PRESUMED;
     case AbortCause::kRolledBack: return wire::AbortCause::ROLLED_BACK;
+    case AbortCause::kStepFailed: return wire::AbortCause::STEP_FAILED;
   }
   return wire::AbortCause::NONE;
 }
@@ -155,6 +156,8 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   reply.number = batch.number;
   reply.commands.reserve(batch.commands.size());
   for (const Command& command : batch.commands) reply.commands.push_back(ToWire(command));
+  for (const SagaCall& call : batch.calls) reply.calls.push_back(ToWire(call));
+  reply.__isset.calls = !reply.calls.empty();
   return reply;
 }
 

@@ -49,7 +49,9 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       CommitRecord{gtid, {}, 0, {}}, OnePhaseRecord{gtid, {}, 0, {}},
       HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
       EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{},
-      ForgetRecord{gtid, {}, "", "", 0}};
+      ForgetRecord{gtid, {}, "", "", 0}, SagaBeginRecord{gtid, {}, "", {"", 0, 0, {}}, ""},
+      SagaStepRecord{gtid, 0, ActionOp::kAction, ""}, SagaAbortingRecord{gtid, {}, 0, {}},
+      SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0}, SagaEndRecord{gtid, {}, 0}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
 
@@ -80,15 +82,32 @@ TEST(RecordCodec, TheBytesOfVersion2StayWhatTheyAre) {
                         "y9x\x07", 74));
 }
 
+TEST(RecordCodec, TheBytesOfVersion3StayWhatTheyAre) {
+  const SagaStepRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2), 7, ActionOp::kAction, "{}"};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x03\x08"                                 // version, type
+                        "\x28\x00\x00\x00"                         // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x07\x00\x00\x00\x01"                     // step, op
+                        "\x02\x00\x00\x00{}"                       // result
+                        "aZn\xf8", 50));
+}
+
 TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
   for (const Record& record : SampleRecords()) {
-    const bool is_new = std::holds_alternative<ForgetRecord>(record);
+    const std::vector<Record> newest = SampleSagaRecords(GtidOf(record));
+    const bool is_newest = std::find(newest.begin(), newest.end(), record) != newest.end();
+    const bool is_forget = std::holds_alternative<ForgetRecord>(record);
     std::string bytes = Encoded(record);
-    EXPECT_EQ(bytes[0], is_new ? 2 : 1);
-    bytes[0] = is_new ? 1 : 2;  // which no program ever wrote
-    const Error error = ErrorOfDecoding(WithChecksum(bytes));
-    EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-    EXPECT_THAT(error.message, HasSubstr("record has format version"));
+    const int version = bytes[0];
+    EXPECT_EQ(version, is_newest ? 3 : is_forget ? 2 : 1);
+    for (const int other : {1, 2, 3}) {
+      if (other == version) continue;
+      bytes[0] = static_cast<char>(other);  // which no program ever wrote
+      const Error error = ErrorOfDecoding(WithChecksum(bytes));
+      EXPECT_EQ(error.code, ErrorCode::kCorrupt);
+      EXPECT_THAT(error.message, HasSubstr("record has format version"));
+    }
   }
 }
 
@@ -133,17 +152,17 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 3;
+  bytes[0] = 4;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 3"));
-  EXPECT_THAT(error.message, HasSubstr("up to 2"));
+  EXPECT_THAT(error.message, HasSubstr("format version 4"));
+  EXPECT_THAT(error.message, HasSubstr("up to 3"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
   std::string type = Encoded(SampleResource());
-  type[1] = 9;
-  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 9"));
+  type[1] = 12;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 12"));
 
   std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
   const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();
@@ -185,8 +204,8 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     if (round % 2 == 0) {
       bytes.resize(random() % 200);
       for (char& byte : bytes) byte = static_cast<char>(random());
-      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 6);
-      if (bytes.size() > 2) bytes[0] = bytes[1] == 6 ? 2 : 1;
+      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 11);
+      if (bytes.size() > 2) bytes[0] = bytes[1] > 6 ? 3 : bytes[1] == 6 ? 2 : 1;
     } else {
       bytes = Encoded(records[random() % records.size()]);
       for (int flips = 0; flips < 3; ++flips) {

@@ -56,10 +56,36 @@ ForgetRecord SampleForget(const Gtid& gtid) {
           1'700'000'000'623'456};
 }
 
+SagaBeginRecord SampleSagaBegin(const Gtid& gtid) {
+  saga::StepDefinition flight{"flight", "airline", "reserve-seat", R"({"from": "ZRH"})", {}, {}, {},
+                              30'000};
+  flight.kind = saga::StepKind::kCompensatable;
+  saga::StepDefinition payment{"payment", "bank", "pay", R"({"$result": "/flight/price"})",
+                               {"flight"}, saga::StepKind::kPivot, {5, 100, 60'000, 150}, 1'000};
+  return {gtid, kOrigin, "order-17", {"trip", 3, 86'400'000, {flight, payment}}, "{}"};
+}
+
+std::vector<Record> SampleSagaRecords(const Gtid& gtid) {
+  const Ending failed{Outcome::kAborted, AbortCause::kStepFailed, "step payment failed", false};
+  EndRecord end = SampleEnd(gtid, Outcome::kAborted);
+  end.summary.ending = failed;
+  ForgetRecord forget = SampleForget(gtid);
+  forget.ending.cause = AbortCause::kStepFailed;
+  return {SampleSagaBegin(gtid),
+          SagaStepRecord{gtid, 1, ActionOp::kAction, R"({"price": 120})"},
+          SagaAbortingRecord{gtid, failed, 1'700'000'000'723'456, {1, 2}},
+          SagaActRecord{gtid, 1, SagaAct::kSetInput, "{}", "alice", "new card", 1},
+          SagaEndRecord{gtid, failed, 1'700'000'000'823'456},
+          end,
+          forget};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
-  return {SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid), SampleEnd(gtid),
-          SampleResource(), SampleForget(gtid)};
+  std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
+                              SampleEnd(gtid),    SampleResource(),     SampleForget(gtid)};
+  for (Record& record : SampleSagaRecords(gtid)) records.push_back(std::move(record));
+  return records;
 }
 
 }  // namespace settle::coordinator

@@ -18,6 +18,9 @@ ResourceRecord SampleResource();
 ForgetRecord SampleForget(const Gtid& gtid);
 
 // One of each type.
+SagaBeginRecord SampleSagaBegin(const Gtid& gtid);
+// All that came with version 3.
+std::vector<Record> SampleSagaRecords(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

@@ -1,131 +1,36 @@
 #include "protocol/event_parser.h"
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
-#include <vector>
+
+#include "protocol/word_reader.h"
 
 namespace settle::coordinator {
 namespace {
 
-struct Word {
-  std::string text;
-  bool quoted = false;
-};
-
-// Undoes Escaped(): \xNN is a byte.
-std::string Unescaped(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    unsigned byte = 0;
-    if (text.size() >= 4 && text.substr(0, 2) == "\\x" &&
-        std::from_chars(text.data() + 2, text.data() + 4, byte, 16).ptr == text.data() + 4) {
-      out += static_cast<char>(byte);
-      text.remove_prefix(4);
-    } else {
-      out += text.front();
-      text.remove_prefix(1);
-    }
-  }
-  return out;
+Evidence TakeEvidenceIfAny(WordReader& reader) {
+  const std::optional<std::string> text = reader.TakeAfter("evidence=");
+  if (!text) return {};
+  const std::size_t last = text->rfind('/');
+  const std::size_t middle =
+      last == std::string::npos || last == 0 ? last : text->rfind('/', last - 1);
+  if (middle == std::string::npos || middle == last) return reader.Bad(*text), Evidence{};
+  return {Unescaped(text->substr(0, middle)),
+          reader.Number(text->substr(middle + 1, last - middle - 1)),
+          Unescaped(text->substr(last + 1))};
 }
 
-std::vector<Word> Split(std::string_view line) {
-  std::vector<Word> words;
-  while (true) {
-    const std::size_t start = line.find_first_not_of(' ');
-    if (start == std::string_view::npos) return words;
-    line.remove_prefix(start);
-    if (line.front() == '"') {
-      const std::size_t end = std::min(line.find('"', 1), line.size() - 1);
-      words.push_back({Unescaped(line.substr(1, end - 1)), true});
-      line.remove_prefix(end + 1);
-    } else {
-      const std::size_t end = std::min(line.find(' '), line.size());
-      words.push_back({std::string(line.substr(0, end)), false});
-      line.remove_prefix(end);
-    }
-  }
+VoteResult TakeVote(WordReader& reader, const std::string& word) {
+  VoteResult vote;
+  vote.vote = reader.OneOf(std::array{Vote::kCommit, Vote::kReadOnly, Vote::kNo}, word);
+  vote.evidence = TakeEvidenceIfAny(reader);
+  vote.reason = reader.TakeQuotedIfAny();
+  vote.retryable = reader.TakeIf("retryable");
+  return vote;
 }
 
-// Takes words from the front; the first one that does not fit makes the whole line bad.
-class Reader {
- public:
-  explicit Reader(std::string_view line) : words_(Split(line)) {}
-
-  bool AtEnd() const { return next_ == words_.size(); }
-  const std::optional<std::string>& error() const { return error_; }
-
-  std::string Take() {
-    if (AtEnd()) return Bad("the end of the line"), "";
-    return words_[next_++].text;
-  }
-
-  bool TakeIf(std::string_view word) {
-    if (AtEnd() || words_[next_].quoted || words_[next_].text != word) return false;
-    ++next_;
-    return true;
-  }
-
-  void Expect(std::string_view word) {
-    if (!TakeIf(word)) Bad(AtEnd() ? "the end of the line" : words_[next_].text);
-  }
-
-  std::string TakeQuotedIfAny() {
-    return !AtEnd() && words_[next_].quoted ? words_[next_++].text : "";
-  }
-
-  template <typename T = std::uint32_t>
-  T Number(const std::string& text) {
-    T number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) Bad(text);
-    return number;
-  }
-  BranchNumber TakeNumber() { return Number<BranchNumber>(Take()); }
-
-  template <typename T, std::size_t kSize>
-  T OneOf(const std::array<T, kSize>& values, const std::string& text) {
-    for (const T value : values) {
-      if (text == settle::ToString(value)) return value;
-    }
-    Bad(text);
-    return values.front();
-  }
-
-  Evidence TakeEvidenceIfAny() {
-    constexpr std::string_view kPrefix = "evidence=";
-    if (AtEnd() || !words_[next_].text.starts_with(kPrefix)) return {};
-    const std::string text = Take().substr(kPrefix.size());
-    const std::size_t last = text.rfind('/');
-    const std::size_t middle =
-        last == std::string::npos || last == 0 ? last : text.rfind('/', last - 1);
-    if (middle == std::string::npos || middle == last) return Bad(text), Evidence{};
-    return {Unescaped(text.substr(0, middle)), Number(text.substr(middle + 1, last - middle - 1)),
-            Unescaped(text.substr(last + 1))};
-  }
-
-  VoteResult TakeVote(const std::string& word) {
-    VoteResult vote;
-    vote.vote = OneOf(std::array{Vote::kCommit, Vote::kReadOnly, Vote::kNo}, word);
-    vote.evidence = TakeEvidenceIfAny();
-    vote.reason = TakeQuotedIfAny();
-    vote.retryable = TakeIf("retryable");
-    return vote;
-  }
-
-  void Bad(const std::string& word) {
-    if (!error_) error_ = word;
-  }
-
- private:
-  const std::vector<Word> words_;
-  std::size_t next_ = 0;
-  std::optional<std::string> error_;
-};
-
-event::CommitRequested TakeCommit(Reader& reader) {
+event::CommitRequested TakeCommit(WordReader& reader) {
   event::CommitRequested commit;
   while (!reader.AtEnd() && !reader.error()) {
     const std::string word = reader.Take();
@@ -135,12 +40,12 @@ event::CommitRequested TakeCommit(Reader& reader) {
       break;
     }
     const BranchNumber branch = reader.Number<BranchNumber>(word.substr(0, equals));
-    commit.votes.push_back({branch, reader.TakeVote(word.substr(equals + 1))});
+    commit.votes.push_back({branch, TakeVote(reader, word.substr(equals + 1))});
   }
   return commit;
 }
 
-event::AbortRequested TakeAbort(Reader& reader) {
+event::AbortRequested TakeAbort(WordReader& reader) {
   event::AbortRequested abort;
   abort.cause =
       reader.OneOf(std::array{AbortCause::kRequested, AbortCause::kOperator}, reader.Take());
@@ -151,7 +56,7 @@ event::AbortRequested TakeAbort(Reader& reader) {
   return abort;
 }
 
-Event TakeEvent(Reader& reader) {
+Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("enlist")) {
     event::Enlist enlist;
     enlist.resource = reader.Take();
@@ -164,7 +69,7 @@ Event TakeEvent(Reader& reader) {
   if (reader.TakeIf("commit")) return TakeCommit(reader);
   if (reader.TakeIf("one-phase")) {
     const BranchNumber branch = reader.TakeNumber();
-    return event::OnePhaseRequested{branch, reader.TakeEvidenceIfAny()};
+    return event::OnePhaseRequested{branch, TakeEvidenceIfAny(reader)};
   }
   if (reader.TakeIf("abort")) return TakeAbort(reader);
   if (reader.TakeIf("deadline")) return event::DeadlineReached{};
@@ -172,7 +77,7 @@ Event TakeEvent(Reader& reader) {
   if (reader.TakeIf("retry-timer")) return event::RetryTimerFired{};
   if (reader.TakeIf("vote")) {
     const BranchNumber branch = reader.TakeNumber();
-    return event::Voted{{branch, reader.TakeVote(reader.Take())}};
+    return event::Voted{{branch, TakeVote(reader, reader.Take())}};
   }
   if (reader.TakeIf("finished")) {
     event::Finished finished{reader.TakeNumber(), {}};
@@ -205,7 +110,7 @@ Event TakeEvent(Reader& reader) {
 }  // namespace
 
 Result<Event> ParseEvent(std::string_view line) {
-  Reader reader(line);
+  WordReader reader(line);
   Event event = TakeEvent(reader);
   if (!reader.error() && !reader.AtEnd()) reader.Bad(reader.Take());
   if (!reader.error()) return event;

@@ -1,45 +1,22 @@
-// Plays every scripts/*.script against the two-phase machine and compares what it does, line by
-// line.
-//
-//   # What this script shows, and the rule it follows.
-//   commit 1=commit 2=commit                  an event, in the words of protocol/describe.h
-//     deciding: 1 prepared, 2 prepared        the machine afterwards
-//     persist commit record: ...              its effects, in order
-//
-// Lines in the margin are written by hand. Beside events there are
+// Plays every scripts/*.script against the two-phase machine (script_runner.h). Beside events there
+// are
 //   branches-max 2     first of all, if at all: the limit on branches
 //   crash              the machine is rebuilt from the records that `persisted` made durable so
-//   far; with
-//                      none it is gone, abort is presumed, and the script ends
-// Indented lines are what happened. To have them written anew after a change, and then to review
-// the difference line by line as one reviews code:
-//   SETTLE_REWRITE_SCRIPTS=1 build/dev/bin/protocol_test --gtest_filter='*Script*'
+//                      far; with none it is gone, abort is presumed, and the script ends
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "protocol/describe.h"
 #include "protocol/event_parser.h"
+#include "protocol/script_runner.h"
 #include "protocol/two_phase.h"
 
 namespace settle::coordinator {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr const char* kScripts = SETTLE_PROTOCOL_SCRIPTS;
-
-std::string Read(const fs::path& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 // A machine and the log it writes to.
 class Stage {
@@ -108,44 +85,14 @@ class Stage {
   std::vector<Record> durable_;
 };
 
-std::string Replay(const std::string& script) {
-  Stage stage;
-  std::string replayed;
-  std::istringstream lines(script);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with(' ')) continue;
-    replayed += line + "\n";
-    if (line.empty() || line.starts_with('#')) continue;
-    replayed += stage.Play(line);
-  }
-  return replayed;
-}
-
-std::vector<std::string> Names() {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(kScripts)) {
-    if (entry.path().extension() == ".script") names.push_back(entry.path().stem());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 class Script : public testing::TestWithParam<std::string> {};
 
 TEST_P(Script, IsWhatTheMachineDoes) {
-  const fs::path path = fs::path(kScripts) / (GetParam() + ".script");
-  const std::string written = Read(path);
-  const std::string replayed = Replay(written);
-  if (std::getenv("SETTLE_REWRITE_SCRIPTS") != nullptr) {
-    std::ofstream(path) << replayed;
-    return;
-  }
-  ASSERT_FALSE(written.empty()) << path << " cannot be read";
-  EXPECT_EQ(replayed, written) << path << ": if the new behaviour is right, write it down with "
-                               << "SETTLE_REWRITE_SCRIPTS=1 and review the difference";
+  Stage stage;
+  ExpectScript(kScripts, GetParam(), [&](const std::string& line) { return stage.Play(line); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Protocol, Script, testing::ValuesIn(Names()),
+INSTANTIATE_TEST_SUITE_P(Protocol, Script, testing::ValuesIn(ScriptsIn(kScripts)),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -154,6 +154,8 @@ TEST(Wire, EveryOutcomeCauseAndErrorKeepsItsName) {
   }
   EXPECT_EQ(ToWire(Ending{{}, AbortCause::kRolledBack, {}, false}).cause,
             wire::AbortCause::ROLLED_BACK);
+  EXPECT_EQ(ToWire(Ending{{}, AbortCause::kStepFailed, {}, false}).cause,
+            wire::AbortCause::STEP_FAILED);
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const auto code = static_cast<ErrorCode>(i);
     EXPECT_EQ(wire::_ErrorCode_VALUES_TO_NAMES.at(ToWire(Error{code, "m", ""}).code),

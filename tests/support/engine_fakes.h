@@ -8,8 +8,7 @@
 //   under_test.Run();
 //   ASSERT_TRUE(begun.ok());
 //
-// Nothing here runs by itself: Run() lets the shards handle what is queued and the log write what
-// was appended; time passes only in Advance().
+// Nothing runs by itself: Run() lets the shards and the log work, Advance() lets time pass.
 #pragma once
 
 #include <chrono>
@@ -171,8 +170,7 @@ class FakeLog : public DecisionLog {
     return true;
   }
   void CompleteAll() {
-    while (CompleteOne()) {
-    }
+    while (CompleteOne()) continue;
   }
 
   // A record as an earlier life left it.
@@ -181,6 +179,11 @@ class FakeLog : public DecisionLog {
     durable_.push_back(record);
     if (const auto* end = std::get_if<EndRecord>(&record))
       ended_.insert_or_assign(end->summary.gtid, end->summary);
+  }
+
+  void Lose() {  // as when the process dies: what was not completed is not there
+    const std::lock_guard lock(mutex_);
+    appended_.clear();
   }
 
   std::size_t waiting() const {

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
@@ -47,10 +48,12 @@ std::set<std::string> WordsOf(int first, int last) {
 
 TEST(Words, EveryValueHasAWordOfItsOwn) {
   WordsOf<Outcome>(1, static_cast<int>(Outcome::kHeuristicCommit));
-  WordsOf<AbortCause>(0, static_cast<int>(AbortCause::kRolledBack));
+  WordsOf<AbortCause>(0, static_cast<int>(AbortCause::kStepFailed));
   WordsOf<Decision>(1, static_cast<int>(Decision::kAbort));
   WordsOf<Vote>(1, static_cast<int>(Vote::kNo));
   WordsOf<BranchEnd>(1, static_cast<int>(BranchEnd::kRetry));
+  WordsOf<ActionOp>(1, static_cast<int>(ActionOp::kFence));
+  WordsOf<AnswerKind>(1, static_cast<int>(AnswerKind::kSuppressed));
   WordsOf<ErrorCode>(0, static_cast<int>(ErrorCode::kInternal));
 }
 
@@ -59,6 +62,7 @@ TEST(Words, N05_NoDefaultMeansCommit) {
   EXPECT_EQ(Ending{}.outcome, Outcome::kUnknown);
   EXPECT_EQ(VoteResult{}.vote, Vote::kNo);
   EXPECT_EQ(FinishResult{}.end, BranchEnd::kRetry);
+  EXPECT_EQ(Answer{}.kind, AnswerKind::kUnknown);
   EXPECT_STREQ(ToString(static_cast<Decision>(0)), "unrecognised");
   EXPECT_STREQ(ToString(static_cast<Vote>(0)), "unrecognised");
 }

@@ -31,6 +31,7 @@ const char* ToString(AbortCause cause) {
     case AbortCause::kLogRefused: return "log-refused";
     case AbortCause::kPresumed: return "presumed";
     case AbortCause::kRolledBack: return "rolled-back-by-resource";
+    case AbortCause::kStepFailed: return "step-failed";
   }
   return "unrecognised";
 }

@@ -67,7 +67,7 @@ wire::Ending WireEnding(wire::Outcome::type outcome, wire::AbortCause::type caus
   return ending;
 }
 
-class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceIf {
+class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
  public:
   explicit CoordinatorFace(FakeCoordinator& fake) : fake_(fake) {}
 

@@ -29,6 +29,7 @@ enum class AbortCause {
   kLogRefused = 7,       // the decision could not be stored (disk full); nothing was decided
   kPresumed = 8,         // no record of a commit exists: it never was decided
   kRolledBack = 9,       // one-phase: the resource proved that it had rolled back
+  kStepFailed = 10,      // a saga's step failed, or gave no answer as often as it may
 };
 
 enum class Decision { kCommit = 1, kAbort = 2 };

@@ -1,0 +1,25 @@
+// What is common to everything whose records contradict themselves.
+#pragma once
+
+#include <string>
+
+#include "engine/engine.h"
+
+namespace settle::coordinator {
+
+// The end that is written when a person lets go of it.
+inline TransactionSummary ForgottenQuarantined(TransactionSummary summary, const ForgetCall& call,
+                                               WallTime now) {
+  const std::string forgotten = ForgottenBy(call.operator_name, call.reason);
+  summary.state = "done";
+  summary.ended = now;
+  summary.ending.reason = forgotten + "; " + summary.ending.reason;
+  summary.timeline.push_back({now, forgotten});
+  return summary;
+}
+
+inline std::string StaysQuarantined(const std::string& why) {
+  return "the log could not store that it is forgotten, so it stays quarantined: " + why;
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,47 @@
+// A running saga inside its shard: the machine, what people may see of it, and who waits for it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/sagas.h"
+
+namespace settle::coordinator {
+
+struct Sagas::Saga {
+  explicit Saga(saga::Machine start) : machine(std::move(start)) {}
+
+  struct Waiter {
+    std::uint64_t id = 0;
+    bool cancels = false;  // it asked to cancel
+    Completion<Ending> done;
+  };
+  // An operator who waits; of what is neither skip nor set-input if `act` is empty.
+  struct Operator {
+    BranchNumber step = 0;
+    std::optional<SagaAct> act;
+    Completion<std::monostate> done;
+  };
+
+  saga::Machine machine;
+  std::vector<TimelineEntry> timeline;
+  Completion<Gtid> started;  // until it was told
+  std::vector<Waiter> waiters;
+  std::vector<Operator> operators;  // the newest last
+  WallTime ended = 0;
+
+  const std::string& NameOf(BranchNumber step) const {
+    return machine.definition(machine.steps()[step - 1]).name;
+  }
+  // The oldest and the newest entries are kept when there are too many.
+  void Note(WallTime at, std::string what);
+  TransactionSummary Summary() const;
+};
+
+struct Sagas::Ended {
+  TransactionSummary summary;
+  int refusals = 0;  // by the log
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,200 @@
+// What comes in: calls, answers, timers.
+#include "engine/sagas.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/running_saga.h"
+#include "saga_definition/json_text.h"
+
+namespace settle::coordinator {
+namespace {
+
+constexpr std::size_t kReasonMax = 1000;            // bytes of what a participant says of itself
+constexpr std::size_t kResultMax = 64 * 1024;       // bytes; the log stores no longer text
+constexpr std::chrono::hours kWaitMax{24 * 366};
+
+template <typename T>
+void AnswerNotFound(const Gtid& gtid, const Completion<T>& done) {
+  done(Fail(ErrorCode::kNotFound, "saga " + gtid.text() + " is not running here"));
+}
+
+// What cannot be passed on to a later step, or stored, is no result. The action has taken effect,
+// so it has not failed either: it is asked again, with an alarm, and undone should the saga turn
+// back.
+Answer Sane(Answer answer) {
+  if (answer.kind != AnswerKind::kDone) {
+    if (answer.text.size() > kReasonMax) answer.text.resize(kReasonMax);
+    return answer;
+  }
+  if (answer.text.size() > kResultMax) {
+    return {AnswerKind::kUnknown,
+            "its result has " + std::to_string(answer.text.size()) + " bytes, at most " +
+                std::to_string(kResultMax) + " are allowed",
+            0};
+  }
+  if (const auto json = saga::ParseJson(answer.text); !answer.text.empty() && !json) {
+    return {AnswerKind::kUnknown, "its result: " + json.error().message, 0};
+  }
+  return answer;
+}
+
+}  // namespace
+
+Sagas::Sagas(Outside outside) : out_(std::move(outside)) {}
+Sagas::~Sagas() = default;
+
+Sagas::Saga* Sagas::Find(const Gtid& gtid) {
+  const auto found = running_.find(gtid);
+  return found == running_.end() ? nullptr : found->second.get();
+}
+
+Instant Sagas::After(std::chrono::nanoseconds delay) const {
+  return out_.clock.Now() + std::chrono::duration_cast<Instant::duration>(delay);
+}
+
+void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done) {
+  if (const auto json = saga::ParseJson(call.input); !json) {
+    return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
+  }
+  const WallTime now = out_.clock.WallNow();
+  auto saga = std::make_unique<Saga>(saga::Machine(
+      {gtid, {call.owner, call.comment, now}, call.request_key, call.definition, call.input}));
+  saga->Note(now, "begun by " + call.owner);
+  saga->started = std::move(done);
+  Saga& here = *saga;
+  running_.emplace(gtid, std::move(saga));
+  Handle(here, saga::event::Start{});
+}
+
+void Sagas::Restore(RestoredSaga restored) {
+  if (!restored.contradiction.empty()) return Quarantine(restored);
+  auto saga = std::make_unique<Saga>(saga::Machine(std::move(restored.begin), restored.later));
+  const Origin& origin = saga->machine.begin().origin;
+  saga->Note(origin.began, "begun by " + origin.owner);
+  saga->Note(out_.clock.WallNow(), "recovered from the log in epoch " +
+                                       std::to_string(out_.log.identity().epoch));
+  for (const SagaRecord& record : restored.later) {
+    if (const auto* end = std::get_if<SagaEndRecord>(&record)) saga->ended = end->ended;
+  }
+  Saga& here = *saga;
+  running_.emplace(here.machine.gtid(), std::move(saga));
+  Handle(here, saga::event::Restored{});
+}
+
+void Sagas::AddWaiter(Saga& saga, bool cancels, std::chrono::milliseconds wait,
+                      Completion<Ending> done) {
+  const std::uint64_t id = next_waiter_++;
+  saga.waiters.push_back({id, cancels, std::move(done)});
+  const auto at_most = std::clamp<std::chrono::milliseconds>(wait, {}, kWaitMax);
+  timers_.Arm({saga.machine.gtid(), TimerKind::kWaiter, id}, After(at_most));
+}
+
+void Sagas::Await(const Gtid& gtid, std::chrono::milliseconds wait, Completion<Ending> done) {
+  Saga* saga = Find(gtid);
+  if (saga == nullptr) {
+    if (const auto* summary = FindNotRunning(gtid)) return done(summary->ending);
+    return AnswerNotFound(gtid, done);
+  }
+  if (saga->machine.ending().outcome != Outcome::kUndecided) return done(saga->machine.ending());
+  AddWaiter(*saga, false, wait, std::move(done));
+}
+
+void Sagas::Cancel(const Gtid& gtid, AbortCause cause, const std::string& reason,
+                   std::chrono::milliseconds wait, Completion<Ending> done) {
+  Saga* saga = Find(gtid);
+  if (saga == nullptr) return Await(gtid, wait, std::move(done));
+  AddWaiter(*saga, true, wait, std::move(done));
+  saga->Note(out_.clock.WallNow(), "cancel asked for: " + reason);
+  Handle(*saga, saga::event::CancelRequested{cause, reason});
+}
+
+void Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {
+  Saga* saga = Find(answer.key.gtid);
+  if (saga == nullptr) return;
+  const auto& steps = saga->machine.steps();
+  const BranchNumber number = answer.key.number;
+  if (number == 0 || number > steps.size() ||
+      !serves.contains(saga->machine.definition(steps[number - 1]).participant)) {
+    return out_.observer.Event(Observer::Level::kWarning, answer.key.gtid,
+                               "a session answered for step " + std::to_string(number) +
+                                   ", which its participants do not serve: ignored");
+  }
+  const Answer sane = Sane(std::move(answer.answer));
+  saga->Note(out_.clock.WallNow(),
+             saga->NameOf(number) + ": " + settle::ToString(answer.op) + " " +
+                 settle::ToString(sane.kind) +
+                 (sane.kind == AnswerKind::kDone || sane.text.empty() ? "" : ", " + sane.text));
+  Handle(*saga, saga::event::Answered{number, answer.op, answer.attempt, sane});
+}
+
+void Sagas::ParticipantReady(const std::string& participant) {
+  // What comes of it may end no saga: sending is all that it can do.
+  for (const auto& [gtid, saga] : running_) {
+    const auto& steps = saga->machine.begin().definition.steps;
+    const bool concerned =
+        std::any_of(steps.begin(), steps.end(),
+                    [&](const auto& step) { return step.participant == participant; });
+    if (concerned) Handle(*saga, saga::event::ParticipantReady{participant});
+  }
+}
+
+void Sagas::Act(const SagaActCall& call, Completion<std::monostate> done) {
+  Saga* saga = Find(call.gtid);
+  if (saga == nullptr) return AnswerNotFound(call.gtid, done);
+  saga->operators.push_back({call.step, call.act, std::move(done)});
+  switch (call.act) {
+    case SagaAct::kSkip:
+      return Handle(*saga, saga::event::SkipRequested{call.step, call.by, call.reason});
+    case SagaAct::kSetInput:
+      return Handle(*saga,
+                    saga::event::InputSet{call.step, call.input, call.by, call.reason});
+  }
+}
+
+void Sagas::Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done) {
+  Saga* saga = Find(gtid);
+  if (saga == nullptr) return AnswerNotFound(gtid, done);
+  const std::size_t others = saga->operators.size();
+  saga->operators.push_back({step, std::nullopt, done});
+  Handle(*saga, saga::event::RetryRequested{step});
+  if (saga->operators.size() == others) return;  // it was refused, and answered
+  saga->operators.pop_back();
+  done(std::monostate{});
+}
+
+void Sagas::Forget(const ForgetCall& call, Completion<std::monostate> done) {
+  if (quarantined_.contains(call.gtid)) return ForgetQuarantined(call, done);
+  Saga* saga = Find(call.gtid);
+  if (saga == nullptr) return AnswerNotFound(call.gtid, done);
+  saga->operators.push_back({0, std::nullopt, std::move(done)});
+  Handle(*saga, saga::event::ForgetRequested{call.operator_name, call.reason});
+}
+
+std::optional<Instant> Sagas::FireDue() {
+  while (const std::optional<TimerKey> due = timers_.TakeDue(out_.clock.Now())) Fire(*due);
+  return timers_.Next();
+}
+
+void Sagas::Fire(const TimerKey& key) {
+  if (key.kind == TimerKind::kEnd) return WriteEnd(key.gtid);
+  Saga* saga = Find(key.gtid);
+  if (saga == nullptr) return;
+  switch (key.kind) {
+    case TimerKind::kStep:
+      return Handle(*saga,
+                    saga::event::StepTimerFired{static_cast<BranchNumber>(key.number)});
+    case TimerKind::kDeadline: return Handle(*saga, saga::event::DeadlineReached{});
+    case TimerKind::kLog: return Handle(*saga, saga::event::LogTimerFired{});
+    case TimerKind::kWaiter: {
+      const auto waiter = std::find_if(saga->waiters.begin(), saga->waiters.end(),
+                                       [&](const auto& one) { return one.id == key.number; });
+      const Completion<Ending> done = std::move(waiter->done);
+      saga->waiters.erase(waiter);
+      return done(saga->machine.ending());
+    }
+    case TimerKind::kEnd: return;
+  }
+}
+
+}  // namespace settle::coordinator

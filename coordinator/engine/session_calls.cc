@@ -1,0 +1,60 @@
+// Calls of sagas on their way to participants.
+#include <utility>
+
+#include "engine/sessions.h"
+
+namespace settle::coordinator {
+namespace {
+
+// Bytes of texts in the calls of one batch: inputs and results can be long, and a batch must fit
+// the wire's frame many times over.
+constexpr std::size_t kBatchBytesMax = 4 * 1024 * 1024;
+
+}  // namespace
+
+void Sessions::Call(SagaCall call) {
+  Answer answer;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto acting = acting_.find(call.participant);
+    if (acting == acting_.end() || acting->second.empty()) return;
+    auto next = acting->second.begin();
+    std::advance(next, static_cast<std::ptrdiff_t>(turn_++ % acting->second.size()));
+    Session& session = sessions_.at(*next);
+    const CallKey key{call.key, call.op};
+    call.epoch = log_.identity().epoch;
+    if (const auto queued = session.calls.find(key); queued != session.calls.end()) {
+      queued->second = std::move(call);
+    } else if (session.calls.size() >= settings_.commands_queued_max) {
+      answer = SayThatItOverflows(session, call.key.gtid);
+    } else {
+      session.calls_in_order.push_back(key);
+      session.calls.emplace(key, std::move(call));
+      answer = Deliver(session);
+    }
+  }
+  if (answer) answer();
+}
+
+void Sessions::TakeCalls(Session& session, std::size_t most, CommandBatch& batch) {
+  std::size_t bytes = 0;
+  while (!session.calls_in_order.empty() && batch.commands.size() + batch.calls.size() < most) {
+    const auto first = session.calls.find(session.calls_in_order.front());
+    bytes += first->second.input.size() + first->second.result.size();
+    if (bytes > kBatchBytesMax && !batch.calls.empty()) return;
+    batch.calls.push_back(std::move(first->second));
+    session.calls.erase(first);
+    session.calls_in_order.pop_front();
+  }
+}
+
+Sessions::Answer Sessions::SayThatItOverflows(Session& session, const Gtid& gtid) {
+  if (std::exchange(session.overflows, true)) return {};
+  return [this, gtid, process = session.process] {
+    observer_.Event(Observer::Level::kWarning, gtid,
+                    "the queue of commands is full for " + Escaped(process) +
+                        ", which fetches too slowly: what does not fit is sent again later");
+  };
+}
+
+}  // namespace settle::coordinator

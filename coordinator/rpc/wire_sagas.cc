@@ -1,0 +1,113 @@
+// Sagas: what comes from the wire and what goes there.
+#include <set>
+#include <utility>
+
+#include "rpc/wire.h"
+#include "rpc/wire_checks.h"
+#include "saga_definition/document.h"
+
+namespace settle::coordinator {
+namespace {
+
+constexpr std::size_t kJsonBytesMax = 64 * 1024;
+
+Result<ActionOp> OpFromWire(const wire::ActionOp::type& op) {
+  switch (Raw(op)) {
+    case wire::ActionOp::ACTION: return ActionOp::kAction;
+    case wire::ActionOp::COMPENSATE: return ActionOp::kCompensate;
+    case wire::ActionOp::FENCE: return ActionOp::kFence;
+  }
+  return UnknownValue("op", Raw(op));
+}
+
+Result<AnswerKind> KindFromWire(const wire::AnswerKind::type& kind) {
+  switch (Raw(kind)) {
+    case wire::AnswerKind::DONE: return AnswerKind::kDone;
+    case wire::AnswerKind::FAILED: return AnswerKind::kFailed;
+    case wire::AnswerKind::ONGOING: return AnswerKind::kOngoing;
+    case wire::AnswerKind::UNKNOWN: return AnswerKind::kUnknown;
+    case wire::AnswerKind::SUPPRESSED: return AnswerKind::kSuppressed;
+  }
+  return UnknownValue("kind", Raw(kind));
+}
+
+wire::ActionOp::type ToWire(ActionOp op) {
+  switch (op) {
+    case ActionOp::kAction: return wire::ActionOp::ACTION;
+    case ActionOp::kCompensate: return wire::ActionOp::COMPENSATE;
+    case ActionOp::kFence: return wire::ActionOp::FENCE;
+  }
+  return static_cast<wire::ActionOp::type>(0);  // refused by every reader
+}
+
+}  // namespace
+
+Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request) {
+  Result<saga::Definition> definition = saga::ReadDocument(request.definition);
+  if (!definition) return Fail(definition.error());
+  for (const Status& checked : {CheckText("input", request.input, kJsonBytesMax),
+                                CheckText("comment", request.comment, kWordsBytesMax),
+                                CheckText("owner", request.owner, kNameBytesMax)}) {
+    if (!checked) return Fail(checked.error());
+  }
+  return StartSagaCall{*std::move(definition), request.input, "", request.owner, request.comment};
+}
+
+Result<AwaitSagaCall> FromWire(const wire::AwaitSagaRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  const auto wait = MillisecondsFromWire("wait_ms", request.wait_ms);
+  if (!wait) return Fail(wait.error());
+  return AwaitSagaCall{*std::move(gtid), *wait};
+}
+
+Result<std::vector<std::string>> ParticipantsFromWire(
+    const std::vector<std::string>& participants) {
+  std::set<std::string> names;
+  for (const std::string& name : participants) {
+    if (!CheckResourceName(name)) {
+      return Fail(ErrorCode::kInvalid, "\"" + Escaped(name) + "\" is not a participant's name",
+                  "use 1 to 64 of letters, digits, '.', '_' and '-'");
+    }
+    if (!names.insert(name).second) return Wrong("participants", "name " + name + " twice");
+  }
+  return participants;
+}
+
+// A result may be anything: what is no JSON, or too long, is for the saga to judge. One that is
+// longer than a text may be would be kept in memory for nothing.
+Result<SagaAnswer> FromWire(const wire::ActionAnswer& answer) {
+  Result<Gtid> gtid = GtidFromWire(answer.gtid);
+  if (!gtid) return Fail(gtid.error());
+  const Result<BranchNumber> step = BranchFromWire(answer.step);
+  if (!step) return Fail(step.error());
+  const Result<ActionOp> op = OpFromWire(answer.op);
+  if (!op) return Fail(op.error());
+  if (answer.attempt < 1) return Wrong("attempt", "is not 1 or more");
+  const Result<AnswerKind> kind = KindFromWire(answer.kind);
+  if (!kind) return Fail(kind.error());
+  const auto poll_after = MillisecondsFromWire("poll_after_ms", answer.poll_after_ms);
+  if (!poll_after) return Fail(poll_after.error());
+  const bool is_result = *kind == AnswerKind::kDone;
+  return SagaAnswer{{*std::move(gtid), *step},
+                    *op,
+                    answer.attempt,
+                    {*kind, is_result ? answer.text : OneLine(answer.text), poll_after->count()}};
+}
+
+wire::ActionCall ToWire(const SagaCall& call) {
+  wire::ActionCall reply;
+  reply.op = ToWire(call.op);
+  reply.gtid = call.key.gtid.text();
+  reply.step = static_cast<std::int32_t>(call.key.number);
+  reply.participant = call.participant;
+  reply.action = call.action;
+  reply.attempt = call.attempt;
+  reply.epoch = static_cast<std::int64_t>(call.epoch);
+  reply.timeout_ms = call.timeout.count();
+  if (!call.input.empty()) reply.__set_input(call.input);
+  if (!call.result.empty()) reply.__set_result(call.result);
+  return reply;
+}
+
+}  // namespace settle::coordinator

@@ -1,0 +1,173 @@
+// The handlers in front of a real engine, with a log in memory.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/shard_threads.h"
+#include "recording_observer.h"
+#include "rpc/admin_handler.h"
+#include "rpc/coordinator_handler.h"
+#include "rpc/participant_handler.h"
+
+namespace settle::testing {
+
+using namespace coordinator;
+
+class MemoryLog : public DecisionLog {
+ public:
+  const LogIdentity& identity() const override { return identity_; }
+  Status Replay(const std::function<void(std::uint64_t, Record)>&) override { return {}; }
+  void Append(Record record, Durability, AppendDone done) override {
+    if (const auto* end = std::get_if<EndRecord>(&record)) {
+      const std::scoped_lock lock(mutex_);
+      ended_[end->summary.gtid] = end->summary;
+    }
+    done(AppendResult::kDurable, "");
+  }
+  Result<std::optional<TransactionSummary>> FindEnded(const Gtid& gtid) const override {
+    if (broken) throw std::runtime_error("the log\x1b is on fire");
+    const std::scoped_lock lock(mutex_);
+    const auto found = ended_.find(gtid);
+    if (found == ended_.end()) return std::optional<TransactionSummary>();
+    return std::optional(found->second);
+  }
+  Result<EndedPage> ListEnded(std::size_t, const std::string&) const override {
+    EndedPage page;
+    const std::scoped_lock lock(mutex_);
+    for (auto it = ended_.rbegin(); it != ended_.rend(); ++it)
+      page.transactions.push_back(it->second);
+    return page;
+  }
+  LogTotals totals() const override { return {1, 2, 3}; }
+
+  std::atomic<bool> broken = false;
+
+ private:
+  const LogIdentity identity_{"k3m9qxw4c7ab", 4};
+  mutable std::mutex mutex_;
+  std::map<Gtid, TransactionSummary> ended_;
+};
+
+class SteadyClock : public Clock {
+ public:
+  Instant Now() const override { return std::chrono::steady_clock::now(); }
+  WallTime WallNow() const override { return 1'700'000'000'000'000; }
+};
+
+class CountedIds : public Ids {
+ public:
+  std::uint32_t Tail() override { return 0xabcd0000 + ++count_; }
+  std::string SessionName() override { return "session-" + std::to_string(++count_); }
+  double Jitter() override { return 0.5; }
+
+ private:
+  std::atomic<std::uint32_t> count_{0};
+};
+
+inline wire::PageRequest FirstPage() {
+  wire::PageRequest request;
+  request.most = 100;
+  return request;
+}
+
+class Handlers : public ::testing::Test {
+ protected:
+  std::string Begin() {
+    wire::BeginRequest request;
+    request.timeout_ms = 0;
+    request.comment = "order 7";
+    request.owner = "shop";
+    wire::BeginReply reply;
+    coordinator_.begin_transaction(reply, request);
+    EXPECT_EQ(reply.epoch, 4);
+    return reply.gtid;
+  }
+
+  std::string Attach(const std::string& resource) {
+    wire::AttachRequest request;
+    request.version_low = request.version_high = 1;
+    request.process = "shop@here:1";
+    request.resources.resize(1);
+    request.resources[0].name = resource;
+    request.resources[0].identity = "test:" + resource;
+    wire::AttachReply reply;
+    participant_.attach(reply, request);
+    EXPECT_EQ(reply.log_id, "k3m9qxw4c7ab");
+    return reply.session;
+  }
+
+  std::int32_t Enlist(const std::string& gtid, const std::string& session,
+                      const std::string& resource) {
+    wire::EnlistRequest request;
+    request.gtid = gtid;
+    request.session = session;
+    request.resource = resource;
+    request.request_key = resource;
+    wire::EnlistReply reply;
+    coordinator_.enlist(reply, request);
+    return reply.branch;
+  }
+
+  wire::CommitReply Commit(const std::string& gtid, std::vector<std::int32_t> prepared = {}) {
+    wire::CommitRequest request;
+    request.gtid = gtid;
+    request.wait = wire::Wait::DECISION;
+    request.wait_ms = 10'000;
+    for (const std::int32_t branch : prepared) {
+      wire::BranchVote vote;
+      vote.branch = branch;
+      vote.vote = wire::Vote::COMMIT;
+      vote.evidence.database = "test:orders";
+      request.votes.push_back(vote);
+    }
+    wire::CommitReply reply;
+    coordinator_.commit(reply, request);
+    return reply;
+  }
+
+  void ReportCommitted(const std::string& session, const std::string& gtid, std::int32_t branch) {
+    wire::ReportRequest request;
+    request.session = session;
+    request.ends.resize(1);
+    request.ends[0].gtid = gtid;
+    request.ends[0].branch = branch;
+    request.ends[0].became = wire::BranchEnd::COMMITTED;
+    participant_.report(request);
+  }
+
+  template <typename Call>
+  wire::ServiceError ErrorOf(Call call) {
+    try {
+      call();
+    } catch (const wire::ServiceError& error) {
+      return error;
+    }
+    ADD_FAILURE() << "was not refused";
+    return {};
+  }
+
+  MemoryLog log_;
+  SteadyClock clock_;
+  CountedIds ids_;
+  RecordingObserver observer_;
+  Settings settings_;
+  Engine engine_{settings_, log_, clock_, ids_, observer_};
+  Inquiry inquiry_{engine_, log_, clock_, observer_,
+                   [](const std::function<void()>& task) { task(); }};
+  Views views_{engine_, log_, inquiry_, clock_};
+  Calls calls_;
+  CoordinatorHandler coordinator_{
+      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_};
+  ParticipantHandler participant_{engine_, inquiry_, calls_, observer_};
+  AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_};
+  ShardThreads threads_{engine_};
+};
+
+}  // namespace settle::testing
