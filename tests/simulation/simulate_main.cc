@@ -62,6 +62,13 @@ bool Concerns(const std::string& line, const std::vector<std::string>& violation
   return false;
 }
 
+std::string ReplayWith(std::uint64_t seed, const Options& options) {
+  return fmt::format("replay it with: settle-simulate --protocol {} --seeds 1 --start {}{} {}\n\n",
+                     options.protocol, seed,
+                     options.mutant.empty() ? "" : " --mutant " + options.mutant,
+                     "--whole-transcript");
+}
+
 void PrintViolation(std::uint64_t seed, const Options& options) {
   const SeedResult result = RunSeed(seed, World::Telling::kTranscript);
   bool names = false;  // a transaction
@@ -73,10 +80,7 @@ void PrintViolation(std::uint64_t seed, const Options& options) {
   }
   std::cout << "\nseed " << seed << " violates:\n";
   for (const std::string& violation : result.violations) std::cout << "  " << violation << '\n';
-  std::cout << "replay it with: settle-simulate --protocol " << options.protocol
-            << " --seeds 1 --start " << seed
-            << (options.mutant.empty() ? "" : " --mutant " + options.mutant)
-            << " --whole-transcript\n\n";
+  std::cout << ReplayWith(seed, options);
 }
 
 void PrintLastLine(const Options& options, nlohmann::json line) {
@@ -84,7 +88,21 @@ void PrintLastLine(const Options& options, nlohmann::json line) {
   std::cout << line.dump() << '\n';
 }
 
+void PrintAssertion(std::uint64_t seed, const std::vector<std::string>& transcript,
+                    const Options& options) {
+  for (const std::string& line : transcript) std::cout << line << '\n';
+  std::cout << "\nseed " << seed << " met an assertion that does not hold, named above\n"
+            << ReplayWith(seed, options);
+  PrintLastLine(options, {{"violations", 1}, {"violating_seeds", {seed}}});
+  std::cout << std::flush;
+}
+
 int Simulate(const Options& options) {
+  OnAssertion([&](std::uint64_t seed, const std::vector<std::string>& transcript) {
+    PrintAssertion(seed, transcript, options);
+  });
+  // Should an assertion end it, its transcript is there.
+  if (options.range.seeds == 1) RunSeed(options.range.start, World::Telling::kTranscript);
   const Stopwatch watch;
   const Campaign campaign = RunSeeds(options.range);
   const double wall = watch.wall();

@@ -1,6 +1,8 @@
 #include "simulation/simulation.h"
 
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
@@ -36,7 +38,8 @@ class Simulation {
  public:
   Simulation(std::uint64_t seed, World::Telling telling);
 
-  SeedResult Run();
+  SeedResult Run(const std::function<void()>& halfway);
+  const World& world() const { return world_; }
 
  private:
   std::vector<SimulatedDatabase*> SomeDatabases();
@@ -137,7 +140,7 @@ void Simulation::AskForOutcomes() {
   }
 }
 
-SeedResult Simulation::Run() {
+SeedResult Simulation::Run(const std::function<void()>& halfway) {
   coordinator_.Start();
   for (const auto& process : processes_) process->Start();
   adversary_.Begin();
@@ -146,6 +149,7 @@ SeedResult Simulation::Run() {
   const Instant rough_until = world_.now() + rough_phase;
   while (world_.now() < rough_until && world_.Step()) {
   }
+  if (halfway) halfway();
   adversary_.Heal();
   SeedResult result;
   result.settled_after = AwaitTheEnd();
@@ -158,10 +162,37 @@ SeedResult Simulation::Run() {
   return result;
 }
 
+// What this thread runs, for whoever ends it in the middle.
+thread_local std::uint64_t running_seed = 0;
+thread_local const World* running_world = nullptr;
+
+// Shared by all threads; set before they run.
+TellAssertion& Told() {
+  static TellAssertion tell;
+  return tell;
+}
+
+// abort() raises the signal on the thread that calls it, between two statements of ours.
+void EndAtAssertion(int) {
+  if (running_world != nullptr) Told()(running_seed, running_world->transcript());
+  std::_Exit(EXIT_FAILURE);
+}
+
 }  // namespace
 
-SeedResult RunSeed(std::uint64_t seed, World::Telling telling) {
-  return Simulation(seed, telling).Run();
+SeedResult RunSeed(std::uint64_t seed, World::Telling telling,
+                   const std::function<void()>& halfway) {
+  Simulation simulation(seed, telling);
+  running_seed = seed;
+  running_world = &simulation.world();
+  SeedResult result = simulation.Run(halfway);
+  running_world = nullptr;
+  return result;
+}
+
+void OnAssertion(TellAssertion tell) {
+  Told() = std::move(tell);
+  std::signal(SIGABRT, EndAtAssertion);
 }
 
 }  // namespace settle::simulation

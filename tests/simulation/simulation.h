@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,14 @@ struct SeedResult {
   std::vector<std::string> transcript;  // if it was asked for
 };
 
-// Thread-safe. The same seed gives the same result.
-SeedResult RunSeed(std::uint64_t seed, World::Telling telling = World::Telling::kNothing);
+// Thread-safe. The same seed gives the same result. `halfway` runs between the two phases.
+SeedResult RunSeed(std::uint64_t seed, World::Telling telling = World::Telling::kNothing,
+                   const std::function<void()>& halfway = {});
+
+// An assertion of the sources that does not hold ends the process (SETTLE_ASSERT). From now on that
+// is told first, with the transcript so far if one was asked for, and the exit code is 1.
+using TellAssertion =
+    std::function<void(std::uint64_t seed, const std::vector<std::string>& transcript)>;
+void OnAssertion(TellAssertion tell);
 
 }  // namespace settle::simulation

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iostream>
 #include <set>
 
 #include "simulation/campaign.h"
+#include "vocabulary/assertion.h"
 
 namespace settle::simulation {
 namespace {
@@ -32,6 +34,19 @@ TEST(Simulation, WritingTheTranscriptChangesNothing) {
     EXPECT_EQ(silent.faults, told.faults) << "seed " << seed;
     EXPECT_EQ(silent.settled_after, told.settled_after) << "seed " << seed;
   }
+}
+
+TEST(SimulationDeathTest, AnAssertionThatDoesNotHoldIsToldWithItsSeedAndTranscript) {
+  const auto tell = [](std::uint64_t seed, const std::vector<std::string>& transcript) {
+    std::cerr << "seed " << seed << (transcript.size() > 20 ? " with its transcript" : "");
+  };
+  EXPECT_EXIT(
+      {
+        OnAssertion(tell);
+        RunSeed(7, World::Telling::kTranscript,
+                [] { AssertionFailed("a fact", "file", 1, "state"); });
+      },
+      testing::ExitedWithCode(1), "a defect(.|\n)*seed 7 with its transcript");
 }
 
 TEST(Simulation, ThreadsChangeNothing) {
