@@ -168,7 +168,7 @@ WriteResult LogWriter::Judge(const Failure& failure, Stage stage, const char* do
 }
 
 bool LogWriter::MayHaveCommitted() {
-  const Result<bool> holds = HoldsUncountedCommit(sqlite3_db_filename(connection_.raw(), "main"));
+  const Result<bool> holds = HoldsUncountedCommit(connection_);
   return !holds || *holds;
 }
 

@@ -116,19 +116,42 @@ struct Index {
   std::string salts;
 };
 
-std::optional<Index> ReadIndex(const std::string& log_path) {
-  constexpr std::size_t kCopy = 48;
-  std::string bytes(2 * kCopy, '\0');
-  std::ifstream shm(log_path + "-shm", std::ios::binary);
-  if (!shm.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return std::nullopt;
-  const std::string_view copy = std::string_view(bytes).substr(0, kCopy);
+constexpr std::size_t kIndexCopy = 48;  // bytes; the file begins with two of them
+
+// `bytes` are the first 2 * kIndexCopy of the file.
+std::optional<Index> ParseIndex(std::string_view bytes) {
+  const std::string_view copy = bytes.substr(0, kIndexCopy);
   const Sum sum{LoadNative(copy, 40), LoadNative(copy, 44)};
   constexpr bool kNative = std::endian::native == std::endian::big;
-  const bool whole = copy == std::string_view(bytes).substr(kCopy) && copy[12] != 0 &&
+  const bool whole = copy == bytes.substr(kIndexCopy) && copy[12] != 0 &&
                      LoadNative(copy, 0) == kFormat &&
                      Continue({}, copy.substr(0, 40), kNative) == sum;
   if (!whole) return std::nullopt;
   return Index{LoadNative(copy, 16), std::string(copy.substr(32, 8))};
+}
+
+std::optional<Index> ReadIndex(const std::string& log_path) {
+  std::string bytes(2 * kIndexCopy, '\0');
+  std::ifstream shm(log_path + "-shm", std::ios::binary);
+  if (!shm.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return std::nullopt;
+  return ParseIndex(bytes);
+}
+
+// As SQLite has mapped it. To open and close the file would drop the locks that this process holds
+// on it, SQLite's own among them (fcntl(2), "Advisory record locking").
+std::optional<Index> MappedIndex(sqlite::Connection& connection) {
+  constexpr int kRegion = 32 * 1024;  // bytes; SQLite's only size for it
+  sqlite3_file* file = nullptr;
+  if (sqlite3_file_control(connection.raw(), "main", SQLITE_FCNTL_FILE_POINTER,
+                           static_cast<void*>(&file)) != SQLITE_OK) {
+    return std::nullopt;
+  }
+  void volatile* mapped = nullptr;
+  if (file->pMethods->xShmMap(file, 0, kRegion, 0, &mapped) != SQLITE_OK || mapped == nullptr) {
+    return std::nullopt;
+  }
+  const auto* bytes = static_cast<const char*>(const_cast<const void*>(mapped));
+  return ParseIndex(std::string(bytes, 2 * kIndexCopy));
 }
 
 // A new run begins in the -shm file, with the next first salt and a random second one, then
@@ -181,16 +204,17 @@ Result<bool> CheckWal(const std::string& log_path) {
   return walk.frames > 0;
 }
 
-Result<bool> HoldsUncountedCommit(const std::string& log_path) {
-  std::ifstream wal(log_path + "-wal", std::ios::binary);
-  if (!wal) return Unreadable(log_path + "-wal");
-  const std::optional<Index> index = ReadIndex(log_path);
-  if (!index) return Unreadable(log_path + "-shm");
+Result<bool> HoldsUncountedCommit(sqlite::Connection& connection) {
+  const std::string path = sqlite3_db_filename(connection.raw(), "main");
+  std::ifstream wal(path + "-wal", std::ios::binary);
+  if (!wal) return Unreadable(path + "-wal");
+  const std::optional<Index> index = MappedIndex(connection);
+  if (!index) return Unreadable(path + "-shm");
   const std::optional<WalHeader> header = ReadHeader(wal);
   // Of a run that is over everything is in the log; a run begins with its header.
   if (!header || header->salts != index->salts) return false;
   const Walk walk = WalkFrames(wal, *header);
-  if (wal.bad()) return Unreadable(log_path + "-wal");
+  if (wal.bad()) return Unreadable(path + "-wal");
   return walk.good_commit > index->flushed_frames;
 }
 

@@ -12,18 +12,20 @@
 
 #include <string>
 
+#include "log/sqlite.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::coordinator {
 
 // True: there is a -wal file and SQLite will read all of it that was flushed. False: there is none
-// that holds anything. kCorrupt: it is damaged, with the frame named.
+// that holds anything. kCorrupt: it is damaged, with the frame named. Only while this process has
+// no connection to the log: it opens and closes the -shm file, which drops SQLite's locks on it.
 [[nodiscard]] Result<bool> CheckWal(const std::string& log_path);
 
 // Whether the -wal file holds a commit that SQLite does not count, and would take for good after a
 // crash: one whose last write failed although all the bytes that differ from what the file held
-// before had been written. For the one that writes the log, right after a COMMIT that failed.
-// Blocking: reads the -wal file. kUnavailable: it, or its -shm file, cannot be read.
-[[nodiscard]] Result<bool> HoldsUncountedCommit(const std::string& log_path);
+// before had been written. Of the connection that writes the log, right after a COMMIT that failed.
+// Blocking: reads the -wal file. kUnavailable: it, or SQLite's index of it, cannot be read.
+[[nodiscard]] Result<bool> HoldsUncountedCommit(sqlite::Connection& connection);
 
 }  // namespace settle::coordinator

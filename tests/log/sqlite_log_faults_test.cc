@@ -1,6 +1,9 @@
 // The disk fails in every way at every place. What was told durable must be there afterwards, what
 // was told refused must not be, and after "unknown" nothing may be promised any more.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -58,6 +61,37 @@ TEST_F(LogFaults, L01_AFullDiskRefusesAndTheLogRecoversWhenSpaceReturns) {
   EXPECT_THAT(CommitsIn(directory / "settle.db", 1), ::testing::ElementsAre(1, 5));
 }
 
+// SQLite keeps a lock on this byte of the -shm file while a connection lives; without it the next
+// program that opens the log takes the file for abandoned and cuts it off under the daemon.
+bool OthersSeeTheLogInUse(const std::string& path) {
+  const pid_t child = ::fork();  // a process is not shown its own locks
+  if (child == 0) {
+    const int file = ::open((path + "-shm").c_str(), O_RDWR | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = 128;
+    lock.l_len = 1;
+    ::_exit(file >= 0 && ::fcntl(file, F_GETLK, &lock) == 0 && lock.l_type == F_RDLCK ? 0 : 1);
+  }
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST_F(LogFaults, L01_AFullDiskDoesNotCostTheLogItsLocks) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "settle.db";
+  auto log = OpenOrThrow(path);
+  ASSERT_TRUE(OthersSeeTheLogInUse(path));
+  for (int n = 1; n <= 8; ++n) {
+    vfs.Arm({.operations = FaultyVfs::kWrite, .at = n, .for_ever = true, .code = SQLITE_FULL});
+    const AppendResult result =
+        AppendAndWait(*log, Commit(*log, static_cast<std::uint64_t>(n))).result;
+    EXPECT_EQ(result, vfs.Disarm() ? AppendResult::kRefused : AppendResult::kDurable);
+    EXPECT_TRUE(OthersSeeTheLogInUse(path)) << "when write " << n << " found no room";
+  }
+}
+
 TEST_F(LogFaults, L02_AFailedFlushIsUnknownAndSoIsEverythingAfterIt) {
   const TemporaryDirectory directory;
   auto log = OpenOrThrow(directory / "settle.db");
@@ -112,7 +146,9 @@ class EveryFault : public LogFaults, public ::testing::WithParamInterface<Fault>
       for (std::uint64_t i = 1; i <= 10; ++i) AppendAndWait(*log, Commit(*log, i));
     }
     std::vector<AppendResult> told;
-    vfs.Arm({.operations = GetParam().operation, .at = n, .for_ever = for_ever,
+    vfs.Arm({.operations = GetParam().operation,
+             .at = n,
+             .for_ever = for_ever,
              .code = GetParam().code});
     if (auto log = OpenSqliteDecisionLog(SettingsOf(path))) {
       static_cast<void>((*log)->Replay([](std::uint64_t, const Record&) {}));
@@ -149,17 +185,17 @@ TEST_P(EveryFault, L03_AtEveryPlaceIsACleanRefusalOrAStop) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Log, EveryFault,
-    ::testing::Values(Fault{"FullDisk", FaultyVfs::kWrite, SQLITE_FULL},
-                      Fault{"Write", FaultyVfs::kWrite, SQLITE_IOERR_WRITE},
-                      Fault{"Sync", FaultyVfs::kSync, SQLITE_IOERR_FSYNC},
-                      Fault{"Read", FaultyVfs::kRead, SQLITE_IOERR_READ},
-                      Fault{"Lock", FaultyVfs::kLock, SQLITE_IOERR_LOCK},
-                      Fault{"Busy", FaultyVfs::kLock, SQLITE_BUSY},
-                      Fault{"Open", FaultyVfs::kOpen, SQLITE_CANTOPEN},
-                      Fault{"SharedMemory", FaultyVfs::kShm, SQLITE_IOERR_SHMLOCK}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Log, EveryFault,
+                         ::testing::Values(Fault{"FullDisk", FaultyVfs::kWrite, SQLITE_FULL},
+                                           Fault{"Write", FaultyVfs::kWrite, SQLITE_IOERR_WRITE},
+                                           Fault{"Sync", FaultyVfs::kSync, SQLITE_IOERR_FSYNC},
+                                           Fault{"Read", FaultyVfs::kRead, SQLITE_IOERR_READ},
+                                           Fault{"Lock", FaultyVfs::kLock, SQLITE_IOERR_LOCK},
+                                           Fault{"Busy", FaultyVfs::kLock, SQLITE_BUSY},
+                                           Fault{"Open", FaultyVfs::kOpen, SQLITE_CANTOPEN},
+                                           Fault{"SharedMemory", FaultyVfs::kShm,
+                                                 SQLITE_IOERR_SHMLOCK}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // What was told at the moment of the power failure, and what it left.
 struct Outage {
