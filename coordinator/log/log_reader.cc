@@ -48,8 +48,8 @@ Result<bool> IsIndexed(Statement& find, const std::string& path, std::int64_t po
   const std::int64_t indexed = *row ? find.Number(0) : 0;
   const std::int64_t outcome = *row ? find.Number(1) : 0;
   find.Reset();
-  const bool same = indexed == position &&
-                    outcome == static_cast<std::int64_t>(summary.ending.outcome);
+  const bool same =
+      indexed == position && outcome == static_cast<std::int64_t>(summary.ending.outcome);
   if (same || indexed > position) return same;
   return Damaged(path, position, "the index of ended transactions does not agree with it");
 }
@@ -82,19 +82,47 @@ Result<TransactionSummary> DecodeEnd(const std::string& path, std::int64_t posit
   return std::move(end->summary);
 }
 
+// What pruning has moved: older than all that has not moved, which begins at `first`. How many.
+Result<std::uint64_t> ReplayMoved(
+    Connection& connection, const std::string& path, std::uint64_t first,
+    const std::function<void(const Place& place, Record record)>& visit) {
+  Expected<Statement> records = Statement::Prepare(
+      connection,
+      "SELECT position, payload, ordinal FROM record WHERE ordinal IS NOT NULL ORDER BY ordinal");
+  if (!records) return Fail(ErrorOf(records.error(), path, "read the records that were moved"));
+  for (std::uint64_t count = 0;; ++count) {
+    const Expected<bool> row = records->Step();
+    if (!row) return Fail(ErrorOf(row.error(), path, "read the records that were moved"));
+    if (!*row) return count;
+    const std::int64_t position = records->Number(0);
+    Result<Record> record = DecodeRecord(records->Bytes(1));
+    if (!record) return Undecodable(path, position, record.error());
+    const std::int64_t ordinal = records->Number(2);
+    if (ordinal < 1 || ordinal >= static_cast<std::int64_t>(first) ||
+        std::holds_alternative<EndRecord>(*record)) {
+      return Damaged(path, position, "it cannot have been moved");
+    }
+    visit({static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(ordinal)},
+          *std::move(record));
+  }
+}
+
 }  // namespace
 
 Status ReplayRecords(Connection& connection, const std::string& path, std::uint64_t first,
                      std::uint64_t last,
-                     const std::function<void(std::uint64_t position, Record record)>& visit) {
-  Expected<Statement> records =
-      Statement::Prepare(connection, "SELECT position, payload FROM record ORDER BY position");
+                     const std::function<void(const Place& place, Record record)>& visit) {
+  const Result<std::uint64_t> moved = ReplayMoved(connection, path, first, visit);
+  if (!moved) return Fail(moved.error());
+  Expected<Statement> records = Statement::Prepare(
+      connection, "SELECT position, payload, ordinal IS NOT NULL FROM record ORDER BY position");
   if (!records) return Fail(ErrorOf(records.error(), path, "read the records"));
   Expected<Statement> find = Statement::Prepare(
       connection, "SELECT position, outcome FROM ended WHERE epoch = ? AND sequence = ?");
   if (!find) return Fail(ErrorOf(find.error(), path, "read the index of ended transactions"));
 
   std::uint64_t indexed = 0;
+  std::uint64_t visited = 0;
   auto expected = static_cast<std::int64_t>(first);
   for (;; ++expected) {
     const Expected<bool> row = records->Step();
@@ -104,6 +132,8 @@ Status ReplayRecords(Connection& connection, const std::string& path, std::uint6
     if (!*row) break;
     const std::int64_t position = records->Number(0);
     if (position != expected) return Damaged(path, expected, "it is missing");
+    if (records->Number(2) != 0) continue;  // visited above
+    ++visited;
     Result<Record> record = DecodeRecord(records->Bytes(1));
     if (!record) return Undecodable(path, position, record.error());
     if (const auto* end = std::get_if<EndRecord>(&*record)) {
@@ -111,10 +141,18 @@ Status ReplayRecords(Connection& connection, const std::string& path, std::uint6
       if (!is_indexed) return Fail(is_indexed.error());
       indexed += *is_indexed ? 1 : 0;
     }
-    visit(static_cast<std::uint64_t>(position), *std::move(record));
+    const auto place = static_cast<std::uint64_t>(position);
+    visit({place, place}, *std::move(record));
   }
   if (static_cast<std::uint64_t>(expected) != last + 1) {
     return Damaged(path, expected, "it is missing");
+  }
+  if (*moved + visited != last + 1 - first) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("{}: the index of moved records has {} entries, and {} of {} records "
+                            "have not moved",
+                            path, *moved, visited, last + 1 - first),
+                "nothing may be presumed from this log: keep it, and restore a backup");
   }
   const Expected<std::string> rows = connection.Ask("SELECT count(*) FROM ended");
   if (!rows) return Fail(ErrorOf(rows.error(), path, "count the index of ended transactions"));
@@ -167,11 +205,11 @@ Result<EndedPage> EndedTransactions::List(std::size_t most, const std::string& c
   most = std::clamp<std::size_t>(most, 1, kPageMax);
 
   const std::lock_guard lock(mutex_);
-  Expected<Statement> list = Statement::Prepare(
-      connection_,
-      "SELECT ended.position, record.payload FROM ended LEFT JOIN record "
-      "ON record.position = ended.position WHERE (epoch, sequence) < (?, ?) "
-      "ORDER BY epoch DESC, sequence DESC LIMIT ?");
+  Expected<Statement> list =
+      Statement::Prepare(connection_,
+                         "SELECT ended.position, record.payload FROM ended LEFT JOIN record "
+                         "ON record.position = ended.position WHERE (epoch, sequence) < (?, ?) "
+                         "ORDER BY epoch DESC, sequence DESC LIMIT ?");
   if (!list) return Fail(ErrorOf(list.error(), path_, "list ended transactions"));
   list->Bind(1, before->epoch);
   list->Bind(2, before->sequence);

@@ -13,12 +13,16 @@
 
 namespace settle::coordinator {
 
-// Every record in order. Checks that positions run from `first` to `last`, that every record
-// decodes, and that the index knows every end.
+struct Place {
+  std::uint64_t position = 0;  // where it is
+  std::uint64_t ordinal = 0;   // where it was first: by this the log is ordered
+};
+
+// Every record in the order of the log. Checks that positions run from `first` to `last`, that
+// every record decodes, and that the index knows every end.
 [[nodiscard]] Status ReplayRecords(
     sqlite::Connection& connection, const std::string& path, std::uint64_t first,
-    std::uint64_t last,
-    const std::function<void(std::uint64_t position, Record record)>& visit);
+    std::uint64_t last, const std::function<void(const Place& place, Record record)>& visit);
 
 // Thread-safe: calls take turns on one read-only connection.
 class EndedTransactions {

@@ -27,6 +27,7 @@ tl::unexpected<Failure> Damaged(std::uint64_t position, const std::string& what)
 struct Plan {
   struct Kept {
     std::uint64_t position = 0;
+    std::uint64_t ordinal = 0;
     std::string payload;
     Subject subject;
   };
@@ -46,7 +47,8 @@ Expected<Plan> Read(Connection& connection, const NeededRecords& needed, std::si
                     std::uint64_t ends_max, std::uint64_t first) {
   Expected<Statement> records = Statement::Prepare(
       connection,
-      "SELECT position, payload FROM record WHERE position >= ? ORDER BY position LIMIT ?");
+      "SELECT position, payload, ifnull(ordinal, position) FROM record WHERE position >= ? "
+      "ORDER BY position LIMIT ?");
   if (!records) return tl::unexpected<Failure>(std::move(records.error()));
   records->Bind(1, static_cast<std::int64_t>(first));
   records->Bind(2, static_cast<std::int64_t>(records_max));
@@ -68,7 +70,8 @@ Expected<Plan> Read(Connection& connection, const NeededRecords& needed, std::si
       const TransactionKey key{subject.gtid.epoch(), subject.gtid.sequence()};
       plan.ends.push_back({plan.until, key, std::move(subject.gtid)});
     } else if (needed.Has(plan.until, subject)) {
-      plan.kept.push_back({plan.until, std::string(payload), std::move(subject)});
+      plan.kept.push_back({plan.until, static_cast<std::uint64_t>(records->Number(2)),
+                           std::string(payload), std::move(subject)});
     }
     bytes += payload.size();
   }
@@ -112,13 +115,14 @@ Expected<void> Unindex(Connection& connection, const std::vector<Plan::Ended>& e
 
 Expected<std::vector<Moved>> AppendAgain(Connection& connection,
                                          const std::vector<Plan::Kept>& kept, LogState& state) {
-  Expected<Statement> insert =
-      Statement::Prepare(connection, "INSERT INTO record (position, payload) VALUES (?, ?)");
+  Expected<Statement> insert = Statement::Prepare(
+      connection, "INSERT INTO record (position, payload, ordinal) VALUES (?, ?, ?)");
   if (!insert) return tl::unexpected<Failure>(std::move(insert.error()));
   std::vector<Moved> moved;
   for (const Plan::Kept& record : kept) {
     insert->Bind(1, static_cast<std::int64_t>(state.next_position));
     insert->BindBlob(2, record.payload);
+    insert->Bind(3, static_cast<std::int64_t>(record.ordinal));
     if (auto run = insert->Run(); !run) return tl::unexpected<Failure>(run.error());
     moved.push_back({record.position, state.next_position, record.subject});
     ++state.next_position;
@@ -138,10 +142,10 @@ Expected<std::vector<Moved>> Prune(Connection& connection, const NeededRecords& 
   if (auto run = Unindex(connection, plan->ends, needed, state); !run) {
     return tl::unexpected<Failure>(run.error());
   }
-  Expected<std::vector<Moved>> moved = AppendAgain(connection, plan->kept, state);
-  if (!moved) return moved;
   const std::string old = fmt::format("DELETE FROM record WHERE position < {}", plan->until);
   if (auto run = connection.Run(old); !run) return tl::unexpected<Failure>(run.error());
+  Expected<std::vector<Moved>> moved = AppendAgain(connection, plan->kept, state);
+  if (!moved) return moved;
   state.pruned.first_position = plan->until;
   if (auto run = WritePruned(connection, state.pruned); !run) {
     return tl::unexpected<Failure>(run.error());

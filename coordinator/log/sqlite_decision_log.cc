@@ -26,10 +26,10 @@ class SqliteDecisionLog final : public DecisionLog {
         lock_(std::move(opened.lock)),
         writer_(std::move(opened.writer)),
         ended_(std::move(opened.reader), path_),
-        group_commit_({settings.group_max, settings.lazy_delay},
-                      [this](const std::vector<Pending>& group) { return writer_->Write(group); },
-                      {[this] { writer_->TidyUnderLoad(); },
-                       [this] { return writer_->TidyWhileIdle(); }}) {}
+        group_commit_(
+            {settings.group_max, settings.lazy_delay},
+            [this](const std::vector<Pending>& group) { return writer_->Write(group); },
+            {[this] { writer_->TidyUnderLoad(); }, [this] { return writer_->TidyWhileIdle(); }}) {}
 
   const LogIdentity& identity() const override { return identity_; }
 
@@ -41,9 +41,9 @@ class SqliteDecisionLog final : public DecisionLog {
     if (!connection) return Fail(connection.error());
     NeededRecords needed;
     Status read = ReplayRecords(*connection, path_, first_at_open_, last_at_open_,
-                                [&](std::uint64_t position, Record record) {
-                                  needed.Add(position, SubjectOf(record));
-                                  visit(position, std::move(record));
+                                [&](const Place& place, Record record) {
+                                  needed.Add(place.position, SubjectOf(record));
+                                  visit(place.ordinal, std::move(record));
                                 });
     // The log's thread looks at it after the first append, which comes later.
     if (read) writer_->StartPruning(std::move(needed));

@@ -32,7 +32,7 @@ struct Replay {
     return entry;
   }
 
-  // The first decision is believed. It may follow the damage: pruning appends old records again.
+  // The first decision is believed.
   template <typename Decided>
   void Decide(std::uint64_t position, Decided record) {
     Open& entry = At(record.gtid, position);

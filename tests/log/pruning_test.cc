@@ -121,7 +121,7 @@ TEST_F(Pruning, C21_WhatContradictsItsEndIsKeptAndKnownToHaveEnded) {
   EXPECT_EQ(WhatIsKnownOf(Of(2, epoch)), "expired");
 }
 
-TEST_F(Pruning, L10_WhatIsAppendedAgainGoesBehindWhatStays) {
+TEST_F(Pruning, L10_WhatIsAppendedAgainKeepsItsPlaceInTheOrder) {
   Reopen();
   const Epoch epoch = log->identity().epoch;
   Append(SampleCommit(Of(1)));
@@ -134,14 +134,39 @@ TEST_F(Pruning, L10_WhatIsAppendedAgainGoesBehindWhatStays) {
   for (const Record& record : Reopen()) {
     if (GtidOf(record) == Of(1, epoch)) of_the_first.push_back(record);
   }
-  EXPECT_THAT(of_the_first, ElementsAre(Record(SampleHeuristic(Of(1, epoch))),
-                                        Record(SampleCommit(Of(1, epoch)))));
+  EXPECT_THAT(of_the_first, ElementsAre(Record(SampleCommit(Of(1, epoch))),
+                                        Record(SampleHeuristic(Of(1, epoch)))));
+}
+
+// The place where the log is cut off goes through the middle of its records, again and again.
+TEST_F(Pruning, L10_TheRecordsOfASagaStayInOrderHoweverManyOthersEnd) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  std::vector<Record> written;
+  std::uint64_t other = 2;
+  for (const Record& record : SampleSagaRecords(Of(1))) {
+    if (std::holds_alternative<EndRecord>(record)) continue;
+    Append(record);
+    written.push_back(record);
+    CommitAndEnd(other, other + 6);
+    other += 7;
+  }
+  for (int life = 0; life < 4; ++life) {
+    AwaitPruned();
+    std::vector<Record> read;
+    for (const Record& record : Reopen()) {
+      if (GtidOf(record) == Of(1, epoch)) read.push_back(record);
+    }
+    EXPECT_EQ(read, written) << "in life " << life;
+    CommitAndEnd(1, 30);
+  }
+  EXPECT_NE(Ask("SELECT count(*) FROM record WHERE ordinal IS NOT NULL"), "0");
 }
 
 TEST_F(Pruning, L10_TotalsCountWhatWasPrunedToo) {
   Reopen();
   for (std::uint64_t i = 1; i <= 100; ++i) {
-    Append(SampleEnd(Of(i), i % 4 == 0   ? Outcome::kAborted
+    Append(SampleEnd(Of(i), i % 4 == 0    ? Outcome::kAborted
                             : i % 50 == 1 ? Outcome::kMixed
                                           : Outcome::kCommitted));
   }
@@ -217,8 +242,10 @@ TEST_F(Pruning, L08_ALogOfTheFirstSchemaGoesOnAndIsPruned) {
   log.reset();
   {
     auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
-    ASSERT_TRUE(shell.Run("DROP TABLE pruned; PRAGMA user_version = 1; DELETE FROM meta "
-                          "WHERE name NOT IN ('log_id', 'epoch', 'tail')"));
+    ASSERT_TRUE(
+        shell.Run("DROP TABLE pruned; DROP INDEX record_moved; "
+                  "ALTER TABLE record DROP COLUMN ordinal; PRAGMA user_version = 1; "
+                  "DELETE FROM meta WHERE name NOT IN ('log_id', 'epoch', 'tail')"));
   }
   EXPECT_THAT(Reopen(), SizeIs(200));
   CommitAndEnd(1, 1);

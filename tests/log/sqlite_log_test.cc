@@ -274,7 +274,7 @@ TEST_F(SqliteLog, L07_ALongReadOfAShellDelaysNobody) {
 
 TEST_F(SqliteLog, RecordsThatSomeoneElseInsertsStopTheLog) {
   auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 1000ms).value();
-  ASSERT_TRUE(shell.Run("INSERT INTO record VALUES (1, x'00')"));
+  ASSERT_TRUE(shell.Run("INSERT INTO record (position, payload) VALUES (1, x'00')"));
   EXPECT_EQ(AppendAndWait(*log, SampleCommit(Of(1))).result, AppendResult::kUnknown);
   EXPECT_EQ(AppendAndWait(*log, SampleCommit(Of(2))).result, AppendResult::kUnknown);
 }

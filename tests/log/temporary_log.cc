@@ -29,7 +29,7 @@ std::vector<Record> ReplayOrThrow(DecisionLog& log) {
   std::vector<Record> records;
   std::uint64_t last = 0;
   const Status replayed = log.Replay([&](std::uint64_t position, Record record) {
-    if (!records.empty() && position != last + 1) throw std::runtime_error("positions have a gap");
+    if (position <= last) throw std::runtime_error("positions do not grow");
     last = position;
     records.push_back(std::move(record));
   });
@@ -76,8 +76,8 @@ std::string ReadFile(const std::string& path) {
 
 void WriteFile(const std::string& path, const std::string& bytes) {
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  const bool written = file >= 0 && ::write(file, bytes.data(), bytes.size()) ==
-                                        static_cast<ssize_t>(bytes.size());
+  const bool written =
+      file >= 0 && ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
   if (file >= 0) ::close(file);
   if (!written) throw std::runtime_error("cannot write " + path);
 }
