@@ -155,8 +155,7 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
   const LogIdentity& log = log_.identity();
   done(Attached{id, log.log_id, log.epoch, settings_.session_timeout});
   for (const OfferedResource& resource : call.resources) listener_.ready(resource.name);
-  for (const std::string& participant : call.participants)
-    listener_.participant_ready(participant);
+  for (const std::string& participant : call.participants) listener_.participant_ready(participant);
 }
 
 void Sessions::Fetch(const FetchCall& call, Completion<CommandBatch> done) {
@@ -278,10 +277,13 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   if (found == sessions_.end()) return;
   for (const auto& [resource, identity] : found->second.resources) serving_[resource].erase(id);
   for (const std::string& participant : found->second.participants) {
-    std::set<SessionId>& left = acting_[participant];
-    left.erase(id);
+    const auto acting = acting_.find(participant);
+    acting->second.erase(id);
     // What it took along is called again at another process, if there is one.
-    if (left.empty()) continue;
+    if (acting->second.empty()) {
+      acting_.erase(acting);  // names are made up at will, and must not pile up
+      continue;
+    }
     answers.push_back([this, participant] { listener_.participant_ready(participant); });
   }
   if (found->second.poll) {

@@ -85,6 +85,7 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
   }
   NoteNeeded(group, state_.next_position);
   appended_ += group.size();
+  for (const Pending& pending : group) appended_bytes_ += pending.payload.size();
   tail_ = Tail::kHere;
   Take(state);
   if (forced) SETTLE_FAILPOINT("log.after_commit");
@@ -254,13 +255,16 @@ bool LogWriter::TidyWhileIdle() { return !prune_refused_ && IsPruningDue() && Pr
 bool LogWriter::PruneOneStep() {
   // Twice what was appended since the last step, so that the log shrinks under any load.
   const PruneLimits limits{prune_.keep_ended, std::max(prune_.step, 2 * appended_)};
+  constexpr std::size_t kBytesLeast = 1024 * 1024;
+  const std::size_t bytes_max = std::max(kBytesLeast, 2 * appended_bytes_);
   appended_ = 0;
+  appended_bytes_ = 0;
   LogState state = state_;
   const auto step = [&]() -> std::pair<Expected<std::vector<Moved>>, Stage> {
     if (auto run = connection_.Run("BEGIN IMMEDIATE"); !run) {
       return {tl::unexpected<Failure>(run.error()), Stage::kBeforeCommit};
     }
-    Expected<std::vector<Moved>> moved = Prune(connection_, *needed_, limits, state);
+    Expected<std::vector<Moved>> moved = Prune(connection_, *needed_, limits, bytes_max, state);
     if (!moved) return {std::move(moved), Stage::kBeforeCommit};
     SETTLE_FAILPOINT("log.prune.inside");
     // Crash in here: the log as it was before the step, or as it is after it.

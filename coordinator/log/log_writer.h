@@ -84,6 +84,7 @@ class LogWriter {
   bool pruning_ = false;                 // above the mark where it begins and not yet at its end
   bool prune_refused_ = false;           // the last step found no room or no lock
   std::size_t appended_ = 0;             // records since the last step
+  std::size_t appended_bytes_ = 0;       // likewise
   Tail tail_ = Tail::kHere;
   const int checkpoint_pages_;
   int wal_pages_ = 0;  // after the last commit

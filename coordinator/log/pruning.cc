@@ -16,8 +16,6 @@ using sqlite::Expected;
 using sqlite::Failure;
 using sqlite::Statement;
 
-constexpr std::size_t kBytesMax = 1024 * 1024;  // of records, that one step reads
-
 tl::unexpected<Failure> Damaged(std::uint64_t position, const std::string& what) {
   return tl::unexpected<Failure>(Failure{
       SQLITE_CORRUPT, fmt::format("the record at position {} is damaged: {}", position, what)});
@@ -44,7 +42,7 @@ struct Plan {
 // Reads no more ends than may go. An end that is not its transaction's newest one counts as well:
 // then the step is shorter than it could be.
 Expected<Plan> Read(Connection& connection, const NeededRecords& needed, std::size_t records_max,
-                    std::uint64_t ends_max, std::uint64_t first) {
+                    std::size_t bytes_max, std::uint64_t ends_max, std::uint64_t first) {
   Expected<Statement> records = Statement::Prepare(
       connection,
       "SELECT position, payload, ifnull(ordinal, position) FROM record WHERE position >= ? "
@@ -54,7 +52,7 @@ Expected<Plan> Read(Connection& connection, const NeededRecords& needed, std::si
   records->Bind(2, static_cast<std::int64_t>(records_max));
   Plan plan;
   std::size_t bytes = 0;
-  for (plan.until = first; bytes < kBytesMax; ++plan.until) {
+  for (plan.until = first; bytes < bytes_max; ++plan.until) {
     const Expected<bool> row = records->Step();
     if (!row) return tl::unexpected<Failure>(row.error());
     if (!*row) break;
@@ -133,11 +131,12 @@ Expected<std::vector<Moved>> AppendAgain(Connection& connection,
 }  // namespace
 
 Expected<std::vector<Moved>> Prune(Connection& connection, const NeededRecords& needed,
-                                   const PruneLimits& limits, LogState& state) {
+                                   const PruneLimits& limits, std::size_t bytes_max,
+                                   LogState& state) {
   const std::uint64_t ends_max =
       state.ended > limits.keep_ended ? state.ended - limits.keep_ended : 0;
   const Expected<Plan> plan =
-      Read(connection, needed, limits.step, ends_max, state.pruned.first_position);
+      Read(connection, needed, limits.step, bytes_max, ends_max, state.pruned.first_position);
   if (!plan) return tl::unexpected<Failure>(plan.error());
   if (auto run = Unindex(connection, plan->ends, needed, state); !run) {
     return tl::unexpected<Failure>(run.error());

@@ -20,10 +20,11 @@ struct Moved {
 };
 
 // Within the caller's transaction; `state` is what holds once that is committed. No record goes
-// unread: one that is damaged fails with SQLITE_CORRUPT.
+// unread: one that is damaged fails with SQLITE_CORRUPT. Ends with the record that reaches
+// `bytes_max`.
 [[nodiscard]] sqlite::Expected<std::vector<Moved>> Prune(sqlite::Connection& connection,
                                                          const NeededRecords& needed,
                                                          const PruneLimits& limits,
-                                                         LogState& state);
+                                                         std::size_t bytes_max, LogState& state);
 
 }  // namespace settle::coordinator

@@ -206,6 +206,22 @@ TEST_F(Pruning, L10_ALogThatIsNeverIdleIsPrunedBetweenItsGroups) {
   AwaitPruned();
 }
 
+TEST_F(Pruning, L10_BigRecordsAreRemovedAsFastAsTheyCome) {
+  Reopen();
+  constexpr std::uint64_t kMany = 4'000;
+  for (std::uint64_t i = 1; i <= kMany; ++i) {
+    EndRecord end = SampleEnd(Of(i));
+    end.summary.origin.comment = std::string(8'000, 'c');
+    Append(end);
+  }
+  std::promise<std::string> left;
+  log->Append(SampleResource(), Durability::kForce, [&](AppendResult, const std::string&) {
+    left.set_value(Ask("SELECT count(*) FROM ended"));
+  });
+  EXPECT_LT(std::stoul(left.get_future().get()), kMany * 3 / 4);
+  AwaitPruned();
+}
+
 TEST_F(Pruning, L10_EndsOfManyThreadsAreKeptOrExpiredAndNeverLost) {
   Reopen();
   std::vector<std::thread> threads;
