@@ -318,6 +318,10 @@ void Engine::Participants(Completion<std::vector<ParticipantView>> done) {
   done(sessions_->View());
 }
 
+std::optional<Instant> Engine::ServedSince(const std::string& resource) const {
+  return sessions_->ServedSince(resource);
+}
+
 void Engine::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
   sessions_->AcceptIdentity(std::move(record), std::move(done));
 }

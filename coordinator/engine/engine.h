@@ -256,6 +256,9 @@ class Engine {
   void ListOpen(OpenQuery query, Completion<OpenPage> done);
   void CountOpen(Completion<OpenCounts> done);
   void Participants(Completion<std::vector<ParticipantView>> done);
+  // Since when somebody has served the resource without a pause; none if nobody does. Does not
+  // block.
+  std::optional<Instant> ServedSince(const std::string& resource) const;
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
   // Skips a step of a saga, or sets its input: only one that must happen and does not get on.
   void ActOnSaga(SagaActCall call, Completion<std::monostate> done);

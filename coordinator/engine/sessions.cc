@@ -146,6 +146,7 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     for (const OfferedResource& resource : call.resources) {
       session.resources[resource.name] = resource.identity;
       serving_[resource.name].insert(id);
+      served_since_.try_emplace(resource.name, clock_.Now());
     }
     for (const std::string& participant : call.participants) {
       session.participants.insert(participant);
@@ -272,10 +273,21 @@ bool Sessions::IsAttached(const SessionId& session) const {
   return sessions_.contains(session);
 }
 
+std::optional<Instant> Sessions::ServedSince(const std::string& resource) const {
+  const std::lock_guard lock(mutex_);
+  const auto served = served_since_.find(resource);
+  if (served == served_since_.end()) return std::nullopt;
+  return served->second;
+}
+
 void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
-  for (const auto& [resource, identity] : found->second.resources) serving_[resource].erase(id);
+  for (const auto& [resource, identity] : found->second.resources) {
+    std::set<SessionId>& left = serving_[resource];
+    left.erase(id);
+    if (left.empty()) served_since_.erase(resource);
+  }
   for (const std::string& participant : found->second.participants) {
     const auto acting = acting_.find(participant);
     acting->second.erase(id);

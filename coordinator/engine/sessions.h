@@ -54,6 +54,8 @@ class Sessions {
   [[nodiscard]] Result<Owner> FindOwner(const SessionId& session,
                                         const std::string& resource) const;
   bool IsAttached(const SessionId& session) const;
+  // Since when there has been a session of the resource at every moment; none if there is none.
+  std::optional<Instant> ServedSince(const std::string& resource) const;
 
   // To `preferred` if it is attached; else, unless it is a prepare, to any session of the resource;
   // else nowhere.
@@ -78,7 +80,7 @@ class Sessions {
     Instant last_sign{};
     std::deque<Command> queue;
     std::set<std::pair<BranchKey, CommandKind>> queued;  // what is in it
-    bool overflows = false;  // said so since it was last empty
+    bool overflows = false;                              // said so since it was last empty
     std::set<std::string> participants;
     std::deque<CallKey> calls_in_order;
     std::map<CallKey, SagaCall> calls;
@@ -125,6 +127,7 @@ class Sessions {
   mutable std::mutex mutex_;
   std::map<SessionId, Session> sessions_;
   std::map<std::string, std::set<SessionId>> serving_;  // resource -> sessions
+  std::map<std::string, Instant> served_since_;         // those that have any
   std::map<std::string, std::set<SessionId>> acting_;   // participant -> sessions
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
   std::uint64_t turn_ = 0;

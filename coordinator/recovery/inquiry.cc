@@ -6,7 +6,8 @@
 namespace settle::coordinator {
 namespace {
 
-// A stray that no scan has seen for this long was resolved by somebody.
+// A stray that no scan found for this long, although somebody was there to scan, was resolved by
+// somebody. Participants scan twice a minute.
 constexpr std::chrono::minutes kStrayKept{5};
 // Strays listed at the most; a database full of somebody else's must not fill our memory.
 constexpr std::size_t kStraysMax = 10'000;
@@ -94,13 +95,12 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
     return LeaveAlone(resource, database_name, ours.error().message);
   }
   // A running transaction answers for its branches itself.
-  engine_.FoundPrepared(*key, resource,
-                        [this, resource, key = *key](const Result<std::monostate>& running) {
-                          const bool gone =
-                              !running && running.error().code == ErrorCode::kNotFound;
-                          if (!gone && !SETTLE_PLANTED_BUG(kRecoveryAbortsWhatIsActive)) return;
-                          OffShard([this, resource, key] { Settle(resource, key); });
-                        });
+  engine_.FoundPrepared(
+      *key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
+        const bool gone = !running && running.error().code == ErrorCode::kNotFound;
+        if (!gone && !SETTLE_PLANTED_BUG(kRecoveryAbortsWhatIsActive)) return;
+        OffShard([this, resource, key] { Settle(resource, key); });
+      });
 }
 
 // More than a bounded number at once are left to the next scan or report.
@@ -197,7 +197,10 @@ void Inquiry::LeaveAlone(const std::string& resource, const std::string& databas
 }
 
 bool Inquiry::IsForgotten(const Sighting& sighting) const {
-  return clock_.Now() - sighting.seen > kStrayKept;
+  const Instant now = clock_.Now();
+  if (now - sighting.seen <= kStrayKept) return false;
+  const std::optional<Instant> served = engine_.ServedSince(sighting.stray.resource);
+  return served && now - *served > kStrayKept;
 }
 
 std::vector<Stray> Inquiry::Strays() const {
