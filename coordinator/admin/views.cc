@@ -14,8 +14,8 @@ constexpr const char* kEndedCursor = "ended:";
 
 bool IsUnfinished(const BranchSummary& branch) {
   return branch.state == "committing" || branch.state == "aborting" ||
-         branch.state == "one-phase" || branch.state == "preparing" ||
-         branch.state == "running" || branch.state == "fencing" || branch.state == "undoing";
+         branch.state == "one-phase" || branch.state == "preparing" || branch.state == "running" ||
+         branch.state == "fencing" || branch.state == "undoing";
 }
 
 std::string BranchesThatAreOut(const TransactionSummary& summary) {
@@ -50,9 +50,14 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
 
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
 
-std::string ResourceThatIsOut(const TransactionSummary& summary) {
+// "bring a process back, or ...": the stock agent serves the databases that Settle knows.
+std::string BringAProcessBack(const TransactionSummary& summary) {
   const auto out = std::find_if(summary.branches.begin(), summary.branches.end(), IsUnfinished);
-  return out == summary.branches.end() ? "NAME" : out->resource;
+  const std::string bring = "bring a process that serves the resource back";
+  if (out == summary.branches.end()) return bring;
+  const std::string& identity = out->identity.empty() ? out->evidence.database : out->identity;
+  if (!identity.starts_with("postgresql:") && !identity.starts_with("sqlite:")) return bring;
+  return bring + ", or run 'settle agent --resource " + out->resource + " ...'";
 }
 
 }  // namespace
@@ -74,28 +79,25 @@ TransactionView Explain(TransactionSummary summary) {
     view.advice = "nothing is needed; the vote time-out aborts it otherwise";
   } else if (CallsParticipants(summary.state)) {
     view.waiting_for = out;
-    view.advice = "bring a process that serves the participant back: its calls are repeated by "
-                  "themselves; 'settle retry " +
-                  gtid + "' repeats them now";
+    view.advice =
+        "bring a process that serves the participant back: its calls are repeated by "
+        "themselves; 'settle retry " +
+        gtid + "' repeats them now";
   } else if (summary.state == "deciding" || summary.state == "delegating" ||
              summary.state == "beginning" || summary.state == "stopping" ||
              summary.state == "ending") {
     view.waiting_for = "the decision log's disk";
   } else if (summary.state == "one-phase") {
     view.waiting_for = "proof of what became of its only branch: " + out;
-    view.advice =
-        "bring a process that serves the resource back, or run 'settle agent --resource " +
-        ResourceThatIsOut(summary) + " ...': the database's own record decides";
+    view.advice = BringAProcessBack(summary) + ": its own record decides";
   } else if (summary.state == "committing" || summary.state == "aborting") {
     const std::string verb = summary.state == "committing" ? "commit" : "abort";
     view.waiting_for = out + " to " + verb;
     if (out.empty())
       view.waiting_for = "the decision log's disk, to record what became of its branches";
     if (!out.empty())
-      view.advice =
-          "bring a process that serves the resource back, or run 'settle agent --resource " +
-          ResourceThatIsOut(summary) + " ...': the decision is " + verb +
-          " and is sent again by itself; 'settle retry " + gtid + "' sends it now";
+      view.advice = BringAProcessBack(summary) + ": the decision is " + verb +
+                    " and is sent again by itself; 'settle retry " + gtid + "' sends it now";
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
     view.advice =
@@ -139,7 +141,7 @@ Result<StatusView> Views::Status() const {
   for (const ParticipantView& resource : *served) {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(), started_,     std::move(open->by_state),
+  return StatusView{log_.identity(), started_,      std::move(open->by_state),
                     open->damaged,   log_.totals(), sessions.size()};
 }
 
@@ -153,8 +155,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
   const Result<Gtid> after = in_ended ? Gtid{} : AfterGtid(cursor);
   if (!after) return Fail(after.error());
   if (which != Which::kEnded && !in_ended) {
-    const auto kind =
-        which == Which::kAll ? OpenQuery::Kind::kNotWritten : OpenQuery::Kind::kOpen;
+    const auto kind = which == Which::kAll ? OpenQuery::Kind::kNotWritten : OpenQuery::Kind::kOpen;
     auto open = ListOpen({kind, *after, most});
     if (!open) return Fail(open.error());
     if (open->more) page.next_cursor = CursorAfter(open->transactions.back());

@@ -22,6 +22,7 @@ TransactionSummary InState(const std::string& state, const std::string& branch_s
   BranchSummary branch;
   branch.number = 1;
   branch.resource = "bank-a";
+  branch.identity = "postgresql:8:77";
   branch.state = branch_state;
   summary.branches.push_back(branch);
   return summary;
@@ -65,6 +66,14 @@ TEST(Explain, AdviceIsACommandThatCanBePasted) {
               HasSubstr("settle agent --resource bank-a"));
   EXPECT_THAT(Explain(InState("damaged", "hazard")).advice,
               HasSubstr("settle forget k3m9qxw4c7ab.2.1.00000007 --reason"));
+}
+
+TEST(Explain, TheStockAgentIsOfferedForTheDatabasesThatItServes) {
+  TransactionSummary summary = InState("committing", "committing");
+  summary.branches[0].identity = "directory:8:77";
+  EXPECT_THAT(Explain(summary).advice, testing::Not(HasSubstr("settle agent")));
+  summary.branches[0].identity = "sqlite:8:77";
+  EXPECT_THAT(Explain(summary).advice, HasSubstr("settle agent --resource bank-a"));
 }
 
 TEST(Views, ARunningTransactionIsShownWithItsTimeline) {
