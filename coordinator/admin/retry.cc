@@ -17,10 +17,10 @@ Result<RetriedView> WithSessions(Engine& engine, const Hurried& hurried) {
     const auto serving =
         std::find_if(served->begin(), served->end(),
                      [&](const ParticipantView& one) { return one.resource == resource; });
-    view.resources.push_back({resource, command, branches.count,
-                              serving == served->end() ? std::vector<SessionView>{}
-                                                       : serving->sessions,
-                              branches.last_error});
+    view.resources.push_back(
+        {resource, command, branches.count,
+         serving == served->end() ? std::vector<SessionView>{} : serving->sessions,
+         branches.last_error});
   }
   return view;
 }
@@ -54,6 +54,13 @@ Status CheckDecided(const TransactionView& view) {
 Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) {
   const Result<TransactionView> before = views.Show(gtid);
   if (!before) return Fail(before.error());
+  if (before->summary.ending.cause == AbortCause::kPresumed && before->summary.branches.empty()) {
+    return Fail(ErrorCode::kNotFound,
+                "the log has no record of transaction " + gtid.text() +
+                    ": it is presumed aborted, and there is nothing to send",
+                "check the gtid; a branch that is still prepared is ended by the next scan of its "
+                "database");
+  }
   if (Status decided = CheckDecided(*before); !decided) return Fail(decided.error());
   const auto hurried = Await<Hurried>([&](auto done) { engine.Hurry(gtid, done); });
   if (!hurried && hurried.error().code != ErrorCode::kNotFound) return Fail(hurried.error());
@@ -63,7 +70,17 @@ Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) 
 Result<RetriedView> RetryAll(Engine& engine, const std::string& resource) {
   const auto hurried = Await<Hurried>([&](auto done) { engine.HurryAll(resource, done); });
   if (!hurried) return Fail(hurried.error());
-  return WithSessions(engine, *hurried);
+  if (hurried->transactions != 0 || resource.empty()) return WithSessions(engine, *hurried);
+  const auto known =
+      Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
+  if (!known) return Fail(known.error());
+  const bool is_known = std::any_of(known->begin(), known->end(), [&](const ParticipantView& one) {
+    return one.resource == resource;
+  });
+  if (is_known) return RetriedView{};
+  return Fail(ErrorCode::kNotFound,
+              "nothing waits for " + resource + ", and no resource is called so",
+              "'settle participants' lists the resources");
 }
 
 }  // namespace settle::coordinator

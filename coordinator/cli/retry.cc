@@ -10,8 +10,8 @@ namespace settle::cli {
 namespace {
 
 Result<wire::SendAgainRequest> RequestOf(const Given& given) {
-  const std::size_t ways = given.operands.size() + (given.Has("all") ? 1 : 0) +
-                           (given.Has("resource") ? 1 : 0);
+  const std::size_t ways =
+      given.operands.size() + (given.Has("all") ? 1 : 0) + (given.Has("resource") ? 1 : 0);
   if (ways != 1) {
     return Fail(ErrorCode::kInvalid, "give one of GTID, --resource NAME and --all",
                 "see 'settle help retry'");
@@ -35,10 +35,10 @@ std::string Text(const wire::SentAgain& sent) {
   if (sent.sessions.empty()) {
     text += fmt::format(
         "nobody is attached, so the {} was not sent;\n"
-        "  it is sent as soon as a process that serves {} is there ('settle agent' is one)\n",
+        "  it is sent as soon as a process that serves {} is there\n",
         what, Printable(sent.resource));
   } else {
-    text += fmt::format("the {} was sent; attached:", what);
+    text += fmt::format("the {} is on its way; attached:", what);
     for (const wire::SessionView& session : sent.sessions) {
       text += fmt::format(" {} (asked for work {} ago)", Printable(session.process),
                           Age(std::chrono::milliseconds(session.idle_ms)));

@@ -77,6 +77,13 @@ TEST(Retry, OneThatHasEndedHasNothingToBeSent) {
   EXPECT_EQ(admin.Retry(Gtid::Make("zzzzzzzzzzzz", 1, 1, 7)).error().code, ErrorCode::kWrongLog);
 }
 
+TEST(Retry, OneThatTheLogHasNoRecordOfIsNotFound) {
+  AdminUnderTest admin;
+  const Gtid begun = admin.engine.Begin();
+  const Gtid guessed = Gtid::Make(std::string(begun.log_id()), begun.epoch(), begun.sequence(), 99);
+  EXPECT_EQ(admin.Retry(guessed).error().code, ErrorCode::kNotFound);
+}
+
 TEST(Retry, OneResourceOrAllOfThem) {
   AdminUnderTest admin;
   Participant bank_a(admin.engine, {"bank-a"});
@@ -88,9 +95,7 @@ TEST(Retry, OneResourceOrAllOfThem) {
   ASSERT_TRUE(admin.Resolve(aborted, Decision::kAbort));
   EXPECT_THAT(bank_b.TakeWords(), ElementsAre("abort 1"));
 
-  const auto none = admin.RetryAll("bank-c");
-  ASSERT_TRUE(none);
-  EXPECT_EQ(none->transactions, 0U);
+  EXPECT_EQ(admin.RetryAll("bank-c").error().code, ErrorCode::kNotFound);
   const auto one = admin.RetryAll("bank-a");
   ASSERT_TRUE(one);
   EXPECT_EQ(one->transactions, 2U);

@@ -26,11 +26,12 @@ TEST_F(Verbs, RetrySaysWhereItWasSentWhoIsThereAndWhatWasAnsweredLast) {
   admin_.send_again_reply.sent = {served, alone};
   const Printed printed = Run({"retry", kGtid});
   EXPECT_EQ(printed.exit, ExitCode::kOk);
-  EXPECT_THAT(printed.out,
-              AllOf(HasSubstr("bank-a: the commit of 1 branch was sent; attached: shop/1@a (asked "
-                              "for work 40 ms ago)\n"),
-                    HasSubstr("the last answer, before this: connection refused\n"),
-                    HasSubstr("bank-b: nobody is attached, so the commit of 2 branches was not")));
+  EXPECT_THAT(
+      printed.out,
+      AllOf(HasSubstr("bank-a: the commit of 1 branch is on its way; attached: shop/1@a (asked "
+                      "for work 40 ms ago)\n"),
+            HasSubstr("the last answer, before this: connection refused\n"),
+            HasSubstr("bank-b: nobody is attached, so the commit of 2 branches was not")));
   const Document json = RunJson({"retry", "--resource", "bank-a"});
   EXPECT_EQ(json["transactions"], 1);
   EXPECT_EQ(json["sent"][0]["sessions"][0]["process"], "shop/1@a");
