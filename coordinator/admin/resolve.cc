@@ -24,10 +24,13 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   }
   if (outcome == Outcome::kUndecided) {
     if (to == Decision::kAbort) return {};
+    const bool saga = CallsParticipants(state);
     return Fail(
         ErrorCode::kRefused,
-        gtid + " is " + state + " and undecided: only the votes of its branches can commit it",
-        "let its application ask for commit, or abort it");
+        gtid + " is " + state + " and undecided: only " +
+            (saga ? "its steps can complete it" : "the votes of its branches can commit it"),
+        saga ? "let its steps end, or abort it"
+             : "let its application ask for commit, or abort it");
   }
   const bool agrees =
       to == Decision::kCommit ? outcome == Outcome::kCommitted : outcome == Outcome::kAborted;

@@ -193,6 +193,7 @@ Result<CommandLine> ParseCommandLine(const std::vector<std::string>& words,
   if (no_verb && !line.help && !line.version) return Fail(*std::move(no_verb));
   if (line.help || line.version) return line;
 
+  line.address_given = values->contains("address");
   const std::string address =
       values->contains("address") ? (*values)["address"].as<std::string>() : default_address;
   if (Result<Address> parsed = ParseAddress(address); parsed) {

@@ -22,6 +22,7 @@ struct CommandLine {
   const Verb* verb = nullptr;  // null: only --version or --help was asked for
   Given given;
   Address address;
+  bool address_given = false;                        // here, and not by a default
   std::optional<std::chrono::milliseconds> timeout;  // if it was given
   bool json = false;
   bool version = false;

@@ -57,8 +57,8 @@ std::string Text(const wire::InDoubtReply& reply, bool first_page, const Surroun
   std::string text;
   if (first_page && count == 0) text = "no transaction is in doubt\n";
   if (first_page && count != 0) {
-    text = around.paint.Alarm(fmt::format("{} transaction{} in doubt", count,
-                                          count == 1 ? " is" : "s are")) +
+    text = around.paint.Alarm(
+               fmt::format("{} transaction{} in doubt", count, count == 1 ? " is" : "s are")) +
            "\n";
   }
   if (!reply.strays.empty()) {
@@ -72,22 +72,22 @@ std::string Text(const wire::InDoubtReply& reply, bool first_page, const Surroun
 
 Result<Answer> Run(const Given& given, Surroundings& around) {
   bool any = false;
-  Result<Answer> answer = PrintPages(
-      given, around, "transactions", "settle in-doubt",
-      [&](const wire::PageRequest& request) -> Result<Page> {
-        const Result<wire::InDoubtReply> reply = around.client.InDoubt(request);
-        if (!reply) return Fail(reply.error());
-        any = any || !reply->transactions.empty() || !reply->strays.empty();
-        Page page;
-        page.next_cursor = reply->next_cursor;
-        if (around.json) {
-          page.items = ToJson(reply->transactions);
-          page.others = {{"count", reply->count}, {"strays", ToJson(reply->strays)}};
-        } else {
-          page.text = Text(*reply, request.cursor.empty(), around);
-        }
-        return page;
-      });
+  Result<Answer> answer =
+      PrintPages(given, around, "transactions", "in-doubt",
+                 [&](const wire::PageRequest& request) -> Result<Page> {
+                   const Result<wire::InDoubtReply> reply = around.client.InDoubt(request);
+                   if (!reply) return Fail(reply.error());
+                   any = any || !reply->transactions.empty() || !reply->strays.empty();
+                   Page page;
+                   page.next_cursor = reply->next_cursor;
+                   if (around.json) {
+                     page.items = ToJson(reply->transactions);
+                     page.others = {{"count", reply->count}, {"strays", ToJson(reply->strays)}};
+                   } else {
+                     page.text = Text(*reply, request.cursor.empty(), around);
+                   }
+                   return page;
+                 });
   if (answer && answer->exit == ExitCode::kOk && any && given.Has("check")) {
     answer->exit = ExitCode::kInDoubt;
   }
@@ -99,8 +99,7 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kInDoubt{
     .name = "in-doubt",
     .operands = {},
-    .options =
-        WithPageOptions({{"check", "", "exit with 6 if there is anything, for monitoring"}}),
+    .options = WithPageOptions({{"check", "", "exit with 6 if there is anything, for monitoring"}}),
     .summary = "what is in doubt: how old, why, what it waits for, what can safely be done",
     .details =
         "Also lists strays, on the first page: prepared branches that a scan of a database found "

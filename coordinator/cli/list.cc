@@ -49,8 +49,7 @@ Result<Page> Fetch(AdminClient& client, const std::string& which, const wire::Pa
         Table({"GTID", "STATE", "OUTCOME", "BEGAN", "LASTED", "RESOURCES", "OWNER", "COMMENT"},
               rows, around.paint);
   } else if (page.cursor.empty() && reply->next_cursor.empty()) {
-    answer.text =
-        which == "all" ? "no transactions\n" : fmt::format("no {} transactions\n", which);
+    answer.text = which == "all" ? "no transactions\n" : fmt::format("no {} transactions\n", which);
   }
   return answer;
 }
@@ -61,11 +60,9 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
                 "give neither to list both");
   }
   const std::string which = given.Has("open") ? "open" : given.Has("ended") ? "ended" : "all";
-  return PrintPages(given, around, "transactions",
-                    which == "all" ? "settle list" : "settle list --" + which,
-                    [&](const wire::PageRequest& page) {
-                      return Fetch(around.client, which, page, around);
-                    });
+  return PrintPages(
+      given, around, "transactions", which == "all" ? "list" : "list --" + which,
+      [&](const wire::PageRequest& page) { return Fetch(around.client, which, page, around); });
 }
 
 }  // namespace
@@ -73,11 +70,12 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kList{
     .name = "list",
     .operands = {},
-    .options = WithPageOptions({{"open", "", "only those that have not ended"},
-                                {"ended", "", "only those that have"}}),
+    .options = WithPageOptions(
+        {{"open", "", "only those that have not ended"}, {"ended", "", "only those that have"}}),
     .summary = "transactions, newest first, those that have not ended before those that have",
-    .details = "LASTED is the time from begin to the end, or to now by this machine's clock.\n"
-               "One that ends while the pages are read may be shown twice: open, then ended.",
+    .details =
+        "LASTED is the time from begin to the end, or to now by this machine's clock.\n"
+        "One that ends while the pages are read may be shown twice: open, then ended.",
     .run = Run};
 
 }  // namespace settle::cli

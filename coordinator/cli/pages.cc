@@ -133,8 +133,10 @@ Result<Answer> PrintPages(const Given& given, const Surroundings& around, const 
   answer.json["next_cursor"] = page->next_cursor;
   answer.json.update(page->others);
   if (!page->next_cursor.empty()) {
-    answer.text += fmt::format("\nthere are more: {} --limit {} --cursor '{}'\n", command,
-                               request->most, Printable(page->next_cursor));
+    answer.text += fmt::format("\nthere are more: settle{} {}{} --limit {} --cursor '{}'\n",
+                               around.address_given ? " --address " + around.address : "", command,
+                               given.Has("check") ? " --check" : "", request->most,
+                               Printable(page->next_cursor));
   }
   return answer;
 }

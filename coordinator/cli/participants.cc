@@ -44,7 +44,7 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
 }
 
 Result<Answer> Run(const Given& given, Surroundings& around) {
-  return PrintPages(given, around, "participants", "settle participants",
+  return PrintPages(given, around, "participants", "participants",
                     [&](const wire::PageRequest& request) -> Result<Page> {
                       const auto reply = around.client.Participants(request);
                       if (!reply) return Fail(reply.error());

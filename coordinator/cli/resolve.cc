@@ -49,8 +49,9 @@ const Verb kResolve{
     .details =
         "A durable decision is never overturned: what contradicts it is refused, exit code 1; what "
         "agrees\n"
-        "with it is sent again, as by 'settle retry'. Whoever asks and why is recorded. Can be "
-        "repeated.",
+        "with it is sent again, as by 'settle retry'. Whoever asks and why is said in the daemon's "
+        "own log, and\n"
+        "kept with the transaction that was ended. Can be repeated.",
     .run = Run};
 
 }  // namespace settle::cli

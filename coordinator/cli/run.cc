@@ -31,6 +31,7 @@ Result<Answer> Do(const CommandLine& line, const Environment& environment) {
                       .paint = {environment.colours && !line.json},
                       .json = line.json,
                       .address = line.address.text(),
+                      .address_given = line.address_given,
                       .timeout = line.timeout,
                       .print = environment.print};
   return line.verb->run(line.given, around);

@@ -35,7 +35,8 @@ struct Surroundings {
   std::int64_t now_us = 0;  // this machine's clock; for ages only
   Paint paint;
   bool json = false;
-  std::string address;  // of the coordinator, as people write it
+  std::string address;         // of the coordinator, as people write it
+  bool address_given = false;  // on the command line: a command that goes on needs it as well
   std::optional<std::chrono::milliseconds> timeout;  // if --timeout was given
   // Prints at once, for answers that are too long to keep or take too long to come. False: it
   // cannot be written, so that there is no point in going on.

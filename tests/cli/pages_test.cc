@@ -122,6 +122,12 @@ TEST_F(Pages, A04_InDoubtIsPagedWithTheCountOfAllAndStraysOnce) {
   ASSERT_EQ(admin_.pages.size(), 1U);
   EXPECT_EQ(admin_.pages[0].most, 1);
 
+  const Printed elsewhere =
+      Run({"--address", coordinator_.address(), "in-doubt", "--check", "--limit", "1"});
+  EXPECT_THAT(elsewhere.out, HasSubstr("settle --address " + coordinator_.address() +
+                                       " in-doubt --check --limit 1 --cursor"));
+
+  admin_.pages.clear();
   admin_.calls.clear();
   const Printed all = Run({"in-doubt", "--all", "--check", "--json"});
   EXPECT_EQ(all.exit, ExitCode::kInDoubt);
