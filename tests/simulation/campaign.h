@@ -12,6 +12,7 @@
 
 namespace settle::simulation {
 
+// start + seeds * tries + jobs is less than 2^64.
 struct Range {
   std::uint64_t start = 1;
   std::uint64_t seeds = 1000;
