@@ -73,6 +73,21 @@ TEST(SettleSimulate, SaysWhichMutantsEscapedABudgetThatIsTooSmall) {
   EXPECT_EQ(last["mutants"], Mutants().size());
   EXPECT_GT(last["escaped"], 0);
   EXPECT_EQ(last["table"].size(), Mutants().size());
+  for (std::size_t i = 0; i < Mutants().size(); ++i) {
+    const nlohmann::json& row = last["table"][i];
+    EXPECT_EQ(row["seeds_median"].is_null(), !row["caught"].get<bool>()) << row;
+    const bool capped = output.lines[i + 1].find(" >1  ") != std::string::npos;
+    EXPECT_EQ(capped, !row["caught"].get<bool>()) << output.lines[i + 1];
+  }
+}
+
+TEST(SettleSimulate, CatchesEveryMutantWithTheBudgetItHasWhenNoneIsNamed) {
+  const Output output = Simulate({"--mutant", "all", "--tries", "1"});
+  EXPECT_EQ(output.exit_code, 0) << output.text;
+  const nlohmann::json last = output.last();
+  EXPECT_EQ(last["escaped"], 0);
+  EXPECT_EQ(last["seeds_most"], 20'000);
+  EXPECT_NE(Simulate({"--help"}).text.find("20000"), std::string::npos);
 }
 
 TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {

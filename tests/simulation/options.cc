@@ -16,6 +16,9 @@ constexpr std::uint64_t kSeedsMost = 1'000'000'000'000;
 constexpr std::uint64_t kTriesMost = 1'000;
 constexpr std::uint64_t kJobsMost = 64;
 
+// Of each try with --mutant all: many times what any of them needs, so that all are caught.
+constexpr std::uint64_t kMutantSeeds = 20'000;
+
 po::options_description Known() {
   po::options_description known("settle-simulate");
   const auto number = [] { return po::value<std::string>()->value_name("NUMBER"); };
@@ -24,7 +27,8 @@ po::options_description Known() {
   add("help", "show this");
   add("protocol", word(), "2pc is all there is");
   add("seeds", number(),
-      "how many seeds to run (default 1000); with --mutant all, how many at the most for each try");
+      "how many seeds to run (default 1000); with --mutant all, how many at the most for each try "
+      "(default 20000)");
   add("start", number(), "the first seed (default 1)");
   add("jobs", number(), "threads; 1 to 64 (default 1)");
   add("list-mutants", po::bool_switch(), "the bugs that can be planted, one a line");
@@ -58,6 +62,7 @@ Options ParseOptions(int argc, const char* const* argv) {
     throw po::error("--protocol is \"" + Escaped(options.protocol) + "\"; it can be 2pc");
   options.mutant = MutantOf(given);
   Range& range = options.range;
+  if (options.mutant == "all") range.seeds = kMutantSeeds;
   range.seeds = NumberOf(given, "seeds", 1, kSeedsMost).value_or(range.seeds);
   range.start = NumberOf(given, "start", 0, kStartMost).value_or(range.start);
   range.jobs = static_cast<unsigned>(NumberOf(given, "jobs", 1, kJobsMost).value_or(range.jobs));

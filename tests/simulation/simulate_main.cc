@@ -126,13 +126,16 @@ int CheckMutants(const Options& options) {
     std::string by;
     for (const auto& [invariant, times] : result.by_invariant)
       by += fmt::format("{}{} ({})", by.empty() ? "" : ", ", invariant, times);
+    const std::string median = result.seeds_median ? std::to_string(*result.seeds_median)
+                                                   : fmt::format(">{}", options.range.seeds);
     std::cout << fmt::format("{:<42} {:>3}/{:<3} {:>13}  {}", mutant.name, result.caught,
-                             result.tries, result.seeds_median, by)
+                             result.tries, median, by)
               << std::endl;
     if (result.caught != result.tries) ++escaped;
     table.push_back({{"name", mutant.name},
                      {"caught", result.caught == result.tries},
-                     {"seeds_median", result.seeds_median},
+                     {"seeds_median", result.seeds_median ? nlohmann::json(*result.seeds_median)
+                                                          : nlohmann::json()},
                      {"by", result.by_invariant}});
   }
   PrintLastLine(options, {{"mutants", Mutants().size()},
