@@ -1,6 +1,8 @@
 // settle-crash-matrix as people and CI call it: exit codes, and what is refused.
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +22,37 @@ TEST(SettleCrashMatrix, AScenarioThatHoldsExitsWith0AndItsLastLineCounts) {
   ASSERT_EQ(output.lines.size(), 1u) << output.text;
   EXPECT_TRUE(output.text.starts_with("1 scenarios, 1 cells, ")) << output.text;
   EXPECT_NE(output.text.find(" 0 violations"), std::string::npos) << output.text;
+}
+
+// What follows `start` in each line that has it.
+std::vector<std::string> LinesAfter(const std::string& start, const ProgramOutput& output) {
+  std::vector<std::string> rests;
+  for (const std::string& line : output.lines) {
+    if (line.starts_with(start)) rests.push_back(line.substr(start.size()));
+  }
+  return rests;
+}
+
+std::vector<std::string> WordsOf(const std::string& line) {
+  std::istringstream words(line);
+  return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};
+}
+
+// With the scenario's own delays this bug does not show in these plays.
+TEST(SettleCrashMatrix, TheCommandsThatArePrintedWithViolationsViolateTheSameAgain) {
+  const ProgramOutput output = OutputOf(
+      "settle-crash-matrix",
+      {"--scenario", "commit-there", "--timing", "5", "--mutant", "end-before-the-last-ack"});
+  EXPECT_EQ(output.exit_code, 1);
+  const auto replays = LinesAfter("replay it with: settle-crash-matrix ", output);
+  ASSERT_FALSE(replays.empty()) << output.text;
+  std::vector<std::string> violations;
+  for (const std::string& replay : replays) {
+    const ProgramOutput again = OutputOf("settle-crash-matrix", WordsOf(replay));
+    EXPECT_EQ(again.exit_code, 1) << replay << '\n' << again.text;
+    for (std::string& one : LinesAfter("violates: ", again)) violations.push_back(std::move(one));
+  }
+  EXPECT_EQ(violations, LinesAfter("violates: ", output));
 }
 
 TEST(SettleCrashMatrix, WrongUsageExitsWith64AndSaysWhatIsWrong) {
