@@ -7,6 +7,8 @@
 #include <ostream>
 #include <set>
 
+#include "simulation/mutants.h"
+
 namespace settle::crash_matrix {
 namespace {
 
@@ -17,9 +19,12 @@ constexpr std::size_t kPrinted = 3;  // violations with their transcript
 constexpr std::size_t kEnough = 20;  // violations after which a cell is not played on
 
 std::string ReplayWith(const Scenario& scenario, Databases databases,
-                       const std::vector<Crash>& crashes) {
+                       const std::vector<Crash>& crashes, const Staging& staging) {
   std::string text = "replay it with: settle-crash-matrix --scenario " + scenario.name +
                      " --databases " + ToString(databases);
+  if (staging.timing) text += " --timing " + std::to_string(*staging.timing);
+  if (const simulation::Mutant* planted = simulation::FindMutant(planted_bug))
+    text += " --mutant " + std::string(planted->name);
   for (const Crash& crash : crashes) text += " --crash " + ToString(crash);
   if (crashes.empty()) text += " --crash none";
   return text;
@@ -101,7 +106,7 @@ void Cell::CrashAgain(const std::vector<Crash>& before, const Played& played) {
 }
 
 Played Cell::Try(const std::vector<Crash>& crashes) {
-  playing = ReplayWith(scenario_, databases_, crashes);
+  playing = ReplayWith(scenario_, databases_, crashes, staging_);
   Played played = Play(scenario_, databases_, crashes, staging_);
   ++tally_.plays;
   tally_.points += !crashes.empty() && crashes.back().restart == Restart::kSoon ? 1 : 0;
@@ -126,7 +131,7 @@ void Cell::Complain(const std::vector<Crash>& crashes, const std::vector<std::st
          << '\n';
   }
   for (const std::string& violation : violations) out_ << "violates: " << violation << '\n';
-  out_ << ReplayWith(scenario_, databases_, crashes) << "\n\n";
+  out_ << ReplayWith(scenario_, databases_, crashes, staging_) << "\n\n";
 }
 
 }  // namespace

@@ -2,25 +2,29 @@
 // line counts what was played.
 #include <boost/program_options.hpp>
 #include <chrono>
+#include <cstdint>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "crash_matrix/matrix.h"
+#include "settle/vocabulary/gtid.h"
+#include "simulation/command_line.h"
 #include "simulation/mutants.h"
 
 namespace {
 
 namespace po = boost::program_options;
 using namespace settle::crash_matrix;
+using settle::Escaped;
 
 const std::string kNone = "none";
 constexpr Databases kAllKinds[] = {Databases::kPostgres, Databases::kSqlite, Databases::kMixed};
 
 struct Options {
-  std::string scenario;
-  std::string databases;
+  std::optional<std::string> scenario;   // none: all
+  std::optional<std::string> databases;  // none: all
   std::vector<std::string> crashes;
   std::optional<std::uint64_t> timing;
 };
@@ -31,33 +35,36 @@ std::vector<Crash> ParseCrashes(const std::vector<std::string>& texts) {
     if (text == kNone) continue;
     const std::optional<Crash> crash = ParseCrash(text);
     if (!crash)
-      throw po::error("--crash " + text + " is not ACTOR:STEP:soon|late[:RECORDS], steps from 1");
+      throw po::error("--crash " + Escaped(text) +
+                      " is not ACTOR:STEP:soon|late[:RECORDS], steps from 1");
     crashes.push_back(*crash);
   }
   return crashes;
 }
 
-std::vector<const Scenario*> WantedScenarios(const std::string& name) {
+std::vector<const Scenario*> WantedScenarios(const std::optional<std::string>& name) {
   std::vector<const Scenario*> wanted;
   for (const Scenario& scenario : Scenarios()) {
-    if (name.empty() || scenario.name == name) wanted.push_back(&scenario);
+    if (!name || scenario.name == *name) wanted.push_back(&scenario);
   }
-  if (wanted.empty()) throw po::error("no scenario is called " + name + "; --list names them");
+  if (wanted.empty())
+    throw po::error("no scenario is called \"" + Escaped(*name) + "\"; --list names them");
   return wanted;
 }
 
-std::vector<Databases> WantedDatabases(const std::string& name) {
+std::vector<Databases> WantedDatabases(const std::optional<std::string>& name) {
   std::vector<Databases> wanted;
   for (const Databases databases : kAllKinds) {
-    if (name.empty() || ToString(databases) == name) wanted.push_back(databases);
+    if (!name || ToString(databases) == *name) wanted.push_back(databases);
   }
-  if (wanted.empty()) throw po::error("--databases is postgresql, sqlite or mixed, not " + name);
+  if (wanted.empty())
+    throw po::error("--databases is postgresql, sqlite or mixed, not \"" + Escaped(*name) + "\"");
   return wanted;
 }
 
 void SwitchOn(const std::string& mutant) {
   const settle::simulation::Mutant* found = settle::simulation::FindMutant(mutant);
-  if (found == nullptr) throw po::error("no mutant is called " + mutant);
+  if (found == nullptr) throw po::error("no mutant is called \"" + Escaped(mutant) + "\"");
   settle::planted_bug = found->bug;
 }
 
@@ -83,42 +90,53 @@ int Run(const Options& options) {
   return tally.violations == 0 ? 0 : 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  NameThePlayOnAbort();
-  Options options;
-  po::options_description described("settle-crash-matrix");
-  described.add_options()("help", "show this")("list", "name the scenarios")(
-      "scenario", po::value(&options.scenario), "only this one")(
-      "databases", po::value(&options.databases), "only postgresql, sqlite or mixed ones")(
-      "timing", po::value<std::uint64_t>(),
-      "another number: other delays than the scenario's own, in which the same must hold")(
-      "mutant", po::value<std::string>(),
-      "with this bug planted; settle-simulate --list-mutants names them")(
-      "crash", po::value(&options.crashes)->composing(),
+po::options_description Known() {
+  po::options_description known("settle-crash-matrix");
+  const auto text = [](const char* name) { return po::value<std::string>()->value_name(name); };
+  auto add = known.add_options();
+  add("help", "show this");
+  add("list", "name the scenarios");
+  add("scenario", text("NAME"), "only this one");
+  add("databases", text("KIND"), "only postgresql, sqlite or mixed ones");
+  add("timing", text("NUMBER"),
+      "another number: other delays than the scenario's own, in which the same must hold");
+  add("mutant", text("NAME"), "with this bug planted; settle-simulate --list-mutants names them");
+  add("crash", po::value<std::vector<std::string>>()->composing()->value_name("CRASH"),
       "only this play, with its transcript: ACTOR:STEP:soon|late[:RECORDS]. ACTOR is coordinator, "
       "process-1, bank-a or everybody; it dies right after its step number STEP and comes back "
       "soon or after all timers ran out; RECORDS of those on their way to the disk survive. Given "
       "again: the next crash, its steps counted from the one before. \"none\": what it is without "
       "a crash");
+  return known;
+}
+
+int Main(int argc, char** argv) {
+  const po::variables_map given = settle::simulation::ReadCommandLine(argc, argv, Known());
+  if (given.count("help") != 0) {
+    std::cout << Known()
+              << "Exit: 0 no violation, 1 a violation (with its transcript), 64 wrong usage.\n";
+    return 0;
+  }
+  if (given.count("list") != 0) {
+    for (const Scenario& scenario : Scenarios())
+      std::cout << scenario.name << ": " << scenario.story << '\n';
+    return 0;
+  }
+  Options options;
+  if (given.count("scenario") != 0) options.scenario = given["scenario"].as<std::string>();
+  if (given.count("databases") != 0) options.databases = given["databases"].as<std::string>();
+  if (given.count("crash") != 0) options.crashes = given["crash"].as<std::vector<std::string>>();
+  if (given.count("mutant") != 0) SwitchOn(given["mutant"].as<std::string>());
+  options.timing = settle::simulation::NumberOf(given, "timing", 0, UINT64_MAX);
+  return Run(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  NameThePlayOnAbort();
   try {
-    po::variables_map given;
-    po::store(po::parse_command_line(argc, argv, described), given);
-    po::notify(given);
-    if (given.count("help") != 0) {
-      std::cout << described
-                << "Exit: 0 no violation, 1 a violation (with its transcript), 64 wrong usage.\n";
-      return 0;
-    }
-    if (given.count("list") != 0) {
-      for (const Scenario& scenario : Scenarios())
-        std::cout << scenario.name << ": " << scenario.story << '\n';
-      return 0;
-    }
-    if (given.count("mutant") != 0) SwitchOn(given["mutant"].as<std::string>());
-    if (given.count("timing") != 0) options.timing = given["timing"].as<std::uint64_t>();
-    return Run(options);
+    return Main(argc, argv);
   } catch (const po::error& error) {
     std::cerr << "settle-crash-matrix: " << error.what() << '\n';
     return 64;

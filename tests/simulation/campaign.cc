@@ -88,7 +88,7 @@ Catch Try(const Mutant& mutant, std::size_t tries, const Range& from) {
       return false;
     });
     ++caught.tries;
-    needed.push_back(first == kNone ? range.seeds : first - range.start + 1);
+    needed.push_back(first == kNone ? kNone : first - range.start + 1);
     if (first == kNone) continue;
     ++caught.caught;
     const std::string violation = RunSeed(first).violations.front();
@@ -97,7 +97,8 @@ Catch Try(const Mutant& mutant, std::size_t tries, const Range& from) {
   planted_bug = PlantedBug::kNone;
   std::nth_element(needed.begin(), needed.begin() + static_cast<long>(needed.size() / 2),
                    needed.end());
-  if (!needed.empty()) caught.seeds_median = needed[needed.size() / 2];
+  if (!needed.empty() && needed[needed.size() / 2] != kNone)
+    caught.seeds_median = needed[needed.size() / 2];
   return caught;
 }
 

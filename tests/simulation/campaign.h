@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -12,6 +13,7 @@
 
 namespace settle::simulation {
 
+// start + seeds * tries + jobs is less than 2^64.
 struct Range {
   std::uint64_t start = 1;
   std::uint64_t seeds = 1000;
@@ -34,7 +36,8 @@ Campaign RunSeeds(const Range& range);
 struct Catch {
   std::size_t tries = 0;
   std::size_t caught = 0;
-  std::uint64_t seeds_median = 0;  // until it was caught; of a try that did not, the most
+  // Until it was caught; none: half of the tries or more did not catch it.
+  std::optional<std::uint64_t> seeds_median;
   std::map<std::string, std::size_t> by_invariant;  // which was violated first, in how many tries
 };
 

@@ -1,43 +1,25 @@
 // settle-simulate as people and CI call it: exit codes, the last line, the transcript of a
 // violation.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "simulation/faults.h"
 #include "simulation/mutants.h"
-#include "support/child_process.h"
-#include "support/temporary_directory.h"
+#include "support/program_output.h"
 
 namespace settle::simulation {
 namespace {
 
-struct Output {
-  int exit_code = -1;
-  std::vector<std::string> lines;
-  std::string text;
-
+struct Output : settle::testing::ProgramOutput {
   nlohmann::json last() const { return nlohmann::json::parse(lines.back()); }
 };
 
 Output Simulate(std::vector<std::string> arguments) {
-  const settle::testing::TemporaryDirectory directory;
-  const std::string path = directory.path() + "/output";
-  arguments.insert(arguments.begin(), std::string(std::getenv("SETTLE_BIN")) + "/settle-simulate");
-  const pid_t process = settle::testing::StartProcess({arguments, path});
-  Output output;
-  const int status = settle::testing::AwaitProcess(process);
-  output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    output.text += line + "\n";
-    output.lines.push_back(line);
-  }
-  return output;
+  return {settle::testing::OutputOf("settle-simulate", std::move(arguments))};
 }
 
 TEST(SettleSimulate, ARunThatHoldsExitsWith0AndEndsWithOneJsonObject) {
@@ -91,14 +73,43 @@ TEST(SettleSimulate, SaysWhichMutantsEscapedABudgetThatIsTooSmall) {
   EXPECT_EQ(last["mutants"], Mutants().size());
   EXPECT_GT(last["escaped"], 0);
   EXPECT_EQ(last["table"].size(), Mutants().size());
+  for (std::size_t i = 0; i < Mutants().size(); ++i) {
+    const nlohmann::json& row = last["table"][i];
+    EXPECT_EQ(row["seeds_median"].is_null(), !row["caught"].get<bool>()) << row;
+    const bool capped = output.lines[i + 1].find(" >1  ") != std::string::npos;
+    EXPECT_EQ(capped, !row["caught"].get<bool>()) << output.lines[i + 1];
+  }
+}
+
+TEST(SettleSimulate, CatchesEveryMutantWithTheBudgetItHasWhenNoneIsNamed) {
+  const Output output = Simulate({"--mutant", "all", "--tries", "1"});
+  EXPECT_EQ(output.exit_code, 0) << output.text;
+  const nlohmann::json last = output.last();
+  EXPECT_EQ(last["escaped"], 0);
+  EXPECT_EQ(last["seeds_most"], 20'000);
+  EXPECT_NE(Simulate({"--help"}).text.find("20000"), std::string::npos);
 }
 
 TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"--protocol", "4pc"}, "it can be 2pc"},
-      {{"--seeds", "many"}, "seeds"},
-      {{"--seeds", "0"}, "--seeds must be at least 1"},
-      {{"--jobs", "0"}, "--jobs must be 1 to 64"},
+      {{"--seeds", "many"}, "--seeds: \"many\" is not a whole number from 1 to"},
+      {{"--seeds", "0"}, "--seeds: \"0\" is not"},
+      {{"--seeds", "-1"}, "--seeds: \"-1\" is not"},
+      {{"--seeds", "10 "}, "--seeds: \"10 \" is not"},
+      {{"--seeds", ""}, "--seeds"},
+      {{"--seeds=5", "--seeds=6"}, "more than once"},
+      {{"--start", "18446744073709551615", "--seeds", "2"}, "--start: \"18446744073709551615\""},
+      {{"--start", "-1"}, "--start: \"-1\" is not"},
+      {{"--jobs", "0"}, "--jobs: \"0\" is not a whole number from 1 to 64"},
+      {{"--jobs", "-4294967295"}, "--jobs"},
+      {{"--mutant", "all", "--tries", "0"}, "--tries: \"0\" is not"},
+      {{"--tries", "3"}, "--tries is for --mutant all"},
+      {{"--mutant", ""}, "--mutant"},
+      {{"stray"}, "too many positional options"},
+      {{"--seeds", "1", "2"}, "too many positional options"},
+      {{"--see", "3"}, "unrecognised option '--see'"},
+      {{"-h"}, "too many positional options"},
       {{"--mutant", "none-such"}, "is not one of --list-mutants"},
       {{"--frobnicate"}, "frobnicate"},
   };

@@ -61,11 +61,22 @@ const std::vector<Mutant>& Mutants() {
   return mutants;
 }
 
+namespace {
+
+template <typename Predicate>
+const Mutant* Find(const Predicate& is_it) {
+  const auto found = std::find_if(Mutants().begin(), Mutants().end(), is_it);
+  return found == Mutants().end() ? nullptr : &*found;
+}
+
+}  // namespace
+
 const Mutant* FindMutant(std::string_view name) {
-  const auto& all = Mutants();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [name](const auto& one) { return one.name == name; });
-  return found == all.end() ? nullptr : &*found;
+  return Find([name](const Mutant& one) { return one.name == name; });
+}
+
+const Mutant* FindMutant(PlantedBug bug) {
+  return Find([bug](const Mutant& one) { return one.bug == bug; });
 }
 
 }  // namespace settle::simulation

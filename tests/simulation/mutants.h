@@ -19,4 +19,7 @@ const std::vector<Mutant>& Mutants();
 // Null: no mutant has that name.
 const Mutant* FindMutant(std::string_view name);
 
+// Null: kNone.
+const Mutant* FindMutant(PlantedBug bug);
+
 }  // namespace settle::simulation

@@ -2,7 +2,7 @@
 // one JSON object.
 #include <fmt/format.h>
 
-#include <boost/program_options.hpp>
+#include <boost/program_options/errors.hpp>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -11,25 +11,15 @@
 #include <string>
 
 #include "simulation/campaign.h"
+#include "simulation/options.h"
 
 namespace settle::simulation {
 namespace {
-
-namespace po = boost::program_options;
 
 // Exit codes.
 constexpr int kHolds = 0;
 constexpr int kViolated = 1;  // or a mutant was not caught
 constexpr int kUsage = 64;
-
-struct Options {
-  Range range;
-  std::string protocol = "2pc";
-  std::string mutant;
-  std::size_t tries = 5;
-  bool list_mutants = false;
-  bool whole_transcript = false;
-};
 
 class Stopwatch {
  public:
@@ -136,13 +126,16 @@ int CheckMutants(const Options& options) {
     std::string by;
     for (const auto& [invariant, times] : result.by_invariant)
       by += fmt::format("{}{} ({})", by.empty() ? "" : ", ", invariant, times);
+    const std::string median = result.seeds_median ? std::to_string(*result.seeds_median)
+                                                   : fmt::format(">{}", options.range.seeds);
     std::cout << fmt::format("{:<42} {:>3}/{:<3} {:>13}  {}", mutant.name, result.caught,
-                             result.tries, result.seeds_median, by)
+                             result.tries, median, by)
               << std::endl;
     if (result.caught != result.tries) ++escaped;
     table.push_back({{"name", mutant.name},
                      {"caught", result.caught == result.tries},
-                     {"seeds_median", result.seeds_median},
+                     {"seeds_median", result.seeds_median ? nlohmann::json(*result.seeds_median)
+                                                          : nlohmann::json()},
                      {"by", result.by_invariant}});
   }
   PrintLastLine(options, {{"mutants", Mutants().size()},
@@ -159,54 +152,17 @@ int ListMutants() {
   return kHolds;
 }
 
-po::options_description Described(Options& options) {
-  po::options_description described("settle-simulate");
-  auto add = described.add_options();
-  add("help", "show this");
-  add("protocol", po::value(&options.protocol)->default_value("2pc"), "2pc is all there is");
-  add("seeds", po::value(&options.range.seeds)->default_value(1000),
-      "how many seeds to run; with --mutant all, how many at the most for each try");
-  add("start", po::value(&options.range.start)->default_value(1), "the first seed");
-  add("jobs", po::value(&options.range.jobs)->default_value(1), "threads; 1 to 64");
-  add("list-mutants", po::bool_switch(&options.list_mutants),
-      "the bugs that can be planted, one a line");
-  add("mutant", po::value(&options.mutant),
-      "plant that bug: the run should find it. \"all\": plant one after the other, and say for "
-      "each whether it was caught, by what, and after how many seeds");
-  add("tries", po::value(&options.tries)->default_value(5),
-      "with --mutant all: from how many different starts");
-  add("whole-transcript", po::bool_switch(&options.whole_transcript),
-      "of a violation, also what concerns other transactions");
-  return described;
-}
-
-void Check(const Options& options) {
-  if (options.protocol != "2pc")
-    throw po::error("--protocol is \"" + options.protocol + "\"; it can be 2pc");
-  if (options.range.seeds == 0) throw po::error("--seeds must be at least 1");
-  if (options.range.jobs == 0 || options.range.jobs > 64) throw po::error("--jobs must be 1 to 64");
-  if (options.tries == 0) throw po::error("--tries must be at least 1");
-  if (!options.mutant.empty() && options.mutant != "all" && FindMutant(options.mutant) == nullptr)
-    throw po::error("--mutant \"" + options.mutant + "\" is not one of --list-mutants");
-}
-
 int Main(int argc, char** argv) {
   Options options;
-  const po::options_description described = Described(options);
   try {
-    po::variables_map given;
-    po::store(po::parse_command_line(argc, argv, described), given);
-    po::notify(given);
-    if (given.count("help") != 0) {
-      std::cout << described << "Exit: 0 no violation (with --mutant all: every mutant caught), "
-                << "1 a violation, with its transcript\n(or a mutant that was not caught), "
-                << "64 wrong usage.\n";
-      return kHolds;
-    }
-    Check(options);
-  } catch (const po::error& error) {
+    options = ParseOptions(argc, argv);
+  } catch (const boost::program_options::error& error) {
     std::cerr << "settle-simulate: " << error.what() << '\n';
     return kUsage;
+  }
+  if (options.help) {
+    std::cout << HelpText();
+    return kHolds;
   }
   if (options.list_mutants) return ListMutants();
   if (options.mutant == "all") return CheckMutants(options);

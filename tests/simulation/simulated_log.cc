@@ -47,6 +47,7 @@ std::size_t Disk::Prune(std::size_t keep) {
     pruned.insert(end->summary.gtid);
     --excess;
   }
+  // What stays keeps its order, as it does in the shipped log, which reads by ordinal.
   std::erase_if(records, [this](const Record& record) { return pruned.contains(GtidOf(record)); });
   ended.clear();
   for (std::size_t i = 0; i < records.size(); ++i) {

@@ -92,8 +92,10 @@ TEST(Mutants, HaveNamesOfTheirOwnAndPlantBugsOfTheirOwn) {
     EXPECT_TRUE(bugs.insert(mutant.bug).second) << mutant.name;
     EXPECT_NE(mutant.bug, PlantedBug::kNone);
     EXPECT_EQ(FindMutant(mutant.name), &mutant);
+    EXPECT_EQ(FindMutant(mutant.bug), &mutant);
   }
   EXPECT_EQ(FindMutant("no-such-mutant"), nullptr);
+  EXPECT_EQ(FindMutant(PlantedBug::kNone), nullptr);
 }
 
 }  // namespace
