@@ -70,9 +70,8 @@ class Reporter {
 
  private:
   void Print(const Json& json, const std::string& text) {
-    around_.print(around_.json
-                      ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
-                      : text + "\n");
+    around_.print(around_.json ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
+                               : text + "\n");
   }
 
   const Surroundings& around_;
@@ -92,7 +91,8 @@ Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
                 "see 'settle help agent'");
   }
   if (given.Has("sqlite")) {
-    return SqliteResource::Make({.name = name, .path = given.Option("sqlite")});
+    return SqliteResource::Make(
+        {.name = name, .path = given.Option("sqlite"), .existing_only = true});
   }
   const Result<bool> secret = HoldsPassword(given.Option("dsn"));
   if (!secret) return Fail(secret.error());
@@ -145,17 +145,18 @@ class Agent {
   Status Attach() {
     std::string complaint;
     for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseMost)) {
-      auto connected = Coordinator::Connect(
-          {.addresses = {around_.address},
-           .application = "settle agent",
-           .resources = {watched_},
-           .scan_interval = once_ ? milliseconds(1'000) : milliseconds(30'000),
-           .warn = [this](const std::string& line) { say_.Say(line); }});
+      auto connected =
+          Coordinator::Connect({.addresses = {around_.address},
+                                .application = "settle agent",
+                                .resources = {watched_},
+                                .scan_interval = once_ ? milliseconds(1'000) : milliseconds(30'000),
+                                .warn = [this](const std::string& line) { say_.Say(line); }});
       if (connected) {
         coordinator_ = *std::move(connected);
-        say_.Say(fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
-                             "prepared, does no work of its own",
-                             inner_->name(), around_.address, coordinator_->log_id()));
+        say_.Say(
+            fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
+                        "prepared, does no work of its own",
+                        inner_->name(), around_.address, coordinator_->log_id()));
         WarnOfDatabase();
         return {};
       }
@@ -226,6 +227,8 @@ const Verb kAgent{
         "--once waits until what was in doubt at its start is not, at most --timeout (1m if not "
         "given): exit\n"
         "code 0, or 6 with the branches that are left.\n"
+        "FILE must have been served by an application before: any other is refused and left as it "
+        "is.\n"
         "A password must not stand in DSN, where everybody sees it: libpq takes it from ~/.pgpass, "
         "the file\n"
         "that PGPASSFILE names, or a service file (service=NAME). The role must be the one that "

@@ -133,12 +133,12 @@ TEST_P(AgentOf, P08_TheOwnersComingBackAtTheSameTimeDoNoHarm) {
 // A prepare goes to the process that did the work and to no agent: every transfer commits.
 TEST_P(AgentOf, AnAgentBesideWorkingApplicationsIsNeverAskedToPrepare) {
   world_.daemon().Start();
-  Agent a(world_, 'a');
-  Agent b(world_, 'b');
-  ASSERT_TRUE(a.AwaitLine("attached"));
-  ASSERT_TRUE(b.AwaitLine("attached"));
   Application& shop = world_.Start({.banks = "a"});
   Application& service = world_.Start({.banks = "b"});
+  Agent a(world_, 'a');
+  Agent b(world_, 'b');
+  ASSERT_TRUE(a.AwaitLine(": attached"));
+  ASSERT_TRUE(b.AwaitLine(": attached"));
   for (int i = 0; i < 5; ++i) {
     const std::string gtid = world_.MoveTogether(shop, service);
     EXPECT_THAT(shop.Ask("commit"), StartsWith("committed"));
@@ -237,6 +237,29 @@ TEST_F(PostgresAgent, P09_AnotherDatabaseUnderTheNameIsRefusedAndTheAgentEnds) {
   Process wrong(launch);
   EXPECT_EQ(wrong.Wait(), (Ended{1, {}}));
   EXPECT_THAT(wrong.Output(), HasSubstr("settle participants accept"));
+}
+
+class SqliteAgent : public EndToEnd {
+ protected:
+  SqliteAgent() : EndToEnd(kBothSqlite) {}
+};
+
+TEST_F(SqliteAgent, ALiveDecisionLogIsRefusedAndTheCoordinatorGoesOn) {
+  world_.daemon().Start();
+  const CliAnswer answer =
+      world_.Cli({"agent", "--resource", "a", "--sqlite", world_.daemon().log_path()});
+  EXPECT_EQ(answer.code, 2) << answer.out;
+  EXPECT_THAT(answer.out, HasSubstr("decision log"));
+  Application& shop = world_.Start();
+  world_.Move(shop);
+  EXPECT_THAT(shop.Ask("commit"), StartsWith("committed"));
+  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+  world_.daemon().Kill();
+  for (const char* suffix : {"", "-wal"}) {
+    std::ifstream log(world_.daemon().log_path() + suffix, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(log), {});
+    EXPECT_THAT(bytes, Not(HasSubstr("settle_identity"))) << suffix;
+  }
 }
 
 }  // namespace
