@@ -185,6 +185,7 @@ class Agent {
     Errand errand(around_.client, *inner_);
     while (!errand.Look() && !TimeIsUp() && !stop_.Await(kLookAgain)) {
     }
+    errand.Explain();
     say_.Left(inner_->name(), errand.left());
     return errand.left().empty() ? ExitCode::kOk : ExitCode::kInDoubt;
   }
