@@ -145,6 +145,7 @@ class Agent {
   Status Attach() {
     std::string complaint;
     for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseMost)) {
+      WarnOfName();
       auto connected =
           Coordinator::Connect({.addresses = {around_.address},
                                 .application = "settle agent",
@@ -167,6 +168,25 @@ class Agent {
       }
       if (stop_.Await(once_ ? std::min(pause, kPauseFirst) : pause)) return {};
     }
+  }
+
+  // Before attaching, which binds a name to its database for good. Whether the coordinator can be
+  // reached is told by Connect.
+  void WarnOfName() {
+    if (name_looked_up_) return;
+    wire::PageRequest request;
+    request.most = 1000;
+    do {
+      const Result<wire::ParticipantsReply> page = around_.client.Participants(request);
+      if (!page) return;
+      for (const wire::ParticipantView& known : page->participants) {
+        name_looked_up_ = name_looked_up_ || known.resource == inner_->name();
+      }
+      request.cursor = page->next_cursor;
+    } while (!request.cursor.empty() && !name_looked_up_);
+    if (std::exchange(name_looked_up_, true)) return;
+    say_.Say("warning: the coordinator knows no resource " + inner_->name() +
+             " yet: attaching binds the name to this database");
   }
 
   void WarnOfDatabase() {
@@ -197,6 +217,7 @@ class Agent {
   const std::shared_ptr<Resource> inner_;
   const std::shared_ptr<WatchedResource> watched_;
   const Clock::time_point until_;
+  bool name_looked_up_ = false;
   std::unique_ptr<Coordinator> coordinator_;
 };
 

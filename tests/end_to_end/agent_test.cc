@@ -239,6 +239,17 @@ TEST_F(PostgresAgent, P09_AnotherDatabaseUnderTheNameIsRefusedAndTheAgentEnds) {
   EXPECT_THAT(wrong.Output(), HasSubstr("settle participants accept"));
 }
 
+TEST_F(PostgresAgent, ANameThatTheCoordinatorDoesNotKnowIsWarnedOfBeforeItIsBound) {
+  world_.daemon().Start();
+  const std::string warning = "knows no resource a yet";
+  Agent first(world_, 'a');
+  ASSERT_TRUE(first.AwaitLine("a: attached to the coordinator"));
+  EXPECT_LT(first.Said().find(warning), first.Said().find("a: attached")) << first.Said();
+  Agent second(world_, 'a');
+  ASSERT_TRUE(second.AwaitLine("a: attached to the coordinator"));
+  EXPECT_THAT(second.Said(), Not(HasSubstr(warning)));
+}
+
 class SqliteAgent : public EndToEnd {
  protected:
   SqliteAgent() : EndToEnd(kBothSqlite) {}
