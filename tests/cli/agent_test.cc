@@ -35,6 +35,12 @@ TEST_F(SettleAgent, RefusesAnEmptyFileAndLeavesItEmpty) {
   EXPECT_EQ(std::ifstream(file).peek(), std::char_traits<char>::eof());
 }
 
+TEST_F(SettleAgent, CallsAFileThatIsNoDatabaseAWrongCommandLine) {
+  const Printed printed = Serve(FileWith(std::string(5000, 'x')));
+  EXPECT_EQ(printed.exit, ExitCode::kUsage) << printed.out << printed.err;
+  EXPECT_THAT(printed.err, HasSubstr("is not a SQLite database"));
+}
+
 // A database that holds what it is told to, and never finishes anything.
 class Holding : public Resource {
  public:

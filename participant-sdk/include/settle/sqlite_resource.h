@@ -116,9 +116,9 @@ class SqliteResource : public Resource {
   const std::string& name() const override;
 
   // Makes Settle's tables if they are missing. "sqlite:<id>:<inode>". kInvalid: a wrong name, no
-  // such file, a coordinator's decision log, not one that `existing_only` asks for, SQLite without
-  // the session extension; kUnavailable: not writable; kVersion: made by a newer release; kCorrupt:
-  // not a database, or WAL mode with synchronous=FULL could not be had.
+  // such file, not a SQLite database, a coordinator's decision log, not one that `existing_only`
+  // asks for, SQLite without the session extension; kUnavailable: not writable; kVersion: made by a
+  // newer release; kCorrupt: damaged, or WAL mode with synchronous=FULL could not be had.
   [[nodiscard]] Result<std::string> Identify() override;
 
   // Delegated to the live branch if this process has it; otherwise waits for the write lock like

@@ -100,7 +100,8 @@ TEST(SqliteFile, AFileThatIsNoDatabaseIsRefused) {
   std::ofstream(directory / "text.db") << std::string(5000, 'x');
   const auto identity = IdentityOf(directory / "text.db");
   ASSERT_FALSE(identity);
-  EXPECT_EQ(identity.error().code, ErrorCode::kCorrupt) << Describe(identity.error());
+  EXPECT_EQ(identity.error().code, ErrorCode::kInvalid) << Describe(identity.error());
+  EXPECT_THAT(identity.error().message, HasSubstr("text.db is not a SQLite database"));
 }
 
 TEST(SqliteFile, ADecisionLogIsRefusedAndLeftAsItIs) {
