@@ -67,15 +67,23 @@ class Reporter {
     }
     Print({{"resource", resource}, {"left", list}}, text);
   }
+  // Whether every line so far could be written.
+  bool all_written() const {
+    const std::lock_guard lock(mutex_);
+    return all_written_;
+  }
 
  private:
   void Print(const Json& json, const std::string& text) {
-    around_.print(around_.json ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
-                               : text + "\n");
+    const bool written =
+        around_.print(around_.json ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
+                                   : text + "\n");
+    all_written_ = all_written_ && written;
   }
 
   const Surroundings& around_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  bool all_written_ = true;
 };
 
 bool MayPass(ErrorCode code) {
@@ -128,7 +136,9 @@ class Agent {
   }
 
  private:
-  static Answer Printed(ExitCode exit) {
+  // A line that could not be written does not end it: branches are finished all the same.
+  Answer Printed(ExitCode exit) const {
+    if (!say_.all_written()) exit = ExitCode::kInternal;
     return {.text = {}, .json = {}, .exit = exit, .printed = true};
   }
   Answer Stopped() {

@@ -5,6 +5,7 @@
 #include "cli/admin_client.h"
 #include "cli/agent_errand.h"
 #include "cli/arguments.h"
+#include "settle/sqlite_resource.h"
 #include "support/temporary_directory.h"
 #include "verbs_under_test.h"
 
@@ -39,6 +40,17 @@ TEST_F(SettleAgent, CallsAFileThatIsNoDatabaseAWrongCommandLine) {
   const Printed printed = Serve(FileWith(std::string(5000, 'x')));
   EXPECT_EQ(printed.exit, ExitCode::kUsage) << printed.out << printed.err;
   EXPECT_THAT(printed.err, HasSubstr("is not a SQLite database"));
+}
+
+TEST_F(SettleAgent, ExitsWith70WhenALineCannotBeWritten) {
+  const std::string file = FileWith("");
+  ASSERT_TRUE(SqliteResource::Make({.name = "stock", .path = file})->Identify());
+  const std::vector<std::string> words{"agent", "--resource", "stock",     "--sqlite",
+                                       file,    "--once",     "--timeout", "100ms"};
+  const std::string nobody = "127.0.0.1:1";
+  const auto print = [](const std::string&) { return false; };
+  EXPECT_EQ(cli::Run(words, {.default_address = nobody}).exit, ExitCode::kInDoubt);
+  EXPECT_EQ(cli::Run(words, {.default_address = nobody, .print = print}).exit, ExitCode::kInternal);
 }
 
 // A database that holds what it is told to, and never finishes anything.
