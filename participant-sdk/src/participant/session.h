@@ -50,6 +50,7 @@ class Session {
   std::int64_t received_through_ = 0;
   Instant next_scan_{};
   std::string last_complaint_;
+  bool away_ = false;  // as was said last
   std::thread thread_;
 };
 

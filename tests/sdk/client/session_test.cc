@@ -202,6 +202,20 @@ TEST_F(Session, ComesBackAfterARestartAndTellsWhatItSaw) {
   EXPECT_TRUE(Warned("not attached"));
 }
 
+TEST_F(Session, ThatItIsBackIsSaidWhenItHasAttachedAndNotWhenTheFirstPollReturns) {
+  std::promise<void> said;
+  std::shared_future<void> after_that = said.get_future().share();
+  fake_.on_fetch = [&](const wire::FetchRequest&) {
+    const bool again = fake_.Count("attach bank-a bank-b seen=abcdefghijkl/2") != 0;
+    if (again) after_that.wait_for(seconds(8));
+  };
+  Connect(Loud());
+  fake_.Restart(2);
+  EXPECT_TRUE(Eventually([&] { return Warned("attached to the coordinator again"); }));
+  said.set_value();
+  coordinator_.reset();
+}
+
 TEST_F(Session, ARestartFencesWhatWasNotPreparedAndLeavesWhatWas) {
   Connect();
   const BranchKey in_doubt = LeaveInDoubt();
