@@ -31,13 +31,14 @@ Status Session::Start() {
   return {};
 }
 
-void Session::Stop() {
-  if (!thread_.joinable()) return;
+Status Session::Stop() {
+  if (!thread_.joinable()) return reporter_.detached();
   stop_.Interrupt();
   thread_.join();
   link_.reset();
   participant_.Stop();
   reporter_.Stop();
+  return reporter_.detached();
 }
 
 void Session::Run() {

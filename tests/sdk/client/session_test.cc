@@ -72,6 +72,20 @@ TEST_F(Session, EndsAtOnceDuringALongPoll) {
   EXPECT_LT(Clock::now() - start, milliseconds(1'000));
 }
 
+TEST_F(Session, DetachSaysWhetherTheCoordinatorWasTold) {
+  Connect();
+  EXPECT_TRUE(coordinator_->Detach());
+  EXPECT_EQ(fake_.Count("detach"), 1u);
+  coordinator_.reset();
+  EXPECT_EQ(fake_.Count("detach"), 1u);
+
+  Connect();
+  fake_.Stop();
+  const Status told = coordinator_->Detach();
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, ErrorCode::kUnavailable) << Describe(told.error());
+}
+
 TEST_F(Session, EndsSoonWhenTheCoordinatorIsGone) {
   Connect();
   fake_.Stop();
