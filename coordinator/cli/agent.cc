@@ -129,10 +129,13 @@ class Agent {
     if (!attached && !MayPass(attached.error().code)) return Fail(attached.error());
     if (!attached) return GiveUp(attached.error());
     if (coordinator_ == nullptr) return Stopped();
-    const ExitCode exit = once_ ? RunErrand() : Serve();
-    coordinator_.reset();
-    say_.Say("detached");
-    return Printed(exit);
+    if (!once_) return Serve();
+    Errand errand(around_.client, *inner_);
+    while (!errand.Look() && !TimeIsUp() && !stop_.Await(kLookAgain)) {
+    }
+    errand.Explain();
+    Detach();
+    return Ended(errand.left());
   }
 
  private:
@@ -141,13 +144,18 @@ class Agent {
     if (!say_.all_written()) exit = ExitCode::kInternal;
     return {.text = {}, .json = {}, .exit = exit, .printed = true};
   }
+  // Of --once; the last line.
+  Answer Ended(const std::map<std::string, std::string>& left) {
+    say_.Left(inner_->name(), left);
+    return Printed(left.empty() ? ExitCode::kOk : ExitCode::kInDoubt);
+  }
   Answer Stopped() {
+    if (once_) return Ended({{"", "stopped before it was attached"}});
     say_.Say("stopped before it was attached");
     return Printed(ExitCode::kOk);
   }
   Answer GiveUp(const Error& why) {
-    say_.Left(inner_->name(), {{"", "not attached in time: " + Describe(why)}});
-    return Printed(ExitCode::kInDoubt);
+    return Ended({{"", "not attached in time: " + Describe(why)}});
   }
   bool TimeIsUp() const { return once_ && Clock::now() >= until_; }
 
@@ -205,19 +213,20 @@ class Agent {
     for (const std::string& warning : postgres->warnings()) say_.Say("warning: " + warning);
   }
 
-  ExitCode Serve() {
+  Answer Serve() {
     while (!stop_.Await(1h)) {
     }
-    return ExitCode::kOk;
+    Detach();
+    return Printed(ExitCode::kOk);
   }
 
-  ExitCode RunErrand() {
-    Errand errand(around_.client, *inner_);
-    while (!errand.Look() && !TimeIsUp() && !stop_.Await(kLookAgain)) {
-    }
-    errand.Explain();
-    say_.Left(inner_->name(), errand.left());
-    return errand.left().empty() ? ExitCode::kOk : ExitCode::kInDoubt;
+  void Detach() {
+    const Status detached = coordinator_->Detach();
+    coordinator_.reset();
+    say_.Say(detached ? "detached"
+                      : "stopped, but the coordinator could not be told, and counts it as attached "
+                        "until the session times out: " +
+                            Describe(detached.error()));
   }
 
   StopSignals stop_;

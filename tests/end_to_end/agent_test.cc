@@ -9,6 +9,7 @@ namespace settle::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -214,7 +215,19 @@ TEST_F(PostgresAgent, TheCoordinatorAndTheDatabaseGoAwayAndComeBack_OneLineEach)
   Agent b(world_, 'b');
   EXPECT_TRUE(WaitUntil([&] { return world_.PreparedBranches() == 0; }));
   EXPECT_EQ(agent.Stop(), (Ended{0, {}}));
+  EXPECT_THAT(agent.Said(), EndsWith("detached\n"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+  world_.daemon().Kill();
+  EXPECT_EQ(b.Stop(), (Ended{0, {}}));
+  EXPECT_THAT(b.Said(), Not(HasSubstr("detached\n")));
+  EXPECT_THAT(b.Said(), HasSubstr("stopped, but the coordinator could not be told"));
+}
+
+TEST_F(PostgresAgent, TheLastLineOfOnceIsItsResult) {
+  world_.daemon().Start();
+  Agent once(world_, 'a', {"--once", "--json"});
+  EXPECT_EQ(once.process().Wait(), (Ended{0, {}})) << once.Said();
+  EXPECT_THAT(once.Said(), EndsWith("{\"line\":\"detached\"}\n{\"resource\":\"a\",\"left\":[]}\n"));
 }
 
 TEST_F(PostgresAgent, X04_APasswordOnTheCommandLineIsRefusedAndPrintedNowhere) {
