@@ -67,16 +67,23 @@ class Reporter {
     }
     Print({{"resource", resource}, {"left", list}}, text);
   }
+  // Whether every line so far could be written.
+  bool all_written() const {
+    const std::lock_guard lock(mutex_);
+    return all_written_;
+  }
 
  private:
   void Print(const Json& json, const std::string& text) {
-    around_.print(around_.json
-                      ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
-                      : text + "\n");
+    const bool written =
+        around_.print(around_.json ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
+                                   : text + "\n");
+    all_written_ = all_written_ && written;
   }
 
   const Surroundings& around_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  bool all_written_ = true;
 };
 
 bool MayPass(ErrorCode code) {
@@ -92,7 +99,8 @@ Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
                 "see 'settle help agent'");
   }
   if (given.Has("sqlite")) {
-    return SqliteResource::Make({.name = name, .path = given.Option("sqlite")});
+    return SqliteResource::Make(
+        {.name = name, .path = given.Option("sqlite"), .existing_only = true});
   }
   const Result<bool> secret = HoldsPassword(given.Option("dsn"));
   if (!secret) return Fail(secret.error());
@@ -121,23 +129,33 @@ class Agent {
     if (!attached && !MayPass(attached.error().code)) return Fail(attached.error());
     if (!attached) return GiveUp(attached.error());
     if (coordinator_ == nullptr) return Stopped();
-    const ExitCode exit = once_ ? RunErrand() : Serve();
-    coordinator_.reset();
-    say_.Say("detached");
-    return Printed(exit);
+    if (!once_) return Serve();
+    Errand errand(around_.client, *inner_);
+    while (!errand.Look() && !TimeIsUp() && !stop_.Await(kLookAgain)) {
+    }
+    errand.Explain();
+    Detach();
+    return Ended(errand.left());
   }
 
  private:
-  static Answer Printed(ExitCode exit) {
+  // A line that could not be written does not end it: branches are finished all the same.
+  Answer Printed(ExitCode exit) const {
+    if (!say_.all_written()) exit = ExitCode::kInternal;
     return {.text = {}, .json = {}, .exit = exit, .printed = true};
   }
+  // Of --once; the last line.
+  Answer Ended(const std::map<std::string, std::string>& left) {
+    say_.Left(inner_->name(), left);
+    return Printed(left.empty() ? ExitCode::kOk : ExitCode::kInDoubt);
+  }
   Answer Stopped() {
+    if (once_) return Ended({{"", "stopped before it was attached"}});
     say_.Say("stopped before it was attached");
     return Printed(ExitCode::kOk);
   }
   Answer GiveUp(const Error& why) {
-    say_.Left(inner_->name(), {{"", "not attached in time: " + Describe(why)}});
-    return Printed(ExitCode::kInDoubt);
+    return Ended({{"", "not attached in time: " + Describe(why)}});
   }
   bool TimeIsUp() const { return once_ && Clock::now() >= until_; }
 
@@ -145,17 +163,19 @@ class Agent {
   Status Attach() {
     std::string complaint;
     for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseMost)) {
-      auto connected = Coordinator::Connect(
-          {.addresses = {around_.address},
-           .application = "settle agent",
-           .resources = {watched_},
-           .scan_interval = once_ ? milliseconds(1'000) : milliseconds(30'000),
-           .warn = [this](const std::string& line) { say_.Say(line); }});
+      WarnOfName();
+      auto connected =
+          Coordinator::Connect({.addresses = {around_.address},
+                                .application = "settle agent",
+                                .resources = {watched_},
+                                .scan_interval = once_ ? milliseconds(1'000) : milliseconds(30'000),
+                                .warn = [this](const std::string& line) { say_.Say(line); }});
       if (connected) {
         coordinator_ = *std::move(connected);
-        say_.Say(fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
-                             "prepared, does no work of its own",
-                             inner_->name(), around_.address, coordinator_->log_id()));
+        say_.Say(
+            fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
+                        "prepared, does no work of its own",
+                        inner_->name(), around_.address, coordinator_->log_id()));
         WarnOfDatabase();
         return {};
       }
@@ -168,24 +188,45 @@ class Agent {
     }
   }
 
+  // Before attaching, which binds a name to its database for good. Whether the coordinator can be
+  // reached is told by Connect.
+  void WarnOfName() {
+    if (name_looked_up_) return;
+    wire::PageRequest request;
+    request.most = 1000;
+    do {
+      const Result<wire::ParticipantsReply> page = around_.client.Participants(request);
+      if (!page) return;
+      for (const wire::ParticipantView& known : page->participants) {
+        name_looked_up_ = name_looked_up_ || known.resource == inner_->name();
+      }
+      request.cursor = page->next_cursor;
+    } while (!request.cursor.empty() && !name_looked_up_);
+    if (std::exchange(name_looked_up_, true)) return;
+    say_.Say("warning: the coordinator knows no resource " + inner_->name() +
+             " yet: attaching binds the name to this database");
+  }
+
   void WarnOfDatabase() {
     const auto postgres = std::dynamic_pointer_cast<PostgresResource>(inner_);
     if (postgres == nullptr) return;
     for (const std::string& warning : postgres->warnings()) say_.Say("warning: " + warning);
   }
 
-  ExitCode Serve() {
+  Answer Serve() {
     while (!stop_.Await(1h)) {
     }
-    return ExitCode::kOk;
+    Detach();
+    return Printed(ExitCode::kOk);
   }
 
-  ExitCode RunErrand() {
-    Errand errand(around_.client, *inner_);
-    while (!errand.Look() && !TimeIsUp() && !stop_.Await(kLookAgain)) {
-    }
-    say_.Left(inner_->name(), errand.left());
-    return errand.left().empty() ? ExitCode::kOk : ExitCode::kInDoubt;
+  void Detach() {
+    const Status detached = coordinator_->Detach();
+    coordinator_.reset();
+    say_.Say(detached ? "detached"
+                      : "stopped, but the coordinator could not be told, and counts it as attached "
+                        "until the session times out: " +
+                            Describe(detached.error()));
   }
 
   StopSignals stop_;
@@ -195,6 +236,7 @@ class Agent {
   const std::shared_ptr<Resource> inner_;
   const std::shared_ptr<WatchedResource> watched_;
   const Clock::time_point until_;
+  bool name_looked_up_ = false;
   std::unique_ptr<Coordinator> coordinator_;
 };
 
@@ -226,6 +268,8 @@ const Verb kAgent{
         "--once waits until what was in doubt at its start is not, at most --timeout (1m if not "
         "given): exit\n"
         "code 0, or 6 with the branches that are left.\n"
+        "FILE must have been served by an application before: any other is refused and left as it "
+        "is.\n"
         "A password must not stand in DSN, where everybody sees it: libpq takes it from ~/.pgpass, "
         "the file\n"
         "that PGPASSFILE names, or a service file (service=NAME). The role must be the one that "

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "cli/text.h"
+#include "settle/vocabulary/gtid.h"
+
 namespace settle::cli {
 namespace {
 
@@ -14,6 +17,25 @@ bool IsOutstanding(const wire::BranchView& branch) {
 
 std::string NameOf(const std::string& gtid, int branch) {
   return fmt::format("{}{}:{}", kDatabaseNamePrefix, gtid, branch);
+}
+
+// Of a branch that is prepared in the database while nothing is to be done about it.
+std::string WhyPrepared(const wire::TransactionView& transaction, BranchNumber number,
+                        const std::string& name) {
+  std::string why =
+      transaction.ending.outcome == wire::Outcome::UNDECIDED
+          ? fmt::format("prepared, and its transaction is not decided ({})", transaction.state)
+          : fmt::format("prepared; its transaction is {}, its outcome {}", transaction.state,
+                        EndingText(transaction.ending));
+  for (const wire::BranchView& branch : transaction.branches) {
+    if (branch.branch != static_cast<std::int64_t>(number)) continue;
+    if (branch.resource == name) {
+      return why + fmt::format("; the branch is {} for the coordinator", branch.state);
+    }
+    return why + fmt::format("; the branch was enlisted under the resource name {}, not {}",
+                             branch.resource, name);
+  }
+  return why + "; the coordinator has no record of the branch";
 }
 
 }  // namespace
@@ -50,7 +72,7 @@ bool Errand::Look() {
     return false;
   }
   for (const std::string& name : *prepared) {
-    now->try_emplace(name, "prepared, and its transaction is not decided");
+    now->try_emplace(name, "");
   }
   if (!std::exchange(began_, true)) left_ = *now;
   std::erase_if(left_, [&](const auto& branch) { return !now->contains(branch.first); });
@@ -60,6 +82,20 @@ bool Errand::Look() {
   }
   return std::all_of(left_.begin(), left_.end(),
                      [&](const auto& branch) { return strays_.contains(branch.first); });
+}
+
+void Errand::Explain() {
+  bool asks = true;  // until the coordinator cannot be reached, which is said once
+  for (auto& [name, why] : left_) {
+    if (!why.empty()) continue;
+    why = "prepared; nothing is in doubt for it under the name " + resource_.name();
+    const Result<BranchKey> key = BranchKey::ParseDatabaseName(name);
+    if (!key || !asks) continue;
+    const Result<wire::TransactionView> shown = client_.Show(key->gtid.text());
+    asks = shown || shown.error().code != ErrorCode::kUnavailable;
+    why = shown ? WhyPrepared(*shown, key->number, resource_.name())
+                : why + ": " + Describe(shown.error());
+  }
 }
 
 }  // namespace settle::cli

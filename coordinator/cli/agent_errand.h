@@ -18,6 +18,10 @@ class Errand {
   // well found, nothing is left but strays, which nobody here can finish.
   bool Look();
 
+  // Asks the coordinator, at the end of the errand, about branches that are prepared while it has
+  // nothing in doubt for them under the resource's name. Blocking, a call for each.
+  void Explain();
+
   // The branches that are left, by their names in the database, with the reason; before a look went
   // well there is one line without a name.
   const std::map<std::string, std::string>& left() const { return left_; }

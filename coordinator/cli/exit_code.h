@@ -12,7 +12,7 @@ enum class ExitCode {
   kNotFound = 3,     // no such transaction or resource, or its record was pruned
   kUnreachable = 4,  // no coordinator answered at that address
   kWrongLog = 5,     // the gtid belongs to the log of another coordinator
-  kInDoubt = 6,      // `in-doubt --check`: something is in doubt
+  kInDoubt = 6,      // `in-doubt --check`: something is in doubt; `agent --once`: something is left
   kUnknown = 7,      // the request was sent and its reply lost: it may or may not have been done
   kInternal = 70,    // a defect, or an unusable environment
 };

@@ -34,7 +34,7 @@ constexpr const char* kExitCodes =
     "   3  no such transaction or resource, or no record of it any more\n"
     "   4  no coordinator answers at that address\n"
     "   5  the gtid belongs to the log of another coordinator\n"
-    "   6  in-doubt --check: something is in doubt\n"
+    "   6  in-doubt --check: something is in doubt; agent --once: something is left\n"
     "   7  the request was sent and its reply lost: it may or may not have been done\n"
     "  70  a defect, or an environment that cannot be used\n";
 

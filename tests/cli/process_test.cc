@@ -153,6 +153,8 @@ TEST_F(SettleCommand, HelpDocumentsEveryExitCode) {
     EXPECT_THAT(ended.out, HasSubstr(std::string("\n ") +
                                      (code[2] == '0' && code[1] == '7' ? "" : " ") + code));
   }
+  EXPECT_THAT(ended.out, HasSubstr("in-doubt --check: something is in doubt; agent --once: "
+                                   "something is left\n"));
 }
 
 TEST_F(SettleCommand, A03_HostileArgumentsChangeNothingExitNonZeroAndPrintEscaped) {

@@ -13,7 +13,7 @@ namespace settle::cli {
 
 using Document = nlohmann::json;
 
-class Verbs : public testing::Test {
+class Verbs : public ::testing::Test {
  protected:
   Printed Run(const std::vector<std::string>& words) {
     return cli::Run(
@@ -22,7 +22,7 @@ class Verbs : public testing::Test {
   Document RunJson(std::vector<std::string> words) {
     words.emplace_back("--json");
     const Printed printed = Run(words);
-    EXPECT_THAT(printed.err, testing::IsEmpty());
+    EXPECT_THAT(printed.err, ::testing::IsEmpty());
     return Document::parse(printed.out);
   }
   void FailWith(wire::ErrorCode::type code, const std::string& message) {

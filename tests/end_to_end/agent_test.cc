@@ -9,6 +9,7 @@ namespace settle::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -133,12 +134,12 @@ TEST_P(AgentOf, P08_TheOwnersComingBackAtTheSameTimeDoNoHarm) {
 // A prepare goes to the process that did the work and to no agent: every transfer commits.
 TEST_P(AgentOf, AnAgentBesideWorkingApplicationsIsNeverAskedToPrepare) {
   world_.daemon().Start();
-  Agent a(world_, 'a');
-  Agent b(world_, 'b');
-  ASSERT_TRUE(a.AwaitLine("attached"));
-  ASSERT_TRUE(b.AwaitLine("attached"));
   Application& shop = world_.Start({.banks = "a"});
   Application& service = world_.Start({.banks = "b"});
+  Agent a(world_, 'a');
+  Agent b(world_, 'b');
+  ASSERT_TRUE(a.AwaitLine(": attached"));
+  ASSERT_TRUE(b.AwaitLine(": attached"));
   for (int i = 0; i < 5; ++i) {
     const std::string gtid = world_.MoveTogether(shop, service);
     EXPECT_THAT(shop.Ask("commit"), StartsWith("committed"));
@@ -214,7 +215,19 @@ TEST_F(PostgresAgent, TheCoordinatorAndTheDatabaseGoAwayAndComeBack_OneLineEach)
   Agent b(world_, 'b');
   EXPECT_TRUE(WaitUntil([&] { return world_.PreparedBranches() == 0; }));
   EXPECT_EQ(agent.Stop(), (Ended{0, {}}));
+  EXPECT_THAT(agent.Said(), EndsWith("detached\n"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+  world_.daemon().Kill();
+  EXPECT_EQ(b.Stop(), (Ended{0, {}}));
+  EXPECT_THAT(b.Said(), Not(HasSubstr("detached\n")));
+  EXPECT_THAT(b.Said(), HasSubstr("stopped, but the coordinator could not be told"));
+}
+
+TEST_F(PostgresAgent, TheLastLineOfOnceIsItsResult) {
+  world_.daemon().Start();
+  Agent once(world_, 'a', {"--once", "--json"});
+  EXPECT_EQ(once.process().Wait(), (Ended{0, {}})) << once.Said();
+  EXPECT_THAT(once.Said(), EndsWith("{\"line\":\"detached\"}\n{\"resource\":\"a\",\"left\":[]}\n"));
 }
 
 TEST_F(PostgresAgent, X04_APasswordOnTheCommandLineIsRefusedAndPrintedNowhere) {
@@ -237,6 +250,40 @@ TEST_F(PostgresAgent, P09_AnotherDatabaseUnderTheNameIsRefusedAndTheAgentEnds) {
   Process wrong(launch);
   EXPECT_EQ(wrong.Wait(), (Ended{1, {}}));
   EXPECT_THAT(wrong.Output(), HasSubstr("settle participants accept"));
+}
+
+TEST_F(PostgresAgent, ANameThatTheCoordinatorDoesNotKnowIsWarnedOfBeforeItIsBound) {
+  world_.daemon().Start();
+  const std::string warning = "knows no resource a yet";
+  Agent first(world_, 'a');
+  ASSERT_TRUE(first.AwaitLine("a: attached to the coordinator"));
+  EXPECT_LT(first.Said().find(warning), first.Said().find("a: attached")) << first.Said();
+  Agent second(world_, 'a');
+  ASSERT_TRUE(second.AwaitLine("a: attached to the coordinator"));
+  EXPECT_THAT(second.Said(), Not(HasSubstr(warning)));
+}
+
+class SqliteAgent : public EndToEnd {
+ protected:
+  SqliteAgent() : EndToEnd(kBothSqlite) {}
+};
+
+TEST_F(SqliteAgent, ALiveDecisionLogIsRefusedAndTheCoordinatorGoesOn) {
+  world_.daemon().Start();
+  const CliAnswer answer =
+      world_.Cli({"agent", "--resource", "a", "--sqlite", world_.daemon().log_path()});
+  EXPECT_EQ(answer.code, 2) << answer.out;
+  EXPECT_THAT(answer.out, HasSubstr("decision log"));
+  Application& shop = world_.Start();
+  world_.Move(shop);
+  EXPECT_THAT(shop.Ask("commit"), StartsWith("committed"));
+  EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
+  world_.daemon().Kill();
+  for (const char* suffix : {"", "-wal"}) {
+    std::ifstream log(world_.daemon().log_path() + suffix, std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(log), {});
+    EXPECT_THAT(bytes, Not(HasSubstr("settle_identity"))) << suffix;
+  }
 }
 
 }  // namespace

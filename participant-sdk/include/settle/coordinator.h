@@ -80,6 +80,12 @@ class Coordinator {
   virtual std::string log_id() const = 0;
   virtual Epoch epoch() const = 0;
 
+  // What destruction does, with its result: ends what is being done to the resources, tells what
+  // became of it and detaches. Blocking, some seconds at most. kUnavailable: the coordinator could
+  // not be told; it notices by itself a session time-out later. Afterwards there is nothing to do
+  // but to destroy it. Not thread-safe; open transactions must be gone by then.
+  [[nodiscard]] virtual Status Detach() = 0;
+
  protected:
   Coordinator() = default;
 };

@@ -56,6 +56,9 @@ struct SqliteOptions {
   std::chrono::milliseconds busy_timeout{5'000};
   // Foreign keys are enforced in branches, as by SQLite's PRAGMA foreign_keys.
   bool foreign_keys = true;
+  // Only a file that was a resource before, in this process or another: one without Settle's tables
+  // is refused (kInvalid) and left as it is. For tools that finish branches and begin none.
+  bool existing_only = false;
   // Called with every connection the resource makes, also those that only apply staged changes: the
   // place to register collations and functions that the schema's indexes and constraints use.
   std::function<void(sqlite3*)> on_connect{};
@@ -113,8 +116,9 @@ class SqliteResource : public Resource {
   const std::string& name() const override;
 
   // Makes Settle's tables if they are missing. "sqlite:<id>:<inode>". kInvalid: a wrong name, no
-  // such file, SQLite without the session extension; kUnavailable: not writable; kVersion: made by
-  // a newer release; kCorrupt: not a database, or WAL mode with synchronous=FULL could not be had.
+  // such file, not a SQLite database, a coordinator's decision log, not one that `existing_only`
+  // asks for, SQLite without the session extension; kUnavailable: not writable; kVersion: made by a
+  // newer release; kCorrupt: damaged, or WAL mode with synchronous=FULL could not be had.
   [[nodiscard]] Result<std::string> Identify() override;
 
   // Delegated to the live branch if this process has it; otherwise waits for the write lock like

@@ -144,6 +144,8 @@ class ConnectedCoordinator final : public Coordinator {
   std::string log_id() const override { return program_->participant.log_id(); }
   Epoch epoch() const override { return program_->participant.epoch(); }
 
+  Status Detach() override { return session_ == nullptr ? Status() : session_->Stop(); }
+
  private:
   std::shared_ptr<Program> program_;
   std::unique_ptr<sdk::Session> session_;  // none without resources

@@ -44,7 +44,7 @@ void Reporter::Run() {
     Deliver(std::move(batch));
     if (abort_.interrupted()) return;
   }
-  Detach();
+  detached_ = Detach();
 }
 
 // Repeats a batch until it was heard. What is dropped here costs a repeated command, which is
@@ -88,16 +88,18 @@ Status Reporter::Send(const ReportCall& batch) {
   return link_->Report(batch, deadline);
 }
 
-void Reporter::Detach() {
+Status Reporter::Detach() {
   const SessionId session = participant_.session();
   const Instant deadline = Clock::now() + kFarewell;
-  if (session.empty()) return;
+  if (session.empty()) return Fail(ErrorCode::kUnavailable, "it was not attached");
   if (link_ == nullptr || link_->broken()) {
     Result<std::unique_ptr<Link>> link = Link::Open(settings_, &abort_, deadline);
-    if (!link) return;  // the coordinator notices by itself, a session time-out later
+    if (!link) return Fail(std::move(link).error());
     link_ = *std::move(link);
   }
-  if (Status detached = link_->Detach(session, deadline); !detached) link_.reset();
+  Status detached = link_->Detach(session, deadline);
+  if (!detached) link_.reset();
+  return detached;
 }
 
 }  // namespace settle::sdk

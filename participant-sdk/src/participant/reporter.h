@@ -21,12 +21,14 @@ class Reporter {
   // Blocking, for a second or so: what is queued is told if the coordinator can be reached, then
   // the session is detached.
   void Stop();
+  // Whether the coordinator was told; once stopped.
+  const Status& detached() const { return detached_; }
 
  private:
   void Run();
   void Deliver(ReportCall batch);
   [[nodiscard]] Status Send(const ReportCall& batch);
-  void Detach();
+  [[nodiscard]] Status Detach();
   bool stopping() const { return stop_.interrupted(); }
 
   const LinkSettings settings_;
@@ -36,6 +38,7 @@ class Reporter {
   Interrupter abort_;  // not even for a call that is under way
   std::unique_ptr<Link> link_;
   Backoff backoff_;
+  Status detached_ = Fail(ErrorCode::kUnavailable, "no coordinator could be told in time");
   std::thread thread_;
 };
 

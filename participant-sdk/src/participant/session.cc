@@ -14,8 +14,8 @@ constexpr milliseconds kAttachTimeout{10'000};
 
 }  // namespace
 
-Session::Session(
-    LinkSettings settings, milliseconds scan_interval, Participant& participant, Warn warn)
+Session::Session(LinkSettings settings, milliseconds scan_interval, Participant& participant,
+                 Warn warn)
     : settings_(settings),
       scan_interval_(scan_interval),
       participant_(participant),
@@ -31,24 +31,27 @@ Status Session::Start() {
   return {};
 }
 
-void Session::Stop() {
-  if (!thread_.joinable()) return;
+Status Session::Stop() {
+  if (!thread_.joinable()) return reporter_.detached();
   stop_.Interrupt();
   thread_.join();
   link_.reset();
   participant_.Stop();
   reporter_.Stop();
+  return reporter_.detached();
 }
 
 void Session::Run() {
   Backoff backoff;
   while (!stop_.interrupted()) {
     Status done = EnsureAttached();
+    // Said now and not when the first poll returns, which may be seconds later.
+    if (done && std::exchange(away_, false)) warn_("attached to the coordinator again");
     if (done) ScanIfDue();
     if (done) done = FetchOnce();
     if (done) {
       backoff.Reset();
-      if (!std::exchange(last_complaint_, {}).empty()) warn_("attached to the coordinator again");
+      last_complaint_.clear();
     } else {
       if (stop_.interrupted()) return;
       Complain(done.error());
@@ -103,8 +106,8 @@ Status Session::AttachAnew() {
 Status Session::FetchOnce() {
   FetchCall call{.session = attached_.session, .received_through = received_through_};
   const auto until_scan = std::chrono::ceil<milliseconds>(next_scan_ - Clock::now());
-  call.wait = std::max(
-      std::min({attached_.session_timeout / 2, kPollMost, until_scan}), kPollLeast);
+  call.wait =
+      std::max(std::min({attached_.session_timeout / 2, kPollMost, until_scan}), kPollLeast);
   Result<CommandBatch> batch = link_->Fetch(call, Clock::now() + call.wait + kGrace);
   if (!batch) {
     if (batch.error().code == ErrorCode::kNotFound) attached_ = {};
@@ -127,6 +130,7 @@ void Session::ScanIfDue() {
 // Once for each kind of trouble, not once for each attempt.
 void Session::Complain(const Error& why) {
   if (std::exchange(last_complaint_, why.message) == why.message) return;
+  away_ = true;
   warn_("not attached to the coordinator: " + Describe(why) + " (trying again)");
 }
 

@@ -26,8 +26,9 @@ class Session {
   // threads.
   [[nodiscard]] Status Start();
   // Blocking: ends the long poll, waits for what is being done to the databases, tells what became
-  // of it (for a second at most) and detaches.
-  void Stop();
+  // of it (for a second at most) and detaches. An error: the coordinator could not be told, and
+  // notices by itself a session time-out later. Again: says the same.
+  Status Stop();
 
  private:
   void Run();
@@ -50,6 +51,7 @@ class Session {
   std::int64_t received_through_ = 0;
   Instant next_scan_{};
   std::string last_complaint_;
+  bool away_ = false;  // as was said last
   std::thread thread_;
 };
 

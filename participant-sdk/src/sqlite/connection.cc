@@ -93,6 +93,10 @@ Result<std::unique_ptr<Connection>> Connection::Open(const SqliteOptions& option
                 "the file and its directory must be readable and writable by this process");
   }
   if (Status configured = connection->Configure(options); !configured) {
+    if ((sqlite3_errcode(db) & 0xff) == SQLITE_NOTADB) {
+      return Fail(ErrorCode::kInvalid, Escaped(options.path) + " is not a SQLite database",
+                  "correct the path");
+    }
     return Fail(std::move(configured).error());
   }
   return connection;
@@ -125,7 +129,8 @@ Connection::~Connection() {
   Neutralise();
   // Statements that the application forgot keep a closed connection alive; the hooks must not point
   // here.
-  sqlite3_commit_hook(db_, [](void*) { return 1; }, nullptr);
+  sqlite3_commit_hook(
+      db_, [](void*) { return 1; }, nullptr);
   sqlite3_rollback_hook(db_, nullptr, nullptr);
   sqlite3_update_hook(db_, nullptr, nullptr);
   sqlite3_progress_handler(db_, 0, nullptr, nullptr);

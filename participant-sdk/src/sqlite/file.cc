@@ -35,6 +35,38 @@ Status CheckLibrary() {
   return {};
 }
 
+// Before anything is written to it. A file in use is read like any other reader does.
+Status CheckKind(Connection& connection, const SqliteOptions& options) {
+  constexpr const char* kDecisionLog = "1400138853";  // 0x53746c65, docs/decision_log.md
+  const Result<std::string> kind = connection.Ask("PRAGMA application_id");
+  if (!kind) return Fail(kind.error());
+  if (*kind == kDecisionLog) {
+    return Fail(ErrorCode::kInvalid,
+                Escaped(options.path) +
+                    " is the decision log of a Settle coordinator, not a database "
+                    "of an application; nothing was written to it",
+                "give the file with the application's tables");
+  }
+  if (!options.existing_only) return {};
+  const Result<std::string> ours = connection.Ask(
+      "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'settle_identity'");
+  if (!ours) return Fail(ours.error());
+  if (*ours != "0") return {};
+  return Fail(ErrorCode::kInvalid,
+              Escaped(options.path) +
+                  " was never a resource: it has no table settle_identity, so "
+                  "that nothing can be prepared in it; nothing was written to it",
+              "give the file that the application serves under the name " + options.name);
+}
+
+// Closing the last connection would write what a crashed program left in the -wal file to the
+// database.
+void LeaveWal(Connection& connection, const std::string& path) {
+  struct stat wal {};
+  const bool left = ::stat((path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
+  if (left) sqlite3_db_config(connection.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
 Result<struct stat> Look(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) {
@@ -69,6 +101,10 @@ Status File::OpenFirst() {
   Result<std::unique_ptr<Connection>> opened = Connection::Open(options_);
   if (!opened) return Fail(opened.error());
   Connection& connection = **opened;
+  if (Status right = CheckKind(connection, options_); !right) {
+    LeaveWal(connection, options_.path);
+    return right;
+  }
   if (Status wal = connection.RequireWal(); !wal) return wal;
   if (sqlite3_db_readonly(connection.raw(), "main") != 0) {
     return Fail(ErrorCode::kUnavailable, options_.path + " is read-only",

@@ -72,6 +72,20 @@ TEST_F(Session, EndsAtOnceDuringALongPoll) {
   EXPECT_LT(Clock::now() - start, milliseconds(1'000));
 }
 
+TEST_F(Session, DetachSaysWhetherTheCoordinatorWasTold) {
+  Connect();
+  EXPECT_TRUE(coordinator_->Detach());
+  EXPECT_EQ(fake_.Count("detach"), 1u);
+  coordinator_.reset();
+  EXPECT_EQ(fake_.Count("detach"), 1u);
+
+  Connect();
+  fake_.Stop();
+  const Status told = coordinator_->Detach();
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, ErrorCode::kUnavailable) << Describe(told.error());
+}
+
 TEST_F(Session, EndsSoonWhenTheCoordinatorIsGone) {
   Connect();
   fake_.Stop();
@@ -200,6 +214,20 @@ TEST_F(Session, ComesBackAfterARestartAndTellsWhatItSaw) {
   EXPECT_TRUE(Eventually([&] { return coordinator_->epoch() == 2; }));
   EXPECT_TRUE(Begin().Commit().committed());
   EXPECT_TRUE(Warned("not attached"));
+}
+
+TEST_F(Session, ThatItIsBackIsSaidWhenItHasAttachedAndNotWhenTheFirstPollReturns) {
+  std::promise<void> said;
+  std::shared_future<void> after_that = said.get_future().share();
+  fake_.on_fetch = [&](const wire::FetchRequest&) {
+    const bool again = fake_.Count("attach bank-a bank-b seen=abcdefghijkl/2") != 0;
+    if (again) after_that.wait_for(seconds(8));
+  };
+  Connect(Loud());
+  fake_.Restart(2);
+  EXPECT_TRUE(Eventually([&] { return Warned("attached to the coordinator again"); }));
+  said.set_value();
+  coordinator_.reset();
 }
 
 TEST_F(Session, ARestartFencesWhatWasNotPreparedAndLeavesWhatWas) {

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "bank_file.h"
 
@@ -22,11 +23,22 @@ using namespace std::chrono_literals;
 
 constexpr char kTake10[] = "UPDATE account SET balance = balance - 10 WHERE id = 1";
 
-Result<std::string> IdentityOf(const std::string& path) {
+Result<std::string> IdentityOf(const std::string& path, bool existing_only = false) {
   SqliteOptions options;
   options.name = "bank";
   options.path = path;
+  options.existing_only = existing_only;
   return SqliteResource::Make(options)->Identify();
+}
+
+// Every file of the directory, by name, with its bytes.
+std::map<std::string, std::string> BytesIn(const TemporaryDirectory& directory) {
+  std::map<std::string, std::string> bytes;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory.path())) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    bytes[entry.path().filename()] = std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  return bytes;
 }
 
 void CopyDatabase(const std::string& from, const std::string& to) {
@@ -88,7 +100,68 @@ TEST(SqliteFile, AFileThatIsNoDatabaseIsRefused) {
   std::ofstream(directory / "text.db") << std::string(5000, 'x');
   const auto identity = IdentityOf(directory / "text.db");
   ASSERT_FALSE(identity);
-  EXPECT_EQ(identity.error().code, ErrorCode::kCorrupt) << Describe(identity.error());
+  EXPECT_EQ(identity.error().code, ErrorCode::kInvalid) << Describe(identity.error());
+  EXPECT_THAT(identity.error().message, HasSubstr("text.db is not a SQLite database"));
+}
+
+TEST(SqliteFile, ADecisionLogIsRefusedAndLeftAsItIs) {
+  for (const char* mode : {"DELETE", "WAL"}) {
+    const TemporaryDirectory directory;
+    const std::string log = directory / "log.db";
+    PlainConnection(log).Query(std::string("PRAGMA journal_mode = ") + mode);
+    ASSERT_EQ(PlainConnection(log).Run("PRAGMA application_id = 0x53746c65;"
+                                       "CREATE TABLE record (position INTEGER PRIMARY KEY)"),
+              "");
+    const auto before = BytesIn(directory);
+    const auto identity = IdentityOf(log);
+    ASSERT_FALSE(identity);
+    EXPECT_EQ(identity.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(identity.error().message, HasSubstr("decision log"));
+    EXPECT_EQ(BytesIn(directory), before) << mode;
+  }
+}
+
+TEST(SqliteFile, ADecisionLogThatIsInUseIsRefusedAndLeftAsItIs) {
+  const TemporaryDirectory directory;
+  PlainConnection log(directory / "log.db");
+  log.Query("PRAGMA journal_mode = WAL");
+  ASSERT_EQ(log.Run("PRAGMA application_id = 0x53746c65; CREATE TABLE record (position)"), "");
+  const auto schema = log.Query("PRAGMA schema_version");
+  ASSERT_FALSE(IdentityOf(directory / "log.db"));
+  EXPECT_EQ(log.Query("PRAGMA schema_version"), schema);
+  EXPECT_EQ(log.Query("SELECT name FROM sqlite_schema"), "record");
+}
+
+TEST(SqliteFile, ADecisionLogOfACrashedCoordinatorIsLeftAsItIs) {
+  const TemporaryDirectory directory;
+  const TemporaryDirectory crashed;
+  PlainConnection log(directory / "log.db");
+  log.Query("PRAGMA journal_mode = WAL");
+  ASSERT_EQ(log.Run("PRAGMA application_id = 0x53746c65; CREATE TABLE record (position)"), "");
+  for (const char* name : {"log.db", "log.db-wal"}) {
+    fs::copy_file(directory / name, crashed / name);
+  }
+  const auto before = BytesIn(crashed);
+  ASSERT_FALSE(IdentityOf(crashed / "log.db"));
+  auto after = BytesIn(crashed);
+  after.erase("log.db-shm");  // every reader needs it
+  EXPECT_EQ(after, before);
+}
+
+TEST(SqliteFile, ExistingOnlyRefusesAFileThatWasNeverAResourceAndLeavesItAsItIs) {
+  const TemporaryDirectory directory;
+  std::ofstream(directory / "empty.db").flush();
+  const BankFile bank(directory / "bank.db");
+  const auto before = BytesIn(directory);
+  for (const char* name : {"empty.db", "bank.db"}) {
+    const auto identity = IdentityOf(directory / name, /*existing_only=*/true);
+    ASSERT_FALSE(identity) << name;
+    EXPECT_EQ(identity.error().code, ErrorCode::kInvalid);
+    EXPECT_THAT(identity.error().message, HasSubstr("was never a resource"));
+    EXPECT_EQ(BytesIn(directory), before) << name;
+  }
+  const auto made = bank.Resource()->Identify();
+  EXPECT_EQ(*IdentityOf(bank.path(), /*existing_only=*/true), *made);
 }
 
 // In a child, as root may write to everything.

@@ -1,0 +1,120 @@
+// What `settle agent` refuses before it speaks to a coordinator, and what it says of branches that
+// it cannot finish.
+#include <fstream>
+
+#include "cli/admin_client.h"
+#include "cli/agent_errand.h"
+#include "cli/arguments.h"
+#include "settle/sqlite_resource.h"
+#include "support/temporary_directory.h"
+#include "verbs_under_test.h"
+
+namespace settle::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class SettleAgent : public Verbs {
+ protected:
+  std::string FileWith(const std::string& contents) {
+    std::ofstream(directory_ / "file.db") << contents;
+    return directory_ / "file.db";
+  }
+  Printed Serve(const std::string& file) {
+    return Run({"agent", "--resource", "stock", "--sqlite", file, "--once"});
+  }
+
+  const settle::testing::TemporaryDirectory directory_;
+};
+
+TEST_F(SettleAgent, RefusesAnEmptyFileAndLeavesItEmpty) {
+  const std::string file = FileWith("");
+  const Printed printed = Serve(file);
+  EXPECT_EQ(printed.exit, ExitCode::kUsage) << printed.out << printed.err;
+  EXPECT_THAT(printed.err, HasSubstr("was never a resource"));
+  EXPECT_EQ(std::ifstream(file).peek(), std::char_traits<char>::eof());
+}
+
+TEST_F(SettleAgent, CallsAFileThatIsNoDatabaseAWrongCommandLine) {
+  const Printed printed = Serve(FileWith(std::string(5000, 'x')));
+  EXPECT_EQ(printed.exit, ExitCode::kUsage) << printed.out << printed.err;
+  EXPECT_THAT(printed.err, HasSubstr("is not a SQLite database"));
+}
+
+TEST_F(SettleAgent, ExitsWith70WhenALineCannotBeWritten) {
+  const std::string file = FileWith("");
+  ASSERT_TRUE(SqliteResource::Make({.name = "stock", .path = file})->Identify());
+  const std::vector<std::string> words{"agent", "--resource", "stock",     "--sqlite",
+                                       file,    "--once",     "--timeout", "100ms"};
+  const std::string nobody = "127.0.0.1:1";
+  const auto print = [](const std::string&) { return false; };
+  EXPECT_EQ(cli::Run(words, {.default_address = nobody}).exit, ExitCode::kInDoubt);
+  EXPECT_EQ(cli::Run(words, {.default_address = nobody, .print = print}).exit, ExitCode::kInternal);
+}
+
+// A database that holds what it is told to, and never finishes anything.
+class Holding : public Resource {
+ public:
+  Holding(std::string name, std::vector<std::string> prepared)
+      : name_(std::move(name)), prepared_(std::move(prepared)) {}
+
+  const std::string& name() const override { return name_; }
+  Result<std::string> Identify() override { return std::string("holding"); }
+  FinishResult Finish(const BranchKey&, Decision, const Evidence&) override { return {}; }
+  Result<std::vector<std::string>> ScanPrepared() override { return prepared_; }
+
+ private:
+  const std::string name_;
+  const std::vector<std::string> prepared_;
+};
+
+class SettleAgentErrand : public SettleAgent {
+ protected:
+  std::string WhyLeft(const std::string& resource) {
+    const std::string branch = std::string("settle:") + kGtid + ":2";
+    Holding database(resource, {branch});
+    AdminClient client(*ParseAddress(coordinator_.address()), std::chrono::seconds(5));
+    Errand errand(client, database);
+    EXPECT_FALSE(errand.Look());
+    errand.Explain();
+    EXPECT_EQ(errand.left().size(), 1u);
+    return errand.left().at(branch);
+  }
+};
+
+TEST_F(SettleAgentErrand, SaysUnderWhichNameADecidedBranchWasEnlisted) {
+  admin_.transaction = Committing();
+  admin_.in_doubt_reply.transactions = {Committing()};
+  EXPECT_EQ(WhyLeft("bank-bb"),
+            "prepared; its transaction is committing, its outcome committed; the branch was "
+            "enlisted under the resource name bank-b, not bank-bb");
+  EXPECT_EQ(WhyLeft("bank-b"), "committing: connection refused");
+}
+
+TEST_F(SettleAgentErrand, SaysWhatTheCoordinatorKnowsOfABranchThatItHasNotInDoubt) {
+  admin_.transaction = Committing();
+  admin_.transaction.state = "preparing";
+  admin_.transaction.ending.outcome = wire::Outcome::UNDECIDED;
+  admin_.transaction.branches[1].state = "prepared";
+  EXPECT_EQ(WhyLeft("bank-b"),
+            "prepared, and its transaction is not decided (preparing); the branch is prepared for "
+            "the coordinator");
+  admin_.transaction.branches.clear();
+  EXPECT_THAT(WhyLeft("bank-b"), HasSubstr("the coordinator has no record of the branch"));
+}
+
+TEST_F(SettleAgentErrand, SaysOnlyWhatIsKnownWhenTheCoordinatorCannotTell) {
+  admin_.before_answer = [this](std::size_t nth) {
+    if (nth == 1) return;
+    admin_.error.emplace();
+    admin_.error->code = wire::ErrorCode::WRONG_LOG;
+    admin_.error->message = "another log";
+  };
+  EXPECT_THAT(
+      WhyLeft("bank-b"),
+      StartsWith("prepared; nothing is in doubt for it under the name bank-b: another log"));
+}
+
+}  // namespace
+}  // namespace settle::cli
