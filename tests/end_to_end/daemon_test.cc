@@ -164,13 +164,14 @@ TEST_F(DaemonAndLog, L08_ASchemaNewerThanTheProgram_IsRefusedWithItsOwnExitCode)
   world_.daemon().Start();
   ASSERT_EQ(world_.daemon().Terminate()->code, 0);
   const auto log = OpenSqliteFile(world_.daemon().log_path());
+  const std::string version = log->Value("PRAGMA user_version");
   log->Query("PRAGMA user_version = 999");
   Process& refused = world_.daemon().StartUnawaited();
   const auto ended = refused.Wait();
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(ended->code, kLogNewer);
   EXPECT_THAT(refused.Errors(), HasSubstr(world_.daemon().log_path()));
-  log->Query("PRAGMA user_version = 2");
+  log->Query("PRAGMA user_version = " + version);
   world_.daemon().Start();
 }
 
