@@ -72,7 +72,10 @@ struct Command {
 enum ActionOp {
   ACTION = 1,      // do the step
   COMPENSATE = 2,  // undo the step, as far as it was done; from now on it must never be done
-  FENCE = 3        // done already? then say so; else make sure that it can never be done
+  FENCE = 3,       // done already? then say so; else make sure that it can never be done
+  TRY = 4,         // reserve, so that CONFIRM cannot fail
+  CONFIRM = 5,     // make the reservation final
+  CANCEL = 6       // give the reservation back; from now on it must never be made
 }
 
 /**

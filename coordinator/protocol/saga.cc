@@ -140,6 +140,9 @@ Effects Machine::On(const event::Answered& event) {
     case ActionOp::kAction: return AnsweredAction(*step, event);
     case ActionOp::kCompensate: return AnsweredCompensation(*step, event);
     case ActionOp::kFence: return AnsweredFence(*step, event);
+    case ActionOp::kTry:
+    case ActionOp::kConfirm:
+    case ActionOp::kCancel: return {};
   }
   return {};
 }

@@ -116,7 +116,10 @@ void Machine::Take(const SagaStepRecord& record) {
       past_pivot_ = past_pivot_ || definition(*step).kind == StepKind::kPivot;
       return;
     case ActionOp::kCompensate: step->state = StepState::kUndone; return;
-    case ActionOp::kFence: return;
+    case ActionOp::kFence:
+    case ActionOp::kTry:
+    case ActionOp::kConfirm:
+    case ActionOp::kCancel: return;
   }
 }
 

@@ -16,6 +16,9 @@ Result<ActionOp> OpFromWire(const wire::ActionOp::type& op) {
     case wire::ActionOp::ACTION: return ActionOp::kAction;
     case wire::ActionOp::COMPENSATE: return ActionOp::kCompensate;
     case wire::ActionOp::FENCE: return ActionOp::kFence;
+    case wire::ActionOp::TRY: return ActionOp::kTry;
+    case wire::ActionOp::CONFIRM: return ActionOp::kConfirm;
+    case wire::ActionOp::CANCEL: return ActionOp::kCancel;
   }
   return UnknownValue("op", Raw(op));
 }
@@ -36,6 +39,9 @@ wire::ActionOp::type ToWire(ActionOp op) {
     case ActionOp::kAction: return wire::ActionOp::ACTION;
     case ActionOp::kCompensate: return wire::ActionOp::COMPENSATE;
     case ActionOp::kFence: return wire::ActionOp::FENCE;
+    case ActionOp::kTry: return wire::ActionOp::TRY;
+    case ActionOp::kConfirm: return wire::ActionOp::CONFIRM;
+    case ActionOp::kCancel: return wire::ActionOp::CANCEL;
   }
   return static_cast<wire::ActionOp::type>(0);  // refused by every reader
 }

@@ -192,7 +192,7 @@ TEST_F(SagaHandlers, N05_WhatTheContractDoesNotAllowIsRefusedByName) {
 }
 
 TEST_F(SagaHandlers, EveryWordOfTheContractHasItsValue) {
-  for (int i = 1; i <= 3; ++i) {
+  for (int i = 1; i <= 6; ++i) {
     wire::ActionAnswer answer = AnswerTo({}, wire::AnswerKind::DONE, "");
     answer.gtid = "k3m9qxw4c7ab.4.1.00000007";
     answer.step = answer.attempt = 1;

@@ -52,7 +52,7 @@ TEST(Words, EveryValueHasAWordOfItsOwn) {
   WordsOf<Decision>(1, static_cast<int>(Decision::kAbort));
   WordsOf<Vote>(1, static_cast<int>(Vote::kNo));
   WordsOf<BranchEnd>(1, static_cast<int>(BranchEnd::kRetry));
-  WordsOf<ActionOp>(1, static_cast<int>(ActionOp::kFence));
+  WordsOf<ActionOp>(1, static_cast<int>(ActionOp::kCancel));
   WordsOf<AnswerKind>(1, static_cast<int>(AnswerKind::kSuppressed));
   WordsOf<ErrorCode>(0, static_cast<int>(ErrorCode::kInternal));
 }

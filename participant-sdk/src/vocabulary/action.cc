@@ -7,6 +7,9 @@ const char* ToString(ActionOp op) {
     case ActionOp::kAction: return "action";
     case ActionOp::kCompensate: return "compensate";
     case ActionOp::kFence: return "fence";
+    case ActionOp::kTry: return "try";
+    case ActionOp::kConfirm: return "confirm";
+    case ActionOp::kCancel: return "cancel";
   }
   return "unrecognised";
 }

@@ -1,4 +1,4 @@
-// What a saga's coordinator asks of a participant, and what the participant answers.
+// What a coordinator asks of a participant that serves actions, and what the participant answers.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,14 @@
 namespace settle {
 
 enum class ActionOp {
+  // Of a saga's step.
   kAction = 1,      // do the step
   kCompensate = 2,  // undo the step, as far as it was done; from now on it must never be done
   kFence = 3,       // done already? then say so; else make sure that it can never be done
+  // Of a branch that tries, confirms, cancels.
+  kTry = 4,      // reserve, so that confirm cannot fail
+  kConfirm = 5,  // make the reservation final
+  kCancel = 6,   // give the reservation back; from now on it must never be made
 };
 
 enum class AnswerKind {
@@ -30,7 +35,7 @@ struct Answer {
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 
-// Lower-case words: "action", "compensate", "fence"; "done", "failed", "ongoing", "unknown",
+// Lower-case words: "action", "compensate", "fence", "try", "confirm", "cancel"; "done", "failed", "ongoing", "unknown",
 // "suppressed".
 const char* ToString(ActionOp op);
 const char* ToString(AnswerKind kind);
