@@ -36,7 +36,8 @@ struct Engine::Admission {
 const Gtid& RestoredTransaction::gtid() const {
   if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
   if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
-  return heuristics.empty() ? forgotten->gtid : heuristics.front().gtid;
+  if (!heuristics.empty()) return heuristics.front().gtid;
+  return registered.empty() ? forgotten->gtid : registered.front().gtid;
 }
 
 Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
@@ -61,7 +62,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                          },
                          [to_all](const std::string& participant) {
                            to_all([participant](Shard& shard) {
-                             shard.sagas().ParticipantReady(participant);
+                             shard.ParticipantReady(participant);
                            });
                          }});
   for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
@@ -170,7 +171,7 @@ void Engine::ActOnSaga(SagaActCall call, Completion<std::monostate> done) {
   const Gtid gtid = call.gtid;
   Post(gtid, done,
        [call = std::move(call)](Shard& shard, const Completion<std::monostate>& reply) {
-         shard.sagas().Act(call, reply);
+         shard.Act(call, reply);
        });
 }
 
@@ -181,6 +182,13 @@ void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
        [call, owner = *owner](Shard& shard, const Completion<BranchNumber>& reply) {
          shard.Enlist(call, owner, reply);
        });
+}
+
+void Engine::Try(TryCall call, Completion<TryAnswer> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<TryAnswer>& reply) {
+    shard.Try(call, reply);
+  });
 }
 
 void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
@@ -230,7 +238,7 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   for (SagaAnswer& answer : call.answers) {
     Shard& shard = ShardOf(answer.key.gtid);
     shard.mailbox().PostAlways([&shard, reporter, answer = std::move(answer)] {
-      shard.sagas().Answered(reporter->participants, answer);
+      shard.Answered(*reporter, answer);
     });
   }
   done(std::monostate{});
