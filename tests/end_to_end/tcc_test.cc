@@ -69,10 +69,11 @@ class Shop {
     return books_;
   }
 
-  // Fetches what there is, does it and reports it, with what a scan of the database finds.
-  void ServeOnce() {
+  // Fetches what there is, does it and reports it, with what a scan of the database finds. False:
+  // the daemon is not there.
+  bool ServeOnce() {
     try {
-      if (AttachedSession().empty()) return;
+      if (AttachedSession().empty()) return false;
       wire::CommandBatch batch;
       const auto fetch = [&](auto& stub) {
         wire::FetchRequest request;
@@ -82,12 +83,13 @@ class Shop {
         request.wait_ms = 20;
         stub.fetch(batch, request);
       };
-      if (!link_.Try(fetch)) return;
+      if (!link_.Try(fetch)) return false;
       if (batch.number != 0) received_ = batch.number;
       const wire::ReportRequest report = Perform(batch);
-      link_.Try([&](auto& stub) { stub.report(report); });
+      return link_.Try([&](auto& stub) { stub.report(report); });
     } catch (const wire::ServiceError&) {
       session_.clear();  // it belongs to a daemon that was killed
+      return true;
     }
   }
 
@@ -218,13 +220,19 @@ class TccOverADaemon : public ::testing::Test {
     gtid_ = begun.gtid;
     EnlistPayment(client, shop);
     const std::jthread serving([&](const std::stop_token& stop) {
-      while (!stop.stop_requested()) shop.ServeOnce();
+      while (!stop.stop_requested()) {
+        if (!shop.ServeOnce()) std::this_thread::sleep_for(5ms);  // the daemon is not there
+      }
     });
     if (Reserve(client)) Finish(client, wants);
     for (std::size_t life = 0; life < deaths.size(); ++life) {
       EXPECT_TRUE(daemon_.AwaitFailpoint()) << deaths[life] << " was not reached\n"
                                             << daemon_.Said();
-      daemon_.Start(life + 1 < deaths.size() ? deaths[life + 1] : "");
+      if (life + 1 == deaths.size()) {
+        daemon_.Start();
+      } else {
+        daemon_.StartUnawaited(deaths[life + 1]);  // it may die before it serves
+      }
     }
     wire::Ending ending;
     EXPECT_TRUE(WaitUntil([&] {
@@ -256,7 +264,7 @@ class TccOverADaemon : public ::testing::Test {
     request.request_key = "goods";
     request.wait_ms = 10'000;
     const bool answered = client.Try([&](auto& stub) { stub.try_branch(tried_, request); });
-    if (answered) EXPECT_EQ(tried_.branch, kReservation);
+    EXPECT_TRUE(!answered || tried_.branch == kReservation);
     return answered;
   }
 
