@@ -4,7 +4,11 @@
 // settle/postgres_barrier.h, settle/sqlite_barrier.h. Each has
 //
 //   using Work = ...;   // Execute(sql, parameters) -> Result<Rows>
-//   Answer Run(const ActionContext& call, const std::function<Answer(Work&)>& business);
+//   using Business = std::function<Answer(const ActionContext&, Work&)>;
+//   Answer Run(const ActionContext& call, const Business& business);
+//
+// `business` is told of the call with its input and result filled in from the origin's row, where
+// the coordinator does not know them any more.
 //
 // Run opens the local transaction, makes its notes, and answers
 //   - a call that was carried out before with what was answered then;
