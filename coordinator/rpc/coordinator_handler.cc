@@ -106,6 +106,13 @@ void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& re
   });
 }
 
+void CoordinatorHandler::define_saga(wire::DefineSagaReply&, const wire::DefineSagaRequest&) {
+  AtTheEdge(observer_, "define_saga", [&] {
+    Need(Status(Fail(ErrorCode::kRefused, "this coordinator does not store definitions",
+                     "start the saga with its whole definition")));
+  });
+}
+
 void CoordinatorHandler::start_saga(wire::BeginReply& reply,
                                     const wire::StartSagaRequest& request) {
   AtTheEdge(observer_, "start_saga", [&] {
@@ -119,7 +126,8 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
   });
 }
 
-void CoordinatorHandler::await_saga(wire::Ending& reply, const wire::AwaitSagaRequest& request) {
+void CoordinatorHandler::await_saga(wire::AwaitSagaReply& reply,
+                                    const wire::AwaitSagaRequest& request) {
   AtTheEdge(observer_, "await_saga", [&] {
     const AwaitSagaCall call = Need(FromWire(request));
     Calls::Limits limits = kNothingDone;
@@ -129,7 +137,7 @@ void CoordinatorHandler::await_saga(wire::Ending& reply, const wire::AwaitSagaRe
       engine_.AwaitSaga(call.gtid, call.wait, std::move(done));
     });
     if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(call.gtid);
-    reply = ToWire(Need(std::move(ending)));
+    reply.ending = ToWire(Need(std::move(ending)));
   });
 }
 
