@@ -13,9 +13,9 @@ void Append(Steps& steps, Steps more) {
       steps.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-tl::unexpected<Error> Refused(const Command& command, ErrorCode code, const std::string& why) {
-  return Fail(code, "refused to " + std::string(ToString(command.kind)) + " a branch of " +
-                        command.key.gtid.text() + ": " + why);
+tl::unexpected<Error> Refused(ErrorCode code, const std::string& what, const Gtid& gtid,
+                              const std::string& why) {
+  return Fail(code, "refused to " + what + " of " + gtid.text() + ": " + why);
 }
 
 }  // namespace
@@ -71,17 +71,23 @@ bool BranchTable::Adopt(
   return entries_.try_emplace(key, Entry{BranchMachine::Opened(), resource, session}).second;
 }
 
-Result<Steps> BranchTable::Handle(const Command& command) {
-  const Gtid& gtid = command.key.gtid;
+Result<Steps> BranchTable::Heed(const Gtid& gtid, Epoch epoch, const std::string& what) {
   if (gtid.log_id() != session_log_) {
-    return Refused(command, ErrorCode::kWrongLog, "the coordinator keeps log " + session_log_);
+    return Refused(ErrorCode::kWrongLog, what, gtid, "the coordinator keeps log " + session_log_);
   }
-  Result<Steps> steps = Meet(session_log_, command.epoch);
+  Result<Steps> steps = Meet(session_log_, epoch);
   if (!steps) return steps;
-  if (gtid.epoch() > command.epoch) {
-    return Refused(command, ErrorCode::kStaleEpoch,
-                   "the command is of the earlier epoch " + std::to_string(command.epoch));
+  if (gtid.epoch() > epoch) {
+    return Refused(ErrorCode::kStaleEpoch, what, gtid,
+                   "the command is of the earlier epoch " + std::to_string(epoch));
   }
+  return steps;
+}
+
+Result<Steps> BranchTable::Handle(const Command& command) {
+  Result<Steps> steps = Heed(command.key.gtid, command.epoch,
+                             std::string(ToString(command.kind)) + " a branch");
+  if (!steps) return steps;
   Append(*steps,
          Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
   return steps;

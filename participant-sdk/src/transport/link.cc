@@ -226,7 +226,7 @@ Result<CommandBatch> Link::Fetch(const FetchCall& call, Instant deadline) {
   return Guarded("fetch", deadline, [&] {
     wire::CommandBatch reply;
     wires_->participant.fetch(reply, ToWire(call));
-    return FromWire(reply);
+    return FromWire(reply, hello_.log_id);
   });
 }
 
