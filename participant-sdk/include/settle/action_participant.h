@@ -78,14 +78,14 @@ class ActionParticipant {
   static ActionHandler Behind(
       std::shared_ptr<B> barrier,
       std::function<Answer(const ActionContext&, typename B::Work&)> business) {
-    return [barrier = std::move(barrier),
-            business = std::move(business)](const ActionContext& call) {
-      // Checked in here: what the coordinator would not take must not be committed.
-      return barrier->Run(
-          call, [&business](const ActionContext& filled_in, typename B::Work& work) {
-            return Checked(business(filled_in, work));
-          });
-    };
+    return
+        [barrier = std::move(barrier), business = std::move(business)](const ActionContext& call) {
+          // Checked in here: what the coordinator would not take must not be committed.
+          return barrier->Run(call,
+                              [&business](const ActionContext& filled_in, typename B::Work& work) {
+                                return Checked(business(filled_in, work));
+                              });
+        };
   }
   // The answer, or, if the coordinator would not take it, kUnknown with the reason.
   static Answer Checked(Answer answer);

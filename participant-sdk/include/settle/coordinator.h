@@ -86,9 +86,9 @@ class Coordinator {
 
   // What destruction does, with its result: ends what is being done to the resources, waits for
   // handlers that are at work, tells what became of it all and detaches. Blocking, some seconds at
-  // most, or as long as ActionParticipantOptions::stop_patience. kUnavailable: the coordinator could
-  // not be told; it notices by itself a session time-out later. Afterwards there is nothing to do
-  // but to destroy it. Not thread-safe; open transactions must be gone by then.
+  // most, or as long as ActionParticipantOptions::stop_patience. kUnavailable: the coordinator
+  // could not be told; it notices by itself a session time-out later. Afterwards there is nothing
+  // to do but to destroy it. Not thread-safe; open transactions must be gone by then.
   [[nodiscard]] virtual Status Detach() = 0;
 
  protected:

@@ -81,9 +81,11 @@ Status ActionParticipant::Desk::Open() {
     if (handlers_.empty()) return wrong("it serves no action");
   }
   for (const std::shared_ptr<Barrier>& barrier : barriers()) {
-    const Status checked = sdk::Caught([&] { return barrier->Check(); }, [](const char* what) {
-      return Status(Fail(ErrorCode::kUnavailable, std::string("the barrier threw: ") + what));
-    });
+    const Status checked = sdk::Caught(
+        [&] { return barrier->Check(); },
+        [](const char* what) {
+          return Status(Fail(ErrorCode::kUnavailable, std::string("the barrier threw: ") + what));
+        });
     if (checked) continue;
     Error why = checked.error();
     why.message = "participant \"" + options_.name + "\": " + why.message;
@@ -106,8 +108,10 @@ Result<const ActionHandler*> ActionParticipant::Desk::Find(const sdk::ActionCall
   };
   const auto action = handlers_.find(call.action);
   if (action == handlers_.end()) {
-    return refuse("serves no action \"" + Escaped(call.action) + "\" in the process that was "
-                  "called; it serves " + Served());
+    return refuse("serves no action \"" + Escaped(call.action) +
+                  "\" in the process that was "
+                  "called; it serves " +
+                  Served());
   }
   const auto handler = action->second.find(call.op);
   if (handler != action->second.end()) return &handler->second;

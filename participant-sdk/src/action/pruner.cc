@@ -35,11 +35,11 @@ void Pruner::Prune(const EndedThrough& mark) {
 void Pruner::Run(const EndedThrough& mark) {
   bool all = true;
   for (Guarded& guarded : barriers_) {
-    const Status pruned = Caught([&] { return guarded.barrier->Prune(mark); },
-                                 [](const char* what) {
-                                   return Status(Fail(ErrorCode::kInternal,
-                                                      std::string("it threw: ") + what));
-                                 });
+    const Status pruned =
+        Caught([&] { return guarded.barrier->Prune(mark); },
+               [](const char* what) {
+                 return Status(Fail(ErrorCode::kInternal, std::string("it threw: ") + what));
+               });
     if (!pruned && !guarded.failed) {
       warn_("a barrier keeps rows that no call needs any more: " + Describe(pruned.error()) +
             " (tried again)");

@@ -32,7 +32,7 @@ std::string Label(const std::string& application) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
   return (application.empty() ? "unnamed" : application) + "@" + host.data() + ":" +
-      std::to_string(::getpid());
+         std::to_string(::getpid());
 }
 
 Status CheckOptions(const CoordinatorOptions& options) {

@@ -9,8 +9,8 @@ namespace settle::sdk {
 namespace {
 
 void Append(Steps& steps, Steps more) {
-  steps.insert(
-      steps.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  steps.insert(steps.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
 }
 
 tl::unexpected<Error> Refused(ErrorCode code, const std::string& what, const Gtid& gtid,
@@ -40,8 +40,9 @@ Result<Steps> BranchTable::Meet(const std::string& log_id, Epoch epoch) {
   }
   std::sort(older.begin(), older.end());
   for (const BranchKey& key : older) {
-    Append(steps, Handle(
-        key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
+    Append(
+        steps,
+        Handle(key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
   }
   return steps;
 }
@@ -57,14 +58,15 @@ Steps BranchTable::Attach(const SessionId& session, const std::string& log_id) {
   std::sort(older.begin(), older.end());
   Steps steps;
   for (const BranchKey& key : older) {
-    Append(steps, Handle(
-        key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
+    Append(
+        steps,
+        Handle(key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
   }
   return steps;
 }
 
-bool BranchTable::Adopt(
-    const BranchKey& key, const std::string& resource, const SessionId& session) {
+bool BranchTable::Adopt(const BranchKey& key, const std::string& resource,
+                        const SessionId& session) {
   if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
     return false;
   }
@@ -85,8 +87,8 @@ Result<Steps> BranchTable::Heed(const Gtid& gtid, Epoch epoch, const std::string
 }
 
 Result<Steps> BranchTable::Handle(const Command& command) {
-  Result<Steps> steps = Heed(command.key.gtid, command.epoch,
-                             std::string(ToString(command.kind)) + " a branch");
+  Result<Steps> steps =
+      Heed(command.key.gtid, command.epoch, std::string(ToString(command.kind)) + " a branch");
   if (!steps) return steps;
   Append(*steps,
          Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
@@ -97,8 +99,8 @@ Steps BranchTable::Handle(const BranchKey& key, const BranchEvent& event) {
   return Advance(key, event, {});
 }
 
-Steps BranchTable::Advance(
-    const BranchKey& key, const BranchEvent& event, const std::string& resource) {
+Steps BranchTable::Advance(const BranchKey& key, const BranchEvent& event,
+                           const std::string& resource) {
   auto found = entries_.try_emplace(key, Entry{BranchMachine::Unknown(), resource, {}}).first;
   Entry& entry = found->second;
   const bool ended_before = entry.machine.state() == BranchState::kEnded;
@@ -127,8 +129,7 @@ bool BranchTable::Found(const BranchKey& key, std::uint64_t ended_before) {
   if (found == entries_.end()) return true;
   switch (found->second.machine.state()) {
     case BranchState::kUnknown:
-    case BranchState::kPrepared:
-      return true;
+    case BranchState::kPrepared: return true;
     case BranchState::kEnded:
       if (found->second.ended_as > ended_before) return false;
       // The database is right and our memory of its end is wrong: commands go to the database from
@@ -142,8 +143,7 @@ bool BranchTable::Found(const BranchKey& key, std::uint64_t ended_before) {
     case BranchState::kFencing:
     case BranchState::kAsking:
     case BranchState::kCommitting:
-    case BranchState::kProving:
-      return false;
+    case BranchState::kProving: return false;
   }
   return false;
 }

@@ -40,8 +40,7 @@ class Outbox {
 };
 
 inline bool IsEmpty(const ReportCall& batch) {
-  return batch.votes.empty() && batch.ends.empty() && batch.found.empty() &&
-         batch.answers.empty();
+  return batch.votes.empty() && batch.ends.empty() && batch.found.empty() && batch.answers.empty();
 }
 
 }  // namespace settle::sdk

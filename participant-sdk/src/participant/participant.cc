@@ -33,8 +33,8 @@ Participant::Participant(std::vector<OwnResource> resources, int workers_per_res
       warn_(std::move(warn)),
       pruner_(BarriersOf(actors_), warn_) {
   for (const OwnResource& own : resources_) {
-    desks_.emplace(
-        own.resource->name(), Desk{own, std::make_unique<Workers>(workers_per_resource)});
+    desks_.emplace(own.resource->name(),
+                   Desk{own, std::make_unique<Workers>(workers_per_resource)});
   }
 }
 
@@ -141,8 +141,8 @@ void Participant::Carry(std::vector<ActionCall> calls) {
     std::string refused;
     {
       std::lock_guard lock(mutex_);
-      Result<Steps> heeded = table_.Heed(call.key.gtid, call.epoch,
-                                         std::string(ToString(call.op)) + " a step");
+      Result<Steps> heeded =
+          table_.Heed(call.key.gtid, call.epoch, std::string(ToString(call.op)) + " a step");
       if (heeded) {
         steps = *std::move(heeded);
       } else {
@@ -177,8 +177,8 @@ void Participant::RefuseUnserved(const Command& command) {
   }
 }
 
-bool Participant::Adopt(
-    const BranchKey& key, const std::string& resource, const SessionId& session) {
+bool Participant::Adopt(const BranchKey& key, const std::string& resource,
+                        const SessionId& session) {
   std::lock_guard lock(mutex_);
   return table_.Adopt(key, resource, session);
 }

@@ -65,9 +65,9 @@ class Participant {
   void Stop();
 
   std::string log_id() const;
-  Epoch epoch() const;  // of the current log
+  Epoch epoch() const;                                  // of the current log
   Epoch HighestEpoch(const std::string& log_id) const;  // 0: never heard of
-  SessionId session() const;  // empty while there is none
+  SessionId session() const;                            // empty while there is none
   // Waits until the session is another one than `not_this`; empty if that did not come in time.
   SessionId AwaitSession(const SessionId& not_this, Instant until) const;
 

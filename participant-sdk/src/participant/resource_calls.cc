@@ -29,8 +29,8 @@ Prepare::Prepare(Branch& branch, Resource& resource, const BranchKey& key)
 
 VoteResult Prepare::Await() {
   if (!start_failed_.empty()) return Threw(start_failed_.c_str());
-  return Caught(
-      [&] { return branch_.AwaitPrepare(); }, [&](const char* what) { return Threw(what); });
+  return Caught([&] { return branch_.AwaitPrepare(); },
+                [&](const char* what) { return Threw(what); });
 }
 
 // It may be prepared or not. A no-vote is certain to end in abort, so it may be rolled back either

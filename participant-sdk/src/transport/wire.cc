@@ -21,10 +21,14 @@ tl::unexpected<Error> Strange(const std::string& what) {
 std::size_t CharacterLength(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   std::size_t length = 0;
-  if (lead < 0x80) length = 1;
-  else if (lead >= 0xC2 && lead < 0xE0) length = 2;
-  else if (lead >= 0xE0 && lead < 0xF0) length = 3;
-  else if (lead >= 0xF0 && lead < 0xF5) length = 4;
+  if (lead < 0x80)
+    length = 1;
+  else if (lead >= 0xC2 && lead < 0xE0)
+    length = 2;
+  else if (lead >= 0xE0 && lead < 0xF0)
+    length = 3;
+  else if (lead >= 0xF0 && lead < 0xF5)
+    length = 4;
   if (length == 0 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
@@ -163,8 +167,8 @@ Result<Command> FromWire(const wire::Command& command) {
   if (!gtid) return Fail(gtid.error());
   if (!branch) return Fail(branch.error());
   if (!epoch) return Fail(epoch.error());
-  return Command{*kind, {*std::move(gtid), *branch}, command.resource, command.attempt, *epoch,
-                 FromWire(command.evidence)};
+  return Command{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
+                 *epoch, FromWire(command.evidence)};
 }
 
 Result<ActionOp> FromWire(wire::ActionOp::type op) {
@@ -189,9 +193,15 @@ Result<ActionCall> FromWire(const wire::ActionCall& call) {
   if (!step) return Fail(step.error());
   if (!epoch) return Fail(epoch.error());
   if (call.timeout_ms < 1) return Strange("a time-out of " + std::to_string(call.timeout_ms));
-  ActionCall out{{*std::move(gtid), *step}, *op,    call.participant,
-                 call.action,               call.attempt, *epoch,
-                 milliseconds(call.timeout_ms),     {},     {}};
+  ActionCall out{{*std::move(gtid), *step},
+                 *op,
+                 call.participant,
+                 call.action,
+                 call.attempt,
+                 *epoch,
+                 milliseconds(call.timeout_ms),
+                 {},
+                 {}};
   if (call.__isset.input) out.input = call.input;
   if (call.__isset.result) out.result = call.result;
   return out;
@@ -247,8 +257,8 @@ std::string OneLine(std::string_view text, std::size_t most) {
   while (!text.empty()) {
     const std::size_t length = CharacterLength(text);
     if (out.size() + (length == 0 ? 1 : length) > most) break;
-    const bool control = length == 1 &&
-        (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
+    const bool control =
+        length == 1 && (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
     if (length == 0) {
       out += '?';
     } else if (control) {
@@ -367,9 +377,9 @@ Error FromWire(const wire::ServiceError& error) {
 
 Result<Hello> FromWire(const wire::HelloReply& reply) {
   if (reply.version < VersionLow() || reply.version > VersionHigh()) {
-    return Fail(ErrorCode::kVersion,
-                "the coordinator chose version " + std::to_string(reply.version) +
-                    " of the contract, which this release does not speak");
+    return Fail(ErrorCode::kVersion, "the coordinator chose version " +
+                                         std::to_string(reply.version) +
+                                         " of the contract, which this release does not speak");
   }
   Result<std::string> log_id = LogIdFromWire(reply.log_id);
   Result<Epoch> epoch = EpochFromWire(reply.epoch);
