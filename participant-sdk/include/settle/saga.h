@@ -18,10 +18,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "settle/vocabulary/outcome.h"
 
 namespace settle {
 
@@ -106,6 +109,23 @@ class Saga {
   int version_;
   std::chrono::milliseconds deadline_{0};
   std::vector<SagaStep> steps_;
+};
+
+struct StartSagaOptions {
+  // What the saga's references to its input are about; at most 64 KiB.
+  SagaValue input{};
+  // The application's own words, e.g. a business key; shown to operators.
+  std::string comment{};
+  // Chosen by the application, at most 64 bytes, for example an order's number: a start that is
+  // repeated with the same key, also by another process of the same application, gets the saga that
+  // the first one began. Empty: only this call's own repetitions are one.
+  std::string request_key{};
+};
+
+struct SagaEnding {
+  Ending ending;
+  // Of a committed saga: by step, its result as JSON text. Very long ones may be missing.
+  std::map<std::string, std::string> results;
 };
 
 }  // namespace settle
