@@ -1,7 +1,7 @@
 // What makes calls that come at least once, late, or in the wrong order take effect once.
 //
-// A barrier notes every call in the same local transaction as its effect. For PostgreSQL and SQLite:
-// settle/postgres_barrier.h, settle/sqlite_barrier.h. Each has
+// A barrier notes every call in the same local transaction as its effect. For PostgreSQL and
+// SQLite: settle/postgres_barrier.h, settle/sqlite_barrier.h. Each has
 //
 //   using Work = ...;   // derived from settle::Work
 //   using Business = std::function<Answer(const ActionContext&, Work&)>;
@@ -12,9 +12,11 @@
 //
 // Run opens the local transaction, makes its notes, and answers
 //   - a call that was carried out before with what was answered then;
-//   - a compensation or cancel whose origin (action or try) never ran with kDone, without `business`;
+//   - a compensation or cancel whose origin (action or try) never ran with kDone, without
+//   `business`;
 //     from then on the origin is kSuppressed;
-//   - a fence, always without `business`: kDone with the result if the action ran, else kSuppressed;
+//   - a fence, always without `business`: kDone with the result if the action ran, else
+//   kSuppressed;
 //   - else with what `business` answers: kDone commits, anything else and whatever it throws rolls
 //     back, the notes included.
 // Whatever cannot be told for certain (a lost connection at commit) is kUnknown: the call comes

@@ -75,9 +75,9 @@ class SqliteBarrier : public Barrier {
   // means that there are none. kRetry: the file is busy.
   [[nodiscard]] Status Prune(const EndedThrough& mark) override = 0;
 
-  // Makes or upgrades Settle's tables in the file; nothing to do if they are there. Atomic. kInvalid:
-  // no such file, not a SQLite database, or a coordinator's decision log; kVersion: made by a newer
-  // release; kRetry: busy.
+  // Makes or upgrades Settle's tables in the file; nothing to do if they are there. Atomic.
+  // kInvalid: no such file, not a SQLite database, or a coordinator's decision log; kVersion: made
+  // by a newer release; kRetry: busy.
   [[nodiscard]] static Result<TablesInstalled> Install(const std::string& path);
   // What Install runs in a file without Settle's tables, as a script for the sqlite3 shell.
   static std::string InstallSql();
