@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "settle/action_participant.h"
 #include "settle/global_transaction.h"
 #include "settle/resource.h"
 #include "settle/vocabulary/outcome.h"
@@ -29,6 +30,9 @@ struct CoordinatorOptions {
   std::string application{};
   // The databases this process serves. Identified and attached by Connect.
   std::vector<std::shared_ptr<Resource>> resources{};
+  // The participants whose actions this process serves (settle/action_participant.h). Their
+  // barriers are checked by Connect.
+  std::vector<std::shared_ptr<ActionParticipant>> participants{};
   std::chrono::milliseconds connect_timeout{2'000};
   // How long one call may take before its outcome is called unknown.
   std::chrono::milliseconds call_timeout{40'000};
@@ -54,9 +58,9 @@ struct BeginOptions {
 // then.
 class Coordinator {
  public:
-  // Blocking: identifies every resource, reaches the coordinator, attaches. Errors name the address
-  // or the resource and what to change: kUnavailable, kVersion, kRefused (a resource's name stands
-  // for another database), kInvalid.
+  // Blocking: identifies every resource, checks every barrier, reaches the coordinator, attaches.
+  // Errors name the address, the resource or the participant and what to change: kUnavailable,
+  // kVersion, kRefused (a resource's name stands for another database), kInvalid.
   [[nodiscard]] static Result<std::unique_ptr<Coordinator>> Connect(CoordinatorOptions options);
 
   virtual ~Coordinator() = default;
@@ -80,10 +84,11 @@ class Coordinator {
   virtual std::string log_id() const = 0;
   virtual Epoch epoch() const = 0;
 
-  // What destruction does, with its result: ends what is being done to the resources, tells what
-  // became of it and detaches. Blocking, some seconds at most. kUnavailable: the coordinator could
-  // not be told; it notices by itself a session time-out later. Afterwards there is nothing to do
-  // but to destroy it. Not thread-safe; open transactions must be gone by then.
+  // What destruction does, with its result: ends what is being done to the resources, waits for
+  // handlers that are at work, tells what became of it all and detaches. Blocking, some seconds at
+  // most, or as long as ActionParticipantOptions::stop_patience. kUnavailable: the coordinator
+  // could not be told; it notices by itself a session time-out later. Afterwards there is nothing
+  // to do but to destroy it. Not thread-safe; open transactions must be gone by then.
   [[nodiscard]] virtual Status Detach() = 0;
 
  protected:

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "action/desk.h"
 #include "client/context_text.h"
 #include "client/endings.h"
 #include "client/program.h"
@@ -31,7 +32,7 @@ std::string Label(const std::string& application) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
   return (application.empty() ? "unnamed" : application) + "@" + host.data() + ":" +
-      std::to_string(::getpid());
+         std::to_string(::getpid());
 }
 
 Status CheckOptions(const CoordinatorOptions& options) {
@@ -57,6 +58,20 @@ Status CheckOptions(const CoordinatorOptions& options) {
       return Fail(ErrorCode::kInvalid, "two resources are named \"" + resource->name() + "\"",
                   "a resource's name stands for one database");
     }
+  }
+  return {};
+}
+
+Status OpenAll(const std::vector<std::shared_ptr<ActionParticipant>>& participants) {
+  std::set<std::string> names;
+  for (const std::shared_ptr<ActionParticipant>& participant : participants) {
+    if (participant == nullptr) return Fail(ErrorCode::kInvalid, "a participant is null");
+    if (!names.insert(participant->name()).second) {
+      return Fail(ErrorCode::kInvalid,
+                  "two participants are named \"" + Escaped(participant->name()) + "\"",
+                  "serve all actions of a name in one participant");
+    }
+    if (Status opened = participant->desk().Open(); !opened) return opened;
   }
   return {};
 }
@@ -92,7 +107,7 @@ class ConnectedCoordinator final : public Coordinator {
   }
 
   Status Start() {
-    if (!program_->options.resources.empty()) {
+    if (!program_->options.resources.empty() || !program_->options.participants.empty()) {
       session_ = std::make_unique<sdk::Session>(program_->Links(), program_->options.scan_interval,
                                                 program_->participant, program_->options.warn);
       return session_->Start();
@@ -148,7 +163,7 @@ class ConnectedCoordinator final : public Coordinator {
 
  private:
   std::shared_ptr<Program> program_;
-  std::unique_ptr<sdk::Session> session_;  // none without resources
+  std::unique_ptr<sdk::Session> session_;  // none without resources and participants
   const pid_t process_;
 };
 
@@ -159,6 +174,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Connect(CoordinatorOptions opt
   if (Status checked = CheckOptions(options); !checked) return Fail(checked.error());
   Result<std::vector<OwnResource>> own = IdentifyAll(options.resources, options.warn);
   if (!own) return Fail(std::move(own).error());
+  if (Status opened = OpenAll(options.participants); !opened) return Fail(opened.error());
   std::string label = Label(options.application);
   auto program = std::make_shared<Program>(std::move(options), std::move(label), *std::move(own));
   auto coordinator = std::make_unique<ConnectedCoordinator>(std::move(program));

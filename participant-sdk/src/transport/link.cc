@@ -40,8 +40,8 @@ struct Link::Wires {
         // Buffered, so that a frame's length and its body are one system call.
         buffered(std::make_shared<TBufferedTransport>(socket, kBuffer, limits)),
         frames(std::make_shared<TFramedTransport>(buffered, kBuffer, kBufferKept, limits)),
-        protocol(std::make_shared<TBinaryProtocol>(
-            frames, kStringMost, kContainerMost, true, true)),
+        protocol(
+            std::make_shared<TBinaryProtocol>(frames, kStringMost, kContainerMost, true, true)),
         coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
         participant(std::make_shared<TMultiplexedProtocol>(protocol, "participant")) {}
 
@@ -226,7 +226,7 @@ Result<CommandBatch> Link::Fetch(const FetchCall& call, Instant deadline) {
   return Guarded("fetch", deadline, [&] {
     wire::CommandBatch reply;
     wires_->participant.fetch(reply, ToWire(call));
-    return FromWire(reply);
+    return FromWire(reply, hello_.log_id);
   });
 }
 

@@ -21,10 +21,14 @@ tl::unexpected<Error> Strange(const std::string& what) {
 std::size_t CharacterLength(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   std::size_t length = 0;
-  if (lead < 0x80) length = 1;
-  else if (lead >= 0xC2 && lead < 0xE0) length = 2;
-  else if (lead >= 0xE0 && lead < 0xF0) length = 3;
-  else if (lead >= 0xF0 && lead < 0xF5) length = 4;
+  if (lead < 0x80)
+    length = 1;
+  else if (lead >= 0xC2 && lead < 0xE0)
+    length = 2;
+  else if (lead >= 0xE0 && lead < 0xF0)
+    length = 3;
+  else if (lead >= 0xF0 && lead < 0xF5)
+    length = 4;
   if (length == 0 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
@@ -163,8 +167,87 @@ Result<Command> FromWire(const wire::Command& command) {
   if (!gtid) return Fail(gtid.error());
   if (!branch) return Fail(branch.error());
   if (!epoch) return Fail(epoch.error());
-  return Command{*kind, {*std::move(gtid), *branch}, command.resource, command.attempt, *epoch,
-                 FromWire(command.evidence)};
+  return Command{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
+                 *epoch, FromWire(command.evidence)};
+}
+
+Result<ActionOp> FromWire(wire::ActionOp::type op) {
+  switch (op) {
+    case wire::ActionOp::ACTION: return ActionOp::kAction;
+    case wire::ActionOp::COMPENSATE: return ActionOp::kCompensate;
+    case wire::ActionOp::FENCE: return ActionOp::kFence;
+    case wire::ActionOp::TRY: return ActionOp::kTry;
+    case wire::ActionOp::CONFIRM: return ActionOp::kConfirm;
+    case wire::ActionOp::CANCEL: return ActionOp::kCancel;
+  }
+  return Strange("call " + std::to_string(static_cast<int>(op)));
+}
+
+Result<ActionCall> FromWire(const wire::ActionCall& call) {
+  Result<ActionOp> op = FromWire(call.op);
+  Result<Gtid> gtid = Gtid::Parse(call.gtid);
+  Result<BranchNumber> step = BranchFromWire(call.step);
+  Result<Epoch> epoch = EpochFromWire(call.epoch);
+  if (!op) return Fail(op.error());
+  if (!gtid) return Fail(gtid.error());
+  if (!step) return Fail(step.error());
+  if (!epoch) return Fail(epoch.error());
+  if (call.timeout_ms < 1) return Strange("a time-out of " + std::to_string(call.timeout_ms));
+  ActionCall out{{*std::move(gtid), *step},
+                 *op,
+                 call.participant,
+                 call.action,
+                 call.attempt,
+                 *epoch,
+                 milliseconds(call.timeout_ms),
+                 {},
+                 {}};
+  if (call.__isset.input) out.input = call.input;
+  if (call.__isset.result) out.result = call.result;
+  return out;
+}
+
+Result<EndedThrough> FromWire(const wire::EndedThrough& mark, const std::string& log_id) {
+  Result<Epoch> epoch = EpochFromWire(mark.epoch);
+  if (!epoch) return Fail(epoch.error());
+  if (mark.sequence < 0) return Strange("sequence " + std::to_string(mark.sequence));
+  return EndedThrough{log_id, *epoch, static_cast<std::uint64_t>(mark.sequence)};
+}
+
+wire::ActionOp::type ToWire(ActionOp op) {
+  switch (op) {
+    case ActionOp::kAction: return wire::ActionOp::ACTION;
+    case ActionOp::kCompensate: return wire::ActionOp::COMPENSATE;
+    case ActionOp::kFence: return wire::ActionOp::FENCE;
+    case ActionOp::kTry: return wire::ActionOp::TRY;
+    case ActionOp::kConfirm: return wire::ActionOp::CONFIRM;
+    case ActionOp::kCancel: return wire::ActionOp::CANCEL;
+  }
+  return static_cast<wire::ActionOp::type>(0);  // refused by every reader
+}
+
+wire::AnswerKind::type ToWire(AnswerKind kind) {
+  switch (kind) {
+    case AnswerKind::kDone: return wire::AnswerKind::DONE;
+    case AnswerKind::kFailed: return wire::AnswerKind::FAILED;
+    case AnswerKind::kOngoing: return wire::AnswerKind::ONGOING;
+    case AnswerKind::kUnknown: return wire::AnswerKind::UNKNOWN;
+    case AnswerKind::kSuppressed: return wire::AnswerKind::SUPPRESSED;
+  }
+  return wire::AnswerKind::UNKNOWN;
+}
+
+wire::ActionAnswer ToWire(const ActionAnswer& answer) {
+  wire::ActionAnswer out;
+  out.gtid = answer.key.gtid.text();
+  out.step = static_cast<std::int32_t>(answer.key.number);
+  out.op = ToWire(answer.op);
+  out.attempt = answer.attempt;
+  out.kind = ToWire(answer.answer.kind);
+  const bool is_result = answer.answer.kind == AnswerKind::kDone;
+  out.text = is_result ? answer.answer.text : OneLine(answer.answer.text, kTextMost);
+  out.poll_after_ms = answer.answer.poll_after_ms;
+  return out;
 }
 
 }  // namespace
@@ -174,8 +257,8 @@ std::string OneLine(std::string_view text, std::size_t most) {
   while (!text.empty()) {
     const std::size_t length = CharacterLength(text);
     if (out.size() + (length == 0 ? 1 : length) > most) break;
-    const bool control = length == 1 &&
-        (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
+    const bool control =
+        length == 1 && (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
     if (length == 0) {
       out += '?';
     } else if (control) {
@@ -243,6 +326,7 @@ wire::AttachRequest ToWire(const AttachCall& call) {
   }
   out.epoch_seen = static_cast<std::int64_t>(call.epoch_seen);
   out.log_id_seen = call.log_id_seen;
+  if (!call.participants.empty()) out.__set_participants(call.participants);
   return out;
 }
 
@@ -278,6 +362,9 @@ wire::ReportRequest ToWire(const ReportCall& call) {
     report.database_name = found.database_name;
     out.found.push_back(std::move(report));
   }
+  std::vector<wire::ActionAnswer> answers;
+  for (const ActionAnswer& answer : call.answers) answers.push_back(ToWire(answer));
+  if (!answers.empty()) out.__set_answers(answers);
   return out;
 }
 
@@ -290,9 +377,9 @@ Error FromWire(const wire::ServiceError& error) {
 
 Result<Hello> FromWire(const wire::HelloReply& reply) {
   if (reply.version < VersionLow() || reply.version > VersionHigh()) {
-    return Fail(ErrorCode::kVersion,
-                "the coordinator chose version " + std::to_string(reply.version) +
-                    " of the contract, which this release does not speak");
+    return Fail(ErrorCode::kVersion, "the coordinator chose version " +
+                                         std::to_string(reply.version) +
+                                         " of the contract, which this release does not speak");
   }
   Result<std::string> log_id = LogIdFromWire(reply.log_id);
   Result<Epoch> epoch = EpochFromWire(reply.epoch);
@@ -355,14 +442,25 @@ Result<Attached> FromWire(const wire::AttachReply& reply) {
                   milliseconds(reply.session_timeout_ms)};
 }
 
-Result<CommandBatch> FromWire(const wire::CommandBatch& batch) {
-  CommandBatch out{batch.number, {}};
+Result<CommandBatch> FromWire(const wire::CommandBatch& batch, const std::string& log_id) {
+  CommandBatch out;
+  out.number = batch.number;
   if (batch.number < 0) return Strange("batch number " + std::to_string(batch.number));
   for (const wire::Command& command : batch.commands) {
     Result<Command> converted = FromWire(command);
     // One command that makes no sense spoils the batch: it would otherwise be acknowledged unread.
     if (!converted) return Fail(converted.error());
     out.commands.push_back(*std::move(converted));
+  }
+  for (const wire::ActionCall& call : batch.calls) {
+    Result<ActionCall> converted = FromWire(call);
+    if (!converted) return Fail(converted.error());
+    out.calls.push_back(*std::move(converted));
+  }
+  if (batch.__isset.ended_through) {
+    Result<EndedThrough> mark = FromWire(batch.ended_through, log_id);
+    if (!mark) return Fail(mark.error());
+    out.ended_through = *std::move(mark);
   }
   return out;
 }

@@ -25,7 +25,8 @@ Error FromWire(const wire::ServiceError& error);
 [[nodiscard]] Result<CommitAnswer> FromWire(const wire::CommitReply& reply);
 [[nodiscard]] Result<OnePhaseAnswer> FromWire(const wire::OnePhaseReply& reply);
 [[nodiscard]] Result<Attached> FromWire(const wire::AttachReply& reply);
-[[nodiscard]] Result<CommandBatch> FromWire(const wire::CommandBatch& batch);
+[[nodiscard]] Result<CommandBatch> FromWire(const wire::CommandBatch& batch,
+                                            const std::string& log_id);
 
 // Text from outside as one line of valid UTF-8 of at most `most` bytes.
 std::string OneLine(std::string_view text, std::size_t most);
