@@ -9,7 +9,9 @@
 namespace settle::sqlite {
 namespace {
 
-constexpr const char* kEnded = "SQLite had rolled the transaction back";
+constexpr const char* kRolledBack = "SQLite rolled the whole transaction back";
+constexpr const char* kNotItsOwn =
+    "the business would end the barrier's transaction, or attach another file";
 
 // The six values of the key and the op, in this order.
 void BindKey(Statement& statement, const std::string& log_id, const ActionContext& call,
@@ -85,32 +87,32 @@ Result<std::optional<std::string>> BarrierWork::FindObstacle() {
 
 int BarrierWork::Authorize(void* self, int action, const char*, const char*, const char*,
                            const char*) {
-  const bool open = static_cast<BarrierWork*>(self)->open_;
-  const bool ends =
+  auto& work = *static_cast<BarrierWork*>(self);
+  const bool refused =
       action == SQLITE_TRANSACTION || action == SQLITE_ATTACH || action == SQLITE_DETACH;
-  return open && ends ? SQLITE_DENY : SQLITE_OK;
+  if (!work.open_ || !refused) return SQLITE_OK;
+  work.why_dead_ = kNotItsOwn;
+  return SQLITE_DENY;
 }
 
 Result<Rows> BarrierWork::Execute(const std::string& sql,
                                   const std::vector<std::optional<std::string>>& parameters) {
   if (connection() == nullptr) {
-    return Fail(ErrorCode::kRefused, ended_ ? kEnded : "the transaction is over",
-                "answer unknown: nothing will be committed");
+    return Fail(ErrorCode::kRefused, why_dead_, "answer unknown: nothing will be committed");
   }
   Result<Rows> rows = sqlite::Execute(connection_.raw(), sql, parameters);
-  ended_ = !connection_.in_transaction();
-  if (rows && ended_) return Fail(ErrorCode::kRetryTransaction, kEnded);
-  if (!rows && (ended_ || rows.error().code == ErrorCode::kRetry)) {
-    Error error = std::move(rows).error();
-    error.code = ErrorCode::kRetryTransaction;
-    return Fail(std::move(error));
+  if (why_dead_ != nullptr) {
+    return Fail(ErrorCode::kRefused, why_dead_, "leave COMMIT and ROLLBACK to the barrier");
   }
-  return rows;
+  const std::string why = rows ? "" : ": " + rows.error().message;
+  if (connection() == nullptr) return Fail(ErrorCode::kRetryTransaction, why_dead_ + why);
+  if (rows || rows.error().code != ErrorCode::kRetry) return rows;
+  return Fail(ErrorCode::kRetryTransaction, rows.error().message);
 }
 
 sqlite3* BarrierWork::connection() {
-  ended_ = ended_ || !connection_.in_transaction();
-  if (ended_) return nullptr;
+  if (why_dead_ == nullptr && !connection_.in_transaction()) why_dead_ = kRolledBack;
+  if (why_dead_ != nullptr) return nullptr;
   if (!std::exchange(open_, true)) sqlite3_set_authorizer(connection_.raw(), Authorize, this);
   return connection_.raw();
 }
@@ -135,9 +137,8 @@ Status BarrierWork::SetResult(const std::string& result) {
 
 Answer BarrierWork::Keep(Answer answer, const std::optional<std::string>& result) {
   Close();
-  if (ended_ || !connection_.in_transaction()) {
-    return barrier::Unsure(std::string("rolled back: ") + kEnded);
-  }
+  if (why_dead_ == nullptr && !connection_.in_transaction()) why_dead_ = kRolledBack;
+  if (why_dead_ != nullptr) return barrier::Unsure(std::string("rolled back: ") + why_dead_);
   if (result) {
     if (Status set = SetResult(*result); !set) {
       return barrier::Unsure("rolled back: " + Describe(set.error()));

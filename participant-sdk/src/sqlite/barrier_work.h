@@ -42,8 +42,8 @@ class BarrierWork : public SqliteWork {
   Connection& connection_;
   const ActionContext& call_;
   const std::string log_id_;
-  bool open_ = false;   // to the business
-  bool ended_ = false;  // by SQLite
+  bool open_ = false;               // to the business
+  const char* why_dead_ = nullptr;  // nothing will be committed
 };
 
 }  // namespace settle::sqlite
