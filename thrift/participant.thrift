@@ -143,6 +143,16 @@ struct FetchRequest {
   4: required i64 wait_ms
 }
 
+/**
+ * Every saga and TCC transaction of the session's log whose (epoch, sequence) is at or below this has ended,
+ * durably: none of their calls comes any more, so what a participant keeps to tell a repeated call may go. It never
+ * falls within a life of the coordinator; a restart may bring a lower one, which says nothing new.
+ */
+struct EndedThrough {
+  1: required i64 epoch
+  2: required i64 sequence
+}
+
 struct CommandBatch {
   /** Counts from 1 within the session; 0 for an empty batch. */
   1: required i64 number
@@ -150,6 +160,8 @@ struct CommandBatch {
   2: required list<Command> commands
   /** Calls of sagas; as the commands. Only for processes that named participants when they attached. */
   3: optional list<ActionCall> calls
+  /** Only for processes that named participants; absent while there is nothing to say. Empty batches have it too. */
+  4: optional EndedThrough ended_through
 }
 
 struct VoteReport {

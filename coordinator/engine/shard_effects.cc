@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/admission.h"
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
@@ -39,7 +40,10 @@ void Shard::Handle(Transaction& transaction, const Event& event,
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
-    quota_.GiveBack(transaction.machine.origin().owner);
+    admission_.quota.GiveBack(transaction.machine.origin().owner);
+    // A reservation's participant must know a repeated confirm or cancel for as long as one can come.
+    if (!transaction.machine.has_reservations())
+      admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
@@ -282,6 +286,7 @@ void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   } else {
     refused_ends_ -= ended.refusals == 0 ? 0 : 1;
     ended_.erase(entry);
+    admission_.unended.End(gtid);
   }
   CountRunning();
 }

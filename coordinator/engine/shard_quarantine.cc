@@ -2,6 +2,7 @@
 // alone.
 #include <utility>
 
+#include "engine/admission.h"
 #include "engine/durable_append.h"
 #include "engine/quarantine.h"
 #include "engine/shard.h"
@@ -76,6 +77,7 @@ void Shard::OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::
     return done(Fail(ErrorCode::kRetry, StaysQuarantined(reason)));
   }
   quarantined_.erase(gtid);
+  admission_.unended.End(gtid);
   CountRunning();
   done(std::monostate{});
 }

@@ -125,6 +125,10 @@ struct RecordWords {
   std::string operator()(const ResourceRecord& record) const {
     return "resource record: " + record.resource + " is " + Escaped(record.identity);
   }
+  std::string operator()(const DefinitionRecord& record) const {
+    return "definition record: " + Escaped(record.definition.name) + " version " +
+           std::to_string(record.definition.version);
+  }
   std::string operator()(const RegisteredRecord& record) const {
     return "registered record: " + Number(record.branch) + " " + record.participant + "/" +
            record.action + " " + DescribeJson(record.input);

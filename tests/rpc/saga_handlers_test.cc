@@ -85,9 +85,9 @@ class SagaHandlers : public Handlers {
     wire::AwaitSagaRequest request;
     request.gtid = gtid;
     request.wait_ms = wait_ms;
-    wire::Ending ending;
-    coordinator_.await_saga(ending, request);
-    return ending;
+    wire::AwaitSagaReply reply;
+    coordinator_.await_saga(reply, request);
+    return reply.ending;
   }
 
   std::string session_;

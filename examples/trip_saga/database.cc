@@ -1,0 +1,56 @@
+#include "database.h"
+
+#include <sqlite3.h>
+
+namespace trip_saga {
+namespace {
+
+std::string Text(sqlite3_stmt* statement, int column) {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
+  return text == nullptr ? "" : text;
+}
+
+}  // namespace
+
+void Database::Close::operator()(sqlite3* file) const { sqlite3_close(file); }
+
+settle::Result<Database> Database::Open(const std::string& path) {
+  sqlite3* file = nullptr;
+  const int opened =
+      sqlite3_open_v2(path.c_str(), &file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  Database database;
+  database.file_.reset(file);
+  if (opened != SQLITE_OK) {
+    return settle::Fail(settle::ErrorCode::kUnavailable,
+                        "cannot open " + path + ": " + sqlite3_errstr(opened));
+  }
+  sqlite3_busy_timeout(file, 10'000);
+  return database;
+}
+
+settle::Result<Rows> Database::Run(const std::string& sql,
+                                   const std::vector<std::string>& parameters) {
+  Rows rows;
+  for (const char* rest = sql.c_str(); *rest != '\0';) {
+    sqlite3_stmt* statement = nullptr;
+    int code = sqlite3_prepare_v2(file_.get(), rest, -1, &statement, &rest);
+    const int wanted = sqlite3_bind_parameter_count(statement);
+    for (int i = 0; code == SQLITE_OK && i < wanted; ++i) {
+      code = sqlite3_bind_text(statement, i + 1, parameters.at(static_cast<std::size_t>(i)).c_str(),
+                               -1, SQLITE_TRANSIENT);
+    }
+    while (code == SQLITE_OK && statement != nullptr && sqlite3_step(statement) == SQLITE_ROW) {
+      std::vector<std::string>& row = rows.emplace_back();
+      for (int i = 0; i < sqlite3_column_count(statement); ++i) row.push_back(Text(statement, i));
+    }
+    const int ended = sqlite3_finalize(statement);  // says again what a step said
+    if (code == SQLITE_OK) code = ended;
+    if (code != SQLITE_OK) {
+      return settle::Fail(settle::ErrorCode::kUnavailable,
+                          std::string("SQLite says: ") + sqlite3_errmsg(file_.get()));
+    }
+  }
+  return rows;
+}
+
+}  // namespace trip_saga
