@@ -1,4 +1,5 @@
-// A participant of sagas: actions under a name, served by any number of processes.
+// A participant of sagas and of reservations: actions under a name, served by any number of
+// processes.
 //
 //   auto barrier = settle::SqliteBarrier::Make({.path = "airline.db"});
 //   auto airline = settle::ActionParticipant::Make({.name = "airline", .concurrency = 8});
@@ -69,6 +70,25 @@ class ActionParticipant {
   // twice, or after its compensation, does no harm. Without `fence` it cannot be a pivot.
   void Serve(const std::string& action, ActionHandler run, ActionHandler compensate = {},
              ActionHandler fence = {});
+
+  // Serves a reservation over a database, for transactions that Try it
+  // (settle/global_transaction.h). What was tried is committed locally and held until confirm or
+  // cancel: neither may fail for a reason of the business, and either may come days later. The
+  // barrier gives them the input and the result of the try; a cancel without a try never gets here.
+  template <std::derived_from<Barrier> B>
+  void ServeTry(const std::string& action, std::shared_ptr<B> barrier,
+                std::function<Answer(const ActionContext&, typename B::Work&)> reserve,
+                std::function<Answer(const ActionContext&, typename B::Work&)> confirm,
+                std::function<Answer(const ActionContext&, typename B::Work&)> cancel) {
+    ServeTry(action, Behind(barrier, std::move(reserve)), Behind(barrier, std::move(confirm)),
+             Behind(barrier, std::move(cancel)));
+    Guard(std::move(barrier));
+  }
+
+  // The same without a barrier: a call may come twice, a cancel without or before its try, which
+  // must then never reserve any more. That is the handlers' to see to.
+  void ServeTry(const std::string& action, ActionHandler reserve, ActionHandler confirm,
+                ActionHandler cancel);
 
   class Desk;  // the SDK's own
   Desk& desk() { return *desk_; }

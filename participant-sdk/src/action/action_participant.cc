@@ -25,6 +25,13 @@ void ActionParticipant::Serve(const std::string& action, ActionHandler run,
   Add(action, ActionOp::kFence, std::move(fence));
 }
 
+void ActionParticipant::ServeTry(const std::string& action, ActionHandler reserve,
+                                 ActionHandler confirm, ActionHandler cancel) {
+  Add(action, ActionOp::kTry, std::move(reserve));
+  Add(action, ActionOp::kConfirm, std::move(confirm));
+  Add(action, ActionOp::kCancel, std::move(cancel));
+}
+
 Answer ActionParticipant::Checked(Answer answer) { return sdk::CheckedAnswer(std::move(answer)); }
 
 void ActionParticipant::Add(const std::string& action, ActionOp op, ActionHandler handler) {

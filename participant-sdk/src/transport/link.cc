@@ -214,6 +214,14 @@ Result<Ending> Link::AskOutcome(const Gtid& gtid, Instant deadline) {
   });
 }
 
+Result<TryReply> Link::Try(const TryCall& call, Instant deadline) {
+  return Guarded("try", deadline, [&] {
+    wire::TryReply reply;
+    wires_->coordinator.try_branch(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
 Result<Begun> Link::StartSaga(const StartSagaCall& call, Instant deadline) {
   return Guarded("start of a saga", deadline, [&] {
     wire::BeginReply reply;

@@ -63,6 +63,7 @@ class Link {
   [[nodiscard]] Result<CommitAnswer> Commit(const CommitCall& call, Instant deadline);
   [[nodiscard]] Result<OnePhaseAnswer> CommitOnePhase(const OnePhaseCall& call, Instant deadline);
   [[nodiscard]] Result<Ending> Abort(const AbortCall& call, Instant deadline);
+  [[nodiscard]] Result<TryReply> Try(const TryCall& call, Instant deadline);
   [[nodiscard]] Result<Begun> StartSaga(const StartSagaCall& call, Instant deadline);
   [[nodiscard]] Status DefineSaga(const DefineSagaCall& call, Instant deadline);
   [[nodiscard]] Result<SagaEnding> AwaitSaga(const AwaitSagaCall& call, Instant deadline);

@@ -74,6 +74,19 @@ struct OnePhaseAnswer {
   std::optional<Ending> ending;  // when not granted because the transaction has ended
 };
 
+struct TryCall {
+  Gtid gtid;
+  std::string participant;
+  std::string action;
+  std::string input;
+  std::string request_key;
+  milliseconds wait{0};
+};
+struct TryReply {
+  BranchNumber branch = 0;
+  std::optional<TryAnswer> answer;  // none: not known yet
+};
+
 struct StartSagaCall {
   std::string document{};  // empty: the stored definition `name`
   std::string name{};

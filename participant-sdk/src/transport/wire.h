@@ -10,6 +10,7 @@ namespace settle::sdk {
 
 wire::BeginRequest ToWire(const BeginCall& call);
 wire::EnlistRequest ToWire(const EnlistCall& call);
+wire::TryRequest ToWire(const TryCall& call);
 wire::CommitRequest ToWire(const CommitCall& call);
 wire::OnePhaseRequest ToWire(const OnePhaseCall& call);
 wire::AbortRequest ToWire(const AbortCall& call);
@@ -24,6 +25,7 @@ Error FromWire(const wire::ServiceError& error);
 [[nodiscard]] Result<Hello> FromWire(const wire::HelloReply& reply);
 [[nodiscard]] Result<Begun> FromWire(const wire::BeginReply& reply);
 [[nodiscard]] Result<BranchNumber> FromWire(const wire::EnlistReply& reply);
+[[nodiscard]] Result<TryReply> FromWire(const wire::TryReply& reply);
 [[nodiscard]] Result<Ending> FromWire(const wire::Ending& ending);
 [[nodiscard]] Result<CommitAnswer> FromWire(const wire::CommitReply& reply);
 [[nodiscard]] Result<OnePhaseAnswer> FromWire(const wire::OnePhaseReply& reply);

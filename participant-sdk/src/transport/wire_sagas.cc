@@ -1,4 +1,4 @@
-// Sagas: what is said of them, and calls of actions.
+// Sagas and reservations: what is said of them, and calls of actions.
 #include <utility>
 
 #include "transport/wire_values.h"
@@ -42,6 +42,30 @@ wire::AnswerKind::type ToWire(AnswerKind kind) {
 }
 
 }  // namespace
+
+wire::TryRequest ToWire(const TryCall& call) {
+  wire::TryRequest out;
+  out.gtid = call.gtid.text();
+  out.participant = call.participant;
+  out.action = call.action;
+  out.input = call.input;
+  out.request_key = call.request_key;
+  out.wait_ms = call.wait.count();
+  return out;
+}
+
+Result<TryReply> FromWire(const wire::TryReply& reply) {
+  Result<BranchNumber> branch = BranchFromWire(reply.branch);
+  if (!branch) return Fail(branch.error());
+  switch (reply.became) {
+    case wire::TryOutcome::RESERVED:
+      return TryReply{*branch, TryAnswer{TryOutcome::kReserved, reply.text}};
+    case wire::TryOutcome::FAILED:
+      return TryReply{*branch, TryAnswer{TryOutcome::kFailed, OneLine(reply.text, kTextMost)}};
+    case wire::TryOutcome::ONGOING: return TryReply{*branch, std::nullopt};
+  }
+  return Strange("try outcome " + std::to_string(static_cast<int>(reply.became)));
+}
 
 wire::StartSagaRequest ToWire(const StartSagaCall& call) {
   wire::StartSagaRequest out;
