@@ -112,7 +112,7 @@ TEST(RecordCodec, TheBytesOfVersion4StayWhatTheyAre) {
                         "\x00\x00\x00\x00"                   // no steps
                         "\x02\x00\x00\x00me"                 // stored by
                         "\x02\x01\x00\x00\x00\x00\x00\x00"   // at
-                        "CRC!",
+                        "\xc3\xfb\x99\xc9",
                         45));
 }
 
