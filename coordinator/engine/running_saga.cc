@@ -72,4 +72,30 @@ TransactionSummary Sagas::Saga::Summary() const {
   return summary;
 }
 
+namespace {
+
+std::optional<ActionOp> OutstandingOf(const saga::Machine::Step& step) {
+  if (step.waits == saga::Machine::Waits::kForNothing) return std::nullopt;
+  if (step.state == saga::Machine::StepState::kRunning) return ActionOp::kAction;
+  if (step.state == saga::Machine::StepState::kUndoing) return ActionOp::kCompensate;
+  if (step.state == saga::Machine::StepState::kFencing) return ActionOp::kFence;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Sagas::Saga::AddOutstanding(
+    Hurried& hurried, const std::function<bool(const saga::Machine::Step&)>& wanted) const {
+  bool any = false;
+  for (const saga::Machine::Step& step : machine.steps()) {
+    const std::optional<ActionOp> op = OutstandingOf(step);
+    if (!op || !wanted(step)) continue;
+    any = true;
+    Hurried::Branches& called = hurried.called[{machine.definition(step).participant, *op}];
+    ++called.count;
+    if (called.last_error.empty()) called.last_error = step.last_error;
+  }
+  hurried.transactions += any ? 1 : 0;
+}
+
 }  // namespace settle::coordinator

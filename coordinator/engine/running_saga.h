@@ -1,6 +1,7 @@
 // A running saga inside its shard: the machine, what people may see of it, and who waits for it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,9 @@ struct Sagas::Saga {
   // Call after the machine has handled something.
   void NoteSteps(WallTime at);
   TransactionSummary Summary() const;
+  // The saga with those of its outstanding calls that are wanted, if there are any.
+  void AddOutstanding(Hurried& hurried,
+                      const std::function<bool(const saga::Machine::Step&)>& wanted) const;
 };
 
 struct Sagas::Ended {

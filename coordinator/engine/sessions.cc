@@ -341,24 +341,6 @@ void Sessions::Tick() {
   for (const Answer& answer : answers) answer();
 }
 
-std::vector<ParticipantView> Sessions::View() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<ParticipantView> views;
-  for (const auto& [resource, binding] : bindings_) {
-    ParticipantView view{resource, binding.identity, {}, binding.refused_identity};
-    if (const auto serving = serving_.find(resource); serving != serving_.end()) {
-      for (const SessionId& id : serving->second) {
-        const Session& session = sessions_.at(id);
-        const auto idle =
-            std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
-        view.sessions.push_back({id, session.process, session.attached, idle});
-      }
-    }
-    views.push_back(std::move(view));
-  }
-  return views;
-}
-
 void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
   bool known = false;
   {

@@ -112,6 +112,7 @@ class Sessions {
                AppendResult result, const std::string& reason);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
+  SessionView ViewOf(const SessionId& id) const;
   CommandBatch EmptyBatch(const Session& session) const;
   CommandBatch NextBatch(Session& session, std::size_t most);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);

@@ -22,6 +22,7 @@ RegisteredRecord SampleRegistered(const Gtid& gtid);
 SagaBeginRecord SampleSagaBegin(const Gtid& gtid);
 // All that came with version 3.
 std::vector<Record> SampleSagaRecords(const Gtid& gtid);
+std::vector<Record> SampleVersion4Records(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator
