@@ -23,8 +23,28 @@ Result<BranchNumber> FindStep(const TransactionView& view, const std::string& st
               names.empty() ? "it is quarantined" : "its steps are " + names);
 }
 
+namespace {
+
+// By its branch's number; it has no name.
+Result<BranchNumber> FindReservation(const TransactionView& view, const std::string& number) {
+  std::string numbers;
+  for (const BranchSummary& branch : view.summary.branches) {
+    if (!IsReservation(branch)) continue;
+    if (std::to_string(branch.number) == number) return branch.number;
+    numbers +=
+        (numbers.empty() ? "" : ", ") + std::to_string(branch.number) + " in " + branch.resource;
+  }
+  return Fail(ErrorCode::kNotFound,
+              "transaction " + view.summary.gtid.text() + " has no reservation \"" +
+                  Escaped(number) + "\"; nothing was changed",
+              "its reservations are branches " + numbers);
+}
+
+}  // namespace
+
 Error NotActedOn(const TransactionView& view, const Error& why) {
-  const std::string saga = "saga " + view.summary.gtid.text();
+  const std::string saga =
+      (view.summary.saga ? "saga " : "transaction ") + view.summary.gtid.text();
   if (why.code == ErrorCode::kNotFound) {  // it is not running
     return {ErrorCode::kRefused,
             saga + " is " + view.summary.state + ": nothing of it is outstanding", view.advice};
@@ -37,7 +57,9 @@ Result<TransactionView> ActOnStep(Engine& engine, const Views& views, Observer& 
                                   const StepActCall& call) {
   const Result<TransactionView> before = views.Show(call.gtid);
   if (!before) return Fail(before.error());
-  const Result<BranchNumber> step = FindStep(*before, call.step);
+  const Result<BranchNumber> step = HasReservations(before->summary)
+                                        ? FindReservation(*before, call.step)
+                                        : FindStep(*before, call.step);
   if (!step) return Fail(step.error());
   SagaActCall act{call.gtid, *step, call.act, call.input, call.operator_name, call.reason};
   const auto acted =

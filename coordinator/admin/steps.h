@@ -1,4 +1,4 @@
-// What an operator does about a step of a saga that is stuck.
+// What an operator does about a step of a saga, or a reservation, that is stuck.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace settle::coordinator {
 
 struct StepActCall {
   Gtid gtid;
-  std::string step;  // its name or its number
+  std::string step;  // its name or its number; of a reservation, its branch's number
   SagaAct act = SagaAct::kSkip;
   std::string input;  // JSON text, of kSetInput
   std::string operator_name;

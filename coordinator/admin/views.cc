@@ -58,6 +58,7 @@ std::string BringAProcessBack(const TransactionSummary& summary) {
   const auto out = std::find_if(summary.branches.begin(), summary.branches.end(), IsUnfinished);
   const std::string bring = "bring a process that serves the resource back";
   if (out == summary.branches.end()) return bring;
+  if (IsReservation(*out)) return "bring a process that serves the participant back";
   const std::string& identity = out->identity.empty() ? out->evidence.database : out->identity;
   if (!identity.starts_with("postgresql:") && !identity.starts_with("sqlite:")) return bring;
   return bring + ", or run 'settle agent --resource " + out->resource + " ...'";
@@ -75,14 +76,32 @@ std::string HelpForTheStuck(const TransactionSummary& summary) {
          " --reason ...' gives it up as damage, both for a compensation or a step after the pivot";
 }
 
+// The same for a confirm or cancel.
+std::string HelpForTheReserved(const TransactionSummary& summary) {
+  const auto stuck = std::find_if(
+      summary.branches.begin(), summary.branches.end(), [](const BranchSummary& branch) {
+        return IsReservation(branch) && IsUnfinished(branch) && !branch.last_error.empty();
+      });
+  if (stuck == summary.branches.end()) return "";
+  return "; what can never succeed: 'settle skip " + summary.gtid.text() + " --step " +
+         std::to_string(stuck->number) + " --reason ...' gives it up as damage";
+}
+
 // Participants keep what they know of it and of every later one until it is let go of.
 std::string HoldsTheMark(const TransactionSummary& summary) {
-  return summary.saga ? "; until then participants keep their notes on it and on all that began "
-                        "after it"
-                      : "";
+  return summary.saga || HasReservations(summary)
+             ? "; until then participants keep their notes on it and on all that began "
+               "after it"
+             : "";
 }
 
 }  // namespace
+
+bool IsReservation(const BranchSummary& branch) { return branch.identity.starts_with("action "); }
+
+bool HasReservations(const TransactionSummary& summary) {
+  return std::any_of(summary.branches.begin(), summary.branches.end(), IsReservation);
+}
 
 bool CallsParticipants(std::string_view state) {
   return state == "running" || state == "fencing" || state == "compensating";
@@ -119,7 +138,8 @@ TransactionView Explain(TransactionSummary summary) {
       view.waiting_for = "the decision log's disk, to record what became of its branches";
     if (!out.empty())
       view.advice = BringAProcessBack(summary) + ": the decision is " + verb +
-                    " and is sent again by itself; 'settle retry " + gtid + "' sends it now";
+                    " and is sent again by itself; 'settle retry " + gtid + "' sends it now" +
+                    HelpForTheReserved(summary);
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
     view.advice =

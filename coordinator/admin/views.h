@@ -53,6 +53,10 @@ struct ParticipantPage {
   std::string next_cursor;           // empty when there are no more
 };
 
+// A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
+bool IsReservation(const BranchSummary& branch);
+bool HasReservations(const TransactionSummary& summary);
+
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);
 

@@ -44,8 +44,11 @@ Result<Answer> SetInput(const Given& given, Surroundings& around) {
 }
 
 VerbOption StepOption() {
-  return {"step", "STEP", "the step's name or number, as 'settle show' prints them",
-          /*required=*/true};
+  return {
+      "step", "STEP",
+      "the step's name or number, or the number of a reservation's branch, as 'settle show' prints "
+      "them",
+      /*required=*/true};
 }
 
 VerbOption RequiredInputOption() {
