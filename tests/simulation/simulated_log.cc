@@ -19,13 +19,24 @@ void Disk::Write(Record record) {
 }
 
 void Disk::Sync() {
-  for (; synced < records.size(); ++synced) {
-    const Record& record = records[synced];
-    if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
-    if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
-    if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
-    if (const auto* harm = std::get_if<HeuristicRecord>(&record))
-      damaged[harm->gtid].push_back(harm->branch);
+  for (; synced < records.size(); ++synced) TakeSynced(records[synced]);
+}
+
+void Disk::TakeSynced(const Record& record) {
+  if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
+  if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
+  if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
+  if (const auto* harm = std::get_if<HeuristicRecord>(&record))
+    damaged[harm->gtid].push_back(harm->branch);
+  if (const auto* begin = std::get_if<SagaBeginRecord>(&record)) sagas[begin->gtid].begun = true;
+  if (const auto* aborting = std::get_if<SagaAbortingRecord>(&record))
+    sagas[aborting->gtid].aborting = true;
+  if (const auto* end = std::get_if<SagaEndRecord>(&record))
+    sagas[end->gtid].ended = end->ending.outcome;
+  if (const auto* act = std::get_if<SagaActRecord>(&record)) {
+    SagaFacts& facts = sagas[act->gtid];
+    ++facts.acts;
+    if (act->act == SagaAct::kSkip) facts.skipped.insert(act->step);
   }
 }
 
@@ -121,7 +132,9 @@ void SimulatedLog::FinishFlush() {
   bool forced = false;
   for (std::size_t i = 0; i < written; ++i) {
     disk_.Write(flushed[i].record);
-    forced = forced || flushed[i].durability == Durability::kForce;
+    if (flushed[i].durability != Durability::kForce) continue;
+    forced = true;
+    ++disk_.forced[GtidOf(flushed[i].record)];
   }
   if (forced) disk_.Sync();
   if (world_.roughness.keep_ended && !failed) {
