@@ -25,6 +25,7 @@ struct Sagas::Saga {
   };
 
   saga::Machine machine;
+  Instant counts_from{};  // its deadline
   std::vector<TimelineEntry> timeline;
   Completion<Gtid> started;  // until it was told
   std::vector<Waiter> waiters;

@@ -55,8 +55,8 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
   }
   if (auto* act = std::get_if<SagaActRecord>(&persist.record)) {
     act->at = now;
-    const std::string what = saga.NameOf(act->step) + ": " + ToString(act->act) + " by " +
-                             act->by + ": " + act->reason;
+    const std::string what =
+        saga.NameOf(act->step) + ": " + ToString(act->act) + " by " + act->by + ": " + act->reason;
     saga.Note(now, what);
     out_.observer.Event(Observer::Level::kWarning, saga.machine.gtid(), what);
   }
@@ -70,12 +70,11 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
     return DurableAppend(out_.log, out_.observer, std::move(record), Durability::kLazy,
                          [](AppendResult, const std::string&) {});
   }
-  DurableAppend(out_.log, out_.observer, std::move(record), Durability::kForce,
-                [this, gtid = saga.machine.gtid()](AppendResult result,
-                                                   const std::string& reason) {
-                  out_.mailbox.PostAlways(
-                      [this, gtid, result, reason] { OnAppended(gtid, result, reason); });
-                });
+  DurableAppend(
+      out_.log, out_.observer, std::move(record), Durability::kForce,
+      [this, gtid = saga.machine.gtid()](AppendResult result, const std::string& reason) {
+        out_.mailbox.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
+      });
 }
 
 void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
@@ -87,14 +86,9 @@ void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Handle(*saga, saga::event::PersistRefused{reason});
 }
 
-// Within a life of the coordinator the monotonic clock counts; only how much of the deadline was
-// used up in earlier lives is known to the wall clock alone.
 void Sagas::Perform(Saga& saga, const fx::ArmDeadline& arm) {
-  const milliseconds deadline(arm.deadline_ms);
-  const std::chrono::microseconds passed(out_.clock.WallNow() -
-                                         saga.machine.begin().origin.began);
-  const auto left = deadline - std::clamp<std::chrono::microseconds>(passed, {}, deadline);
-  timers_.Arm({saga.machine.gtid(), TimerKind::kDeadline, 0}, After(left));
+  timers_.Arm({saga.machine.gtid(), TimerKind::kDeadline, 0},
+              saga.counts_from + milliseconds(arm.deadline_ms));
 }
 
 void Sagas::Perform(Saga& saga, const fx::StopDeadline&) {
@@ -155,9 +149,9 @@ Result<std::monostate> Done(const std::string& not_done) {
 
 // Of several who did the same to the same step the first one's record is written first.
 void Sagas::Perform(Saga& saga, const fx::ReplyAct& reply) {
-  const auto first = std::find_if(
-      saga.operators.begin(), saga.operators.end(),
-      [&](const auto& one) { return one.step == reply.step && one.act == reply.act; });
+  const auto first =
+      std::find_if(saga.operators.begin(), saga.operators.end(),
+                   [&](const auto& one) { return one.step == reply.step && one.act == reply.act; });
   const Completion<std::monostate> done = std::move(first->done);
   saga.operators.erase(first);
   done(Done(reply.not_done));
