@@ -87,15 +87,15 @@ void SagaAdversary::ActOnAStep(const TransactionSummary& saga) {
 }
 
 void SagaAdversary::Act(const SagaActCall& call) {
-  coordinator_.Arrive([this, call](Engine& engine, Inquiry&) {
+  const auto asked = [this, call]() -> int& {
     StepNote& step = notes_.at(call.gtid).steps[call.step - 1];
-    const bool before = call.act == SagaAct::kSkip ? step.skip_asked : step.input_set;
-    (call.act == SagaAct::kSkip ? step.skip_asked : step.input_set) = true;
-    engine.ActOnSaga(call, [this, call, before](const Result<std::monostate>& acted) {
-      StepNote& of = notes_.at(call.gtid).steps[call.step - 1];
-      bool& asked = call.act == SagaAct::kSkip ? of.skip_asked : of.input_set;
+    return call.act == SagaAct::kSkip ? step.skipped : step.input_set;
+  };
+  coordinator_.Arrive([this, call, asked](Engine& engine, Inquiry&) {
+    ++asked();
+    engine.ActOnSaga(call, [this, call, asked](const Result<std::monostate>& acted) {
       if (!acted) {
-        asked = before;
+        --asked();
         return;
       }
       witness_.Acted(call);

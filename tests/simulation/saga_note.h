@@ -13,24 +13,20 @@
 namespace settle::simulation {
 
 struct StepNote {
-  int done = 0;            // how often its action took effect
-  int undone = 0;          // how often its compensation did
-  std::string input;       // that its action took effect with
-  std::string result;      // of its action
-  bool input_set = false;  // an operator asked for that
-  bool skip_asked = false;
+  int done = 0;        // how often its action took effect
+  int undone = 0;      // how often its compensation did
+  std::string input;   // that its action took effect with
+  std::string result;  // of its action
+  // How often operators asked for this, and were not refused.
+  int input_set = 0;
+  int skipped = 0;
   std::map<ActionOp, std::size_t> calls{};  // that left the coordinator
 };
 
 struct SagaNote {
   coordinator::SagaBeginRecord begin;
-  // No earlier than this, with so many nudges before, a call of this kind was sent first.
-  struct Since {
-    coordinator::Instant at{};
-    std::size_t nudges = 0;
-  };
-  Since asked;
-  Since turned_back;
+  coordinator::Instant asked{};        // for it to begin
+  coordinator::Instant turned_back{};  // when the aborting record was handed to the log
   std::vector<StepNote> steps;
   std::optional<Outcome> told;             // the last that says how it ended
   std::optional<Outcome> said_at_the_end;  // by the coordinator, when all was over

@@ -9,6 +9,13 @@ namespace settle::simulation {
 using coordinator::saga::Definition;
 using coordinator::saga::StepKind;
 
+namespace {
+
+// A session that nobody fetches for is lost after this, and what it was to carry is called anew.
+constexpr std::chrono::milliseconds kSessionsLinger{500};
+
+}  // namespace
+
 bool ComesBefore(const Definition& definition, BranchNumber step, BranchNumber later) {
   const std::vector<std::string>& after = definition.steps[later - 1].after;
   for (BranchNumber other = 1; other <= definition.steps.size(); ++other) {
@@ -33,7 +40,7 @@ const SagaFacts& SagaWitness::FactsOf(const Gtid& gtid) const {
 
 // Or perhaps so: the record may be on its way to the disk.
 bool SagaWitness::IsSkipped(const SagaNote& note, BranchNumber step) const {
-  return note.steps[step - 1].skip_asked;
+  return note.steps[step - 1].skipped != 0;
 }
 
 void SagaWitness::Hears(const Error& refusal) {
@@ -66,12 +73,14 @@ void SagaWitness::Leaves(const SagaCall& call) {
     Violates("durability", call, "it is called before the aborting record is durable");
   SagaNote& note = notes_.at(call.key.gtid);
   const std::size_t count = ++note.steps[call.key.number - 1].calls[call.op];
-  // Each nudge may call once more, at once; a restart forgets how long the pause was.
-  const SagaNote::Since& since = call.op == ActionOp::kCompensate ? note.turned_back : note.asked;
-  const auto passed = std::chrono::duration_cast<microseconds>(world_.now() - since.at);
+  // Before this no call of this kind was sent. Each nudge may call once more, at once, and when the
+  // session that it came from is lost; a restart forgets how long the pause was.
+  const Instant since = call.op == ActionOp::kCompensate ? note.turned_back : note.asked;
+  const auto first = std::lower_bound(nudges_.begin(), nudges_.end(), since - kSessionsLinger);
+  const auto nudges = static_cast<std::size_t>(nudges_.end() - first);
+  const auto passed = std::chrono::duration_cast<microseconds>(world_.now() - since);
   const auto pause = note.definition(call.key.number).retry.first_ms * 900;
-  const std::size_t most =
-      2 + 2 * (nudges_ - since.nudges) + static_cast<std::size_t>(passed.count() / pause);
+  const std::size_t most = 2 + 2 * nudges + static_cast<std::size_t>(passed.count() / pause);
   if (count == most + 1) {
     Violates("back-off", call,
              "it is called " + std::to_string(count) + " times in " +
@@ -107,13 +116,13 @@ void SagaWitness::Appends(const Record& record) {
   if (const auto* begin = std::get_if<coordinator::SagaBeginRecord>(&record)) {
     SagaNote& note = notes_[begin->gtid];
     note.begin = *begin;
-    note.asked = {world_.now(), nudges_};
+    note.asked = world_.now();
     note.steps.resize(begin->definition.steps.size());
   }
   const Ending* ending = nullptr;
   if (const auto* aborting = std::get_if<coordinator::SagaAbortingRecord>(&record)) {
     ending = &aborting->ending;
-    notes_.at(aborting->gtid).turned_back = {world_.now(), nudges_};
+    notes_.at(aborting->gtid).turned_back = world_.now();
   }
   if (const auto* end = std::get_if<coordinator::SagaEndRecord>(&record)) ending = &end->ending;
   if (ending == nullptr) return;
@@ -125,7 +134,7 @@ void SagaWitness::Appends(const Record& record) {
   // Over a restart only the wall clock knows, which may jump.
   const std::chrono::milliseconds deadline(note.begin.definition.deadline_ms);
   const bool same_life = note.begin.gtid.epoch() == coordinator_.epoch();
-  if (same_life && world_.now() - note.asked.at < deadline)
+  if (same_life && world_.now() - note.asked < deadline)
     world_.Violates("time: " + note.begin.gtid.text() + " turns back before its deadline");
 }
 
@@ -179,7 +188,7 @@ void SagaWitness::Undid(SagaNote& note, const SagaCall& call) {
     Violates("durability", call, "it is undone before the aborting record is durable");
   if (note.told == Outcome::kCommitted)
     Violates("durability", call, "it is undone after its saga was told to be committed");
-  if (!own.input_set && call.input != own.input)
+  if (own.input_set == 0 && call.input != own.input)
     Violates("results", call, "it is undone with the input " + call.input);
   if (call.result != own.result)
     Violates("results", call, "it is undone with the result " + call.result);
@@ -194,7 +203,7 @@ void SagaWitness::Undid(SagaNote& note, const SagaCall& call) {
 
 // With the results that its predecessors had, whoever called when.
 void SagaWitness::CheckInput(const SagaNote& note, const SagaCall& call) {
-  if (note.steps[call.key.number - 1].input_set) return;
+  if (note.steps[call.key.number - 1].input_set != 0) return;
   bool some_skipped = false;
   const auto result_of = [&](const std::string& name) -> const std::string* {
     for (BranchNumber step = 1; step <= note.steps.size(); ++step) {

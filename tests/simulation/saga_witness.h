@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "simulation/coordinator_node.h"
 #include "simulation/saga_note.h"
@@ -40,7 +41,7 @@ class SagaWitness {
 
   // Something may make calls go out before their time: an operator, a process that attaches, a
   // restart.
-  void Nudged() { ++nudges_; }
+  void Nudged() { nudges_.push_back(world_.now()); }
   std::uint64_t NextToken() { return ++tokens_; }
 
  private:
@@ -56,7 +57,7 @@ class SagaWitness {
   CoordinatorNode& coordinator_;
   SagaNotes& notes_;
   std::set<std::pair<SessionId, std::int64_t>> batches_;  // seen: the others are sent again
-  std::size_t nudges_ = 0;
+  std::vector<coordinator::Instant> nudges_;
   std::uint64_t tokens_ = 0;
 };
 
