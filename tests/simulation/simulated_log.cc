@@ -97,18 +97,14 @@ void SimulatedLog::Append(Record record, Durability durability, AppendDone done)
   const bool forced = durability == Durability::kForce;
   const bool full = disk_.full && !world_.healed;
   if (full) world_.Count(Fault::kDiskFull);
-  if (full || (forced && world_.Strikes(world_.roughness.disk_full, Fault::kDiskFull))) {
-    world_.Say("log: no space for: ", world_.telling() ? Describe(record) : "");
-    later_(microseconds(100), [done = std::move(done)] {
-      done(AppendResult::kRefused, "no space left on the simulated disk");
-    });
-    return;
-  }
+  const bool refused =
+      full || (forced && world_.Strikes(world_.roughness.disk_full, Fault::kDiskFull));
   const bool aloud = world_.script != nullptr || world_.telling();
   const std::string what = aloud ? Describe(record) : "";
-  queue_.push_back({std::move(record), durability, std::move(done)});
+  queue_.push_back({std::move(record), durability, std::move(done), refused});
   if (flushing_.empty() && forced) StartFlush();
   if (!forced && queue_.size() == 1) WaitLazily();
+  if (refused) return world_.Say("log: no space for: ", what);
   world_.Effect("coordinator", "appends ", what);
 }
 
@@ -131,6 +127,7 @@ void SimulatedLog::FinishFlush() {
   const std::size_t written = failed ? world_.Pick(flushed.size() + 1) : flushed.size();
   bool forced = false;
   for (std::size_t i = 0; i < written; ++i) {
+    if (flushed[i].refused) continue;
     disk_.Write(flushed[i].record);
     if (flushed[i].durability != Durability::kForce) continue;
     forced = true;
@@ -143,18 +140,25 @@ void SimulatedLog::FinishFlush() {
   }
   if (world_.script != nullptr || world_.telling()) {
     std::string what;
-    for (const Pending& one : flushed) what += (what.empty() ? "" : "; ") + Describe(one.record);
-    world_.Effect("coordinator",
-                  failed   ? "fails to make durable "
-                  : forced ? "has made durable "
-                           : "has written ",
-                  what);
+    for (const Pending& one : flushed) {
+      if (!one.refused) what += (what.empty() ? "" : "; ") + Describe(one.record);
+    }
+    if (!what.empty())
+      world_.Effect("coordinator",
+                    failed   ? "fails to make durable "
+                    : forced ? "has made durable "
+                             : "has written ",
+                    what);
   }
   const bool next_forced = std::any_of(queue_.begin(), queue_.end(), [](const Pending& one) {
     return one.durability == Durability::kForce;
   });
   if (!failed && !queue_.empty()) next_forced ? StartFlush() : WaitLazily();
   for (const Pending& one : flushed) {
+    if (one.refused && !failed) {
+      one.done(AppendResult::kRefused, "no space left on the simulated disk");
+      continue;
+    }
     one.done(failed ? AppendResult::kUnknown : AppendResult::kDurable,
              failed ? "input/output error" : "");
   }
@@ -179,7 +183,9 @@ void SimulatedLog::Crash(std::optional<std::size_t> survived) {
   if (!survived) survived = LoseByChance();
   const std::size_t written = std::min(*survived, disk_.records.size() - disk_.synced);
   disk_.CutTo(disk_.synced + written);
-  for (std::size_t i = 0; i < *survived - written; ++i) disk_.Write(flushing_[i].record);
+  for (std::size_t i = 0; i < *survived - written; ++i) {
+    if (!flushing_[i].refused) disk_.Write(flushing_[i].record);
+  }
   disk_.Sync();
 }
 

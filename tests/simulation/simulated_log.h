@@ -96,6 +96,7 @@ class SimulatedLog : public DecisionLog {
     Record record;
     Durability durability = Durability::kForce;
     AppendDone done;
+    bool refused = false;  // it is not written, and answered in its turn
   };
   void StartFlush();
   void FinishFlush();
