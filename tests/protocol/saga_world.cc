@@ -198,6 +198,9 @@ AnswerKind World::Perform(const Call& call, bool succeeds) {
     case ActionOp::kAction: return PerformAction(call.first, succeeds);
     case ActionOp::kCompensate: return PerformCompensation(call.first);
     case ActionOp::kFence: return PerformFence(call.first);
+    case ActionOp::kTry:
+    case ActionOp::kConfirm:
+    case ActionOp::kCancel: return AnswerKind::kUnknown;
   }
   return AnswerKind::kUnknown;
 }
