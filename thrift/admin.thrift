@@ -7,13 +7,14 @@ namespace py settle_wire.admin
 struct BranchView {
   /** The branch's number within its transaction, from 1. */
   1: required i32 branch
-  /** The resource's name. */
+  /** The resource's name; of a reservation or a step, the participant's. */
   2: required string resource
-  /** Identity of the database. */
+  /** Identity of the database; of a reservation "action" and its name. */
   3: required string identity
   /** Who does its work: the process label of its session; empty when that session is gone. */
   4: required string process
   /** working, preparing, prepared, read-only, refused, committing, aborting, one-phase, committed, aborted,
+      hazard. Of a reservation: registering, trying, reserved, refused, confirming, cancelling, confirmed, cancelled,
       hazard. */
   5: required string state
   /** "commit", "read-only", "no" or empty before the vote. */

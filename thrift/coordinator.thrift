@@ -57,6 +57,37 @@ struct EnlistReply {
   1: required i32 branch
 }
 
+struct TryRequest {
+  /** The transaction's id. */
+  1: required string gtid
+  /** Who is to reserve, as its processes name it when they attach: 1 to 64 of [A-Za-z0-9._-]. */
+  2: required string participant
+  /** Which of its actions; as the participant's name. */
+  3: required string action
+  /** What to reserve, JSON; at most 64 KiB. */
+  4: required string input
+  /** Chosen by the caller, unique among the transaction's tries, at most 64 bytes: a repeated call with the same key
+      and content is the same branch. */
+  5: required string request_key
+  /** Reply ONGOING after this many milliseconds at the latest; the try goes on. 0 takes the coordinator's default. */
+  6: required i64 wait_ms
+}
+
+enum TryOutcome {
+  RESERVED = 1,  // a commit of the transaction confirms it, an abort cancels it
+  FAILED = 2,    // it cannot be reserved, for a reason of the business: the transaction can only abort
+  ONGOING = 3    // not known yet; the same call waits on
+}
+
+struct TryReply {
+  /** The branch's number within the transaction, from 1. */
+  1: required i32 branch
+  /** What is so. */
+  2: required TryOutcome became
+  /** Of RESERVED: the participant's result, JSON. Else: why, one line; may be empty. */
+  3: required string text
+}
+
 enum Wait {
   DECISION = 1,  // reply when the decision is durable
   APPLIED = 2    // reply when every branch has carried it out
@@ -165,6 +196,10 @@ service CoordinatorService {
 
   /** Refused once commit or abort has begun. */
   EnlistReply enlist(1: EnlistRequest request) throws (1: types.ServiceError error)
+
+  /** Reserves in a service, as a branch of the transaction. Refused once commit or abort has begun. That the branch is
+      there is durable before the participant is called; commit confirms the reservation, abort cancels it. */
+  TryReply try_branch(1: TryRequest request) throws (1: types.ServiceError error)
 
   /** Can be repeated: every call for one gtid gets the same ending. */
   CommitReply commit(1: CommitRequest request) throws (1: types.ServiceError error)

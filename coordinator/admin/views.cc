@@ -15,7 +15,8 @@ constexpr const char* kEndedCursor = "ended:";
 bool IsUnfinished(const BranchSummary& branch) {
   return branch.state == "committing" || branch.state == "aborting" ||
          branch.state == "one-phase" || branch.state == "preparing" || branch.state == "running" ||
-         branch.state == "fencing" || branch.state == "undoing";
+         branch.state == "fencing" || branch.state == "undoing" || branch.state == "trying" ||
+         branch.state == "confirming" || branch.state == "cancelling";
 }
 
 std::string BranchesThatAreOut(const TransactionSummary& summary) {

@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds kTick{100};
 const Gtid& RestoredTransaction::gtid() const {
   if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
   if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
-  return heuristics.empty() ? forgotten->gtid : heuristics.front().gtid;
+  if (!heuristics.empty()) return heuristics.front().gtid;
+  return registered.empty() ? forgotten->gtid : registered.front().gtid;
 }
 
 Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
@@ -49,7 +50,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                          },
                          [to_all](const std::string& participant) {
                            to_all([participant](Shard& shard) {
-                             shard.sagas().ParticipantReady(participant);
+                             shard.ParticipantReady(participant);
                            });
                          },
                          [this] { return admission_->unended.Through(); }});
@@ -153,6 +154,13 @@ void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
        });
 }
 
+void Engine::Try(TryCall call, Completion<TryAnswer> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<TryAnswer>& reply) {
+    shard.Try(call, reply);
+  });
+}
+
 void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
   Post(call.gtid, done,
        [call](Shard& shard, const Completion<CommitAnswer>& reply) { shard.Commit(call, reply); });
@@ -200,7 +208,7 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   for (SagaAnswer& answer : call.answers) {
     Shard& shard = ShardOf(answer.key.gtid);
     shard.mailbox().PostAlways([&shard, reporter, answer = std::move(answer)] {
-      shard.sagas().Answered(reporter->participants, answer);
+      shard.Answered(*reporter, answer);
     });
   }
   done(std::monostate{});

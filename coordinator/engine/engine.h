@@ -52,6 +52,22 @@ struct EnlistCall {
   std::string request_key;
 };
 
+struct TryCall {
+  Gtid gtid;
+  std::string participant;
+  std::string action;
+  std::string input = "{}";  // JSON text
+  std::string request_key;
+  std::chrono::milliseconds wait_at_most{0};  // 0: the default of the settings
+};
+struct TryAnswer {
+  BranchNumber branch = 0;
+  // kDone: it is reserved. kFailed: it cannot be, so the transaction cannot commit. kOngoing: the
+  // wait is over and the try goes on; the same call again waits on.
+  AnswerKind kind = AnswerKind::kOngoing;
+  std::string text;  // kDone: the result, JSON text; else why, one line
+};
+
 enum class Wait { kDecision, kApplied };
 
 struct CommitCall {
@@ -190,9 +206,10 @@ struct ParticipantView {
 
 // What recovery read from the log.
 struct RestoredTransaction {
-  // None: an aborted transaction of which only the damage was written down.
+  // None: aborted. Only its damage was written down, or reservations that are to be cancelled.
   std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision{};
   std::vector<HeuristicRecord> heuristics;
+  std::vector<RegisteredRecord> registered{};
   std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
@@ -226,6 +243,11 @@ class Engine {
   // Applications.
   void Begin(BeginCall call, Completion<Begun> done);
   void Enlist(EnlistCall call, Completion<BranchNumber> done);
+  // Reserves in a service, as a branch of the transaction: what it registers is durable before the
+  // participant is called. The same request key again is the same branch. kInvalid: the input is no
+  // JSON. kRefused: the transaction takes no more branches, or was aborted meanwhile;
+  // kRetryTransaction: the log has no room.
+  void Try(TryCall call, Completion<TryAnswer> done);
   // kNotFound from these four: not running here; recovery/inquiry.h says what became of it.
   void Commit(CommitCall call, Completion<CommitAnswer> done);
   void CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done);
@@ -268,7 +290,8 @@ class Engine {
   // block.
   std::optional<Instant> ServedSince(const std::string& resource) const;
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
-  // Skips a step of a saga, or sets its input: only one that must happen and does not get on.
+  // Skips a step of a saga, or sets its input: only one that must happen and does not get on. Of
+  // another transaction a confirm or cancel can be skipped.
   void ActOnSaga(SagaActCall call, Completion<std::monostate> done);
   // Sends again, now, what a decided transaction still waits for: nothing if it is undecided or
   // damaged. kNotFound: not running here.

@@ -118,7 +118,7 @@ void Engine::AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Sag
 void Engine::ActOnSaga(SagaActCall call, Completion<std::monostate> done) {
   const Gtid gtid = call.gtid;
   Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<std::monostate>& reply) {
-    shard.sagas().Act(call, reply);
+    shard.Act(call, reply);
   });
 }
 

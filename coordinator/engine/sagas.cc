@@ -4,39 +4,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/answers.h"
 #include "engine/running_saga.h"
 #include "saga_definition/json_text.h"
 
 namespace settle::coordinator {
 namespace {
 
-constexpr std::size_t kReasonMax = 1000;       // bytes of what a participant says of itself
-constexpr std::size_t kResultMax = 64 * 1024;  // bytes; the log stores no longer text
 constexpr std::chrono::hours kWaitMax{24 * 366};
 
 template <typename T>
 void AnswerNotFound(const Gtid& gtid, const Completion<T>& done) {
   done(Fail(ErrorCode::kNotFound, "saga " + gtid.text() + " is not running here"));
-}
-
-// What cannot be passed on to a later step, or stored, is no result. The action has taken effect,
-// so it has not failed either: it is asked again, with an alarm, and undone should the saga turn
-// back.
-Answer Sane(Answer answer) {
-  if (answer.kind != AnswerKind::kDone) {
-    if (answer.text.size() > kReasonMax) answer.text.resize(kReasonMax);
-    return answer;
-  }
-  if (answer.text.size() > kResultMax) {
-    return {AnswerKind::kUnknown,
-            "its result has " + std::to_string(answer.text.size()) + " bytes, at most " +
-                std::to_string(kResultMax) + " are allowed",
-            0};
-  }
-  if (const auto json = saga::ParseJson(answer.text); !answer.text.empty() && !json) {
-    return {AnswerKind::kUnknown, "its result: " + json.error().message, 0};
-  }
-  return answer;
 }
 
 }  // namespace

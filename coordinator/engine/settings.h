@@ -25,6 +25,8 @@ struct Settings {
   std::chrono::milliseconds commit_wait{30'000};      // when commit names none
   std::chrono::milliseconds retry_first{200};         // before an unanswered command is sent again
   std::chrono::milliseconds retry_max{10'000};        // doubling up to this, with a fifth of jitter
+  std::chrono::milliseconds call_timeout{30'000};  // a try, confirm or cancel without an answer is
+                                                   // unknown, and called again
   std::chrono::milliseconds session_timeout{10'000};  // without a fetch a session is taken for lost
 };
 

@@ -37,6 +37,11 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
     summary.timeline.push_back(
         {one_phase->delegated, "left to its only branch to decide, by the first record"});
   }
+  for (const RegisteredRecord& record : restored.registered) {
+    summary.timeline.push_back({record.at, "registered branch " + std::to_string(record.branch) +
+                                               " in " + record.participant + ", action " +
+                                               record.action + ", input " + record.input});
+  }
   for (const HeuristicRecord& heuristic : restored.heuristics) {
     summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
   }

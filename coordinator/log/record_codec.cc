@@ -43,6 +43,7 @@ constexpr Type TypeOf(const SagaAbortingRecord&) { return {9, 3, "saga aborting"
 constexpr Type TypeOf(const SagaActRecord&) { return {10, 3, "saga act"}; }
 constexpr Type TypeOf(const SagaEndRecord&) { return {11, 3, "saga end"}; }
 constexpr Type TypeOf(const DefinitionRecord&) { return {12, 4, "definition"}; }
+constexpr Type TypeOf(const RegisteredRecord&) { return {13, 4, "registered"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
@@ -126,6 +127,7 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 10: return DecodeBody<SagaActRecord>(version, body);
     case 11: return DecodeBody<SagaEndRecord>(version, body);
     case 12: return DecodeBody<DefinitionRecord>(version, body);
+    case 13: return DecodeBody<RegisteredRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

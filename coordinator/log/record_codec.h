@@ -9,7 +9,7 @@
 //   0       1     version, at most 4
 //   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
 //                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end,
-//                  12 definition
+//                  12 definition, 13 registered
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -68,6 +68,7 @@
 //
 //   step summary   u32 number, text name, text action, step kind, list of u32 after, text result,
 //                  time called, time changed
+//   registered     gtid, origin, u32 branch, text participant, text action, text input, time at
 //
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is

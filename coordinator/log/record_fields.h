@@ -104,6 +104,17 @@ void Fields(Archive& archive, V& record) {
   archive.Field("at", record.at);
 }
 
+template <typename Archive, Is<RegisteredRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("branch", record.branch);
+  archive.Field("participant", record.participant);
+  archive.Field("action", record.action);
+  archive.Field("input", record.input);
+  archive.Field("at", record.at);
+}
+
 // ---- Sagas.
 
 template <typename Archive, Is<std::string> V>

@@ -38,6 +38,20 @@ struct CommitRecord {
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
 
+// Forced before a reservation's try is sent: from here on somebody must confirm or cancel it, and
+// nobody but the coordinator will.
+struct RegisteredRecord {
+  Gtid gtid;
+  Origin origin;  // of the transaction
+  BranchNumber branch = 0;
+  std::string participant;
+  std::string action;
+  std::string input;  // JSON text
+  WallTime at = 0;
+
+  friend bool operator==(const RegisteredRecord&, const RegisteredRecord&) = default;
+};
+
 // Forced before a lone branch may be committed in one phase: from here on its resource decides, and
 // without this record it must not.
 struct OnePhaseRecord {
@@ -130,7 +144,8 @@ struct ResourceRecord {
 
 using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
                             ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
-                            SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord>;
+                             SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
+                             RegisteredRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;

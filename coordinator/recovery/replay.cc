@@ -57,6 +57,9 @@ struct Replay {
     if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
+  void Visit(std::uint64_t position, RegisteredRecord record) {
+    At(record.gtid, position).transaction.registered.push_back(std::move(record));
+  }
   void Visit(std::uint64_t position, ForgetRecord record) {
     if (const auto saga = sagas.find(record.gtid); saga != sagas.end()) {
       saga->second.saga.later.emplace_back(std::move(record));
@@ -108,15 +111,18 @@ struct Replay {
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
   const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  const bool registered = !transaction.registered.empty();
+  const std::string was = decided ? "decided" : registered ? "registered" : "damaged";
   const auto ended = log.FindEnded(transaction.gtid());
   if (!ended && ended.error().code == ErrorCode::kExpired) {
-    return std::string(decided ? "it had ended, and was pruned, before it was decided" : "");
+    return decided || registered ? "it had ended, and was pruned, before it was " + was
+                                 : std::string();
   }
   if (!ended) return Fail(ended.error());
   if (!*ended) return std::string();
-  if (!decided && !(*ended)->ending.committed()) return std::string();
+  if (!decided && !registered && !(*ended)->ending.committed()) return std::string();
   return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
-         " before it was " + (decided ? "decided" : "damaged");
+         " before it was " + was;
 }
 
 }  // namespace

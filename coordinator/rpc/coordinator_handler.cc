@@ -62,6 +62,18 @@ void CoordinatorHandler::enlist(wire::EnlistReply& reply, const wire::EnlistRequ
   });
 }
 
+void CoordinatorHandler::try_branch(wire::TryReply& reply, const wire::TryRequest& request) {
+  AtTheEdge(observer_, "try_branch", [&] {
+    TryCall call = Need(FromWire(request));
+    Calls::Limits limits = kNothingDone;  // what was done is found by the same request key
+    limits.kind = Calls::Kind::kParked;
+    limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
+    reply = ToWire(Need(calls_.Await<TryAnswer>(limits, [&](Completion<TryAnswer> done) {
+      engine_.Try(std::move(call), std::move(done));
+    })));
+  });
+}
+
 void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequest& request) {
   AtTheEdge(observer_, "commit", [&] {
     CommitCall call = Need(FromWire(request));

@@ -32,6 +32,7 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<SessionId> SessionFromWire(const std::string& text);
 [[nodiscard]] Result<BeginCall> FromWire(const wire::BeginRequest& request);
 [[nodiscard]] Result<EnlistCall> FromWire(const wire::EnlistRequest& request);
+[[nodiscard]] Result<TryCall> FromWire(const wire::TryRequest& request);
 [[nodiscard]] Result<CommitCall> FromWire(const wire::CommitRequest& request);
 [[nodiscard]] Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request);
 [[nodiscard]] Result<AbortCall> FromWire(const wire::AbortRequest& request);
@@ -87,6 +88,7 @@ struct FullReport {
 
 wire::ServiceError ToWire(const Error& error);
 wire::Ending ToWire(const Ending& ending);
+wire::TryReply ToWire(const TryAnswer& answer);
 wire::CommitReply ToWire(const CommitAnswer& answer);
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);

@@ -1,4 +1,4 @@
-// Sagas: what comes from the wire and what goes there.
+// Sagas and reservations: what comes from the wire and what goes there.
 #include <set>
 #include <utility>
 
@@ -89,6 +89,40 @@ wire::AwaitSagaReply ToWire(const SagaEnd& end) {
   wire::AwaitSagaReply reply;
   reply.ending = ToWire(end.ending);
   if (end.ending.outcome == Outcome::kCommitted) reply.__set_results(end.results);
+  return reply;
+}
+
+Result<TryCall> FromWire(const wire::TryRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  for (const auto& [what, name] : {std::pair("participant", &request.participant),
+                                   std::pair("action", &request.action)}) {
+    if (CheckResourceName(*name)) continue;
+    return Fail(ErrorCode::kInvalid, std::string(what) + " is \"" + Escaped(*name) + "\"",
+                "use 1 to 64 of letters, digits, '.', '_' and '-'");
+  }
+  if (request.request_key.empty()) return Wrong("request_key", "is empty");
+  for (const Status& checked : {CheckText("input", request.input, kJsonBytesMax),
+                                CheckText("request_key", request.request_key, kKeyBytesMax)}) {
+    if (!checked) return Fail(checked.error());
+  }
+  const auto wait = MillisecondsFromWire("wait_ms", request.wait_ms);
+  if (!wait) return Fail(wait.error());
+  return TryCall{*std::move(gtid), request.participant, request.action,
+                 request.input,    request.request_key, *wait};
+}
+
+wire::TryReply ToWire(const TryAnswer& answer) {
+  wire::TryReply reply;
+  reply.branch = static_cast<std::int32_t>(answer.branch);
+  switch (answer.kind) {
+    case AnswerKind::kDone: reply.became = wire::TryOutcome::RESERVED; break;
+    case AnswerKind::kFailed: reply.became = wire::TryOutcome::FAILED; break;
+    case AnswerKind::kOngoing:
+    case AnswerKind::kUnknown:
+    case AnswerKind::kSuppressed: reply.became = wire::TryOutcome::ONGOING; break;
+  }
+  reply.text = answer.kind == AnswerKind::kDone ? answer.text : OneLine(answer.text);
   return reply;
 }
 

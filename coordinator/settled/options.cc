@@ -131,6 +131,9 @@ std::vector<Row> TimeRows() {
           "retry-max", "the longest pause before an unanswered command is sent again", {10ms, 1h},
           [](Options & o) -> auto& { return o.engine.retry_max; }),
       Duration(
+          "call-timeout", "a try, confirm or cancel without an answer is called again after",
+          {100ms, 24h}, [](Options & o) -> auto& { return o.engine.call_timeout; }),
+      Duration(
           "drain-timeout", "how long a stop waits for transactions that are not decided", {0s, 1h},
           [](Options & o) -> auto& { return o.drain_timeout; }),
       Duration(

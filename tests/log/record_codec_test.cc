@@ -51,7 +51,8 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{},
       ForgetRecord{gtid, {}, "", "", 0}, SagaBeginRecord{gtid, {}, "", {"", 0, 0, {}}, ""},
       SagaStepRecord{gtid, 0, ActionOp::kAction, ""}, SagaAbortingRecord{gtid, {}, 0, {}},
-      SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0}, SagaEndRecord{gtid, {}, 0}};
+      SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0}, SagaEndRecord{gtid, {}, 0},
+      RegisteredRecord{gtid, {}, 0, "", "", "", 0}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
 
@@ -93,6 +94,22 @@ TEST(RecordCodec, TheBytesOfVersion3StayWhatTheyAre) {
                         "aZn\xf8", 50));
 }
 
+TEST(RecordCodec, TheBytesOfVersion4StayWhatTheyAre) {
+  const RegisteredRecord record{
+      SampleGtid("k3m9qxw4c7ab", 1, 2), {"me", "", 258}, 7, "i", "r", "{}", 513};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x04\x0d"                                 // version, type
+                        "\x4b\x00\x00\x00"                         // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x02\x00\x00\x00me\x00\x00\x00\x00"       // owner, comment
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"         // began
+                        "\x07\x00\x00\x00"                         // branch
+                        "\x01\x00\x00\x00i\x01\x00\x00\x00r"       // participant, action
+                        "\x02\x00\x00\x00{}"                       // input
+                        "\x01\x02\x00\x00\x00\x00\x00\x00"         // at
+                        "\x0e\xc6\xec\x8e", 85));
+}
+
 TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
   for (const Record& record : SampleRecords()) {
     const std::vector<Record> newest = SampleSagaRecords(GtidOf(record));
@@ -100,8 +117,9 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
     const bool is_forget = std::holds_alternative<ForgetRecord>(record);
     std::string bytes = Encoded(record);
     const int version = bytes[0];
-    EXPECT_EQ(version, is_newest ? 3 : is_forget ? 2 : 1);
-    for (const int other : {1, 2, 3}) {
+    const bool is_registered = std::holds_alternative<RegisteredRecord>(record);
+    EXPECT_EQ(version, is_registered ? 4 : is_newest ? 3 : is_forget ? 2 : 1);
+    for (const int other : {1, 2, 3, 4}) {
       if (other == version) continue;
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
@@ -152,11 +170,11 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 4;
+  bytes[0] = 5;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 4"));
-  EXPECT_THAT(error.message, HasSubstr("up to 3"));
+  EXPECT_THAT(error.message, HasSubstr("format version 5"));
+  EXPECT_THAT(error.message, HasSubstr("up to 4"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
@@ -204,8 +222,8 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     if (round % 2 == 0) {
       bytes.resize(random() % 200);
       for (char& byte : bytes) byte = static_cast<char>(random());
-      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 11);
-      if (bytes.size() > 2) bytes[0] = bytes[1] > 6 ? 3 : bytes[1] == 6 ? 2 : 1;
+      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 13);
+      if (bytes.size() > 2) bytes[0] = bytes[1] > 11 ? 4 : bytes[1] > 6 ? 3 : bytes[1] == 6 ? 2 : 1;
     } else {
       bytes = Encoded(records[random() % records.size()]);
       for (int flips = 0; flips < 3; ++flips) {

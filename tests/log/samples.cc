@@ -80,10 +80,16 @@ std::vector<Record> SampleSagaRecords(const Gtid& gtid) {
           forget};
 }
 
+RegisteredRecord SampleRegistered(const Gtid& gtid) {
+  return {gtid, kOrigin, 3, "inventory", "reserve", R"({"sku": "b-17", "count": 2})",
+          1'700'000'000'923'456};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
                               SampleEnd(gtid),    SampleResource(),     SampleForget(gtid)};
+  records.emplace_back(SampleRegistered(gtid));
   for (Record& record : SampleSagaRecords(gtid)) records.push_back(std::move(record));
   return records;
 }

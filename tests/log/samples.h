@@ -16,6 +16,7 @@ HeuristicRecord SampleHeuristic(const Gtid& gtid);
 EndRecord SampleEnd(const Gtid& gtid, Outcome outcome = Outcome::kCommitted);
 ResourceRecord SampleResource();
 ForgetRecord SampleForget(const Gtid& gtid);
+RegisteredRecord SampleRegistered(const Gtid& gtid);
 
 // One of each type.
 SagaBeginRecord SampleSagaBegin(const Gtid& gtid);
