@@ -26,6 +26,7 @@ struct Sagas::Saga {
   };
 
   saga::Machine machine;
+  Instant counts_from{};  // its deadline
   std::vector<TimelineEntry> timeline;
   struct StepTimes {
     WallTime called = 0;

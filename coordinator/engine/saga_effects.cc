@@ -87,13 +87,9 @@ void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Handle(*saga, saga::event::PersistRefused{reason});
 }
 
-// Within a life of the coordinator the monotonic clock counts; only how much of the deadline was
-// used up in earlier lives is known to the wall clock alone.
 void Sagas::Perform(Saga& saga, const fx::ArmDeadline& arm) {
-  const milliseconds deadline(arm.deadline_ms);
-  const std::chrono::microseconds passed(out_.clock.WallNow() - saga.machine.begin().origin.began);
-  const auto left = deadline - std::clamp<std::chrono::microseconds>(passed, {}, deadline);
-  timers_.Arm({saga.machine.gtid(), TimerKind::kDeadline, 0}, After(left));
+  timers_.Arm({saga.machine.gtid(), TimerKind::kDeadline, 0},
+              saga.counts_from + milliseconds(arm.deadline_ms));
 }
 
 void Sagas::Perform(Saga& saga, const fx::StopDeadline&) {

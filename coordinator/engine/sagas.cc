@@ -42,6 +42,7 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
       {gtid, {call.owner, call.comment, now}, call.request_key, call.definition, call.input}));
   saga->Note(now, "begun by " + call.owner);
   saga->started = std::move(done);
+  saga->counts_from = out_.clock.Now();
   Saga& here = *saga;
   running_.emplace(gtid, std::move(saga));
   Handle(here, saga::event::Start{});
@@ -64,6 +65,12 @@ void Sagas::Restore(RestoredSaga restored) {
   saga->Note(origin.began, "begun by " + origin.owner);
   saga->Note(out_.clock.WallNow(),
              "recovered from the log in epoch " + std::to_string(out_.log.identity().epoch));
+  // How much time passed in earlier lives is known to the wall clock alone, which may have been
+  // set.
+  const std::chrono::milliseconds deadline(saga->machine.begin().definition.deadline_ms);
+  const std::chrono::microseconds passed(out_.clock.WallNow() - origin.began);
+  saga->counts_from =
+      out_.clock.Now() - std::clamp<std::chrono::microseconds>(passed, {}, deadline);
   for (const SagaRecord& record : restored.later) {
     if (const auto* end = std::get_if<SagaEndRecord>(&record)) saga->ended = end->ended;
   }

@@ -60,8 +60,8 @@ class DecisionLog {
 
   // Thread-safe, does not block on the disk. Records become durable in the order of the calls; a
   // lazy one never after a forced one that was appended later. `done` runs on the log's thread,
-  // once, and must not block: for a forced record as soon as it is durable, for a lazy one whenever
-  // it has been written.
+  // once, in the order of the calls, those of refused records included, and must not block: for a
+  // forced record as soon as it is durable, for a lazy one whenever it has been written.
   virtual void Append(Record record, Durability durability, AppendDone done) = 0;
 
   // The ended transaction `gtid`, if an EndRecord of it has been written. kExpired: it ended, and

@@ -156,6 +156,20 @@ TEST(Sagas, T01_ADeadlineGoesOnOverARestartAndIsNotMovedByTheWallClockWithinALif
   EXPECT_EQ(under_test.State(), "compensating");
 }
 
+TEST(Sagas, T01_AClockSetWhileTheBeginIsStoredMovesNoDeadline) {
+  SagasUnderTest under_test;
+  under_test.log().held = true;
+  under_test.Start({"visa embassy/apply"}, 60'000);
+  under_test.clock().SetWall(under_test.clock().WallNow() + 3'600'000'000);
+  under_test.Advance(20s);
+  under_test.log().held = false;
+  under_test.AnswerAction(1, {AnswerKind::kOngoing, "", 86'400'000});
+  under_test.Advance(39s);
+  EXPECT_EQ(under_test.State(), "running");
+  under_test.Advance(1s);
+  EXPECT_EQ(under_test.State(), "compensating") << "the time that the log took counts as well";
+}
+
 TEST(Sagas, T01_AWallClockSetBackOverARestartMakesNoDeadlineLonger) {
   SagasUnderTest under_test;
   under_test.Start({"visa embassy/apply"}, 60'000);

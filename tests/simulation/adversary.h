@@ -1,59 +1,50 @@
-// Whoever breaks things during the rough phase: crashes, freezes, partitions, fail-overs,
-// operators, clocks. What it does is drawn from the seed.
+// Whoever breaks things during the rough phase: crashes, freezes, partitions, full disks, clocks.
+// What it does is drawn from the seed. What only one protocol knows is added by a class of its own.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
-#include <memory>
 #include <vector>
 
-#include "simulation/process.h"
+#include "simulation/caller.h"
 
 namespace settle::simulation {
 
 class Adversary {
  public:
-  struct Victims {
-    CoordinatorNode& coordinator;
-    Disk& disk;
-    std::deque<SimulatedDatabase>& databases;
-    std::vector<std::unique_ptr<Process>>& processes;
-    std::map<Gtid, Note>& notes;
-  };
-  Adversary(World& world, Victims victims) : world_(world), victims_(victims) {}
+  Adversary(World& world, CoordinatorNode& coordinator, Disk& disk)
+      : world_(world), coordinator_(coordinator), disk_(disk) {}
+  virtual ~Adversary() = default;
 
-  void Begin();
+  // The processes are those that there are for the whole run.
+  void Begin(std::vector<Caller*> processes);
   // Everything works again and nothing breaks any more.
   void Heal();
 
- private:
+ protected:
   // `act` happens again and again, about every `mean`; never, if that is 0.
   void Every(microseconds mean, std::function<void()> act);
   microseconds Soon(microseconds mean) { return microseconds(500) + world_.UpTo(2 * mean); }
 
+  World& world_;
+  CoordinatorNode& coordinator_;
+  Disk& disk_;
+  std::vector<Caller*> processes_;
+  bool nobody_dies_ = false;  // for now
+  const Caller* dead_for_good_ = nullptr;
+
+ private:
+  virtual void BeginOwn() = 0;
+  virtual void HealOwn() = 0;  // before the coordinator and the processes come back
+
   void CrashCoordinator();
   void RestartCoordinatorLater();
   void FreezeCoordinator();
-  void RunOlderCopy();
-  void BringBackNewestLog();
-  void CrashProcess(Process& process);
-  void KillForGood(Process& process);
-  void FreezeProcess(Process& process);
+  void CrashProcess(Caller& process);
+  void KillForGood(Caller& process);
+  void FreezeProcess(Caller& process);
   void Partition();
-  void CrashDatabase();
-  void FailOver();
   void FillDisk();
   void JumpClock();
-  void HandInTheDatabase();
-  void OperatorActs();
-  void OperatorForgets();
-
-  World& world_;
-  Victims victims_;
-  Disk newest_;
-  bool older_copy_runs_ = false;  // meanwhile nobody dies: whoever forgot it could not refuse it
-  Process* dead_for_good_ = nullptr;
 };
 
 }  // namespace settle::simulation

@@ -65,8 +65,8 @@ Campaign OnThreads(const Range& range, const RunOne& run) {
 }  // namespace
 
 Campaign RunSeeds(const Range& range) {
-  return OnThreads(range, [](std::uint64_t seed, Campaign& part) {
-    Add(part, RunSeed(seed), seed);
+  return OnThreads(range, [&range](std::uint64_t seed, Campaign& part) {
+    Add(part, RunSeed(range.protocol, seed), seed);
     return true;
   });
 }
@@ -79,9 +79,9 @@ Catch Try(const Mutant& mutant, std::size_t tries, const Range& from) {
     Range range = from;
     range.start += i * from.seeds;  // disjoint
     std::atomic<std::uint64_t> first{kNone};
-    OnThreads(range, [&first](std::uint64_t seed, Campaign&) {
+    OnThreads(range, [&](std::uint64_t seed, Campaign&) {
       if (seed > first) return false;
-      if (RunSeed(seed).violations.empty()) return true;
+      if (RunSeed(range.protocol, seed).violations.empty()) return true;
       std::uint64_t known = first;
       while (seed < known && !first.compare_exchange_weak(known, seed)) {
       }
@@ -91,7 +91,7 @@ Catch Try(const Mutant& mutant, std::size_t tries, const Range& from) {
     needed.push_back(first == kNone ? kNone : first - range.start + 1);
     if (first == kNone) continue;
     ++caught.caught;
-    const std::string violation = RunSeed(first).violations.front();
+    const std::string violation = RunSeed(range.protocol, first).violations.front();
     ++caught.by_invariant[violation.substr(0, violation.find(':'))];
   }
   planted_bug = PlantedBug::kNone;

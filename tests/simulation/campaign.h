@@ -15,6 +15,7 @@ namespace settle::simulation {
 
 // start + seeds * tries + jobs is less than 2^64.
 struct Range {
+  Protocol protocol = Protocol::kTwoPhase;
   std::uint64_t start = 1;
   std::uint64_t seeds = 1000;
   unsigned jobs = 1;  // threads

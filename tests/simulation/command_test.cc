@@ -34,7 +34,7 @@ TEST(SettleSimulate, ARunThatHoldsExitsWith0AndEndsWithOneJsonObject) {
   EXPECT_GT(last["events"], 1'000);
   EXPECT_GT(last["seeds_per_s"], 0);
   EXPECT_GT(last["faults_fired"]["message lost"], 0);
-  EXPECT_EQ(last["faults_fired"].size(), kFaults);
+  EXPECT_EQ(last["faults_fired"].size(), FaultsOf(Protocol::kTwoPhase).size());
 }
 
 TEST(SettleSimulate, AViolationExitsWith1AndIsToldWithTheCommandThatReplaysIt) {
@@ -58,11 +58,12 @@ TEST(SettleSimulate, AViolationExitsWith1AndIsToldWithTheCommandThatReplaysIt) {
 TEST(SettleSimulate, ListsMutantsOneALineWithWhatTheyDo) {
   const Output output = Simulate({"--list-mutants"});
   EXPECT_EQ(output.exit_code, 0);
-  ASSERT_EQ(output.lines.size(), Mutants().size());
-  EXPECT_GE(Mutants().size(), 10u);
-  for (std::size_t i = 0; i < Mutants().size(); ++i) {
-    EXPECT_TRUE(output.lines[i].starts_with(std::string(Mutants()[i].name) + " "));
-    EXPECT_NE(output.lines[i].find(Mutants()[i].what), std::string::npos);
+  ASSERT_EQ(output.lines.size(), MutantsOf(Protocol::kTwoPhase).size());
+  EXPECT_GE(MutantsOf(Protocol::kTwoPhase).size(), 10u);
+  for (std::size_t i = 0; i < MutantsOf(Protocol::kTwoPhase).size(); ++i) {
+    EXPECT_TRUE(
+        output.lines[i].starts_with(std::string(MutantsOf(Protocol::kTwoPhase)[i].name) + " "));
+    EXPECT_NE(output.lines[i].find(MutantsOf(Protocol::kTwoPhase)[i].what), std::string::npos);
   }
 }
 
@@ -70,10 +71,10 @@ TEST(SettleSimulate, SaysWhichMutantsEscapedABudgetThatIsTooSmall) {
   const Output output = Simulate({"--mutant", "all", "--seeds", "1", "--tries", "1"});
   EXPECT_EQ(output.exit_code, 1);
   const nlohmann::json last = output.last();
-  EXPECT_EQ(last["mutants"], Mutants().size());
+  EXPECT_EQ(last["mutants"], MutantsOf(Protocol::kTwoPhase).size());
   EXPECT_GT(last["escaped"], 0);
-  EXPECT_EQ(last["table"].size(), Mutants().size());
-  for (std::size_t i = 0; i < Mutants().size(); ++i) {
+  EXPECT_EQ(last["table"].size(), MutantsOf(Protocol::kTwoPhase).size());
+  for (std::size_t i = 0; i < MutantsOf(Protocol::kTwoPhase).size(); ++i) {
     const nlohmann::json& row = last["table"][i];
     EXPECT_EQ(row["seeds_median"].is_null(), !row["caught"].get<bool>()) << row;
     const bool capped = output.lines[i + 1].find(" >1  ") != std::string::npos;
@@ -92,7 +93,7 @@ TEST(SettleSimulate, CatchesEveryMutantWithTheBudgetItHasWhenNoneIsNamed) {
 
 TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
-      {{"--protocol", "4pc"}, "it can be 2pc"},
+      {{"--protocol", "4pc"}, "it can be 2pc or saga"},
       {{"--seeds", "many"}, "--seeds: \"many\" is not a whole number from 1 to"},
       {{"--seeds", "0"}, "--seeds: \"0\" is not"},
       {{"--seeds", "-1"}, "--seeds: \"-1\" is not"},

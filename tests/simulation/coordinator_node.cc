@@ -53,6 +53,7 @@ void CoordinatorNode::Run(const std::function<void()>& task) {
 }
 
 void CoordinatorNode::Start() {
+  if (when_it_starts) when_it_starts();
   life_ = std::make_unique<Life>(*this, world_, disk_);
   highest_epoch_ = std::max(highest_epoch_, epoch());
   world_.Effect("coordinator", "raises the epoch to ", std::to_string(disk_.epoch));

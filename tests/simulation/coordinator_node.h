@@ -44,6 +44,7 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
   // There was a later life than this one: its log was restored from an older copy.
   bool runs_on_an_older_copy() const { return epoch() < highest_epoch_; }
   std::function<void()> when_it_ends_itself;
+  std::function<void()> when_it_starts;
 
   // While it is frozen nothing of it runs; what arrives waits.
   void Freeze();

@@ -2,6 +2,19 @@
 
 namespace settle::simulation {
 
+std::vector<Fault> FaultsOf(Protocol protocol) {
+  constexpr auto kFirstOfTwoPhase = static_cast<std::size_t>(Fault::kOlderLogRefused);
+  constexpr auto kFirstOfSagas = static_cast<std::size_t>(Fault::kStepFailed);
+  std::vector<Fault> faults;
+  for (std::size_t kind = 0; kind < kFaults; ++kind) {
+    const bool of_sagas = kind >= kFirstOfSagas;
+    const bool of_two_phase = kind >= kFirstOfTwoPhase && !of_sagas;
+    const bool of_another = protocol == Protocol::kTwoPhase ? of_sagas : of_two_phase;
+    if (!of_another) faults.push_back(static_cast<Fault>(kind));
+  }
+  return faults;
+}
+
 const char* ToString(Fault fault) {
   switch (fault) {
     case Fault::kMessageLost: return "message lost";
@@ -51,6 +64,25 @@ const char* ToString(Fault fault) {
     case Fault::kDeadlineReached: return "deadline reached";
     case Fault::kVoteTimeout: return "vote timed out";
     case Fault::kCommandRepeated: return "command repeated";
+    case Fault::kStepFailed: return "step failed";
+    case Fault::kHandlerThrew: return "handler threw";
+    case Fault::kStepOngoing: return "step ongoing";
+    case Fault::kAnswerTooLate: return "answer too late";
+    case Fault::kAttemptsUsedUp: return "attempts used up";
+    case Fault::kCommitFailed: return "commit failed at the connection";
+    case Fault::kCommitReplyLost: return "commit done and not answered";
+    case Fault::kDiedBeforeCommit: return "process died before the commit";
+    case Fault::kDiedBeforeAnswer: return "process died before the answer";
+    case Fault::kCallTwice: return "call came twice";
+    case Fault::kCompensatedBeforehand: return "compensated beforehand";
+    case Fault::kActionTooLate: return "action came too late";
+    case Fault::kPivotFenced: return "pivot fenced";
+    case Fault::kPivotFoundDone: return "pivot found done by its fence";
+    case Fault::kCompensationFailed: return "compensation failed";
+    case Fault::kClientCancels: return "client cancels";
+    case Fault::kCancelTooLate: return "cancel too late";
+    case Fault::kOperatorSkips: return "operator skips";
+    case Fault::kOperatorSetsInput: return "operator sets the input";
   }
   return "unrecognised";
 }

@@ -5,6 +5,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
+
+#include "simulation/protocol.h"
 
 namespace settle::simulation {
 
@@ -24,10 +27,9 @@ enum class Fault {
   kGroupTorn,           // a part of it survived
   kGroupSurvived,       // all of it did, and nobody had been told
   kLazyRecordsLost,
-  kDiskFull,         // a record was refused
-  kRecordsPruned,    // of an ended transaction
-  kLogFailed,        // an I/O error: the coordinator ends itself
-  kOlderLogRefused,  // a participant would not talk to one that runs on an older copy
+  kDiskFull,       // a record was refused
+  kRecordsPruned,  // of an ended transaction
+  kLogFailed,      // an I/O error: the coordinator ends itself
   // back-pressure, by name
   kMailboxFull,
   kCommandQueueFull,
@@ -40,8 +42,18 @@ enum class Fault {
   kProcessDetached,      // an orderly end
   kSessionTakenForLost,  // while its process lives
   kClientGaveUp,         // no answer in time; it asks for the outcome later
-  kBranchJoinedLate,     // a service joined when its transaction was already over
-  // databases
+  // people and time
+  kOperatorAborts,
+  kOperatorHurries,
+  kOperatorForgets,
+  kClockForwards,  // the wall clock's jumps
+  kClockTo1970,
+  kClockTo2038,
+  kDeadlineReached,  // before commit was asked for
+  kCommandRepeated,  // by the retry timer
+  // of two-phase commit alone
+  kOlderLogRefused,   // a participant would not talk to one that runs on an older copy
+  kBranchJoinedLate,  // a service joined when its transaction was already over
   kPrepareRefused,
   kFinishFailed,     // before it reached the database
   kFinishReplyLost,  // after the database had done it
@@ -51,22 +63,36 @@ enum class Fault {
   kFailedOver,      // to a standby that missed nothing
   kFailedOverWithoutPrepare,
   kFailedOverWithoutCommit,
-  // people and time
   kOperatorsHand,  // finished a prepared branch in the database
-  kOperatorAborts,
-  kOperatorHurries,
-  kOperatorForgets,
-  kClockForwards,  // the wall clock's jumps
-  kClockTo1970,
-  kClockTo2038,
-  kDeadlineReached,  // before commit was asked for
   kVoteTimeout,
-  kCommandRepeated,  // by the retry timer
+  // of sagas alone
+  kStepFailed,  // by the business, definitively
+  kHandlerThrew,
+  kStepOngoing,
+  kAnswerTooLate,  // after the call's time-out
+  kAttemptsUsedUp,
+  kCommitFailed,           // of the handler's local transaction
+  kCommitReplyLost,        // after the database had done it
+  kDiedBeforeCommit,       // the process, in the middle of a handler
+  kDiedBeforeAnswer,       // after the commit
+  kCallTwice,              // the barrier answered with what it had answered before
+  kCompensatedBeforehand,  // a compensation without its action, or before it
+  kActionTooLate,          // its compensation or its fence went before
+  kPivotFenced,            // and never ran
+  kPivotFoundDone,         // by the fence
+  kCompensationFailed,
+  kClientCancels,
+  kCancelTooLate,
+  kOperatorSkips,
+  kOperatorSetsInput,
 };
 
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kCommandRepeated) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kOperatorSetsInput) + 1;
 
 using FaultCounts = std::array<std::uint64_t, kFaults>;
+
+// Those that can happen to the protocol.
+std::vector<Fault> FaultsOf(Protocol protocol);
 
 // "message lost".
 const char* ToString(Fault fault);

@@ -1,6 +1,7 @@
 #include "simulation/mutants.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace settle::simulation {
 
@@ -58,6 +59,13 @@ const std::vector<Mutant>& Mutants() {
       {kWorkKeptAfterTheSessionWasLost, "work-kept-after-the-session-was-lost",
        "unprepared work of a lost session stays open when its process attaches again"},
   };
+  return mutants;
+}
+
+std::vector<Mutant> MutantsOf(Protocol protocol) {
+  std::vector<Mutant> mutants;
+  std::copy_if(Mutants().begin(), Mutants().end(), std::back_inserter(mutants),
+               [protocol](const Mutant& one) { return one.protocol == protocol; });
   return mutants;
 }
 

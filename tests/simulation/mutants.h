@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "simulation/protocol.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::simulation {
@@ -12,9 +13,11 @@ struct Mutant {
   PlantedBug bug = PlantedBug::kNone;
   std::string_view name;
   std::string_view what;  // one line
+  Protocol protocol = Protocol::kTwoPhase;
 };
 
 const std::vector<Mutant>& Mutants();
+std::vector<Mutant> MutantsOf(Protocol protocol);
 
 // Null: no mutant has that name.
 const Mutant* FindMutant(std::string_view name);

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "simulation/flow.h"
-#include "simulation/process_calls.h"
 
 namespace settle::simulation {
 
@@ -60,7 +59,7 @@ void Process::CommitInOnePhase(const FlowPtr& flow, const Evidence& evidence) {
   const OpenWork work = work_.at(key);
   Later(Effort(), [this, flow, evidence, key, work] {
     const FinishResult result = work.database->CommitOnePhase(key, work.local);
-    world_.Effect(name_, "commits in one phase in ", work.database->name());
+    world_.Effect(name(), "commits in one phase in ", work.database->name());
     work_.erase(key);
     Later(Effort(), [this, flow, evidence, result] { OnOnePhaseEnd(flow, result, evidence, 10); });
   });
@@ -93,7 +92,7 @@ void Process::OnOnePhaseEnd(const FlowPtr& flow, const FinishResult& result,
     Later(microseconds(10'000), [this, flow, evidence, tries] {
       SimulatedDatabase* database = flow->parts[0].database;
       const FinishResult proof = database->Prove(evidence);
-      world_.Effect(name_, "asks ", database->name(), " for proof");
+      world_.Effect(name(), "asks ", database->name(), " for proof");
       OnOnePhaseEnd(flow, proof, evidence, tries - 1);
     });
   }

@@ -25,13 +25,14 @@ po::options_description Known() {
   const auto word = [] { return po::value<std::string>()->value_name("NAME"); };
   auto add = known.add_options();
   add("help", "show this");
-  add("protocol", word(), "2pc is all there is");
+  add("protocol", word(), "2pc (default) or saga");
   add("seeds", number(),
       "how many seeds to run (default 1000); with --mutant all, how many at the most for each try "
       "(default 20000)");
   add("start", number(), "the first seed (default 1)");
   add("jobs", number(), "threads; 1 to 64 (default 1)");
-  add("list-mutants", po::bool_switch(), "the bugs that can be planted, one a line");
+  add("list-mutants", po::bool_switch(),
+      "the bugs that can be planted in the protocol, one a line");
   add("mutant", word(),
       "plant that bug: the run should find it. \"all\": plant one after the other, and say for "
       "each whether it was caught, by what, and after how many seeds");
@@ -41,11 +42,24 @@ po::options_description Known() {
   return known;
 }
 
-std::string MutantOf(const po::variables_map& given) {
+Protocol ProtocolOf(const po::variables_map& given) {
+  if (given.count("protocol") == 0) return Protocol::kTwoPhase;
+  const auto& name = given["protocol"].as<std::string>();
+  if (const auto protocol = ParseProtocol(name)) return *protocol;
+  throw po::error("--protocol is \"" + Escaped(name) + "\"; it can be 2pc or saga");
+}
+
+std::string MutantOf(const po::variables_map& given, Protocol protocol) {
   if (given.count("mutant") == 0) return {};
   const auto& name = given["mutant"].as<std::string>();
-  if (name != "all" && FindMutant(name) == nullptr)
-    throw po::error("--mutant \"" + Escaped(name) + "\" is not one of --list-mutants");
+  if (name == "all") return name;
+  const Mutant* mutant = FindMutant(name);
+  if (mutant == nullptr || mutant->protocol != protocol) {
+    throw po::error("--mutant \"" + Escaped(name) + "\" is not one of --list-mutants" +
+                    (mutant == nullptr ? ""
+                                       : std::string(" of this protocol, but of --protocol ") +
+                                             ToString(mutant->protocol)));
+  }
   return name;
 }
 
@@ -57,11 +71,9 @@ Options ParseOptions(int argc, const char* const* argv) {
   options.help = given.count("help") != 0;
   options.list_mutants = given["list-mutants"].as<bool>();
   options.whole_transcript = given["whole-transcript"].as<bool>();
-  if (given.count("protocol") != 0) options.protocol = given["protocol"].as<std::string>();
-  if (options.protocol != "2pc")
-    throw po::error("--protocol is \"" + Escaped(options.protocol) + "\"; it can be 2pc");
-  options.mutant = MutantOf(given);
   Range& range = options.range;
+  range.protocol = ProtocolOf(given);
+  options.mutant = MutantOf(given, range.protocol);
   if (options.mutant == "all") range.seeds = kMutantSeeds;
   range.seeds = NumberOf(given, "seeds", 1, kSeedsMost).value_or(range.seeds);
   range.start = NumberOf(given, "start", 0, kStartMost).value_or(range.start);

@@ -10,7 +10,6 @@ namespace settle::simulation {
 
 struct Options {
   Range range;
-  std::string protocol = "2pc";
   std::string mutant;  // a name, "all", or empty: none
   std::size_t tries = 5;
   bool list_mutants = false;

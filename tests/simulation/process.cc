@@ -3,40 +3,21 @@
 
 #include <utility>
 
-#include "simulation/process_calls.h"
-
 namespace settle::simulation {
 
 Process::Process(World& world, CoordinatorNode& coordinator, std::string name,
                  std::vector<SimulatedDatabase*> databases, std::map<Gtid, Note>& notes)
-    : world_(world),
-      coordinator_(coordinator),
-      name_(std::move(name)),
+    : Caller(world, coordinator, std::move(name)),
       databases_(std::move(databases)),
       notes_(notes),
-      witness_(world, coordinator, notes),
-      to_coordinator_{name_, Direction::kToCoordinator},
-      from_coordinator_{name_, Direction::kFromCoordinator} {}
+      witness_(world, coordinator, notes) {}
 
-void Process::Start() {
-  up_ = true;
-  ++incarnation_;
-  world_.Say("---- ", name_, " starts ----");
-  Attach();
-}
-
-void Process::Crash() {
-  world_.Say("---- ", name_, " crashes ----");
-  up_ = false;
-  frozen_ = false;
-  waiting_.clear();
-  ++incarnation_;
+void Process::OnCrash() {
   for (const auto& [key, work] : work_)
     work.database->Rollback(work.local);  // its connections are gone
   work_.clear();
   evidence_.clear();
   table_.emplace();
-  session_.clear();
   greeted_ = 0;
   seen_log_.clear();
   votes_.clear();
@@ -45,44 +26,14 @@ void Process::Crash() {
   reporting_ = false;
 }
 
-void Process::Freeze() {
-  world_.Say("---- ", name_, " frozen ----");
-  frozen_ = true;
-}
-
-void Process::Thaw() {
-  if (!frozen_) return;
-  world_.Say("---- ", name_, " goes on ----");
-  frozen_ = false;
-  for (const std::function<void()>& task : std::exchange(waiting_, {})) task();
-}
-
-void Process::Detach() {
-  const SessionId session = session_;
-  world_.Send(
-      to_coordinator_, [] { return std::string("detach"); },
-      [this, session] {
-        coordinator_.Arrive([session](Engine& engine, Inquiry&) {
-          engine.Detach(session, [](const Result<std::monostate>&) {});
-        });
-      });
-  Crash();
-}
-
-void Process::Later(microseconds delay, std::function<void()> task) {
-  world_.After(delay, [this, incarnation = incarnation_, task = std::move(task)] {
-    Run(incarnation, task);
-  });
-}
-
 bool Process::Greets(std::uint64_t incarnation) {
   const Epoch epoch = coordinator_.epoch();
-  if (incarnation != incarnation_ || frozen_) return !coordinator_.runs_on_an_older_copy();
+  if (incarnation != incarnation_ || frozen()) return !coordinator_.runs_on_an_older_copy();
   if (epoch == greeted_) return true;
   Result<sdk::Steps> met = table_->Meet(coordinator_.disk().log_id, epoch);
   if (!met) {
     world_.Count(Fault::kOlderLogRefused);
-    world_.Say("    ", name_, " refuses: ", met.error().message);
+    world_.Say("    ", name(), " refuses: ", met.error().message);
     return false;
   }
   greeted_ = epoch;
@@ -101,7 +52,7 @@ void Process::Attach() {
   session_.clear();
   received_through_ = 0;
   AttachCall call;
-  call.process = name_;
+  call.process = name();
   for (SimulatedDatabase* database : databases_)
     call.resources.push_back({database->name(), database->identity()});
   call.log_id_seen = seen_log_;
@@ -210,15 +161,15 @@ void Process::Report() {
 
 void Process::TellReport() {
   for (const coordinator::VoteReport& vote : votes_) {
-    world_.Say(name_, " reports: ", vote.gtid.text(), ":", vote.vote.branch, " votes ",
+    world_.Say(name(), " reports: ", vote.gtid.text(), ":", vote.vote.branch, " votes ",
                settle::ToString(vote.vote.result.vote), " ", vote.vote.result.reason);
   }
   for (const coordinator::EndReport& end : ends_) {
-    world_.Say(name_, " reports: ", end.key.DatabaseName(), " ", settle::ToString(end.result.end),
+    world_.Say(name(), " reports: ", end.key.DatabaseName(), " ", settle::ToString(end.result.end),
                " ", end.result.detail);
   }
-  for (const auto& [resource, name] : found_)
-    world_.Say(name_, " reports: ", resource, " has ", name, " prepared");
+  for (const auto& [resource, branch] : found_)
+    world_.Say(name(), " reports: ", resource, " has ", branch, " prepared");
 }
 
 void Process::Scan() {
@@ -276,7 +227,7 @@ void Process::PerformOne(const sdk::Step& step) {
   } else if (const auto* prove = std::get_if<sdk::effect::Prove>(&step.effect)) {
     Later(Effort(), [this, key, resource = step.resource, evidence = prove->evidence] {
       const FinishResult result = DatabaseOf(resource)->Prove(evidence);
-      world_.Effect(name_, "asks ", resource, " for proof");
+      world_.Effect(name(), "asks ", resource, " for proof");
       Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
     });
   } else if (std::holds_alternative<sdk::effect::Fence>(step.effect)) {
@@ -304,7 +255,7 @@ VoteResult Process::PrepareNow(const BranchKey& key) {
   if (work == work_.end()) return {Vote::kNo, {}, "the branch is not open", false};
   const VoteResult vote = work->second.database->Prepare(key, work->second.local);
   evidence_[key] = vote.evidence;
-  world_.Effect(name_, "prepares in ", work->second.database->name());
+  world_.Effect(name(), "prepares in ", work->second.database->name());
   work_.erase(work);
   return vote;
 }
@@ -314,7 +265,7 @@ FinishResult Process::FinishNow(const BranchKey& key, const std::string& resourc
   SimulatedDatabase* database = DatabaseOf(resource);
   if (database == nullptr) return {BranchEnd::kRetry, "not served here"};
   const FinishResult result = database->FinishOverAConnection(key, decision, evidence);
-  world_.Effect(name_, decision == Decision::kCommit ? "commits in " : "aborts in ", resource);
+  world_.Effect(name(), decision == Decision::kCommit ? "commits in " : "aborts in ", resource);
   return result;
 }
 
@@ -324,7 +275,7 @@ void Process::RollBackWork(const BranchKey& key) {
   SimulatedDatabase& database = *work->second.database;
   database.Rollback(work->second.local);
   work_.erase(key);
-  world_.Effect(name_, "rolls back in ", database.name());
+  world_.Effect(name(), "rolls back in ", database.name());
 }
 
 bool Process::OpenBranch(const BranchKey& key, SimulatedDatabase& database, std::int64_t change,
@@ -337,7 +288,7 @@ bool Process::OpenBranch(const BranchKey& key, SimulatedDatabase& database, std:
     return false;
   }
   work_[key] = {&database, *local};
-  world_.Effect(name_, "works in ", database.name());
+  world_.Effect(name(), "works in ", database.name());
   return true;
 }
 

@@ -1,6 +1,5 @@
 // An application process in the simulated world: the SDK's own branch table, driven as the SDK's
-// session and client drive it, over simulated databases and a network that loses and doubles. It
-// crashes and comes back, and it can be frozen.
+// session and client drive it, over simulated databases.
 #pragma once
 
 #include <deque>
@@ -13,7 +12,7 @@
 #include <vector>
 
 #include "participant/branch_table.h"
-#include "simulation/coordinator_node.h"
+#include "simulation/caller.h"
 #include "simulation/note.h"
 #include "simulation/simulated_database.h"
 #include "simulation/witness.h"
@@ -38,25 +37,13 @@ struct Plan {
   Then then = Then::kCommit;  // once the work is done
 };
 
-class Process {
+class Process : public Caller {
  public:
   Process(World& world, CoordinatorNode& coordinator, std::string name,
           std::vector<SimulatedDatabase*> databases, std::map<Gtid, Note>& notes);
 
-  const std::string& name() const { return name_; }
   void Meet(std::vector<Process*> others) { others_ = std::move(others); }
-  void Start();
-  void Crash();
-  bool up() const { return up_; }
-  bool attached() const { return !session_.empty(); }
   Epoch greeted() const { return greeted_; }  // the life of the coordinator it last spoke to
-
-  // While it is frozen nothing of it runs; what it would do waits.
-  void Freeze();
-  void Thaw();
-  bool frozen() const { return frozen_; }
-  // An orderly end: says goodbye, then it is gone.
-  void Detach();
 
   void RunTransaction(const Plan& plan);
   // A few branches, some of them in other processes.
@@ -69,26 +56,13 @@ class Process {
   };
   struct Flow;  // one transaction being run by this process
   using FlowPtr = std::shared_ptr<Flow>;
-  template <typename T>
-  struct Question;
-  template <typename T>
-  using Call = std::function<void(Engine&, Inquiry&, Completion<T>)>;
-  template <typename T>
-  using Answer = std::function<void(const Result<T>&)>;
 
-  // Runs `task` after `delay` unless this process died meanwhile.
-  void Later(microseconds delay, std::function<void()> task);
-  template <typename Task>
-  void Run(std::uint64_t incarnation, const Task& task);
-  // Asks the coordinator, and again until it is answered; gives up after `tries`.
+  void OnStart() override { Attach(); }
+  void OnCrash() override;
+  bool Greets(std::uint64_t incarnation) override;
+  // Caller::Ask, and the witness hears what is answered.
   template <typename T>
   void Ask(const Gtid& about, int tries, microseconds patience, Call<T> call, Answer<T> answer);
-  template <typename T>
-  void Put(const std::shared_ptr<Question<T>>& question);
-  template <typename T>
-  void Reach(const std::shared_ptr<Question<T>>& question, int round);
-  // Whether its connection may be one to the coordinator that is there now.
-  bool Greets(std::uint64_t incarnation);
 
   // --- session
   void Attach();
@@ -139,23 +113,13 @@ class Process {
   void AskOutcomeLater(const Gtid& gtid, int tries);
   void NoteTold(const Gtid& gtid, const Ending& ending);
 
-  World& world_;
-  CoordinatorNode& coordinator_;
-  const std::string name_;
   const std::vector<SimulatedDatabase*> databases_;
   std::map<Gtid, Note>& notes_;
   Witness witness_;
   std::vector<Process*> others_;
-  Way to_coordinator_;
-  Way from_coordinator_;
-  bool up_ = false;
-  bool frozen_ = false;
-  std::deque<std::function<void()>> waiting_;  // until it is not frozen any more
-  std::uint64_t incarnation_ = 0;
   std::optional<sdk::BranchTable> table_{std::in_place};  // lost with every crash
   std::map<BranchKey, OpenWork> work_;
   std::map<BranchKey, Evidence> evidence_;  // of this incarnation's prepared branches
-  SessionId session_;
   Epoch session_epoch_ = 0;
   Epoch greeted_ = 0;
   std::string seen_log_;
@@ -166,5 +130,22 @@ class Process {
   std::deque<coordinator::EndReport> ends_;
   std::deque<std::pair<std::string, std::string>> found_;
 };
+
+template <typename T>
+void Process::Ask(const Gtid& about, int tries, microseconds patience, Call<T> call,
+                  Answer<T> answer) {
+  Call<T> heard = [this, about, call = std::move(call)](Engine& engine, Inquiry& inquiry,
+                                                        Completion<T> done) {
+    call(engine, inquiry, [this, about, done = std::move(done)](Result<T> result) {
+      if (result) {
+        witness_.Hears(about, *result);
+      } else {
+        witness_.Hears(about, result.error());
+      }
+      done(std::move(result));
+    });
+  };
+  Caller::Ask<T>({kCall<T>, about, tries, patience}, std::move(heard), std::move(answer));
+}
 
 }  // namespace settle::simulation

@@ -54,13 +54,13 @@ bool Concerns(const std::string& line, const std::vector<std::string>& violation
 
 std::string ReplayWith(std::uint64_t seed, const Options& options) {
   return fmt::format("replay it with: settle-simulate --protocol {} --seeds 1 --start {}{} {}\n\n",
-                     options.protocol, seed,
+                     ToString(options.range.protocol), seed,
                      options.mutant.empty() ? "" : " --mutant " + options.mutant,
                      "--whole-transcript");
 }
 
 void PrintViolation(std::uint64_t seed, const Options& options) {
-  const SeedResult result = RunSeed(seed, World::Telling::kTranscript);
+  const SeedResult result = RunSeed(options.range.protocol, seed, World::Telling::kTranscript);
   bool names = false;  // a transaction
   for (const std::string& violation : result.violations)
     names = names || violation.find("simulatedlog.") != std::string::npos;
@@ -74,7 +74,7 @@ void PrintViolation(std::uint64_t seed, const Options& options) {
 }
 
 void PrintLastLine(const Options& options, nlohmann::json line) {
-  line["protocol"] = options.protocol;
+  line["protocol"] = ToString(options.range.protocol);
   std::cout << line.dump() << '\n';
 }
 
@@ -92,15 +92,16 @@ int Simulate(const Options& options) {
     PrintAssertion(seed, transcript, options);
   });
   // Should an assertion end it, its transcript is there.
-  if (options.range.seeds == 1) RunSeed(options.range.start, World::Telling::kTranscript);
+  if (options.range.seeds == 1)
+    RunSeed(options.range.protocol, options.range.start, World::Telling::kTranscript);
   const Stopwatch watch;
   const Campaign campaign = RunSeeds(options.range);
   const double wall = watch.wall();
   const double cpu = watch.cpu();
   if (!campaign.violating.empty()) PrintViolation(*campaign.violating.begin(), options);
   nlohmann::json faults;
-  for (std::size_t kind = 0; kind < kFaults; ++kind)
-    faults[ToString(static_cast<Fault>(kind))] = campaign.faults[kind];
+  for (const Fault kind : FaultsOf(options.range.protocol))
+    faults[ToString(kind)] = campaign.faults[static_cast<std::size_t>(kind)];
   nlohmann::json line{{"start", options.range.start},
                       {"seeds", campaign.seeds},
                       {"violations", campaign.violations},
@@ -120,8 +121,9 @@ int Simulate(const Options& options) {
 int CheckMutants(const Options& options) {
   nlohmann::json table = nlohmann::json::array();
   std::size_t escaped = 0;
+  const std::vector<Mutant> mutants = MutantsOf(options.range.protocol);
   std::cout << fmt::format("{:<42} {:>7} {:>13}  {}\n", "mutant", "caught", "median seeds", "by");
-  for (const Mutant& mutant : Mutants()) {
+  for (const Mutant& mutant : mutants) {
     const Catch result = Try(mutant, options.tries, options.range);
     std::string by;
     for (const auto& [invariant, times] : result.by_invariant)
@@ -138,7 +140,7 @@ int CheckMutants(const Options& options) {
                                                           : nlohmann::json()},
                      {"by", result.by_invariant}});
   }
-  PrintLastLine(options, {{"mutants", Mutants().size()},
+  PrintLastLine(options, {{"mutants", mutants.size()},
                           {"escaped", escaped},
                           {"tries", options.tries},
                           {"seeds_most", options.range.seeds},
@@ -146,8 +148,8 @@ int CheckMutants(const Options& options) {
   return escaped == 0 ? kHolds : kViolated;
 }
 
-int ListMutants() {
-  for (const Mutant& mutant : Mutants())
+int ListMutants(Protocol protocol) {
+  for (const Mutant& mutant : MutantsOf(protocol))
     std::cout << fmt::format("{:<42} {}\n", mutant.name, mutant.what);
   return kHolds;
 }
@@ -164,7 +166,7 @@ int Main(int argc, char** argv) {
     std::cout << HelpText();
     return kHolds;
   }
-  if (options.list_mutants) return ListMutants();
+  if (options.list_mutants) return ListMutants(options.range.protocol);
   if (options.mutant == "all") return CheckMutants(options);
   if (const Mutant* mutant = FindMutant(options.mutant)) planted_bug = mutant->bug;
   return Simulate(options);

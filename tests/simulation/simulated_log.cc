@@ -19,13 +19,24 @@ void Disk::Write(Record record) {
 }
 
 void Disk::Sync() {
-  for (; synced < records.size(); ++synced) {
-    const Record& record = records[synced];
-    if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
-    if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
-    if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
-    if (const auto* harm = std::get_if<HeuristicRecord>(&record))
-      damaged[harm->gtid].push_back(harm->branch);
+  for (; synced < records.size(); ++synced) TakeSynced(records[synced]);
+}
+
+void Disk::TakeSynced(const Record& record) {
+  if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
+  if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
+  if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
+  if (const auto* harm = std::get_if<HeuristicRecord>(&record))
+    damaged[harm->gtid].push_back(harm->branch);
+  if (const auto* begin = std::get_if<SagaBeginRecord>(&record)) sagas[begin->gtid].begun = true;
+  if (const auto* aborting = std::get_if<SagaAbortingRecord>(&record))
+    sagas[aborting->gtid].aborting = true;
+  if (const auto* end = std::get_if<SagaEndRecord>(&record))
+    sagas[end->gtid].ended = end->ending.outcome;
+  if (const auto* act = std::get_if<SagaActRecord>(&record)) {
+    SagaFacts& facts = sagas[act->gtid];
+    ++facts.acts;
+    if (act->act == SagaAct::kSkip) facts.skipped.insert(act->step);
   }
 }
 
@@ -86,18 +97,14 @@ void SimulatedLog::Append(Record record, Durability durability, AppendDone done)
   const bool forced = durability == Durability::kForce;
   const bool full = disk_.full && !world_.healed;
   if (full) world_.Count(Fault::kDiskFull);
-  if (full || (forced && world_.Strikes(world_.roughness.disk_full, Fault::kDiskFull))) {
-    world_.Say("log: no space for: ", world_.telling() ? Describe(record) : "");
-    later_(microseconds(100), [done = std::move(done)] {
-      done(AppendResult::kRefused, "no space left on the simulated disk");
-    });
-    return;
-  }
+  const bool refused =
+      full || (forced && world_.Strikes(world_.roughness.disk_full, Fault::kDiskFull));
   const bool aloud = world_.script != nullptr || world_.telling();
   const std::string what = aloud ? Describe(record) : "";
-  queue_.push_back({std::move(record), durability, std::move(done)});
+  queue_.push_back({std::move(record), durability, std::move(done), refused});
   if (flushing_.empty() && forced) StartFlush();
   if (!forced && queue_.size() == 1) WaitLazily();
+  if (refused) return world_.Say("log: no space for: ", what);
   world_.Effect("coordinator", "appends ", what);
 }
 
@@ -120,8 +127,11 @@ void SimulatedLog::FinishFlush() {
   const std::size_t written = failed ? world_.Pick(flushed.size() + 1) : flushed.size();
   bool forced = false;
   for (std::size_t i = 0; i < written; ++i) {
+    if (flushed[i].refused) continue;
     disk_.Write(flushed[i].record);
-    forced = forced || flushed[i].durability == Durability::kForce;
+    if (flushed[i].durability != Durability::kForce) continue;
+    forced = true;
+    ++disk_.forced[GtidOf(flushed[i].record)];
   }
   if (forced) disk_.Sync();
   if (world_.roughness.keep_ended && !failed) {
@@ -130,18 +140,25 @@ void SimulatedLog::FinishFlush() {
   }
   if (world_.script != nullptr || world_.telling()) {
     std::string what;
-    for (const Pending& one : flushed) what += (what.empty() ? "" : "; ") + Describe(one.record);
-    world_.Effect("coordinator",
-                  failed   ? "fails to make durable "
-                  : forced ? "has made durable "
-                           : "has written ",
-                  what);
+    for (const Pending& one : flushed) {
+      if (!one.refused) what += (what.empty() ? "" : "; ") + Describe(one.record);
+    }
+    if (!what.empty())
+      world_.Effect("coordinator",
+                    failed   ? "fails to make durable "
+                    : forced ? "has made durable "
+                             : "has written ",
+                    what);
   }
   const bool next_forced = std::any_of(queue_.begin(), queue_.end(), [](const Pending& one) {
     return one.durability == Durability::kForce;
   });
   if (!failed && !queue_.empty()) next_forced ? StartFlush() : WaitLazily();
   for (const Pending& one : flushed) {
+    if (one.refused && !failed) {
+      one.done(AppendResult::kRefused, "no space left on the simulated disk");
+      continue;
+    }
     one.done(failed ? AppendResult::kUnknown : AppendResult::kDurable,
              failed ? "input/output error" : "");
   }
@@ -166,7 +183,9 @@ void SimulatedLog::Crash(std::optional<std::size_t> survived) {
   if (!survived) survived = LoseByChance();
   const std::size_t written = std::min(*survived, disk_.records.size() - disk_.synced);
   disk_.CutTo(disk_.synced + written);
-  for (std::size_t i = 0; i < *survived - written; ++i) disk_.Write(flushing_[i].record);
+  for (std::size_t i = 0; i < *survived - written; ++i) {
+    if (!flushing_[i].refused) disk_.Write(flushing_[i].record);
+  }
   disk_.Sync();
 }
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -20,6 +21,15 @@ using namespace coordinator;
 
 // Thrown by an observer that was told that the log failed: the coordinator ends itself.
 struct LogFailed {};
+
+// What is durable of a saga.
+struct SagaFacts {
+  bool begun = false;
+  bool aborting = false;
+  std::optional<Outcome> ended;
+  std::set<BranchNumber> skipped;
+  std::size_t acts = 0;  // of operators
+};
 
 // What survives a crash: the first `synced` records, and of the others perhaps the first few.
 struct Disk {
@@ -39,10 +49,13 @@ struct Disk {
   std::unordered_set<Gtid> delegated;
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
   std::unordered_set<Gtid> forgotten;
+  std::unordered_map<Gtid, SagaFacts> sagas;
+  std::unordered_map<Gtid, std::size_t> forced;  // how many records were
   std::unordered_set<Gtid> pruned;
   std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where
 
   void Write(Record record);
+  void TakeSynced(const Record& record);
   void Sync();
   // Only the first `size` records survive; they are synced then.
   void CutTo(std::size_t size);
@@ -83,6 +96,7 @@ class SimulatedLog : public DecisionLog {
     Record record;
     Durability durability = Durability::kForce;
     AppendDone done;
+    bool refused = false;  // it is not written, and answered in its turn
   };
   void StartFlush();
   void FinishFlush();

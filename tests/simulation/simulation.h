@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "simulation/protocol.h"
 #include "simulation/world.h"
 
 namespace settle::simulation {
@@ -24,7 +25,8 @@ struct SeedResult {
 };
 
 // Thread-safe. The same seed gives the same result. `halfway` runs between the two phases.
-SeedResult RunSeed(std::uint64_t seed, World::Telling telling = World::Telling::kNothing,
+SeedResult RunSeed(Protocol protocol, std::uint64_t seed,
+                   World::Telling telling = World::Telling::kNothing,
                    const std::function<void()>& halfway = {});
 
 // An assertion of the sources that does not hold ends the process (SETTLE_ASSERT). From now on that

@@ -17,8 +17,8 @@ namespace {
 
 TEST(Simulation, TheSameSeedGivesTheSameTranscriptTwice) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    const SeedResult first = RunSeed(seed, World::Telling::kTranscript);
-    const SeedResult second = RunSeed(seed, World::Telling::kTranscript);
+    const SeedResult first = RunSeed(Protocol::kTwoPhase, seed, World::Telling::kTranscript);
+    const SeedResult second = RunSeed(Protocol::kTwoPhase, seed, World::Telling::kTranscript);
     EXPECT_GT(first.transcript.size(), 20u);
     EXPECT_EQ(first.transcript, second.transcript) << "seed " << seed;
   }
@@ -27,8 +27,8 @@ TEST(Simulation, TheSameSeedGivesTheSameTranscriptTwice) {
 // Otherwise the transcript of a violation would tell another story.
 TEST(Simulation, WritingTheTranscriptChangesNothing) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    const SeedResult silent = RunSeed(seed);
-    const SeedResult told = RunSeed(seed, World::Telling::kTranscript);
+    const SeedResult silent = RunSeed(Protocol::kTwoPhase, seed);
+    const SeedResult told = RunSeed(Protocol::kTwoPhase, seed, World::Telling::kTranscript);
     EXPECT_TRUE(silent.transcript.empty());
     EXPECT_EQ(silent.events, told.events) << "seed " << seed;
     EXPECT_EQ(silent.faults, told.faults) << "seed " << seed;
@@ -43,7 +43,7 @@ TEST(SimulationDeathTest, AnAssertionThatDoesNotHoldIsToldWithItsSeedAndTranscri
   EXPECT_EXIT(
       {
         OnAssertion(tell);
-        RunSeed(7, World::Telling::kTranscript,
+        RunSeed(Protocol::kTwoPhase, 7, World::Telling::kTranscript,
                 [] { AssertionFailed("a fact", "file", 1, "state"); });
       },
       testing::ExitedWithCode(1), "a defect(.|\n)*seed 7 with its transcript");
@@ -62,8 +62,8 @@ TEST(Simulation, AFewThousandSeedsViolateNothingAndEveryKindOfFaultFires) {
   const Campaign campaign = RunSeeds({.start = 1'000'000, .seeds = 5'000});
   EXPECT_THAT(campaign.violating, testing::IsEmpty());
   EXPECT_GT(campaign.transactions, 20'000u);
-  for (std::size_t kind = 0; kind < kFaults; ++kind)
-    EXPECT_GT(campaign.faults[kind], 0u) << ToString(static_cast<Fault>(kind));
+  for (const Fault kind : FaultsOf(Protocol::kTwoPhase))
+    EXPECT_GT(campaign.faults[static_cast<std::size_t>(kind)], 0u) << ToString(kind);
 }
 
 class Planted : public testing::TestWithParam<Mutant> {};

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "simulation/flow.h"
-#include "simulation/process_calls.h"
 
 namespace settle::simulation {
 
@@ -36,7 +35,7 @@ void Process::RunTransaction(const Plan& plan) {
   Ask<Begun>(
       {}, 1, microseconds(40'000),
       [this](Engine& engine, Inquiry&, Completion<Begun> done) {
-        engine.Begin({std::chrono::milliseconds(0), "simulated", name_}, std::move(done));
+        engine.Begin({std::chrono::milliseconds(0), "simulated", name()}, std::move(done));
       },
       [this, flow, asked = world_.now()](const Result<Begun>& begun) {
         if (!begun) return;
@@ -51,7 +50,7 @@ void Process::EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int
                          bool leave, std::function<void(std::optional<BranchKey>)> done) {
   if (session_.empty()) return done(std::nullopt);
   const SessionId session = session_;
-  EnlistCall call{gtid, database.name(), session, name_ + "-" + std::to_string(++request_)};
+  EnlistCall call{gtid, database.name(), session, name() + "-" + std::to_string(++request_)};
   Ask<BranchNumber>(
       gtid, 3, microseconds(25'000),
       [call](Engine& engine, Inquiry&, Completion<BranchNumber> reply) {
@@ -99,11 +98,11 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
     Later(Effort(), [this, flow, index] { Enlist(flow, index + 1); });
   };
   if (part.where == this) return EnlistHere(flow->gtid, *part.database, part.change, false, next);
-  if (!part.where->up_) return GiveUp(flow);
+  if (!part.where->up()) return GiveUp(flow);
   if (!part.late) return EnlistThere(*flow, part, next);
   Later(Effort() * 4, [this, flow, index] {
     const Flow::Part& late = flow->parts[index];
-    if (late.where->up_) EnlistThere(*flow, late, [](std::optional<BranchKey>) {});
+    if (late.where->up()) EnlistThere(*flow, late, [](std::optional<BranchKey>) {});
   });
   Enlist(flow, index + 1);
 }
@@ -268,7 +267,7 @@ void Process::NoteTold(const Gtid& gtid, const Ending& ending) {
   if (ending.outcome == Outcome::kUndecided || ending.outcome == Outcome::kUnknown) return;
   witness_.Told(gtid, ending);
   if (world_.script != nullptr || world_.telling())
-    world_.Effect(name_, "notes that it is told ", settle::ToString(ending.outcome));
+    world_.Effect(name(), "notes that it is told ", settle::ToString(ending.outcome));
 }
 
 }  // namespace settle::simulation

@@ -1,0 +1,108 @@
+#include "simulation/barrier_database.h"
+
+#include <utility>
+
+#include "vocabulary/planted_bug.h"
+
+namespace settle::simulation {
+
+using coordinator::SagaCall;
+
+namespace {
+
+const char* const kLost = "the connection to the database is lost";
+
+Answer Suppressed() { return {AnswerKind::kSuppressed, "it can never be done any more", 0}; }
+
+}  // namespace
+
+Answer BarrierDatabase::Run(const SagaCall& call, double commit_lost, const Business& business) {
+  if (!up_) return {AnswerKind::kUnknown, kLost, 0};
+  Changes changes = Decide(call, business);
+  if (!changes.any) return changes.answer;
+  if (world_.Strikes(commit_lost, Fault::kCommitFailed)) return {AnswerKind::kUnknown, kLost, 0};
+  if (changes.origin) origin_.emplace(call.key, *std::move(changes.origin));
+  if (changes.undone) undone_.emplace(call.key, *std::move(changes.undone));
+  if (changes.took_effect) took_effect_(changes.call, changes.answer);
+  world_.Effect(name_, "commits ", settle::ToString(call.op), " ", call.key.DatabaseName());
+  if (!up_ || world_.Strikes(commit_lost, Fault::kCommitReplyLost))
+    return {AnswerKind::kUnknown, kLost, 0};
+  return changes.answer;
+}
+
+BarrierDatabase::Changes BarrierDatabase::Decide(const SagaCall& call, const Business& business) {
+  switch (call.op) {
+    case ActionOp::kAction: return DecideAction(call, business);
+    case ActionOp::kCompensate: return DecideCompensation(call, business);
+    case ActionOp::kFence: return DecideFence(call);
+    case ActionOp::kTry:
+    case ActionOp::kConfirm:
+    case ActionOp::kCancel: break;
+  }
+  Changes nothing;
+  nothing.answer = {AnswerKind::kUnknown, "not served here", 0};
+  return nothing;
+}
+
+BarrierDatabase::Changes BarrierDatabase::DecideAction(const SagaCall& call,
+                                                       const Business& business) const {
+  Changes changes;
+  if (const auto row = origin_.find(call.key); row != origin_.end()) {
+    const bool ran = row->second.by == By::kAction;
+    world_.Count(ran ? Fault::kCallTwice : Fault::kActionTooLate);
+    changes.answer = ran ? Answer{AnswerKind::kDone, row->second.result, 0} : Suppressed();
+    return changes;
+  }
+  changes.call = call;
+  changes.answer = business(call);
+  if (changes.answer.kind != AnswerKind::kDone) return changes;  // rolled back
+  changes.any = changes.took_effect = true;
+  if (!SETTLE_PLANTED_BUG(kBarrierForgetsActions))
+    changes.origin = Row{By::kAction, call.input, changes.answer.text};
+  return changes;
+}
+
+BarrierDatabase::Changes BarrierDatabase::DecideCompensation(const SagaCall& call,
+                                                             const Business& business) const {
+  Changes changes;
+  if (const auto row = undone_.find(call.key); row != undone_.end()) {
+    world_.Count(Fault::kCallTwice);
+    changes.answer = {AnswerKind::kDone, row->second, 0};
+    return changes;
+  }
+  const auto origin = origin_.find(call.key);
+  if (origin == origin_.end() || origin->second.by != By::kAction) {
+    world_.Count(Fault::kCompensatedBeforehand);
+    changes.any = true;
+    if (origin == origin_.end() && !SETTLE_PLANTED_BUG(kCompensationWithoutTheActionsRow))
+      changes.origin = Row{By::kCompensation, "", ""};
+    changes.undone = "null";
+    changes.answer = {AnswerKind::kDone, "null", 0};
+    return changes;
+  }
+  changes.call = call;
+  if (changes.call.input.empty()) changes.call.input = origin->second.input;
+  if (changes.call.result.empty()) changes.call.result = origin->second.result;
+  changes.answer = business(changes.call);
+  if (changes.answer.kind != AnswerKind::kDone) return changes;  // rolled back
+  changes.any = changes.took_effect = true;
+  changes.undone = changes.answer.text;
+  return changes;
+}
+
+BarrierDatabase::Changes BarrierDatabase::DecideFence(const SagaCall& call) const {
+  Changes changes;
+  if (const auto row = origin_.find(call.key); row != origin_.end()) {
+    const bool ran = row->second.by == By::kAction;
+    world_.Count(ran ? Fault::kPivotFoundDone : Fault::kCallTwice);
+    changes.answer = ran ? Answer{AnswerKind::kDone, row->second.result, 0} : Suppressed();
+    return changes;
+  }
+  world_.Count(Fault::kPivotFenced);
+  changes.any = true;
+  if (!SETTLE_PLANTED_BUG(kFenceLeavesNoRow)) changes.origin = Row{By::kFence, "", ""};
+  changes.answer = Suppressed();
+  return changes;
+}
+
+}  // namespace settle::simulation

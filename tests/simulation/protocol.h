@@ -1,0 +1,17 @@
+// The protocols that can be simulated.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace settle::simulation {
+
+enum class Protocol { kTwoPhase, kSaga };
+
+inline constexpr Protocol kProtocols[] = {Protocol::kTwoPhase, Protocol::kSaga};
+
+// "2pc", "saga".
+const char* ToString(Protocol protocol);
+std::optional<Protocol> ParseProtocol(std::string_view name);
+
+}  // namespace settle::simulation

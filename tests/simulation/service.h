@@ -1,0 +1,61 @@
+// A process that serves actions of sagas in the simulated world: attaches, fetches calls, runs its
+// handlers behind the barrier of its database, reports. It may die in the middle of a handler.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "simulation/barrier_database.h"
+#include "simulation/caller.h"
+#include "simulation/saga_witness.h"
+
+namespace settle::simulation {
+
+// How rough the services of this seed are: probabilities, of one call.
+struct ServiceRoughness {
+  double fails = 0;  // an action, definitively
+  double throws = 0;
+  double ongoing = 0;
+  double late = 0;                // it answers after its time-out
+  double commit_lost = 0;         // not done, or done and not answered
+  double dies_before_commit = 0;  // the process
+  double dies_before_answer = 0;
+  double compensation_fails = 0;
+};
+
+class Service : public Caller {
+ public:
+  using Databases = std::map<std::string, BarrierDatabase*>;  // by participant
+  Service(World& world, CoordinatorNode& coordinator, SagaWitness& witness,
+          const ServiceRoughness& rough, std::string name, Databases databases)
+      : Caller(world, coordinator, std::move(name)),
+        witness_(witness),
+        rough_(rough),
+        databases_(std::move(databases)) {}
+
+  std::function<void(Service&)> when_it_dies;  // by itself
+
+ private:
+  void OnStart() override { Attach(); }
+  void OnCrash() override;
+
+  void Attach();
+  void Fetch();
+  void Carry(const CommandBatch& batch);
+  void Handle(const SagaCall& call);
+  settle::Answer DoBusiness(const SagaCall& call);
+  void Die();
+  void Report();
+  microseconds Effort(const SagaCall& call);
+
+  SagaWitness& witness_;
+  const ServiceRoughness& rough_;
+  const Databases databases_;
+  std::int64_t received_through_ = 0;
+  bool reporting_ = false;
+  std::deque<coordinator::SagaAnswer> answers_;
+};
+
+}  // namespace settle::simulation
