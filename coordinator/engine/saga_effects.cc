@@ -6,6 +6,7 @@
 #include "engine/durable_append.h"
 #include "engine/running_saga.h"
 #include "engine/sagas.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 
@@ -71,8 +72,14 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
     return DurableAppend(out_.log, out_.observer, std::move(record), Durability::kLazy,
                          [](AppendResult, const std::string&) {});
   }
+  const bool unforced =
+      (SETTLE_PLANTED_BUG(kSagaBeginNotForced) &&
+       std::holds_alternative<SagaBeginRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kAbortingNotForced) &&
+       std::holds_alternative<SagaAbortingRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kSkipNotForced) && std::holds_alternative<SagaActRecord>(record));
   DurableAppend(
-      out_.log, out_.observer, std::move(record), Durability::kForce,
+      out_.log, out_.observer, std::move(record), unforced ? Durability::kLazy : Durability::kForce,
       [this, gtid = saga.machine.gtid()](AppendResult result, const std::string& reason) {
         out_.mailbox.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
       });
@@ -81,7 +88,8 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
 void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
   Saga* saga = Find(gtid);
   if (saga == nullptr) return;
-  if (result == AppendResult::kDurable) return Handle(*saga, saga::event::Persisted{});
+  if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedSagaRecordTakenForDurable))
+    return Handle(*saga, saga::event::Persisted{});
   out_.observer.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
   saga->Note(out_.clock.WallNow(), "the log refused the record: " + reason);
   Handle(*saga, saga::event::PersistRefused{reason});

@@ -7,6 +7,7 @@
 #include "engine/answers.h"
 #include "engine/running_saga.h"
 #include "saga_definition/json_text.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -104,6 +105,8 @@ void Sagas::Cancel(const Gtid& gtid, AbortCause cause, const std::string& reason
   AddWaiter(*saga, true, wait, std::move(done));
   saga->Note(out_.clock.WallNow(), "cancel asked for: " + reason);
   Handle(*saga, saga::event::CancelRequested{cause, reason});
+  if (SETTLE_PLANTED_BUG(kCancelAnsweredBeforeItIsDurable) && saga->machine.abort().aborted())
+    TellWaiters(*saga, true, saga->machine.abort());
 }
 
 void Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {

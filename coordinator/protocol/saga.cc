@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "protocol/saga_parts.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator::saga {
 namespace {
@@ -97,8 +98,8 @@ Effects Machine::OnDurable(const SagaBeginRecord&) {
 
 Effects Machine::OnRefused(const SagaBeginRecord&, const std::string& reason) {
   state_ = State::kDone;
-  ending_ = {Outcome::kAborted, AbortCause::kLogRefused,
-             "the saga could not be stored: " + reason, true};
+  ending_ = {Outcome::kAborted, AbortCause::kLogRefused, "the saga could not be stored: " + reason,
+             true};
   return {effect::ReplyNotStarted{ending_.reason}, effect::Forget{}};
 }
 
@@ -136,6 +137,8 @@ Effects Machine::AdvanceForward() {
 Effects Machine::On(const event::Answered& event) {
   Step* step = Find(event.step);
   if (step == nullptr) return {};
+  if (SETTLE_PLANTED_BUG(kAnswerOfAnotherCallCounted) && step->state == StepState::kUndoing)
+    return AnsweredCompensation(*step, event);
   switch (event.op) {
     case ActionOp::kAction: return AnsweredAction(*step, event);
     case ActionOp::kCompensate: return AnsweredCompensation(*step, event);
@@ -170,7 +173,9 @@ Effects Machine::AnsweredAction(Step& step, const event::Answered& event) {
     case AnswerKind::kUnknown:
       return goes_forward && IsAwaited(step, event) ? Fruitless(step, event.answer.text)
                                                     : Effects{};
-    case AnswerKind::kSuppressed: return goes_forward ? Suppressed(step) : Effects{};
+    case AnswerKind::kSuppressed:
+      if (SETTLE_PLANTED_BUG(kSuppressedTakenForDone)) return TakeDone(step, "");
+      return goes_forward ? Suppressed(step) : Effects{};
   }
   return {};
 }
@@ -181,13 +186,14 @@ Effects Machine::TakeDone(Step& step, const std::string& result) {
   step.result = result.empty() ? "null" : result;
   step.last_error.clear();
   // Crash before this is durable: the action is called again and answers the same.
-  Effects effects{effect::StopTimer{step.number},
-                  effect::Persist{SagaStepRecord{gtid(), step.number, ActionOp::kAction,
-                                                 step.result},
-                                  Durability::kLazy}};
+  Effects effects{
+      effect::StopTimer{step.number},
+      effect::Persist{SagaStepRecord{gtid(), step.number, ActionOp::kAction, step.result},
+                      Durability::kLazy}};
   if (definition(step).kind == StepKind::kPivot) {
     past_pivot_ = true;
-    if (begin_.definition.deadline_ms > 0) effects.push_back(effect::StopDeadline{});
+    if (begin_.definition.deadline_ms > 0 && !SETTLE_PLANTED_BUG(kDeadlineAfterThePivot))
+      effects.push_back(effect::StopDeadline{});
   }
   Add(effects, Advance());
   return effects;
@@ -215,7 +221,8 @@ Effects Machine::Suppressed(Step& step) {
 }
 
 Effects Machine::On(const event::DeadlineReached&) {
-  if (state_ != State::kRunning || past_pivot_) return {};
+  const bool too_late = past_pivot_ && !SETTLE_PLANTED_BUG(kDeadlineAfterThePivot);
+  if (state_ != State::kRunning || too_late) return {};
   return StartAbort({Outcome::kAborted, AbortCause::kDeadline,
                      "the saga was not done before its deadline", true});
 }

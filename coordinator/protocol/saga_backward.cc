@@ -4,6 +4,7 @@
 
 #include "protocol/saga.h"
 #include "protocol/saga_parts.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator::saga {
 
@@ -18,9 +19,11 @@ Effects Machine::StartAbort(Ending ending) {
     step.waits = Waits::kForNothing;
     effects.push_back(effect::StopTimer{step.number});
   }
+  const bool unfenced = SETTLE_PLANTED_BUG(kPivotGivenUpWithoutFence) ||
+                        (SETTLE_PLANTED_BUG(kDeadlineAfterThePivot) && past_pivot_);
   for (Step& step : steps_) {
     const bool is_pivot = definition(step).kind == StepKind::kPivot;
-    if (!is_pivot || !step.maybe_sent || step.state == StepState::kFenced) continue;
+    if (unfenced || !is_pivot || !step.maybe_sent || step.state == StepState::kFenced) continue;
     state_ = State::kFencing;
     Add(effects, Begin(step, StepState::kFencing));
     return effects;
@@ -74,6 +77,8 @@ Effects Machine::PivotHasRun(Step& pivot, const std::string& result) {
 Effects Machine::Stop() {
   std::vector<BranchNumber> compensate;
   for (const Step& step : steps_) {
+    if (SETTLE_PLANTED_BUG(kOnlyKnownDoneCompensated) && step.state != StepState::kDone) continue;
+    if (SETTLE_PLANTED_BUG(kFailedStepNotCompensated) && step.state == StepState::kFailed) continue;
     if (step.maybe_sent && definition(step).kind == StepKind::kCompensatable)
       compensate.push_back(step.number);
   }
@@ -98,15 +103,17 @@ Effects Machine::AdvanceBackward() {
   Effects effects;
   std::vector<bool> blocked(steps_.size(), false);  // something that comes after it stands
   bool open = false;
-  for (auto position = order_.rbegin(); position != order_.rend(); ++position) {
-    Step& step = steps_[*position];
+  std::vector<std::size_t> order(order_.rbegin(), order_.rend());
+  if (SETTLE_PLANTED_BUG(kCompensationsInForwardOrder)) order = order_;
+  for (const std::size_t position : order) {
+    Step& step = steps_[position];
     const bool stands = step.state == StepState::kToUndo || step.state == StepState::kUndoing ||
                         step.state == StepState::kSkipping;
     open = open || stands;
-    if (step.state == StepState::kToUndo && !blocked[*position])
+    if (step.state == StepState::kToUndo && !blocked[position])
       Add(effects, Begin(step, StepState::kUndoing));
-    if (!stands && !blocked[*position]) continue;
-    for (const std::size_t before : before_[*position]) blocked[before] = true;
+    if (!stands && !blocked[position]) continue;
+    for (const std::size_t before : before_[position]) blocked[before] = true;
   }
   if (!open) Add(effects, End());
   return effects;
@@ -128,6 +135,9 @@ Effects Machine::AnsweredCompensation(Step& step, const event::Answered& event) 
       return effects;
     }
     case AnswerKind::kFailed:  // that is no answer: it must be done
+      if (SETTLE_PLANTED_BUG(kFailedCompensationTakenForDone))
+        return AnsweredCompensation(
+            step, {event.step, event.op, event.attempt, {AnswerKind::kDone, "null", 0}});
       return IsAwaited(step, event) ? Stuck(step, event.answer.text) : Effects{};
     case AnswerKind::kOngoing:
       return IsNews(step, event) ? Poll(step, event.answer.poll_after_ms) : Effects{};
@@ -140,13 +150,16 @@ Effects Machine::AnsweredCompensation(Step& step, const event::Answered& event) 
 
 Effects Machine::End() {
   state_ = State::kEnding;  // the answer is given from OnDurable and nowhere else
-  Ending ending = abort_.aborted() ? abort_ : Ending{Outcome::kCommitted, AbortCause::kNone, "",
-                                                     false};
+  Ending ending =
+      abort_.aborted() ? abort_ : Ending{Outcome::kCommitted, AbortCause::kNone, "", false};
   for (const std::string& damage : damage_) {
     ending.outcome = Outcome::kMixed;
     ending.reason += (ending.reason.empty() ? "" : "; ") + damage;
   }
-  return {Force(SagaEndRecord{gtid(), std::move(ending), 0})};
+  Effects effects{Force(SagaEndRecord{gtid(), ending, 0})};
+  if (SETTLE_PLANTED_BUG(kSagaEndToldBeforeItIsDurable))
+    effects.push_back(effect::ReplyEnded{ending});
+  return effects;
 }
 
 Effects Machine::OnDurable(const SagaEndRecord& record) {

@@ -5,6 +5,7 @@
 #include "protocol/saga.h"
 #include "protocol/saga_parts.h"
 #include "saga_definition/references.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator::saga {
 namespace {
@@ -57,8 +58,10 @@ Effects Machine::Begin(Step& step, StepState state) {
 Result<std::string> Machine::InputOf(const Step& step) const {
   if (!step.input.empty()) return step.input;
   return ResolveInput(definition(step).input, begin_.input, [this](const std::string& name) {
-    const auto named = std::find_if(steps_.begin(), steps_.end(),
-                                    [&](const Step& other) { return NameOf(other) == name; });
+    const auto named = std::find_if(steps_.begin(), steps_.end(), [&](const Step& other) {
+      if (SETTLE_PLANTED_BUG(kResultOfAnotherStep)) return !other.result.empty();
+      return NameOf(other) == name;
+    });
     return named == steps_.end() || named->result.empty() ? nullptr : &named->result;
   });
 }
@@ -123,6 +126,7 @@ Effects Machine::Stuck(Step& step, const std::string& why) {
 Effects Machine::BackOff(Step& step) {
   ++step.fruitless;
   step.waits = Waits::kBackOff;
+  if (SETTLE_PLANTED_BUG(kNoPauseBeforeTheNextCall)) return Send(step);
   return {effect::Pause{step.number, DelayAfter(definition(step).retry, step.fruitless)}};
 }
 
@@ -131,6 +135,7 @@ Effects Machine::Poll(Step& step, Milliseconds after_ms) {
   step.alarmed = false;
   step.last_error.clear();
   step.waits = Waits::kPoll;
+  if (SETTLE_PLANTED_BUG(kOngoingNeverAskedAgain)) return {effect::StopTimer{step.number}};
   return {effect::Pause{step.number, std::clamp(after_ms, kPollMin, kPollMax)}};
 }
 
@@ -140,8 +145,8 @@ Effects Machine::On(const event::StepTimerFired& event) {
   switch (step->waits) {
     case Waits::kForNothing: return {};
     case Waits::kForAnswer:
-      return Fruitless(*step, "no answer within " +
-                                  std::to_string(definition(*step).timeout_ms) + " ms");
+      return Fruitless(*step,
+                       "no answer within " + std::to_string(definition(*step).timeout_ms) + " ms");
     case Waits::kBackOff:
     case Waits::kPoll: return Send(*step);
   }

@@ -4,6 +4,7 @@
 #include "protocol/saga.h"
 #include "protocol/saga_parts.h"
 #include "saga_definition/json_text.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator::saga {
 
@@ -29,9 +30,8 @@ Effects Machine::On(const event::SkipRequested& event) {
   // calls damage must not be told otherwise.
   step->state = StepState::kSkipping;
   step->waits = Waits::kForNothing;
-  return {effect::StopTimer{step->number},
-          Force(SagaActRecord{gtid(), step->number, SagaAct::kSkip, "", event.by, event.reason,
-                              0})};
+  return {effect::StopTimer{step->number}, Force(SagaActRecord{gtid(), step->number, SagaAct::kSkip,
+                                                               "", event.by, event.reason, 0})};
 }
 
 Effects Machine::On(const event::InputSet& event) {
@@ -71,14 +71,13 @@ Effects Machine::On(const event::ForgetRequested& event) {
   if (state_ == State::kForgetting) {
     const auto& first = std::get<ForgetRecord>(writing_.back());
     if (first.operator_name == event.by && first.reason == event.reason) return {};
-    return {effect::Refuse{ErrorCode::kRefused, "operator " + first.operator_name +
-                                                    " is forgetting it at this moment: " +
-                                                    first.reason}};
+    return {effect::Refuse{
+        ErrorCode::kRefused,
+        "operator " + first.operator_name + " is forgetting it at this moment: " + first.reason}};
   }
   if (state_ != State::kDamaged) {
-    return {effect::Refuse{ErrorCode::kRefused,
-                           std::string("it is ") + ToString(state_) +
-                               ", and only what is damaged can be forgotten"}};
+    return {effect::Refuse{ErrorCode::kRefused, std::string("it is ") + ToString(state_) +
+                                                    ", and only what is damaged can be forgotten"}};
   }
   state_ = State::kForgetting;
   return {Force(ForgetRecord{gtid(), ending_, event.by, event.reason, 0})};
@@ -99,7 +98,7 @@ Effects Machine::OnRefused(const ForgetRecord&, const std::string& reason) {
 Machine::Machine(SagaBeginRecord begin, const std::vector<SagaRecord>& later)
     : begin_(std::move(begin)), state_(State::kRunning) {
   TakeDefinition();
-  for (Step& step : steps_) step.maybe_sent = true;
+  for (Step& step : steps_) step.maybe_sent = !SETTLE_PLANTED_BUG(kRecoveryForgetsWhatWasSent);
   for (const SagaRecord& record : later) {
     std::visit([this](const auto& one) { Take(one); }, record);
   }
@@ -124,6 +123,7 @@ void Machine::Take(const SagaStepRecord& record) {
 }
 
 void Machine::Take(const SagaAbortingRecord& record) {
+  if (SETTLE_PLANTED_BUG(kAbortingRecordNotReplayed)) return;
   state_ = State::kCompensating;
   abort_ = record.ending;
   for (Step& step : steps_) step.maybe_sent = false;
@@ -143,9 +143,10 @@ void Machine::Take(const SagaActRecord& record) {
       step->state = StepState::kSkipped;
       step->last_error = "skipped by " + record.by + ": " + record.reason;
       if (step->result.empty()) step->result = "null";  // what refers to it finds nothing there
-      damage_.push_back(std::string(state_ == State::kCompensating ? "the compensation of step "
-                                                                   : "step ") +
-                        NameOf(*step) + " was skipped by " + record.by + ": " + record.reason);
+      if (SETTLE_PLANTED_BUG(kSkippedStepNotDamage)) return;
+      damage_.push_back(
+          std::string(state_ == State::kCompensating ? "the compensation of step " : "step ") +
+          NameOf(*step) + " was skipped by " + record.by + ": " + record.reason);
       return;
     case SagaAct::kSetInput: step->input = record.input; return;
   }

@@ -91,6 +91,23 @@ TEST(SettleSimulate, CatchesEveryMutantWithTheBudgetItHasWhenNoneIsNamed) {
   EXPECT_NE(Simulate({"--help"}).text.find("20000"), std::string::npos);
 }
 
+TEST(SettleSimulate, RunsSagasWithTheirOwnFaultsAndMutants) {
+  const Output output = Simulate({"--protocol", "saga", "--seeds", "50"});
+  EXPECT_EQ(output.exit_code, 0) << output.text;
+  EXPECT_EQ(output.last()["protocol"], "saga");
+  EXPECT_GT(output.last()["faults_fired"]["call came twice"], 0);
+  EXPECT_FALSE(output.last()["faults_fired"].contains("operator's hand"));
+  const Output caught =
+      Simulate({"--protocol", "saga", "--seeds", "50", "--mutant", "only-known-done-compensated"});
+  EXPECT_EQ(caught.exit_code, 1);
+  EXPECT_NE(caught.text.find("replay it with: settle-simulate --protocol saga --seeds 1 --start"),
+            std::string::npos);
+  const Output list = Simulate({"--protocol", "saga", "--list-mutants"});
+  ASSERT_EQ(list.lines.size(), MutantsOf(Protocol::kSaga).size());
+  EXPECT_GE(list.lines.size(), 10u);
+  EXPECT_TRUE(list.lines[0].starts_with("saga-begin-not-forced "));
+}
+
 TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"--protocol", "4pc"}, "it can be 2pc or saga"},
@@ -112,6 +129,7 @@ TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {
       {{"--see", "3"}, "unrecognised option '--see'"},
       {{"-h"}, "too many positional options"},
       {{"--mutant", "none-such"}, "is not one of --list-mutants"},
+      {{"--mutant", "aborting-not-forced"}, "of this protocol, but of --protocol saga"},
       {{"--frobnicate"}, "frobnicate"},
   };
   for (const auto& [arguments, word] : cases) {

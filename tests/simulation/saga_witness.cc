@@ -167,7 +167,8 @@ void SagaWitness::Did(SagaNote& note, const SagaCall& call, const Answer& answer
   own.input = call.input;
   own.result = answer.text;
   if (++own.done > 1) Violates("once in effect", call, "it is done twice");
-  if (note.definition(step).kind == StepKind::kNoUndo) return;  // late, it does no harm
+  // Late, it does no harm; and where the compensation was skipped nothing keeps it from running.
+  if (note.definition(step).kind == StepKind::kNoUndo || IsSkipped(note, step)) return;
   if (note.told == Outcome::kAborted)
     Violates("durability", call, "it is done after its saga was told to be aborted");
   for (BranchNumber other = 1; other <= note.steps.size(); ++other) {

@@ -15,26 +15,54 @@
 namespace settle::simulation {
 namespace {
 
-TEST(Simulation, TheSameSeedGivesTheSameTranscriptTwice) {
+class EveryProtocol : public testing::TestWithParam<Protocol> {};
+
+TEST_P(EveryProtocol, TheSameSeedGivesTheSameTranscriptTwice) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    const SeedResult first = RunSeed(Protocol::kTwoPhase, seed, World::Telling::kTranscript);
-    const SeedResult second = RunSeed(Protocol::kTwoPhase, seed, World::Telling::kTranscript);
+    const SeedResult first = RunSeed(GetParam(), seed, World::Telling::kTranscript);
+    const SeedResult second = RunSeed(GetParam(), seed, World::Telling::kTranscript);
     EXPECT_GT(first.transcript.size(), 20u);
     EXPECT_EQ(first.transcript, second.transcript) << "seed " << seed;
   }
 }
 
 // Otherwise the transcript of a violation would tell another story.
-TEST(Simulation, WritingTheTranscriptChangesNothing) {
+TEST_P(EveryProtocol, WritingTheTranscriptChangesNothing) {
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    const SeedResult silent = RunSeed(Protocol::kTwoPhase, seed);
-    const SeedResult told = RunSeed(Protocol::kTwoPhase, seed, World::Telling::kTranscript);
+    const SeedResult silent = RunSeed(GetParam(), seed);
+    const SeedResult told = RunSeed(GetParam(), seed, World::Telling::kTranscript);
     EXPECT_TRUE(silent.transcript.empty());
     EXPECT_EQ(silent.events, told.events) << "seed " << seed;
     EXPECT_EQ(silent.faults, told.faults) << "seed " << seed;
     EXPECT_EQ(silent.settled_after, told.settled_after) << "seed " << seed;
   }
 }
+
+TEST_P(EveryProtocol, ThreadsChangeNothing) {
+  const Range range{.protocol = GetParam(), .start = 100, .seeds = 200};
+  Range four = range;
+  four.jobs = 4;
+  const Campaign one_job = RunSeeds(range);
+  const Campaign four_jobs = RunSeeds(four);
+  EXPECT_EQ(one_job.seeds, 200u);
+  EXPECT_EQ(four_jobs.seeds, 200u);
+  EXPECT_EQ(one_job.events, four_jobs.events);
+  EXPECT_EQ(one_job.faults, four_jobs.faults);
+}
+
+TEST_P(EveryProtocol, AFewThousandSeedsViolateNothingAndEveryKindOfFaultFires) {
+  const Campaign campaign = RunSeeds({.protocol = GetParam(), .start = 1'000'000, .seeds = 5'000});
+  EXPECT_THAT(campaign.violating, testing::IsEmpty());
+  EXPECT_GT(campaign.transactions, 10'000u);
+  for (const Fault kind : FaultsOf(GetParam()))
+    EXPECT_GT(campaign.faults[static_cast<std::size_t>(kind)], 0u) << ToString(kind);
+}
+
+INSTANTIATE_TEST_SUITE_P(Simulation, EveryProtocol, testing::ValuesIn(kProtocols),
+                         [](const auto& info) {
+                           // No test's name starts with a digit.
+                           return std::string("Of_") + ToString(info.param);
+                         });
 
 TEST(SimulationDeathTest, AnAssertionThatDoesNotHoldIsToldWithItsSeedAndTranscript) {
   const auto tell = [](std::uint64_t seed, const std::vector<std::string>& transcript) {
@@ -49,28 +77,12 @@ TEST(SimulationDeathTest, AnAssertionThatDoesNotHoldIsToldWithItsSeedAndTranscri
       testing::ExitedWithCode(1), "a defect(.|\n)*seed 7 with its transcript");
 }
 
-TEST(Simulation, ThreadsChangeNothing) {
-  const Campaign one = RunSeeds({.start = 100, .seeds = 200, .jobs = 1});
-  const Campaign four = RunSeeds({.start = 100, .seeds = 200, .jobs = 4});
-  EXPECT_EQ(one.seeds, 200u);
-  EXPECT_EQ(four.seeds, 200u);
-  EXPECT_EQ(one.events, four.events);
-  EXPECT_EQ(one.faults, four.faults);
-}
-
-TEST(Simulation, AFewThousandSeedsViolateNothingAndEveryKindOfFaultFires) {
-  const Campaign campaign = RunSeeds({.start = 1'000'000, .seeds = 5'000});
-  EXPECT_THAT(campaign.violating, testing::IsEmpty());
-  EXPECT_GT(campaign.transactions, 20'000u);
-  for (const Fault kind : FaultsOf(Protocol::kTwoPhase))
-    EXPECT_GT(campaign.faults[static_cast<std::size_t>(kind)], 0u) << ToString(kind);
-}
-
 class Planted : public testing::TestWithParam<Mutant> {};
 
 TEST_P(Planted, IsFound) {
   constexpr std::uint64_t kBudget = 10'000;  // many times what any of them needs
-  const Catch result = Try(GetParam(), 1, {.start = 1, .seeds = kBudget});
+  const Catch result =
+      Try(GetParam(), 1, {.protocol = GetParam().protocol, .start = 1, .seeds = kBudget});
   EXPECT_EQ(result.caught, 1u) << GetParam().name << ": " << GetParam().what
                                << ", and nobody noticed in " << kBudget << " seeds";
   EXPECT_EQ(planted_bug, PlantedBug::kNone);

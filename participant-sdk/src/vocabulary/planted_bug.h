@@ -60,7 +60,9 @@ enum class PlantedBug {
   kFailedStepNotCompensated,
   kSkipNotForced,
   kSkippedStepNotDamage,
-  kUnknownTakenForFailedAfterThePivot,
+  kRefusedSagaRecordTakenForDurable,
+  kOngoingNeverAskedAgain,
+  kFailedCompensationTakenForDone,
   // sagas: the barrier
   kCompensationWithoutTheActionsRow,
   kFenceLeavesNoRow,
