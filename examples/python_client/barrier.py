@@ -33,8 +33,8 @@ def suppressed(why):
 
 
 class Barrier:
-    """Thread-safe: each call has a connection of its own. Functions raise sqlite3.Error and what the
-    business raises; then nothing is known, and the call comes again."""
+    """Thread-safe: each call has a connection of its own. Functions raise sqlite3.Error, and what
+    the business raises; then nothing is known, and the call comes again."""
 
     def __init__(self, path):
         self._path = path

@@ -65,6 +65,23 @@ TEST_F(TripSaga, TheSameKeyIsTheSameTrip) {
   EXPECT_EQ(World(), "99 99 99 9400 1");
 }
 
+TEST_F(TripSaga, WhatTheBarriersNotedOfTripsThatHaveEndedIsForgotten) {
+  Process services(TripProgram({"--stay"}));
+  ASSERT_TRUE(WaitUntil([&] { return services.Output().starts_with("serving"); }));
+  ASSERT_EQ(Travel({"--serve", "none"}).ended, (Ended{0, {}}));
+  ASSERT_EQ(Travel({"--serve", "none", "--fail", "payment"}).ended, (Ended{1, {}}));
+  for (const char* service : {"airline", "hotels", "cars", "bank"}) {
+    EXPECT_TRUE(WaitUntil([&] {
+      return Ask(service, "SELECT count(*) FROM settle_barrier_mark") == "1" &&
+             Ask(service, "SELECT count(*) FROM settle_barrier") == "0";
+    })) << service;
+  }
+  services.Signal(SIGTERM);
+  EXPECT_EQ(services.Wait(), (Ended{0, {}})) << services.Errors();
+  EXPECT_EQ(services.Errors(), "");
+  EXPECT_EQ(World(), "99 99 99 9400 1");
+}
+
 // Killed where every effect is committed and nobody knows, and where nothing is done yet; at each
 // step, going forward and back.
 class TripSagaKilled : public TripSaga {
