@@ -1,5 +1,6 @@
 // The trip of examples/trip_saga over a real daemon: every step fails in turn, and the services are
 // killed inside of every call. Judged by what the databases hold.
+#include "support/postgres_cluster.h"
 #include "trip_saga_world.h"
 
 namespace settle::testing {
@@ -55,6 +56,21 @@ TEST_F(TripSaga, WhoCannotPayDoesNotTravel) {
   EXPECT_EQ(trip.ended, (Ended{1, {}})) << trip.output << trip.errors;
   EXPECT_THAT(trip.output, HasSubstr("step payment failed: the account has no 600"));
   EXPECT_EQ(World(), "100 100 100 10000 0");
+}
+
+TEST_F(TripSaga, TheBankMayKeepItsMoneyInPostgres) {
+  PostgresCluster cluster;
+  Process create(TripProgram({"--bank", cluster.Dsn(), "--create"}));
+  ASSERT_EQ(create.Wait(), (Ended{0, {}})) << create.Errors();
+  const Travelled booked = Travel({"--bank", cluster.Dsn()});
+  EXPECT_EQ(booked.ended, (Ended{0, {}})) << booked.output << booked.errors;
+  EXPECT_THAT(booked.output, HasSubstr("payment  bank         paid 600          -\n"));
+  const Travelled refused = Travel({"--bank", cluster.Dsn(), "--customer", "poor"});
+  EXPECT_THAT(refused.output, HasSubstr("step payment failed: the account has no 600"));
+  const auto rows = [&](const std::string& sql) { return cluster.Query("postgres", sql); };
+  EXPECT_EQ(rows("SELECT string_agg(balance::text, ' ' ORDER BY balance) FROM account"), "10 9400");
+  EXPECT_EQ(rows("SELECT amount FROM payment"), "600");
+  EXPECT_EQ(World(), "99 99 99 10000 1") << "bank.db has nothing to do with it";
 }
 
 TEST_F(TripSaga, TheSameKeyIsTheSameTrip) {
