@@ -77,6 +77,8 @@ extern const Verb kForget;
 extern const Verb kParticipants;
 extern const Verb kAccept;
 extern const Verb kAgent;
+extern const Verb kBarrierInstall;
+extern const Verb kBarrierCheck;
 extern const Verb kHelp;
 
 const std::vector<const Verb*>& Verbs();

@@ -32,10 +32,9 @@ Status CheckText(const std::string& option, const std::string& text, std::size_t
 
 // Pointers only: the verbs are constants of other files, which exist when main runs.
 const std::vector<const Verb*>& Verbs() {
-  static const std::vector<const Verb*> kVerbs{&kStatus, &kList,         &kShow,
-                                               &kInDoubt, &kRetry,       &kResolve,
-                                               &kForget, &kParticipants, &kAccept,
-                                               &kAgent,  &kHelp};
+  static const std::vector<const Verb*> kVerbs{
+      &kStatus,       &kList,   &kShow,  &kInDoubt,        &kRetry,        &kResolve, &kForget,
+      &kParticipants, &kAccept, &kAgent, &kBarrierInstall, &kBarrierCheck, &kHelp};
   return kVerbs;
 }
 

@@ -73,7 +73,7 @@ class Barrier {
  public:
   virtual ~Barrier() = default;
 
-  // Blocking: reaches the database and checks the barrier's tables. kInvalid: they are missing;
+  // Blocking: reaches the database and checks the barrier's tables. kNotFound: they are missing;
   // kVersion: of another release. The advice names the command that puts it right.
   [[nodiscard]] virtual Status Check() = 0;
 

@@ -36,7 +36,7 @@ std::string InstallCommand(const std::string& dsn) {
 Status CheckVersion(int version, const std::string& dsn) {
   if (version == Latest()) return {};
   if (version == 0) {
-    return Fail(ErrorCode::kInvalid, "the database has no barrier: Settle's tables are missing",
+    return Fail(ErrorCode::kNotFound, "the database has no barrier: Settle's tables are missing",
                 "run: " + InstallCommand(dsn));
   }
   const std::string have = "Settle's tables in the database have version " +
@@ -65,6 +65,13 @@ Result<int> ReadVersion(Connection& connection, Clock::time_point deadline) {
   return std::stoi(version.value(0));
 }
 
+std::string HowToGrant(const Connection& connection) {
+  const std::string& role = connection.facts().role;
+  return "run as the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON settle_barrier, "
+         "settle_barrier_mark TO " +
+         role + "; GRANT SELECT ON settle_migration TO " + role;
+}
+
 Status CheckPrivileges(Connection& connection, Clock::time_point deadline) {
   const Reply missing = connection.Run(
       {"SELECT string_agg(p || ' on ' || t, ', ') FROM unnest(ARRAY['settle_barrier', "
@@ -75,9 +82,7 @@ Status CheckPrivileges(Connection& connection, Clock::time_point deadline) {
   if (missing.null(0)) return {};
   return Fail(ErrorCode::kDenied,
               "the role " + connection.facts().role + " lacks " + missing.value(0),
-              "run as the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON settle_barrier, "
-              "settle_barrier_mark TO " +
-                  connection.facts().role);
+              HowToGrant(connection));
 }
 
 // Several statements in one text.
@@ -117,9 +122,10 @@ Status CheckTables(Connection& connection, const std::string& dsn, Clock::time_p
   return CheckPrivileges(connection, deadline);
 }
 
-Error Explain(const Reply& reply, const Connection&) {
+Error Explain(const Reply& reply, const Connection& connection) {
   Error error{CodeFor(reply), reply.words(), ""};
   const std::string sqlstate = reply.sqlstate();
+  if (sqlstate == "42501") error.advice = HowToGrant(connection);
   if (sqlstate == "42P01" || sqlstate == "42703") {
     error.advice = "Settle's tables are missing or old: see 'settle barrier check'";
   }

@@ -8,7 +8,7 @@
 
 namespace settle::postgres {
 
-// kInvalid, kVersion, kDenied, each with the command that puts it right; kUnavailable.
+// kNotFound, kVersion, kDenied, each with the command that puts it right; kUnavailable.
 Status CheckTables(Connection& connection, const std::string& dsn, Clock::time_point deadline);
 
 // A failed statement of the barrier's own, with advice where its tables are missing.

@@ -28,7 +28,8 @@ Status CheckTables(Connection& connection, const std::string& path) {
   if (!version) return Fail(version.error());
   if (*version == LatestVersion()) return {};
   if (*version == 0) {
-    return Fail(ErrorCode::kInvalid, Escaped(path) + " has no barrier: Settle's tables are missing",
+    return Fail(ErrorCode::kNotFound,
+                Escaped(path) + " has no barrier: Settle's tables are missing",
                 InstallCommand(path));
   }
   const std::string have = "Settle's tables in " + Escaped(path) + " have version " +

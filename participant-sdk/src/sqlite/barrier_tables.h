@@ -9,7 +9,7 @@
 
 namespace settle::sqlite {
 
-// kInvalid, kVersion, each with the command that puts it right.
+// kNotFound, kVersion, each with the command that puts it right.
 [[nodiscard]] Status CheckTables(Connection& connection, const std::string& path);
 
 // A failed statement of the barrier's own, with advice where its tables are missing.

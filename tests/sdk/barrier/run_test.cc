@@ -1,4 +1,5 @@
 // What Run answers, by docs/protocols.md: the same for every database.
+#include <atomic>
 #include <thread>
 
 #include "sdk/barrier/barrier_test_base.h"
