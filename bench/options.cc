@@ -74,7 +74,8 @@ Options Read(const po::variables_map& given) {
   const std::string suite = given.count("suite") != 0 ? given["suite"].as<std::string>() : "";
   options.coordinator = suite == "coordinator" || suite == "all";
   options.postgres = suite == "postgres" || suite == "all";
-  if (!options.coordinator && !options.postgres) {
+  options.barrier = suite == "barrier" || suite == "all";
+  if (!options.coordinator && !options.postgres && !options.barrier) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -118,7 +119,9 @@ std::string HelpText() {
           "               the same connections\n"
           "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
           "               written by hand, without a log, against Settle\n"
-          "  all          both\n\n"
+          "  barrier      a small business transaction on PostgreSQL and on SQLite: by hand, against\n"
+          "               the same behind a barrier\n"
+          "  all          all of them\n\n"
        << Known()
        << "\n"
           "Rows and what they mean: bench/README.md. Ratios are what counts; figures are of this\n"
