@@ -74,8 +74,9 @@ Options Read(const po::variables_map& given) {
   const std::string suite = given.count("suite") != 0 ? given["suite"].as<std::string>() : "";
   options.coordinator = suite == "coordinator" || suite == "all";
   options.postgres = suite == "postgres" || suite == "all";
+  options.barrier = suite == "barrier" || suite == "all";
   options.saga = suite == "saga" || suite == "all";
-  if (!options.coordinator && !options.postgres && !options.saga) {
+  if (!options.coordinator && !options.postgres && !options.barrier && !options.saga) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -112,28 +113,29 @@ Options ParseOptions(int argc, const char* const* argv) {
 
 std::string HelpText() {
   std::ostringstream text;
-  text
-      << "settle-bench SUITE [options]\n"
-         "Measures Settle against what it replaces, side by side, on servers of its own.\n\n"
-         "Suites\n"
-         "  coordinator  durable transactions whose branches do nothing, against empty calls on\n"
-         "               the same connections\n"
-         "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
-         "               written by hand, without a log, against Settle\n"
-         "  saga         sagas of three steps: with steps that do nothing, with a booking in each\n"
-         "               of three PostgreSQL databases, and compensated; against three local\n"
-         "               transactions written by hand; and what the decision log writes for each\n"
-         "  all          all of them\n\n"
-      << Known()
-      << "\n"
-         "Rows and what they mean: bench/README.md. Ratios are what counts; figures are of this\n"
-         "machine. Rows go to standard output, progress to standard error.\n\n"
-         "Exit codes\n"
-         "    0  measured, and all that was acknowledged was found to be so\n"
-         "    1  something failed, or what was acknowledged is not so: no rows are printed\n"
-         "    2  the command line is wrong\n"
-         "    3  something is missing: PostgreSQL's server, settled, a directory on a disk\n"
-         "  130  interrupted; servers and files are gone\n";
+  text << "settle-bench SUITE [options]\n"
+          "Measures Settle against what it replaces, side by side, on servers of its own.\n\n"
+          "Suites\n"
+          "  coordinator  durable transactions whose branches do nothing, against empty calls on\n"
+          "               the same connections\n"
+          "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
+          "               written by hand, without a log, against Settle\n"
+          "  barrier      a small business transaction on PostgreSQL and on SQLite: by hand, against\n"
+          "               the same behind a barrier\n"
+          "  saga         sagas of three steps: with steps that do nothing, with a booking in each\n"
+          "               of three PostgreSQL databases, and compensated; against three local\n"
+          "               transactions written by hand; and what the decision log writes for each\n"
+          "  all          all of them\n\n"
+       << Known()
+       << "\n"
+          "Rows and what they mean: bench/README.md. Ratios are what counts; figures are of this\n"
+          "machine. Rows go to standard output, progress to standard error.\n\n"
+          "Exit codes\n"
+          "    0  measured, and all that was acknowledged was found to be so\n"
+          "    1  something failed, or what was acknowledged is not so: no rows are printed\n"
+          "    2  the command line is wrong\n"
+          "    3  something is missing: PostgreSQL's server, settled, a directory on a disk\n"
+          "  130  interrupted; servers and files are gone\n";
   return text.str();
 }
 

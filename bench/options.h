@@ -18,6 +18,7 @@ struct Options {
   bool coordinator = false;
   bool postgres = false;
   bool saga = false;
+  bool barrier = false;
   bool json = false;
   bool help = false;
   SuiteOptions suite;

@@ -31,5 +31,7 @@ std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& pr
                                  const Stop& stop);
 std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progress,
                               const Stop& stop);
+std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& progress,
+                                const Stop& stop);
 
 }  // namespace settle::bench
