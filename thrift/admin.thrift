@@ -289,6 +289,13 @@ struct StatusReply {
   13: optional i64 ended_sequence
   /** The oldest that has not ended, which holds that back; empty if all has ended. */
   14: optional string oldest_unended
+  /** Records that the decision log has written since the coordinator started, forced and lazy. */
+  15: optional i64 log_records
+  /** Of those, the forced ones: somebody waited for each to be durable. */
+  16: optional i64 log_records_forced
+  /** How often the decision log waited for its disk since the coordinator started, its checkpoints aside. Fewer than
+      forced records: many were written together. */
+  17: optional i64 log_flushes
 }
 
 service AdminService {

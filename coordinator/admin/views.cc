@@ -190,6 +190,7 @@ Result<StatusView> Views::Status() const {
                     std::move(open->by_state),
                     open->damaged,
                     log_.totals(),
+                    log_.writes(),
                     sessions.size(),
                     open->sagas,
                     engine_.ended_through(),

@@ -92,6 +92,9 @@ Json ToJson(const wire::StatusReply& status) {
   json["sagas"] = status.sagas;
   json["ended_through"] = {{"epoch", status.ended_epoch}, {"sequence", status.ended_sequence}};
   json["oldest_unended"] = status.oldest_unended;
+  if (status.__isset.log_records) json["log_records"] = status.log_records;
+  if (status.__isset.log_records_forced) json["log_records_forced"] = status.log_records_forced;
+  if (status.__isset.log_flushes) json["log_flushes"] = status.log_flushes;
   return json;
 }
 

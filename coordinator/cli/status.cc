@@ -26,6 +26,13 @@ std::string EndedText(const wire::StatusReply& status) {
   return through + "; the oldest that has not is " + Printable(status.oldest_unended);
 }
 
+// Empty of a coordinator that does not say.
+std::string WrittenText(const wire::StatusReply& status) {
+  if (!status.__isset.log_records) return {};
+  return fmt::format("{} records, {} of them forced, in {} flushes", status.log_records,
+                     status.log_records_forced, status.log_flushes);
+}
+
 Result<Answer> Run(const Given&, Surroundings& around) {
   const Result<wire::StatusReply> status = around.client.ReadStatus();
   if (!status) return Fail(status.error());
@@ -44,7 +51,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"committed", fmt::format("{}", status->committed)},
            {"aborted", fmt::format("{}", status->aborted)},
            {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
-           {"forgotten", fmt::format("{}", status->forgotten)}},
+           {"forgotten", fmt::format("{}", status->forgotten)},
+           {"log writes", WrittenText(*status)}},
           around.paint),
       .json = ToJson(*status)};
 }
@@ -62,7 +70,8 @@ const Verb kStatus{
         "Ended says how far all sagas and undecided transactions have: what participants keep to "
         "tell repeated\n"
         "calls of sagas they throw away up to there.\n"
-        "Forgotten are those that a person has repaired and let go of with 'settle forget'.",
+        "Forgotten are those that a person has repaired and let go of with 'settle forget'.\n"
+        "Log writes are counted since the coordinator started.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -254,6 +254,9 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.__set_ended_epoch(Clamped<std::int64_t>(view.ended_through.epoch));
   reply.__set_ended_sequence(Clamped<std::int64_t>(view.ended_through.sequence));
   reply.__set_oldest_unended(view.oldest_unended ? view.oldest_unended->text() : "");
+  reply.__set_log_records(Clamped<std::int64_t>(view.written.records));
+  reply.__set_log_records_forced(Clamped<std::int64_t>(view.written.forced));
+  reply.__set_log_flushes(Clamped<std::int64_t>(view.written.flushes));
   return reply;
 }
 

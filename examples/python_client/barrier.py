@@ -1,4 +1,4 @@
-"""What makes calls that come at least once, late, or in the wrong order take effect once, in Python.
+"""What makes calls that come at least once, late, or out of order take effect once, in Python.
 
 Notes each call in the same local transaction as its effect, in the tables that `settle barrier
 install` makes: a row of an op whose reason is that op took effect; with another reason it never
@@ -33,7 +33,7 @@ def suppressed(why):
 
 
 class Barrier:
-    """Thread-safe: each call has a connection of its own. Functions raise sqlite3.Error and whatever
+    """Thread-safe: each call has a connection of its own. Functions raise sqlite3.Error, and what
     the business raises; then nothing is known, and the call comes again."""
 
     def __init__(self, path):
@@ -44,7 +44,7 @@ class Barrier:
 
     # Run begins
     def run(self, call, business):
-        """The answer. `business(database, input, result)` runs inside the transaction that notes the
+        """The answer. "business(database, input, result)" runs in the transaction that notes the
         call; the input and the result are the action's, as far as anybody knows them."""
         with contextlib.closing(self._open()) as database:
             database.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-// One SQLite file, for what is done outside of actions: making tables, and looking into them.
+// A database, for what is done outside of actions: making tables, and looking into them.
 #pragma once
 
 #include <memory>
@@ -7,8 +7,6 @@
 
 #include "settle/vocabulary/status.h"
 
-struct sqlite3;
-
 namespace trip_saga {
 
 using Rows = std::vector<std::vector<std::string>>;  // NULL is empty
@@ -16,18 +14,16 @@ using Rows = std::vector<std::vector<std::string>>;  // NULL is empty
 // For one thread at a time.
 class Database {
  public:
-  // Makes the file if it is not there.
-  [[nodiscard]] static settle::Result<Database> Open(const std::string& path);
+  virtual ~Database() = default;
 
-  // Runs one or several statements; each takes the parameters $1, $2, ... that it names. Blocking.
-  [[nodiscard]] settle::Result<Rows> Run(const std::string& sql,
-                                         const std::vector<std::string>& parameters = {});
-
- private:
-  struct Close {
-    void operator()(sqlite3* file) const;
-  };
-  std::unique_ptr<sqlite3, Close> file_;
+  // Runs one or several statements; each takes the parameters $1, $2, ... that it names.
+  // PostgreSQL takes several only without parameters. Blocking.
+  [[nodiscard]] virtual settle::Result<Rows> Run(
+      const std::string& sql, const std::vector<std::string>& parameters = {}) = 0;
 };
+
+// Makes the file if it is not there.
+[[nodiscard]] settle::Result<std::unique_ptr<Database>> OpenSqlite(const std::string& path);
+[[nodiscard]] settle::Result<std::unique_ptr<Database>> OpenPostgres(const std::string& dsn);
 
 }  // namespace trip_saga

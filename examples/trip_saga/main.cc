@@ -23,7 +23,7 @@ constexpr int kUsage = 2;
 
 struct Arguments {
   std::string coordinator;
-  std::string directory;
+  Databases databases;
   std::string customer;
   std::string fail;
   std::vector<std::string> serve;
@@ -39,8 +39,10 @@ options::options_description Describe(Arguments& arguments) {
   auto add = all.add_options();
   add("coordinator", options::value(&arguments.coordinator)->default_value("127.0.0.1:7420"),
       "its address");
-  add("directory", options::value(&arguments.directory)->required(),
+  add("directory", options::value(&arguments.databases.directory)->required(),
       "where the services' databases are");
+  add("bank", options::value(&arguments.databases.bank_dsn),
+      "the bank's database is this one of PostgreSQL, a libpq connection string");
   add("create", options::bool_switch(&arguments.create), "make them, if not there, and end");
   add("customer", options::value(&arguments.customer)->default_value("ada"),
       "who travels: ada, or poor, who cannot pay");
@@ -76,7 +78,7 @@ int Travel(settle::Coordinator& coordinator, const Arguments& arguments) {
   const settle::Ending& ending = ended->ending;
   std::cout << ToString(ending.outcome) << (ending.reason.empty() ? "" : ": " + ending.reason)
             << "\n";
-  const auto report = Report(arguments.directory, *gtid);
+  const auto report = Report(arguments.databases, *gtid);
   if (!report) return Complain(report.error());
   std::cout << *report << std::flush;
   return ending.committed() ? kOk : kFailed;
@@ -90,7 +92,7 @@ int Run(Arguments arguments) {
   settle::CoordinatorOptions wanted{.addresses = {arguments.coordinator},
                                     .application = "trip_saga"};
   for (const std::string& name : arguments.serve) {
-    auto service = MakeService(arguments.directory, name);
+    auto service = MakeService(arguments.databases, name);
     if (!service) return Complain(service.error());
     wanted.participants.push_back(*std::move(service));
   }
@@ -138,7 +140,7 @@ int main(int argc, char** argv) {
     return kUsage;
   }
   if (arguments.create) {
-    const settle::Status made = CreateDatabases(arguments.directory);
+    const settle::Status made = CreateDatabases(arguments.databases);
     return made ? kOk : Complain(made.error());
   }
   return Run(std::move(arguments));

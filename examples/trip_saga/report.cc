@@ -3,7 +3,6 @@
 #include <iomanip>
 #include <sstream>
 
-#include "database.h"
 #include "trip.h"
 
 namespace trip_saga {
@@ -22,7 +21,7 @@ std::string Or(const std::string& text, const std::string& otherwise) {
 
 }  // namespace
 
-settle::Result<std::string> Report(const std::string& directory, const settle::Gtid& trip) {
+settle::Result<std::string> Report(const Databases& databases, const settle::Gtid& trip) {
   std::ostringstream table;
   const auto line = [&](const std::string& step, const std::string& participant,
                         const std::string& done, const std::string& undone) {
@@ -31,9 +30,9 @@ settle::Result<std::string> Report(const std::string& directory, const settle::G
   };
   line("step", "participant", "done", "undone");
   for (const StepInfo& step : Steps()) {
-    auto database = Database::Open(directory + "/" + step.participant + ".db");
+    auto database = databases.Open(step.participant);
     if (!database) return settle::Fail(database.error());
-    const auto rows = database->Run(QueryFor(step.participant), {trip.text()});
+    const auto rows = (*database)->Run(QueryFor(step.participant), {trip.text()});
     if (!rows) return settle::Fail(rows.error());
     if (rows->size() > 1) {
       return settle::Fail(settle::ErrorCode::kInternal, "step " + step.name + " was done twice");

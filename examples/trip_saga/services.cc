@@ -1,8 +1,9 @@
 #include "services.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 
-#include "database.h"
+#include "settle/postgres_barrier.h"
 #include "settle/sqlite_barrier.h"
 #include "trip.h"
 
@@ -22,14 +23,10 @@ const char kBank[] =
     "CREATE TABLE IF NOT EXISTS account (customer TEXT NOT NULL PRIMARY KEY,"
     " balance INTEGER NOT NULL CHECK (balance >= 0));"
     "CREATE TABLE IF NOT EXISTS payment (trip TEXT NOT NULL PRIMARY KEY, amount INTEGER NOT NULL);"
-    "INSERT OR IGNORE INTO account VALUES ('ada', 10000), ('poor', 10)";
+    "INSERT INTO account VALUES ('ada', 10000), ('poor', 10) ON CONFLICT DO NOTHING";
 const char kMail[] =
     "CREATE TABLE IF NOT EXISTS sent (idempotency_key TEXT NOT NULL PRIMARY KEY,"
     " trip TEXT NOT NULL, text TEXT NOT NULL)";
-
-std::string PathOf(const std::string& directory, const std::string& name) {
-  return directory + "/" + name + ".db";
-}
 
 // A statement that fails says nothing about the business: the call comes again.
 Answer FromDatabase(const settle::Error& why) { return settle::Unknown(Describe(why)); }
@@ -85,9 +82,9 @@ Answer Send(const ActionContext& call, const std::string& provider) {
   if (input.value("fail", false) && call.attempt < 3) {
     return settle::Unknown("the provider does not answer");
   }
-  auto mail = Database::Open(provider);
+  auto mail = OpenSqlite(provider);
   if (!mail) return FromDatabase(mail.error());
-  auto sent = mail->Run(
+  auto sent = (*mail)->Run(
       "INSERT OR IGNORE INTO sent VALUES ($1, $2, $3)",
       {call.idempotency_key(), call.gtid.text(), "Thank you for " + input.at("paid").dump()});
   return sent ? settle::Done() : FromDatabase(sent.error());
@@ -96,38 +93,39 @@ Answer Send(const ActionContext& call, const std::string& provider) {
 
 }  // namespace
 
-settle::Status CreateDatabases(const std::string& directory) {
-  const std::vector<std::pair<std::string, std::string>> prices{
+settle::Status CreateDatabases(const Databases& databases) {
+  const std::map<std::string, std::string> prices{
       {"airline", "300"}, {"hotels", "200"}, {"cars", "100"}};
   for (const StepInfo& step : Steps()) {
-    auto database = Database::Open(PathOf(directory, step.participant));
+    const std::string& service = step.participant;
+    auto database = databases.Open(service);
     if (!database) return settle::Fail(database.error());
-    settle::Result<Rows> made = Rows();
-    if (step.participant == "bank") made = database->Run(kBank);
-    if (step.participant == "mail") made = database->Run(kMail);
-    for (const auto& [name, price] : prices) {
-      if (step.participant == name) made = database->Run(kReservations, {price});
-    }
+    const auto made = service == "bank"   ? (*database)->Run(kBank)
+                      : service == "mail" ? (*database)->Run(kMail)
+                                          : (*database)->Run(kReservations, {prices.at(service)});
     if (!made) return settle::Fail(made.error());
     // The same as `settle barrier install`.
-    const auto installed = settle::SqliteBarrier::Install(PathOf(directory, step.participant));
+    const auto installed = databases.InPostgres(service)
+                               ? settle::PostgresBarrier::Install(databases.bank_dsn)
+                               : settle::SqliteBarrier::Install(databases.PathOf(service));
     if (!installed) return settle::Fail(installed.error());
   }
   return {};
 }
 
-settle::Result<std::shared_ptr<settle::ActionParticipant>> MakeService(const std::string& directory,
+settle::Result<std::shared_ptr<settle::ActionParticipant>> MakeService(const Databases& databases,
                                                                        const std::string& name) {
-  const std::string path = PathOf(directory, name);
+  const std::string path = databases.PathOf(name);
   // Serve begins
   auto service = settle::ActionParticipant::Make({.name = name, .concurrency = 4});
-  auto barrier = settle::SqliteBarrier::Make({.path = path});
-  if (name == "bank") {
-    service->Serve("pay", barrier, Pay);
+  if (databases.InPostgres(name)) {
+    service->Serve("pay", settle::PostgresBarrier::Make({.dsn = databases.bank_dsn}), Pay);
+  } else if (name == "bank") {
+    service->Serve("pay", settle::SqliteBarrier::Make({.path = path}), Pay);
   } else if (name == "mail") {
     service->Serve("send", [path](const ActionContext& call) { return Send(call, path); });
   } else {
-    service->Serve("reserve", barrier, Reserve, Cancel);
+    service->Serve("reserve", settle::SqliteBarrier::Make({.path = path}), Reserve, Cancel);
   }
   // Serve ends
   for (const StepInfo& step : Steps()) {

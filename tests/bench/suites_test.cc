@@ -1,4 +1,4 @@
-// settle-bench as a program: both suites, briefly. Nothing here depends on how fast the machine is.
+// settle-bench as a program: every suite, briefly. Nothing here depends on how fast the machine is.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -123,6 +124,25 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
+TEST_F(SettleBench, MeasuresSagasAndWhatTheLogWritesForEach) {
+  ASSERT_EQ(Measure("saga", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  std::map<std::string, double> values;
+  for (const json& row : Rows()) {
+    names.push_back(CheckedNameOf(row));
+    values[names.back()] = row.at("value");
+  }
+  EXPECT_THAT(names, ElementsAre("saga.by_hand", "saga.no_op against saga.by_hand",
+                                 "saga.booked against saga.by_hand",
+                                 "saga.compensated against saga.booked", "saga.no_op_forced",
+                                 "saga.no_op_flushes", "saga.booked_forced", "saga.booked_flushes",
+                                 "saga.compensated_forced", "saga.compensated_flushes"));
+  EXPECT_EQ(values["saga.no_op_forced"], 2) << "begin and end";
+  EXPECT_EQ(values["saga.booked_forced"], 2);
+  EXPECT_EQ(values["saga.compensated_forced"], 3) << "aborting as well";
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
 TEST_F(SettleBench, PrintsATableForPeople) {
   ASSERT_EQ(Measure("coordinator", {}), 0) << Errors();
   EXPECT_THAT(Output(), HasSubstr("machine: "));
@@ -179,7 +199,7 @@ TEST_F(SettleBench, RefusesWhatItDoesNotUnderstand) {
   EXPECT_TRUE(Output().empty()) << Output();
   Start({"--help"});
   EXPECT_EQ(Await(), 0);
-  for (const char* word : {"coordinator", "postgres", "--seconds", "--json", "130"}) {
+  for (const char* word : {"coordinator", "postgres", "saga", "--seconds", "--json", "130"}) {
     EXPECT_THAT(Output(), HasSubstr(word));
   }
 }

@@ -1,5 +1,6 @@
 // The trip of examples/trip_saga over a real daemon: every step fails in turn, and the services are
 // killed inside of every call. Judged by what the databases hold.
+#include "support/postgres_cluster.h"
 #include "trip_saga_world.h"
 
 namespace settle::testing {
@@ -57,11 +58,43 @@ TEST_F(TripSaga, WhoCannotPayDoesNotTravel) {
   EXPECT_EQ(World(), "100 100 100 10000 0");
 }
 
+TEST_F(TripSaga, TheBankMayKeepItsMoneyInPostgres) {
+  PostgresCluster cluster;
+  Process create(TripProgram({"--bank", cluster.Dsn(), "--create"}));
+  ASSERT_EQ(create.Wait(), (Ended{0, {}})) << create.Errors();
+  const Travelled booked = Travel({"--bank", cluster.Dsn()});
+  EXPECT_EQ(booked.ended, (Ended{0, {}})) << booked.output << booked.errors;
+  EXPECT_THAT(booked.output, HasSubstr("payment  bank         paid 600          -\n"));
+  const Travelled refused = Travel({"--bank", cluster.Dsn(), "--customer", "poor"});
+  EXPECT_THAT(refused.output, HasSubstr("step payment failed: the account has no 600"));
+  const auto rows = [&](const std::string& sql) { return cluster.Query("postgres", sql); };
+  EXPECT_EQ(rows("SELECT string_agg(balance::text, ' ' ORDER BY balance) FROM account"), "10 9400");
+  EXPECT_EQ(rows("SELECT amount FROM payment"), "600");
+  EXPECT_EQ(World(), "99 99 99 10000 1") << "bank.db has nothing to do with it";
+}
+
 TEST_F(TripSaga, TheSameKeyIsTheSameTrip) {
   const Travelled first = Travel({"--key", "order-17"});
   const Travelled again = Travel({"--key", "order-17"});
   EXPECT_EQ(again.ended, (Ended{0, {}})) << again.output << again.errors;
   EXPECT_EQ(GtidOf(first), GtidOf(again));
+  EXPECT_EQ(World(), "99 99 99 9400 1");
+}
+
+TEST_F(TripSaga, WhatTheBarriersNotedOfTripsThatHaveEndedIsForgotten) {
+  Process services(TripProgram({"--stay"}));
+  ASSERT_TRUE(WaitUntil([&] { return services.Output().starts_with("serving"); }));
+  ASSERT_EQ(Travel({"--serve", "none"}).ended, (Ended{0, {}}));
+  ASSERT_EQ(Travel({"--serve", "none", "--fail", "payment"}).ended, (Ended{1, {}}));
+  for (const char* service : {"airline", "hotels", "cars", "bank"}) {
+    EXPECT_TRUE(WaitUntil([&] {
+      return Ask(service, "SELECT count(*) FROM settle_barrier_mark") == "1" &&
+             Ask(service, "SELECT count(*) FROM settle_barrier") == "0";
+    })) << service;
+  }
+  services.Signal(SIGTERM);
+  EXPECT_EQ(services.Wait(), (Ended{0, {}})) << services.Errors();
+  EXPECT_EQ(services.Errors(), "");
   EXPECT_EQ(World(), "99 99 99 9400 1");
 }
 

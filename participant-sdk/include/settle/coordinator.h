@@ -83,8 +83,9 @@ class Coordinator {
 
   // Starts a saga; it is durable when this returns, and goes on whatever becomes of this process.
   // Blocking. kInvalid: the definition or the input makes no sense, the place is named; kRefused:
-  // the request key was used for another saga, or the coordinator is full; kUnavailable: nothing
-  // was started; kAskOutcome: it may have been started: start it again with the same request key.
+  // the request key was used for another saga; kRetry, kUnavailable: nothing was started (kRetry:
+  // the application has too many that have not ended, or the coordinator is busy); kAskOutcome: it
+  // may have been started: start it again with the same request key.
   [[nodiscard]] Result<Gtid> StartSaga(const Saga& saga, const StartSagaOptions& options = {}) {
     return StartSaga(saga.document(), options);
   }

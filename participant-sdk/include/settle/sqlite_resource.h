@@ -57,7 +57,8 @@ struct SqliteOptions {
   // Foreign keys are enforced in branches, as by SQLite's PRAGMA foreign_keys.
   bool foreign_keys = true;
   // Only a file that was a resource before, in this process or another: one without Settle's tables
-  // (a barrier's count, too) is refused (kInvalid) and left as it is. For tools that finish branches and begin none.
+  // (a barrier's count, too) is refused (kInvalid) and left as it is. For tools that finish branches
+  // and begin none.
   bool existing_only = false;
   // Called with every connection the resource makes, also those that only apply staged changes: the
   // place to register collations and functions that the schema's indexes and constraints use.
