@@ -24,6 +24,7 @@
 #include "engine/ports.h"
 #include "engine/saga_calls.h"
 #include "engine/settings.h"
+#include "engine/unended.h"
 #include "log/decision_log.h"
 #include "protocol/effects.h"
 #include "protocol/events.h"
@@ -150,6 +151,7 @@ struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
   std::vector<SagaCall> calls{};
+  std::optional<EndedThrough> ended_through{};  // for sessions that serve participants
 };
 struct FetchCall {
   SessionId session;
@@ -202,6 +204,8 @@ struct RestoredState {
   std::vector<RestoredTransaction> open;
   std::vector<ResourceRecord> resources;  // in order; the last one of a name holds
   std::vector<RestoredSaga> sagas{};
+  std::vector<SagaStart> ended_starts{};  // that had a request key, in the order of their ends
+  std::vector<DefinitionRecord> definitions{};
 };
 
 class Sessions;
@@ -228,12 +232,16 @@ class Engine {
   void Abort(AbortCall call, Completion<Ending> done);
   void AskOutcome(Gtid gtid, Completion<Ending> done);
 
-  // A saga is durable when `done` runs. kInvalid names what is wrong with its definition or input.
-  // It is asked for, shown, listed and forgotten by its gtid as any other transaction; Abort
-  // cancels it, unless its pivot has run (kRefused).
+  // A saga is durable when `done` runs. kInvalid names what is wrong with its definition or input;
+  // kNotFound: no such definition is stored; kRefused: its request key began another one. It is
+  // asked for, shown, listed and forgotten by its gtid as any other transaction; Abort cancels it,
+  // unless its pivot has run (kRefused).
   void StartSaga(StartSagaCall call, Completion<Begun> done);
   // How it ended, once that is durable; kUndecided if it has not within `wait`.
-  void AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Ending> done);
+  void AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<SagaEnd> done);
+  // The definition is durable when `done` runs. kRefused: its name and version have another
+  // content.
+  void DefineSaga(const DefineSagaCall& call, Completion<Defined> done);
 
   // Participants.
   void Attach(AttachCall call, Completion<Attached> done);
@@ -273,9 +281,20 @@ class Engine {
   // damaged. kNotFound: not running here.
   void Forget(ForgetCall call, Completion<std::monostate> done);
 
+  // Stored definitions by name and version; do not block.
+  DefinitionPage ListDefinitions(const DefinitionQuery& query) const;
+  // Version 0: the highest. kNotFound.
+  [[nodiscard]] Result<std::shared_ptr<const DefinitionRecord>> FindDefinition(
+      const std::string& name, std::int32_t version) const;
+  // How far everything has ended, and what holds it back if anything does; do not block.
+  EndedThrough ended_through() const;
+  std::optional<Gtid> oldest_unended() const;
+
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.
   void Drain(std::function<void()> done);
+
+  struct Admission;  // engine/admission.h
 
   const LogIdentity& log_identity() const;
   std::uint64_t last_sequence() const;  // of this epoch; a higher one was never begun
@@ -285,6 +304,8 @@ class Engine {
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
   Gtid NextGtid();
+  Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
+  void JoinSaga(const Gtid& gtid, const std::string& request_key, const Completion<Begun>& done);
   template <typename T, typename Ask, typename Add>
   void AskAll(const Completion<T>& done, Ask ask, Add add);
   template <typename T, typename Run>
@@ -298,7 +319,6 @@ class Engine {
   Observer& observer_;
   std::unique_ptr<Sessions> sessions_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  struct Admission;
   std::unique_ptr<Admission> admission_;
 };
 

@@ -10,7 +10,7 @@
 namespace settle::coordinator {
 
 struct Sagas::Saga {
-  explicit Saga(saga::Machine start) : machine(std::move(start)) {}
+  explicit Saga(saga::Machine start);
 
   struct Waiter {
     std::uint64_t id = 0;
@@ -26,7 +26,14 @@ struct Sagas::Saga {
 
   saga::Machine machine;
   std::vector<TimelineEntry> timeline;
-  Completion<Gtid> started;  // until it was told
+  struct StepTimes {
+    WallTime called = 0;
+    WallTime changed = 0;
+    saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
+  };
+  std::vector<StepTimes> times;  // by position
+  StartFingerprint fingerprint;  // with a request key alone
+  Completion<Gtid> started;      // until it was told
   std::vector<Waiter> waiters;
   std::vector<Operator> operators;  // the newest last
   WallTime ended = 0;
@@ -36,6 +43,8 @@ struct Sagas::Saga {
   }
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
+  // Call after the machine has handled something.
+  void NoteSteps(WallTime at);
   TransactionSummary Summary() const;
 };
 

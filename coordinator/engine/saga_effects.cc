@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 
 void Sagas::Handle(Saga& saga, const saga::Event& event) {
   saga::Effects effects = saga.machine.Handle(event);
+  saga.NoteSteps(out_.clock.WallNow());
   // Only Forget, which is always the last effect, drops the saga.
   for (saga::Effect& effect : effects) {
     std::visit([&](auto& one) { Perform(saga, one); }, effect);
@@ -55,8 +56,8 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
   }
   if (auto* act = std::get_if<SagaActRecord>(&persist.record)) {
     act->at = now;
-    const std::string what = saga.NameOf(act->step) + ": " + ToString(act->act) + " by " +
-                             act->by + ": " + act->reason;
+    const std::string what =
+        saga.NameOf(act->step) + ": " + ToString(act->act) + " by " + act->by + ": " + act->reason;
     saga.Note(now, what);
     out_.observer.Event(Observer::Level::kWarning, saga.machine.gtid(), what);
   }
@@ -70,12 +71,11 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
     return DurableAppend(out_.log, out_.observer, std::move(record), Durability::kLazy,
                          [](AppendResult, const std::string&) {});
   }
-  DurableAppend(out_.log, out_.observer, std::move(record), Durability::kForce,
-                [this, gtid = saga.machine.gtid()](AppendResult result,
-                                                   const std::string& reason) {
-                  out_.mailbox.PostAlways(
-                      [this, gtid, result, reason] { OnAppended(gtid, result, reason); });
-                });
+  DurableAppend(
+      out_.log, out_.observer, std::move(record), Durability::kForce,
+      [this, gtid = saga.machine.gtid()](AppendResult result, const std::string& reason) {
+        out_.mailbox.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
+      });
 }
 
 void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
@@ -91,8 +91,7 @@ void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
 // used up in earlier lives is known to the wall clock alone.
 void Sagas::Perform(Saga& saga, const fx::ArmDeadline& arm) {
   const milliseconds deadline(arm.deadline_ms);
-  const std::chrono::microseconds passed(out_.clock.WallNow() -
-                                         saga.machine.begin().origin.began);
+  const std::chrono::microseconds passed(out_.clock.WallNow() - saga.machine.begin().origin.began);
   const auto left = deadline - std::clamp<std::chrono::microseconds>(passed, {}, deadline);
   timers_.Arm({saga.machine.gtid(), TimerKind::kDeadline, 0}, After(left));
 }
@@ -155,9 +154,9 @@ Result<std::monostate> Done(const std::string& not_done) {
 
 // Of several who did the same to the same step the first one's record is written first.
 void Sagas::Perform(Saga& saga, const fx::ReplyAct& reply) {
-  const auto first = std::find_if(
-      saga.operators.begin(), saga.operators.end(),
-      [&](const auto& one) { return one.step == reply.step && one.act == reply.act; });
+  const auto first =
+      std::find_if(saga.operators.begin(), saga.operators.end(),
+                   [&](const auto& one) { return one.step == reply.step && one.act == reply.act; });
   const Completion<std::monostate> done = std::move(first->done);
   saga.operators.erase(first);
   done(Done(reply.not_done));
@@ -193,6 +192,8 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
   for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kLog})
     timers_.Cancel({gtid, kind, 0});
   const bool began = saga.machine.ending().cause != AbortCause::kLogRefused;
+  const SagaBeginRecord& begin = saga.machine.begin();
+  out_.gone({gtid, begin.origin.owner, begin.request_key, began});
   if (began) ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
   running_.erase(gtid);
   if (began) WriteEnd(gtid);

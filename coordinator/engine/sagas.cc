@@ -10,8 +10,8 @@
 namespace settle::coordinator {
 namespace {
 
-constexpr std::size_t kReasonMax = 1000;            // bytes of what a participant says of itself
-constexpr std::size_t kResultMax = 64 * 1024;       // bytes; the log stores no longer text
+constexpr std::size_t kReasonMax = 1000;       // bytes of what a participant says of itself
+constexpr std::size_t kResultMax = 64 * 1024;  // bytes; the log stores no longer text
 constexpr std::chrono::hours kWaitMax{24 * 366};
 
 template <typename T>
@@ -55,6 +55,7 @@ Instant Sagas::After(std::chrono::nanoseconds delay) const {
 
 void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done) {
   if (const auto json = saga::ParseJson(call.input); !json) {
+    out_.gone({gtid, call.owner, call.request_key, false});
     return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
   }
   const WallTime now = out_.clock.WallNow();
@@ -67,13 +68,23 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
   Handle(here, saga::event::Start{});
 }
 
+void Sagas::Join(const Gtid& gtid, Completion<Gtid> done) {
+  Saga* saga = Find(gtid);
+  if (saga == nullptr && FindNotRunning(gtid) == nullptr) return AnswerNotFound(gtid, done);
+  if (saga == nullptr || !saga->started) return done(gtid);
+  saga->started = [first = std::move(saga->started), done](const Result<Gtid>& started) {
+    first(started);
+    done(started);
+  };
+}
+
 void Sagas::Restore(RestoredSaga restored) {
   if (!restored.contradiction.empty()) return Quarantine(restored);
   auto saga = std::make_unique<Saga>(saga::Machine(std::move(restored.begin), restored.later));
   const Origin& origin = saga->machine.begin().origin;
   saga->Note(origin.began, "begun by " + origin.owner);
-  saga->Note(out_.clock.WallNow(), "recovered from the log in epoch " +
-                                       std::to_string(out_.log.identity().epoch));
+  saga->Note(out_.clock.WallNow(),
+             "recovered from the log in epoch " + std::to_string(out_.log.identity().epoch));
   for (const SagaRecord& record : restored.later) {
     if (const auto* end = std::get_if<SagaEndRecord>(&record)) saga->ended = end->ended;
   }
@@ -132,9 +143,9 @@ void Sagas::ParticipantReady(const std::string& participant) {
   // What comes of it may end no saga: sending is all that it can do.
   for (const auto& [gtid, saga] : running_) {
     const auto& steps = saga->machine.begin().definition.steps;
-    const bool concerned =
-        std::any_of(steps.begin(), steps.end(),
-                    [&](const auto& step) { return step.participant == participant; });
+    const bool concerned = std::any_of(steps.begin(), steps.end(), [&](const auto& step) {
+      return step.participant == participant;
+    });
     if (concerned) Handle(*saga, saga::event::ParticipantReady{participant});
   }
 }
@@ -147,8 +158,7 @@ void Sagas::Act(const SagaActCall& call, Completion<std::monostate> done) {
     case SagaAct::kSkip:
       return Handle(*saga, saga::event::SkipRequested{call.step, call.by, call.reason});
     case SagaAct::kSetInput:
-      return Handle(*saga,
-                    saga::event::InputSet{call.step, call.input, call.by, call.reason});
+      return Handle(*saga, saga::event::InputSet{call.step, call.input, call.by, call.reason});
   }
 }
 
@@ -182,8 +192,7 @@ void Sagas::Fire(const TimerKey& key) {
   if (saga == nullptr) return;
   switch (key.kind) {
     case TimerKind::kStep:
-      return Handle(*saga,
-                    saga::event::StepTimerFired{static_cast<BranchNumber>(key.number)});
+      return Handle(*saga, saga::event::StepTimerFired{static_cast<BranchNumber>(key.number)});
     case TimerKind::kDeadline: return Handle(*saga, saga::event::DeadlineReached{});
     case TimerKind::kLog: return Handle(*saga, saga::event::LogTimerFired{});
     case TimerKind::kWaiter: {

@@ -10,9 +10,11 @@ namespace settle::coordinator {
 struct Settings {
   std::size_t shards = 2;
   std::size_t mailbox_max = 10'000;  // calls queued at one shard; more are refused with kRetry
-  std::size_t open_transactions_max = 100'000;  // more are refused with kRetry
+  std::size_t open_transactions_max = 100'000;   // more are refused with kRetry
   std::size_t undecided_per_owner_max = 10'000;  // more of one owner are refused with kRetry
-  std::size_t branches_max = 64;                // per transaction
+  std::size_t sagas_per_owner_max = 10'000;  // that have not ended; more are refused with kRetry
+  std::size_t saga_starts_kept = 1'000'000;  // request keys of sagas that have ended
+  std::size_t branches_max = 64;             // per transaction
   std::size_t sessions_max = 1'000;
   std::size_t commands_queued_max =
       100'000;  // per session; more are dropped and sent again by the retry timer

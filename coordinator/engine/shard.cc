@@ -4,23 +4,29 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/admission.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-             Sessions& sessions, OwnerQuota& quota)
+             Sessions& sessions, Engine::Admission& admission)
     : settings_(settings),
       log_(log),
       clock_(clock),
       ids_(ids),
       observer_(observer),
       sessions_(sessions),
-      quota_(quota),
+      admission_(admission),
       mailbox_(settings.mailbox_max),
       sagas_({settings, log, clock, ids, observer, mailbox_,
-              [&sessions](SagaCall call) { sessions.Call(std::move(call)); }}) {}
+              [&sessions](SagaCall call) { sessions.Call(std::move(call)); },
+              [&admission](const Sagas::Gone& gone) {
+                admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
+                admission.unended.End(gone.gtid);
+                admission.sagas_quota.GiveBack(gone.owner);
+              }}) {}
 
 std::optional<Instant> Shard::RunReady() {
   for (const Task& task : mailbox_.TakeAll()) task();
@@ -128,8 +134,8 @@ void Shard::Restore(RestoredTransaction restored) {
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
   if (restored.forgotten) {
     transaction->ended = restored.forgotten->at;
-    transaction->Note(restored.forgotten->at, ForgottenBy(restored.forgotten->operator_name,
-                                                          restored.forgotten->reason));
+    transaction->Note(restored.forgotten->at,
+                      ForgottenBy(restored.forgotten->operator_name, restored.forgotten->reason));
   }
   Transaction& here = *transaction;
   const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;

@@ -13,7 +13,6 @@
 
 #include "engine/mailbox.h"
 #include "engine/sagas.h"
-#include "engine/owner_quota.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
@@ -23,14 +22,14 @@ namespace settle::coordinator {
 // Whoever reports on a branch.
 struct Reporter {
   SessionId session;
-  std::set<std::string> serves;  // resources
+  std::set<std::string> serves;          // resources
   std::set<std::string> participants{};  // whose actions it serves
 };
 
 class Shard {
  public:
   Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-        Sessions& sessions, OwnerQuota& quota);
+        Sessions& sessions, Engine::Admission& admission);
 
   Mailbox& mailbox() { return mailbox_; }
 
@@ -120,7 +119,7 @@ class Shard {
   Ids& ids_;
   Observer& observer_;
   Sessions& sessions_;
-  OwnerQuota& quota_;
+  Engine::Admission& admission_;
   Mailbox mailbox_;
   Timers<TimerKey> timers_;
   Sagas sagas_;

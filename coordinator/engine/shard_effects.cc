@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/admission.h"
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
@@ -34,7 +35,8 @@ void Shard::Handle(Transaction& transaction, const Event& event,
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
-    quota_.GiveBack(transaction.machine.origin().owner);
+    admission_.quota.GiveBack(transaction.machine.origin().owner);
+    admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {

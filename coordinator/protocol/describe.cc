@@ -103,6 +103,10 @@ struct RecordWords {
   std::string operator()(const ResourceRecord& record) const {
     return "resource record: " + record.resource + " is " + Escaped(record.identity);
   }
+  std::string operator()(const DefinitionRecord& record) const {
+    return "definition record: " + Escaped(record.definition.name) + " version " +
+           std::to_string(record.definition.version);
+  }
   // A saga's own; ForgetRecord, which both have, is described here.
   template <typename OfSaga>
   std::string operator()(const OfSaga& record) const {

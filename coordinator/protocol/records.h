@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -103,6 +104,7 @@ struct TransactionSummary {
   WallTime ended = 0;  // 0 while it has not
   std::vector<BranchSummary> branches;
   std::vector<TimelineEntry> timeline;
+  std::optional<SagaSummary> saga{};
 
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };
@@ -126,10 +128,9 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-using Record =
-    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
-                 ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
-                 SagaEndRecord>;
+using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
+                            ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
+                            SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;
@@ -139,7 +140,7 @@ enum class Durability {
   kLazy,   // rides with the next batch, may be lost in a crash
 };
 
-// The transaction a record belongs to; empty for a ResourceRecord.
+// The transaction a record belongs to; empty for a ResourceRecord and a DefinitionRecord.
 const Gtid& GtidOf(const Record& record);
 
 }  // namespace settle::coordinator

@@ -25,6 +25,8 @@ struct Replay {
     RestoredSaga saga;
   };
   std::unordered_map<Gtid, OpenSaga> sagas;
+  std::vector<SagaStart> ended_starts;
+  std::vector<DefinitionRecord> definitions;
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -68,10 +70,15 @@ struct Replay {
     transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) {
+    if (const auto& saga = record.summary.saga; saga && !saga->request_key.empty()) {
+      ended_starts.push_back(
+          {record.summary.gtid, saga->request_key, saga->name, saga->version, saga->fingerprint});
+    }
     open.erase(record.summary.gtid);
     sagas.erase(record.summary.gtid);
   }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
+  void Visit(std::uint64_t, DefinitionRecord record) { definitions.push_back(std::move(record)); }
   void Visit(std::uint64_t position, SagaBeginRecord record) {
     const auto [entry, is_new] = sagas.try_emplace(record.gtid, OpenSaga{position, {}});
     RestoredSaga& saga = entry->second.saga;
@@ -141,6 +148,8 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
     state.sagas.push_back(std::move(saga));
   }
   state.resources = std::move(replay.resources);
+  state.ended_starts = std::move(replay.ended_starts);
+  state.definitions = std::move(replay.definitions);
   return state;
 }
 

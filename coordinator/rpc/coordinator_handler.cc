@@ -106,10 +106,16 @@ void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& re
   });
 }
 
-void CoordinatorHandler::define_saga(wire::DefineSagaReply&, const wire::DefineSagaRequest&) {
+void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
+                                     const wire::DefineSagaRequest& request) {
   AtTheEdge(observer_, "define_saga", [&] {
-    Need(Status(Fail(ErrorCode::kRefused, "this coordinator does not store definitions",
-                     "start the saga with its whole definition")));
+    const DefineSagaCall call = Need(FromWire(request));
+    const Defined defined = Need(calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
+      engine_.DefineSaga(call, std::move(done));
+    }));
+    reply.name = call.definition.name;
+    reply.version = call.definition.version;
+    reply.known = defined.known;
   });
 }
 
@@ -117,8 +123,11 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
                                     const wire::StartSagaRequest& request) {
   AtTheEdge(observer_, "start_saga", [&] {
     StartSagaCall call = Need(FromWire(request));
-    // Nobody knows its gtid yet: a start whose answer does not come cannot be asked about.
-    const Begun begun = Need(calls_.Await<Begun>(kMaybeDone, [&](Completion<Begun> done) {
+    // Nobody knows its gtid yet: without a key, a start whose answer does not come cannot be asked
+    // about.
+    const bool repeatable = !call.request_key.empty();
+    const Calls::Limits limits = repeatable ? kNothingDone : kMaybeDone;
+    const Begun begun = Need(calls_.Await<Begun>(limits, [&](Completion<Begun> done) {
       engine_.StartSaga(std::move(call), std::move(done));
     }));
     reply.gtid = begun.gtid.text();
@@ -133,11 +142,11 @@ void CoordinatorHandler::await_saga(wire::AwaitSagaReply& reply,
     Calls::Limits limits = kNothingDone;
     limits.kind = Calls::Kind::kParked;
     limits.limit += call.wait;
-    Result<Ending> ending = calls_.Await<Ending>(limits, [&](Completion<Ending> done) {
+    Result<SagaEnd> end = calls_.Await<SagaEnd>(limits, [&](Completion<SagaEnd> done) {
       engine_.AwaitSaga(call.gtid, call.wait, std::move(done));
     });
-    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(call.gtid);
-    reply.ending = ToWire(Need(std::move(ending)));
+    if (NotRunningHere(end)) end = inquiry_.AskSagaEnd(call.gtid);
+    reply = ToWire(Need(std::move(end)));
   });
 }
 

@@ -36,6 +36,7 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request);
 [[nodiscard]] Result<AbortCall> FromWire(const wire::AbortRequest& request);
 [[nodiscard]] Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request);
+[[nodiscard]] Result<DefineSagaCall> FromWire(const wire::DefineSagaRequest& request);
 struct AwaitSagaCall {
   Gtid gtid;
   std::chrono::milliseconds wait{0};
@@ -90,6 +91,7 @@ wire::CommitReply ToWire(const CommitAnswer& answer);
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);
 wire::ActionCall ToWire(const SagaCall& call);
+wire::AwaitSagaReply ToWire(const SagaEnd& end);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
 wire::SessionView ToWire(const SessionView& session);

@@ -158,6 +158,12 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   for (const Command& command : batch.commands) reply.commands.push_back(ToWire(command));
   for (const SagaCall& call : batch.calls) reply.calls.push_back(ToWire(call));
   reply.__isset.calls = !reply.calls.empty();
+  if (batch.ended_through) {
+    wire::EndedThrough through;
+    through.epoch = Clamped<std::int64_t>(batch.ended_through->epoch);
+    through.sequence = Clamped<std::int64_t>(batch.ended_through->sequence);
+    reply.__set_ended_through(through);
+  }
   return reply;
 }
 

@@ -2,6 +2,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/saga_starts.h"
 #include "rpc/wire.h"
 #include "rpc/wire_checks.h"
 #include "saga_definition/document.h"
@@ -49,14 +50,46 @@ wire::ActionOp::type ToWire(ActionOp op) {
 }  // namespace
 
 Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request) {
-  Result<saga::Definition> definition = saga::ReadDocument(request.definition);
-  if (!definition) return Fail(definition.error());
+  StartSagaCall call{
+      {},           request.input,  request.request_key, request.owner, request.comment,
+      request.name, request.version};
+  if (request.definition.empty() == request.name.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                request.name.empty() ? "neither a definition nor the name of a stored one was given"
+                                     : "both a definition and the name of a stored one were given",
+                "give one of the two");
+  }
+  if (request.version < 0 || (request.version != 0 && request.name.empty()))
+    return Wrong("version", "goes with a name, and is 1 or more, or 0 for the highest");
+  if (!request.name.empty() && !CheckResourceName(request.name))
+    return Wrong("name", "is \"" + Escaped(request.name) + "\", which is not a saga's name");
+  if (call.name.empty()) {
+    Result<saga::Definition> definition = saga::ReadDocument(request.definition);
+    if (!definition) return Fail(definition.error());
+    call.definition = *std::move(definition);
+  }
   for (const Status& checked : {CheckText("input", request.input, kJsonBytesMax),
                                 CheckText("comment", request.comment, kWordsBytesMax),
-                                CheckText("owner", request.owner, kNameBytesMax)}) {
+                                CheckText("owner", request.owner, kNameBytesMax),
+                                CheckText("request_key", request.request_key, kRequestKeyMax)}) {
     if (!checked) return Fail(checked.error());
   }
-  return StartSagaCall{*std::move(definition), request.input, "", request.owner, request.comment};
+  return call;
+}
+
+Result<DefineSagaCall> FromWire(const wire::DefineSagaRequest& request) {
+  Result<saga::Definition> definition = saga::ReadDocument(request.definition);
+  if (!definition) return Fail(definition.error());
+  if (Status owner = CheckText("owner", request.owner, kNameBytesMax); !owner)
+    return Fail(owner.error());
+  return DefineSagaCall{*std::move(definition), request.owner};
+}
+
+wire::AwaitSagaReply ToWire(const SagaEnd& end) {
+  wire::AwaitSagaReply reply;
+  reply.ending = ToWire(end.ending);
+  if (end.ending.outcome == Outcome::kCommitted) reply.__set_results(end.results);
+  return reply;
 }
 
 Result<AwaitSagaCall> FromWire(const wire::AwaitSagaRequest& request) {

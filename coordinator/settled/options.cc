@@ -154,6 +154,9 @@ std::vector<Row> LimitRows() {
           "max-undecided-per-owner", "transactions of one owner; more are refused for now",
           {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.undecided_per_owner_max; }),
       Count(
+          "max-sagas-per-owner", "sagas of one owner that have not ended; more are refused for now",
+          {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.sagas_per_owner_max; }),
+      Count(
           "max-branches", "of one transaction", {1, kBranchNumberMax},
           [](Options & o) -> auto& { return o.engine.branches_max; }),
       Count(

@@ -90,8 +90,8 @@ TEST(SagaCalls, ASagaRunsOverTheParticipantsThatFetchAndReport) {
   Service airline(under_test, {"airline"});
   Service bank(under_test, {"bank"});
   const Gtid gtid = Start(under_test);
-  Answer<Ending> ending;
-  under_test.engine().AwaitSaga(gtid, 1h, ending.done());
+  Answer<SagaEnd> ended;
+  under_test.engine().AwaitSaga(gtid, 1h, ended.done());
   EXPECT_THAT(bank.Take(), IsEmpty());
   const std::vector<SagaCall> calls = airline.Take();
   ASSERT_EQ(calls.size(), 1U);
@@ -102,8 +102,9 @@ TEST(SagaCalls, ASagaRunsOverTheParticipantsThatFetchAndReport) {
   EXPECT_EQ(under_test.AskOutcome(gtid).outcome, Outcome::kUndecided);
   EXPECT_EQ(under_test.ListOpen().size(), 1U);
   bank.ReportDone(bank.Take().at(0));
-  ASSERT_TRUE(ending.ok());
-  EXPECT_EQ(ending->outcome, Outcome::kCommitted);
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->ending.outcome, Outcome::kCommitted);
+  EXPECT_EQ(ended->results.at("flight"), "{}");
   EXPECT_THAT(under_test.ListOpen(), IsEmpty());
 }
 

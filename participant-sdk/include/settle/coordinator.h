@@ -17,6 +17,7 @@
 #include "settle/action_participant.h"
 #include "settle/global_transaction.h"
 #include "settle/resource.h"
+#include "settle/saga.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
 
@@ -79,6 +80,35 @@ class Coordinator {
   // work then. Outcome kExpired if it ended so long ago that its record was pruned (settled
   // --keep-ended): only the databases can tell then.
   [[nodiscard]] virtual Ending AskOutcome(const Gtid& gtid) = 0;
+
+  // Starts a saga; it is durable when this returns, and goes on whatever becomes of this process.
+  // Blocking. kInvalid: the definition or the input makes no sense, the place is named; kRefused:
+  // the request key was used for another saga; kRetry, kUnavailable: nothing was started (kRetry:
+  // the application has too many that have not ended, or the coordinator is busy); kAskOutcome: it
+  // may have been started: start it again with the same request key.
+  [[nodiscard]] Result<Gtid> StartSaga(const Saga& saga, const StartSagaOptions& options = {}) {
+    return StartSaga(saga.document(), options);
+  }
+  // The same for a JSON document (docs/protocols.md, "A saga's document").
+  [[nodiscard]] virtual Result<Gtid> StartSaga(const std::string& document,
+                                               const StartSagaOptions& options = {}) = 0;
+  // The same for a definition that was stored. `version` 0: the highest. kNotFound: there is none.
+  [[nodiscard]] virtual Result<Gtid> StartStoredSaga(const std::string& name, int version,
+                                                     const StartSagaOptions& options = {}) = 0;
+  // Stores a definition under its name and version, durably. Can be repeated. Blocking. kRefused:
+  // another definition has that name and version; kInvalid as StartSaga.
+  [[nodiscard]] virtual Status DefineSaga(const std::string& document) = 0;
+
+  // Waits for a saga's end, over restarts of the coordinator too. Blocking. Outcome kUndecided:
+  // `at_most` passed before it; the saga goes on. kUnavailable: no coordinator could be reached in
+  // that time; kNotFound, kWrongLog: it has no such saga.
+  [[nodiscard]] virtual Result<SagaEnding> AwaitSaga(const Gtid& gtid,
+                                                     std::chrono::milliseconds at_most) = 0;
+
+  // Turns a saga back: what was done is undone. Blocking, until it has ended or the coordinator
+  // waits no longer (then kUndecided). Committed, if it had ended before. kRefused: its point of no
+  // return is behind it, it goes on; kAskOutcome, kUnavailable: repeat the call.
+  [[nodiscard]] virtual Result<Ending> CancelSaga(const Gtid& gtid, const std::string& reason) = 0;
 
   // The id of the coordinator's log and its current epoch, as last heard.
   virtual std::string log_id() const = 0;

@@ -40,11 +40,13 @@ void Pruner::Run(const EndedThrough& mark) {
                [](const char* what) {
                  return Status(Fail(ErrorCode::kInternal, std::string("it threw: ") + what));
                });
-    if (!pruned && !guarded.failed) {
+    // Busy, or older transactions are still open: that passes by itself.
+    const bool failed = !pruned && pruned.error().code != ErrorCode::kRetry;
+    if (failed && !guarded.failed) {
       warn_("a barrier keeps rows that no call needs any more: " + Describe(pruned.error()) +
             " (tried again)");
     }
-    guarded.failed = !pruned;
+    guarded.failed = failed;
     all = all && pruned;
   }
   std::lock_guard lock(mutex_);

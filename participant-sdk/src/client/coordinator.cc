@@ -11,6 +11,7 @@
 #include "client/context_text.h"
 #include "client/endings.h"
 #include "client/program.h"
+#include "client/sagas.h"
 #include "client/transaction_state.h"
 #include "participant/resource_calls.h"
 #include "participant/session.h"
@@ -154,6 +155,29 @@ class ConnectedCoordinator final : public Coordinator {
         program_->Brief(), [&](Link& link, Instant by) { return link.AskOutcome(gtid, by); });
     if (ending) return *std::move(ending);
     return sdk::UnknownEnding(gtid, ending.error());
+  }
+
+  using Coordinator::StartSaga;
+
+  Result<Gtid> StartSaga(const std::string& document, const StartSagaOptions& options) override {
+    return sdk::StartSaga(*program_, {.document = document}, options);
+  }
+
+  Result<Gtid> StartStoredSaga(const std::string& name, int version,
+                               const StartSagaOptions& options) override {
+    return sdk::StartSaga(*program_, {.name = name, .version = version}, options);
+  }
+
+  Status DefineSaga(const std::string& document) override {
+    return sdk::DefineSaga(*program_, document);
+  }
+
+  Result<SagaEnding> AwaitSaga(const Gtid& gtid, std::chrono::milliseconds at_most) override {
+    return sdk::AwaitSaga(*program_, gtid, at_most);
+  }
+
+  Result<Ending> CancelSaga(const Gtid& gtid, const std::string& reason) override {
+    return sdk::CancelSaga(*program_, gtid, reason);
   }
 
   std::string log_id() const override { return program_->participant.log_id(); }

@@ -214,6 +214,30 @@ Result<Ending> Link::AskOutcome(const Gtid& gtid, Instant deadline) {
   });
 }
 
+Result<Begun> Link::StartSaga(const StartSagaCall& call, Instant deadline) {
+  return Guarded("start of a saga", deadline, [&] {
+    wire::BeginReply reply;
+    wires_->coordinator.start_saga(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Status Link::DefineSaga(const DefineSagaCall& call, Instant deadline) {
+  return Guarded("definition of a saga", deadline, [&]() -> Status {
+    wire::DefineSagaReply reply;
+    wires_->coordinator.define_saga(reply, ToWire(call));
+    return {};
+  });
+}
+
+Result<SagaEnding> Link::AwaitSaga(const AwaitSagaCall& call, Instant deadline) {
+  return Guarded("waiting for a saga", deadline, [&] {
+    wire::AwaitSagaReply reply;
+    wires_->coordinator.await_saga(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
 Result<Attached> Link::Attach(const AttachCall& call, Instant deadline) {
   return Guarded("attach", deadline, [&]() -> Result<Attached> {
     wire::AttachReply reply;

@@ -10,6 +10,7 @@
 
 #include "settle/barrier.h"
 #include "settle/global_transaction.h"
+#include "settle/saga.h"
 #include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
@@ -71,6 +72,24 @@ struct OnePhaseCall {
 struct OnePhaseAnswer {
   bool granted = false;
   std::optional<Ending> ending;  // when not granted because the transaction has ended
+};
+
+struct StartSagaCall {
+  std::string document{};  // empty: the stored definition `name`
+  std::string name{};
+  int version = 0;  // 0: the highest
+  std::string input{};
+  std::string comment{};
+  std::string owner{};
+  std::string request_key{};
+};
+struct DefineSagaCall {
+  std::string document;
+  std::string owner;
+};
+struct AwaitSagaCall {
+  Gtid gtid;
+  milliseconds wait{0};
 };
 
 struct AbortCall {

@@ -3,19 +3,11 @@
 #include <limits>
 #include <utility>
 
+#include "transport/wire_values.h"
 #include "wire/types_constants.h"
 
 namespace settle::sdk {
 namespace {
-
-constexpr std::size_t kLabelMost = 200;
-constexpr std::size_t kTextMost = 1000;
-
-tl::unexpected<Error> Strange(const std::string& what) {
-  return Fail(ErrorCode::kInternal,
-              "the coordinator sent " + what + ", which this release does not know",
-              "run the same release of the SDK and of the coordinator");
-}
 
 // How many bytes the UTF-8 character at the front of `text` has; 0 if it is not one.
 std::size_t CharacterLength(std::string_view text) {
@@ -143,16 +135,6 @@ Result<CommandKind> FromWire(wire::CommandKind::type kind) {
   return Strange("command " + std::to_string(static_cast<int>(kind)));
 }
 
-Result<Epoch> EpochFromWire(std::int64_t epoch) {
-  if (epoch < 1) return Strange("epoch " + std::to_string(epoch));
-  return static_cast<Epoch>(epoch);
-}
-
-Result<BranchNumber> BranchFromWire(std::int32_t branch) {
-  if (branch < 1) return Strange("branch number " + std::to_string(branch));
-  return static_cast<BranchNumber>(branch);
-}
-
 Result<std::string> LogIdFromWire(const std::string& log_id) {
   if (!IsLogId(log_id)) return Strange("the log id \"" + Escaped(log_id) + "\"");
   return log_id;
@@ -169,85 +151,6 @@ Result<Command> FromWire(const wire::Command& command) {
   if (!epoch) return Fail(epoch.error());
   return Command{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
                  *epoch, FromWire(command.evidence)};
-}
-
-Result<ActionOp> FromWire(wire::ActionOp::type op) {
-  switch (op) {
-    case wire::ActionOp::ACTION: return ActionOp::kAction;
-    case wire::ActionOp::COMPENSATE: return ActionOp::kCompensate;
-    case wire::ActionOp::FENCE: return ActionOp::kFence;
-    case wire::ActionOp::TRY: return ActionOp::kTry;
-    case wire::ActionOp::CONFIRM: return ActionOp::kConfirm;
-    case wire::ActionOp::CANCEL: return ActionOp::kCancel;
-  }
-  return Strange("call " + std::to_string(static_cast<int>(op)));
-}
-
-Result<ActionCall> FromWire(const wire::ActionCall& call) {
-  Result<ActionOp> op = FromWire(call.op);
-  Result<Gtid> gtid = Gtid::Parse(call.gtid);
-  Result<BranchNumber> step = BranchFromWire(call.step);
-  Result<Epoch> epoch = EpochFromWire(call.epoch);
-  if (!op) return Fail(op.error());
-  if (!gtid) return Fail(gtid.error());
-  if (!step) return Fail(step.error());
-  if (!epoch) return Fail(epoch.error());
-  if (call.timeout_ms < 1) return Strange("a time-out of " + std::to_string(call.timeout_ms));
-  ActionCall out{{*std::move(gtid), *step},
-                 *op,
-                 call.participant,
-                 call.action,
-                 call.attempt,
-                 *epoch,
-                 milliseconds(call.timeout_ms),
-                 {},
-                 {}};
-  if (call.__isset.input) out.input = call.input;
-  if (call.__isset.result) out.result = call.result;
-  return out;
-}
-
-Result<EndedThrough> FromWire(const wire::EndedThrough& mark, const std::string& log_id) {
-  Result<Epoch> epoch = EpochFromWire(mark.epoch);
-  if (!epoch) return Fail(epoch.error());
-  if (mark.sequence < 0) return Strange("sequence " + std::to_string(mark.sequence));
-  return EndedThrough{log_id, *epoch, static_cast<std::uint64_t>(mark.sequence)};
-}
-
-wire::ActionOp::type ToWire(ActionOp op) {
-  switch (op) {
-    case ActionOp::kAction: return wire::ActionOp::ACTION;
-    case ActionOp::kCompensate: return wire::ActionOp::COMPENSATE;
-    case ActionOp::kFence: return wire::ActionOp::FENCE;
-    case ActionOp::kTry: return wire::ActionOp::TRY;
-    case ActionOp::kConfirm: return wire::ActionOp::CONFIRM;
-    case ActionOp::kCancel: return wire::ActionOp::CANCEL;
-  }
-  return static_cast<wire::ActionOp::type>(0);  // refused by every reader
-}
-
-wire::AnswerKind::type ToWire(AnswerKind kind) {
-  switch (kind) {
-    case AnswerKind::kDone: return wire::AnswerKind::DONE;
-    case AnswerKind::kFailed: return wire::AnswerKind::FAILED;
-    case AnswerKind::kOngoing: return wire::AnswerKind::ONGOING;
-    case AnswerKind::kUnknown: return wire::AnswerKind::UNKNOWN;
-    case AnswerKind::kSuppressed: return wire::AnswerKind::SUPPRESSED;
-  }
-  return wire::AnswerKind::UNKNOWN;
-}
-
-wire::ActionAnswer ToWire(const ActionAnswer& answer) {
-  wire::ActionAnswer out;
-  out.gtid = answer.key.gtid.text();
-  out.step = static_cast<std::int32_t>(answer.key.number);
-  out.op = ToWire(answer.op);
-  out.attempt = answer.attempt;
-  out.kind = ToWire(answer.answer.kind);
-  const bool is_result = answer.answer.kind == AnswerKind::kDone;
-  out.text = is_result ? answer.answer.text : OneLine(answer.answer.text, kTextMost);
-  out.poll_after_ms = answer.answer.poll_after_ms;
-  return out;
 }
 
 }  // namespace

@@ -13,6 +13,9 @@ wire::EnlistRequest ToWire(const EnlistCall& call);
 wire::CommitRequest ToWire(const CommitCall& call);
 wire::OnePhaseRequest ToWire(const OnePhaseCall& call);
 wire::AbortRequest ToWire(const AbortCall& call);
+wire::StartSagaRequest ToWire(const StartSagaCall& call);
+wire::DefineSagaRequest ToWire(const DefineSagaCall& call);
+wire::AwaitSagaRequest ToWire(const AwaitSagaCall& call);
 wire::AttachRequest ToWire(const AttachCall& call);
 wire::FetchRequest ToWire(const FetchCall& call);
 wire::ReportRequest ToWire(const ReportCall& call);
@@ -24,6 +27,7 @@ Error FromWire(const wire::ServiceError& error);
 [[nodiscard]] Result<Ending> FromWire(const wire::Ending& ending);
 [[nodiscard]] Result<CommitAnswer> FromWire(const wire::CommitReply& reply);
 [[nodiscard]] Result<OnePhaseAnswer> FromWire(const wire::OnePhaseReply& reply);
+[[nodiscard]] Result<SagaEnding> FromWire(const wire::AwaitSagaReply& reply);
 [[nodiscard]] Result<Attached> FromWire(const wire::AttachReply& reply);
 [[nodiscard]] Result<CommandBatch> FromWire(const wire::CommandBatch& batch,
                                             const std::string& log_id);

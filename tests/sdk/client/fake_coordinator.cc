@@ -137,6 +137,27 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     reply = WireEnding(wire::Outcome::ABORTED, wire::AbortCause::REQUESTED, request.reason);
   }
 
+  void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override {
+    fake_.Note("start saga");
+    if (fake_.on_start_saga) fake_.on_start_saga(request);
+    std::lock_guard lock(fake_.mutex_);
+    reply.gtid =
+        Gtid::Make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7).text();
+    reply.epoch = fake_.epoch_;
+  }
+
+  void define_saga(wire::DefineSagaReply& reply, const wire::DefineSagaRequest& request) override {
+    fake_.Note("define saga");
+    if (fake_.on_define_saga) fake_.on_define_saga(request);
+    reply.known = false;
+  }
+
+  void await_saga(wire::AwaitSagaReply& reply, const wire::AwaitSagaRequest& request) override {
+    fake_.Note("await saga");
+    reply.ending = WireEnding(wire::Outcome::UNDECIDED);
+    if (fake_.on_await_saga) fake_.on_await_saga(request, reply);
+  }
+
   void outcome(wire::Ending& reply, const std::string& gtid) override {
     fake_.Note("outcome");
     if (fake_.on_outcome && fake_.on_outcome(gtid, reply)) return;
