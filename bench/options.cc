@@ -75,7 +75,8 @@ Options Read(const po::variables_map& given) {
   options.coordinator = suite == "coordinator" || suite == "all";
   options.postgres = suite == "postgres" || suite == "all";
   options.barrier = suite == "barrier" || suite == "all";
-  if (!options.coordinator && !options.postgres && !options.barrier) {
+  options.saga = suite == "saga" || suite == "all";
+  if (!options.coordinator && !options.postgres && !options.barrier && !options.saga) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -119,8 +120,11 @@ std::string HelpText() {
           "               the same connections\n"
           "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
           "               written by hand, without a log, against Settle\n"
-          "  barrier      a small business transaction on PostgreSQL and on SQLite: by hand, against\n"
-          "               the same behind a barrier\n"
+          "  barrier      a small transaction on PostgreSQL and on SQLite: by hand, against the\n"
+          "               same behind a barrier\n"
+          "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"
+          "               each of three PostgreSQL databases, and compensated; against three local\n"
+          "               transactions written by hand; and what the decision log writes for each\n"
           "  all          all of them\n\n"
        << Known()
        << "\n"

@@ -208,6 +208,13 @@ struct StatusReply {
   9: required i64 sessions
   /** Damaged transactions in the log that an operator has forgotten, once they were repaired. */
   10: required i64 forgotten
+  /** Records that the decision log has written since the coordinator started, forced and lazy. */
+  11: optional i64 log_records
+  /** Of those, the forced ones: somebody waited for each to be durable. */
+  12: optional i64 log_records_forced
+  /** How often the decision log waited for its disk since the coordinator started, its checkpoints aside. Fewer than
+      forced records: many were written together. */
+  13: optional i64 log_flushes
 }
 
 service AdminService {

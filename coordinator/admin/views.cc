@@ -142,7 +142,8 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
   }
   return StatusView{log_.identity(), started_,      std::move(open->by_state),
-                    open->damaged,   log_.totals(), sessions.size()};
+                    open->damaged,   log_.totals(), log_.writes(),
+                    sessions.size()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,

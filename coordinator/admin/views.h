@@ -29,6 +29,7 @@ struct StatusView {
   std::map<std::string, std::size_t> open;  // by state
   std::size_t damaged = 0;                  // of those, not forgotten yet
   LogTotals ended;                          // its heuristics are those that a person forgot
+  LogWrites written;
   std::size_t sessions = 0;
 };
 

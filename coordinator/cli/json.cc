@@ -66,6 +66,9 @@ Json ToJson(const wire::StatusReply& status) {
   json["heuristics"] = status.heuristics;
   json["forgotten"] = status.forgotten;
   json["sessions"] = status.sessions;
+  if (status.__isset.log_records) json["log_records"] = status.log_records;
+  if (status.__isset.log_records_forced) json["log_records_forced"] = status.log_records_forced;
+  if (status.__isset.log_flushes) json["log_flushes"] = status.log_flushes;
   return json;
 }
 

@@ -19,6 +19,13 @@ std::string OpenText(const std::map<std::string, std::int64_t>& open) {
   return states.empty() ? "0" : fmt::format("{} ({})", all, states);
 }
 
+// Empty of a coordinator that does not say.
+std::string WrittenText(const wire::StatusReply& status) {
+  if (!status.__isset.log_records) return {};
+  return fmt::format("{} records, {} of them forced, in {} flushes", status.log_records,
+                     status.log_records_forced, status.log_flushes);
+}
+
 Result<Answer> Run(const Given&, Surroundings& around) {
   const Result<wire::StatusReply> status = around.client.ReadStatus();
   if (!status) return Fail(status.error());
@@ -35,7 +42,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"committed", fmt::format("{}", status->committed)},
            {"aborted", fmt::format("{}", status->aborted)},
            {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
-           {"forgotten", fmt::format("{}", status->forgotten)}},
+           {"forgotten", fmt::format("{}", status->forgotten)},
+           {"log writes", WrittenText(*status)}},
           around.paint),
       .json = ToJson(*status)};
 }
@@ -50,7 +58,8 @@ const Verb kStatus{
     .details =
         "Heuristics above 0 are transactions that somebody or something damaged: see "
         "'settle in-doubt'.\n"
-        "Forgotten are those that a person has repaired and let go of with 'settle forget'.",
+        "Forgotten are those that a person has repaired and let go of with 'settle forget'.\n"
+        "Log writes are counted since the coordinator started.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -246,6 +246,9 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.heuristics = Clamped<std::int64_t>(view.damaged);
   reply.forgotten = Clamped<std::int64_t>(view.ended.heuristic);
   reply.sessions = Clamped<std::int64_t>(view.sessions);
+  reply.__set_log_records(Clamped<std::int64_t>(view.written.records));
+  reply.__set_log_records_forced(Clamped<std::int64_t>(view.written.forced));
+  reply.__set_log_flushes(Clamped<std::int64_t>(view.written.flushes));
   return reply;
 }
 
