@@ -13,18 +13,18 @@ namespace {
 void AddRows(const wire::ParticipantView& participant, std::int64_t now_us,
              std::vector<Row>& rows) {
   const std::string waiting = fmt::format("{}", participant.waiting);
-  Row row{Printable(participant.resource), Printable(participant.identity), waiting, "", "nobody"};
+  Row row{Printable(participant.resource), Printable(participant.identity), waiting, "nobody"};
   const auto add = [&](const std::vector<wire::SessionView>& sessions, const char* what) {
     for (const wire::SessionView& session : sessions) {
       row.resize(3);
-      row.insert(row.end(), {what, Printable(session.process), Since(session.attached_us, now_us),
+      row.insert(row.end(), {Printable(session.process) + what, Since(session.attached_us, now_us),
                              Age(std::chrono::milliseconds(session.idle_ms))});
       rows.push_back(row);
       row = {" ", " ", " "};
     }
   };
-  add(participant.sessions, "resource");
-  add(participant.action_sessions, "actions");
+  add(participant.sessions, "");
+  add(participant.action_sessions, " (actions)");
   if (participant.sessions.empty() && participant.action_sessions.empty()) rows.push_back(row);
 }
 
@@ -32,8 +32,8 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
                  const Surroundings& around) {
   std::vector<Row> rows;
   for (const auto& participant : participants) AddRows(participant, around.now_us, rows);
-  std::string text = Table({"NAME", "IDENTITY", "WAITING", "SERVES", "PROCESS", "SINCE", "IDLE"},
-                           rows, around.paint);
+  std::string text =
+      Table({"NAME", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE"}, rows, around.paint);
   for (const auto& participant : participants) {
     if (participant.refused_identity.empty()) continue;
     text += "\n" + around.paint.Alarm(fmt::format(

@@ -7,10 +7,10 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 wire::AwaitSagaReply Ended(wire::Outcome::type outcome, const std::string& reason = "") {
   wire::AwaitSagaReply reply;

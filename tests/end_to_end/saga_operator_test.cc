@@ -66,17 +66,15 @@ class Travel {
     link_.Try([&](auto& stub) { stub.detach(session_); });
   }
   void ServeOnce() {
-    if (session_.empty() && !link_.Try([&](auto& stub) { Attach(stub); })) {
-      std::this_thread::sleep_for(10ms);  // the daemon is down
-      return;
-    }
+    const auto down = [] { std::this_thread::sleep_for(10ms); };  // the daemon; it comes back
+    if (session_.empty() && !link_.Try([&](auto& stub) { Attach(stub); })) return down();
     wire::FetchRequest request;
     request.session = session_;
     request.received_through = received_;
     request.most = 100;
     request.wait_ms = 50;
     wire::CommandBatch batch;
-    if (!link_.Try([&](auto& stub) { stub.fetch(batch, request); })) return;
+    if (!link_.Try([&](auto& stub) { stub.fetch(batch, request); })) return down();
     if (batch.__isset.ended_through) {
       const std::lock_guard lock(mutex_);
       mark_ = std::max(mark_, {batch.ended_through.epoch, batch.ended_through.sequence});
@@ -137,6 +135,7 @@ Travel::Perform TurnsBack(std::function<wire::AnswerKind::type(const wire::Actio
 class SagaOperator : public ::testing::Test {
  protected:
   SagaOperator() {
+    apache::thrift::GlobalOutput.setOutputFunction([](const char*) {});  // of a daemon that is down
     std::ofstream(trip_) << kTrip;
     std::ofstream(trip_with_hotel_) << kTripWithHotel;
   }
