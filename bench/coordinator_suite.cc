@@ -81,8 +81,11 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
     NoOpParticipant participant(daemon.port());
     for (const int count : options.clients) {
       Series calls{"coordinator.empty_call", "calls/s", "the call 'hello' is answered", count, {}};
-      Series transactions{"coordinator.transaction", "transactions/s",
-                          "its decision is durable in the log", count, {}};
+      Series transactions{"coordinator.transaction",
+                          "transactions/s",
+                          "its decision is durable in the log",
+                          count,
+                          {}};
       std::vector<std::unique_ptr<Client>> clients;
       std::vector<Operation> empty_calls;
       std::vector<Operation> whole_transactions;
@@ -93,18 +96,18 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
         whole_transactions.emplace_back([&client] { client.Transaction(); });
       }
       for (int round = 1; round <= options.rounds; ++round) {
-        progress(fmt::format("coordinator, {} clients, round {} of {}", count, round,
-                             options.rounds));
+        progress(
+            fmt::format("coordinator, {} clients, round {} of {}", count, round, options.rounds));
         calls.runs.push_back(Measure(empty_calls, options.window, read_cpu, stop));
         transactions.runs.push_back(Measure(whole_transactions, options.window, read_cpu, stop));
         committed += transactions.runs.back().all;
         participant.CheckAlive();
-        AwaitAllCommitted(daemon.port(), committed, stop);
+        AwaitAllEnded(daemon.port(), {.committed = committed}, stop);
       }
       rows.push_back(RowOf(calls));
       rows.push_back(RowOf(transactions, calls));
-      rows.push_back(RowOf(Scaled(transactions, kCallsPerTransaction,
-                                  "coordinator.its_calls", "calls/s"), calls));
+      rows.push_back(RowOf(
+          Scaled(transactions, kCallsPerTransaction, "coordinator.its_calls", "calls/s"), calls));
     }
   }
   daemon.Stop();

@@ -1,38 +1,8 @@
 #include "bench/hand_written.h"
 
-#include <stdexcept>
 #include <utility>
 
 namespace settle::bench {
-
-HandWritten::Session::Session(const std::string& dsn)
-    : connection_(PQconnectdb(dsn.c_str()), PQfinish) {
-  if (PQstatus(connection_.get()) != CONNECTION_OK) {
-    throw std::runtime_error(PQerrorMessage(connection_.get()));
-  }
-}
-
-void HandWritten::Session::Send(const std::string& sql, const std::string* parameter) {
-  const char* const values[] = {parameter == nullptr ? nullptr : parameter->c_str()};
-  const int sent = parameter == nullptr
-                       ? PQsendQuery(connection_.get(), sql.c_str())
-                       : PQsendQueryParams(connection_.get(), sql.c_str(), 1, nullptr, values,
-                                           nullptr, nullptr, 0);
-  if (sent == 0) throw std::runtime_error(PQerrorMessage(connection_.get()));
-}
-
-void HandWritten::Session::Await(const char* tag) {
-  using Result = std::unique_ptr<PGresult, void (*)(PGresult*)>;
-  const Result result(PQgetResult(connection_.get()), PQclear);
-  const bool done = PQresultStatus(result.get()) == PGRES_COMMAND_OK;
-  if (!done || std::string(PQcmdStatus(result.get())) != tag) {
-    const char* const answer =
-        done ? PQcmdStatus(result.get()) : PQerrorMessage(connection_.get());
-    throw std::runtime_error("hand-written two-phase commit: " + std::string(tag) +
-                             " was answered by " + answer);
-  }
-  while (PGresult* rest = PQgetResult(connection_.get())) PQclear(rest);
-}
 
 HandWritten::HandWritten(const Banks& banks, std::string name)
     : a_(banks.dsn_a()), b_(banks.dsn_b()), name_(std::move(name)) {}
@@ -41,19 +11,14 @@ std::string HandWritten::NextGid() { return "'" + name_ + "-" + std::to_string(+
 
 void HandWritten::MoveOneAfterAnother(const Transfer& transfer) {
   const std::string gid = NextGid();
-  const auto run = [](Session& session, const std::string& sql, const char* tag,
-                      const std::string* parameter = nullptr) {
-    session.Send(sql, parameter);
-    session.Await(tag);
-  };
-  run(a_, "BEGIN", "BEGIN");
-  run(a_, kDebit, "UPDATE 1", &transfer.from);
-  run(b_, "BEGIN", "BEGIN");
-  run(b_, kCredit, "UPDATE 1", &transfer.to);
-  run(a_, "PREPARE TRANSACTION " + gid, "PREPARE TRANSACTION");
-  run(b_, "PREPARE TRANSACTION " + gid, "PREPARE TRANSACTION");
-  run(a_, "COMMIT PREPARED " + gid, "COMMIT PREPARED");
-  run(b_, "COMMIT PREPARED " + gid, "COMMIT PREPARED");
+  a_.Run("BEGIN", "BEGIN");
+  a_.Run(kDebit, "UPDATE 1", &transfer.from);
+  b_.Run("BEGIN", "BEGIN");
+  b_.Run(kCredit, "UPDATE 1", &transfer.to);
+  a_.Run("PREPARE TRANSACTION " + gid, "PREPARE TRANSACTION");
+  b_.Run("PREPARE TRANSACTION " + gid, "PREPARE TRANSACTION");
+  a_.Run("COMMIT PREPARED " + gid, "COMMIT PREPARED");
+  b_.Run("COMMIT PREPARED " + gid, "COMMIT PREPARED");
 }
 
 void HandWritten::BothAtOnce(const std::string& sql, const char* tag) {

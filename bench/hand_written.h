@@ -2,12 +2,10 @@
 // between its commits leaves money half moved.
 #pragma once
 
-#include <libpq-fe.h>
-
-#include <memory>
 #include <string>
 
 #include "bench/banks.h"
+#include "bench/postgres_session.h"
 
 namespace settle::bench {
 
@@ -24,22 +22,11 @@ class HandWritten {
   void MoveBothAtOnce(const Transfer& transfer);
 
  private:
-  class Session {
-   public:
-    explicit Session(const std::string& dsn);
-    void Send(const std::string& sql, const std::string* parameter = nullptr);
-    // The command tag must be this one: a PREPARE that failed is answered by ROLLBACK.
-    void Await(const char* tag);
-
-   private:
-    std::unique_ptr<PGconn, void (*)(PGconn*)> connection_;
-  };
-
   std::string NextGid();
   void BothAtOnce(const std::string& sql, const char* tag);
 
-  Session a_;
-  Session b_;
+  PostgresSession a_;
+  PostgresSession b_;
   const std::string name_;
   unsigned long count_ = 0;
 };

@@ -74,7 +74,9 @@ Options Read(const po::variables_map& given) {
   const std::string suite = given.count("suite") != 0 ? given["suite"].as<std::string>() : "";
   options.coordinator = suite == "coordinator" || suite == "all";
   options.postgres = suite == "postgres" || suite == "all";
-  if (!options.coordinator && !options.postgres) {
+  options.barrier = suite == "barrier" || suite == "all";
+  options.saga = suite == "saga" || suite == "all";
+  if (!options.coordinator && !options.postgres && !options.barrier && !options.saga) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -118,7 +120,12 @@ std::string HelpText() {
           "               the same connections\n"
           "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
           "               written by hand, without a log, against Settle\n"
-          "  all          both\n\n"
+          "  barrier      a small transaction on PostgreSQL and on SQLite: by hand, against the\n"
+          "               same behind a barrier\n"
+          "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"
+          "               each of three PostgreSQL databases, and compensated; against three local\n"
+          "               transactions written by hand; and what the decision log writes for each\n"
+          "  all          all of them\n\n"
        << Known()
        << "\n"
           "Rows and what they mean: bench/README.md. Ratios are what counts; figures are of this\n"

@@ -17,6 +17,8 @@ inline constexpr int kExitInterrupted = 130;
 struct Options {
   bool coordinator = false;
   bool postgres = false;
+  bool saga = false;
+  bool barrier = false;
   bool json = false;
   bool help = false;
   SuiteOptions suite;

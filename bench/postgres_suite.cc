@@ -152,7 +152,7 @@ std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& pr
         banks.Check(run.all, stop);
         if (!variant.by_settle) continue;
         committed += run.all;
-        AwaitAllCommitted(daemon.port(), committed, stop);
+        AwaitAllEnded(daemon.port(), {.committed = committed}, stop);
       }
     }
     for (Row& row : contest.Rows()) rows.push_back(std::move(row));

@@ -18,7 +18,7 @@ Spread SpreadOfRuns(const std::vector<Run>& runs, Figure figure) {
 
 // As many digits as the measurement can bear.
 std::string Number(double value) {
-  return value < 100 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value);
+  return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 100 ? 1 : 0);
 }
 
 std::string Ratio(double ratio) { return fmt::format("{:.3f}", ratio); }
@@ -82,18 +82,16 @@ Series Scaled(Series series, double factor, std::string name, std::string unit) 
 std::string TableOf(const std::vector<Row>& rows) {
   constexpr const char* kLine =
       "{:<19} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>12}\n";
-  std::string table =
-      fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio", "least..most",
-                  "against", "p50 us", "p99 us", "cpu us");
+  std::string table = fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio",
+                                  "least..most", "against", "p50 us", "p99 us", "cpu us");
   std::vector<std::string> notes;
   for (const Row& row : rows) {
-    table += fmt::format(kLine, WithoutSuite(row.name), row.clients, Number(row.value.median),
-                         Range(row.value, Number), row.unit,
-                         row.ratio ? Ratio(row.ratio->median) : "",
-                         row.ratio ? Range(*row.ratio, Ratio) : "", WithoutSuite(row.against),
-                         Number(row.p50_us), Number(row.p99_us), Cpu(row.cpu_us));
-    const std::string note =
-        fmt::format("{:<19} {}\n", WithoutSuite(row.name), row.acknowledged);
+    table +=
+        fmt::format(kLine, WithoutSuite(row.name), row.clients, Number(row.value.median),
+                    Range(row.value, Number), row.unit, row.ratio ? Ratio(row.ratio->median) : "",
+                    row.ratio ? Range(*row.ratio, Ratio) : "", WithoutSuite(row.against),
+                    Number(row.p50_us), Number(row.p99_us), Cpu(row.cpu_us));
+    const std::string note = fmt::format("{:<19} {}\n", WithoutSuite(row.name), row.acknowledged);
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   }
   table += "\ncpu us: for each operation, in the clients + settled + the databases\n";

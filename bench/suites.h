@@ -29,5 +29,9 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
                                     const Stop& stop);
 std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& progress,
                                  const Stop& stop);
+std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progress,
+                              const Stop& stop);
+std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& progress,
+                                const Stop& stop);
 
 }  // namespace settle::bench

@@ -57,21 +57,23 @@ WireClient::WireClient(const std::shared_ptr<TProtocol>& connection)
       participant(Service(connection, "participant")),
       admin(Service(connection, "admin")) {}
 
-void AwaitAllCommitted(std::uint16_t port, std::uint64_t committed, const Stop& stop) {
+wire::StatusReply AwaitAllEnded(std::uint16_t port, const Ended& wanted, const Stop& stop) {
   WireClient client(port);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     wire::StatusReply status;
     client.admin.status(status);
     const std::int64_t open = OpenOf(status);
-    const auto ended = static_cast<std::uint64_t>(status.committed);
-    if (open == 0 && ended == committed && status.aborted == 0 && status.heuristics == 0) return;
+    const Ended ended{static_cast<std::uint64_t>(status.committed),
+                      static_cast<std::uint64_t>(status.aborted)};
+    if (open == 0 && ended == wanted && status.heuristics == 0) return status;
     if (stop) throw Interrupted{};
     if (std::chrono::steady_clock::now() > deadline) {
       throw std::runtime_error(fmt::format(
-          "clients were told of {} committed transactions, but the coordinator counts {} "
+          "clients were told of {} committed and {} aborted, but the coordinator counts {} "
           "committed, {} aborted, {} damaged and {} still open",
-          committed, ended, status.aborted, status.heuristics, open));
+          wanted.committed, wanted.aborted, ended.committed, ended.aborted, status.heuristics,
+          open));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

@@ -27,9 +27,17 @@ class WireClient {
   explicit WireClient(const std::shared_ptr<apache::thrift::protocol::TProtocol>& connection);
 };
 
-// Waits until `committed` transactions, no more and no less, have ended as committed, none in
-// another way, and none is open. Throws std::runtime_error with the counts when that is not so
-// within half a minute; throws Interrupted.
-void AwaitAllCommitted(std::uint16_t port, std::uint64_t committed, const Stop& stop);
+// How many transactions or sagas ended in which way.
+struct Ended {
+  std::uint64_t committed = 0;
+  std::uint64_t aborted = 0;
+
+  friend bool operator==(const Ended&, const Ended&) = default;
+};
+
+// Waits until so many, no more and no less, have ended in each way, none in another way, and none
+// is open. Gives the coordinator's status then. Throws std::runtime_error with the counts when that
+// is not so within half a minute; throws Interrupted.
+wire::StatusReply AwaitAllEnded(std::uint16_t port, const Ended& wanted, const Stop& stop);
 
 }  // namespace settle::bench

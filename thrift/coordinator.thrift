@@ -57,6 +57,37 @@ struct EnlistReply {
   1: required i32 branch
 }
 
+struct TryRequest {
+  /** The transaction's id. */
+  1: required string gtid
+  /** Who is to reserve, as its processes name it when they attach: 1 to 64 of [A-Za-z0-9._-]. */
+  2: required string participant
+  /** Which of its actions; as the participant's name. */
+  3: required string action
+  /** What to reserve, JSON; at most 64 KiB. */
+  4: required string input
+  /** Chosen by the caller, unique among the transaction's tries, at most 64 bytes: a repeated call with the same key
+      and content is the same branch. */
+  5: required string request_key
+  /** Reply ONGOING after this many milliseconds at the latest; the try goes on. 0 takes the coordinator's default. */
+  6: required i64 wait_ms
+}
+
+enum TryOutcome {
+  RESERVED = 1,  // a commit of the transaction confirms it, an abort cancels it
+  FAILED = 2,    // it cannot be reserved, for a reason of the business: the transaction can only abort
+  ONGOING = 3    // not known yet; the same call waits on
+}
+
+struct TryReply {
+  /** The branch's number within the transaction, from 1. */
+  1: required i32 branch
+  /** What is so. */
+  2: required TryOutcome became
+  /** Of RESERVED: the participant's result, JSON. Else: why, one line; may be empty. */
+  3: required string text
+}
+
 enum Wait {
   DECISION = 1,  // reply when the decision is durable
   APPLIED = 2    // reply when every branch has carried it out
@@ -110,14 +141,36 @@ struct AbortRequest {
 }
 
 struct StartSagaRequest {
-  /** The definition, a JSON document: see docs/protocols.md. */
-  1: required string definition
+  /** The definition, a JSON document: see docs/protocols.md. Empty: the stored one that `name` says. */
+  1: string definition
   /** The saga's input, JSON; at most 64 KiB. */
   2: required string input
   /** The application's own words, for example a business key; at most 1000 bytes. Shown to operators. */
   3: required string comment
   /** Who owns the saga, for people; at most 200 bytes. */
   4: required string owner
+  /** Chosen by the caller, at most 64 bytes, unique within the owner: a repeated start with the same key gets the
+      saga that the first one began, as long as the coordinator remembers that saga (settled --keep-ended). REFUSED:
+      the key was used with another definition or input. */
+  5: optional string request_key
+  /** Start the definition that define_saga stored under this name. */
+  6: optional string name
+  /** With `name`: this version; absent or 0: the highest that is stored. */
+  7: optional i32 version
+}
+
+struct DefineSagaRequest {
+  /** The definition, a JSON document as StartSagaRequest has it; its name and version are what it is stored under. */
+  1: required string definition
+  /** Who stores it, for people; at most 200 bytes. */
+  2: required string owner
+}
+
+struct DefineSagaReply {
+  1: required string name
+  2: required i32 version
+  /** It was stored before, with the same content: nothing was done. */
+  3: required bool known
 }
 
 struct AwaitSagaRequest {
@@ -125,6 +178,14 @@ struct AwaitSagaRequest {
   1: required string gtid
   /** Reply UNDECIDED after this many milliseconds at the latest; at most a day. */
   2: required i64 wait_ms
+}
+
+struct AwaitSagaReply {
+  /** UNDECIDED when wait_ms passed before the end. */
+  1: required types.Ending ending
+  /** Of a saga that is committed: by step, the result, JSON, of those that gave one. Steps whose results would make
+      this longer than 256 KiB are missing. */
+  2: optional map<string, string> results
 }
 
 service CoordinatorService {
@@ -136,6 +197,10 @@ service CoordinatorService {
   /** Refused once commit or abort has begun. */
   EnlistReply enlist(1: EnlistRequest request) throws (1: types.ServiceError error)
 
+  /** Reserves in a service, as a branch of the transaction. Refused once commit or abort has begun. That the branch is
+      there is durable before the participant is called; commit confirms the reservation, abort cancels it. */
+  TryReply try_branch(1: TryRequest request) throws (1: types.ServiceError error)
+
   /** Can be repeated: every call for one gtid gets the same ending. */
   CommitReply commit(1: CommitRequest request) throws (1: types.ServiceError error)
 
@@ -145,11 +210,16 @@ service CoordinatorService {
   /** Replies with how the transaction ended, which is "committed" if the abort came too late. */
   types.Ending abort(1: AbortRequest request) throws (1: types.ServiceError error)
 
-  /** Starts a saga; it is durable when the reply comes. INVALID names what is wrong with the definition. */
+  /** Stores a definition under its name and version, durably. It is never changed: REFUSED for another content under
+      the same name and version. A running saga keeps the definition that it began with. */
+  DefineSagaReply define_saga(1: DefineSagaRequest request) throws (1: types.ServiceError error)
+
+  /** Starts a saga; it is durable when the reply comes. INVALID names what is wrong with the definition. NOT_FOUND: no
+      such definition is stored. */
   BeginReply start_saga(1: StartSagaRequest request) throws (1: types.ServiceError error)
 
   /** Waits for a saga's end. abort cancels one: REFUSED once its pivot has run; outcome asks for its ending. */
-  types.Ending await_saga(1: AwaitSagaRequest request) throws (1: types.ServiceError error)
+  AwaitSagaReply await_saga(1: AwaitSagaRequest request) throws (1: types.ServiceError error)
 
   /** What became of it? Blocks for no one. EXPIRED: it ended, and its record was pruned; whether it was
       committed is not known here any more, and nothing may be presumed. */

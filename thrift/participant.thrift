@@ -79,15 +79,15 @@ enum ActionOp {
 }
 
 /**
- * A call of a saga. It may come more than once and must take effect once: whoever serves it notes gtid, step and
+ * A call of a saga's step, or of a reservation of another transaction. It may come more than once and must take effect once: whoever serves it notes gtid, step and
  * op in the same local transaction as the effect.
  */
 struct ActionCall {
   /** What to do. */
   1: required ActionOp op
-  /** The saga's id. */
+  /** The saga's id, or the transaction's. */
   2: required string gtid
-  /** The step, counted from 1 within its saga. */
+  /** The step, counted from 1 within its saga; of a reservation, its branch. */
   3: required i32 step
   /** Who is to do it, as named when attaching. */
   4: required string participant
@@ -99,19 +99,19 @@ struct ActionCall {
   7: required i64 epoch
   /** After so many milliseconds without an answer the call is sent again. */
   8: required i64 timeout_ms
-  /** Of an action: its input, JSON. Of a compensation: what the action was called with; absent if that is not
-      known any more, so whoever does the action keeps it. */
+  /** Of an action or try: its input, JSON. Of a compensation, confirm or cancel: what that was called with; absent if
+      it is not known any more, so whoever does the action keeps it. */
   9: optional string input
-  /** Of a compensation: the action's result, JSON; absent if it is not known. */
+  /** Of a compensation, confirm or cancel: the result of the action or try, JSON; absent if it is not known. */
   10: optional string result
 }
 
 enum AnswerKind {
   DONE = 1,       // it took effect, now or at an earlier call; for a fence: the action had run
-  FAILED = 2,     // an action: definitively not, for a reason of the business, and nothing took effect
+  FAILED = 2,     // an action or try: definitively not, for a reason of the business, and nothing took effect
   ONGOING = 3,    // it takes its time: ask again
   UNKNOWN = 4,    // nothing is known: the call will be sent again
-  SUPPRESSED = 5  // an action or a fence: it never was done and can never be done any more
+  SUPPRESSED = 5  // an action, try or fence: it never was done and can never be done any more
 }
 
 struct ActionAnswer {
@@ -143,6 +143,16 @@ struct FetchRequest {
   4: required i64 wait_ms
 }
 
+/**
+ * Every saga and TCC transaction of the session's log whose (epoch, sequence) is at or below this has ended,
+ * durably: none of their calls comes any more, so what a participant keeps to tell a repeated call may go. It never
+ * falls within a life of the coordinator; a restart may bring a lower one, which says nothing new.
+ */
+struct EndedThrough {
+  1: required i64 epoch
+  2: required i64 sequence
+}
+
 struct CommandBatch {
   /** Counts from 1 within the session; 0 for an empty batch. */
   1: required i64 number
@@ -150,6 +160,8 @@ struct CommandBatch {
   2: required list<Command> commands
   /** Calls of sagas; as the commands. Only for processes that named participants when they attached. */
   3: optional list<ActionCall> calls
+  /** Only for processes that named participants; absent while there is nothing to say. Empty batches have it too. */
+  4: optional EndedThrough ended_through
 }
 
 struct VoteReport {

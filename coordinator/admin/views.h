@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ struct TransactionView {
 
 struct ParticipantRow {
   ParticipantView view;
-  std::size_t waiting = 0;  // transactions that wait for this resource
+  std::size_t waiting = 0;  // transactions and sagas that wait for this name
 };
 
 struct StatusView {
@@ -29,7 +30,11 @@ struct StatusView {
   std::map<std::string, std::size_t> open;  // by state
   std::size_t damaged = 0;                  // of those, not forgotten yet
   LogTotals ended;                          // its heuristics are those that a person forgot
+  LogWrites written;
   std::size_t sessions = 0;
+  std::size_t sagas = 0;  // of the open ones
+  EndedThrough ended_through;
+  std::optional<Gtid> oldest_unended{};  // what holds that back
 };
 
 struct TransactionPage {
@@ -48,6 +53,10 @@ struct ParticipantPage {
   std::vector<ParticipantRow> rows;  // by name
   std::string next_cursor;           // empty when there are no more
 };
+
+// A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
+bool IsReservation(const BranchSummary& branch);
+bool HasReservations(const TransactionSummary& summary);
 
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);

@@ -5,6 +5,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/agent_errand.h"
+#include "cli/dsn.h"
 #include "cli/verb.h"
 #include "cli/watched_resource.h"
 #include "settle/coordinator.h"
@@ -102,14 +103,7 @@ Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
     return SqliteResource::Make(
         {.name = name, .path = given.Option("sqlite"), .existing_only = true});
   }
-  const Result<bool> secret = HoldsPassword(given.Option("dsn"));
-  if (!secret) return Fail(secret.error());
-  if (*secret) {
-    return Fail(ErrorCode::kInvalid,
-                "the dsn holds a password, which everybody can read in the list of processes",
-                "leave it out and put it into ~/.pgpass, the file that PGPASSFILE names, or a "
-                "service file (service=NAME)");
-  }
+  if (Status fits = CheckDsn(given.Option("dsn")); !fits) return Fail(std::move(fits).error());
   return PostgresResource::Make({.name = name, .dsn = given.Option("dsn"), .connections_max = 4});
 }
 

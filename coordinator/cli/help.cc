@@ -31,11 +31,13 @@ constexpr const char* kExitCodes =
     "   0  done\n"
     "   1  the coordinator refused: the state, the caller or the moment does not allow it\n"
     "   2  the command line is wrong; nothing was done\n"
-    "   3  no such transaction or resource, or no record of it any more\n"
-    "   4  no coordinator answers at that address\n"
+    "   3  no such transaction or resource, or no record of it any more; barrier check: no tables\n"
+    "   4  no coordinator, or no database, answers at that address\n"
     "   5  the gtid belongs to the log of another coordinator\n"
     "   6  in-doubt --check: something is in doubt; agent --once: something is left\n"
     "   7  the request was sent and its reply lost: it may or may not have been done\n"
+    "   8  saga --wait: it has ended, and was undone or is damaged\n"
+    "   9  saga --wait: it had not ended when the wait was over, and goes on\n"
     "  70  a defect, or an environment that cannot be used\n";
 
 Result<Answer> Run(const Given& given, Surroundings&) {

@@ -1,13 +1,13 @@
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
 #include <utility>
 
+#include "engine/admission.h"
+#include "engine/posting.h"
 #include "engine/sessions.h"
 #include "engine/shard.h"
-#include "saga_definition/check.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -15,28 +15,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 
-template <typename T>
-void RefuseBusy(const Completion<T>& done) {
-  done(Fail(ErrorCode::kRetry, "the coordinator is busy: its queue is full and nothing was done",
-            "try again after a short delay"));
-}
-
 }  // namespace
-
-struct Engine::Admission {
-  explicit Admission(std::size_t per_owner_max) : quota(per_owner_max) {}
-
-  OwnerQuota quota;
-  std::atomic<std::uint64_t> sequence{0};
-  std::atomic<bool> draining{false};
-  std::mutex mutex;
-  std::function<void()> drained;
-};
 
 const Gtid& RestoredTransaction::gtid() const {
   if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
   if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
-  return heuristics.empty() ? forgotten->gtid : heuristics.front().gtid;
+  if (!heuristics.empty()) return heuristics.front().gtid;
+  return registered.empty() ? forgotten->gtid : registered.front().gtid;
 }
 
 Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
@@ -46,7 +31,11 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
       clock_(clock),
       ids_(ids),
       observer_(observer),
-      admission_(std::make_unique<Admission>(settings.undecided_per_owner_max)) {
+      admission_(new Admission{OwnerQuota(settings.undecided_per_owner_max),
+                               OwnerQuota(settings.sagas_per_owner_max),
+                               Unended(log.identity().epoch),
+                               SagaStarts(settings.saga_starts_kept),
+                               {log, clock, observer}}) {
   const auto to_all = [this](auto task) {
     for (const auto& shard : shards_)
       shard->mailbox().PostAlways([&shard = *shard, task] { task(shard); });
@@ -61,12 +50,13 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                          },
                          [to_all](const std::string& participant) {
                            to_all([participant](Shard& shard) {
-                             shard.sagas().ParticipantReady(participant);
+                             shard.ParticipantReady(participant);
                            });
-                         }});
+                         },
+                         [this] { return admission_->unended.Through(); }});
   for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
-    shards_.push_back(std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_,
-                                              admission_->quota));
+    shards_.push_back(
+        std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_, *admission_));
   }
   shards_.front()->EveryTick(kTick, [this] { Tick(); });
 }
@@ -92,20 +82,27 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
+    if (!transaction.registered.empty()) admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
   }
+  for (DefinitionRecord& record : state.definitions) {
+    admission_->definitions.Restore(std::move(record));
+  }
+  for (SagaStart& start : state.ended_starts) admission_->starts.Restore(std::move(start), true);
   for (RestoredSaga& saga : state.sagas) {
+    const SagaBeginRecord& begin = saga.begin;
+    admission_->unended.Restore(begin.gtid);
+    admission_->sagas_quota.TakeBeyond(begin.origin.owner);
+    if (!begin.request_key.empty()) {
+      admission_->starts.Restore(
+          {begin.gtid, begin.request_key, begin.definition.name, begin.definition.version,
+           FingerprintOf(begin.definition, begin.input)},
+          false);
+    }
     Shard& shard = ShardOf(saga.begin.gtid);
     shard.sagas().Restore(std::move(saga));
   }
-}
-
-template <typename T, typename Run>
-void Engine::Post(const Gtid& gtid, const Completion<T>& done, Run run) {
-  Shard& shard = ShardOf(gtid);
-  if (!shard.mailbox().Post([&shard, done, run = std::move(run)] { run(shard, done); }))
-    RefuseBusy(done);
 }
 
 Status Engine::CheckRoom() const {
@@ -126,8 +123,9 @@ Status Engine::CheckRoom() const {
 Gtid Engine::NextGtid() {
   const LogIdentity& log = log_.identity();
   const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
-  return Gtid::Make(log.log_id, reused ? 1 : log.epoch, ++admission_->sequence,
-                    reused ? 0 : ids_.Tail());
+  return admission_->unended.GiveOut([&](std::uint64_t sequence) {
+    return Gtid::Make(log.log_id, reused ? 1 : log.epoch, sequence, reused ? 0 : ids_.Tail());
+  });
 }
 
 void Engine::Begin(BeginCall call, Completion<Begun> done) {
@@ -144,34 +142,8 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
   Shard& shard = ShardOf(gtid);
   if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
   admission_->quota.GiveBack(call.owner);
-  RefuseBusy(done);
-}
-
-void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
-  if (Status good = saga::Check(call.definition); !good) return done(Fail(good.error()));
-  if (Status room = CheckRoom(); !room) return done(Fail(room.error()));
-  const Gtid gtid = NextGtid();
-  Post(gtid, done,
-       [gtid, call = std::move(call)](Shard& shard, const Completion<Begun>& reply) {
-         shard.sagas().Start(gtid, call, [reply](Result<Gtid> started) {
-           if (!started) return reply(Fail(std::move(started).error()));
-           reply(Begun{*started, started->epoch()});
-         });
-       });
-}
-
-void Engine::AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Ending> done) {
-  Post(gtid, done, [gtid, wait](Shard& shard, const Completion<Ending>& reply) {
-    shard.sagas().Await(gtid, wait, reply);
-  });
-}
-
-void Engine::ActOnSaga(SagaActCall call, Completion<std::monostate> done) {
-  const Gtid gtid = call.gtid;
-  Post(gtid, done,
-       [call = std::move(call)](Shard& shard, const Completion<std::monostate>& reply) {
-         shard.sagas().Act(call, reply);
-       });
+  admission_->unended.End(gtid);
+  done(Fail(IsBusy()));
 }
 
 void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
@@ -181,6 +153,13 @@ void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
        [call, owner = *owner](Shard& shard, const Completion<BranchNumber>& reply) {
          shard.Enlist(call, owner, reply);
        });
+}
+
+void Engine::Try(TryCall call, Completion<TryAnswer> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<TryAnswer>& reply) {
+    shard.Try(call, reply);
+  });
 }
 
 void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
@@ -215,8 +194,8 @@ void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) {
 void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   Result<Sessions::Serves> serves = sessions_->Touch(call.session);
   if (!serves) return done(Fail(std::move(serves).error()));
-  const auto reporter = std::make_shared<const Reporter>(Reporter{
-      call.session, std::move(serves->resources), std::move(serves->participants)});
+  const auto reporter = std::make_shared<const Reporter>(
+      Reporter{call.session, std::move(serves->resources), std::move(serves->participants)});
   for (VoteReport& vote : call.votes) {
     Shard& shard = ShardOf(vote.gtid);
     shard.mailbox().PostAlways(
@@ -230,7 +209,7 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   for (SagaAnswer& answer : call.answers) {
     Shard& shard = ShardOf(answer.key.gtid);
     shard.mailbox().PostAlways([&shard, reporter, answer = std::move(answer)] {
-      shard.sagas().Answered(reporter->participants, answer);
+      shard.Answered(*reporter, answer);
     });
   }
   done(std::monostate{});
@@ -310,6 +289,7 @@ void Engine::CountOpen(Completion<OpenCounts> done) {
         for (const auto& [state, count] : part.by_state) sum.by_state[state] += count;
         for (const auto& [resource, count] : part.waiting) sum.waiting[resource] += count;
         sum.in_doubt += part.in_doubt;
+        sum.sagas += part.sagas;
         sum.damaged += part.damaged;
       });
 }
@@ -331,16 +311,26 @@ void Engine::Hurry(Gtid gtid, Completion<Hurried> done) {
        [gtid](Shard& shard, const Completion<Hurried>& reply) { shard.Hurry(gtid, reply); });
 }
 
+void Engine::HurryStep(Gtid gtid, BranchNumber step, Completion<Hurried> done) {
+  Post(gtid, done, [gtid, step](Shard& shard, const Completion<Hurried>& reply) {
+    shard.sagas().Retry(gtid, step, reply);
+  });
+}
+
 void Engine::HurryAll(std::string resource, Completion<Hurried> done) {
   AskAll<Hurried>(
       done, [resource = std::move(resource)](Shard& shard) { return shard.HurryAll(resource); },
       [](Hurried& sum, const Hurried& part) {
         sum.transactions += part.transactions;
-        for (const auto& [where, branches] : part.sent) {
-          Hurried::Branches& all = sum.sent[where];
-          all.count += branches.count;
-          if (all.last_error.empty()) all.last_error = branches.last_error;
-        }
+        const auto add = [](auto& sums, const auto& parts) {
+          for (const auto& [where, branches] : parts) {
+            Hurried::Branches& all = sums[where];
+            all.count += branches.count;
+            if (all.last_error.empty()) all.last_error = branches.last_error;
+          }
+        };
+        add(sum.sent, part.sent);
+        add(sum.called, part.called);
       });
 }
 
@@ -360,6 +350,6 @@ void Engine::Drain(std::function<void()> done) {
 
 const LogIdentity& Engine::log_identity() const { return log_.identity(); }
 
-std::uint64_t Engine::last_sequence() const { return admission_->sequence; }
+std::uint64_t Engine::last_sequence() const { return admission_->unended.last_sequence(); }
 
 }  // namespace settle::coordinator

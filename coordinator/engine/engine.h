@@ -24,6 +24,7 @@
 #include "engine/ports.h"
 #include "engine/saga_calls.h"
 #include "engine/settings.h"
+#include "engine/unended.h"
 #include "log/decision_log.h"
 #include "protocol/effects.h"
 #include "protocol/events.h"
@@ -49,6 +50,22 @@ struct EnlistCall {
   std::string resource;
   SessionId session;
   std::string request_key;
+};
+
+struct TryCall {
+  Gtid gtid;
+  std::string participant;
+  std::string action;
+  std::string input = "{}";  // JSON text
+  std::string request_key;
+  std::chrono::milliseconds wait_at_most{0};  // 0: the default of the settings
+};
+struct TryAnswer {
+  BranchNumber branch = 0;
+  // kDone: it is reserved. kFailed: it cannot be, so the transaction cannot commit. kOngoing: the
+  // wait is over and the try goes on; the same call again waits on.
+  AnswerKind kind = AnswerKind::kOngoing;
+  std::string text;  // kDone: the result, JSON text; else why, one line
 };
 
 enum class Wait { kDecision, kApplied };
@@ -107,6 +124,7 @@ struct OpenCounts {
   std::map<std::string, std::size_t> by_state;
   std::size_t in_doubt = 0;
   std::size_t damaged = 0;
+  std::size_t sagas = 0;                       // of those in by_state
   std::map<std::string, std::size_t> waiting;  // by resource: transactions that wait for it
 };
 
@@ -118,6 +136,7 @@ struct Hurried {
   };
   std::size_t transactions = 0;
   std::map<std::pair<std::string, CommandKind>, Branches> sent;  // by resource
+  std::map<std::pair<std::string, ActionOp>, Branches> called;   // by participant: steps of sagas
 };
 
 struct OfferedResource {
@@ -150,6 +169,7 @@ struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
   std::vector<SagaCall> calls{};
+  std::optional<EndedThrough> ended_through{};  // for sessions that serve participants
 };
 struct FetchCall {
   SessionId session;
@@ -184,13 +204,15 @@ struct ParticipantView {
   std::string identity;
   std::vector<SessionView> sessions;
   std::string refused_identity;
+  std::vector<SessionView> action_sessions{};  // that serve actions of sagas under this name
 };
 
 // What recovery read from the log.
 struct RestoredTransaction {
-  // None: an aborted transaction of which only the damage was written down.
+  // None: aborted. Only its damage was written down, or reservations that are to be cancelled.
   std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision{};
   std::vector<HeuristicRecord> heuristics;
+  std::vector<RegisteredRecord> registered{};
   std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
@@ -202,6 +224,8 @@ struct RestoredState {
   std::vector<RestoredTransaction> open;
   std::vector<ResourceRecord> resources;  // in order; the last one of a name holds
   std::vector<RestoredSaga> sagas{};
+  std::vector<SagaStart> ended_starts{};  // that had a request key, in the order of their ends
+  std::vector<DefinitionRecord> definitions{};
 };
 
 class Sessions;
@@ -222,18 +246,27 @@ class Engine {
   // Applications.
   void Begin(BeginCall call, Completion<Begun> done);
   void Enlist(EnlistCall call, Completion<BranchNumber> done);
+  // Reserves in a service, as a branch of the transaction: what it registers is durable before the
+  // participant is called. The same request key again is the same branch. kInvalid: the input is no
+  // JSON. kRefused: the transaction takes no more branches, or was aborted meanwhile;
+  // kRetryTransaction: the log has no room.
+  void Try(TryCall call, Completion<TryAnswer> done);
   // kNotFound from these four: not running here; recovery/inquiry.h says what became of it.
   void Commit(CommitCall call, Completion<CommitAnswer> done);
   void CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done);
   void Abort(AbortCall call, Completion<Ending> done);
   void AskOutcome(Gtid gtid, Completion<Ending> done);
 
-  // A saga is durable when `done` runs. kInvalid names what is wrong with its definition or input.
-  // It is asked for, shown, listed and forgotten by its gtid as any other transaction; Abort
-  // cancels it, unless its pivot has run (kRefused).
+  // A saga is durable when `done` runs. kInvalid names what is wrong with its definition or input;
+  // kNotFound: no such definition is stored; kRefused: its request key began another one. It is
+  // asked for, shown, listed and forgotten by its gtid as any other transaction; Abort cancels it,
+  // unless its pivot has run (kRefused).
   void StartSaga(StartSagaCall call, Completion<Begun> done);
   // How it ended, once that is durable; kUndecided if it has not within `wait`.
-  void AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<Ending> done);
+  void AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<SagaEnd> done);
+  // The definition is durable when `done` runs. kRefused: its name and version have another
+  // content.
+  void DefineSaga(const DefineSagaCall& call, Completion<Defined> done);
 
   // Participants.
   void Attach(AttachCall call, Completion<Attached> done);
@@ -260,11 +293,14 @@ class Engine {
   // block.
   std::optional<Instant> ServedSince(const std::string& resource) const;
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
-  // Skips a step of a saga, or sets its input: only one that must happen and does not get on.
+  // Skips a step of a saga, or sets its input: only one that must happen and does not get on. Of
+  // another transaction a confirm or cancel can be skipped.
   void ActOnSaga(SagaActCall call, Completion<std::monostate> done);
   // Sends again, now, what a decided transaction still waits for: nothing if it is undecided or
   // damaged. kNotFound: not running here.
   void Hurry(Gtid gtid, Completion<Hurried> done);
+  // The same for one step of a saga. kRefused: it is not outstanding.
+  void HurryStep(Gtid gtid, BranchNumber step, Completion<Hurried> done);
   // The same for every transaction that waits for `resource`, and every saga that waits for the
   // participant of that name; for any if it is empty.
   void HurryAll(std::string resource, Completion<Hurried> done);
@@ -273,9 +309,20 @@ class Engine {
   // damaged. kNotFound: not running here.
   void Forget(ForgetCall call, Completion<std::monostate> done);
 
+  // Stored definitions by name and version; do not block.
+  DefinitionPage ListDefinitions(const DefinitionQuery& query) const;
+  // Version 0: the highest. kNotFound.
+  [[nodiscard]] Result<std::shared_ptr<const DefinitionRecord>> FindDefinition(
+      const std::string& name, std::int32_t version) const;
+  // How far everything has ended, and what holds it back if anything does; do not block.
+  EndedThrough ended_through() const;
+  std::optional<Gtid> oldest_unended() const;
+
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.
   void Drain(std::function<void()> done);
+
+  struct Admission;  // engine/admission.h
 
   const LogIdentity& log_identity() const;
   std::uint64_t last_sequence() const;  // of this epoch; a higher one was never begun
@@ -285,6 +332,8 @@ class Engine {
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
   Gtid NextGtid();
+  Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
+  void JoinSaga(const Gtid& gtid, const std::string& request_key, const Completion<Begun>& done);
   template <typename T, typename Ask, typename Add>
   void AskAll(const Completion<T>& done, Ask ask, Add add);
   template <typename T, typename Run>
@@ -298,7 +347,6 @@ class Engine {
   Observer& observer_;
   std::unique_ptr<Sessions> sessions_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  struct Admission;
   std::unique_ptr<Admission> admission_;
 };
 

@@ -13,6 +13,11 @@ bool OwnerQuota::Take(const std::string& owner) {
   return true;
 }
 
+void OwnerQuota::TakeBeyond(const std::string& owner) {
+  const std::lock_guard lock(mutex_);
+  ++taken_[owner];
+}
+
 void OwnerQuota::GiveBack(const std::string& owner) {
   const std::lock_guard lock(mutex_);
   std::size_t& taken = taken_[owner];

@@ -19,6 +19,8 @@ class OwnerQuota {
 
   // False: the owner has as many as it may have.
   [[nodiscard]] bool Take(const std::string& owner);
+  // One more, however many there are: of what began in an earlier life.
+  void TakeBeyond(const std::string& owner);
   void GiveBack(const std::string& owner);  // of what was taken
 
  private:

@@ -1,13 +1,32 @@
 #include "engine/running_saga.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/saga_starts.h"
+
 namespace settle::coordinator {
+
+Sagas::Saga::Saga(saga::Machine start) : machine(std::move(start)), times(machine.steps().size()) {
+  for (std::size_t i = 0; i < times.size(); ++i) times[i].state = machine.steps()[i].state;
+  const SagaBeginRecord& begin = machine.begin();
+  if (!begin.request_key.empty()) fingerprint = FingerprintOf(begin.definition, begin.input);
+}
 
 void Sagas::Saga::Note(WallTime at, std::string what) {
   constexpr std::size_t kMost = 100;
   if (timeline.size() >= kMost) timeline.erase(timeline.begin() + kMost / 2);
   timeline.push_back({at, std::move(what)});
+}
+
+void Sagas::Saga::NoteSteps(WallTime at) {
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    const saga::Machine::StepState now = machine.steps()[i].state;
+    if (times[i].state == now) continue;
+    times[i].state = now;
+    times[i].changed = at;
+    if (times[i].called == 0 && now == saga::Machine::StepState::kRunning) times[i].called = at;
+  }
 }
 
 // A step is shown as a branch: its participant is the resource, its name and action the identity.
@@ -30,7 +49,53 @@ TransactionSummary Sagas::Saga::Summary() const {
     row.last_error = step.last_error;
     summary.branches.push_back(std::move(row));
   }
+  const saga::Definition& definition = machine.begin().definition;
+  summary.saga = {
+      definition.name, definition.version, machine.begin().request_key, fingerprint, {}};
+  std::size_t kept = 0;
+  for (const saga::Machine::Step& step : machine.steps()) {
+    const saga::StepDefinition& of = machine.definition(step);
+    StepSummary row{step.number, of.name, of.action, of.kind, {}, {}, 0, 0};
+    for (const saga::Machine::Step& other : machine.steps()) {
+      if (std::count(of.after.begin(), of.after.end(), machine.definition(other).name) > 0)
+        row.after.push_back(other.number);
+    }
+    if (kept + step.result.size() <= kResultsKeptMax) {
+      row.result = step.result;
+      kept += step.result.size();
+    }
+    const StepTimes& at = times[step.number - 1];
+    row.called = at.called;
+    row.changed = at.changed;
+    summary.saga->steps.push_back(std::move(row));
+  }
   return summary;
+}
+
+namespace {
+
+std::optional<ActionOp> OutstandingOf(const saga::Machine::Step& step) {
+  if (step.waits == saga::Machine::Waits::kForNothing) return std::nullopt;
+  if (step.state == saga::Machine::StepState::kRunning) return ActionOp::kAction;
+  if (step.state == saga::Machine::StepState::kUndoing) return ActionOp::kCompensate;
+  if (step.state == saga::Machine::StepState::kFencing) return ActionOp::kFence;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Sagas::Saga::AddOutstanding(
+    Hurried& hurried, const std::function<bool(const saga::Machine::Step&)>& wanted) const {
+  bool any = false;
+  for (const saga::Machine::Step& step : machine.steps()) {
+    const std::optional<ActionOp> op = OutstandingOf(step);
+    if (!op || !wanted(step)) continue;
+    any = true;
+    Hurried::Branches& called = hurried.called[{machine.definition(step).participant, *op}];
+    ++called.count;
+    if (called.last_error.empty()) called.last_error = step.last_error;
+  }
+  hurried.transactions += any ? 1 : 0;
 }
 
 }  // namespace settle::coordinator

@@ -1,6 +1,7 @@
 // A running saga inside its shard: the machine, what people may see of it, and who waits for it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace settle::coordinator {
 
 struct Sagas::Saga {
-  explicit Saga(saga::Machine start) : machine(std::move(start)) {}
+  explicit Saga(saga::Machine start);
 
   struct Waiter {
     std::uint64_t id = 0;
@@ -27,7 +28,14 @@ struct Sagas::Saga {
   saga::Machine machine;
   Instant counts_from{};  // its deadline
   std::vector<TimelineEntry> timeline;
-  Completion<Gtid> started;  // until it was told
+  struct StepTimes {
+    WallTime called = 0;
+    WallTime changed = 0;
+    saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
+  };
+  std::vector<StepTimes> times;  // by position
+  StartFingerprint fingerprint;  // with a request key alone
+  Completion<Gtid> started;      // until it was told
   std::vector<Waiter> waiters;
   std::vector<Operator> operators;  // the newest last
   WallTime ended = 0;
@@ -37,7 +45,12 @@ struct Sagas::Saga {
   }
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
+  // Call after the machine has handled something.
+  void NoteSteps(WallTime at);
   TransactionSummary Summary() const;
+  // The saga with those of its outstanding calls that are wanted, if there are any.
+  void AddOutstanding(Hurried& hurried,
+                      const std::function<bool(const saga::Machine::Step&)>& wanted) const;
 };
 
 struct Sagas::Ended {

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +21,7 @@ struct SagaCall {
   std::string participant;
   std::string action;
   int attempt = 1;
-  std::string input;   // as in saga::effect::Call
+  std::string input;  // as in saga::effect::Call
   std::string result;
   std::chrono::milliseconds timeout{0};
   Epoch epoch = 0;
@@ -34,11 +37,52 @@ struct SagaAnswer {
 };
 
 struct StartSagaCall {
-  saga::Definition definition;
-  std::string input = "{}";  // JSON text
-  std::string request_key;   // kept with the saga, for whoever started it
+  saga::Definition definition;  // or the stored one that `name` says
+  std::string input = "{}";     // JSON text
+  std::string request_key;      // a repeated start with it gets the same saga (saga_starts.h)
   std::string owner;
   std::string comment;
+  std::string name{};
+  std::int32_t version = 0;  // 0: the highest that is stored
+};
+
+// What a request key began.
+struct SagaStart {
+  Gtid gtid;
+  std::string request_key;
+  std::string saga;
+  std::int32_t version = 1;
+  StartFingerprint fingerprint;
+};
+
+struct DefineSagaCall {
+  saga::Definition definition;
+  std::string owner;
+};
+struct Defined {
+  bool known = false;  // it was stored before, with the same content
+};
+struct DefinitionQuery {
+  std::string after_name;  // by name and version; empty: from the first
+  std::int32_t after_version = 0;
+  std::size_t most = 100;
+};
+struct DefinitionLine {
+  std::string name;
+  std::int32_t version = 1;
+  std::size_t steps = 0;
+  std::string stored_by;
+  WallTime at = 0;
+};
+struct DefinitionPage {
+  std::vector<DefinitionLine> definitions;
+  bool more = false;
+};
+
+// How a saga ended and, if it is committed, what its steps gave: within kResultsKeptMax.
+struct SagaEnd {
+  Ending ending;
+  std::map<std::string, std::string> results{};  // by step; JSON text
 };
 
 // What recovery read of a saga that has not ended.

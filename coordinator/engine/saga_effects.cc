@@ -15,6 +15,7 @@ using std::chrono::milliseconds;
 
 void Sagas::Handle(Saga& saga, const saga::Event& event) {
   saga::Effects effects = saga.machine.Handle(event);
+  saga.NoteSteps(out_.clock.WallNow());
   // Only Forget, which is always the last effect, drops the saga.
   for (saga::Effect& effect : effects) {
     std::visit([&](auto& one) { Perform(saga, one); }, effect);
@@ -195,6 +196,8 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
   for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kLog})
     timers_.Cancel({gtid, kind, 0});
   const bool began = saga.machine.ending().cause != AbortCause::kLogRefused;
+  const SagaBeginRecord& begin = saga.machine.begin();
+  out_.gone({gtid, begin.origin.owner, begin.request_key, began});
   if (began) ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
   running_.erase(gtid);
   if (began) WriteEnd(gtid);

@@ -6,6 +6,7 @@
 #include "engine/durable_append.h"
 #include "engine/quarantine.h"
 #include "engine/running_saga.h"
+#include "engine/saga_starts.h"
 #include "engine/sagas.h"
 
 namespace settle::coordinator {
@@ -54,6 +55,17 @@ std::optional<TransactionSummary> Sagas::Show(const Gtid& gtid) const {
   return std::nullopt;
 }
 
+std::map<std::string, std::string> Sagas::ResultsOf(const Gtid& gtid, const Ending& ending) const {
+  std::map<std::string, std::string> results;
+  if (ending.outcome != Outcome::kCommitted) return results;
+  const auto summary = Show(gtid);
+  if (!summary || !summary->saga) return results;
+  for (const StepSummary& step : summary->saga->steps) {
+    if (!step.result.empty()) results.emplace(step.name, step.result);
+  }
+  return results;
+}
+
 void Sagas::ForEach(const std::function<void(const Open&)>& visit) const {
   for (const auto& [gtid, saga] : running_) visit({gtid, IsInDoubt(saga->machine), false});
   for (const auto& [gtid, summary] : quarantined_) visit({gtid, true, false});
@@ -61,6 +73,7 @@ void Sagas::ForEach(const std::function<void(const Open&)>& visit) const {
 }
 
 void Sagas::Count(OpenCounts& counts) const {
+  counts.sagas += running_.size() + quarantined_.size();
   for (const auto& [gtid, summary] : quarantined_) ++counts.by_state[summary.state];
   counts.in_doubt += quarantined_.size();
   for (const auto& [gtid, saga] : running_) {
@@ -71,18 +84,18 @@ void Sagas::Count(OpenCounts& counts) const {
   }
 }
 
-std::size_t Sagas::HurryAll(const std::string& participant) {
-  std::size_t hurried = 0;
+void Sagas::HurryAll(const std::string& participant, Hurried& hurried) {
   for (const auto& [gtid, saga] : running_) {
     const std::set<std::string> waits_for = WaitsFor(saga->machine);
     if (participant.empty() ? waits_for.empty() : !waits_for.contains(participant)) continue;
-    ++hurried;
+    saga->AddOutstanding(hurried, [&, &machine = saga->machine](const Step& step) {
+      return participant.empty() || machine.definition(step).participant == participant;
+    });
     for (const std::string& one : waits_for) {
       if (participant.empty() || one == participant)
         Handle(*saga, saga::event::ParticipantReady{one});
     }
   }
-  return hurried;
 }
 
 // Nothing is presumed of it and nothing is told to anybody: its steps stay as they are.
@@ -91,6 +104,12 @@ void Sagas::Quarantine(const RestoredSaga& restored) {
   summary.gtid = restored.begin.gtid;
   summary.state = "quarantined";
   summary.origin = restored.begin.origin;
+  const saga::Definition& definition = restored.begin.definition;
+  summary.saga = {definition.name,
+                  definition.version,
+                  restored.begin.request_key,
+                  FingerprintOf(definition, restored.begin.input),
+                  {}};
   summary.ending = {Outcome::kUnknown, AbortCause::kNone,
                     "its records in the log contradict themselves: " + restored.contradiction,
                     false};
@@ -111,7 +130,9 @@ void Sagas::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
                 [this, gtid = call.gtid, done](AppendResult result, const std::string& reason) {
                   out_.mailbox.PostAlways([this, gtid, result, reason, done] {
                     if (result == AppendResult::kDurable) {
-                      quarantined_.erase(gtid);
+                      const auto gone = quarantined_.extract(gtid);
+                      const TransactionSummary& summary = gone.mapped();
+                      out_.gone({gtid, summary.origin.owner, summary.saga->request_key, true});
                       return done(std::monostate{});
                     }
                     quarantined_.at(gtid).state = "quarantined";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/answers.h"
 #include "engine/running_saga.h"
 #include "saga_definition/json_text.h"
 #include "vocabulary/planted_bug.h"
@@ -11,33 +12,11 @@
 namespace settle::coordinator {
 namespace {
 
-constexpr std::size_t kReasonMax = 1000;       // bytes of what a participant says of itself
-constexpr std::size_t kResultMax = 64 * 1024;  // bytes; the log stores no longer text
 constexpr std::chrono::hours kWaitMax{24 * 366};
 
 template <typename T>
 void AnswerNotFound(const Gtid& gtid, const Completion<T>& done) {
   done(Fail(ErrorCode::kNotFound, "saga " + gtid.text() + " is not running here"));
-}
-
-// What cannot be passed on to a later step, or stored, is no result. The action has taken effect,
-// so it has not failed either: it is asked again, with an alarm, and undone should the saga turn
-// back.
-Answer Sane(Answer answer) {
-  if (answer.kind != AnswerKind::kDone) {
-    if (answer.text.size() > kReasonMax) answer.text.resize(kReasonMax);
-    return answer;
-  }
-  if (answer.text.size() > kResultMax) {
-    return {AnswerKind::kUnknown,
-            "its result has " + std::to_string(answer.text.size()) + " bytes, at most " +
-                std::to_string(kResultMax) + " are allowed",
-            0};
-  }
-  if (const auto json = saga::ParseJson(answer.text); !answer.text.empty() && !json) {
-    return {AnswerKind::kUnknown, "its result: " + json.error().message, 0};
-  }
-  return answer;
 }
 
 }  // namespace
@@ -56,6 +35,7 @@ Instant Sagas::After(std::chrono::nanoseconds delay) const {
 
 void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done) {
   if (const auto json = saga::ParseJson(call.input); !json) {
+    out_.gone({gtid, call.owner, call.request_key, false});
     return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
   }
   const WallTime now = out_.clock.WallNow();
@@ -67,6 +47,16 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
   Saga& here = *saga;
   running_.emplace(gtid, std::move(saga));
   Handle(here, saga::event::Start{});
+}
+
+void Sagas::Join(const Gtid& gtid, Completion<Gtid> done) {
+  Saga* saga = Find(gtid);
+  if (saga == nullptr && FindNotRunning(gtid) == nullptr) return AnswerNotFound(gtid, done);
+  if (saga == nullptr || !saga->started) return done(gtid);
+  saga->started = [first = std::move(saga->started), done](const Result<Gtid>& started) {
+    first(started);
+    done(started);
+  };
 }
 
 void Sagas::Restore(RestoredSaga restored) {
@@ -161,15 +151,19 @@ void Sagas::Act(const SagaActCall& call, Completion<std::monostate> done) {
   }
 }
 
-void Sagas::Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done) {
+void Sagas::Retry(const Gtid& gtid, BranchNumber step, const Completion<Hurried>& done) {
   Saga* saga = Find(gtid);
   if (saga == nullptr) return AnswerNotFound(gtid, done);
+  Hurried hurried;
+  saga->AddOutstanding(hurried, [&](const auto& one) { return step == 0 || one.number == step; });
   const std::size_t others = saga->operators.size();
-  saga->operators.push_back({step, std::nullopt, done});
+  saga->operators.push_back({step, std::nullopt, [done](Result<std::monostate> refused) {
+                               done(Fail(std::move(refused).error()));
+                             }});
   Handle(*saga, saga::event::RetryRequested{step});
   if (saga->operators.size() == others) return;  // it was refused, and answered
   saga->operators.pop_back();
-  done(std::monostate{});
+  done(std::move(hurried));
 }
 
 void Sagas::Forget(const ForgetCall& call, Completion<std::monostate> done) {

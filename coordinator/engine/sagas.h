@@ -6,12 +6,13 @@
 //   std::optional<Instant> next = sagas.FireDue();
 //
 // All on the shard's own thread; nothing blocks. Completions run once, on that thread, and must not
-// call back in. kNotFound: no such saga runs here; whoever asks looks in the log.
+// call back in, except to look. kNotFound: no such saga runs here; whoever asks looks in the log.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -28,7 +29,14 @@ namespace settle::coordinator {
 
 class Sagas {
  public:
-  // References outlive it. `send` must not call back in.
+  // A saga that is no longer here: its end is durable, or it never began and never can.
+  struct Gone {
+    const Gtid& gtid;
+    const std::string& owner;
+    const std::string& request_key;
+    bool began = true;
+  };
+  // References outlive it. `send` and `gone` must not call back in.
   struct Outside {
     const Settings& settings;
     DecisionLog& log;
@@ -37,6 +45,7 @@ class Sagas {
     Observer& observer;
     Mailbox& mailbox;
     std::function<void(SagaCall)> send;
+    std::function<void(const Gone&)> gone;
   };
 
   explicit Sagas(Outside outside);
@@ -46,6 +55,8 @@ class Sagas {
   // has no room, nothing was started. kInvalid: the input is no JSON.
   void Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done);
   void Restore(RestoredSaga restored);
+  // As Start, of a saga that is being started; at once if it began before.
+  void Join(const Gtid& gtid, Completion<Gtid> done);
 
   // The ending, once it is durable; kUndecided when `wait` is over before.
   void Await(const Gtid& gtid, std::chrono::milliseconds wait, Completion<Ending> done);
@@ -61,11 +72,14 @@ class Sagas {
   // Operators. kRefused says why not; kRetry: the log could not store it. A quarantined saga can
   // only be forgotten.
   void Act(const SagaActCall& call, Completion<std::monostate> done);
-  void Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done);
+  // Step 0: every outstanding one.
+  void Retry(const Gtid& gtid, BranchNumber step, const Completion<Hurried>& done);
   void Forget(const ForgetCall& call, Completion<std::monostate> done);
 
   // It runs here, is quarantined, or its end is not in the log yet.
   bool Has(const Gtid& gtid) const;
+  // Of its steps, by name, if it is committed and Has.
+  std::map<std::string, std::string> ResultsOf(const Gtid& gtid, const Ending& ending) const;
   // Nothing unless Has.
   std::optional<TransactionSummary> Show(const Gtid& gtid) const;
   // Every one that is open, quarantined ones included, and those whose end is not in the log yet.
@@ -76,8 +90,8 @@ class Sagas {
   };
   void ForEach(const std::function<void(const Open&)>& visit) const;
   void Count(OpenCounts& counts) const;
-  // Calls now whatever waits for the participant, or for any if it is empty. How many sagas waited.
-  std::size_t HurryAll(const std::string& participant);
+  // Calls now whatever waits for the participant, or for any if it is empty; adds what was called.
+  void HurryAll(const std::string& participant, Hurried& hurried);
   std::size_t size() const { return running_.size() + ended_.size() + quarantined_.size(); }
 
   // Handles every timer that is due. Returns when the next one is.
@@ -100,8 +114,7 @@ class Sagas {
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   void Handle(Saga& saga, const saga::Event& event);
   void Fire(const TimerKey& key);
-  void AddWaiter(Saga& saga, bool cancels, std::chrono::milliseconds wait,
-                 Completion<Ending> done);
+  void AddWaiter(Saga& saga, bool cancels, std::chrono::milliseconds wait, Completion<Ending> done);
   void TellWaiters(Saga& saga, bool cancelling_only, const Result<Ending>& ending);
   void OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason);
   void WriteEnd(const Gtid& gtid);

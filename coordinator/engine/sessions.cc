@@ -187,9 +187,15 @@ void Sessions::Park(Session& session, const FetchCall& call, Completion<CommandB
   if (Answer answer = Deliver(session)) answers.push_back(std::move(answer));
 }
 
+CommandBatch Sessions::EmptyBatch(const Session& session) const {
+  CommandBatch batch;
+  if (!session.participants.empty()) batch.ended_through = listener_.ended_through();
+  return batch;
+}
+
 CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   if (session.unconfirmed.number != 0) return session.unconfirmed;
-  CommandBatch batch;
+  CommandBatch batch = EmptyBatch(session);
   while (!session.queue.empty() && batch.commands.size() < most) {
     session.queued.erase({session.queue.front().key, session.queue.front().kind});
     batch.commands.push_back(std::move(session.queue.front()));
@@ -324,7 +330,8 @@ void Sessions::Tick() {
     for (auto& [id, session] : sessions_) {
       if (session.poll) session.last_sign = now;  // its fetch is waiting here: it is alive
       if (session.poll && session.poll->until <= now) {
-        answers.push_back([done = std::move(session.poll->done)] { done(CommandBatch{}); });
+        answers.push_back(
+            [done = std::move(session.poll->done), batch = EmptyBatch(session)] { done(batch); });
         session.poll.reset();
       }
       if (now - session.last_sign > settings_.session_timeout) silent.push_back(id);
@@ -332,24 +339,6 @@ void Sessions::Tick() {
     for (const SessionId& id : silent) Remove(id, answers);
   }
   for (const Answer& answer : answers) answer();
-}
-
-std::vector<ParticipantView> Sessions::View() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<ParticipantView> views;
-  for (const auto& [resource, binding] : bindings_) {
-    ParticipantView view{resource, binding.identity, {}, binding.refused_identity};
-    if (const auto serving = serving_.find(resource); serving != serving_.end()) {
-      for (const SessionId& id : serving->second) {
-        const Session& session = sessions_.at(id);
-        const auto idle =
-            std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
-        view.sessions.push_back({id, session.process, session.attached, idle});
-      }
-    }
-    views.push_back(std::move(view));
-  }
-  return views;
 }
 
 void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {

@@ -29,6 +29,7 @@ class Sessions {
     std::function<void(const SessionId&)> lost;
     std::function<void(const std::string& resource)> ready;
     std::function<void(const std::string& participant)> participant_ready;
+    std::function<EndedThrough()> ended_through;  // takes no lock that is held while calling in
   };
 
   Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
@@ -111,6 +112,8 @@ class Sessions {
                AppendResult result, const std::string& reason);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
+  SessionView ViewOf(const SessionId& id) const;
+  CommandBatch EmptyBatch(const Session& session) const;
   CommandBatch NextBatch(Session& session, std::size_t most);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
   Answer SayThatItOverflows(Session& session, const Gtid& gtid);

@@ -4,23 +4,29 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/admission.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-             Sessions& sessions, OwnerQuota& quota)
+             Sessions& sessions, Engine::Admission& admission)
     : settings_(settings),
       log_(log),
       clock_(clock),
       ids_(ids),
       observer_(observer),
       sessions_(sessions),
-      quota_(quota),
+      admission_(admission),
       mailbox_(settings.mailbox_max),
       sagas_({settings, log, clock, ids, observer, mailbox_,
-              [&sessions](SagaCall call) { sessions.Call(std::move(call)); }}) {}
+              [&sessions](SagaCall call) { sessions.Call(std::move(call)); },
+              [&admission](const Sagas::Gone& gone) {
+                admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
+                admission.unended.End(gone.gtid);
+                admission.sagas_quota.GiveBack(gone.owner);
+              }}) {}
 
 std::optional<Instant> Shard::RunReady() {
   for (const Task& task : mailbox_.TakeAll()) task();
@@ -49,7 +55,10 @@ void Shard::Fire(const TimerKey& key) {
     case TimerKind::kDeadline: return Handle(*transaction, event::DeadlineReached{});
     case TimerKind::kVote: return Handle(*transaction, event::VoteTimerFired{});
     case TimerKind::kRetry: return Handle(*transaction, event::RetryTimerFired{});
-    case TimerKind::kWaiter: return WaitIsOver(*transaction, key.waiter);
+    case TimerKind::kWaiter: return WaitIsOver(*transaction, key.number);
+    case TimerKind::kCall:
+      return Handle(*transaction, event::CallTimerFired{static_cast<BranchNumber>(key.number)});
+    case TimerKind::kTryWaiter: return TryWaitIsOver(*transaction, key.number);
     case TimerKind::kEnd:
     case TimerKind::kTick: return;
   }
@@ -113,23 +122,28 @@ void Shard::Restore(RestoredTransaction restored) {
   if (!restored.contradiction.empty()) return Quarantine(restored);
   auto transaction = [&] {
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
-      return std::make_unique<Transaction>(TwoPhase(*commit, restored.heuristics));
+      return std::make_unique<Transaction>(
+          TwoPhase(*commit, restored.heuristics, restored.registered));
     }
     if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(TwoPhase(*one_phase, restored.heuristics));
     }
-    return std::make_unique<Transaction>(TwoPhase(restored.heuristics));
+    return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
   if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
     transaction->Note(commit->origin.began, "begun by " + commit->origin.owner);
     transaction->Note(commit->decided, "decided to commit");
   }
+  for (const RegisteredRecord& record : restored.registered) {
+    transaction->Note(record.at, "registered branch " + std::to_string(record.branch) + " in " +
+                                     record.participant + ", action " + record.action);
+  }
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
   if (restored.forgotten) {
     transaction->ended = restored.forgotten->at;
-    transaction->Note(restored.forgotten->at, ForgottenBy(restored.forgotten->operator_name,
-                                                          restored.forgotten->reason));
+    transaction->Note(restored.forgotten->at,
+                      ForgottenBy(restored.forgotten->operator_name, restored.forgotten->reason));
   }
   Transaction& here = *transaction;
   const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
@@ -138,16 +152,18 @@ void Shard::Restore(RestoredTransaction restored) {
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 
+Error Shard::CannotJoin(const Gtid& gtid) const {
+  const TransactionSummary* summary = FindNotRunning(gtid);
+  return {summary != nullptr ? ErrorCode::kRefused : ErrorCode::kNotFound,
+          "transaction " + gtid.text() + " is " +
+              (summary != nullptr ? summary->state : "not running here"),
+          "begin a new transaction"};
+}
+
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
   Transaction* transaction = FindInTime(call.gtid);
-  if (transaction == nullptr) {
-    const TransactionSummary* summary = FindNotRunning(call.gtid);
-    return done(Fail(summary != nullptr ? ErrorCode::kRefused : ErrorCode::kNotFound,
-                     "transaction " + call.gtid.text() + " is " +
-                         (summary != nullptr ? summary->state : "not running here"),
-                     "begin a new transaction"));
-  }
+  if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
   Handle(
       *transaction,
       event::Enlist{call.resource, owner.identity, call.session, owner.process, call.request_key},

@@ -13,7 +13,6 @@
 
 #include "engine/mailbox.h"
 #include "engine/sagas.h"
-#include "engine/owner_quota.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
@@ -23,14 +22,14 @@ namespace settle::coordinator {
 // Whoever reports on a branch.
 struct Reporter {
   SessionId session;
-  std::set<std::string> serves;  // resources
+  std::set<std::string> serves;          // resources
   std::set<std::string> participants{};  // whose actions it serves
 };
 
 class Shard {
  public:
   Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids, Observer& observer,
-        Sessions& sessions, OwnerQuota& quota);
+        Sessions& sessions, Engine::Admission& admission);
 
   Mailbox& mailbox() { return mailbox_; }
 
@@ -51,12 +50,17 @@ class Shard {
   void Restore(RestoredTransaction transaction);
   void Enlist(const EnlistCall& call, const Sessions::Owner& owner,
               const Completion<BranchNumber>& done);
+  void Try(const TryCall& call, const Completion<TryAnswer>& done);
   void Commit(const CommitCall& call, const Completion<CommitAnswer>& done);
   void CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done);
   void Abort(const AbortCall& call, const Completion<Ending>& done);
   void AskOutcome(const Gtid& gtid, const Completion<Ending>& done);
   void Voted(const Reporter& reporter, const VoteReport& report);
   void Finished(const Reporter& reporter, const EndReport& report);
+  // Of a saga's step or a reservation.
+  void Answered(const Reporter& reporter, const SagaAnswer& answer);
+  void ParticipantReady(const std::string& participant);
+  void Act(const SagaActCall& call, const Completion<std::monostate>& done);
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
   void FoundPrepared(const BranchKey& key, const std::string& resource,
@@ -71,11 +75,11 @@ class Shard {
   OpenCounts CountOpen() const;
 
  private:
-  enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kEnd, kTick };
+  enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kCall, kTryWaiter, kEnd, kTick };
   struct TimerKey {
     Gtid gtid;
     TimerKind kind = TimerKind::kTick;
-    std::uint64_t waiter = 0;
+    std::uint64_t number = 0;  // of a waiter; of a call: its branch
     friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
   };
   using Refused = std::function<void(Error)>;
@@ -83,6 +87,7 @@ class Shard {
   Transaction* Find(const Gtid& gtid);
   Transaction* FindInTime(const Gtid& gtid);
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
+  Error CannotJoin(const Gtid& gtid) const;
   void Quarantine(const RestoredTransaction& transaction);
   void ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done);
   void OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,
@@ -98,6 +103,13 @@ class Shard {
               const Completion<BranchNumber>& enlisted = {}, const Refused& refused = {});
   void Perform(Transaction& transaction, Effect effect, const Completion<BranchNumber>& enlisted,
                const Refused& refused);
+  void Perform(Transaction& transaction, effect::Call& call);
+  void Perform(Transaction& transaction, const effect::Pause& pause);
+  void Perform(Transaction& transaction, const effect::Alarm& alarm);
+  void Perform(Transaction& transaction, const effect::Skipped& skipped);
+  void TellTried(Transaction& transaction, BranchNumber branch);
+  void RefuseTries(Transaction& transaction, const Ending& ending);
+  void TryWaitIsOver(Transaction& transaction, std::uint64_t waiter);
   void Persist(Transaction& transaction, Record record);
   void OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason);
   void TellDecided(Transaction& transaction, const effect::ReplyDecided& reply);
@@ -120,7 +132,7 @@ class Shard {
   Ids& ids_;
   Observer& observer_;
   Sessions& sessions_;
-  OwnerQuota& quota_;
+  Engine::Admission& admission_;
   Mailbox mailbox_;
   Timers<TimerKey> timers_;
   Sagas sagas_;
@@ -128,6 +140,7 @@ class Shard {
   // Ended, but the lazy record that says so is not written yet.
   struct Ended {
     TransactionSummary summary;
+    bool presumable = false;  // without its record the same would be presumed
     int refusals = 0;  // by the log
   };
   std::unordered_map<Gtid, Ended> ended_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/admission.h"
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
@@ -16,6 +17,11 @@ namespace {
 bool IsUndecided(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing ||
          state == TwoPhase::State::kDeciding || state == TwoPhase::State::kDelegating;
+}
+
+// No other record is written then.
+bool IsRegistering(TwoPhase::State state) {
+  return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing;
 }
 
 template <typename... Fs>
@@ -34,7 +40,10 @@ void Shard::Handle(Transaction& transaction, const Event& event,
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
-    quota_.GiveBack(transaction.machine.origin().owner);
+    admission_.quota.GiveBack(transaction.machine.origin().owner);
+    // A reservation's participant must know a repeated confirm or cancel for as long as one can come.
+    if (!transaction.machine.has_reservations())
+      admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
@@ -62,6 +71,17 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
+          [&](effect::Call& call) { Perform(transaction, call); },
+          [&](const effect::Pause& pause) { Perform(transaction, pause); },
+          [&](const effect::StopCall& stop) {
+            timers_.Cancel({gtid, TimerKind::kCall, stop.branch});
+          },
+          [&](const effect::Alarm& alarm) { Perform(transaction, alarm); },
+          [&](const effect::TryAccepted& accepted) {
+            transaction.try_waiters.back().branch = accepted.branch;
+          },
+          [&](const effect::TryAnswered& answered) { TellTried(transaction, answered.branch); },
+          [&](const effect::Skipped& skipped) { Perform(transaction, skipped); },
           [&](effect::Persist& persist) { Persist(transaction, std::move(persist.record)); },
           [&](const effect::ArmTimer& arm) {
             const auto delay = arm.timer == Timer::kVote
@@ -104,7 +124,12 @@ void Shard::Persist(Transaction& transaction, Record record) {
     forget->at = now;
     transaction.Note(now, ForgottenBy(forget->operator_name, forget->reason));
   }
-  SETTLE_FAILPOINT("engine.before_decision");
+  if (auto* registered = std::get_if<RegisteredRecord>(&record)) {
+    registered->at = now;
+    SETTLE_FAILPOINT("engine.before_registered");
+  } else {
+    SETTLE_FAILPOINT("engine.before_decision");
+  }
   const bool unforced =
       (SETTLE_PLANTED_BUG(kDecisionNotForced) && std::holds_alternative<CommitRecord>(record)) ||
       (SETTLE_PLANTED_BUG(kHeuristicNotForced) && std::holds_alternative<HeuristicRecord>(record));
@@ -135,7 +160,11 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
-    SETTLE_FAILPOINT("engine.decided");
+    if (IsRegistering(transaction->machine.state())) {
+      SETTLE_FAILPOINT("engine.registered");
+    } else {
+      SETTLE_FAILPOINT("engine.decided");
+    }
     transaction->Note(clock_.WallNow(), transaction->machine.state() == TwoPhase::State::kDeciding
                                             ? "decided to commit; the decision is durable"
                                             : "recorded durably");
@@ -200,6 +229,7 @@ void Shard::TellEnded(Transaction& transaction, const Ending& ending) {
     waiter.tell(EndingNews{ending, false, transaction.machine.Unfinished()});
   }
   TellOnePhase(transaction, {false, ending});
+  RefuseTries(transaction, ending);
 }
 
 void Shard::TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer) {
@@ -213,12 +243,18 @@ void Shard::Forget(Transaction& transaction) {
   for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kVote, TimerKind::kRetry}) {
     timers_.Cancel({gtid, kind});
   }
+  for (const TwoPhase::Branch& branch : transaction.machine.branches()) {
+    if (branch.reservation) timers_.Cancel({gtid, TimerKind::kCall, branch.number});
+  }
   const Ending& ending = transaction.machine.ending();
   observer_.Event(Observer::Level::kDebug, gtid,
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");
-  ended_.emplace(gtid, Ended{transaction.Summary()});
+  // What was registered would be cancelled again by the next start, whose participants may have
+  // forgotten it by then.
+  const bool presumable = ending.aborted() && !transaction.machine.has_reservations();
+  ended_.emplace(gtid, Ended{transaction.Summary(), presumable});
   const auto forgotten = std::move(transaction.forget_waiters);
   running_.erase(gtid);
   CountRunning();
@@ -241,7 +277,7 @@ void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   Ended& ended = entry->second;
   // Without a record an abort is presumed, which is right; anything else would be told wrongly, so
   // it is kept here and counts as open until it is written.
-  const bool keep = result != AppendResult::kDurable && !ended.summary.ending.aborted() &&
+  const bool keep = result != AppendResult::kDurable && !ended.presumable &&
                     !SETTLE_PLANTED_BUG(kRefusedEndDropped);
   if (keep) {
     refused_ends_ += ended.refusals == 0 ? 1 : 0;
@@ -250,6 +286,7 @@ void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
   } else {
     refused_ends_ -= ended.refusals == 0 ? 0 : 1;
     ended_.erase(entry);
+    admission_.unended.End(gtid);
   }
   CountRunning();
 }

@@ -2,6 +2,7 @@
 // alone.
 #include <utility>
 
+#include "engine/admission.h"
 #include "engine/durable_append.h"
 #include "engine/quarantine.h"
 #include "engine/shard.h"
@@ -37,6 +38,11 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
     summary.timeline.push_back(
         {one_phase->delegated, "left to its only branch to decide, by the first record"});
   }
+  for (const RegisteredRecord& record : restored.registered) {
+    summary.timeline.push_back({record.at, "registered branch " + std::to_string(record.branch) +
+                                               " in " + record.participant + ", action " +
+                                               record.action + ", input " + record.input});
+  }
   for (const HeuristicRecord& heuristic : restored.heuristics) {
     summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
   }
@@ -71,6 +77,7 @@ void Shard::OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::
     return done(Fail(ErrorCode::kRetry, StaysQuarantined(reason)));
   }
   quarantined_.erase(gtid);
+  admission_.unended.End(gtid);
   CountRunning();
   done(std::monostate{});
 }

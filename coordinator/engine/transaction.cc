@@ -22,9 +22,9 @@ TransactionSummary Transaction::Summary() const {
     BranchSummary row;
     row.number = branch.number;
     row.resource = branch.resource;
-    row.identity = branch.identity;
+    row.identity = branch.reservation ? "action " + branch.reservation->action : branch.identity;
     row.process = branch.process;
-    row.state = ToString(branch.state);
+    row.state = StateOf(branch);
     if (branch.voted) row.vote = settle::ToString(branch.vote.vote);
     row.evidence = branch.vote.evidence;
     row.attempts = branch.attempts;
@@ -52,10 +52,12 @@ bool Transaction::IsInDoubt() const {
 
 bool IsOutstanding(TwoPhase::BranchState state) {
   switch (state) {
+    case TwoPhase::BranchState::kTrying:
     case TwoPhase::BranchState::kPreparing:
     case TwoPhase::BranchState::kCommitting:
     case TwoPhase::BranchState::kAborting:
     case TwoPhase::BranchState::kOnePhase: return true;
+    case TwoPhase::BranchState::kRegistering:
     case TwoPhase::BranchState::kWorking:
     case TwoPhase::BranchState::kPrepared:
     case TwoPhase::BranchState::kReadOnly:

@@ -25,12 +25,26 @@ struct EndingWaiter {
   std::function<void(Result<EndingNews>)> tell;
 };
 
+struct TryWaiter {
+  std::uint64_t id = 0;
+  BranchNumber branch = 0;  // once it is known
+  Completion<TryAnswer> done;
+};
+
+// An operator who skips a branch.
+struct SkipWaiter {
+  BranchNumber branch = 0;
+  Completion<std::monostate> done;
+};
+
 struct Transaction {
   explicit Transaction(TwoPhase start) : machine(std::move(start)) {}
 
   TwoPhase machine;
   std::vector<TimelineEntry> timeline;
   std::vector<EndingWaiter> waiters;
+  std::vector<TryWaiter> try_waiters;  // the newest last
+  std::vector<SkipWaiter> skip_waiters;
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
   std::vector<Completion<std::monostate>> forget_waiters;
   WallTime ended = 0;

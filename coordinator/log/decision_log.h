@@ -42,9 +42,20 @@ struct EndedPage {
 // Transactions that ended since the log was made, pruned ones included, as far as their ends were
 // written. Counted at open and kept up to date by appends.
 struct LogTotals {
-  std::uint64_t committed = 0;   // by outcome
+  std::uint64_t committed = 0;  // by outcome
   std::uint64_t aborted = 0;
-  std::uint64_t heuristic = 0;   // mixed, hazard, heuristic-*
+  std::uint64_t heuristic = 0;  // mixed, hazard, heuristic-*
+};
+
+// What was written since the log was opened, records that pruning moved not counted.
+struct LogWrites {
+  std::uint64_t records = 0;  // appended and durable, forced and lazy
+  std::uint64_t forced = 0;   // of those
+  // Commits of the log's file, each of which waited for the disk: one for each group of records,
+  // and those of tidying. A checkpoint waits a few times more, which is not counted.
+  std::uint64_t flushes = 0;
+
+  friend bool operator==(const LogWrites&, const LogWrites&) = default;
 };
 
 class DecisionLog {
@@ -76,6 +87,7 @@ class DecisionLog {
                                                     const std::string& cursor) const = 0;
 
   virtual LogTotals totals() const = 0;  // thread-safe
+  virtual LogWrites writes() const = 0;  // thread-safe
 };
 
 }  // namespace settle::coordinator

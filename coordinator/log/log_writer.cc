@@ -80,7 +80,7 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
   }
   if (forced) SETTLE_FAILPOINT("log.inside");
   // Crash in here: all of the group or nothing of it; nobody was told either way.
-  if (auto committed = connection_.Run("COMMIT"); !committed) {
+  if (auto committed = Commit(); !committed) {
     return Judge(committed.error(), Stage::kCommit, "commit");
   }
   NoteNeeded(group, state_.next_position);
@@ -88,6 +88,7 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
   for (const Pending& pending : group) appended_bytes_ += pending.payload.size();
   tail_ = Tail::kHere;
   Take(state);
+  CountRecords(group);
   if (forced) SETTLE_FAILPOINT("log.after_commit");
   return {AppendResult::kDurable, {}};
 }
@@ -134,6 +135,23 @@ Expected<void> LogWriter::Index(const Subject& end, LogState& state) {
   }
   Count(*end.ended, +1, state.totals);
   return {};
+}
+
+Expected<void> LogWriter::Commit() {
+  Expected<void> committed = connection_.Run("COMMIT");
+  if (!committed) return committed;
+  const std::lock_guard lock(totals_mutex_);
+  ++writes_.flushes;
+  return {};
+}
+
+void LogWriter::CountRecords(const std::vector<Pending>& group) {
+  const std::lock_guard lock(totals_mutex_);
+  for (const Pending& pending : group) {
+    if (!pending.unstorable.empty()) continue;
+    ++writes_.records;
+    writes_.forced += pending.durability == Durability::kForce ? 1 : 0;
+  }
 }
 
 void LogWriter::Take(const LogState& state) {
@@ -200,7 +218,7 @@ bool LogWriter::CommitTail(Tail tail) {
   const auto write = [&]() -> std::pair<Expected<void>, Stage> {
     if (auto run = connection_.Run("BEGIN IMMEDIATE"); !run) return {run, Stage::kBeforeCommit};
     if (auto run = WriteTail(connection_, tail); !run) return {run, Stage::kBeforeCommit};
-    return {connection_.Run("COMMIT"), Stage::kCommit};
+    return {Commit(), Stage::kCommit};
   };
   const auto [written, stage] = write();
   if (!written) {
@@ -268,7 +286,7 @@ bool LogWriter::PruneOneStep() {
     if (!moved) return {std::move(moved), Stage::kBeforeCommit};
     SETTLE_FAILPOINT("log.prune.inside");
     // Crash in here: the log as it was before the step, or as it is after it.
-    if (auto run = connection_.Run("COMMIT"); !run) {
+    if (auto run = Commit(); !run) {
       return {tl::unexpected<Failure>(run.error()), Stage::kCommit};
     }
     SETTLE_FAILPOINT("log.prune.committed");
@@ -284,6 +302,11 @@ bool LogWriter::PruneOneStep() {
   Take(state);
   CheckpointIfDue();
   return true;
+}
+
+LogWrites LogWriter::writes() const {
+  const std::lock_guard lock(totals_mutex_);
+  return writes_;
 }
 
 LogTotals LogWriter::totals() const {

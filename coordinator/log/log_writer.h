@@ -51,6 +51,7 @@ class LogWriter {
   bool TidyWhileIdle();
 
   LogTotals totals() const;  // thread-safe
+  LogWrites writes() const;  // thread-safe
 
  private:
   struct Statements {
@@ -65,7 +66,9 @@ class LogWriter {
 
   sqlite::Expected<void> Insert(const std::vector<Pending>& group, LogState& state);
   sqlite::Expected<void> Index(const Subject& end, LogState& state);
+  sqlite::Expected<void> Commit();
   void Take(const LogState& state);
+  void CountRecords(const std::vector<Pending>& group);
   void NoteNeeded(const std::vector<Pending>& group, std::uint64_t position);
   bool IsPruningDue();
   bool PruneOneStep();
@@ -93,5 +96,6 @@ class LogWriter {
 
   mutable std::mutex totals_mutex_;
   LogTotals totals_;  // of state_, for other threads
+  LogWrites writes_;  // guarded by totals_mutex_ as well
 };
 }  // namespace settle::coordinator

@@ -8,7 +8,12 @@ Subject SubjectOf(const Record& record) {
   Subject subject;
   subject.gtid = GtidOf(record);
   if (const auto* binding = std::get_if<ResourceRecord>(&record)) {
-    subject.resource = binding->resource;
+    subject.name = binding->resource;
+  }
+  if (const auto* stored = std::get_if<DefinitionRecord>(&record)) {
+    const saga::Definition& definition = stored->definition;
+    // No resource's name has a blank.
+    subject.name = "saga " + definition.name + " " + std::to_string(definition.version);
   }
   subject.decides = std::holds_alternative<CommitRecord>(record) ||
                     std::holds_alternative<OnePhaseRecord>(record);
@@ -20,7 +25,7 @@ Subject SubjectOf(const Record& record) {
 
 void NeededRecords::Add(std::uint64_t position, const Subject& subject) {
   if (subject.gtid.empty()) {
-    bindings_[subject.resource] = position;
+    named_[subject.name] = position;
   } else if (!subject.ended) {
     Open& open = open_[subject.gtid];
     open.positions.push_back(position);
@@ -34,8 +39,8 @@ void NeededRecords::Add(std::uint64_t position, const Subject& subject) {
 
 bool NeededRecords::Has(std::uint64_t position, const Subject& subject) const {
   if (subject.gtid.empty()) {
-    const auto binding = bindings_.find(subject.resource);
-    return binding != bindings_.end() && binding->second == position;
+    const auto newest = named_.find(subject.name);
+    return newest != named_.end() && newest->second == position;
   }
   const auto open = open_.find(subject.gtid);
   if (open == open_.end()) return false;
@@ -50,7 +55,7 @@ bool NeededRecords::IsReopened(const Gtid& gtid) const {
 
 void NeededRecords::Move(std::uint64_t from, std::uint64_t to, const Subject& subject) {
   if (subject.gtid.empty()) {
-    bindings_[subject.resource] = to;
+    named_[subject.name] = to;
   } else {
     auto& positions = open_[subject.gtid].positions;
     std::replace(positions.begin(), positions.end(), from, to);

@@ -1,6 +1,6 @@
-// The records that must stay whatever is pruned: those of transactions that have not ended, and the
-// newest binding of each resource's name. Kept up to date as records are read and appended, so that
-// pruning never has to look for them.
+// The records that must stay whatever is pruned: those of transactions that have not ended, the
+// newest binding of each resource's name, and stored definitions. Kept up to date as records are
+// read and appended, so that pruning never has to look for them.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ namespace settle::coordinator {
 
 // What a record is about, as far as the log itself cares.
 struct Subject {
-  Gtid gtid;                     // empty for a resource's record
-  std::string resource;          // of a ResourceRecord
+  Gtid gtid;                     // empty for a record of no transaction
+  std::string name;              // of that: the newest record with this name is needed
   bool decides = false;          // a CommitRecord or a OnePhaseRecord
   std::optional<Outcome> ended;  // of an EndRecord
 };
@@ -36,7 +36,7 @@ class NeededRecords {
 
   // Its end is followed by damage alone: it is an abort of which a branch was found committed.
   bool IsReopened(const Gtid& gtid) const;
-  std::size_t size() const { return open_records_ + bindings_.size(); }
+  std::size_t size() const { return open_records_ + named_.size(); }
 
  private:
   struct Open {
@@ -45,7 +45,7 @@ class NeededRecords {
   };
   std::unordered_map<Gtid, Open> open_;
   std::size_t open_records_ = 0;
-  std::map<std::string, std::uint64_t> bindings_;
+  std::map<std::string, std::uint64_t> named_;
 };
 
 }  // namespace settle::coordinator

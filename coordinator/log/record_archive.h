@@ -57,17 +57,18 @@ inline bool InRange(const Gtid& gtid) {
 // record_fields.h. The first thing wrong is kept; what follows it counts for nothing.
 class Writer {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
+  Writer(int version, std::string& out) : version_(version), out_(out) {}
+  int version() const { return version_; }  // of the body
   const std::string& wrong() const { return wrong_; }
 
   template <typename Number>
-    requires std::is_integral_v<Number>
+  requires std::is_integral_v<Number>
   void Field(const char*, const Number& value) {
     StoreLittle(static_cast<std::make_unsigned_t<Number>>(value), out_);
   }
   void Field(const char*, const bool& value) { out_.push_back(value ? 1 : 0); }
   template <typename Enum>
-    requires std::is_enum_v<Enum>
+  requires std::is_enum_v<Enum>
   void Field(const char* name, const Enum& value) {
     const int number = static_cast<int>(value);
     if (number < First(value) || number > Last(value)) {
@@ -77,8 +78,8 @@ class Writer {
   }
   void Field(const char* name, const std::string& text) {
     if (text.size() > kTextMax) {
-      return Wrong(fmt::format("{} is {} bytes long, at most {} are allowed", name, text.size(),
-                               kTextMax));
+      return Wrong(
+          fmt::format("{} is {} bytes long, at most {} are allowed", name, text.size(), kTextMax));
     }
     StoreLittle(static_cast<std::uint32_t>(text.size()), out_);
     out_ += text;
@@ -90,8 +91,8 @@ class Writer {
   template <typename Element>
   void Field(const char* name, const std::vector<Element>& list) {
     if (list.size() > kListMax) {
-      return Wrong(fmt::format("{} has {} elements, at most {} are allowed", name, list.size(),
-                               kListMax));
+      return Wrong(
+          fmt::format("{} has {} elements, at most {} are allowed", name, list.size(), kListMax));
     }
     StoreLittle(static_cast<std::uint32_t>(list.size()), out_);
     for (const Element& element : list) Fields(*this, element);
@@ -102,21 +103,23 @@ class Writer {
     if (wrong_.empty()) wrong_ = std::move(what);
   }
 
+  const int version_;
   std::string& out_;
   std::string wrong_;
 };
 
 class Reader {
  public:
-  explicit Reader(std::string_view body) : body_(body), rest_(body) {}
+  Reader(int version, std::string_view body) : version_(version), body_(body), rest_(body) {}
 
+  int version() const { return version_; }
   const std::string& wrong() const { return wrong_; }
   void RefuseTrailing() {
     if (!rest_.empty()) Wrong(fmt::format("{} bytes follow the last field", rest_.size()));
   }
 
   template <typename Number>
-    requires std::is_integral_v<Number>
+  requires std::is_integral_v<Number>
   void Field(const char* name, Number& value) {
     using Unsigned = std::make_unsigned_t<Number>;
     if (const char* from = Take(name, sizeof(Number))) {
@@ -130,7 +133,7 @@ class Reader {
     value = number == 1;
   }
   template <typename Enum>
-    requires std::is_enum_v<Enum>
+  requires std::is_enum_v<Enum>
   void Field(const char* name, Enum& value) {
     std::uint8_t number = 0;
     Field(name, number);
@@ -180,6 +183,7 @@ class Reader {
     wrong_ = fmt::format("{} (near byte {} of the body)", what, body_.size() - rest_.size());
   }
 
+  const int version_;
   std::string_view body_;
   std::string_view rest_;
   std::string wrong_;

@@ -27,6 +27,7 @@ constexpr Type TypeOf(const OnePhaseRecord&) { return {2, 1, "one-phase"}; }
 constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
 // Only a saga's ending can have the cause that came with version 3.
 Type TypeOf(const EndRecord& record) {
+  if (record.summary.saga) return {4, 4, "end"};
   const bool is_new = record.summary.ending.cause == AbortCause::kStepFailed;
   return {4, static_cast<std::uint8_t>(is_new ? 3 : 1), "end"};
 }
@@ -41,16 +42,18 @@ constexpr Type TypeOf(const SagaStepRecord&) { return {8, 3, "saga step"}; }
 constexpr Type TypeOf(const SagaAbortingRecord&) { return {9, 3, "saga aborting"}; }
 constexpr Type TypeOf(const SagaActRecord&) { return {10, 3, "saga act"}; }
 constexpr Type TypeOf(const SagaEndRecord&) { return {11, 3, "saga end"}; }
+constexpr Type TypeOf(const DefinitionRecord&) { return {12, 4, "definition"}; }
+constexpr Type TypeOf(const RegisteredRecord&) { return {13, 4, "registered"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
   Alternative record;
-  codec::Reader reader(body);
+  codec::Reader reader(version, body);
   Fields(reader, record);
   reader.RefuseTrailing();
   if (!reader.wrong().empty()) {
-    return Fail(ErrorCode::kCorrupt, fmt::format("the {} record is malformed: {}",
-                                                 TypeOf(record).name, reader.wrong()));
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("the {} record is malformed: {}", TypeOf(record).name, reader.wrong()));
   }
   // One spelling for each record: the lowest version that has what is in it.
   if (version != TypeOf(record).version) {
@@ -68,12 +71,12 @@ Result<std::string> EncodeRecord(const Record& record) {
         const Type type = TypeOf(alternative);
         std::string bytes{static_cast<char>(type.version), static_cast<char>(type.number)};
         bytes.resize(kHeaderSize);
-        codec::Writer writer(bytes);
+        codec::Writer writer(type.version, bytes);
         Fields(writer, alternative);
         std::string wrong = writer.wrong();
         if (wrong.empty() && bytes.size() > kRecordMax - kChecksumSize) {
-          wrong = fmt::format("it takes {} bytes, at most {} are allowed", bytes.size(),
-                              kRecordMax);
+          wrong =
+              fmt::format("it takes {} bytes, at most {} are allowed", bytes.size(), kRecordMax);
         }
         if (!wrong.empty()) {
           return Fail(ErrorCode::kInvalid,
@@ -123,6 +126,8 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 9: return DecodeBody<SagaAbortingRecord>(version, body);
     case 10: return DecodeBody<SagaActRecord>(version, body);
     case 11: return DecodeBody<SagaEndRecord>(version, body);
+    case 12: return DecodeBody<DefinitionRecord>(version, body);
+    case 13: return DecodeBody<RegisteredRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

@@ -6,9 +6,10 @@
 // Frame, in every version:
 //
 //   offset  size  what
-//   0       1     version, at most 3
+//   0       1     version, at most 4
 //   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
-//                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end
+//                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end,
+//                  12 definition, 13 registered
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -58,6 +59,17 @@
 //   saga act       gtid, u32 step, act, text input, text by, text reason, time at
 //   saga end       gtid, ending, time ended
 //
+// Bodies that came with version 4, which an end has that is a saga's:
+//
+//   definition     text name, i32 version, i64 deadline in milliseconds, list of step, text stored
+//                  by, time at
+//   registered     gtid, origin, u32 branch, text participant, text action, text input, time at
+//   end            as in version 1, then text name, i32 version, text request key, u32 and u32
+//                  CRC-32 of the definition and of the input, list of step summary
+//
+//   step summary   u32 number, text name, text action, step kind, list of u32 after, text result,
+//                  time called, time changed
+//
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is
 // read for ever. A record is written in the lowest version that has its body, so an older program
@@ -76,7 +88,7 @@
 
 namespace settle::coordinator {
 
-inline constexpr std::uint8_t kRecordVersion = 3;           // the highest
+inline constexpr std::uint8_t kRecordVersion = 4;           // the highest
 inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
 inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
 inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record

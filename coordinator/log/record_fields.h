@@ -86,18 +86,6 @@ void Fields(Archive& archive, V& record) {
   archive.Field("learned", record.learned);
 }
 
-template <typename Archive, Is<EndRecord> V>
-void Fields(Archive& archive, V& record) {
-  auto& summary = record.summary;
-  archive.Field("gtid", summary.gtid);
-  archive.Field("state", summary.state);
-  Fields(archive, summary.ending);
-  Fields(archive, summary.origin);
-  archive.Field("ended", summary.ended);
-  archive.Field("branches", summary.branches);
-  archive.Field("timeline", summary.timeline);
-}
-
 template <typename Archive, Is<ResourceRecord> V>
 void Fields(Archive& archive, V& record) {
   archive.Field("resource", record.resource);
@@ -113,6 +101,17 @@ void Fields(Archive& archive, V& record) {
   Fields(archive, record.ending);
   archive.Field("operator_name", record.operator_name);
   archive.Field("reason", record.reason);
+  archive.Field("at", record.at);
+}
+
+template <typename Archive, Is<RegisteredRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("branch", record.branch);
+  archive.Field("participant", record.participant);
+  archive.Field("action", record.action);
+  archive.Field("input", record.input);
   archive.Field("at", record.at);
 }
 
@@ -143,15 +142,64 @@ void Fields(Archive& archive, V& step) {
   archive.Field("step.timeout_ms", step.timeout_ms);
 }
 
+template <typename Archive, Is<saga::Definition> V>
+void Fields(Archive& archive, V& definition) {
+  archive.Field("definition.name", definition.name);
+  archive.Field("definition.version", definition.version);
+  archive.Field("definition.deadline_ms", definition.deadline_ms);
+  archive.Field("definition.steps", definition.steps);
+}
+
+template <typename Archive, Is<DefinitionRecord> V>
+void Fields(Archive& archive, V& record) {
+  Fields(archive, record.definition);
+  archive.Field("stored_by", record.stored_by);
+  archive.Field("at", record.at);
+}
+
+template <typename Archive, Is<StepSummary> V>
+void Fields(Archive& archive, V& step) {
+  archive.Field("step.number", step.number);
+  archive.Field("step.name", step.name);
+  archive.Field("step.action", step.action);
+  archive.Field("step.kind", step.kind);
+  archive.Field("step.after", step.after);
+  archive.Field("step.result", step.result);
+  archive.Field("step.called", step.called);
+  archive.Field("step.changed", step.changed);
+}
+
+template <typename Archive, Is<SagaSummary> V>
+void Fields(Archive& archive, V& saga) {
+  archive.Field("saga.name", saga.name);
+  archive.Field("saga.version", saga.version);
+  archive.Field("saga.request_key", saga.request_key);
+  archive.Field("saga.definition_crc", saga.fingerprint.definition);
+  archive.Field("saga.input_crc", saga.fingerprint.input);
+  archive.Field("saga.steps", saga.steps);
+}
+
+template <typename Archive, Is<EndRecord> V>
+void Fields(Archive& archive, V& record) {
+  auto& summary = record.summary;
+  archive.Field("gtid", summary.gtid);
+  archive.Field("state", summary.state);
+  Fields(archive, summary.ending);
+  Fields(archive, summary.origin);
+  archive.Field("ended", summary.ended);
+  archive.Field("branches", summary.branches);
+  archive.Field("timeline", summary.timeline);
+  if (archive.version() < 4) return;
+  if constexpr (!std::is_const_v<V>) summary.saga.emplace();
+  Fields(archive, *summary.saga);
+}
+
 template <typename Archive, Is<SagaBeginRecord> V>
 void Fields(Archive& archive, V& record) {
   archive.Field("gtid", record.gtid);
   Fields(archive, record.origin);
   archive.Field("request_key", record.request_key);
-  archive.Field("definition.name", record.definition.name);
-  archive.Field("definition.version", record.definition.version);
-  archive.Field("definition.deadline_ms", record.definition.deadline_ms);
-  archive.Field("definition.steps", record.definition.steps);
+  Fields(archive, record.definition);
   archive.Field("input", record.input);
 }
 

@@ -76,6 +76,7 @@ class SqliteDecisionLog final : public DecisionLog {
   }
 
   LogTotals totals() const override { return writer_->totals(); }
+  LogWrites writes() const override { return writer_->writes(); }
 
  private:
   const std::string path_;

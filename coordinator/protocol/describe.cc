@@ -37,6 +37,10 @@ struct EventWords {
   std::string operator()(const event::Enlist& e) const {
     return "enlist " + e.resource + " session " + e.session + " key " + e.request_key;
   }
+  std::string operator()(const event::TryRequested& e) const {
+    return "try " + e.participant + "/" + e.action + " key " + e.request_key + " " +
+           DescribeJson(e.input);
+  }
   std::string operator()(const event::CommitRequested& e) const {
     std::string text = "commit";
     for (const BranchVote& vote : e.votes)
@@ -62,6 +66,21 @@ struct EventWords {
     return "finished " + Number(e.branch) + " " + settle::ToString(e.result.end) +
            TrailingReason(e.result.detail);
   }
+  std::string operator()(const event::Answered& e) const {
+    std::string text = "answer " + Number(e.branch) + " " + settle::ToString(e.op) + " " +
+                       std::to_string(e.attempt) + " " + settle::ToString(e.answer.kind);
+    if (e.answer.kind == AnswerKind::kOngoing)
+      return text + " " + std::to_string(e.answer.poll_after_ms);
+    if (e.answer.kind == AnswerKind::kDone)
+      return text + (e.answer.text.empty() ? "" : " " + DescribeJson(e.answer.text));
+    return text + TrailingReason(e.answer.text);
+  }
+  std::string operator()(const event::CallTimerFired& e) const {
+    return "call-timer " + Number(e.branch);
+  }
+  std::string operator()(const event::ParticipantReady& e) const {
+    return "participant-ready " + e.participant;
+  }
   std::string operator()(const event::Persisted&) const { return "persisted"; }
   std::string operator()(const event::PersistRefused& e) const {
     return "persist-refused" + TrailingReason(e.reason);
@@ -74,6 +93,9 @@ struct EventWords {
     return "found-prepared " + Number(e.branch) + " " + e.resource;
   }
   std::string operator()(const event::RetryRequested&) const { return "retry"; }
+  std::string operator()(const event::SkipRequested& e) const {
+    return "skip " + Number(e.branch) + " " + Quoted(e.operator_name) + " " + Quoted(e.reason);
+  }
   std::string operator()(const event::ForgetRequested& e) const {
     return "forget " + Quoted(e.operator_name) + " " + Quoted(e.reason);
   }
@@ -103,6 +125,14 @@ struct RecordWords {
   std::string operator()(const ResourceRecord& record) const {
     return "resource record: " + record.resource + " is " + Escaped(record.identity);
   }
+  std::string operator()(const DefinitionRecord& record) const {
+    return "definition record: " + Escaped(record.definition.name) + " version " +
+           std::to_string(record.definition.version);
+  }
+  std::string operator()(const RegisteredRecord& record) const {
+    return "registered record: " + Number(record.branch) + " " + record.participant + "/" +
+           record.action + " " + DescribeJson(record.input);
+  }
   // A saga's own; ForgetRecord, which both have, is described here.
   template <typename OfSaga>
   std::string operator()(const OfSaga& record) const {
@@ -120,6 +150,29 @@ struct EffectWords {
            " " + (e.session.empty() ? std::string("any-session") : "session " + e.session) +
            " attempt " + std::to_string(e.attempt) + Trailing(e.evidence);
   }
+  std::string operator()(const effect::Call& e) const {
+    return std::string("call ") + settle::ToString(e.op) + " " + Number(e.branch) + " " +
+           e.participant + "/" + e.action + " attempt " + std::to_string(e.attempt) + " " +
+           DescribeJson(e.input) + (e.result.empty() ? "" : " result " + DescribeJson(e.result));
+  }
+  std::string operator()(const effect::Pause& e) const {
+    return "pause " + Number(e.branch) +
+           (e.poll_after_ms != 0 ? " for " + std::to_string(e.poll_after_ms) + " ms"
+                                 : " step " + std::to_string(e.fruitless));
+  }
+  std::string operator()(const effect::StopCall& e) const {
+    return "stop call " + Number(e.branch);
+  }
+  std::string operator()(const effect::Alarm& e) const {
+    return "alarm " + Number(e.branch) + " " + Quoted(e.what);
+  }
+  std::string operator()(const effect::TryAccepted& e) const {
+    return "try accepted " + Number(e.branch);
+  }
+  std::string operator()(const effect::TryAnswered& e) const {
+    return "try answered " + Number(e.branch);
+  }
+  std::string operator()(const effect::Skipped& e) const { return "skipped " + Number(e.branch); }
   std::string operator()(const effect::Persist& e) const { return "persist " + Describe(e.record); }
   std::string operator()(const effect::ArmTimer& e) const {
     return std::string("arm ") + ToString(e.timer) + " step " + std::to_string(e.attempt);
@@ -162,6 +215,15 @@ const char* ToString(Timer timer) {
   return "unrecognised";
 }
 
+std::string DescribeJson(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const bool plain = c >= ' ' && c < 127;
+    shown += plain ? std::string(1, c) : Escaped(std::string(1, c));
+  }
+  return shown;
+}
+
 std::string Describe(const Event& event) { return std::visit(EventWords{}, event); }
 
 std::string Describe(const Record& record) { return std::visit(RecordWords{}, record); }
@@ -180,8 +242,7 @@ std::string Describe(const Ending& ending) {
 std::string Describe(const TwoPhase& machine) {
   std::string text = ToString(machine.state());
   for (const TwoPhase::Branch& branch : machine.branches()) {
-    text +=
-        (branch.number == 1 ? ": " : ", ") + Number(branch.number) + " " + ToString(branch.state);
+    text += (branch.number == 1 ? ": " : ", ") + Number(branch.number) + " " + StateOf(branch);
   }
   return text;
 }

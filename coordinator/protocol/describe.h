@@ -21,6 +21,8 @@ const char* ToString(Timer timer);
 std::string Describe(const Event& event);
 std::string Describe(const Record& record);
 std::string Describe(const Effect& effect);
+// JSON as it is, as far as it can be shown on one line; its quotes are not escaped.
+std::string DescribeJson(const std::string& text);
 // "committed"; "aborted (voted-no, retryable) \"reason\"".
 std::string Describe(const Ending& ending);
 // The state and every branch's state; counts of attempts are left out.

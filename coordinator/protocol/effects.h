@@ -2,6 +2,7 @@
 // events.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,7 +31,43 @@ struct Send {
   friend bool operator==(const Send&, const Send&) = default;
 };
 
-// Answered by event::Persisted or event::PersistRefused.
+// To any process of the participant. Answered by event::Answered, or after the time-out of calls by
+// event::CallTimerFired: the branch has one such timer, which this arms anew.
+struct Call {
+  ActionOp op = ActionOp::kTry;
+  BranchNumber branch = 0;
+  std::string participant;
+  std::string action;
+  int attempt = 1;
+  std::string input;   // of the try; JSON text
+  std::string result;  // of the try, for its confirm or cancel; JSON text, or empty: not known
+
+  friend bool operator==(const Call&, const Call&) = default;
+};
+
+// Arms the branch's timer anew.
+struct Pause {
+  BranchNumber branch = 0;
+  int fruitless = 1;               // calls in a row: grows the delay
+  std::int64_t poll_after_ms = 0;  // not 0: the participant named the delay
+
+  friend bool operator==(const Pause&, const Pause&) = default;
+};
+struct StopCall {
+  BranchNumber branch = 0;  // its timer
+
+  friend bool operator==(const StopCall&, const StopCall&) = default;
+};
+
+// The branch does not get on and somebody should look; once until it does.
+struct Alarm {
+  BranchNumber branch = 0;
+  std::string what;
+
+  friend bool operator==(const Alarm&, const Alarm&) = default;
+};
+
+// Answered, in order, by event::Persisted or event::PersistRefused.
 struct Persist {
   Record record;
 
@@ -73,6 +110,24 @@ struct Enlisted {
 
   friend bool operator==(const Enlisted&, const Enlisted&) = default;
 };
+// The try whose asking is being handled is this branch.
+struct TryAccepted {
+  BranchNumber branch = 0;
+
+  friend bool operator==(const TryAccepted&, const TryAccepted&) = default;
+};
+// To everyone who waits for this try: it is in the branch's vote and result.
+struct TryAnswered {
+  BranchNumber branch = 0;
+
+  friend bool operator==(const TryAnswered&, const TryAnswered&) = default;
+};
+// To the operators who skipped this branch: it is durable.
+struct Skipped {
+  BranchNumber branch = 0;
+
+  friend bool operator==(const Skipped&, const Skipped&) = default;
+};
 struct OnePhaseGranted {
   friend bool operator==(const OnePhaseGranted&, const OnePhaseGranted&) = default;
 };
@@ -95,9 +150,11 @@ struct Forget {
 }  // namespace effect
 
 using Effect =
-    std::variant<effect::Send, effect::Persist, effect::ArmTimer, effect::CancelTimer,
-                 effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted,
-                 effect::OnePhaseGranted, effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
+    std::variant<effect::Send, effect::Call, effect::Pause, effect::StopCall, effect::Alarm,
+                 effect::Persist, effect::ArmTimer, effect::CancelTimer, effect::ReplyDecided,
+                 effect::ReplyApplied, effect::Enlisted, effect::TryAccepted, effect::TryAnswered,
+                 effect::Skipped, effect::OnePhaseGranted, effect::OnePhaseDeclined, effect::Refuse,
+                 effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator

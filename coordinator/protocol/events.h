@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/records.h"
+#include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
@@ -32,6 +33,15 @@ struct Enlist {
   SessionId session;        // that owns the branch until it is prepared
   std::string process;      // of the session, for people
   std::string request_key;  // a repeated enlist with the same key is the same branch
+};
+
+// The application wants something reserved in a service. A repeated one with the same key is the
+// same branch.
+struct TryRequested {
+  std::string participant;
+  std::string action;
+  std::string input;  // JSON text
+  std::string request_key;
 };
 
 // The application asks to commit. `votes` are those of branches it prepared itself.
@@ -67,7 +77,26 @@ struct Finished {
   FinishResult result;
 };
 
-// The record that the machine asked to persist is durable / was refused and is certainly not there.
+// A participant answered effect::Call. `attempt` is that of the call it answers.
+struct Answered {
+  BranchNumber branch = 0;
+  ActionOp op = ActionOp::kTry;
+  int attempt = 1;
+  Answer answer;
+};
+
+// effect::Call was not answered within its time-out, or effect::Pause is over.
+struct CallTimerFired {
+  BranchNumber branch = 0;
+};
+
+// A process that serves the participant attached: what waits for it can be called.
+struct ParticipantReady {
+  std::string participant;
+};
+
+// The oldest record that the machine asked to persist and that was not answered yet is durable /
+// was refused and is certainly not there.
 struct Persisted {};
 struct PersistRefused {
   std::string reason;
@@ -92,6 +121,13 @@ struct FoundPrepared {
 // An operator wants what is outstanding sent now.
 struct RetryRequested {};
 
+// An operator gives up a confirm or cancel that does not get on: damage.
+struct SkipRequested {
+  BranchNumber branch = 0;
+  std::string operator_name;
+  std::string reason;
+};
+
 // An operator says that the damage is repaired.
 struct ForgetRequested {
   std::string operator_name;
@@ -105,11 +141,13 @@ struct Restored {
 
 }  // namespace event
 
-using Event = std::variant<event::Enlist, event::CommitRequested, event::OnePhaseRequested,
-                           event::AbortRequested, event::DeadlineReached, event::VoteTimerFired,
-                           event::RetryTimerFired, event::Voted, event::Finished, event::Persisted,
-                           event::PersistRefused, event::SessionLost, event::ResourceReady,
-                           event::FoundPrepared, event::RetryRequested, event::ForgetRequested,
-                           event::Restored>;
+using Event =
+    std::variant<event::Enlist, event::TryRequested, event::CommitRequested,
+                 event::OnePhaseRequested, event::AbortRequested, event::DeadlineReached,
+                 event::VoteTimerFired, event::RetryTimerFired, event::Voted, event::Finished,
+                 event::Answered, event::CallTimerFired, event::ParticipantReady, event::Persisted,
+                 event::PersistRefused, event::SessionLost, event::ResourceReady,
+                 event::FoundPrepared, event::RetryRequested, event::SkipRequested,
+                 event::ForgetRequested, event::Restored>;
 
 }  // namespace settle::coordinator

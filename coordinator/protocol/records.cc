@@ -12,6 +12,7 @@ const Gtid& Of(const Alternative& record) {
 }
 const Gtid& Of(const EndRecord& end) { return end.summary.gtid; }
 const Gtid& Of(const ResourceRecord&) { return kNone; }
+const Gtid& Of(const DefinitionRecord&) { return kNone; }
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -35,6 +36,20 @@ struct CommitRecord {
   std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
 
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
+};
+
+// Forced before a reservation's try is sent: from here on somebody must confirm or cancel it, and
+// nobody but the coordinator will.
+struct RegisteredRecord {
+  Gtid gtid;
+  Origin origin;  // of the transaction
+  BranchNumber branch = 0;
+  std::string participant;
+  std::string action;
+  std::string input;  // JSON text
+  WallTime at = 0;
+
+  friend bool operator==(const RegisteredRecord&, const RegisteredRecord&) = default;
 };
 
 // Forced before a lone branch may be committed in one phase: from here on its resource decides, and
@@ -103,6 +118,7 @@ struct TransactionSummary {
   WallTime ended = 0;  // 0 while it has not
   std::vector<BranchSummary> branches;
   std::vector<TimelineEntry> timeline;
+  std::optional<SagaSummary> saga{};
 
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };
@@ -126,10 +142,10 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-using Record =
-    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
-                 ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
-                 SagaEndRecord>;
+using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
+                            ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
+                            SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
+                            RegisteredRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;
@@ -139,7 +155,7 @@ enum class Durability {
   kLazy,   // rides with the next batch, may be lost in a crash
 };
 
-// The transaction a record belongs to; empty for a ResourceRecord.
+// The transaction a record belongs to; empty for a ResourceRecord and a DefinitionRecord.
 const Gtid& GtidOf(const Record& record);
 
 }  // namespace settle::coordinator

@@ -26,18 +26,8 @@ std::string TrailingReason(const std::string& reason) {
 
 std::string Number(std::int64_t number) { return std::to_string(number); }
 
-// JSON as it is, as far as it can be shown on one line; its quotes are not escaped.
-std::string Json(const std::string& text) {
-  std::string shown;
-  for (const char c : text) {
-    const bool plain = c >= ' ' && c < 127;
-    shown += plain ? std::string(1, c) : Escaped(std::string(1, c));
-  }
-  return shown;
-}
-
 std::string Labelled(const char* label, const std::string& json) {
-  return json.empty() ? "" : std::string(" ") + label + " " + Json(json);
+  return json.empty() ? "" : std::string(" ") + label + " " + DescribeJson(json);
 }
 
 std::string ByAndWhy(const std::string& by, const std::string& reason) {
@@ -47,7 +37,7 @@ std::string ByAndWhy(const std::string& by, const std::string& reason) {
 std::string Words(const Answer& answer) {
   std::string text = settle::ToString(answer.kind);
   switch (answer.kind) {
-    case AnswerKind::kDone: return text + (answer.text.empty() ? "" : " " + Json(answer.text));
+    case AnswerKind::kDone: return text + (answer.text.empty() ? "" : " " + DescribeJson(answer.text));
     case AnswerKind::kOngoing: return text + " " + Number(answer.poll_after_ms);
     case AnswerKind::kFailed:
     case AnswerKind::kUnknown:
@@ -80,7 +70,7 @@ struct EventWords {
     return "skip " + Number(e.step) + ByAndWhy(e.by, e.reason);
   }
   std::string operator()(const event::InputSet& e) const {
-    return "set-input " + Number(e.step) + ByAndWhy(e.by, e.reason) + " " + Json(e.input);
+    return "set-input " + Number(e.step) + ByAndWhy(e.by, e.reason) + " " + DescribeJson(e.input);
   }
   std::string operator()(const event::ForgetRequested& e) const {
     return "forget " + Quoted(e.by) + " " + Quoted(e.reason);
@@ -101,7 +91,7 @@ struct RecordWords {
   std::string operator()(const SagaStepRecord& record) const {
     return "saga step record: " + Number(record.step) +
            (record.op == ActionOp::kAction ? " done" : " undone") +
-           (record.result.empty() ? "" : " " + Json(record.result));
+           (record.result.empty() ? "" : " " + DescribeJson(record.result));
   }
   std::string operator()(const SagaAbortingRecord& record) const {
     std::string text =
@@ -125,8 +115,7 @@ struct EffectWords {
   std::string operator()(const effect::Call& e) const {
     return std::string("call ") + settle::ToString(e.op) + " " + Number(e.step) + " " +
            e.participant + "/" + e.action + " attempt " + Number(e.attempt) + " within " +
-           Number(e.timeout_ms) + " ms" + Labelled("input", e.input) +
-           Labelled("result", e.result);
+           Number(e.timeout_ms) + " ms" + Labelled("input", e.input) + Labelled("result", e.result);
   }
   std::string operator()(const effect::Pause& e) const {
     return "pause " + Number(e.step) + " for " + Number(e.delay_ms) + " ms";

@@ -2,6 +2,8 @@
 // begin, aborting, end.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -70,6 +72,52 @@ struct SagaEndRecord {
 
   friend bool operator==(const SagaEndRecord&, const SagaEndRecord&) = default;
 };
+
+// Forced. A definition under its name and version, never changed and never pruned.
+struct DefinitionRecord {
+  saga::Definition definition;
+  std::string stored_by;
+  WallTime at = 0;
+
+  friend bool operator==(const DefinitionRecord&, const DefinitionRecord&) = default;
+};
+
+// What people and clients see of a step beside its branch summary.
+struct StepSummary {
+  BranchNumber number = 0;
+  std::string name;
+  std::string action;
+  saga::StepKind kind = saga::StepKind::kCompensatable;
+  std::vector<BranchNumber> after;  // the steps that must be done before
+  std::string result;               // JSON text; empty: none, not known, or too much to be kept
+  WallTime called = 0;              // first, in this life of the coordinator; 0: not known
+  WallTime changed = 0;             // since when it is in its state; 0: not known
+
+  friend bool operator==(const StepSummary&, const StepSummary&) = default;
+};
+
+// Tells a start that is repeated from another one with the same key. CRC-32: it finds mistakes, not
+// forgeries.
+struct StartFingerprint {
+  std::uint32_t definition = 0;
+  std::uint32_t input = 0;
+
+  friend bool operator==(const StartFingerprint&, const StartFingerprint&) = default;
+};
+
+// A saga beside its transaction summary.
+struct SagaSummary {
+  std::string name;
+  std::int32_t version = 1;
+  std::string request_key;
+  StartFingerprint fingerprint;
+  std::vector<StepSummary> steps;  // none of a quarantined one
+
+  friend bool operator==(const SagaSummary&, const SagaSummary&) = default;
+};
+
+// Bytes of the results that a summary holds.
+inline constexpr std::size_t kResultsKeptMax = 256 * 1024;
 
 // "skip", "set-input".
 const char* ToString(SagaAct act);

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/two_phase_parts.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
 
 using BranchState = TwoPhase::BranchState;
-
-void Add(Effects& effects, Effects more) {
-  std::move(more.begin(), more.end(), std::back_inserter(effects));
-}
 
 bool IsUnvoted(const TwoPhase::Branch& branch) { return !branch.voted; }
 
@@ -40,16 +37,7 @@ Effects TwoPhase::On(const event::Enlist& event) {
                                                     same->resource}};
   }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
-  if (state_ != State::kActive && !SETTLE_PLANTED_BUG(kEnlistAfterTheDecisionBegan)) {
-    return {effect::Refuse{ErrorCode::kRefused, "the transaction is " +
-                                                    std::string(ToString(state_)) +
-                                                    ": branches join only while it is active"}};
-  }
-  if (branches_.size() >= limits_.branches_max) {
-    return {effect::Refuse{ErrorCode::kRefused, "the transaction has its maximum of " +
-                                                    std::to_string(limits_.branches_max) +
-                                                    " branches"}};
-  }
+  if (Effects refused = RefuseToJoin(); !refused.empty()) return refused;
   Branch branch;
   branch.number = static_cast<BranchNumber>(branches_.size() + 1);
   branch.resource = event.resource;
@@ -59,6 +47,19 @@ Effects TwoPhase::On(const event::Enlist& event) {
   branch.request_key = event.request_key;
   branches_.push_back(std::move(branch));
   return {effect::Enlisted{branches_.back().number}};
+}
+
+// Empty: another branch may join.
+Effects TwoPhase::RefuseToJoin() const {
+  if (state_ != State::kActive && !SETTLE_PLANTED_BUG(kEnlistAfterTheDecisionBegan)) {
+    return {effect::Refuse{ErrorCode::kRefused, "the transaction is " +
+                                                    std::string(ToString(state_)) +
+                                                    ": branches join only while it is active"}};
+  }
+  if (branches_.size() < limits_.branches_max) return {};
+  return {effect::Refuse{
+      ErrorCode::kRefused,
+      "the transaction has its maximum of " + std::to_string(limits_.branches_max) + " branches"}};
 }
 
 void TwoPhase::TakeVote(Branch& branch, const VoteResult& vote) {
@@ -78,11 +79,14 @@ void TwoPhase::TakeVote(Branch& branch, const VoteResult& vote) {
 Effects TwoPhase::On(const event::CommitRequested& event) {
   if (state_ != State::kActive) return AnswerLateRequest();
   for (const BranchVote& vote : event.votes) {
-    if (Find(vote.branch) == nullptr) {
-      return {effect::Refuse{ErrorCode::kInvalid, "a vote names branch " +
-                                                      std::to_string(vote.branch) +
-                                                      ", which the transaction does not have"}};
-    }
+    const Branch* branch = Find(vote.branch);
+    if (branch != nullptr && !branch->reservation) continue;
+    return {effect::Refuse{
+        ErrorCode::kInvalid,
+        "a vote names branch " + std::to_string(vote.branch) +
+            (branch == nullptr
+                 ? ", which the transaction does not have"
+                 : ", a reservation: its participant alone says whether it is made")}};
   }
   for (const BranchVote& vote : event.votes) {
     Branch& branch = *Find(vote.branch);
@@ -100,13 +104,14 @@ Effects TwoPhase::StartPreparing() {
   });
   if (!refused && std::any_of(branches_.begin(), branches_.end(), IsUnvoted)) {
     for (Branch& branch : branches_) {
-      if (branch.voted) continue;
+      if (branch.voted || branch.reservation) continue;  // a try is under way: it is the vote
       branch.state = BranchState::kPreparing;
       effects.push_back(SendTo(branch, CommandKind::kPrepare));
     }
     retries_ = 1;
+    const bool sent = !effects.empty();
     effects.push_back(effect::ArmTimer{Timer::kVote, 1});
-    effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+    if (sent) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
     return effects;
   }
   Add(effects, DecideIfAllVoted());
@@ -154,6 +159,14 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
   ending_ = {Outcome::kAborted, cause, std::move(reason), retryable};
   Effects effects{effect::CancelTimer{Timer::kVote}, effect::ReplyApplied{ending_}};
   for (Branch& branch : branches_) {
+    if (branch.reservation) {
+      // No record of the abort is needed first: what is registered and not decided is cancelled by
+      // a start too. A refused try is cancelled as well, because a copy of its call may be late.
+      const bool called = branch.reservation->maybe_called;
+      Add(effects,
+          called ? Turn(branch, BranchState::kAborting) : Rest(branch, BranchState::kAborted));
+      continue;
+    }
     switch (branch.state) {
       case BranchState::kWorking:
       case BranchState::kPreparing:
@@ -161,6 +174,8 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
         branch.attempts = 0;
         effects.push_back(SendAbort(branch));
         break;
+      case BranchState::kRegistering:
+      case BranchState::kTrying:
       case BranchState::kReadOnly:
       case BranchState::kRefused:
       case BranchState::kCommitting:
@@ -172,7 +187,7 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
     }
   }
   retries_ = 1;
-  if (!Unfinished().empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  if (NeedsRetryTimer()) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
   Add(effects, EndIfAllFinished());
   return effects;
 }
@@ -201,7 +216,8 @@ Effects TwoPhase::On(const event::AbortRequested& event) {
     return AnswerLateRequest();
   }
   for (const BranchNumber number : event.rolled_back) {
-    if (Branch* branch = Find(number)) branch->state = BranchState::kAborted;
+    Branch* branch = Find(number);
+    if (branch != nullptr && !branch->reservation) branch->state = BranchState::kAborted;
   }
   return Abort(event.cause, event.reason, false);
 }
@@ -228,7 +244,7 @@ Effects TwoPhase::On(const event::VoteTimerFired&) {
 
 Effects TwoPhase::On(const event::Voted& event) {
   Branch* branch = Find(event.vote.branch);
-  if (branch == nullptr) return {};
+  if (branch == nullptr || branch->reservation) return {};
   const bool again = state_ == State::kPreparing && branch->voted;
   if (SETTLE_PLANTED_BUG(kDuplicateVoteCountedTwice) && again)
     branch = &*std::find_if(branches_.begin(), branches_.end(), IsUnvoted);

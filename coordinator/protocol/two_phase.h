@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class TwoPhase {
   };
 
   enum class BranchState {
+    kRegistering,  // of a reservation: its record is on its way to the disk; nothing was called
+    kTrying,       // of a reservation: its try was called
     kWorking,
     kPreparing,
     kPrepared,
@@ -50,9 +53,24 @@ class TwoPhase {
     kHazard,
   };
 
+  // A branch that tries, confirms and cancels in a service. Its states are those of a database
+  // branch: prepared is reserved, committing is confirming, aborting is cancelling.
+  struct Reservation {
+    enum class Waits { kForNothing, kForAnswer, kBackOff, kPoll };
+
+    std::string action;
+    std::string input;          // JSON text
+    std::string result{};       // of the try; JSON text, or empty: not known
+    bool maybe_called = false;  // its try, in this life of the coordinator or an earlier one
+    Waits waits = Waits::kForNothing;
+    int fruitless = 0;     // calls in a row without a result
+    bool alarmed = false;  // somebody was told of that
+  };
+
   struct Branch {
     BranchNumber number = 0;
-    std::string resource;
+    std::string resource;  // of a reservation: its participant
+    std::optional<Reservation> reservation{};
     std::string identity;
     SessionId session;  // its owner; empty once that is gone
     std::string process;
@@ -71,10 +89,13 @@ class TwoPhase {
 
   TwoPhase(Gtid gtid, Origin origin, Limits limits);
   // From the log, at start. Send event::Restored before anything else.
-  TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics);
+  TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics,
+           const std::vector<RegisteredRecord>& registered = {});
   TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicRecord>& heuristics);
-  // An aborted transaction of which only the damage was written down. `heuristics` is not empty.
-  explicit TwoPhase(const std::vector<HeuristicRecord>& heuristics);
+  // A transaction without a decision: aborted. Of it the damage was written down, or reservations
+  // are to be cancelled; `heuristics` and `registered` are not both empty.
+  explicit TwoPhase(const std::vector<HeuristicRecord>& heuristics,
+                    const std::vector<RegisteredRecord>& registered = {});
 
   Effects Handle(const Event& event);
 
@@ -86,9 +107,12 @@ class TwoPhase {
   const Ending& ending() const { return ending_; }
   // The branches that have not ended, after a decision.
   std::vector<BranchNumber> Unfinished() const;
+  // Something was registered: until its end is in the log, a start cancels it anew.
+  bool has_reservations() const;
 
  private:
   Effects On(const event::Enlist& event);
+  Effects On(const event::TryRequested& event);
   Effects On(const event::CommitRequested& event);
   Effects On(const event::OnePhaseRequested& event);
   Effects On(const event::AbortRequested& event);
@@ -97,12 +121,16 @@ class TwoPhase {
   Effects On(const event::RetryTimerFired& event);
   Effects On(const event::Voted& event);
   Effects On(const event::Finished& event);
+  Effects On(const event::Answered& event);
+  Effects On(const event::CallTimerFired& event);
+  Effects On(const event::ParticipantReady& event);
   Effects On(const event::Persisted& event);
   Effects On(const event::PersistRefused& event);
   Effects On(const event::SessionLost& event);
   Effects On(const event::ResourceReady& event);
   Effects On(const event::FoundPrepared& event);
   Effects On(const event::RetryRequested& event);
+  Effects On(const event::SkipRequested& event);
   Effects On(const event::ForgetRequested& event);
   Effects On(const event::Restored& event);
 
@@ -111,6 +139,7 @@ class TwoPhase {
   Effects StartPreparing();
   Effects DecideIfAllVoted();
   Effects Abort(AbortCause cause, std::string reason, bool retryable);
+  Effects RefuseToJoin() const;
   Effects AnswerLateRequest() const;
   Effects AbortOnceMore(Branch& branch);
 
@@ -126,6 +155,24 @@ class TwoPhase {
   Effects SendOutstanding(const std::function<bool(const Branch&)>& wanted);
   effect::Send SendTo(Branch& branch, CommandKind kind);
   effect::Send SendAbort(Branch& branch);
+  Effects AbortFound(const event::FoundPrepared& found);
+  bool NeedsRetryTimer() const;
+
+  // Reservations.
+  void Grow(BranchNumber number);
+  void Restore(const RegisteredRecord& record, BranchState state);
+  Effects OnRegistered();
+  Effects OnRecorded();
+  Effects OnRegistrationRefused(const std::string& why);
+  Effects AnsweredTry(Branch& branch, const event::Answered& event);
+  Effects AnsweredFinish(Branch& branch, const event::Answered& event);
+  Effects Turn(Branch& branch, BranchState state);  // what is called from now on
+  Effects Call(Branch& branch);
+  Effects CallOutstanding(const std::function<bool(const Branch&)>& wanted);
+  static Effects Fruitless(Branch& branch, const std::string& why);
+  static Effects Stuck(Branch& branch, const std::string& why);
+  static Effects BackOff(Branch& branch);
+  static Effects Rest(Branch& branch, BranchState state);  // nothing is called any more
 
   Gtid gtid_;
   Origin origin_;
@@ -136,6 +183,7 @@ class TwoPhase {
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
   int retries_ = 0;
+  std::deque<BranchNumber> registering_;  // on their way to the disk, before any other record
   std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
@@ -144,5 +192,7 @@ class TwoPhase {
 
 const char* ToString(TwoPhase::State state);
 const char* ToString(TwoPhase::BranchState state);
+// The branch's state in its own words: of a reservation "reserved", "confirming".
+const char* StateOf(const TwoPhase::Branch& branch);
 
 }  // namespace settle::coordinator

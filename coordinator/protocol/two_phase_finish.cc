@@ -1,9 +1,10 @@
-// After the decision: telling the branches until all have ended, one-phase commit, restoring.
+// After the decision: telling the branches until all have ended; one-phase commit.
 #include <algorithm>
 #include <utility>
 
 #include "protocol/describe.h"
 #include "protocol/two_phase.h"
+#include "protocol/two_phase_parts.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
@@ -12,12 +13,6 @@ namespace {
 
 // A branch that the caller finishes itself is left alone for this many steps of back-off.
 constexpr int kPatienceWithCaller = 4;
-
-bool IsUnfinished(const TwoPhase::Branch& branch) {
-  return branch.state == TwoPhase::BranchState::kCommitting ||
-         branch.state == TwoPhase::BranchState::kAborting ||
-         branch.state == TwoPhase::BranchState::kOnePhase;
-}
 
 }  // namespace
 
@@ -48,7 +43,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     return {effect::Refuse{ErrorCode::kInvalid,
                            "the transaction has no branch " + std::to_string(event.branch)}};
   }
-  if (branches_.size() != 1) return {effect::OnePhaseDeclined{}};
+  if (branches_.size() != 1 || branches_.front().reservation) return {effect::OnePhaseDeclined{}};
   Branch& branch = branches_.front();
   branch.vote.evidence = event.evidence;
   state_ = State::kDelegating;
@@ -58,6 +53,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
 }
 
 Effects TwoPhase::On(const event::Persisted&) {
+  if (!registering_.empty()) return OnRegistered();
   switch (state_) {
     case State::kDeciding: return OnDecisionDurable();
     case State::kDelegating:
@@ -67,9 +63,7 @@ Effects TwoPhase::On(const event::Persisted&) {
       return {effect::OnePhaseGranted{}, effect::ArmTimer{Timer::kRetry, retries_}};
     case State::kCommitting:
     case State::kAborting:
-    case State::kOnePhase:
-      if (!recording_.empty()) recording_.pop_front();
-      return EndIfAllFinished();
+    case State::kOnePhase: return OnRecorded();
     case State::kForgetting: return Forgotten(std::exchange(forget_, {}));
     case State::kActive:
     case State::kPreparing:
@@ -89,17 +83,22 @@ Effects TwoPhase::OnDecisionDurable() {
   Effects effects{effect::ReplyDecided{ending_, finish_here_}};
   for (Branch& branch : branches_) {
     if (branch.state != BranchState::kPrepared) continue;
+    if (branch.reservation) {
+      Add(effects, Turn(branch, BranchState::kCommitting));
+      continue;
+    }
     branch.state = BranchState::kCommitting;
     // The caller finishes its branches, unless its session is already gone.
     if (!finish_here_ || branch.session.empty())
       effects.push_back(SendTo(branch, CommandKind::kCommit));
   }
   retries_ = finish_here_ ? kPatienceWithCaller : 1;
-  effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  if (NeedsRetryTimer()) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
   return effects;
 }
 
 Effects TwoPhase::On(const event::PersistRefused& event) {
+  if (!registering_.empty()) return OnRegistrationRefused(event.reason);
   switch (state_) {
     case State::kDeciding:
     case State::kDelegating:
@@ -116,9 +115,9 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
     case State::kForgetting:
       state_ = State::kDamaged;
-      return {effect::Refuse{ErrorCode::kRetry,
-                             "the log could not store that it is forgotten, so it stays damaged: " +
-                                 event.reason}};
+      return {effect::Refuse{
+          ErrorCode::kRetry,
+          "the log could not store that it is forgotten, so it stays damaged: " + event.reason}};
     case State::kActive:
     case State::kPreparing:
     case State::kDamaged:
@@ -129,7 +128,7 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
 
 Effects TwoPhase::On(const event::Finished& event) {
   Branch* branch = Find(event.branch);
-  if (branch == nullptr || !IsUnfinished(*branch)) return {};
+  if (branch == nullptr || branch->reservation || !IsUnfinished(*branch)) return {};
   if (event.result.end == BranchEnd::kRetry) {
     branch->last_error = event.result.detail;
     return {};
@@ -197,6 +196,13 @@ Effects TwoPhase::EndIfAllFinished() {
   return effects;
 }
 
+// Somebody other than the timers of calls must see to what is outstanding.
+bool TwoPhase::NeedsRetryTimer() const {
+  return std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
+    return !branch.reservation && IsUnfinished(branch);
+  });
+}
+
 effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   switch (kind) {
     case CommandKind::kPrepare: SETTLE_ASSERT(state_ == State::kPreparing, Describe(*this)); break;
@@ -218,7 +224,7 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
 Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& wanted) {
   Effects effects;
   for (Branch& branch : branches_) {
-    if (!wanted(branch)) continue;
+    if (branch.reservation || !wanted(branch)) continue;
     if (branch.state == BranchState::kPreparing)
       effects.push_back(SendTo(branch, CommandKind::kPrepare));
     if (branch.state == BranchState::kCommitting)
@@ -247,9 +253,15 @@ Effects TwoPhase::On(const event::RetryRequested&) {
   switch (state_) {
     case State::kCommitting:
     case State::kAborting:
-    case State::kOnePhase:
+    case State::kOnePhase: {
       retries_ = 0;  // whoever asks has seen to the cause: the back-off starts afresh
-      return On(event::RetryTimerFired{});
+      Effects effects = On(event::RetryTimerFired{});
+      for (Branch& branch : branches_) {
+        if (branch.reservation) branch.reservation->fruitless = 0;
+      }
+      Add(effects, CallOutstanding([](const Branch&) { return true; }));
+      return effects;
+    }
     case State::kActive:
     case State::kPreparing:
     case State::kDeciding:
@@ -269,11 +281,14 @@ Effects TwoPhase::On(const event::ResourceReady& event) {
 
 Effects TwoPhase::On(const event::FoundPrepared& event) {
   Branch* branch = Find(event.branch);
+  if (branch != nullptr && branch->reservation) return {};  // no database's scan finds it
   switch (state_) {
     case State::kCommitting:
       if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
       return {SendTo(*branch, CommandKind::kCommit)};
-    case State::kAborting: return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
+    case State::kAborting:
+      if (ending_.cause == AbortCause::kPresumed) return AbortFound(event);
+      return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
     case State::kForgetting:
       // Damage elsewhere keeps no locks: a branch that had ended as decided, and is prepared again
@@ -298,103 +313,6 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
     case State::kDone: return {};
   }
   return {};
-}
-
-Effects TwoPhase::On(const event::Restored& event) {
-  if (event.forgotten) {
-    // It was damaged then, so every branch had ended; only the log was never told of those that
-    // ended as decided.
-    for (Branch& branch : branches_) {
-      if (branch.state == BranchState::kCommitting) branch.state = BranchState::kCommitted;
-    }
-    return Forgotten(*event.forgotten);
-  }
-  retries_ = 1;
-  Effects effects = SendOutstanding([](const Branch&) { return true; });
-  if (effects.empty()) return EndIfAllFinished();
-  effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
-  return effects;
-}
-
-TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics)
-    : gtid_(record.gtid), origin_(record.origin), state_(State::kCommitting) {
-  decision_ = Decision::kCommit;
-  ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
-  for (const DecidedBranch& decided : record.branches) {
-    Branch branch;
-    branch.number = decided.number;
-    branch.resource = decided.resource;
-    branch.identity = decided.evidence.database;
-    branch.voted = true;
-    branch.vote = {decided.vote, decided.evidence, "", false};
-    branch.state =
-        decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
-    if (SETTLE_PLANTED_BUG(kRestoredBranchTakenForFinished) && decided.number > 1)
-      branch.state = BranchState::kCommitted;
-    branches_.push_back(std::move(branch));
-  }
-  TakeHeuristics(heuristics);
-}
-
-TwoPhase::TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicRecord>& heuristics)
-    : gtid_(record.gtid), origin_(record.origin), state_(State::kOnePhase) {
-  Branch branch;
-  branch.number = record.branch.number;
-  branch.resource = record.branch.resource;
-  branch.identity = record.branch.evidence.database;
-  branch.vote = {Vote::kCommit, record.branch.evidence, "", false};
-  branch.state = BranchState::kOnePhase;
-  branches_.push_back(std::move(branch));
-  TakeHeuristics(heuristics);
-}
-
-TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics)
-    : gtid_(heuristics.front().gtid), state_(State::kDamaged) {
-  heuristics_ = heuristics;
-  ending_ = {Outcome::kAborted, AbortCause::kPresumed, "", false};
-  for (const HeuristicRecord& heuristic : heuristics) {
-    while (branches_.size() < heuristic.branch) {
-      Branch branch;
-      branch.number = static_cast<BranchNumber>(branches_.size() + 1);
-      branch.state = BranchState::kAborted;
-      branches_.push_back(std::move(branch));
-    }
-  }
-  TakeHeuristics(heuristics);
-  ending_ = DamagedEnding();
-}
-
-const char* ToString(TwoPhase::State state) {
-  switch (state) {
-    case TwoPhase::State::kActive: return "active";
-    case TwoPhase::State::kPreparing: return "preparing";
-    case TwoPhase::State::kDeciding: return "deciding";
-    case TwoPhase::State::kDelegating: return "delegating";
-    case TwoPhase::State::kOnePhase: return "one-phase";
-    case TwoPhase::State::kCommitting: return "committing";
-    case TwoPhase::State::kAborting: return "aborting";
-    case TwoPhase::State::kDamaged: return "damaged";
-    case TwoPhase::State::kForgetting: return "forgetting";
-    case TwoPhase::State::kDone: return "done";
-  }
-  return "unrecognised";
-}
-
-const char* ToString(TwoPhase::BranchState state) {
-  switch (state) {
-    case TwoPhase::BranchState::kWorking: return "working";
-    case TwoPhase::BranchState::kPreparing: return "preparing";
-    case TwoPhase::BranchState::kPrepared: return "prepared";
-    case TwoPhase::BranchState::kReadOnly: return "read-only";
-    case TwoPhase::BranchState::kRefused: return "refused";
-    case TwoPhase::BranchState::kCommitting: return "committing";
-    case TwoPhase::BranchState::kAborting: return "aborting";
-    case TwoPhase::BranchState::kOnePhase: return "one-phase";
-    case TwoPhase::BranchState::kCommitted: return "committed";
-    case TwoPhase::BranchState::kAborted: return "aborted";
-    case TwoPhase::BranchState::kHazard: return "hazard";
-  }
-  return "unrecognised";
 }
 
 }  // namespace settle::coordinator

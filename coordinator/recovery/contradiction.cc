@@ -1,5 +1,7 @@
 #include "recovery/contradiction.h"
 
+#include <algorithm>
+
 #include "saga_definition/check.h"
 #include "settle/vocabulary/gtid.h"
 
@@ -57,6 +59,33 @@ std::string InDamage(const HeuristicRecord& heuristic, BranchNumber last) {
   return {};
 }
 
+std::string InRegistered(const RegisteredRecord& record, const RestoredTransaction& transaction) {
+  const std::string name = "branch " + std::to_string(record.branch);
+  if (record.branch == 0 || record.branch > kBranchNumberMax) {
+    return name + " is registered, which no transaction can have";
+  }
+  if (!CheckResourceName(record.participant)) {
+    return name + " is of a participant with an impossible name";
+  }
+  const auto& all = transaction.registered;
+  const bool twice = std::count_if(all.begin(), all.end(), [&](const RegisteredRecord& other) {
+                       return other.branch == record.branch;
+                     }) > 1;
+  if (twice) return name + " is registered twice";
+  if (std::holds_alternative<OnePhaseRecord>(transaction.decision)) {
+    return name + " is registered, and the decision was left to another branch";
+  }
+  const auto* commit = std::get_if<CommitRecord>(&transaction.decision);
+  if (commit == nullptr) return {};
+  if (record.branch > commit->branches.size()) {
+    return name + " is registered, and the decision does not have it";
+  }
+  const DecidedBranch& decided = commit->branches[record.branch - 1];
+  if (decided.resource == record.participant && decided.vote == Vote::kCommit) return {};
+  return name + " is registered in " + record.participant + ", and in the decision it is a " +
+         settle::ToString(decided.vote) + " vote of " + decided.resource;
+}
+
 }  // namespace
 
 std::string FindContradiction(const RestoredTransaction& transaction, const LogIdentity& log) {
@@ -68,6 +97,10 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
   for (const HeuristicRecord& heuristic : transaction.heuristics) {
     if (!wrong.empty()) return wrong;
     wrong = InDamage(heuristic, last);
+  }
+  for (const RegisteredRecord& record : transaction.registered) {
+    if (!wrong.empty()) return wrong;
+    wrong = InRegistered(record, transaction);
   }
   return wrong;
 }
@@ -103,8 +136,8 @@ std::string FindContradiction(const RestoredSaga& saga, const LogIdentity& log) 
   if (const Status good = saga::Check(definition); !good)
     return "its definition cannot run: " + good.error().message;
   for (const SagaRecord& record : saga.later) {
-    std::string wrong = std::visit(
-        [&](const auto& one) { return InRecord(one, definition.steps.size()); }, record);
+    std::string wrong =
+        std::visit([&](const auto& one) { return InRecord(one, definition.steps.size()); }, record);
     if (!wrong.empty()) return wrong;
   }
   return {};

@@ -22,6 +22,15 @@ const BranchSummary* FindBranch(const TransactionSummary& summary, BranchNumber 
   return nullptr;
 }
 
+std::map<std::string, std::string> ResultsOf(const TransactionSummary& summary) {
+  std::map<std::string, std::string> results;
+  if (!summary.saga || !summary.ending.committed()) return results;
+  for (const StepSummary& step : summary.saga->steps) {
+    if (!step.result.empty()) results.emplace(step.name, step.result);
+  }
+  return results;
+}
+
 }  // namespace
 
 Inquiry::Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer,
@@ -61,7 +70,7 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (!ended) return Fail(ended.error());
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
-    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false};
+    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended)};
     return Verdict{(*ended)->ending, branch->evidence,
                    branch->vote == settle::ToString(Vote::kCommit)};
   }
@@ -74,6 +83,16 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
 
 Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
   return Await<Ending>([&](Completion<Ending> done) { AskOutcome(gtid, std::move(done)); });
+}
+
+Result<SagaEnd> Inquiry::AskSagaEnd(const Gtid& gtid) {
+  const Result<Ending> running =
+      Await<Ending>([&](Completion<Ending> done) { engine_.AskOutcome(gtid, std::move(done)); });
+  if (running) return SagaEnd{*running, {}};
+  if (running.error().code != ErrorCode::kNotFound) return Fail(running.error());
+  Result<Verdict> verdict = ReadVerdict({gtid, 0});
+  if (!verdict) return Fail(verdict.error());
+  return SagaEnd{verdict->ending, std::move(verdict->results)};
 }
 
 void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {

@@ -41,6 +41,9 @@ class Inquiry {
   // The same without blocking; `done` runs on a shard's thread or off the shards.
   void AskOutcome(const Gtid& gtid, Completion<Ending> done);
 
+  // As AskOutcome, with the results of a saga that is committed. Blocking.
+  [[nodiscard]] Result<SagaEnd> AskSagaEnd(const Gtid& gtid);
+
   // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if
   // anything, is a command to the resource's sessions.
   void Found(const std::string& resource, const std::string& database_name);
@@ -57,6 +60,7 @@ class Inquiry {
     Ending ending;
     Evidence evidence;  // of the branch, where the log knows it
     bool voted_commit = false;
+    std::map<std::string, std::string> results{};  // of a saga
   };
   struct Sighting {
     Stray stray;

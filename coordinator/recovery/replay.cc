@@ -25,6 +25,8 @@ struct Replay {
     RestoredSaga saga;
   };
   std::unordered_map<Gtid, OpenSaga> sagas;
+  std::vector<SagaStart> ended_starts;
+  std::vector<DefinitionRecord> definitions;
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -55,6 +57,9 @@ struct Replay {
     if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
+  void Visit(std::uint64_t position, RegisteredRecord record) {
+    At(record.gtid, position).transaction.registered.push_back(std::move(record));
+  }
   void Visit(std::uint64_t position, ForgetRecord record) {
     if (const auto saga = sagas.find(record.gtid); saga != sagas.end()) {
       saga->second.saga.later.emplace_back(std::move(record));
@@ -68,10 +73,15 @@ struct Replay {
     transaction.forgotten = std::move(record);
   }
   void Visit(std::uint64_t, const EndRecord& record) {
+    if (const auto& saga = record.summary.saga; saga && !saga->request_key.empty()) {
+      ended_starts.push_back(
+          {record.summary.gtid, saga->request_key, saga->name, saga->version, saga->fingerprint});
+    }
     open.erase(record.summary.gtid);
     sagas.erase(record.summary.gtid);
   }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
+  void Visit(std::uint64_t, DefinitionRecord record) { definitions.push_back(std::move(record)); }
   void Visit(std::uint64_t position, SagaBeginRecord record) {
     const auto [entry, is_new] = sagas.try_emplace(record.gtid, OpenSaga{position, {}});
     RestoredSaga& saga = entry->second.saga;
@@ -101,15 +111,18 @@ struct Replay {
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
   const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  const bool registered = !transaction.registered.empty();
+  const std::string was = decided ? "decided" : registered ? "registered" : "damaged";
   const auto ended = log.FindEnded(transaction.gtid());
   if (!ended && ended.error().code == ErrorCode::kExpired) {
-    return std::string(decided ? "it had ended, and was pruned, before it was decided" : "");
+    return decided || registered ? "it had ended, and was pruned, before it was " + was
+                                 : std::string();
   }
   if (!ended) return Fail(ended.error());
   if (!*ended) return std::string();
-  if (!decided && !(*ended)->ending.committed()) return std::string();
+  if (!decided && !registered && !(*ended)->ending.committed()) return std::string();
   return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
-         " before it was " + (decided ? "decided" : "damaged");
+         " before it was " + was;
 }
 
 }  // namespace
@@ -141,6 +154,8 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
     state.sagas.push_back(std::move(saga));
   }
   state.resources = std::move(replay.resources);
+  state.ended_starts = std::move(replay.ended_starts);
+  state.definitions = std::move(replay.definitions);
   return state;
 }
 

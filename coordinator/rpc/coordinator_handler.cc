@@ -62,6 +62,18 @@ void CoordinatorHandler::enlist(wire::EnlistReply& reply, const wire::EnlistRequ
   });
 }
 
+void CoordinatorHandler::try_branch(wire::TryReply& reply, const wire::TryRequest& request) {
+  AtTheEdge(observer_, "try_branch", [&] {
+    TryCall call = Need(FromWire(request));
+    Calls::Limits limits = kNothingDone;  // what was done is found by the same request key
+    limits.kind = Calls::Kind::kParked;
+    limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
+    reply = ToWire(Need(calls_.Await<TryAnswer>(limits, [&](Completion<TryAnswer> done) {
+      engine_.Try(std::move(call), std::move(done));
+    })));
+  });
+}
+
 void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequest& request) {
   AtTheEdge(observer_, "commit", [&] {
     CommitCall call = Need(FromWire(request));
@@ -106,12 +118,28 @@ void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& re
   });
 }
 
+void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
+                                     const wire::DefineSagaRequest& request) {
+  AtTheEdge(observer_, "define_saga", [&] {
+    const DefineSagaCall call = Need(FromWire(request));
+    const Defined defined = Need(calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
+      engine_.DefineSaga(call, std::move(done));
+    }));
+    reply.name = call.definition.name;
+    reply.version = call.definition.version;
+    reply.known = defined.known;
+  });
+}
+
 void CoordinatorHandler::start_saga(wire::BeginReply& reply,
                                     const wire::StartSagaRequest& request) {
   AtTheEdge(observer_, "start_saga", [&] {
     StartSagaCall call = Need(FromWire(request));
-    // Nobody knows its gtid yet: a start whose answer does not come cannot be asked about.
-    const Begun begun = Need(calls_.Await<Begun>(kMaybeDone, [&](Completion<Begun> done) {
+    // Nobody knows its gtid yet: without a key, a start whose answer does not come cannot be asked
+    // about.
+    const bool repeatable = !call.request_key.empty();
+    const Calls::Limits limits = repeatable ? kNothingDone : kMaybeDone;
+    const Begun begun = Need(calls_.Await<Begun>(limits, [&](Completion<Begun> done) {
       engine_.StartSaga(std::move(call), std::move(done));
     }));
     reply.gtid = begun.gtid.text();
@@ -119,17 +147,18 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
   });
 }
 
-void CoordinatorHandler::await_saga(wire::Ending& reply, const wire::AwaitSagaRequest& request) {
+void CoordinatorHandler::await_saga(wire::AwaitSagaReply& reply,
+                                    const wire::AwaitSagaRequest& request) {
   AtTheEdge(observer_, "await_saga", [&] {
     const AwaitSagaCall call = Need(FromWire(request));
     Calls::Limits limits = kNothingDone;
     limits.kind = Calls::Kind::kParked;
     limits.limit += call.wait;
-    Result<Ending> ending = calls_.Await<Ending>(limits, [&](Completion<Ending> done) {
+    Result<SagaEnd> end = calls_.Await<SagaEnd>(limits, [&](Completion<SagaEnd> done) {
       engine_.AwaitSaga(call.gtid, call.wait, std::move(done));
     });
-    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(call.gtid);
-    reply = ToWire(Need(std::move(ending)));
+    if (NotRunningHere(end)) end = inquiry_.AskSagaEnd(call.gtid);
+    reply = ToWire(Need(std::move(end)));
   });
 }
 

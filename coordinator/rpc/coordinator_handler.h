@@ -27,11 +27,13 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
   void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
   void enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) override;
+  void try_branch(wire::TryReply& reply, const wire::TryRequest& request) override;
   void commit(wire::CommitReply& reply, const wire::CommitRequest& request) override;
   void commit_one_phase(wire::OnePhaseReply& reply, const wire::OnePhaseRequest& request) override;
   void abort(wire::Ending& reply, const wire::AbortRequest& request) override;
+  void define_saga(wire::DefineSagaReply& reply, const wire::DefineSagaRequest& request) override;
   void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override;
-  void await_saga(wire::Ending& reply, const wire::AwaitSagaRequest& request) override;
+  void await_saga(wire::AwaitSagaReply& reply, const wire::AwaitSagaRequest& request) override;
   void outcome(wire::Ending& reply, const std::string& gtid) override;
 
  private:

@@ -10,6 +10,7 @@
 
 #include "admin/resolve.h"
 #include "admin/retry.h"
+#include "admin/steps.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "wire/admin_types.h"
@@ -32,10 +33,12 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<SessionId> SessionFromWire(const std::string& text);
 [[nodiscard]] Result<BeginCall> FromWire(const wire::BeginRequest& request);
 [[nodiscard]] Result<EnlistCall> FromWire(const wire::EnlistRequest& request);
+[[nodiscard]] Result<TryCall> FromWire(const wire::TryRequest& request);
 [[nodiscard]] Result<CommitCall> FromWire(const wire::CommitRequest& request);
 [[nodiscard]] Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request);
 [[nodiscard]] Result<AbortCall> FromWire(const wire::AbortRequest& request);
 [[nodiscard]] Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request);
+[[nodiscard]] Result<DefineSagaCall> FromWire(const wire::DefineSagaRequest& request);
 struct AwaitSagaCall {
   Gtid gtid;
   std::chrono::milliseconds wait{0};
@@ -71,8 +74,12 @@ struct PageCall {
 struct SendAgainCall {
   Gtid gtid;             // empty: every transaction
   std::string resource;  // empty: any
+  std::string step;      // of the saga; empty: all
 };
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
+
+[[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
+[[nodiscard]] Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request);
 
 struct FoundBranch {
   std::string resource;
@@ -86,15 +93,20 @@ struct FullReport {
 
 wire::ServiceError ToWire(const Error& error);
 wire::Ending ToWire(const Ending& ending);
+wire::TryReply ToWire(const TryAnswer& answer);
 wire::CommitReply ToWire(const CommitAnswer& answer);
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);
 wire::ActionCall ToWire(const SagaCall& call);
+wire::AwaitSagaReply ToWire(const SagaEnd& end);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
 wire::SessionView ToWire(const SessionView& session);
 wire::ParticipantView ToWire(const ParticipantRow& row);
 wire::SendAgainReply ToWire(const RetriedView& view);
+wire::DefinitionsReply ToWire(const DefinitionPage& page);
+wire::DefinitionView ToWire(const DefinitionRecord& record);
+wire::SagaView ToWire(const SagaSummary& saga);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

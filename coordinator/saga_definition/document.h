@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "saga_definition/definition.h"
@@ -28,5 +29,8 @@ inline constexpr std::size_t kDocumentMax = 2 * 1024 * 1024;  // bytes
 // A definition that satisfies Check. kInvalid names the place: as a JSON Pointer where the document
 // is wrong, by the step where the saga is.
 [[nodiscard]] Result<Definition> ReadDocument(std::string_view document);
+
+// The document that ReadDocument reads the same definition from; the same text for the same one.
+std::string WriteDocument(const Definition& definition);
 
 }  // namespace settle::coordinator::saga

@@ -154,11 +154,13 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   std::unique_ptr<DecisionLog> log = *std::move(opened);
   Result<RestoredState> restored = ReplayLog(*log);
   if (!restored) return Refuse(restored.error(), ExitCodeOfLog(restored.error()));
-  const std::size_t recovered = restored->open.size();
+  const std::size_t recovered = restored->open.size() + restored->sagas.size();
 
   SystemClock clock;
   RandomIds ids;
-  Engine engine(options.engine, *log, clock, ids, observer);
+  Settings settings = options.engine;
+  settings.saga_starts_kept = options.keep_ended;
+  Engine engine(settings, *log, clock, ids, observer);
   const LogCloser log_closer{log};
   engine.Restore(*std::move(restored));
   TaskThread inquiries;

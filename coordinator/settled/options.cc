@@ -131,6 +131,9 @@ std::vector<Row> TimeRows() {
           "retry-max", "the longest pause before an unanswered command is sent again", {10ms, 1h},
           [](Options & o) -> auto& { return o.engine.retry_max; }),
       Duration(
+          "call-timeout", "a try, confirm or cancel without an answer is called again after",
+          {100ms, 24h}, [](Options & o) -> auto& { return o.engine.call_timeout; }),
+      Duration(
           "drain-timeout", "how long a stop waits for transactions that are not decided", {0s, 1h},
           [](Options & o) -> auto& { return o.drain_timeout; }),
       Duration(
@@ -153,6 +156,9 @@ std::vector<Row> LimitRows() {
       Count(
           "max-undecided-per-owner", "transactions of one owner; more are refused for now",
           {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.undecided_per_owner_max; }),
+      Count(
+          "max-sagas-per-owner", "sagas of one owner that have not ended; more are refused for now",
+          {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.sagas_per_owner_max; }),
       Count(
           "max-branches", "of one transaction", {1, kBranchNumberMax},
           [](Options & o) -> auto& { return o.engine.branches_max; }),

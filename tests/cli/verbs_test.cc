@@ -30,6 +30,20 @@ TEST_F(Verbs, StatusShowsTheLogTheEpochAndTheCounts) {
   EXPECT_EQ(json["started_us"], kBegan_us);
 }
 
+TEST_F(Verbs, StatusShowsWhatTheLogWroteUnlessTheCoordinatorDoesNotSay) {
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("log writes")));
+  EXPECT_FALSE(RunJson({"status"}).contains("log_flushes"));
+  admin_.status_reply.__set_log_records(120);
+  admin_.status_reply.__set_log_records_forced(80);
+  admin_.status_reply.__set_log_flushes(31);
+  EXPECT_THAT(Run({"status"}).out,
+              HasSubstr("log writes  120 records, 80 of them forced, in 31 flushes\n"));
+  const Document json = RunJson({"status"});
+  EXPECT_EQ(json["log_records"], 120);
+  EXPECT_EQ(json["log_records_forced"], 80);
+  EXPECT_EQ(json["log_flushes"], 31);
+}
+
 TEST_F(Verbs, ListShowsOneLineForEachTransaction) {
   admin_.list_reply.transactions = {Committing()};
   const Printed printed = Run({"list"});

@@ -33,6 +33,7 @@ class AroundLog : public DecisionLog {
     return log_.ListEnded(most, cursor);
   }
   LogTotals totals() const override { return log_.totals(); }
+  LogWrites writes() const override { return log_.writes(); }
 
  protected:
   DecisionLog& log_;

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/engine_fakes.h"
+#include "support/service_under_test.h"
 
 namespace settle::coordinator {
 namespace {
@@ -36,62 +36,13 @@ Gtid Start(EngineUnderTest& under_test, const StartSagaCall& call = Trip()) {
   return started.ok() ? started->gtid : Gtid();
 }
 
-// A process that serves participants' actions.
-class Service {
- public:
-  Service(EngineUnderTest& under_test, const std::vector<std::string>& participants)
-      : under_test_(under_test) {
-    Answer<Attached> attached;
-    under_test_.engine().Attach({"service", {}, "", 0, participants}, attached.done());
-    under_test_.Run();
-    if (attached.ok()) session_ = attached->session;
-  }
-
-  bool attached() const { return !session_.empty(); }
-
-  std::vector<SagaCall> Take(std::size_t most = 100) {
-    Answer<CommandBatch> batch;
-    under_test_.engine().Fetch({session_, received_, most, 0ms}, batch.done());
-    under_test_.Run();
-    under_test_.Advance(100ms);  // the poll's time is up
-    if (!batch.ok() || batch->number == 0) return {};
-    received_ = batch->number;
-    return batch->calls;
-  }
-  std::vector<std::string> TakeWords() {
-    std::vector<std::string> words;
-    for (const SagaCall& call : Take()) {
-      words.push_back(settle::ToString(call.op) + (" " + std::to_string(call.key.number)) +
-                      " attempt " + std::to_string(call.attempt));
-    }
-    return words;
-  }
-  void Report(const SagaCall& call, settle::Answer answer) {
-    Answer<std::monostate> reported;
-    SagaAnswer one{call.key, call.op, call.attempt, std::move(answer)};
-    under_test_.engine().Report({session_, {}, {}, {one}}, reported.done());
-    under_test_.Run();
-    EXPECT_TRUE(reported.ok());
-  }
-  void ReportDone(const SagaCall& call) { Report(call, {AnswerKind::kDone, "{}", 0}); }
-  void Detach() {
-    under_test_.engine().Detach(session_, [](Result<std::monostate>) {});
-    under_test_.Run();
-  }
-
- private:
-  EngineUnderTest& under_test_;
-  SessionId session_;
-  std::int64_t received_ = 0;
-};
-
 TEST(SagaCalls, ASagaRunsOverTheParticipantsThatFetchAndReport) {
   EngineUnderTest under_test;
   Service airline(under_test, {"airline"});
   Service bank(under_test, {"bank"});
   const Gtid gtid = Start(under_test);
-  Answer<Ending> ending;
-  under_test.engine().AwaitSaga(gtid, 1h, ending.done());
+  Answer<SagaEnd> ended;
+  under_test.engine().AwaitSaga(gtid, 1h, ended.done());
   EXPECT_THAT(bank.Take(), IsEmpty());
   const std::vector<SagaCall> calls = airline.Take();
   ASSERT_EQ(calls.size(), 1U);
@@ -102,8 +53,9 @@ TEST(SagaCalls, ASagaRunsOverTheParticipantsThatFetchAndReport) {
   EXPECT_EQ(under_test.AskOutcome(gtid).outcome, Outcome::kUndecided);
   EXPECT_EQ(under_test.ListOpen().size(), 1U);
   bank.ReportDone(bank.Take().at(0));
-  ASSERT_TRUE(ending.ok());
-  EXPECT_EQ(ending->outcome, Outcome::kCommitted);
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->ending.outcome, Outcome::kCommitted);
+  EXPECT_EQ(ended->results.at("flight"), "{}");
   EXPECT_THAT(under_test.ListOpen(), IsEmpty());
 }
 

@@ -157,6 +157,11 @@ bool FaultyVfs::Disarm() {
   return fired_;
 }
 
+int FaultyVfs::seen() {
+  const std::lock_guard lock(mutex_);
+  return seen_;
+}
+
 int FaultyVfs::Meet(Operation operation) {
   if ((operation & (kWrite | kSync | kTruncate)) != 0) AwaitMoment();
   const std::lock_guard lock(mutex_);

@@ -43,6 +43,7 @@ class FaultyVfs {
 
   void Arm(const Plan& plan);
   bool Disarm();  // whether it fired since it was armed
+  int seen();     // operations of the plan since it was armed
 
   // From now on remembers what was synced, and calls `moment` before the `at`-th write, sync or
   // truncation from now on, on the thread that does it.

@@ -42,32 +42,39 @@ TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
   ResourceRecord other = SampleResource();
   other.resource = "stock";
   Append(other);
+  const Record definition = SampleVersion4Records(Of(1)).front();
+  Append(definition);
   Append(SampleCommit(Of(1)));
   Append(SampleOnePhase(Of(2)));
   Append(SampleCommit(Of(3)));
   Append(SampleHeuristic(Of(3)));
   Append(SampleHeuristic(Of(4)));
+  Append(SampleRegistered(Of(5)));
   for (std::uint64_t round = 0; round < 5; ++round) {
-    const std::uint64_t first = 5 + round * 100;
+    const std::uint64_t first = 6 + round * 100;
     CommitAndEnd(first, first + 99);
     AwaitPruned();
     EXPECT_EQ(WhatIsKnownOf(Of(1)), "nothing");
   }
   std::map<std::uint64_t, std::vector<Record>> left;
   std::vector<std::string> resources;
+  int definitions = 0;
   for (const Record& record : Reopen()) {
     const Gtid& gtid = GtidOf(record);
-    if (gtid.empty()) resources.push_back(std::get<ResourceRecord>(record).resource);
-    if (!gtid.empty() && gtid.sequence() < 5) left[gtid.sequence()].push_back(record);
+    if (const auto* one = std::get_if<ResourceRecord>(&record)) resources.push_back(one->resource);
+    definitions += record == definition ? 1 : 0;
+    if (!gtid.empty() && gtid.sequence() < 6) left[gtid.sequence()].push_back(record);
   }
   EXPECT_THAT(left[1], ElementsAre(Record(SampleCommit(Of(1, epoch)))));
   EXPECT_THAT(left[2], ElementsAre(Record(SampleOnePhase(Of(2, epoch)))));
   EXPECT_THAT(left[3], ElementsAre(Record(SampleCommit(Of(3, epoch))),
                                    Record(SampleHeuristic(Of(3, epoch)))));
   EXPECT_THAT(left[4], ElementsAre(Record(SampleHeuristic(Of(4, epoch)))));
+  EXPECT_THAT(left[5], ElementsAre(Record(SampleRegistered(Of(5, epoch)))));
   EXPECT_THAT(resources, ::testing::UnorderedElementsAre("stock", "accounts"));
+  EXPECT_EQ(definitions, 1) << "a stored definition is never pruned";
   // Once they end they go like all others.
-  for (std::uint64_t i = 1; i <= 4; ++i) Append(SampleEnd(Of(i, epoch), Outcome::kMixed));
+  for (std::uint64_t i = 1; i <= 5; ++i) Append(SampleEnd(Of(i, epoch), Outcome::kMixed));
   CommitAndEnd(1, 50);
   AwaitPruned();
   EXPECT_EQ(WhatIsKnownOf(Of(1, epoch)), "expired");

@@ -16,11 +16,13 @@ HeuristicRecord SampleHeuristic(const Gtid& gtid);
 EndRecord SampleEnd(const Gtid& gtid, Outcome outcome = Outcome::kCommitted);
 ResourceRecord SampleResource();
 ForgetRecord SampleForget(const Gtid& gtid);
+RegisteredRecord SampleRegistered(const Gtid& gtid);
 
 // One of each type.
 SagaBeginRecord SampleSagaBegin(const Gtid& gtid);
 // All that came with version 3.
 std::vector<Record> SampleSagaRecords(const Gtid& gtid);
+std::vector<Record> SampleVersion4Records(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

@@ -45,6 +45,35 @@ class LogFaults : public ::testing::Test {
   FaultyVfs& vfs = FaultyVfs::Installed();
 };
 
+TEST_F(LogFaults, AFlushIsCountedForEveryTimeThatTheDiskIsWaitedFor) {
+  const TemporaryDirectory directory;
+  auto log = OpenOrThrow(directory / "settle.db");
+  AppendAndWait(*log, Commit(*log, 1));  // the -wal file's own beginning is flushed with the first
+  const LogWrites before = log->writes();
+  vfs.Arm({.operations = FaultyVfs::kSync, .at = 1'000'000});
+  AppendAndWait(*log, Commit(*log, 2));
+  AppendAndWait(*log, Commit(*log, 3), Durability::kLazy);
+  // One by itself, and then all of the group at once.
+  AppendAsOneGroup(*log, {Commit(*log, 4), Commit(*log, 5), Commit(*log, 6), Commit(*log, 7)});
+  const LogWrites after = log->writes();
+  EXPECT_EQ(after.records - before.records, 7U);
+  EXPECT_EQ(after.forced - before.forced, 6U);
+  EXPECT_EQ(after.flushes - before.flushes, 4U);
+  EXPECT_EQ(vfs.seen(), 4) << "what SQLite asked of the disk";
+  EXPECT_FALSE(vfs.Disarm());
+}
+
+TEST_F(LogFaults, WhatIsRefusedIsNotCountedAsWritten) {
+  const TemporaryDirectory directory;
+  auto log = OpenOrThrow(directory / "settle.db");
+  AppendAndWait(*log, Commit(*log, 1));
+  const LogWrites before = log->writes();
+  vfs.Arm({.operations = FaultyVfs::kWrite, .for_ever = true, .code = SQLITE_FULL});
+  EXPECT_EQ(AppendAndWait(*log, Commit(*log, 2)).result, AppendResult::kRefused);
+  EXPECT_TRUE(vfs.Disarm());
+  EXPECT_EQ(log->writes(), before);
+}
+
 TEST_F(LogFaults, L01_AFullDiskRefusesAndTheLogRecoversWhenSpaceReturns) {
   const TemporaryDirectory directory;
   auto log = OpenOrThrow(directory / "settle.db");

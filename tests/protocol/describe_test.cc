@@ -33,6 +33,16 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "resource-ready bank-a",
       "found-prepared 2 bank-b",
       "retry",
+      "try inventory/reserve key t1 {\"n\": [1, 2]}",
+      "answer 2 try 1 done {\"left\": 3}",
+      "answer 2 confirm 3 done",
+      "answer 2 cancel 12 unknown \"restarted\"",
+      "answer 1 try 1 failed \"sold out\"",
+      "answer 1 confirm 1 ongoing 5000",
+      "answer 1 try 1 suppressed",
+      "call-timer 2",
+      "participant-ready inventory",
+      "skip 2 \"ann\" \"written off\"",
       "forget \"alice\" \"credited by hand\"",
       "restored",
   };
@@ -58,6 +68,9 @@ TEST(Describe, WhatIsNotAnEventIsRefusedByTheWordThatIsWrong) {
            {"commit 1=yes", "yes"},
            {"enlist bank-a s1", "s1"},
            {"finished 1", "the end of the line"},
+           {"try inventory key t1 {}", "inventory"},
+           {"answer 1 action 1 done", "action"},
+           {"answer 1 try 1 maybe", "maybe"},
            {"one-phase 1 evidence=incomplete/1", "incomplete/1"},
        }) {
     const Result<Event> event = ParseEvent(line);
@@ -85,6 +98,9 @@ TEST(Describe, RecordsAreNamedAsTheLogKnowsThem) {
   EXPECT_EQ(Describe(Record{forget}),
             "forget record: by \"alice\" \"credited\" of hazard \"no proof\"");
   EXPECT_EQ(Describe(Event{event::Restored{forget}}), "restored, " + Describe(Record{forget}));
+  EXPECT_EQ(
+      Describe(Record{RegisteredRecord{{}, {}, 2, "inventory", "reserve", "{\"a\":\n\"b\"}", 0}}),
+      "registered record: 2 inventory/reserve {\"a\":\\x0a\"b\"}");
   EndRecord end;
   end.summary.ending = {Outcome::kAborted, AbortCause::kVotedNo, "why", true};
   EXPECT_EQ(Describe(Record{end}), "end record: aborted (voted-no, retryable) \"why\"");

@@ -56,6 +56,40 @@ event::AbortRequested TakeAbort(WordReader& reader) {
   return abort;
 }
 
+// "try inventory/reserve key k1 {}"
+event::TryRequested TakeTry(WordReader& reader) {
+  event::TryRequested asked;
+  const std::string where = reader.Take();
+  const std::size_t slash = where.find('/');
+  if (slash == std::string::npos) return reader.Bad(where), asked;
+  asked.participant = where.substr(0, slash);
+  asked.action = where.substr(slash + 1);
+  reader.Expect("key");
+  asked.request_key = reader.Take();
+  asked.input = reader.TakeRest();
+  return asked;
+}
+
+event::Answered TakeAnswered(WordReader& reader) {
+  constexpr std::array kOps{ActionOp::kTry, ActionOp::kConfirm, ActionOp::kCancel};
+  constexpr std::array kKinds{AnswerKind::kDone, AnswerKind::kFailed, AnswerKind::kOngoing,
+                              AnswerKind::kUnknown, AnswerKind::kSuppressed};
+  event::Answered answered;
+  answered.branch = reader.TakeNumber();
+  answered.op = reader.OneOf(kOps, reader.Take());
+  answered.attempt = reader.TakeNumber<int>();
+  Answer& answer = answered.answer;
+  answer.kind = reader.OneOf(kKinds, reader.Take());
+  if (answer.kind == AnswerKind::kDone) {
+    answer.text = reader.TakeRest();
+  } else if (answer.kind == AnswerKind::kOngoing) {
+    answer.poll_after_ms = reader.TakeNumber<std::int64_t>();
+  } else {
+    answer.text = reader.TakeQuotedIfAny();
+  }
+  return answered;
+}
+
 Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("enlist")) {
     event::Enlist enlist;
@@ -65,6 +99,17 @@ Event TakeEvent(WordReader& reader) {
     reader.Expect("key");
     enlist.request_key = reader.Take();
     return enlist;
+  }
+  if (reader.TakeIf("try")) return TakeTry(reader);
+  if (reader.TakeIf("answer")) return TakeAnswered(reader);
+  if (reader.TakeIf("call-timer")) return event::CallTimerFired{reader.TakeNumber()};
+  if (reader.TakeIf("participant-ready")) return event::ParticipantReady{reader.Take()};
+  if (reader.TakeIf("skip")) {
+    event::SkipRequested skip;
+    skip.branch = reader.TakeNumber();
+    skip.operator_name = reader.TakeQuotedIfAny();
+    skip.reason = reader.TakeQuotedIfAny();
+    return skip;
   }
   if (reader.TakeIf("commit")) return TakeCommit(reader);
   if (reader.TakeIf("one-phase")) {

@@ -1,5 +1,5 @@
-// Plays every scripts/*.script against the two-phase machine (script_runner.h). Beside events there
-// are
+// Plays every scripts/*.script, and scripts/tcc/*.script, against the two-phase machine
+// (script_runner.h). Beside events there are
 //   branches-max 2     first of all, if at all: the limit on branches
 //   crash              the machine is rebuilt from the records that `persisted` made durable so
 //                      far; with none it is gone, abort is presumed, and the script ends
@@ -61,20 +61,22 @@ class Stage {
   std::string Crash() {
     appended_.clear();
     std::vector<HeuristicRecord> heuristics;
+    std::vector<RegisteredRecord> registered;
     for (const Record& record : durable_) {
       if (const auto* one = std::get_if<HeuristicRecord>(&record)) heuristics.push_back(*one);
+      if (const auto* one = std::get_if<RegisteredRecord>(&record)) registered.push_back(*one);
     }
     machine_.reset();
     for (const Record& record : durable_) {
       if (const auto* commit = std::get_if<CommitRecord>(&record)) {
-        machine_ = std::make_unique<TwoPhase>(*commit, heuristics);
+        machine_ = std::make_unique<TwoPhase>(*commit, heuristics, registered);
       }
       if (const auto* one_phase = std::get_if<OnePhaseRecord>(&record)) {
         machine_ = std::make_unique<TwoPhase>(*one_phase, heuristics);
       }
     }
-    if (machine_ == nullptr && !heuristics.empty())
-      machine_ = std::make_unique<TwoPhase>(heuristics);
+    if (machine_ == nullptr && !(heuristics.empty() && registered.empty()))
+      machine_ = std::make_unique<TwoPhase>(heuristics, registered);
     if (machine_ == nullptr) return "  nothing in the log: abort is presumed\n";
     return "  " + Describe(*machine_) + "\n";
   }
@@ -93,6 +95,18 @@ TEST_P(Script, IsWhatTheMachineDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Protocol, Script, testing::ValuesIn(ScriptsIn(kScripts)),
+                         [](const auto& test) { return test.param; });
+
+class TccScript : public Script {};
+
+TEST_P(TccScript, IsWhatTheMachineDoes) {
+  Stage stage;
+  ExpectScript(std::string(kScripts) + "/tcc", GetParam(),
+               [&](const std::string& line) { return stage.Play(line); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Protocol, TccScript,
+                         testing::ValuesIn(ScriptsIn(std::string(kScripts) + "/tcc")),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

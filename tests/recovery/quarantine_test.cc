@@ -37,6 +37,10 @@ EndRecord EndOf(Gtid gtid, Outcome outcome) {
   return end;
 }
 
+RegisteredRecord Registered(BranchNumber branch, const std::string& participant = "inventory") {
+  return {GtidNumber(1), {"shop", "order", 1}, branch, participant, "reserve", "{}", 2};
+}
+
 const Gtid kPoisoned = GtidNumber(1);
 const Gtid kSound = GtidNumber(2);
 
@@ -208,6 +212,32 @@ INSTANTIATE_TEST_SUITE_P(
         Poison{"damage_that_is_no_end",
                {CommitOf(kPoisoned, {Prepared(1)}), DamageOf(kPoisoned, 1, BranchEnd::kRetry)},
                "no end"},
+        Poison{"registered_after_its_end",
+               {EndOf(kPoisoned, Outcome::kAborted), Registered(1)},
+               "ended as aborted before it was registered"},
+        Poison{"registered_twice",
+               {Registered(1), Registered(2), Registered(1)},
+               "branch 1 is registered twice"},
+        Poison{"registered_as_branch_zero", {Registered(0)}, "branch 0 is registered"},
+        Poison{"registered_as_branch_two_billion",
+               {Registered(2'000'000'000)},
+               "branch 2000000000 is registered"},
+        Poison{"registered_in_an_impossible_participant",
+               {Registered(1, "in\nventory")},
+               "participant with an impossible name"},
+        Poison{"registered_and_not_decided",
+               {Registered(2), CommitOf(kPoisoned, {Prepared(1)})},
+               "branch 2 is registered, and the decision does not have it"},
+        Poison{"registered_and_decided_elsewhere",
+               {Registered(1), CommitOf(kPoisoned, {Prepared(1)})},
+               "in the decision it is a commit vote of bank-a"},
+        Poison{"registered_and_decided_as_read_only",
+               {Registered(2),
+                CommitOf(kPoisoned, {Prepared(1), {2, "inventory", Vote::kReadOnly, {}}})},
+               "in the decision it is a read-only vote of inventory"},
+        Poison{"registered_and_left_to_another",
+               {Registered(1), OnePhaseOf(kPoisoned, 1)},
+               "branch 1 is registered, and the decision was left to another branch"},
         Poison{"of_another_log", {CommitOf(kForeign, {Prepared(1)})}, "of log zzzzzzzzzzzz"},
         Poison{"of_an_epoch_to_come", {CommitOf(GtidNumber(1, 9), {Prepared(1)})}, "of epoch 9"}),
     [](const auto& test) { return std::string(test.param.name); });

@@ -89,6 +89,29 @@ TEST(Replay, DamageWithoutADecisionIsADamagedAbort) {
   EXPECT_THAT(state->open[0].heuristics, ElementsAre(DamageOf(1, 1), DamageOf(1, 2)));
 }
 
+RegisteredRecord RegisteredOf(std::uint64_t sequence, BranchNumber branch) {
+  return {GtidNumber(sequence), {"shop", "order", 1}, branch, "inventory", "reserve", "{}", 2};
+}
+
+TEST(Replay, WhatIsRegisteredAndNotEndedIsOpenAndBelongsToItsDecision) {
+  FakeLog log;
+  log.Keep(RegisteredOf(1, 1));
+  log.Keep(RegisteredOf(2, 3));
+  log.Keep(RegisteredOf(4, 1));
+  log.Keep({CommitRecord{GtidNumber(4), {}, 2, {{1, "inventory", Vote::kCommit, {}}}}});
+  log.Keep(RegisteredOf(1, 2));
+  log.Keep(EndOf(2));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 2U);
+  EXPECT_EQ(state->open[0].gtid(), GtidNumber(1));
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(state->open[0].decision));
+  EXPECT_THAT(state->open[0].registered, ElementsAre(RegisteredOf(1, 1), RegisteredOf(1, 2)));
+  EXPECT_TRUE(std::holds_alternative<CommitRecord>(state->open[1].decision));
+  EXPECT_THAT(state->open[1].registered, ElementsAre(RegisteredOf(4, 1)));
+  EXPECT_EQ(state->open[1].contradiction, "");
+}
+
 ForgetRecord ForgottenOf(std::uint64_t sequence) {
   return {GtidNumber(sequence), {Outcome::kMixed, AbortCause::kNone, "by hand", false}, "ann",
           "repaired", 4};

@@ -46,6 +46,7 @@ class MemoryLog : public DecisionLog {
     return page;
   }
   LogTotals totals() const override { return {1, 2, 3}; }
+  LogWrites writes() const override { return {9, 5, 4}; }
 
   std::atomic<bool> broken = false;
 

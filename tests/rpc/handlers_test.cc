@@ -166,6 +166,9 @@ TEST_F(Handlers, OperatorsSeeOpenTransactionsAndCanAbortUndecidedOnes) {
   admin_.status(status);
   EXPECT_EQ(status.open["active"], 1);
   EXPECT_EQ(status.release, "1.2.3");
+  EXPECT_EQ(status.log_records, 9);
+  EXPECT_EQ(status.log_records_forced, 5);
+  EXPECT_EQ(status.log_flushes, 4);
   wire::ListRequest list;
   list.which = "open";
   list.most = 10;

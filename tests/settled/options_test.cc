@@ -73,6 +73,8 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "7",
                                   "--max-undecided-per-owner",
                                   "6",
+                                  "--max-sagas-per-owner",
+                                  "5",
                                   "--max-branches",
                                   "8",
                                   "--max-sessions",
@@ -114,6 +116,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
   EXPECT_EQ(options.engine.shards, 3u);
   EXPECT_EQ(options.engine.open_transactions_max, 7u);
   EXPECT_EQ(options.engine.undecided_per_owner_max, 6u);
+  EXPECT_EQ(options.engine.sagas_per_owner_max, 5u);
   EXPECT_EQ(options.keep_ended, 11u);
   EXPECT_EQ(options.engine.branches_max, 8u);
   EXPECT_EQ(options.engine.sessions_max, 9u);

@@ -81,6 +81,7 @@ class SimulatedLog : public DecisionLog {
     return EndedPage{};
   }
   LogTotals totals() const override;
+  LogWrites writes() const override { return {}; }
 
   // Records that were written and not synced, with those of the group that is being flushed: a
   // crash may keep the first so many of them.

@@ -154,6 +154,7 @@ class FakeLog : public DecisionLog {
   }
 
   LogTotals totals() const override { return {}; }
+  LogWrites writes() const override { return {}; }
 
   // By hand. False: nothing was appended.
   bool CompleteOne() {

@@ -29,9 +29,11 @@ class SagasUnderTest {
   StartSagaCall Trip() const {
     const std::string prices =
         R"({"prices": [{"$result": "/flight/price"}, {"$result": "/hotel/price"}]})";
-    saga::Definition trip{"trip", 1, 0, {Step("flight airline/reserve-seat"),
-                                         Step("hotel hotels/reserve-room"),
-                                         Step("payment bank/pay")}};
+    saga::Definition trip{"trip",
+                          1,
+                          0,
+                          {Step("flight airline/reserve-seat"), Step("hotel hotels/reserve-room"),
+                           Step("payment bank/pay")}};
     trip.steps[2].input = prices;
     trip.steps[2].after = {"flight", "hotel"};
     trip.steps[2].kind = saga::StepKind::kPivot;
@@ -108,9 +110,7 @@ class SagasUnderTest {
     log_.held = true;
     Run();
   }
-  void AnswerUndone(BranchNumber step) {
-    AnswerCompensation(step, {AnswerKind::kDone, "", 0});
-  }
+  void AnswerUndone(BranchNumber step) { AnswerCompensation(step, {AnswerKind::kDone, "", 0}); }
   void Cancel() {
     sagas_->Cancel(gtid(), AbortCause::kRequested, "changed my mind", 1h, [](Result<Ending>) {});
     Run();
@@ -148,7 +148,7 @@ class SagasUnderTest {
   void Make() {
     sagas_ = std::make_unique<Sagas>(Sagas::Outside{
         settings_, log_, clock_, ids_, observer_, mailbox_,
-        [this](SagaCall call) { sent_.push_back(std::move(call)); }});
+        [this](SagaCall call) { sent_.push_back(std::move(call)); }, [](const Sagas::Gone&) {}});
   }
   void StartWith(const StartSagaCall& call) {
     sagas_->Start(gtid(), call, [](Result<Gtid>) {});

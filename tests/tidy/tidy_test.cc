@@ -101,7 +101,8 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
        {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/", "bench/"}},
       {"#include <spdlog/", {"coordinator/observe/", "tests/"}},
       {"#include <nlohmann/",
-       {"coordinator/saga_definition/", "coordinator/cli/", "tests/", "examples/", "bench/"}},
+       {"coordinator/saga_definition/", "coordinator/cli/", "participant-sdk/src/action/",
+        "participant-sdk/src/saga/", "tests/", "examples/", "bench/"}},
       {"#include <boost/",
        {"coordinator/settled/", "coordinator/cli/", "tests/", "examples/", "bench/"}},
   };

@@ -14,8 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "settle/action_participant.h"
 #include "settle/global_transaction.h"
 #include "settle/resource.h"
+#include "settle/saga.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
 
@@ -29,6 +31,9 @@ struct CoordinatorOptions {
   std::string application{};
   // The databases this process serves. Identified and attached by Connect.
   std::vector<std::shared_ptr<Resource>> resources{};
+  // The participants whose actions this process serves (settle/action_participant.h). Their
+  // barriers are checked by Connect.
+  std::vector<std::shared_ptr<ActionParticipant>> participants{};
   std::chrono::milliseconds connect_timeout{2'000};
   // How long one call may take before its outcome is called unknown.
   std::chrono::milliseconds call_timeout{40'000};
@@ -54,9 +59,9 @@ struct BeginOptions {
 // then.
 class Coordinator {
  public:
-  // Blocking: identifies every resource, reaches the coordinator, attaches. Errors name the address
-  // or the resource and what to change: kUnavailable, kVersion, kRefused (a resource's name stands
-  // for another database), kInvalid.
+  // Blocking: identifies every resource, checks every barrier, reaches the coordinator, attaches.
+  // Errors name the address, the resource or the participant and what to change: kUnavailable,
+  // kVersion, kRefused (a resource's name stands for another database), kInvalid.
   [[nodiscard]] static Result<std::unique_ptr<Coordinator>> Connect(CoordinatorOptions options);
 
   virtual ~Coordinator() = default;
@@ -76,14 +81,44 @@ class Coordinator {
   // --keep-ended): only the databases can tell then.
   [[nodiscard]] virtual Ending AskOutcome(const Gtid& gtid) = 0;
 
+  // Starts a saga; it is durable when this returns, and goes on whatever becomes of this process.
+  // Blocking. kInvalid: the definition or the input makes no sense, the place is named; kRefused:
+  // the request key was used for another saga; kRetry, kUnavailable: nothing was started (kRetry:
+  // the application has too many that have not ended, or the coordinator is busy); kAskOutcome: it
+  // may have been started: start it again with the same request key.
+  [[nodiscard]] Result<Gtid> StartSaga(const Saga& saga, const StartSagaOptions& options = {}) {
+    return StartSaga(saga.document(), options);
+  }
+  // The same for a JSON document (docs/protocols.md, "A saga's document").
+  [[nodiscard]] virtual Result<Gtid> StartSaga(const std::string& document,
+                                               const StartSagaOptions& options = {}) = 0;
+  // The same for a definition that was stored. `version` 0: the highest. kNotFound: there is none.
+  [[nodiscard]] virtual Result<Gtid> StartStoredSaga(const std::string& name, int version,
+                                                     const StartSagaOptions& options = {}) = 0;
+  // Stores a definition under its name and version, durably. Can be repeated. Blocking. kRefused:
+  // another definition has that name and version; kInvalid as StartSaga.
+  [[nodiscard]] virtual Status DefineSaga(const std::string& document) = 0;
+
+  // Waits for a saga's end, over restarts of the coordinator too. Blocking. Outcome kUndecided:
+  // `at_most` passed before it; the saga goes on. kUnavailable: no coordinator could be reached in
+  // that time; kNotFound, kWrongLog: it has no such saga.
+  [[nodiscard]] virtual Result<SagaEnding> AwaitSaga(const Gtid& gtid,
+                                                     std::chrono::milliseconds at_most) = 0;
+
+  // Turns a saga back: what was done is undone. Blocking, until it has ended or the coordinator
+  // waits no longer (then kUndecided). Committed, if it had ended before. kRefused: its point of no
+  // return is behind it, it goes on; kAskOutcome, kUnavailable: repeat the call.
+  [[nodiscard]] virtual Result<Ending> CancelSaga(const Gtid& gtid, const std::string& reason) = 0;
+
   // The id of the coordinator's log and its current epoch, as last heard.
   virtual std::string log_id() const = 0;
   virtual Epoch epoch() const = 0;
 
-  // What destruction does, with its result: ends what is being done to the resources, tells what
-  // became of it and detaches. Blocking, some seconds at most. kUnavailable: the coordinator could
-  // not be told; it notices by itself a session time-out later. Afterwards there is nothing to do
-  // but to destroy it. Not thread-safe; open transactions must be gone by then.
+  // What destruction does, with its result: ends what is being done to the resources, waits for
+  // handlers that are at work, tells what became of it all and detaches. Blocking, some seconds at
+  // most, or as long as ActionParticipantOptions::stop_patience. kUnavailable: the coordinator
+  // could not be told; it notices by itself a session time-out later. Afterwards there is nothing
+  // to do but to destroy it. Not thread-safe; open transactions must be gone by then.
   [[nodiscard]] virtual Status Detach() = 0;
 
  protected:

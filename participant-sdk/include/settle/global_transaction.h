@@ -6,6 +6,11 @@
 //   (*credit)->Execute("UPDATE account SET balance = balance + $1 WHERE id = $2", {"10", "7"});
 //   settle::Ending ending = transaction->Commit();
 //
+// Beside databases a transaction can reserve in services, which confirm or cancel as it ends:
+//
+//   auto goods = transaction->Try("inventory", "reserve", R"({"item": 17, "count": 2})");
+//   if (!goods || !goods->reserved()) return transaction->Abort("no goods");
+//
 // Dropped without Commit: aborted (or, when joined: the branches are rolled back and vote no).
 #pragma once
 
@@ -28,6 +33,23 @@ enum class Wait {
 struct CommitOptions {
   Wait wait = Wait::kApplied;
   std::chrono::milliseconds wait_at_most{0};  // 0: the coordinator's default
+};
+
+enum class TryOutcome {
+  kReserved,  // commit confirms it, abort cancels it
+  kFailed,    // for a reason of the business; the transaction can only abort
+};
+
+struct TryAnswer {
+  TryOutcome became = TryOutcome::kFailed;
+  std::string text;  // kReserved: what the service answered, JSON; kFailed: why, one line
+
+  bool reserved() const { return became == TryOutcome::kReserved; }
+};
+
+struct TryOptions {
+  // 0: CoordinatorOptions::call_timeout.
+  std::chrono::milliseconds wait_at_most{0};
 };
 
 // Movable, not copyable. Used by one thread at a time; a second thread is refused, not queued. In a
@@ -61,6 +83,14 @@ class GlobalTransaction {
     Hold(*key, *branch);
     return branch;
   }
+
+  // Asks the participant to reserve (settle/action_participant.h, ServeTry), in whichever process
+  // serves its name. Blocking. `input` is JSON text of at most 64 KiB. Each call is a reservation
+  // of its own. kUnavailable: no answer came in time; it may have been reserved, is still tried,
+  // and a commit would wait for it: abort the transaction, which cancels it. kRetryTransaction,
+  // kRefused: the transaction takes no more branches. kInvalid: a name or the input.
+  [[nodiscard]] Result<TryAnswer> Try(const std::string& participant, const std::string& action,
+                                      const std::string& input = "{}", TryOptions options = {});
 
   // Blocking. Exactly three endings matter to a program: committed; aborted, with the reason;
   // unknown, which means ask Coordinator::AskOutcome(gtid()) later and never redo the work under a

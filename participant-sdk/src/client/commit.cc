@@ -134,7 +134,8 @@ Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, 
 Ending CommitTransaction(State& transaction, const CommitOptions& options) {
   // Crash here: nothing was prepared, every database rolls back when it misses its connection.
   SETTLE_FAILPOINT("client.before_prepare");
-  const bool alone = transaction.branches.size() == 1 && !transaction.context_given;
+  const bool alone =
+      transaction.branches.size() == 1 && !transaction.context_given && !transaction.tried;
   if (alone) {
     if (std::optional<Ending> ending = CommitInOnePhase(transaction, options)) {
       return *std::move(ending);
@@ -175,10 +176,8 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
                            Scope::kPart);
     case Outcome::kUndecided:
       return UnknownEnding(transaction.gtid, "it was not decided in the time allowed, and goes on");
-    case Outcome::kExpired:
-      return std::move(answer->ending);
-    case Outcome::kUnknown:
-      return UnknownEnding(transaction.gtid, answer->ending.reason);
+    case Outcome::kExpired: return std::move(answer->ending);
+    case Outcome::kUnknown: return UnknownEnding(transaction.gtid, answer->ending.reason);
   }
   return UnknownEnding(transaction.gtid, "the coordinator's answer makes no sense");
 }

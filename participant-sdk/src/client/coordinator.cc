@@ -7,9 +7,11 @@
 #include <set>
 #include <utility>
 
+#include "action/desk.h"
 #include "client/context_text.h"
 #include "client/endings.h"
 #include "client/program.h"
+#include "client/sagas.h"
 #include "client/transaction_state.h"
 #include "participant/resource_calls.h"
 #include "participant/session.h"
@@ -31,7 +33,7 @@ std::string Label(const std::string& application) {
   std::array<char, 256> host{};
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '?';
   return (application.empty() ? "unnamed" : application) + "@" + host.data() + ":" +
-      std::to_string(::getpid());
+         std::to_string(::getpid());
 }
 
 Status CheckOptions(const CoordinatorOptions& options) {
@@ -57,6 +59,20 @@ Status CheckOptions(const CoordinatorOptions& options) {
       return Fail(ErrorCode::kInvalid, "two resources are named \"" + resource->name() + "\"",
                   "a resource's name stands for one database");
     }
+  }
+  return {};
+}
+
+Status OpenAll(const std::vector<std::shared_ptr<ActionParticipant>>& participants) {
+  std::set<std::string> names;
+  for (const std::shared_ptr<ActionParticipant>& participant : participants) {
+    if (participant == nullptr) return Fail(ErrorCode::kInvalid, "a participant is null");
+    if (!names.insert(participant->name()).second) {
+      return Fail(ErrorCode::kInvalid,
+                  "two participants are named \"" + Escaped(participant->name()) + "\"",
+                  "serve all actions of a name in one participant");
+    }
+    if (Status opened = participant->desk().Open(); !opened) return opened;
   }
   return {};
 }
@@ -92,7 +108,7 @@ class ConnectedCoordinator final : public Coordinator {
   }
 
   Status Start() {
-    if (!program_->options.resources.empty()) {
+    if (!program_->options.resources.empty() || !program_->options.participants.empty()) {
       session_ = std::make_unique<sdk::Session>(program_->Links(), program_->options.scan_interval,
                                                 program_->participant, program_->options.warn);
       return session_->Start();
@@ -141,6 +157,29 @@ class ConnectedCoordinator final : public Coordinator {
     return sdk::UnknownEnding(gtid, ending.error());
   }
 
+  using Coordinator::StartSaga;
+
+  Result<Gtid> StartSaga(const std::string& document, const StartSagaOptions& options) override {
+    return sdk::StartSaga(*program_, {.document = document}, options);
+  }
+
+  Result<Gtid> StartStoredSaga(const std::string& name, int version,
+                               const StartSagaOptions& options) override {
+    return sdk::StartSaga(*program_, {.name = name, .version = version}, options);
+  }
+
+  Status DefineSaga(const std::string& document) override {
+    return sdk::DefineSaga(*program_, document);
+  }
+
+  Result<SagaEnding> AwaitSaga(const Gtid& gtid, std::chrono::milliseconds at_most) override {
+    return sdk::AwaitSaga(*program_, gtid, at_most);
+  }
+
+  Result<Ending> CancelSaga(const Gtid& gtid, const std::string& reason) override {
+    return sdk::CancelSaga(*program_, gtid, reason);
+  }
+
   std::string log_id() const override { return program_->participant.log_id(); }
   Epoch epoch() const override { return program_->participant.epoch(); }
 
@@ -148,7 +187,7 @@ class ConnectedCoordinator final : public Coordinator {
 
  private:
   std::shared_ptr<Program> program_;
-  std::unique_ptr<sdk::Session> session_;  // none without resources
+  std::unique_ptr<sdk::Session> session_;  // none without resources and participants
   const pid_t process_;
 };
 
@@ -159,6 +198,7 @@ Result<std::unique_ptr<Coordinator>> Coordinator::Connect(CoordinatorOptions opt
   if (Status checked = CheckOptions(options); !checked) return Fail(checked.error());
   Result<std::vector<OwnResource>> own = IdentifyAll(options.resources, options.warn);
   if (!own) return Fail(std::move(own).error());
+  if (Status opened = OpenAll(options.participants); !opened) return Fail(opened.error());
   std::string label = Label(options.application);
   auto program = std::make_shared<Program>(std::move(options), std::move(label), *std::move(own));
   auto coordinator = std::make_unique<ConnectedCoordinator>(std::move(program));

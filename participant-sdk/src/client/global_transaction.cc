@@ -113,6 +113,13 @@ Status GlobalTransaction::Leave() {
   return state_->Leave();
 }
 
+Result<TryAnswer> GlobalTransaction::Try(const std::string& participant, const std::string& action,
+                                         const std::string& input, TryOptions options) {
+  Entrance entrance(state_.get());
+  if (entrance.refused()) return Fail(entrance.error());
+  return state_->Try(participant, action, input, options);
+}
+
 Result<BranchKey> GlobalTransaction::Register(Resource& resource) {
   Entrance entrance(state_.get());
   if (entrance.refused()) return Fail(entrance.error());

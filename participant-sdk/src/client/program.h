@@ -22,7 +22,8 @@ struct Program {
           std::vector<OwnResource> identified)
       : options(std::move(the_options)),
         label(std::move(the_label)),
-        participant(std::move(identified), options.workers_per_resource, options.warn),
+        participant(std::move(identified), options.workers_per_resource, options.participants,
+                    options.warn),
         pool(Links(), [this](const Hello& hello) { return participant.Meet(hello); }),
         request_prefix_(RandomPrefix()) {}
 

@@ -19,13 +19,14 @@ using sdk::Link;
 constexpr sdk::Patience kFarewell{std::chrono::milliseconds(1'000),
                                   std::chrono::milliseconds(1'000)};
 
+// How long one call waits for a try's answer: a lost connection is noticed soon after.
+constexpr std::chrono::milliseconds kTryWaitMost{20'000};
+constexpr std::chrono::milliseconds kReplyMargin{5'000};
+
 }  // namespace
 
 GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role)
-    : program_(std::move(program)),
-      gtid(std::move(gtid)),
-      role(role),
-      process_(::getpid()) {}
+    : program_(std::move(program)), gtid(std::move(gtid)), role(role), process_(::getpid()) {}
 
 GlobalTransaction::State::~State() {
   if (ending || left) return;
@@ -80,6 +81,36 @@ Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
   return key;
 }
 
+Result<TryAnswer> GlobalTransaction::State::Try(const std::string& participant,
+                                                const std::string& action, const std::string& input,
+                                                TryOptions options) {
+  if (ending || left) {
+    return Fail(ErrorCode::kRefused,
+                "the transaction has ended in this process: nothing can be tried in it",
+                "begin a new transaction");
+  }
+  const bool is_default = options.wait_at_most.count() == 0;
+  const Instant until =
+      Clock::now() + (is_default ? program().options.call_timeout : options.wait_at_most);
+  // The same in every attempt: one whose reply was lost is the same branch.
+  sdk::TryCall call{gtid, participant, action, input, program().NextRequestKey()};
+  tried = true;
+  for (;;) {
+    const auto left_over = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    call.wait = std::clamp(left_over, std::chrono::milliseconds(1), kTryWaitMost);
+    Result<sdk::TryReply> reply = program().pool.Call<sdk::TryReply>(
+        {call.wait, call.wait + kReplyMargin},
+        [&](Link& link, Instant by) { return link.Try(call, by); });
+    if (reply && reply->answer) return *std::move(reply->answer);
+    if (reply && Clock::now() < until) continue;
+    if (!reply && reply.error().code != ErrorCode::kAskOutcome) return Fail(reply.error());
+    return Fail(ErrorCode::kUnavailable,
+                participant + " did not answer whether it reserved" +
+                    (reply ? "" : ": " + Describe(reply.error())),
+                "abort the transaction: what may have been reserved is cancelled");
+  }
+}
+
 void GlobalTransaction::State::Hold(const BranchKey& key, std::shared_ptr<Branch> branch) {
   LocalBranch* const local = Find(key);
   std::string ignored;
@@ -115,8 +146,8 @@ void GlobalTransaction::State::RollBack(LocalBranch& branch, const std::string& 
   branch.handle.reset();
 }
 
-std::vector<BranchNumber> GlobalTransaction::State::RollBackHere(
-    const std::string& why, bool vote_no) {
+std::vector<BranchNumber> GlobalTransaction::State::RollBackHere(const std::string& why,
+                                                                 bool vote_no) {
   std::vector<BranchNumber> rolled_back;
   for (LocalBranch& branch : branches) {
     RollBack(branch, why, vote_no);

@@ -33,6 +33,8 @@ class GlobalTransaction::State {
   State& operator=(const State&) = delete;
 
   Result<BranchKey> Register(Resource& resource);
+  Result<TryAnswer> Try(const std::string& participant, const std::string& action,
+                        const std::string& input, TryOptions options);
   void Hold(const BranchKey& key, std::shared_ptr<Branch> branch);
   void GiveUp(const BranchKey& key, const Error& why);
   Ending Abort(const std::string& reason, sdk::Patience patience);
@@ -52,9 +54,10 @@ class GlobalTransaction::State {
   const Gtid gtid;
   const Role role;
   std::vector<LocalBranch> branches;
-  std::optional<Ending> ending;             // once known, or known not to be known
-  bool left = false;                        // joined, and Leave was called
-  std::atomic<bool> context_given{false};   // other processes may have joined
+  bool tried = false;                          // something may have been reserved in a service
+  std::optional<Ending> ending;                // once known, or known not to be known
+  bool left = false;                           // joined, and Leave was called
+  std::atomic<bool> context_given{false};      // other processes may have joined
   std::atomic_flag in_use = ATOMIC_FLAG_INIT;  // some thread is inside a call
 
  private:

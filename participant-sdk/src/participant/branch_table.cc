@@ -9,13 +9,13 @@ namespace settle::sdk {
 namespace {
 
 void Append(Steps& steps, Steps more) {
-  steps.insert(
-      steps.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  steps.insert(steps.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
 }
 
-tl::unexpected<Error> Refused(const Command& command, ErrorCode code, const std::string& why) {
-  return Fail(code, "refused to " + std::string(ToString(command.kind)) + " a branch of " +
-                        command.key.gtid.text() + ": " + why);
+tl::unexpected<Error> Refused(ErrorCode code, const std::string& what, const Gtid& gtid,
+                              const std::string& why) {
+  return Fail(code, "refused to " + what + " of " + gtid.text() + ": " + why);
 }
 
 }  // namespace
@@ -40,8 +40,9 @@ Result<Steps> BranchTable::Meet(const std::string& log_id, Epoch epoch) {
   }
   std::sort(older.begin(), older.end());
   for (const BranchKey& key : older) {
-    Append(steps, Handle(
-        key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
+    Append(
+        steps,
+        Handle(key, event::Forgotten{"the coordinator was restarted and forgot the transaction"}));
   }
   return steps;
 }
@@ -57,31 +58,38 @@ Steps BranchTable::Attach(const SessionId& session, const std::string& log_id) {
   std::sort(older.begin(), older.end());
   Steps steps;
   for (const BranchKey& key : older) {
-    Append(steps, Handle(
-        key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
+    Append(
+        steps,
+        Handle(key, event::Forgotten{"the coordinator lost this process and gave the branch up"}));
   }
   return steps;
 }
 
-bool BranchTable::Adopt(
-    const BranchKey& key, const std::string& resource, const SessionId& session) {
+bool BranchTable::Adopt(const BranchKey& key, const std::string& resource,
+                        const SessionId& session) {
   if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
     return false;
   }
   return entries_.try_emplace(key, Entry{BranchMachine::Opened(), resource, session}).second;
 }
 
-Result<Steps> BranchTable::Handle(const Command& command) {
-  const Gtid& gtid = command.key.gtid;
+Result<Steps> BranchTable::Heed(const Gtid& gtid, Epoch epoch, const std::string& what) {
   if (gtid.log_id() != session_log_) {
-    return Refused(command, ErrorCode::kWrongLog, "the coordinator keeps log " + session_log_);
+    return Refused(ErrorCode::kWrongLog, what, gtid, "the coordinator keeps log " + session_log_);
   }
-  Result<Steps> steps = Meet(session_log_, command.epoch);
+  Result<Steps> steps = Meet(session_log_, epoch);
   if (!steps) return steps;
-  if (gtid.epoch() > command.epoch) {
-    return Refused(command, ErrorCode::kStaleEpoch,
-                   "the command is of the earlier epoch " + std::to_string(command.epoch));
+  if (gtid.epoch() > epoch) {
+    return Refused(ErrorCode::kStaleEpoch, what, gtid,
+                   "the command is of the earlier epoch " + std::to_string(epoch));
   }
+  return steps;
+}
+
+Result<Steps> BranchTable::Handle(const Command& command) {
+  Result<Steps> steps =
+      Heed(command.key.gtid, command.epoch, std::string(ToString(command.kind)) + " a branch");
+  if (!steps) return steps;
   Append(*steps,
          Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
   return steps;
@@ -91,8 +99,8 @@ Steps BranchTable::Handle(const BranchKey& key, const BranchEvent& event) {
   return Advance(key, event, {});
 }
 
-Steps BranchTable::Advance(
-    const BranchKey& key, const BranchEvent& event, const std::string& resource) {
+Steps BranchTable::Advance(const BranchKey& key, const BranchEvent& event,
+                           const std::string& resource) {
   auto found = entries_.try_emplace(key, Entry{BranchMachine::Unknown(), resource, {}}).first;
   Entry& entry = found->second;
   const bool ended_before = entry.machine.state() == BranchState::kEnded;
@@ -121,8 +129,7 @@ bool BranchTable::Found(const BranchKey& key, std::uint64_t ended_before) {
   if (found == entries_.end()) return true;
   switch (found->second.machine.state()) {
     case BranchState::kUnknown:
-    case BranchState::kPrepared:
-      return true;
+    case BranchState::kPrepared: return true;
     case BranchState::kEnded:
       if (found->second.ended_as > ended_before) return false;
       // The database is right and our memory of its end is wrong: commands go to the database from
@@ -136,8 +143,7 @@ bool BranchTable::Found(const BranchKey& key, std::uint64_t ended_before) {
     case BranchState::kFencing:
     case BranchState::kAsking:
     case BranchState::kCommitting:
-    case BranchState::kProving:
-      return false;
+    case BranchState::kProving: return false;
   }
   return false;
 }

@@ -45,8 +45,12 @@ class BranchTable {
   // coordinator had it aborted, was restarted, or lost that session meanwhile.
   bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session);
 
-  // A command of the session's coordinator. Refused by name, without any effect, when it comes from
-  // an earlier life (kStaleEpoch) or speaks of another log's transaction (kWrongLog).
+  // What the session's coordinator says of a transaction, in epoch `epoch`. Refused by name when it
+  // comes from an earlier life (kStaleEpoch) or speaks of another log's transaction (kWrongLog).
+  // `what`: for people, what it wants.
+  [[nodiscard]] Result<Steps> Heed(const Gtid& gtid, Epoch epoch, const std::string& what);
+
+  // A command of the session's coordinator. Refused as by Heed, without any effect.
   [[nodiscard]] Result<Steps> Handle(const Command& command);
 
   Steps Handle(const BranchKey& key, const BranchEvent& event);

@@ -16,6 +16,21 @@ std::vector<T> TakeFront(std::deque<T>& queue, std::size_t most) {
   return taken;
 }
 
+// Bytes of the results in one report: a report must fit the coordinator's frame many times over.
+constexpr std::size_t kAnswerBytesMost = 4 * 1024 * 1024;
+
+// How many of the first `most` answers fit one report; the first one always does.
+std::size_t HowManyFit(const std::deque<ActionAnswer>& answers, std::size_t most) {
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < std::min(most, answers.size())) {
+    bytes += answers[count].answer.text.size();
+    if (bytes > kAnswerBytesMost && count > 0) break;
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 void Outbox::Add(VoteReport vote) {
@@ -36,6 +51,12 @@ void Outbox::Add(FoundBranch found) {
   changed_.notify_one();
 }
 
+void Outbox::Add(ActionAnswer answer) {
+  std::lock_guard lock(mutex_);
+  answers_.push_back(std::move(answer));
+  changed_.notify_one();
+}
+
 ReportCall Outbox::Take(std::size_t most) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return closed_ || !empty(); });
@@ -43,6 +64,7 @@ ReportCall Outbox::Take(std::size_t most) {
   batch.votes = TakeFront(votes_, most);
   batch.ends = TakeFront(ends_, most);
   batch.found = TakeFront(found_, most);
+  batch.answers = TakeFront(answers_, HowManyFit(answers_, most));
   return batch;
 }
 

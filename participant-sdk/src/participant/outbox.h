@@ -17,6 +17,7 @@ class Outbox {
   void Add(VoteReport vote);
   void Add(EndReport end);
   void Add(FoundBranch found);
+  void Add(ActionAnswer answer);
 
   // Waits for something to report, then takes at most `most` of each kind. Empty once closed and
   // drained.
@@ -25,18 +26,21 @@ class Outbox {
   void Close();
 
  private:
-  bool empty() const { return votes_.empty() && ends_.empty() && found_.empty(); }
+  bool empty() const {
+    return votes_.empty() && ends_.empty() && found_.empty() && answers_.empty();
+  }
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<VoteReport> votes_;
   std::deque<EndReport> ends_;
   std::deque<FoundBranch> found_;
+  std::deque<ActionAnswer> answers_;
   bool closed_ = false;
 };
 
 inline bool IsEmpty(const ReportCall& batch) {
-  return batch.votes.empty() && batch.ends.empty() && batch.found.empty();
+  return batch.votes.empty() && batch.ends.empty() && batch.found.empty() && batch.answers.empty();
 }
 
 }  // namespace settle::sdk

@@ -1,7 +1,9 @@
 #include "participant/participant.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "action/desk.h"
 #include "participant/resource_calls.h"
 #include "settle/vocabulary/failpoint.h"
 
@@ -9,21 +11,43 @@ namespace settle::sdk {
 namespace {
 // For what was decided and handed over when the program ends.
 constexpr milliseconds kStopPatience{1'000};
+
+std::vector<std::shared_ptr<Barrier>> BarriersOf(const Participant::Actors& actors) {
+  std::vector<std::shared_ptr<Barrier>> distinct;
+  for (const std::shared_ptr<ActionParticipant>& actor : actors) {
+    for (std::shared_ptr<Barrier>& barrier : actor->desk().barriers()) {
+      if (std::find(distinct.begin(), distinct.end(), barrier) == distinct.end()) {
+        distinct.push_back(std::move(barrier));
+      }
+    }
+  }
+  return distinct;
+}
+
 }  // namespace
 
-Participant::Participant(std::vector<OwnResource> resources, int workers_per_resource, Warn warn)
-    : resources_(std::move(resources)), warn_(std::move(warn)) {
+Participant::Participant(std::vector<OwnResource> resources, int workers_per_resource,
+                         Actors actors, Warn warn)
+    : resources_(std::move(resources)),
+      actors_(std::move(actors)),
+      warn_(std::move(warn)),
+      pruner_(BarriersOf(actors_), warn_) {
   for (const OwnResource& own : resources_) {
-    desks_.emplace(
-        own.resource->name(), Desk{own, std::make_unique<Workers>(workers_per_resource)});
+    desks_.emplace(own.resource->name(),
+                   Desk{own, std::make_unique<Workers>(workers_per_resource)});
   }
 }
 
 Participant::~Participant() { Stop(); }
 
 void Participant::Stop() {
-  const Instant until = std::chrono::steady_clock::now() + kStopPatience;
+  const Instant began = std::chrono::steady_clock::now();
+  const Instant until = began + kStopPatience;
   for (auto& [name, desk] : desks_) desk.workers->Stop(until);
+  for (const std::shared_ptr<ActionParticipant>& actor : actors_) {
+    actor->desk().Leave(outbox_, began);
+  }
+  pruner_.Stop();
 }
 
 Status Participant::Meet(const Hello& hello) {
@@ -111,6 +135,38 @@ void Participant::Carry(const std::vector<Command>& commands) {
   }
 }
 
+void Participant::Carry(std::vector<ActionCall> calls) {
+  for (ActionCall& call : calls) {
+    Steps steps;
+    std::string refused;
+    {
+      std::lock_guard lock(mutex_);
+      Result<Steps> heeded =
+          table_.Heed(call.key.gtid, call.epoch, std::string(ToString(call.op)) + " a step");
+      if (heeded) {
+        steps = *std::move(heeded);
+      } else {
+        refused = Describe(heeded.error());
+      }
+    }
+    Perform(std::move(steps));
+    if (!refused.empty()) {
+      warn_(refused);
+      continue;
+    }
+    const auto actor = std::find_if(actors_.begin(), actors_.end(), [&](const auto& known) {
+      return known->name() == call.participant;
+    });
+    if (actor != actors_.end()) {
+      (*actor)->desk().Take(std::move(call), outbox_);
+    } else {
+      outbox_.Add(ActionAnswer{call.key, call.op, call.attempt,
+                               Unknown("this process serves no participant named \"" +
+                                       Escaped(call.participant) + "\"")});
+    }
+  }
+}
+
 void Participant::RefuseUnserved(const Command& command) {
   const std::string why =
       "this process does not serve a resource named \"" + Escaped(command.resource) + "\"";
@@ -121,8 +177,8 @@ void Participant::RefuseUnserved(const Command& command) {
   }
 }
 
-bool Participant::Adopt(
-    const BranchKey& key, const std::string& resource, const SessionId& session) {
+bool Participant::Adopt(const BranchKey& key, const std::string& resource,
+                        const SessionId& session) {
   std::lock_guard lock(mutex_);
   return table_.Adopt(key, resource, session);
 }

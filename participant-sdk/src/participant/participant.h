@@ -1,5 +1,6 @@
 // The branches of this process at work: performs what the branch machines want, on each resource's
-// own threads, and puts what is to be told to the coordinator into the outbox.
+// own threads, and puts what is to be told to the coordinator into the outbox. Calls of actions it
+// hands on to the desks of their participants.
 //
 // Used from both sides: the session brings the coordinator's commands, the application's
 // transactions prepare and finish their own branches in their own thread. The machines decide who
@@ -15,9 +16,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "action/pruner.h"
 #include "participant/branch_table.h"
 #include "participant/outbox.h"
 #include "participant/workers.h"
+#include "settle/action_participant.h"
 #include "settle/resource.h"
 #include "transport/link.h"
 
@@ -34,12 +37,16 @@ struct OwnResource {
 // Thread-safe.
 class Participant {
  public:
-  Participant(std::vector<OwnResource> resources, int workers_per_resource, Warn warn);
+  using Actors = std::vector<std::shared_ptr<ActionParticipant>>;
+
+  Participant(std::vector<OwnResource> resources, int workers_per_resource, Actors actors,
+              Warn warn);
   ~Participant();
   Participant(const Participant&) = delete;
   Participant& operator=(const Participant&) = delete;
 
   const std::vector<OwnResource>& resources() const { return resources_; }
+  const Actors& actors() const { return actors_; }
   Outbox& outbox() { return outbox_; }
 
   // --- the coordinator's side
@@ -48,16 +55,19 @@ class Participant {
   [[nodiscard]] Status Attach(const Attached& attached);
   void Detached();
   void Carry(const std::vector<Command>& commands);
+  void Carry(std::vector<ActionCall> calls);
+  void Prune(const EndedThrough& mark) { pruner_.Prune(mark); }
   // Looks, on each resource's threads, for prepared branches, and reports those that nobody here
   // works on.
   void Scan();
-  // Waits for what is being done to the databases and, for a second, for what was handed over.
+  // Waits for what is being done to the databases and, for a second, for what was handed over;
+  // for handlers of actions as long as their participants say.
   void Stop();
 
   std::string log_id() const;
-  Epoch epoch() const;  // of the current log
+  Epoch epoch() const;                                  // of the current log
   Epoch HighestEpoch(const std::string& log_id) const;  // 0: never heard of
-  SessionId session() const;  // empty while there is none
+  SessionId session() const;                            // empty while there is none
   // Waits until the session is another one than `not_this`; empty if that did not come in time.
   SessionId AwaitSession(const SessionId& not_this, Instant until) const;
 
@@ -92,6 +102,7 @@ class Participant {
   std::shared_ptr<Branch> HandleOf(const BranchKey& key) const;
 
   const std::vector<OwnResource> resources_;
+  const Actors actors_;
   const Warn warn_;
   Outbox outbox_;
   mutable std::mutex mutex_;
@@ -101,6 +112,7 @@ class Participant {
   std::map<std::string, Desk> desks_;  // by resource name; made once
   std::string log_id_;
   SessionId session_;
+  Pruner pruner_;
 };
 
 }  // namespace settle::sdk

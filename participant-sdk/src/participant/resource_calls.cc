@@ -1,22 +1,11 @@
 #include "participant/resource_calls.h"
 
-#include <exception>
 #include <string>
+
+#include "participant/caught.h"
 
 namespace settle::sdk {
 namespace {
-
-// Runs `call`; an exception of any type becomes what `otherwise` makes of its text.
-template <typename Call, typename Otherwise>
-auto Caught(Call&& call, Otherwise&& otherwise) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::exception& error) {
-    return otherwise(error.what());
-  } catch (...) {
-    return otherwise("an exception of an unknown type");
-  }
-}
 
 FinishResult NothingKnown(const char* what) {
   return {BranchEnd::kRetry, std::string("the resource threw: ") + what};
@@ -40,8 +29,8 @@ Prepare::Prepare(Branch& branch, Resource& resource, const BranchKey& key)
 
 VoteResult Prepare::Await() {
   if (!start_failed_.empty()) return Threw(start_failed_.c_str());
-  return Caught(
-      [&] { return branch_.AwaitPrepare(); }, [&](const char* what) { return Threw(what); });
+  return Caught([&] { return branch_.AwaitPrepare(); },
+                [&](const char* what) { return Threw(what); });
 }
 
 // It may be prepared or not. A no-vote is certain to end in abort, so it may be rolled back either

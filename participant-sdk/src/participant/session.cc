@@ -89,6 +89,7 @@ Status Session::AttachAnew() {
   for (const OwnResource& own : participant_.resources()) {
     call.resources.push_back({own.resource->name(), own.identity});
   }
+  for (const auto& actor : participant_.actors()) call.participants.push_back(actor->name());
   // Of the log that this process was attached to before, so that a coordinator with another one, or
   // with an older copy of it, can tell.
   call.log_id_seen = seen_log_;
@@ -117,7 +118,9 @@ Status Session::FetchOnce() {
   if (batch->number > received_through_) {
     received_through_ = batch->number;
     participant_.Carry(batch->commands);
+    participant_.Carry(std::move(batch->calls));
   }
+  if (batch->ended_through) participant_.Prune(*batch->ended_through);
   return {};
 }
 

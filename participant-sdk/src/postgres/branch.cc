@@ -164,13 +164,8 @@ Result<Rows> BranchOnConnection::Execute(
   if (std::string why = WhyNotUsable(); !why.empty()) {
     return Fail(ErrorCode::kRefused, std::move(why));
   }
-  const auto holds_nul = [](const std::optional<std::string>& text) {
-    return text.has_value() && text->find('\0') != std::string::npos;
-  };
-  if (sql.empty() || holds_nul(sql) || std::ranges::any_of(parameters, holds_nul)) {
-    return Fail(ErrorCode::kInvalid,
-                "the statement is empty, or it or a parameter holds a NUL byte",
-                "send binary data as '\\x...' in hexadecimal");
+  if (Status sendable = CheckSendable(sql, parameters); !sendable) {
+    return Fail(std::move(sendable).error());
   }
   const Reply reply = RunInside({sql, parameters});
   if (!reply.ok()) {

@@ -72,6 +72,17 @@ bool AwaitConnected(PGconn* pg, Clock::time_point deadline) {
 
 }  // namespace
 
+Status CheckSendable(const std::string& sql,
+                     const std::vector<std::optional<std::string>>& parameters) {
+  const auto holds_nul = [](const std::optional<std::string>& text) {
+    return text.has_value() && text->find('\0') != std::string::npos;
+  };
+  if (!sql.empty() && !holds_nul(sql) && std::ranges::none_of(parameters, holds_nul)) return {};
+  return Fail(ErrorCode::kInvalid,
+              "the statement is empty, or it or a parameter holds a NUL byte",
+              "send binary data as '\\x...' in hexadecimal");
+}
+
 Connection::Connection(PGconn* pg) : pg_(pg, PQfinish), process_(::getpid()) {
   TakeBackNotices();
 }
@@ -84,18 +95,17 @@ Connection::~Connection() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-Result<std::unique_ptr<Connection>> Connection::Open(const PostgresOptions& options) {
+Result<std::unique_ptr<Connection>> Connection::Open(const ServerOptions& options) {
   const ParsedDsn dsn = Parse(options.dsn);
   if (!dsn.valid) {
     // libpq's own words quote the text that it could not read, which may be a password.
     return Fail(ErrorCode::kInvalid,
-                "the dsn of resource \"" + options.name + "\" is not a connection string",
+                "the dsn of " + options.who + " is not a connection string",
                 "write it as \"host=... dbname=... user=...\" or postgresql://user@host/database");
   }
   const auto deadline = Clock::now() + options.connect_timeout;
-  const std::string application = "settle " + options.name;
   const char* keywords[] = {"dbname", "fallback_application_name", nullptr};
-  const char* values[] = {options.dsn.c_str(), application.c_str(), nullptr};
+  const char* values[] = {options.dsn.c_str(), options.application.c_str(), nullptr};
   std::unique_ptr<Connection> connection(
       new Connection(PQconnectStartParams(keywords, values, /*expand_dbname=*/1)));
   PGconn* pg = connection->raw();
@@ -109,8 +119,8 @@ Result<std::unique_ptr<Connection>> Connection::Open(const PostgresOptions& opti
   }
   if (made) return connection;
   Error error = std::move(made).error();
-  error.message = "resource \"" + options.name +
-                  "\" cannot be reached: " + Without(OneLine(error.message), dsn.secrets);
+  error.message =
+      options.who + " cannot be reached: " + Without(OneLine(error.message), dsn.secrets);
   error.advice = "check that the server runs, and the dsn's host, dbname, user and password";
   return Fail(std::move(error));
 }
@@ -123,7 +133,8 @@ Status Connection::SetUp(Clock::time_point deadline) {
   }
   const Statement facts{
       "SELECT s.system_identifier::text, d.oid::text, current_user::text, pg_backend_pid()::text, "
-      "(extract(epoch FROM a.backend_start) * 1000000)::bigint::text "
+      "(extract(epoch FROM a.backend_start) * 1000000)::bigint::text, "
+      "current_setting('default_transaction_isolation') "
       "FROM pg_control_system() s, pg_database d, pg_stat_get_activity(pg_backend_pid()) a "
       "WHERE d.datname = current_database()"};
   std::vector<Statement> statements{facts};
@@ -136,7 +147,8 @@ Status Connection::SetUp(Clock::time_point deadline) {
   facts_ = {.identity = "postgresql:" + row.value(0) + ":" + row.value(1),
             .role = row.value(2),
             .backend_pid = row.value(3),
-            .backend_start = row.value(4)};
+            .backend_start = row.value(4),
+            .isolation = row.value(5)};
   return {};
 }
 

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "postgres/reply.h"
-#include "settle/postgres_resource.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::postgres {
@@ -21,10 +20,23 @@ namespace settle::postgres {
 using Clock = std::chrono::steady_clock;
 inline constexpr Clock::time_point kForever = Clock::time_point::max();
 
+// How a server is reached.
+struct ServerOptions {
+  std::string who;          // whose connections these are, in messages: "resource \"bank\""
+  std::string application;  // in the server's list of sessions, unless the dsn says otherwise
+  std::string dsn;
+  int connections_max = 16;
+  std::chrono::milliseconds connect_timeout{5'000};
+};
+
 struct Statement {
   std::string sql;
   std::vector<std::optional<std::string>> parameters{};
 };
+
+// kInvalid: empty, or with a NUL byte, which libpq would take for its end.
+Status CheckSendable(const std::string& sql,
+                     const std::vector<std::optional<std::string>>& parameters);
 
 enum class Sync {
   kAtEnd,  // one failure skips the statements after it
@@ -37,6 +49,7 @@ struct ConnectionFacts {
   std::string role;           // whoever owns what it prepares
   std::string backend_pid;    // with the next, names the server's process for ever: a
   std::string backend_start;  // process id alone comes back
+  std::string isolation;      // of its transactions, unless they say otherwise: "read committed"
 };
 
 // For one thread at a time, except Sever.
@@ -44,7 +57,7 @@ class Connection {
  public:
   // Blocking. kUnavailable with the server's words, never with a password; kInvalid for a wrong
   // dsn.
-  static Result<std::unique_ptr<Connection>> Open(const PostgresOptions& options);
+  static Result<std::unique_ptr<Connection>> Open(const ServerOptions& options);
 
   // In a forked child only the child's descriptors are closed: libpq's farewell would end the
   // parent's transaction.

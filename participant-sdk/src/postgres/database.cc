@@ -32,6 +32,14 @@ Result<ServerState> ReadServerState(Connection& connection, Clock::time_point de
                      .fsync = reply.value(2) == "on"};
 }
 
+ServerOptions ServerOf(const PostgresOptions& options) {
+  return {.who = "resource \"" + options.name + "\"",
+          .application = "settle " + options.name,
+          .dsn = options.dsn,
+          .connections_max = options.connections_max,
+          .connect_timeout = options.connect_timeout};
+}
+
 }  // namespace
 
 Statement FinishStatement(const BranchKey& key, Decision decision, const Connection& connection) {
@@ -47,7 +55,7 @@ BranchEnd EndFor(Decision decision) {
 }
 
 Database::Database(PostgresOptions options)
-    : options_(std::move(options)), process_(::getpid()), pool_(options_) {}
+    : options_(std::move(options)), process_(::getpid()), pool_(ServerOf(options_)) {}
 
 Result<Lease> Database::Take(Purpose purpose, Freshness freshness) {
   if (::getpid() != process_) {

@@ -6,6 +6,7 @@
 
 #include "postgres/connection.h"
 #include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/gtid.h"
 
 namespace settle::postgres {
 

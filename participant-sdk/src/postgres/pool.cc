@@ -68,9 +68,9 @@ Status Pool::TakeSlot() {
   const auto free = [this] { return lent_ < options_.connections_max; };
   if (!freed_.wait_for(lock, options_.connect_timeout, free)) {
     return Fail(ErrorCode::kRetry,
-                "all " + std::to_string(options_.connections_max) + " connections of resource \"" +
-                    options_.name + "\" are in use by open branches",
-                "end transactions sooner, or raise PostgresOptions::connections_max");
+                "all " + std::to_string(options_.connections_max) + " connections of " +
+                    options_.who + " are in use by open transactions",
+                "end transactions sooner, or raise connections_max");
   }
   ++lent_;
   return {};
@@ -93,7 +93,7 @@ std::unique_ptr<Connection> Pool::TakeIdle() {
 }
 
 Result<Lease> Pool::Take(Purpose purpose, Freshness freshness) {
-  const bool counted = purpose == Purpose::kBranch;
+  const bool counted = purpose == Purpose::kWork;
   if (counted) {
     if (Status slot = TakeSlot(); !slot) return Fail(std::move(slot).error());
   }

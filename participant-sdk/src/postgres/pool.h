@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "postgres/connection.h"
@@ -38,8 +39,8 @@ class Lease {
 };
 
 enum class Purpose {
-  kBranch,  // counts against connections_max
-  kSettle,  // phase two, scans: never waits for branches
+  kWork,    // the application's: counts against connections_max
+  kSettle,  // phase two, scans, pruning: never waits for work
 };
 
 enum class Freshness { kAny, kNew };
@@ -47,7 +48,7 @@ enum class Freshness { kAny, kNew };
 // Thread-safe. Outlives its leases.
 class Pool {
  public:
-  explicit Pool(const PostgresOptions& options) : options_(options) {}
+  explicit Pool(ServerOptions options) : options_(std::move(options)) {}
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -63,7 +64,7 @@ class Pool {
   Status TakeSlot();
   void FreeSlot();
 
-  const PostgresOptions& options_;
+  const ServerOptions options_;
   std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<std::unique_ptr<Connection>> idle_;  // their reset is sent, its answer not yet read

@@ -37,6 +37,7 @@ class Reply {
   // Rows inserted, updated, deleted or merged; 0 for everything else.
   std::int64_t affected() const;
   settle::Rows Rows() const;
+  const PGresult* raw() const { return result_.get(); }
 
  private:
   std::unique_ptr<PGresult, void (*)(PGresult*)> result_;

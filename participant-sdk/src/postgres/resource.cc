@@ -22,7 +22,7 @@ class ResourceOnDatabase : public PostgresResource {
   Result<std::vector<std::string>> ScanPrepared() override { return database_->ScanPrepared(); }
 
   Result<std::shared_ptr<PostgresBranch>> Open(const BranchKey& key) override {
-    Result<postgres::Lease> lease = database_->Take(postgres::Purpose::kBranch);
+    Result<postgres::Lease> lease = database_->Take(postgres::Purpose::kWork);
     if (!lease) return Fail(std::move(lease).error());
     return std::make_shared<postgres::BranchOnConnection>(database_, key, *std::move(lease));
   }

@@ -76,6 +76,11 @@ std::string Statement::Text(int column) const {
   return text == nullptr ? std::string() : std::string(text);
 }
 
+std::optional<std::string> Statement::OptionalText(int column) const {
+  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+  return Text(column);
+}
+
 std::string Statement::Blob(int column) const {
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
   const int size = sqlite3_column_bytes(statement_, column);

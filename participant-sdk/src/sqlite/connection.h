@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,7 @@ class Statement {
 
   std::int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
   std::string Text(int column) const;
+  std::optional<std::string> OptionalText(int column) const;  // nothing: NULL
   std::string Blob(int column) const;
 
  private:

@@ -1,6 +1,5 @@
 #include "sqlite/file.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -37,16 +36,7 @@ Status CheckLibrary() {
 
 // Before anything is written to it. A file in use is read like any other reader does.
 Status CheckKind(Connection& connection, const SqliteOptions& options) {
-  constexpr const char* kDecisionLog = "1400138853";  // 0x53746c65, docs/decision_log.md
-  const Result<std::string> kind = connection.Ask("PRAGMA application_id");
-  if (!kind) return Fail(kind.error());
-  if (*kind == kDecisionLog) {
-    return Fail(ErrorCode::kInvalid,
-                Escaped(options.path) +
-                    " is the decision log of a Settle coordinator, not a database "
-                    "of an application; nothing was written to it",
-                "give the file with the application's tables");
-  }
+  if (Status right = RefuseDecisionLog(connection, options.path); !right) return right;
   if (!options.existing_only) return {};
   const Result<std::string> ours = connection.Ask(
       "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'settle_identity'");
@@ -59,8 +49,8 @@ Status CheckKind(Connection& connection, const SqliteOptions& options) {
               "give the file that the application serves under the name " + options.name);
 }
 
-// Closing the last connection would write what a crashed program left in the -wal file to the
-// database.
+}  // namespace
+
 void LeaveWal(Connection& connection, const std::string& path) {
   struct stat wal {};
   const bool left = ::stat((path + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
@@ -75,8 +65,6 @@ Result<struct stat> Look(const std::string& path) {
   }
   return found;
 }
-
-}  // namespace
 
 File::File(SqliteOptions options)
     : options_(WithAbsolutePath(std::move(options))), process_(::getpid()) {}

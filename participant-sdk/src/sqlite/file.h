@@ -1,6 +1,7 @@
 // One SQLite file in this process: what its connections have in common.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -16,6 +17,13 @@
 namespace settle::sqlite {
 
 class Work;
+
+// The file that the path leads to. kInvalid: there is none.
+[[nodiscard]] Result<struct stat> Look(const std::string& path);
+
+// A file that is not ours is closed as it was found: closing the last connection would write what a
+// crashed program left in the -wal file to the database.
+void LeaveWal(Connection& connection, const std::string& path);
 
 // Thread-safe.
 class File {

@@ -1,25 +1,22 @@
 #include "sqlite/store.h"
 
 #include "migrations/sqlite.h"
+#include "settle/vocabulary/gtid.h"
 
 namespace settle::sqlite {
 namespace {
 
-Result<std::int64_t> SchemaVersion(Connection& connection) {
-  const Result<std::string> exists =
-      connection.Ask("SELECT count(*) FROM sqlite_schema WHERE name = 'settle_migration'");
-  if (!exists) return Fail(exists.error());
-  if (*exists == "0") return 0;
-  const Result<std::string> version =
-      connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
-  if (!version) return Fail(version.error());
-  return std::stoll(*version);
+constexpr const char* kMakeVersions =
+    "CREATE TABLE IF NOT EXISTS settle_migration ("
+    "version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT";
+
+std::string NoteOf(const Migration& migration) {
+  return "INSERT INTO settle_migration (version, name) VALUES (" +
+         std::to_string(migration.version) + ", '" + std::string(migration.name) + "')";
 }
 
 Status ApplyMigrations(Connection& connection) {
-  Status made = connection.Run(
-      "CREATE TABLE IF NOT EXISTS settle_migration ("
-      "version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT");
+  Status made = connection.Run(kMakeVersions);
   if (!made) return made;
   // Read again: another process may have been at it.
   const Result<std::int64_t> version = SchemaVersion(connection);
@@ -27,10 +24,7 @@ Status ApplyMigrations(Connection& connection) {
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version <= *version) continue;
     if (Status run = connection.Run(std::string(migration.sql)); !run) return run;
-    Statement note(connection.raw(),
-                   "INSERT INTO settle_migration (version, name) VALUES (?1, ?2)");
-    const Result<bool> noted = note.Bind(1, migration.version).Bind(2, migration.name).Step();
-    if (!noted) return Fail(noted.error());
+    if (Status noted = connection.Run(NoteOf(migration)); !noted) return noted;
   }
   return connection.Commit();
 }
@@ -44,8 +38,41 @@ Status Do(Statement& statement) {
 
 }  // namespace
 
+Status RefuseDecisionLog(Connection& connection, const std::string& path) {
+  constexpr const char* kDecisionLog = "1400138853";  // 0x53746c65, docs/decision_log.md
+  const Result<std::string> kind = connection.Ask("PRAGMA application_id");
+  if (!kind) return Fail(kind.error());
+  if (*kind != kDecisionLog) return {};
+  return Fail(ErrorCode::kInvalid,
+              Escaped(path) +
+                  " is the decision log of a Settle coordinator, not a database "
+                  "of an application; nothing was written to it",
+              "give the file with the application's tables");
+}
+
+Result<std::int64_t> SchemaVersion(Connection& connection) {
+  const Result<std::string> exists =
+      connection.Ask("SELECT count(*) FROM sqlite_schema WHERE name = 'settle_migration'");
+  if (!exists) return Fail(exists.error());
+  if (*exists == "0") return 0;
+  const Result<std::string> version =
+      connection.Ask("SELECT coalesce(max(version), 0) FROM settle_migration");
+  if (!version) return Fail(version.error());
+  return std::stoll(*version);
+}
+
+std::int64_t LatestVersion() { return migrations::sqlite().back().version; }
+
+std::string InstallSql() {
+  std::string sql = "BEGIN IMMEDIATE;\n" + std::string(kMakeVersions) + ";\n\n";
+  for (const Migration& migration : migrations::sqlite()) {
+    sql += std::string(migration.sql) + NoteOf(migration) + ";\n\n";
+  }
+  return sql + "COMMIT;\n";
+}
+
 Status Migrate(Connection& connection) {
-  const std::int64_t ours = migrations::sqlite().back().version;
+  const std::int64_t ours = LatestVersion();
   const Result<std::int64_t> theirs = SchemaVersion(connection);
   if (!theirs) return Fail(theirs.error());
   if (*theirs > ours) {

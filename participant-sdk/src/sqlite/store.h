@@ -11,6 +11,15 @@
 
 namespace settle::sqlite {
 
+// kInvalid if the file is the decision log of a coordinator. Reads, as any reader does.
+[[nodiscard]] Status RefuseDecisionLog(Connection& connection, const std::string& path);
+
+// Of the tables in the file; 0: there are none.
+[[nodiscard]] Result<std::int64_t> SchemaVersion(Connection& connection);
+// That this program makes and needs.
+std::int64_t LatestVersion();
+// What Migrate runs in a file without tables, as a script.
+std::string InstallSql();
 // Brings the tables to this program's version. kVersion if they are of a newer one.
 [[nodiscard]] Status Migrate(Connection& connection);
 

@@ -40,8 +40,8 @@ struct Link::Wires {
         // Buffered, so that a frame's length and its body are one system call.
         buffered(std::make_shared<TBufferedTransport>(socket, kBuffer, limits)),
         frames(std::make_shared<TFramedTransport>(buffered, kBuffer, kBufferKept, limits)),
-        protocol(std::make_shared<TBinaryProtocol>(
-            frames, kStringMost, kContainerMost, true, true)),
+        protocol(
+            std::make_shared<TBinaryProtocol>(frames, kStringMost, kContainerMost, true, true)),
         coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
         participant(std::make_shared<TMultiplexedProtocol>(protocol, "participant")) {}
 
@@ -214,6 +214,38 @@ Result<Ending> Link::AskOutcome(const Gtid& gtid, Instant deadline) {
   });
 }
 
+Result<TryReply> Link::Try(const TryCall& call, Instant deadline) {
+  return Guarded("try", deadline, [&] {
+    wire::TryReply reply;
+    wires_->coordinator.try_branch(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Result<Begun> Link::StartSaga(const StartSagaCall& call, Instant deadline) {
+  return Guarded("start of a saga", deadline, [&] {
+    wire::BeginReply reply;
+    wires_->coordinator.start_saga(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
+Status Link::DefineSaga(const DefineSagaCall& call, Instant deadline) {
+  return Guarded("definition of a saga", deadline, [&]() -> Status {
+    wire::DefineSagaReply reply;
+    wires_->coordinator.define_saga(reply, ToWire(call));
+    return {};
+  });
+}
+
+Result<SagaEnding> Link::AwaitSaga(const AwaitSagaCall& call, Instant deadline) {
+  return Guarded("waiting for a saga", deadline, [&] {
+    wire::AwaitSagaReply reply;
+    wires_->coordinator.await_saga(reply, ToWire(call));
+    return FromWire(reply);
+  });
+}
+
 Result<Attached> Link::Attach(const AttachCall& call, Instant deadline) {
   return Guarded("attach", deadline, [&]() -> Result<Attached> {
     wire::AttachReply reply;
@@ -226,7 +258,7 @@ Result<CommandBatch> Link::Fetch(const FetchCall& call, Instant deadline) {
   return Guarded("fetch", deadline, [&] {
     wire::CommandBatch reply;
     wires_->participant.fetch(reply, ToWire(call));
-    return FromWire(reply);
+    return FromWire(reply, hello_.log_id);
   });
 }
 

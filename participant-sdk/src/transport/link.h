@@ -22,8 +22,8 @@ namespace settle::sdk {
 using Instant = std::chrono::steady_clock::time_point;
 
 struct LinkSettings {
-  std::vector<std::string> addresses;  // host:port, tried in turn
-  std::string application;             // for people
+  std::vector<std::string> addresses;   // host:port, tried in turn
+  std::string application;              // for people
   milliseconds connect_timeout{2'000};  // for each address, and again for its hello
 };
 
@@ -37,7 +37,7 @@ struct Address {
 // Is it worth saying the same again?
 inline bool IsPassing(ErrorCode code) {
   return code == ErrorCode::kRetry || code == ErrorCode::kUnavailable ||
-      code == ErrorCode::kAskOutcome;
+         code == ErrorCode::kAskOutcome;
 }
 
 // Used by one thread at a time.
@@ -63,6 +63,10 @@ class Link {
   [[nodiscard]] Result<CommitAnswer> Commit(const CommitCall& call, Instant deadline);
   [[nodiscard]] Result<OnePhaseAnswer> CommitOnePhase(const OnePhaseCall& call, Instant deadline);
   [[nodiscard]] Result<Ending> Abort(const AbortCall& call, Instant deadline);
+  [[nodiscard]] Result<TryReply> Try(const TryCall& call, Instant deadline);
+  [[nodiscard]] Result<Begun> StartSaga(const StartSagaCall& call, Instant deadline);
+  [[nodiscard]] Status DefineSaga(const DefineSagaCall& call, Instant deadline);
+  [[nodiscard]] Result<SagaEnding> AwaitSaga(const AwaitSagaCall& call, Instant deadline);
   [[nodiscard]] Result<Ending> AskOutcome(const Gtid& gtid, Instant deadline);
 
   [[nodiscard]] Result<Attached> Attach(const AttachCall& call, Instant deadline);

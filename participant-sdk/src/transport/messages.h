@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "settle/barrier.h"
 #include "settle/global_transaction.h"
+#include "settle/saga.h"
+#include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
@@ -71,6 +74,37 @@ struct OnePhaseAnswer {
   std::optional<Ending> ending;  // when not granted because the transaction has ended
 };
 
+struct TryCall {
+  Gtid gtid;
+  std::string participant;
+  std::string action;
+  std::string input;
+  std::string request_key;
+  milliseconds wait{0};
+};
+struct TryReply {
+  BranchNumber branch = 0;
+  std::optional<TryAnswer> answer;  // none: not known yet
+};
+
+struct StartSagaCall {
+  std::string document{};  // empty: the stored definition `name`
+  std::string name{};
+  int version = 0;  // 0: the highest
+  std::string input{};
+  std::string comment{};
+  std::string owner{};
+  std::string request_key{};
+};
+struct DefineSagaCall {
+  std::string document;
+  std::string owner;
+};
+struct AwaitSagaCall {
+  Gtid gtid;
+  milliseconds wait{0};
+};
+
 struct AbortCall {
   Gtid gtid;
   std::string reason;
@@ -84,6 +118,7 @@ struct OfferedResource {
 struct AttachCall {
   std::string process;
   std::vector<OfferedResource> resources;
+  std::vector<std::string> participants;
   std::string log_id_seen;
   Epoch epoch_seen = 0;
 };
@@ -104,6 +139,28 @@ struct Command {
   Epoch epoch = 0;
   Evidence evidence;
 };
+
+// A call of a participant's action. `key`: the saga and the step.
+struct ActionCall {
+  BranchKey key;
+  ActionOp op = ActionOp::kAction;
+  std::string participant;
+  std::string action;
+  int attempt = 1;
+  Epoch epoch = 0;
+  milliseconds timeout{0};
+  std::optional<std::string> input;
+  std::optional<std::string> result;
+};
+struct ActionAnswer {
+  BranchKey key;
+  ActionOp op = ActionOp::kAction;
+  int attempt = 1;
+  Answer answer;
+
+  friend bool operator==(const ActionAnswer&, const ActionAnswer&) = default;
+};
+
 struct FetchCall {
   SessionId session;
   std::int64_t received_through = 0;
@@ -113,6 +170,8 @@ struct FetchCall {
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
+  std::vector<ActionCall> calls;
+  std::optional<EndedThrough> ended_through;  // of the session's log
 };
 
 struct VoteReport {
@@ -138,6 +197,7 @@ struct ReportCall {
   std::vector<VoteReport> votes;
   std::vector<EndReport> ends;
   std::vector<FoundBranch> found;
+  std::vector<ActionAnswer> answers;
 };
 
 }  // namespace settle::sdk

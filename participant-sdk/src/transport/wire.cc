@@ -3,28 +3,24 @@
 #include <limits>
 #include <utility>
 
+#include "transport/wire_values.h"
 #include "wire/types_constants.h"
 
 namespace settle::sdk {
 namespace {
 
-constexpr std::size_t kLabelMost = 200;
-constexpr std::size_t kTextMost = 1000;
-
-tl::unexpected<Error> Strange(const std::string& what) {
-  return Fail(ErrorCode::kInternal,
-              "the coordinator sent " + what + ", which this release does not know",
-              "run the same release of the SDK and of the coordinator");
-}
-
 // How many bytes the UTF-8 character at the front of `text` has; 0 if it is not one.
 std::size_t CharacterLength(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
   std::size_t length = 0;
-  if (lead < 0x80) length = 1;
-  else if (lead >= 0xC2 && lead < 0xE0) length = 2;
-  else if (lead >= 0xE0 && lead < 0xF0) length = 3;
-  else if (lead >= 0xF0 && lead < 0xF5) length = 4;
+  if (lead < 0x80)
+    length = 1;
+  else if (lead >= 0xC2 && lead < 0xE0)
+    length = 2;
+  else if (lead >= 0xE0 && lead < 0xF0)
+    length = 3;
+  else if (lead >= 0xF0 && lead < 0xF5)
+    length = 4;
   if (length == 0 || text.size() < length) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
@@ -139,16 +135,6 @@ Result<CommandKind> FromWire(wire::CommandKind::type kind) {
   return Strange("command " + std::to_string(static_cast<int>(kind)));
 }
 
-Result<Epoch> EpochFromWire(std::int64_t epoch) {
-  if (epoch < 1) return Strange("epoch " + std::to_string(epoch));
-  return static_cast<Epoch>(epoch);
-}
-
-Result<BranchNumber> BranchFromWire(std::int32_t branch) {
-  if (branch < 1) return Strange("branch number " + std::to_string(branch));
-  return static_cast<BranchNumber>(branch);
-}
-
 Result<std::string> LogIdFromWire(const std::string& log_id) {
   if (!IsLogId(log_id)) return Strange("the log id \"" + Escaped(log_id) + "\"");
   return log_id;
@@ -163,8 +149,8 @@ Result<Command> FromWire(const wire::Command& command) {
   if (!gtid) return Fail(gtid.error());
   if (!branch) return Fail(branch.error());
   if (!epoch) return Fail(epoch.error());
-  return Command{*kind, {*std::move(gtid), *branch}, command.resource, command.attempt, *epoch,
-                 FromWire(command.evidence)};
+  return Command{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
+                 *epoch, FromWire(command.evidence)};
 }
 
 }  // namespace
@@ -174,8 +160,8 @@ std::string OneLine(std::string_view text, std::size_t most) {
   while (!text.empty()) {
     const std::size_t length = CharacterLength(text);
     if (out.size() + (length == 0 ? 1 : length) > most) break;
-    const bool control = length == 1 &&
-        (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
+    const bool control =
+        length == 1 && (static_cast<unsigned char>(text[0]) < 32 || text[0] == 127);
     if (length == 0) {
       out += '?';
     } else if (control) {
@@ -243,6 +229,7 @@ wire::AttachRequest ToWire(const AttachCall& call) {
   }
   out.epoch_seen = static_cast<std::int64_t>(call.epoch_seen);
   out.log_id_seen = call.log_id_seen;
+  if (!call.participants.empty()) out.__set_participants(call.participants);
   return out;
 }
 
@@ -278,6 +265,9 @@ wire::ReportRequest ToWire(const ReportCall& call) {
     report.database_name = found.database_name;
     out.found.push_back(std::move(report));
   }
+  std::vector<wire::ActionAnswer> answers;
+  for (const ActionAnswer& answer : call.answers) answers.push_back(ToWire(answer));
+  if (!answers.empty()) out.__set_answers(answers);
   return out;
 }
 
@@ -290,9 +280,9 @@ Error FromWire(const wire::ServiceError& error) {
 
 Result<Hello> FromWire(const wire::HelloReply& reply) {
   if (reply.version < VersionLow() || reply.version > VersionHigh()) {
-    return Fail(ErrorCode::kVersion,
-                "the coordinator chose version " + std::to_string(reply.version) +
-                    " of the contract, which this release does not speak");
+    return Fail(ErrorCode::kVersion, "the coordinator chose version " +
+                                         std::to_string(reply.version) +
+                                         " of the contract, which this release does not speak");
   }
   Result<std::string> log_id = LogIdFromWire(reply.log_id);
   Result<Epoch> epoch = EpochFromWire(reply.epoch);
@@ -355,14 +345,25 @@ Result<Attached> FromWire(const wire::AttachReply& reply) {
                   milliseconds(reply.session_timeout_ms)};
 }
 
-Result<CommandBatch> FromWire(const wire::CommandBatch& batch) {
-  CommandBatch out{batch.number, {}};
+Result<CommandBatch> FromWire(const wire::CommandBatch& batch, const std::string& log_id) {
+  CommandBatch out;
+  out.number = batch.number;
   if (batch.number < 0) return Strange("batch number " + std::to_string(batch.number));
   for (const wire::Command& command : batch.commands) {
     Result<Command> converted = FromWire(command);
     // One command that makes no sense spoils the batch: it would otherwise be acknowledged unread.
     if (!converted) return Fail(converted.error());
     out.commands.push_back(*std::move(converted));
+  }
+  for (const wire::ActionCall& call : batch.calls) {
+    Result<ActionCall> converted = FromWire(call);
+    if (!converted) return Fail(converted.error());
+    out.calls.push_back(*std::move(converted));
+  }
+  if (batch.__isset.ended_through) {
+    Result<EndedThrough> mark = FromWire(batch.ended_through, log_id);
+    if (!mark) return Fail(mark.error());
+    out.ended_through = *std::move(mark);
   }
   return out;
 }

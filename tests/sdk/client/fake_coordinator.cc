@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "settle/vocabulary/gtid.h"
 
@@ -33,10 +34,6 @@ class RememberConnection : public thrift::server::TServerEventHandler {
 
   std::promise<void> listening;
 };
-
-std::string Word(wire::Vote::type vote) {
-  return vote == wire::Vote::COMMIT ? "commit" : vote == wire::Vote::READ_ONLY ? "read-only" : "no";
-}
 
 std::string Word(wire::BranchEnd::type end) {
   switch (end) {
@@ -84,8 +81,8 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     fake_.Note("begin");
     if (fake_.on_begin) fake_.on_begin();
     std::lock_guard lock(fake_.mutex_);
-    reply.gtid = Gtid::Make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7)
-                     .text();
+    reply.gtid =
+        Gtid::Make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7).text();
     reply.epoch = fake_.epoch_;
     fake_.branches_[reply.gtid] = 0;
   }
@@ -112,11 +109,10 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
                                 [](const wire::BranchVote& v) { return v.vote == wire::Vote::NO; });
     {
       std::lock_guard lock(fake_.mutex_);
-      reply.ending = no ? WireEnding(wire::Outcome::ABORTED, wire::AbortCause::VOTED_NO,
-                                     fake_.last_reason_)
-                        : WireEnding(wire::Outcome::COMMITTED);
-      reply.finish_here =
-          static_cast<int>(request.votes.size()) == fake_.branches_[request.gtid];
+      reply.ending =
+          no ? WireEnding(wire::Outcome::ABORTED, wire::AbortCause::VOTED_NO, fake_.last_reason_)
+             : WireEnding(wire::Outcome::COMMITTED);
+      reply.finish_here = static_cast<int>(request.votes.size()) == fake_.branches_[request.gtid];
     }
     if (fake_.on_commit) fake_.on_commit(request, reply);
     std::lock_guard lock(fake_.mutex_);
@@ -141,6 +137,27 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     reply = WireEnding(wire::Outcome::ABORTED, wire::AbortCause::REQUESTED, request.reason);
   }
 
+  void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override {
+    fake_.Note("start saga");
+    if (fake_.on_start_saga) fake_.on_start_saga(request);
+    std::lock_guard lock(fake_.mutex_);
+    reply.gtid =
+        Gtid::Make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7).text();
+    reply.epoch = fake_.epoch_;
+  }
+
+  void define_saga(wire::DefineSagaReply& reply, const wire::DefineSagaRequest& request) override {
+    fake_.Note("define saga");
+    if (fake_.on_define_saga) fake_.on_define_saga(request);
+    reply.known = false;
+  }
+
+  void await_saga(wire::AwaitSagaReply& reply, const wire::AwaitSagaRequest& request) override {
+    fake_.Note("await saga");
+    reply.ending = WireEnding(wire::Outcome::UNDECIDED);
+    if (fake_.on_await_saga) fake_.on_await_saga(request, reply);
+  }
+
   void outcome(wire::Ending& reply, const std::string& gtid) override {
     fake_.Note("outcome");
     if (fake_.on_outcome && fake_.on_outcome(gtid, reply)) return;
@@ -162,6 +179,7 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
   void attach(wire::AttachReply& reply, const wire::AttachRequest& request) override {
     std::string line = "attach";
     for (const wire::ResourceOffer& offer : request.resources) line += " " + offer.name;
+    for (const std::string& name : request.participants) line += " acts:" + name;
     line += " seen=" + request.log_id_seen + "/" + std::to_string(request.epoch_seen);
     fake_.Note(line);
     if (fake_.on_attach) fake_.on_attach(request);
@@ -173,6 +191,8 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
     reply.session_timeout_ms = fake_.session_timeout_ms;
     Session& session = fake_.sessions_[reply.session];
     for (const wire::ResourceOffer& offer : request.resources) session.resources.insert(offer.name);
+    session.participants.insert(request.participants.begin(), request.participants.end());
+    fake_.changed_.notify_all();
   }
 
   void fetch(wire::CommandBatch& reply, const wire::FetchRequest& request) override {
@@ -182,7 +202,7 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
       const auto found = fake_.sessions_.find(request.session);
       if (fake_.stopping_ || found == fake_.sessions_.end()) return true;
       Session& session = found->second;
-      if (request.received_through >= session.number) session.unacknowledged.clear();
+      if (request.received_through >= session.number) session.unacknowledged = {};
       return !session.unacknowledged.empty() || !session.queue.empty();
     };
     fake_.changed_.wait_for(lock, std::chrono::milliseconds(request.wait_ms), ready);
@@ -192,14 +212,15 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
     }
     Session& session = found->second;
     reply.number = 0;
+    if (fake_.ended_through_) reply.__set_ended_through(*fake_.ended_through_);
     if (session.unacknowledged.empty() && session.queue.empty()) return;
     if (session.unacknowledged.empty()) {
-      session.unacknowledged.assign(session.queue.begin(), session.queue.end());
-      session.queue.clear();
+      session.unacknowledged = std::exchange(session.queue, {});
       ++session.number;
     }
     reply.number = session.number;
-    reply.commands = session.unacknowledged;
+    reply.commands = session.unacknowledged.commands;
+    reply.__set_calls(session.unacknowledged.calls);
   }
 
   void report(const wire::ReportRequest& request) override {
@@ -221,6 +242,7 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
     for (const wire::FoundBranch& found : request.found) {
       fake_.Note("found " + found.resource + " " + found.database_name);
     }
+    for (const wire::ActionAnswer& answer : request.answers) fake_.NoteAnswer(answer);
   }
 
   void detach(const std::string& session) override {
@@ -237,12 +259,10 @@ class FakeCoordinator::Server {
  public:
   Server(FakeCoordinator& fake, int port) {
     auto processor = std::make_shared<thrift::TMultiplexedProcessor>();
-    processor->registerProcessor("coordinator",
-                                 std::make_shared<wire::CoordinatorServiceProcessor>(
-                                     std::make_shared<CoordinatorFace>(fake)));
-    processor->registerProcessor("participant",
-                                 std::make_shared<wire::ParticipantServiceProcessor>(
-                                     std::make_shared<ParticipantFace>(fake)));
+    processor->registerProcessor("coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(
+                                                    std::make_shared<CoordinatorFace>(fake)));
+    processor->registerProcessor("participant", std::make_shared<wire::ParticipantServiceProcessor>(
+                                                    std::make_shared<ParticipantFace>(fake)));
     socket_ = std::make_shared<thrift::transport::TServerSocket>("127.0.0.1", port);
     server_ = std::make_unique<thrift::server::TThreadedServer>(
         processor, socket_, std::make_shared<thrift::transport::TFramedTransportFactory>(),
@@ -311,80 +331,5 @@ CoordinatorOptions FakeCoordinator::Options(std::vector<std::shared_ptr<Resource
 }
 
 void FakeCoordinator::CutConnection() { ::shutdown(current->getSocketFD(), SHUT_RDWR); }
-
-wire::Command FakeCoordinator::MakeCommand(wire::CommandKind::type kind, const BranchKey& key,
-                                           const std::string& resource, std::int64_t epoch) {
-  wire::Command command;
-  command.kind = kind;
-  command.gtid = key.gtid.text();
-  command.branch = static_cast<std::int32_t>(key.number);
-  command.resource = resource;
-  command.attempt = 1;
-  command.epoch = epoch == 0 ? epoch_ : epoch;
-  return command;
-}
-
-void FakeCoordinator::Send(wire::CommandKind::type kind, const BranchKey& key,
-                           const std::string& resource, std::int64_t epoch) {
-  std::lock_guard lock(mutex_);
-  const wire::Command command = MakeCommand(kind, key, resource, epoch);
-  for (auto& [name, session] : sessions_) {
-    if (session.resources.count(resource) > 0) session.queue.push_back(command);
-  }
-  changed_.notify_all();
-}
-
-void FakeCoordinator::SendToAll(wire::CommandKind::type kind, const BranchKey& key,
-                                const std::string& resource) {
-  std::lock_guard lock(mutex_);
-  for (auto& [name, session] : sessions_) {
-    session.queue.push_back(MakeCommand(kind, key, resource, 0));
-  }
-  changed_.notify_all();
-}
-
-void FakeCoordinator::LoseSessions() {
-  std::lock_guard lock(mutex_);
-  sessions_.clear();
-  changed_.notify_all();
-}
-
-void FakeCoordinator::Note(const std::string& line) {
-  std::lock_guard lock(mutex_);
-  heard_.push_back(line);
-  changed_.notify_all();
-}
-
-void FakeCoordinator::NoteVote(const std::string& prefix, const wire::BranchVote& vote,
-                               std::string& line) {
-  line += prefix + std::to_string(vote.branch) + "=" + Word(vote.vote);
-  std::lock_guard lock(mutex_);
-  if (vote.vote == wire::Vote::NO && prefix != " ") last_reason_ = vote.reason;
-  if (vote.vote == wire::Vote::NO && prefix == " " && line.find("=no") == line.rfind("=no")) {
-    last_reason_ = vote.reason;
-  }
-}
-
-bool FakeCoordinator::Await(const std::string& line) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(5), [&] {
-    return std::find(heard_.begin(), heard_.end(), line) != heard_.end();
-  });
-}
-
-std::vector<std::string> FakeCoordinator::heard() {
-  std::lock_guard lock(mutex_);
-  return heard_;
-}
-
-std::size_t FakeCoordinator::Count(const std::string& line) {
-  std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(std::count(heard_.begin(), heard_.end(), line));
-}
-
-std::string FakeCoordinator::LastReason() {
-  std::lock_guard lock(mutex_);
-  return last_reason_;
-}
 
 }  // namespace settle::sdk

@@ -4,11 +4,11 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,6 +42,9 @@ class FakeCoordinator {
   std::function<bool(const wire::OnePhaseRequest&, wire::OnePhaseReply&)> on_one_phase;
   std::function<void(const wire::AbortRequest&)> on_abort;
   std::function<bool(const std::string&, wire::Ending&)> on_outcome;
+  std::function<void(const wire::StartSagaRequest&)> on_start_saga;
+  std::function<void(const wire::DefineSagaRequest&)> on_define_saga;
+  std::function<void(const wire::AwaitSagaRequest&, wire::AwaitSagaReply&)> on_await_saga;
   std::function<void(const wire::AttachRequest&)> on_attach;
   std::function<void(const wire::FetchRequest&)> on_fetch;
   std::function<void(const wire::ReportRequest&)> on_report;
@@ -55,12 +58,16 @@ class FakeCoordinator {
             std::int64_t epoch = 0);
   // The same for every session, whatever it serves.
   void SendToAll(wire::CommandKind::type kind, const BranchKey& key, const std::string& resource);
+  // Queues a call for every session that serves its participant; waits until there is a session.
+  void Call(const wire::ActionCall& call);
+  // From now on every batch says so.
+  void SayEndedThrough(std::int64_t epoch, std::int64_t sequence);
   // Ends the sessions as a time-out would.
   void LoseSessions();
 
   // What was heard, one line each: "begin", "enlist bank", "commit 1=commit 2=no", "abort",
-  // "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank
-  // seen=<log>/<epoch>". Waits five seconds for it.
+  // "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank acts:airline
+  // seen=<log>/<epoch>", "answer <step>.<attempt>=done {}". Waits five seconds for it.
   bool Await(const std::string& line);
   std::vector<std::string> heard();
   std::size_t Count(const std::string& line);
@@ -70,17 +77,25 @@ class FakeCoordinator {
   class CoordinatorFace;
   class ParticipantFace;
   class Server;
+  struct Batch {
+    std::vector<wire::Command> commands;
+    std::vector<wire::ActionCall> calls;
+
+    bool empty() const { return commands.empty() && calls.empty(); }
+  };
   struct Session {
     std::set<std::string> resources;
-    std::vector<wire::Command> unacknowledged;
+    std::set<std::string> participants;
+    Batch unacknowledged;
     std::int64_t number = 0;
-    std::deque<wire::Command> queue;
+    Batch queue;
   };
 
   void Start(int port);
   wire::Command MakeCommand(wire::CommandKind::type kind, const BranchKey& key,
                             const std::string& resource, std::int64_t epoch);
   void Note(const std::string& line);
+  void NoteAnswer(const wire::ActionAnswer& answer);
   void NoteVote(const std::string& prefix, const wire::BranchVote& vote, std::string& line);
 
   std::mutex mutex_;
@@ -95,6 +110,7 @@ class FakeCoordinator {
   std::map<std::string, std::map<std::string, int>> requests_;
   std::map<std::string, wire::Ending> endings_;
   std::map<std::string, Session> sessions_;
+  std::optional<wire::EndedThrough> ended_through_;
   std::uint64_t sequence_ = 0;
   int next_session_ = 0;
   std::unique_ptr<Server> server_;

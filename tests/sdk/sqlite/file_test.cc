@@ -1,10 +1,9 @@
 // The file behind the resource: what it must be, and that it stays the same one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
@@ -72,7 +71,8 @@ TEST(SqliteFile, TheFileIsInWalModeWithSettlesTables) {
   EXPECT_EQ(bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = "
                        "'table'"
                        " ORDER BY name"),
-            "settle_identity settle_migration settle_outcome settle_prepared");
+            "settle_barrier settle_barrier_mark settle_counter settle_identity settle_lock "
+            "settle_migration settle_outcome settle_prepared settle_reservation");
 }
 
 TEST(SqliteFile, ABranchsConnectionIsFullySynchronous) {
@@ -279,25 +279,25 @@ TEST(SqliteFile, OnConnectGivesEveryConnectionTheCollationsThatTheSchemaNeeds) {
   options.name = "bank";
   options.path = bank.path();
   options.on_connect = [](sqlite3* connection) {
-    sqlite3_create_collation(connection, "backwards", SQLITE_UTF8, nullptr,
-                             [](void*, int m, const void* a, int n, const void* b) {
-                               return std::string(static_cast<const char*>(b),
-                                                  static_cast<std::size_t>(n))
-                                   .compare(std::string(static_cast<const char*>(a),
-                                                        static_cast<std::size_t>(m)));
-                             });
+    sqlite3_create_collation(
+        connection, "backwards", SQLITE_UTF8, nullptr,
+        [](void*, int m, const void* a, int n, const void* b) {
+          return std::string(static_cast<const char*>(b), static_cast<std::size_t>(n))
+              .compare(std::string(static_cast<const char*>(a), static_cast<std::size_t>(m)));
+        });
   };
   {
     PlainConnection plain(bank.path());
     options.on_connect(plain.raw());
     ASSERT_EQ(plain.Run("CREATE TABLE word (w TEXT PRIMARY KEY NOT NULL COLLATE backwards, n) "
-                        "WITHOUT ROWID"), "");
+                        "WITHOUT ROWID"),
+              "");
   }
   {
     const auto resource = SqliteResource::Make(options);
-    EXPECT_EQ(OpenAndRun(*resource, Key(1),
-                         {"INSERT INTO word VALUES ('a', 1)"})->AwaitPrepare().vote,
-              Vote::kCommit);
+    EXPECT_EQ(
+        OpenAndRun(*resource, Key(1), {"INSERT INTO word VALUES ('a', 1)"})->AwaitPrepare().vote,
+        Vote::kCommit);
   }
   // Without it the row stays prepared; with it any process can finish.
   EXPECT_EQ(bank.Resource()->Finish(Key(1), Decision::kCommit, {}).end, BranchEnd::kRetry);

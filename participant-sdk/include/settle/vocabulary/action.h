@@ -35,8 +35,8 @@ struct Answer {
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 
-// Lower-case words: "action", "compensate", "fence", "try", "confirm", "cancel"; "done", "failed", "ongoing", "unknown",
-// "suppressed".
+// Lower-case words: "action", "compensate", "fence", "try", "confirm", "cancel"; "done", "failed",
+// "ongoing", "unknown", "suppressed".
 const char* ToString(ActionOp op);
 const char* ToString(AnswerKind kind);
 

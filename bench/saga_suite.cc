@@ -1,0 +1,149 @@
+// Sagas of three steps: what the coordinator costs, what they cost with effects behind barriers,
+// how often the decision log waits for the disk, and the same work by hand.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "bench/bookings.h"
+#include "bench/daemon.h"
+#include "bench/services.h"
+#include "bench/suites.h"
+#include "bench/wire_client.h"
+#include "support/temporary_directory.h"
+
+namespace settle::bench {
+namespace {
+
+// What one run leaves behind, for each of its operations.
+struct Leaves {
+  int done = 0;    // bookings in all three databases
+  int undone = 0;  // bookings in all but the last, undone
+  Ended ended{};   // sagas
+};
+
+struct Variant {
+  Series series;
+  Leaves leaves;
+  std::vector<Operation> clients{};
+  // What the decision log did for each saga, by round.
+  std::vector<double> forced{};
+  std::vector<double> flushes{};
+};
+
+// "per second" becomes something else that was counted.
+Series Counted(Series series, const std::vector<double>& values, const char* what,
+               const char* unit) {
+  series.name += what;
+  series.unit = unit;
+  for (std::size_t i = 0; i < series.runs.size(); ++i) series.runs[i].per_second = values[i];
+  return series;
+}
+
+// All variants for one number of clients; what they use lives as long as this.
+class Contest {
+ public:
+  Contest(const Bookings& bookings, Services& services, int clients)
+      : services_(services), clients_(clients) {
+    for (int i = 0; i < clients; ++i) by_hand_.push_back(std::make_unique<BooksByHand>(bookings));
+    Add("saga.by_hand", "all three have committed; nobody knows that they belong together",
+        {.done = 1}, [this](int client, const std::string& name) { by_hand_[client]->Book(name); });
+    AddSaga("saga.no_op", "the saga's end is durable in the log; no database took part",
+            Steps::kNoOp, Services::Last::kDone, {.ended = {.committed = 1}});
+    AddSaga("saga.booked", "all three have committed, and the saga's end is durable in the log",
+            Steps::kBook, Services::Last::kDone, {.done = 1, .ended = {.committed = 1}});
+    AddSaga("saga.compensated",
+            "two have committed, the third refused, two are undone; its end is durable in the log",
+            Steps::kBook, Services::Last::kRefused, {.undone = 1, .ended = {.aborted = 1}});
+  }
+
+  std::vector<Variant>& variants() { return variants_; }
+
+  std::vector<Row> Rows() const {
+    const Series& by_hand = variants_[0].series;
+    const Series& booked = variants_[2].series;
+    std::vector<Row> rows{RowOf(by_hand), RowOf(variants_[1].series, by_hand),
+                          RowOf(booked, by_hand), RowOf(variants_[3].series, booked)};
+    for (const Variant& variant : variants_) {
+      if (variant.forced.empty()) continue;
+      rows.push_back(RowOf(Counted(variant.series, variant.forced, "_forced", "records/saga")));
+      rows.push_back(RowOf(Counted(variant.series, variant.flushes, "_flushes", "flushes/saga")));
+    }
+    return rows;
+  }
+
+ private:
+  template <typename Book>  // of a client a booking by name
+  void Add(const char* name, const char* acknowledged, const Leaves& leaves, Book book) {
+    Variant& variant =
+        variants_.emplace_back(Variant{{name, "sagas/s", acknowledged, clients_, {}}, leaves});
+    for (int client = 0; client < clients_; ++client) {
+      variant.clients.emplace_back([this, name, client, book, count = 0]() mutable {
+        book(client, fmt::format("{}-{}-{}-{}", name, clients_, client, ++count));
+      });
+    }
+  }
+
+  void AddSaga(const char* name, const char* acknowledged, Steps steps, Services::Last last,
+               const Leaves& leaves) {
+    Add(name, acknowledged, leaves,
+        [this, document = ThreeSteps(steps), last](int, const std::string& booking) {
+          services_.Book(document, booking, last);
+        });
+  }
+
+  Services& services_;
+  const int clients_;
+  std::vector<std::unique_ptr<BooksByHand>> by_hand_;
+  std::vector<Variant> variants_;
+};
+
+}  // namespace
+
+std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progress,
+                              const Stop& stop) {
+  progress("saga: making a cluster with three databases");
+  const testing::TemporaryDirectory directory(options.directory);
+  Bookings bookings(options.directory, options.postgres_binaries,
+                    *std::max_element(options.clients.begin(), options.clients.end()));
+  Daemon daemon(directory.path());
+  const auto read_cpu = [&] { return ReadCpuTimes(daemon.process(), bookings.servers()); };
+  std::vector<Row> rows;
+  {
+    Services services(bookings, daemon, progress);
+    Ended ended;  // by the coordinator
+    wire::StatusReply before = AwaitAllEnded(daemon.port(), ended, stop);
+    for (const int clients : options.clients) {
+      Contest contest(bookings, services, clients);
+      for (int round = 1; round <= options.rounds; ++round) {
+        for (Variant& variant : contest.variants()) {
+          progress(fmt::format("{}, {} clients, round {} of {}", variant.series.name, clients,
+                               round, options.rounds));
+          bookings.Checkpoint();
+          const Run run = Measure(variant.clients, options.window, read_cpu, stop);
+          variant.series.runs.push_back(run);
+          const Leaves& leaves = variant.leaves;
+          ended.committed += run.all * leaves.ended.committed;
+          ended.aborted += run.all * leaves.ended.aborted;
+          const wire::StatusReply after = AwaitAllEnded(daemon.port(), ended, stop);
+          bookings.Check(run.all * leaves.done, run.all * leaves.undone);
+          const bool saga = leaves.ended != Ended{};
+          const auto for_each = [&](std::int64_t count) {
+            return static_cast<double>(count) / static_cast<double>(run.all);
+          };
+          if (saga) {
+            variant.forced.push_back(
+                for_each(after.log_records_forced - before.log_records_forced));
+            variant.flushes.push_back(for_each(after.log_flushes - before.log_flushes));
+          }
+          before = after;
+        }
+      }
+      for (Row& row : contest.Rows()) rows.push_back(std::move(row));
+    }
+  }
+  daemon.Stop();
+  return rows;
+}
+
+}  // namespace settle::bench

@@ -1,0 +1,142 @@
+// Sagas, as far as they are not one shard's affair: starting them, and what is kept by name.
+#include <utility>
+
+#include "engine/admission.h"
+#include "engine/posting.h"
+#include "saga_definition/check.h"
+#include "saga_definition/json_text.h"
+
+namespace settle::coordinator {
+namespace {
+
+Begun AsBegun(const Gtid& gtid) { return {gtid, gtid.epoch()}; }
+
+// A start by name is the same whatever is stored in between, unless it says which version.
+Status CheckSame(const SagaStart& before, const StartSagaCall& call) {
+  const StartFingerprint now = FingerprintOf(call.definition, call.input);
+  const bool by_name = !call.name.empty();
+  const bool same_definition =
+      by_name ? before.saga == call.name && (call.version == 0 || before.version == call.version)
+              : before.fingerprint.definition == now.definition;
+  const bool same_input = before.fingerprint.input == now.input;
+  if (same_definition && same_input) return {};
+  return Fail(ErrorCode::kRefused,
+              "the request key \"" + Escaped(call.request_key) + "\" began saga " +
+                  before.gtid.text() + " (" + Escaped(before.saga) + " version " +
+                  std::to_string(before.version) + ") with another " +
+                  (same_definition ? "input" : "definition") + "; nothing was started",
+              "repeat the start as it was, or use another key for another saga");
+}
+
+}  // namespace
+
+void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
+  if (!call.name.empty()) {
+    const auto stored = admission_->definitions.Find(call.name, call.version);
+    if (!stored) return done(Fail(stored.error()));
+    call.definition = (*stored)->definition;
+  } else if (Status good = saga::Check(call.definition); !good) {
+    return done(Fail(good.error()));
+  }
+  if (const auto json = saga::ParseJson(call.input); !json) {
+    return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
+  }
+  if (call.request_key.empty()) {
+    const Result<Gtid> begun = BeginSaga(std::move(call), done);
+    return begun ? void() : done(Fail(begun.error()));
+  }
+  SagaStart start{{},
+                  call.request_key,
+                  call.definition.name,
+                  call.definition.version,
+                  FingerprintOf(call.definition, call.input)};
+  std::unique_lock lock = admission_->starts.Lock();
+  if (const SagaStart* before = admission_->starts.Find(call.request_key); before != nullptr) {
+    const Gtid gtid = before->gtid;
+    const Status same = CheckSame(*before, call);
+    lock.unlock();
+    return same ? JoinSaga(gtid, call.request_key, done) : done(Fail(same.error()));
+  }
+  const Result<Gtid> begun = BeginSaga(std::move(call), done);
+  if (begun) {
+    start.gtid = *begun;
+    admission_->starts.Add(std::move(start));
+  }
+  lock.unlock();
+  if (!begun) done(Fail(begun.error()));
+}
+
+// The gtid once it is on its way to its shard, which completes `done`; an error if it is not.
+Result<Gtid> Engine::BeginSaga(StartSagaCall call, const Completion<Begun>& done) {
+  if (Status room = CheckRoom(); !room) return Fail(room.error());
+  if (!admission_->sagas_quota.Take(call.owner)) {
+    return Fail(ErrorCode::kRetry,
+                "\"" + Escaped(call.owner) + "\" has " +
+                    std::to_string(settings_.sagas_per_owner_max) +
+                    " sagas that have not ended, as many as one owner may have",
+                "wait until some have ended: 'settle list' shows what they wait for; or raise "
+                "--max-sagas-per-owner");
+  }
+  const std::string owner = call.owner;
+  const Gtid gtid = NextGtid();
+  Shard& shard = ShardOf(gtid);
+  const bool posted = shard.mailbox().Post([&shard, gtid, call = std::move(call), done] {
+    shard.sagas().Start(gtid, call, [done](Result<Gtid> started) {
+      if (!started) return done(Fail(std::move(started).error()));
+      done(AsBegun(*started));
+    });
+  });
+  if (posted) return gtid;
+  admission_->sagas_quota.GiveBack(owner);
+  admission_->unended.End(gtid);
+  return Fail(IsBusy());
+}
+
+// The key's saga runs, has ended, or is just being begun by another call: then this waits with it.
+void Engine::JoinSaga(const Gtid& gtid, const std::string& request_key,
+                      const Completion<Begun>& done) {
+  Post(gtid, done, [this, gtid, request_key](Shard& shard, const Completion<Begun>& reply) {
+    shard.sagas().Join(gtid, [this, gtid, request_key, reply](Result<Gtid> begun) {
+      if (begun) return reply(AsBegun(gtid));
+      if (begun.error().code != ErrorCode::kNotFound) return reply(Fail(begun.error()));
+      if (admission_->starts.Has(request_key, gtid)) return reply(AsBegun(gtid));  // it has ended
+      reply(Fail(ErrorCode::kRetry, "the start that this one repeats was refused at this moment",
+                 "start it again"));
+    });
+  });
+}
+
+void Engine::AwaitSaga(Gtid gtid, std::chrono::milliseconds wait, Completion<SagaEnd> done) {
+  Post(gtid, done, [gtid, wait](Shard& shard, const Completion<SagaEnd>& reply) {
+    shard.sagas().Await(gtid, wait, [&shard, gtid, reply](Result<Ending> ending) {
+      if (!ending) return reply(Fail(std::move(ending).error()));
+      reply(SagaEnd{*ending, shard.sagas().ResultsOf(gtid, *ending)});
+    });
+  });
+}
+
+void Engine::ActOnSaga(SagaActCall call, Completion<std::monostate> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<std::monostate>& reply) {
+    shard.Act(call, reply);
+  });
+}
+
+void Engine::DefineSaga(const DefineSagaCall& call, Completion<Defined> done) {
+  admission_->definitions.Store(call, std::move(done));
+}
+
+DefinitionPage Engine::ListDefinitions(const DefinitionQuery& query) const {
+  return admission_->definitions.List(query);
+}
+
+Result<std::shared_ptr<const DefinitionRecord>> Engine::FindDefinition(const std::string& name,
+                                                                       std::int32_t version) const {
+  return admission_->definitions.Find(name, version);
+}
+
+EndedThrough Engine::ended_through() const { return admission_->unended.Through(); }
+
+std::optional<Gtid> Engine::oldest_unended() const { return admission_->unended.Oldest(); }
+
+}  // namespace settle::coordinator

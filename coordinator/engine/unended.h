@@ -1,0 +1,74 @@
+// Which of the gtids that were given out have not ended, and so how far everything has: the mark by
+// which participants throw away what they keep to tell a repeated call.
+//
+// A saga, and a transaction with reservations, counts from before anybody knows its gtid until its
+// end is durable; one that is damaged or quarantined until a person forgets it. Any other
+// transaction counts while it is undecided, because until then something may be tried in it.
+#pragma once
+
+#include <atomic>
+#include <compare>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "settle/vocabulary/gtid.h"
+
+namespace settle::coordinator {
+
+// Everything at or below it, by epoch first, has ended durably.
+struct EndedThrough {
+  Epoch epoch = 0;
+  std::uint64_t sequence = 0;  // 0: all of earlier epochs, and nothing of this one
+
+  friend auto operator<=>(const EndedThrough&, const EndedThrough&) = default;
+};
+
+// Thread-safe. Memory: one entry for each that has not ended.
+class Unended {
+ public:
+  explicit Unended(Epoch epoch) : epoch_(epoch) {}
+
+  // The gtid that `make(sequence)` makes of the next sequence; it has not ended. In one step, or a
+  // mark taken in between would pass it.
+  template <typename Make>
+  Gtid GiveOut(const Make& make) {
+    const std::lock_guard lock(mutex_);
+    Gtid gtid = make(++sequence_);
+    open_.insert(gtid);
+    return gtid;
+  }
+  // Of an earlier life, read from the log; before anything is given out.
+  void Restore(const Gtid& gtid) {
+    const std::lock_guard lock(mutex_);
+    open_.insert(gtid);
+  }
+  // It has ended durably, or it never began and never can.
+  void End(const Gtid& gtid) {
+    const std::lock_guard lock(mutex_);
+    open_.erase(gtid);
+  }
+
+  // Never falls.
+  EndedThrough Through() const {
+    const std::lock_guard lock(mutex_);
+    if (open_.empty()) return {epoch_, sequence_};
+    return {open_.begin()->epoch(), open_.begin()->sequence() - 1};
+  }
+  // What holds the mark back; nothing if all has ended.
+  std::optional<Gtid> Oldest() const {
+    const std::lock_guard lock(mutex_);
+    if (open_.empty()) return std::nullopt;
+    return *open_.begin();
+  }
+  std::uint64_t last_sequence() const { return sequence_; }  // of this epoch
+
+ private:
+  const Epoch epoch_;
+  mutable std::mutex mutex_;
+  std::set<Gtid> open_;
+  std::atomic<std::uint64_t> sequence_{0};  // changed under the mutex
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,21 @@
+// Shared by the files of the two-phase machine; of no use to anybody else.
+#pragma once
+
+#include <iterator>
+#include <utility>
+
+#include "protocol/two_phase.h"
+
+namespace settle::coordinator {
+
+inline void Add(Effects& effects, Effects more) {
+  std::move(more.begin(), more.end(), std::back_inserter(effects));
+}
+
+inline bool IsUnfinished(const TwoPhase::Branch& branch) {
+  return branch.state == TwoPhase::BranchState::kCommitting ||
+         branch.state == TwoPhase::BranchState::kAborting ||
+         branch.state == TwoPhase::BranchState::kOnePhase;
+}
+
+}  // namespace settle::coordinator

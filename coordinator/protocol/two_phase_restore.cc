@@ -1,0 +1,169 @@
+// From the log, at start.
+#include <algorithm>
+#include <utility>
+
+#include "protocol/two_phase.h"
+#include "protocol/two_phase_parts.h"
+#include "vocabulary/planted_bug.h"
+
+namespace settle::coordinator {
+
+Effects TwoPhase::On(const event::Restored& event) {
+  if (event.forgotten) {
+    // It was damaged then, so every branch had ended; only the log was never told of those that
+    // ended as decided.
+    for (Branch& branch : branches_) {
+      if (branch.state == BranchState::kCommitting) branch.state = BranchState::kCommitted;
+    }
+    return Forgotten(*event.forgotten);
+  }
+  retries_ = 1;
+  const auto all = [](const Branch&) { return true; };
+  Effects effects = SendOutstanding(all);
+  Add(effects, CallOutstanding(all));
+  if (effects.empty()) return EndIfAllFinished();
+  if (state_ == State::kAborting) effects.insert(effects.begin(), effect::ReplyApplied{ending_});
+  if (NeedsRetryTimer()) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  return effects;
+}
+
+TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics,
+                   const std::vector<RegisteredRecord>& registered)
+    : gtid_(record.gtid), origin_(record.origin), state_(State::kCommitting) {
+  decision_ = Decision::kCommit;
+  ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
+  for (const DecidedBranch& decided : record.branches) {
+    Branch branch;
+    branch.number = decided.number;
+    branch.resource = decided.resource;
+    branch.identity = decided.evidence.database;
+    branch.voted = true;
+    branch.vote = {decided.vote, decided.evidence, "", false};
+    branch.state =
+        decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    if (SETTLE_PLANTED_BUG(kRestoredBranchTakenForFinished) && decided.number > 1)
+      branch.state = BranchState::kCommitted;
+    branches_.push_back(std::move(branch));
+  }
+  for (const RegisteredRecord& one : registered) {
+    Restore(one, branches_[one.branch - 1].state);
+  }
+  TakeHeuristics(heuristics);
+}
+
+TwoPhase::TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(record.gtid), origin_(record.origin), state_(State::kOnePhase) {
+  Branch branch;
+  branch.number = record.branch.number;
+  branch.resource = record.branch.resource;
+  branch.identity = record.branch.evidence.database;
+  branch.vote = {Vote::kCommit, record.branch.evidence, "", false};
+  branch.state = BranchState::kOnePhase;
+  branches_.push_back(std::move(branch));
+  TakeHeuristics(heuristics);
+}
+
+TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics,
+                   const std::vector<RegisteredRecord>& registered)
+    : gtid_(registered.empty() ? heuristics.front().gtid : registered.front().gtid) {
+  ending_ = {Outcome::kAborted, AbortCause::kPresumed,
+             "it was not decided when the coordinator stopped", true};
+  for (const RegisteredRecord& one : registered) Restore(one, BranchState::kAborting);
+  for (const HeuristicRecord& heuristic : heuristics) Grow(heuristic.branch);
+  TakeHeuristics(heuristics);
+  if (!registered.empty()) {
+    origin_ = registered.front().origin;
+    state_ = State::kAborting;
+    return;
+  }
+  state_ = State::kDamaged;
+  ending_ = DamagedEnding();
+}
+
+// Of branches that no record names nothing is known, so nothing of them is waited for.
+void TwoPhase::Grow(BranchNumber number) {
+  while (branches_.size() < number) {
+    Branch branch;
+    branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+    branch.state = BranchState::kAborted;
+    branches_.push_back(std::move(branch));
+  }
+}
+
+void TwoPhase::Restore(const RegisteredRecord& record, BranchState state) {
+  Grow(record.branch);
+  Branch& branch = branches_[record.branch - 1];
+  branch.resource = record.participant;
+  branch.state = state;
+  branch.reservation = Reservation{.action = record.action, .input = record.input};
+  branch.reservation->maybe_called = true;
+}
+
+// A branch of a transaction whose reservations are being cancelled since a start. Nothing was
+// written of it; that it is prepared is known now, so its end is waited for too.
+Effects TwoPhase::AbortFound(const event::FoundPrepared& found) {
+  if (found.branch == 0 || found.branch > kBranchNumberMax) return {};
+  Grow(found.branch);
+  Branch& branch = *Find(found.branch);
+  branch.resource = found.resource;
+  branch.voted = true;
+  branch.vote.vote = Vote::kCommit;
+  return AbortOnceMore(branch);
+}
+
+const char* ToString(TwoPhase::State state) {
+  switch (state) {
+    case TwoPhase::State::kActive: return "active";
+    case TwoPhase::State::kPreparing: return "preparing";
+    case TwoPhase::State::kDeciding: return "deciding";
+    case TwoPhase::State::kDelegating: return "delegating";
+    case TwoPhase::State::kOnePhase: return "one-phase";
+    case TwoPhase::State::kCommitting: return "committing";
+    case TwoPhase::State::kAborting: return "aborting";
+    case TwoPhase::State::kDamaged: return "damaged";
+    case TwoPhase::State::kForgetting: return "forgetting";
+    case TwoPhase::State::kDone: return "done";
+  }
+  return "unrecognised";
+}
+
+const char* ToString(TwoPhase::BranchState state) {
+  switch (state) {
+    case TwoPhase::BranchState::kRegistering: return "registering";
+    case TwoPhase::BranchState::kTrying: return "trying";
+    case TwoPhase::BranchState::kWorking: return "working";
+    case TwoPhase::BranchState::kPreparing: return "preparing";
+    case TwoPhase::BranchState::kPrepared: return "prepared";
+    case TwoPhase::BranchState::kReadOnly: return "read-only";
+    case TwoPhase::BranchState::kRefused: return "refused";
+    case TwoPhase::BranchState::kCommitting: return "committing";
+    case TwoPhase::BranchState::kAborting: return "aborting";
+    case TwoPhase::BranchState::kOnePhase: return "one-phase";
+    case TwoPhase::BranchState::kCommitted: return "committed";
+    case TwoPhase::BranchState::kAborted: return "aborted";
+    case TwoPhase::BranchState::kHazard: return "hazard";
+  }
+  return "unrecognised";
+}
+
+const char* StateOf(const TwoPhase::Branch& branch) {
+  if (!branch.reservation) return ToString(branch.state);
+  switch (branch.state) {
+    case TwoPhase::BranchState::kPrepared: return "reserved";
+    case TwoPhase::BranchState::kCommitting: return "confirming";
+    case TwoPhase::BranchState::kAborting: return "cancelling";
+    case TwoPhase::BranchState::kCommitted: return "confirmed";
+    case TwoPhase::BranchState::kAborted: return "cancelled";
+    case TwoPhase::BranchState::kRegistering:
+    case TwoPhase::BranchState::kTrying:
+    case TwoPhase::BranchState::kWorking:
+    case TwoPhase::BranchState::kPreparing:
+    case TwoPhase::BranchState::kReadOnly:
+    case TwoPhase::BranchState::kRefused:
+    case TwoPhase::BranchState::kOnePhase:
+    case TwoPhase::BranchState::kHazard: return ToString(branch.state);
+  }
+  return "unrecognised";
+}
+
+}  // namespace settle::coordinator
