@@ -92,6 +92,10 @@ TEST(CrashMatrix, CatchesALogThatForgetsDamage) {
                                               "is recorded and not shown");
 }
 
+TEST(CrashMatrix, CatchesALogThatForgetsThatASagaTurnsBack) {
+  ExpectCaught<ForgetfulLog<SagaAbortingRecord>>("saga-last-step-fails", "forced writes");
+}
+
 // A bug of simulation/mutants.h, and a scenario that finds it.
 struct Planted {
   const char* mutant;
@@ -112,23 +116,38 @@ TEST_P(PlantedBugs, AreCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     CrashMatrix, PlantedBugs,
-    ::testing::Values(Planted{"decision-not-forced", "commit-here"},
-                      Planted{"reply-before-the-record-is-durable", "commit-here"},
-                      Planted{"presumed-abort-without-asking-the-log", "commit-here"},
-                      Planted{"duplicate-vote-counted-twice", "vote-twice-and-a-silent-sibling"},
-                      Planted{"unknown-at-commit-taken-for-success", "rolled-back-by-hand"},
-                      Planted{"end-before-the-last-ack", "commit-there"},
-                      Planted{"one-phase-without-its-record", "one-phase"},
-                      Planted{"one-phase-record-not-replayed", "one-phase"},
-                      Planted{"restored-branch-taken-for-finished", "commit-there"},
-                      Planted{"heuristic-not-forced", "rolled-back-by-hand"},
-                      Planted{"heuristics-not-replayed", "committed-by-hand-against-an-abort"},
-                      Planted{"commands-only-to-the-owner", "session-lost-after-prepare"},
-                      Planted{"evidence-not-recorded", "commit-there"},
-                      Planted{"refused-record-taken-for-durable", "disk-full-at-the-decision"},
-                      Planted{"recovery-aborts-what-is-active", "commit-there"},
-                      Planted{"abort-obeyed-after-the-last-vote", "operator-aborts-too-late"},
-                      Planted{"gtid-reused", "one-after-another"}),
+    ::testing::Values(
+        Planted{"decision-not-forced", "commit-here"},
+        Planted{"reply-before-the-record-is-durable", "commit-here"},
+        Planted{"presumed-abort-without-asking-the-log", "commit-here"},
+        Planted{"duplicate-vote-counted-twice", "vote-twice-and-a-silent-sibling"},
+        Planted{"unknown-at-commit-taken-for-success", "rolled-back-by-hand"},
+        Planted{"end-before-the-last-ack", "commit-there"},
+        Planted{"one-phase-without-its-record", "one-phase"},
+        Planted{"one-phase-record-not-replayed", "one-phase"},
+        Planted{"restored-branch-taken-for-finished", "commit-there"},
+        Planted{"heuristic-not-forced", "rolled-back-by-hand"},
+        Planted{"heuristics-not-replayed", "committed-by-hand-against-an-abort"},
+        Planted{"commands-only-to-the-owner", "session-lost-after-prepare"},
+        Planted{"evidence-not-recorded", "commit-there"},
+        Planted{"refused-record-taken-for-durable", "disk-full-at-the-decision"},
+        Planted{"recovery-aborts-what-is-active", "commit-there"},
+        Planted{"abort-obeyed-after-the-last-vote", "operator-aborts-too-late"},
+        Planted{"gtid-reused", "one-after-another"},
+        Planted{"saga-begin-not-forced", "saga-forward"},
+        Planted{"saga-end-told-before-it-is-durable", "saga-forward"},
+        Planted{"result-of-another-step", "saga-forward"},
+        Planted{"aborting-not-forced", "saga-last-step-fails"},
+        Planted{"recovery-forgets-what-was-sent", "saga-last-step-fails"},
+        Planted{"aborting-record-not-replayed", "saga-last-step-fails"},
+        Planted{"compensations-in-forward-order", "saga-last-step-fails"},
+        Planted{"only-known-done-compensated", "saga-parallel-step-fails"},
+        Planted{"compensation-without-the-actions-row", "saga-action-after-its-compensation"},
+        Planted{"pivot-given-up-without-fence", "saga-cancelled-and-the-pivot-ran"},
+        Planted{"cancel-answered-before-it-is-durable", "saga-cancelled"},
+        Planted{"skipped-step-not-damage", "saga-skipped"},
+        Planted{"skip-not-forced", "saga-skipped"},
+        Planted{"refused-saga-record-taken-for-durable", "saga-log-refuses-to-turn-back"}),
     [](const auto& info) {
       std::string name = info.param.mutant;
       std::replace(name.begin(), name.end(), '-', '_');

@@ -84,8 +84,8 @@ TEST_P(KilledCoordinator, C01_AfterBeginReplied_NothingIsOnTheParticipantsAndThe
 }
 
 TEST_P(KilledCoordinator, C01_AfterBeginReplied_TheNextLifeGivesOutOtherGtids) {
-  const Crash crash = DeathsAfter(Named("one-after-another"), kCoordinator,
-                                  "sends answer to begin")[0];
+  const Crash crash =
+      DeathsAfter(Named("one-after-another"), kCoordinator, "sends answer to begin")[0];
   const Played played = Die(Named("one-after-another"), {crash});
   ASSERT_EQ(played.fates.size(), 2u);
   EXPECT_NE(played.fates[0].gtid, played.fates[1].gtid);

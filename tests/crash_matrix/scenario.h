@@ -5,15 +5,18 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "saga_definition/definition.h"
 #include "simulation/process.h"
 
 namespace settle::crash_matrix {
 
 using simulation::microseconds;
+using std::chrono::milliseconds;
 using Then = simulation::Plan::Then;
 
 // Which kind each database of a scenario is.
@@ -35,6 +38,32 @@ struct Transaction {
   Then then = Then::kCommit;
   std::string client = "process-1";
   microseconds later{0};  // than the first one
+};
+
+// What a step's handler does by plan: its first calls answer like this, then it does its work.
+struct ByPlan {
+  int times = 0;
+  AnswerKind answer = AnswerKind::kDone;
+};
+
+// A step of a saga, named as in its document.
+struct SagaStep {
+  std::string name;
+  std::string participant;
+  std::vector<std::string> after = {};
+  coordinator::saga::StepKind kind = coordinator::saga::StepKind::kCompensatable;
+  ByPlan action = {};
+  ByPlan compensation = {};
+  std::int32_t attempts_max = 0;    // 0: for ever
+  milliseconds first_call_lies{0};  // before its handler runs
+};
+
+// Started by client-1. Its participants, each with a database of its own, are served by service-1
+// (airline, bank) and service-2 (bank, hotels).
+struct Saga {
+  std::vector<SagaStep> steps = {};
+  milliseconds deadline{0};
+  std::optional<milliseconds> cancelled_after = {};  // by its client
 };
 
 // --- what goes wrong by plan
@@ -67,10 +96,13 @@ struct DatabaseForgets {  // how its finished transactions ended
 struct OperatorAborts {};
 struct OperatorRetries {};
 struct OperatorForgets {};  // asks until it is so
+struct OperatorSkips {      // asks until the step of the saga is stuck enough
+  std::string step;
+};
 
 using Trouble = std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff,
                              ProcessIsAway, OperatorFinishes, DatabaseForgets, OperatorAborts,
-                             OperatorRetries, OperatorForgets>;
+                             OperatorRetries, OperatorForgets, OperatorSkips>;
 
 // Happens once, right after the first step of `actor` whose words begin with `step`.
 struct Incident {
@@ -90,8 +122,9 @@ struct Scenario {
   std::string name = {};
   std::string story = {};  // one line
   std::vector<Transaction> transactions = {};
+  std::optional<Saga> saga = {};  // instead of transactions
   std::vector<Incident> incidents = {};
-  std::vector<End> ends = {};  // of the transactions, in order
+  std::vector<End> ends = {};  // of the transactions, in order; or of the saga
   // Each process serves the databases it works in; or all of them, so that any may finish a branch.
   bool all_serve_all = false;
   // Words that some step of the coordinator must contain when nothing crashes: that the scenario is
@@ -105,7 +138,8 @@ struct Scenario {
 std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scenario,
                                                             Databases databases);
 
-const std::vector<Scenario>& Scenarios();
+std::vector<Scenario> SagaScenarios();
+const std::vector<Scenario>& Scenarios();  // all, of sagas too
 // Null: there is none of that name.
 const Scenario* FindScenario(const std::string& name);
 

@@ -5,7 +5,6 @@ namespace {
 
 using coordinator::Wait;
 using simulation::DatabaseKind;
-using std::chrono::milliseconds;
 
 constexpr auto kCommitted = Outcome::kCommitted;
 constexpr auto kAborted = Outcome::kAborted;
@@ -229,6 +228,10 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
   for (const Transaction& transaction : scenario.transactions) {
     for (const Work& work : transaction.work) kinds[work.database] = DatabaseKind::kPostgresLike;
   }
+  if (scenario.saga) {
+    for (const SagaStep& step : scenario.saga->steps)
+      kinds[step.participant + "-db"] = DatabaseKind::kPostgresLike;
+  }
   std::size_t index = 0;
   for (auto& [name, kind] : kinds) {
     const bool mixed_in = databases == Databases::kMixed && index++ % 2 == 1;
@@ -240,7 +243,7 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> scenarios;
-    for (const auto& some : {Commits(), Aborts(), Losses(), Hands()})
+    for (const auto& some : {Commits(), Aborts(), Losses(), Hands(), SagaScenarios()})
       scenarios.insert(scenarios.end(), some.begin(), some.end());
     return scenarios;
   }();

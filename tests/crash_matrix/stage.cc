@@ -1,6 +1,7 @@
 #include "crash_matrix/stage.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace settle::crash_matrix {
@@ -8,11 +9,9 @@ namespace settle::crash_matrix {
 using coordinator::Engine;
 using coordinator::Inquiry;
 using coordinator::Settings;
+using simulation::Caller;
 using simulation::Fault;
-using simulation::Process;
-using simulation::SimulatedDatabase;
 using simulation::World;
-using std::chrono::milliseconds;
 
 namespace {
 
@@ -38,53 +37,30 @@ bool IsIdle(const Step& step) {
 
 }  // namespace
 
-Stage::Stage(const Scenario& scenario, Databases databases, const std::vector<Crash>& crashes,
-             const Staging& staging)
+Stage::Stage(const Scenario& scenario, const std::vector<Crash>& crashes, const Staging& staging)
     : scenario_(scenario),
       crashes_(crashes),
       staging_(staging),
       world_(staging.timing.value_or(scenario.timing),
              staging.transcript ? World::Telling::kTranscript : World::Telling::kNothing),
-      coordinator_(world_, disk_, StageSettings(), staging.around_log),
-      witness_(world_, coordinator_, notes_) {
+      coordinator_(world_, disk_, StageSettings(), staging.around_log) {
   world_.healed = true;
   world_.roughness = {};
   world_.script = this;
   disk_.log_id = "simulatedlog";
-  disk_.watch = [this](const coordinator::Record& record) { witness_.Appends(record); };
-  std::map<std::string, std::set<std::string>> serves;
-  for (const Transaction& transaction : scenario.transactions) {
-    serves[transaction.client];
-    for (const Work& work : transaction.work) serves[work.process].insert(work.database);
-  }
-  for (const auto& [name, kind] : DatabasesOf(scenario, databases))
-    databases_.emplace_back(world_, name, kind);
-  for (const auto& [process, own] : serves) {
-    std::vector<SimulatedDatabase*> served;
-    for (SimulatedDatabase& database : databases_) {
-      if (scenario.all_serve_all || own.contains(database.name())) served.push_back(&database);
-    }
-    processes_[process] =
-        std::make_unique<Process>(world_, coordinator_, process, std::move(served), notes_);
-  }
-}
-
-SimulatedDatabase& Stage::DatabaseNamed(const std::string& name) {
-  return *std::find_if(databases_.begin(), databases_.end(),
-                       [&](const SimulatedDatabase& database) { return database.name() == name; });
 }
 
 bool Stage::IsDatabase(const std::string& actor) const {
-  return std::any_of(databases_.begin(), databases_.end(),
-                     [&](const SimulatedDatabase& database) { return database.name() == actor; });
+  const std::vector<std::string> databases = Databases();
+  return std::find(databases.begin(), databases.end(), actor) != databases.end();
 }
 
 Played Stage::Run() {
   disturbed_ = world_.now();
   world_.After(microseconds(0), [this] { coordinator_.Start(); });
   for (const auto& [name, process] : processes_)
-    world_.After(microseconds(0), [&process = *process] { process.Start(); });
-  world_.After(kLookEvery, [this] { StartTransactions(); });
+    world_.After(microseconds(0), [process = process] { process->Start(); });
+  world_.After(kLookEvery, [this] { StartWork(); });
   while (!(quiet_since_ && world_.now() - *quiet_since_ > kQuiet) &&
          (under_way_ != 0 || world_.now() - disturbed_ < kBound)) {
     try {
@@ -98,40 +74,21 @@ Played Stage::Run() {
     played_.recovery = std::chrono::duration_cast<microseconds>(*quiet_since_ - disturbed_);
   while (!played_.steps.empty() && IsIdle(played_.steps.back())) played_.steps.pop_back();
   world_.script = nullptr;
-  // Without a name: its client never heard that it was begun.
-  std::erase_if(notes_, [](const auto& one) { return one.second.gtid.empty(); });
-  for (auto& [gtid, note] : notes_) CheckAnswer(note);
-  const std::vector<std::string> violations = simulation::FindViolations(scene_);
-  played_.violations.insert(played_.violations.begin(), violations.begin(), violations.end());
+  Judge();
   crashes_.empty() ? CheckUndisturbed() : CheckCrashes();
   played_.transcript = world_.transcript();
   return std::move(played_);
 }
 
-void Stage::StartTransactions() {
-  const bool ready = std::all_of(processes_.begin(), processes_.end(),
-                                 [](const auto& one) { return one.second->attached(); });
-  if (!ready) return world_.After(kLookEvery, [this] { StartTransactions(); });
+void Stage::StartWork() {
+  if (!Ready()) return world_.After(kLookEvery, [this] { StartWork(); });
   started_ = true;
   disturbed_ = world_.now();
-  for (const Transaction& transaction : scenario_.transactions) {
-    simulation::Plan plan;
-    for (const Work& work : transaction.work) {
-      plan.parts.push_back(
-          {processes_.at(work.process).get(), &DatabaseNamed(work.database), work.change});
-    }
-    plan.wait = transaction.wait;
-    plan.one_phase = transaction.one_phase;
-    plan.then = transaction.then;
-    Process& client = *processes_.at(transaction.client);
-    world_.After(transaction.later, [&client, plan] {
-      if (client.up()) client.RunTransaction(plan);
-    });
-  }
+  BeginWork();
 }
 
 bool Stage::Quiet() {
-  return started_ && under_way_ == 0 && Settled(scene_) && coordinator_.log().idle();
+  return started_ && under_way_ == 0 && coordinator_.up() && Settled() && coordinator_.log().idle();
 }
 
 void Stage::Look() {
@@ -174,7 +131,7 @@ void Stage::Saw(const std::string& actor, const std::string& what) {
   for (const Incident& incident : scenario_.incidents) {
     if (incident.actor == actor && what.starts_with(incident.step) &&
         happened_.insert(&incident).second)
-      Happen(incident.trouble);
+      Arises(incident.trouble);
   }
   if (played_.crashes.size() == crashes_.size()) return;
   const Crash& crash = crashes_[played_.crashes.size()];
@@ -187,13 +144,12 @@ void Stage::Saw(const std::string& actor, const std::string& what) {
   throw Stop{};
 }
 
-template <typename Actor>
-void Stage::ComeBackLater(Actor& actor, microseconds delay) {
+void Stage::Later(microseconds delay, std::function<void()> comes_back) {
   ++under_way_;
-  world_.After(delay, [this, &actor] {
+  world_.After(delay, [this, comes_back = std::move(comes_back)] {
     --under_way_;
     disturbed_ = world_.now();
-    if (!actor.up()) actor.Start();
+    comes_back();
   });
 }
 
@@ -205,27 +161,39 @@ void Stage::Die() {
   };
   dying_ = true;
   disturbed_ = world_.now();
-  for (SimulatedDatabase& database : databases_) {
-    if (!dies(database.name())) continue;
-    database.Crash();
-    ComeBackLater(database, delay);
+  for (const std::string& name : Databases()) {
+    if (!dies(name)) continue;
+    CrashDatabase(name);
+    Later(delay, [this, name] { StartDatabase(name); });
   }
   if (dies("coordinator")) {
     if (coordinator_.up())
       coordinator_.Crash(std::min(crash.survived, coordinator_.log().unsynced()));
-    ComeBackLater(coordinator_, delay);
+    Later(delay, [this] {
+      if (!coordinator_.up()) coordinator_.Start();
+    });
   }
   for (const auto& [name, process] : processes_) {
     if (!dies(name)) continue;
     if (process->up()) process->Crash();
-    ComeBackLater(*process, delay);
+    Later(delay, [process = process] {
+      if (!process->up()) process->Start();
+    });
   }
   dying_ = false;
 }
 
-void Stage::Happen(const Trouble& trouble) {
+void Stage::Arises(const Trouble& trouble) {
   disturbed_ = world_.now();
-  std::visit([this](const auto& one) { Happen(one); }, trouble);
+  std::visit(
+      [&](const auto& one) {
+        if constexpr (requires { Happen(one); }) {
+          Happen(one);
+        } else {
+          HappenOwn(trouble);
+        }
+      },
+      trouble);
 }
 
 void Stage::Happen(const DiskIsFull&) { ++strikes_[ToString(Fault::kDiskFull)]; }
@@ -233,46 +201,26 @@ void Stage::Happen(const PrepareIsRefused&) { ++strikes_[ToString(Fault::kPrepar
 void Stage::Happen(const MessagesAreLost& lost) { losses_.push_back(lost); }
 
 void Stage::Happen(const ProcessIsCutOff& cut) {
-  ++under_way_;
   cut_off_.insert(cut.process);
-  world_.After(cut.lasting, [this, cut] {
-    --under_way_;
-    cut_off_.erase(cut.process);
-    disturbed_ = world_.now();
-  });
+  Later(cut.lasting, [this, cut] { cut_off_.erase(cut.process); });
 }
 
 void Stage::Happen(const ProcessIsAway& away) {
-  Process& process = *processes_.at(away.process);
+  Caller& process = *processes_.at(away.process);
   world_.After(microseconds(1), [this, &process] {
     dying_ = true;
     if (process.up()) process.Crash();
     dying_ = false;
   });
-  ComeBackLater(process, away.lasting);
-}
-
-void Stage::Happen(const OperatorFinishes& finishes) {
-  world_.After(microseconds(1), [this, finishes] {
-    SimulatedDatabase& database = DatabaseNamed(finishes.database);
-    if (!database.up()) return;
-    for (const BranchKey& key : database.Prepared()) {
-      world_.Say("an operator finishes ", key.DatabaseName(), " by hand");
-      world_.Count(Fault::kOperatorsHand);
-      database.FinishByHand(key, finishes.decision);
-    }
+  Later(away.lasting, [&process] {
+    if (!process.up()) process.Start();
   });
-}
-
-void Stage::Happen(const DatabaseForgets& forgets) {
-  world_.After(microseconds(2),
-               [this, forgets] { DatabaseNamed(forgets.database).ForgetHistory(); });
 }
 
 void Stage::Happen(const OperatorAborts&) {
   world_.After(microseconds(1), [this] {
-    if (notes_.empty()) return;
-    coordinator_.Arrive([gtid = notes_.begin()->first](Engine& engine, Inquiry&) {
+    if (!First()) return;
+    coordinator_.Arrive([gtid = *First()](Engine& engine, Inquiry&) {
       engine.Abort({gtid, AbortCause::kOperator, "an operator", {}}, [](const Result<Ending>&) {});
     });
   });
@@ -280,32 +228,94 @@ void Stage::Happen(const OperatorAborts&) {
 
 void Stage::Happen(const OperatorRetries&) {
   world_.After(microseconds(1), [this] {
-    if (notes_.empty()) return;
-    coordinator_.Arrive([gtid = notes_.begin()->first](Engine& engine, Inquiry&) {
+    if (!First()) return;
+    coordinator_.Arrive([gtid = *First()](Engine& engine, Inquiry&) {
       engine.Hurry(gtid, [](const Result<settle::coordinator::Hurried>&) {});
     });
   });
 }
 
+// Refused while the transaction has branches to hear of; unknown once it is forgotten.
 void Stage::Happen(const OperatorForgets&) {
-  ++under_way_;
-  world_.After(microseconds(1), [this] { AskToForget(notes_.begin()->first, 50); });
+  const std::optional<Gtid> first = First();
+  if (!first) return;
+  KeepAsking(
+      [gtid = *first](Engine& engine, const Done& done) {
+        engine.Forget({gtid, "an operator", "repaired by hand"},
+                      [done](const Result<std::monostate>& forgotten) {
+                        if (forgotten || forgotten.error().code == ErrorCode::kNotFound) done();
+                      });
+      },
+      50);
 }
 
-// Refused while the transaction has branches to hear of; unknown once it is forgotten.
-void Stage::AskToForget(const Gtid& gtid, int tries) {
-  const auto forgotten = std::make_shared<bool>(false);
-  world_.After(milliseconds(20), [this, gtid, tries, forgotten] {
-    if (!*forgotten && tries > 1) return AskToForget(gtid, tries - 1);
-    --under_way_;
-    disturbed_ = world_.now();
+void Stage::KeepAsking(const Try& ask, int tries) {
+  ++under_way_;
+  world_.After(microseconds(1), [this, ask, tries] {
+    const auto is_so = std::make_shared<bool>(false);
+    world_.After(milliseconds(20), [this, ask, tries, is_so] {
+      --under_way_;
+      disturbed_ = world_.now();
+      if (!*is_so && tries > 1) KeepAsking(ask, tries - 1);
+    });
+    coordinator_.Arrive([&](Engine& engine, Inquiry&) { ask(engine, [is_so] { *is_so = true; }); });
   });
-  coordinator_.Arrive([&](Engine& engine, Inquiry&) {
-    engine.Forget({gtid, "an operator", "repaired by hand"},
-                  [forgotten](const Result<std::monostate>& done) {
-                    *forgotten = done || done.error().code == ErrorCode::kNotFound;
-                  });
+}
+
+std::string Stage::Words(const Ending& ending) {
+  const std::string outcome = ToString(ending.outcome);
+  if (ending.cause == AbortCause::kNone) return outcome;
+  return outcome + " (" + ToString(ending.cause) + ")";
+}
+
+Ending Stage::Ask(const Gtid& gtid) {
+  std::optional<Ending> answer;
+  coordinator_.Arrive([&](coordinator::Engine&, coordinator::Inquiry& inquiry) {
+    inquiry.AskOutcome(gtid, [&answer](const Result<Ending>& ending) {
+      answer = ending ? *ending
+                      : Ending{Outcome::kUnknown, AbortCause::kNone, ending.error().message, false};
+    });
   });
+  const coordinator::Instant until = world_.now() + kBound;
+  while (!answer && world_.now() < until) world_.Step();
+  return answer ? *answer : Ending{Outcome::kUnknown, AbortCause::kNone, "no answer", false};
+}
+
+// Without a crash the scenario must be what it says it is.
+void Stage::CheckUndisturbed() {
+  if (played_.fates.size() != scenario_.ends.size()) return Violation("not all were begun");
+  for (std::size_t i = 0; i < scenario_.ends.size(); ++i) {
+    const End& wanted = scenario_.ends[i];
+    const Fate& fate = played_.fates[i];
+    if (fate.answer.outcome != wanted.outcome || fate.answer.cause != wanted.cause)
+      Violation("it ended as " + Words(fate.answer) + ": " + fate.answer.reason);
+    if (fate.told.has_value() != wanted.told)
+      Violation(wanted.told ? "the client was not told" : "the client was told");
+  }
+  for (const Incident& incident : scenario_.incidents) {
+    if (!happened_.contains(&incident))
+      Violation("no trouble after " + incident.actor + " " + incident.step);
+  }
+  for (const auto& [kind, left] : strikes_) {
+    if (left != 0) Violation("the fault did not strike: " + kind);
+  }
+  for (const MessagesAreLost& lost : losses_) {
+    if (lost.times != 0) Violation("no message was lost: " + lost.what);
+  }
+  if (staging_.timing.value_or(scenario_.timing) != scenario_.timing) return;
+  for (const std::string& words : scenario_.shows) {
+    if (std::none_of(played_.steps.begin(), played_.steps.end(),
+                     [&](const Step& step) { return step.what.find(words) != std::string::npos; }))
+      Violation("no step contains: " + words);
+  }
+}
+
+void Stage::CheckCrashes() {
+  if (played_.crashes.size() != crashes_.size()) {
+    Violation("only " + std::to_string(played_.crashes.size()) + " of " +
+              std::to_string(crashes_.size()) + " crashes happened");
+  }
+  CheckOwnCrashes();
 }
 
 }  // namespace settle::crash_matrix

@@ -59,7 +59,8 @@ void Service::Fetch() {
 
 // Sometimes so long that the coordinator has given the call up.
 microseconds Service::Effort(const SagaCall& call) {
-  const microseconds usual = microseconds(50) + world_.UpTo(microseconds(3000));
+  microseconds usual = microseconds(50) + world_.UpTo(microseconds(3000));
+  if (delay_by_plan) usual += delay_by_plan(call);
   if (!world_.Strikes(rough_.late, Fault::kAnswerTooLate)) return usual;
   return usual + call.timeout + world_.UpTo(3 * microseconds(call.timeout));
 }
@@ -75,6 +76,7 @@ void Service::Carry(const CommandBatch& batch) {
 
 void Service::Handle(const SagaCall& call) {
   if (world_.Strikes(rough_.dies_before_commit, Fault::kDiedBeforeCommit)) return Die();
+  world_.Effect(name(), "takes up ", settle::ToString(call.op), " ", call.key.DatabaseName());
   const settle::Answer answer =
       databases_.at(call.participant)->Run(call, rough_.commit_lost, [this](const SagaCall& one) {
         return DoBusiness(one);
@@ -89,6 +91,9 @@ void Service::Handle(const SagaCall& call) {
 }
 
 settle::Answer Service::DoBusiness(const SagaCall& call) {
+  if (by_plan) {
+    if (auto planned = by_plan(call)) return *std::move(planned);
+  }
   if (world_.Strikes(rough_.throws, Fault::kHandlerThrew))
     return {AnswerKind::kUnknown, "the handler threw", 0};
   if (world_.Strikes(rough_.ongoing, Fault::kStepOngoing))

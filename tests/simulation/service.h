@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "simulation/barrier_database.h"
@@ -36,6 +37,10 @@ class Service : public Caller {
         databases_(std::move(databases)) {}
 
   std::function<void(Service&)> when_it_dies;  // by itself
+  // What a handler answers by plan; nothing: it does its work.
+  std::function<std::optional<settle::Answer>(const SagaCall&)> by_plan;
+  // How much longer a call lies there by plan before its handler runs.
+  std::function<microseconds(const SagaCall&)> delay_by_plan;
 
  private:
   void OnStart() override { Attach(); }

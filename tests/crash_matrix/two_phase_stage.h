@@ -1,0 +1,45 @@
+// Transactions of two-phase commit on the stage: processes with the SDK's machines, databases that
+// can prepare.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crash_matrix/stage.h"
+#include "simulation/invariants.h"
+
+namespace settle::crash_matrix {
+
+class TwoPhaseStage : public Stage {
+ public:
+  TwoPhaseStage(const Scenario& scenario, crash_matrix::Databases databases,
+                const std::vector<Crash>& crashes, const Staging& staging);
+
+ private:
+  std::optional<Gtid> First() const override;
+  void BeginWork() override;
+  bool Ready() const override;
+  bool Settled() override { return simulation::Settled(scene_); }
+  std::vector<std::string> Databases() const override;
+  void CrashDatabase(const std::string& name) override { DatabaseNamed(name).Crash(); }
+  void StartDatabase(const std::string& name) override;
+  void HappenOwn(const Trouble& trouble) override;
+  void Judge() override;
+  void CheckOwnCrashes() override;
+
+  void Happen(const OperatorFinishes& finishes);
+  void Happen(const DatabaseForgets& forgets);
+  void CheckAnswer(simulation::Note& note);
+  simulation::SimulatedDatabase& DatabaseNamed(const std::string& name);
+
+  std::deque<simulation::SimulatedDatabase> databases_;
+  std::map<std::string, std::unique_ptr<simulation::Process>> own_;
+  std::map<Gtid, simulation::Note> notes_;
+  simulation::Witness witness_;
+  const simulation::Scene scene_{notes_, databases_, disk_, coordinator_};
+};
+
+}  // namespace settle::crash_matrix
