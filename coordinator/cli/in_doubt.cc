@@ -10,7 +10,8 @@ namespace settle::cli {
 namespace {
 
 bool HasEnded(const wire::BranchView& branch) {
-  return branch.state == "committed" || branch.state == "aborted" || branch.state == "read-only";
+  return branch.state == "committed" || branch.state == "aborted" || branch.state == "read-only" ||
+         branch.state == "confirmed" || branch.state == "cancelled";
 }
 
 // A step of a saga that was called and has not answered, or was given up.

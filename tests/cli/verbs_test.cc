@@ -122,6 +122,15 @@ TEST_F(Verbs, InDoubtSaysHowOldWhyAndWhatCanBeDone) {
   EXPECT_EQ(RunJson({"in-doubt"})["transactions"][0]["waiting_for"], "bank-b");
 }
 
+TEST_F(Verbs, InDoubtNamesTheReservationThatIsWaitedForAndNoneThatHasEnded) {
+  admin_.in_doubt_reply.transactions = {Committing()};
+  admin_.in_doubt_reply.transactions[0].branches[0].state = "confirmed";
+  admin_.in_doubt_reply.transactions[0].branches[1].state = "confirming";
+  const Printed printed = Run({"in-doubt"});
+  EXPECT_THAT(printed.out, HasSubstr("branch 2 in bank-b is confirming, tried 14 times"));
+  EXPECT_THAT(printed.out, Not(HasSubstr("branch 1")));
+}
+
 TEST_F(Verbs, C14_InDoubtListsStrays) {
   wire::StrayView stray;
   stray.resource = "bank-a";
