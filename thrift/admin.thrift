@@ -20,7 +20,7 @@ struct BranchView {
   6: required string vote
   /** As given with the vote; its texts are empty before it. */
   7: required types.Evidence evidence
-  /** How often the latest command was sent. */
+  /** How often the latest command was sent: to a process that was attached, and not again before that fetched it. */
   8: required i32 attempts
   /** The last thing that went wrong; empty if nothing did. */
   9: required string last_error
@@ -31,6 +31,36 @@ struct TimelineEntry {
   1: required i64 at_us
   /** One line, in words for people. */
   2: required string what
+}
+
+struct StepView {
+  /** The step's number, from 1 in the order of the definition; it is its branch's as well. */
+  1: required i32 step
+  /** Unique within the saga. */
+  2: required string name
+  /** Of those that serve its participant. */
+  3: required string action
+  /** "compensatable", "no-undo" or "pivot". */
+  4: required string kind
+  /** The steps that must be done before. */
+  5: required list<i32> after
+  /** Microseconds since 1970-01-01 UTC: when it was called first; 0: not yet, or before a restart. */
+  6: required i64 called_us
+  /** Microseconds since 1970-01-01 UTC: since when it is in its state; 0: not known, since before a restart. */
+  7: required i64 changed_us
+  /** What its action gave, JSON; absent: nothing, not known, or more than is kept (256 KiB of a saga). */
+  8: optional string result
+}
+
+/** Of a saga, beside its branches: they have each step's participant, state, attempts and last error. */
+struct SagaView {
+  /** The definition's name and version. */
+  1: required string name
+  2: required i32 version
+  /** What it was started with; may be empty. */
+  3: required string request_key
+  /** In the order of the definition; filled by show, empty in lists. */
+  4: required list<StepView> steps
 }
 
 struct TransactionView {
@@ -58,6 +88,8 @@ struct TransactionView {
   10: required string waiting_for
   /** What an operator can safely do, one line; empty when nothing is needed. */
   11: required string advice
+  /** Of a saga alone. */
+  12: optional SagaView saga
 }
 
 /** A prepared branch in a database that this log does not answer for. */
@@ -130,6 +162,8 @@ struct ParticipantView {
   4: required i64 waiting
   /** The identity that was refused last, if one was: empty otherwise. */
   5: required string refused_identity
+  /** Who serves actions of sagas under this name; `sessions` serve the resource of this name. */
+  6: optional list<SessionView> action_sessions
 }
 
 struct ParticipantsReply {
@@ -145,13 +179,15 @@ struct SendAgainRequest {
   1: required string gtid
   /** With an empty gtid: only those that wait for this resource; empty for any. */
   2: required string resource
+  /** With the gtid of a saga: only this step, by its name or its number; absent or empty: all of them. */
+  3: optional string step
 }
 
 /** What was sent again to one resource. */
 struct SentAgain {
   /** The resource's name. */
   1: required string resource
-  /** "commit", "abort", or "prove" (what became of it). */
+  /** "commit", "abort", or "prove" (what became of it); to a participant of sagas "action", "compensate" or "fence". */
   2: required string command
   /** To so many branches. */
   3: required i64 branches
@@ -176,6 +212,43 @@ struct ResolveRequest {
   3: required string operator_name
   /** At most 1000 bytes. */
   4: required string reason
+}
+
+struct ActOnStepRequest {
+  /** The saga's id, whole. */
+  1: required string gtid
+  /** The step's name or number. */
+  2: required string step
+  /** "skip": it counts as settled, and what it left behind is damage. "set-input": what is outstanding is called
+      with this input from now on. Only a compensation, or a step after the pivot, that does not get on. */
+  3: required string act
+  /** Of "set-input": JSON, at most 64 KiB; else empty. */
+  4: required string input
+  /** Who asks, and why; both required, at most 200 and 1000 bytes. */
+  5: required string operator_name
+  /** At most 1000 bytes. */
+  6: required string reason
+}
+
+/** A stored definition. */
+struct DefinitionView {
+  1: required string name
+  2: required i32 version
+  /** How many. */
+  3: required i32 steps
+  /** Who stored it, as they said. */
+  4: required string stored_by
+  /** Microseconds since 1970-01-01 UTC. */
+  5: required i64 stored_us
+  /** The definition as a JSON document; absent in lists. */
+  6: optional string document
+}
+
+struct DefinitionsReply {
+  /** By name and version. */
+  1: required list<DefinitionView> definitions
+  /** Empty when there are no more. */
+  2: required string next_cursor
 }
 
 struct ForgetRequest {
@@ -208,6 +281,13 @@ struct StatusReply {
   9: required i64 sessions
   /** Damaged transactions in the log that an operator has forgotten, once they were repaired. */
   10: required i64 forgotten
+  /** Of `open`, those that are sagas. */
+  11: optional i64 sagas
+  /** Everything with this epoch and sequence or below has ended: participants throw away what they kept for it. */
+  12: optional i64 ended_epoch
+  13: optional i64 ended_sequence
+  /** The oldest that has not ended, which holds that back; empty if all has ended. */
+  14: optional string oldest_unended
 }
 
 service AdminService {
@@ -223,6 +303,15 @@ service AdminService {
   /** Sends again, now, what decided transactions still wait for. Decides nothing. Refused for one that is undecided or
       damaged; one that has ended has nothing left to be sent. */
   SendAgainReply send_again(1: SendAgainRequest request) throws (1: types.ServiceError error)
+
+  /** What an operator does about a step that is stuck. Durable before the answer. REFUSED says what the step is. */
+  TransactionView act_on_step(1: ActOnStepRequest request) throws (1: types.ServiceError error)
+
+  /** Stored definitions of sagas. */
+  DefinitionsReply definitions(1: PageRequest request) throws (1: types.ServiceError error)
+
+  /** One of them with its document; version 0 takes the highest. NOT_FOUND. */
+  DefinitionView definition(1: string name, 2: i32 version) throws (1: types.ServiceError error)
 
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */

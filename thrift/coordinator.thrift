@@ -118,9 +118,9 @@ struct StartSagaRequest {
   3: required string comment
   /** Who owns the saga, for people; at most 200 bytes. */
   4: required string owner
-  /** Chosen by the caller, at most 64 bytes, unique within the owner: a repeated start with the same key gets the
-      saga that the first one began, as long as the coordinator remembers that saga (settled --keep-ended). REFUSED:
-      the key was used with another definition or input. */
+  /** Chosen by the caller, at most 64 bytes, unique in the coordinator's log whoever uses it: a repeated start with
+      the same key gets the saga that the first one began, as long as the coordinator remembers that saga (settled
+      --keep-ended). REFUSED: the key was used with another definition or input. */
   5: optional string request_key
   /** Start the definition that define_saga stored under this name. */
   6: optional string name

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "admin/steps.h"
 #include "engine/await.h"
+#include "protocol/describe.h"
 
 namespace settle::coordinator {
 namespace {
@@ -12,16 +14,20 @@ Result<RetriedView> WithSessions(Engine& engine, const Hurried& hurried) {
       Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
   if (!served) return Fail(served.error());
   RetriedView view{hurried.transactions, {}};
-  for (const auto& [where, branches] : hurried.sent) {
-    const auto& [resource, command] = where;
-    const auto serving =
-        std::find_if(served->begin(), served->end(),
-                     [&](const ParticipantView& one) { return one.resource == resource; });
-    view.resources.push_back(
-        {resource, command, branches.count,
-         serving == served->end() ? std::vector<SessionView>{} : serving->sessions,
-         branches.last_error});
-  }
+  const auto add = [&](const auto& sent, std::vector<SessionView> ParticipantView::*who) {
+    for (const auto& [where, branches] : sent) {
+      const auto& [resource, command] = where;
+      const auto serving =
+          std::find_if(served->begin(), served->end(),
+                       [&](const ParticipantView& one) { return one.resource == resource; });
+      view.resources.push_back(
+          {resource, ToString(command), branches.count,
+           serving == served->end() ? std::vector<SessionView>{} : (*serving).*who,
+           branches.last_error});
+    }
+  };
+  add(hurried.sent, &ParticipantView::sessions);
+  add(hurried.called, &ParticipantView::action_sessions);
   return view;
 }
 
@@ -65,6 +71,18 @@ Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) 
   const auto hurried = Await<Hurried>([&](auto done) { engine.Hurry(gtid, done); });
   if (!hurried && hurried.error().code != ErrorCode::kNotFound) return Fail(hurried.error());
   return WithSessions(engine, hurried ? *hurried : Hurried{});
+}
+
+Result<RetriedView> RetryStep(Engine& engine, const Views& views, const Gtid& gtid,
+                              const std::string& step) {
+  const Result<TransactionView> view = views.Show(gtid);
+  if (!view) return Fail(view.error());
+  const Result<BranchNumber> number = FindStep(*view, step);
+  if (!number) return Fail(number.error());
+  const auto hurried =
+      Await<Hurried>([&](auto done) { engine.HurryStep(gtid, *number, std::move(done)); });
+  if (!hurried) return Fail(NotActedOn(*view, hurried.error()));
+  return WithSessions(engine, *hurried);
 }
 
 Result<RetriedView> RetryAll(Engine& engine, const std::string& resource) {

@@ -22,8 +22,10 @@ std::string BranchesThatAreOut(const TransactionSummary& summary) {
   std::string out;
   for (const BranchSummary& branch : summary.branches) {
     if (!IsUnfinished(branch)) continue;
-    out += (out.empty() ? "" : ", ") + std::string("branch ") + std::to_string(branch.number) +
-           " in " + branch.resource;
+    // A saga's: "step flight, action reserve-seat".
+    out += (out.empty() ? "" : ", ") +
+           (summary.saga ? branch.identity + " at " + branch.resource
+                         : "branch " + std::to_string(branch.number) + " in " + branch.resource);
     if (!branch.last_error.empty()) out += " (" + branch.last_error + ")";
   }
   return out;
@@ -60,6 +62,25 @@ std::string BringAProcessBack(const TransactionSummary& summary) {
   return bring + ", or run 'settle agent --resource " + out->resource + " ...'";
 }
 
+// What must happen and does not get on: what a person can do about it.
+std::string HelpForTheStuck(const TransactionSummary& summary) {
+  const bool any = std::any_of(
+      summary.branches.begin(), summary.branches.end(),
+      [](const BranchSummary& step) { return IsUnfinished(step) && !step.last_error.empty(); });
+  const std::string of = summary.gtid.text() + " --step STEP";
+  if (!any || summary.state == "fencing") return "";
+  return "; what can never succeed: 'settle set-input " + of +
+         " --input JSON --reason ...' corrects it, 'settle skip " + of +
+         " --reason ...' gives it up as damage, both for a compensation or a step after the pivot";
+}
+
+// Participants keep what they know of it and of every later one until it is let go of.
+std::string HoldsTheMark(const TransactionSummary& summary) {
+  return summary.saga ? "; until then participants keep their notes on it and on all that began "
+                        "after it"
+                      : "";
+}
+
 }  // namespace
 
 bool CallsParticipants(std::string_view state) {
@@ -82,7 +103,7 @@ TransactionView Explain(TransactionSummary summary) {
     view.advice =
         "bring a process that serves the participant back: its calls are repeated by "
         "themselves; 'settle retry " +
-        gtid + "' repeats them now";
+        gtid + "' repeats them now" + HelpForTheStuck(summary);
   } else if (summary.state == "deciding" || summary.state == "delegating" ||
              summary.state == "beginning" || summary.state == "stopping" ||
              summary.state == "ending") {
@@ -102,14 +123,15 @@ TransactionView Explain(TransactionSummary summary) {
     view.waiting_for = "a person";
     view.advice =
         "compare its branches with their databases and repair by hand; then 'settle forget " +
-        gtid + " --reason ...' lets go of it. What is damaged: " + summary.ending.reason;
+        gtid + " --reason ...' lets go of it" + HoldsTheMark(summary) +
+        ". What is damaged: " + summary.ending.reason;
   } else if (summary.state == "quarantined") {
     view.waiting_for = "a person";
     view.advice =
         "nothing is sent for it and nothing is presumed: compare its branches with their "
         "databases, and the log with a backup; end by hand what is still prepared there, all of it "
         "alike; then 'settle forget " +
-        gtid + " --reason ...' lets go of it";
+        gtid + " --reason ...' lets go of it" + HoldsTheMark(summary);
   } else if (summary.state == "forgetting") {
     view.waiting_for = "the decision log's disk, to record that it is repaired";
   }
@@ -140,9 +162,17 @@ Result<StatusView> Views::Status() const {
   std::set<SessionId> sessions;
   for (const ParticipantView& resource : *served) {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
+    for (const SessionView& session : resource.action_sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(), started_,      std::move(open->by_state),
-                    open->damaged,   log_.totals(), sessions.size()};
+  return StatusView{log_.identity(),
+                    started_,
+                    std::move(open->by_state),
+                    open->damaged,
+                    log_.totals(),
+                    sessions.size(),
+                    open->sagas,
+                    engine_.ended_through(),
+                    engine_.oldest_unended()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,
@@ -173,6 +203,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
   if (!ended) return Fail(ended.error());
   for (TransactionSummary& one : ended->transactions) {
     one.timeline.clear();  // for show alone: a list of a million must stay small
+    if (one.saga) one.saga->steps.clear();
     page.transactions.push_back(Explain(std::move(one)));
   }
   if (!ended->next_cursor.empty()) page.next_cursor = kEndedCursor + ended->next_cursor;
@@ -220,11 +251,20 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
   if (!served) return Fail(served.error());
   const auto counts = CountOpen();
   if (!counts) return Fail(counts.error());
+  // Nobody serves it now, and something waits for it: that is worth a line.
+  for (const auto& [name, count] : counts->waiting) {
+    const auto at = std::lower_bound(served->begin(), served->end(), name,
+                                     [](const ParticipantView& one, const std::string& wanted) {
+                                       return one.resource < wanted;
+                                     });
+    if (at == served->end() || at->resource != name)
+      served->insert(at, ParticipantView{name, {}, {}, {}});
+  }
   ParticipantPage page;
   std::size_t lines = 0;
   for (ParticipantView& resource : *served) {
     if (resource.resource <= cursor) continue;
-    lines += std::max<std::size_t>(1, resource.sessions.size());
+    lines += std::max<std::size_t>(1, resource.sessions.size() + resource.action_sessions.size());
     if (lines > most && !page.rows.empty()) {
       page.next_cursor = page.rows.back().view.resource;
       return page;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ struct TransactionView {
 
 struct ParticipantRow {
   ParticipantView view;
-  std::size_t waiting = 0;  // transactions that wait for this resource
+  std::size_t waiting = 0;  // transactions and sagas that wait for this name
 };
 
 struct StatusView {
@@ -30,6 +31,9 @@ struct StatusView {
   std::size_t damaged = 0;                  // of those, not forgotten yet
   LogTotals ended;                          // its heuristics are those that a person forgot
   std::size_t sessions = 0;
+  std::size_t sagas = 0;  // of the open ones
+  EndedThrough ended_through;
+  std::optional<Gtid> oldest_unended{};  // what holds that back
 };
 
 struct TransactionPage {

@@ -8,8 +8,11 @@
 #include <thrift/transport/TBufferTransports.h>
 #include <thrift/transport/TSocket.h>
 
+#include <algorithm>
+
 #include "cli/text.h"
 #include "wire/AdminService.h"
+#include "wire/CoordinatorService.h"
 
 namespace settle::cli {
 namespace {
@@ -64,14 +67,20 @@ struct AdminClient::Link {
       : limits(std::make_shared<TConfiguration>(kMessageBytesMost, kMessageBytesMost)),
         socket(std::make_shared<DeadlineSocket>(address, timeout, limits)),
         frames(std::make_shared<TFramedTransport>(socket, limits)),
-        service(std::make_shared<TMultiplexedProtocol>(
-            std::make_shared<TBinaryProtocol>(frames, kStringBytesMost, kContainerMost, true, true),
-            "admin")) {}
+        service(Named("admin")),
+        coordinator(Named("coordinator")) {}
+
+  std::shared_ptr<TMultiplexedProtocol> Named(const char* name) const {
+    return std::make_shared<TMultiplexedProtocol>(
+        std::make_shared<TBinaryProtocol>(frames, kStringBytesMost, kContainerMost, true, true),
+        name);
+  }
 
   std::shared_ptr<TConfiguration> limits;
   std::shared_ptr<DeadlineSocket> socket;
   std::shared_ptr<TFramedTransport> frames;
   wire::AdminServiceClient service;
+  wire::CoordinatorServiceClient coordinator;
 };
 
 AdminClient::AdminClient(Address address, std::chrono::milliseconds timeout)
@@ -113,6 +122,11 @@ Status AdminClient::Open() {
 
 template <typename Method>
 Status AdminClient::Call(Effect effect, Method method) {
+  return CallLink(effect, [&](Link& link) { method(link.service); });
+}
+
+template <typename Method>
+Status AdminClient::CallLink(Effect effect, Method method) {
   if (link_) link_->socket->AllowAnew(timeout_);
   if (Status open = Open(); !open) return open;
   // From here on the request may have arrived, so a lost reply to one that changes something is not
@@ -122,7 +136,7 @@ Status AdminClient::Call(Effect effect, Method method) {
     return Fail(effect == Effect::kChanges ? ReplyLost(why) : Unreachable(why));
   };
   try {
-    method(link_->service);
+    method(*link_);
     return {};
   } catch (const wire::ServiceError& error) {
     return Fail(FromService(error));
@@ -172,12 +186,10 @@ Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageReques
       .map([&] { return reply; });
 }
 
-// Repeating it is harmless, so a lost reply is no riddle.
 Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
   wire::SendAgainReply reply;
-  return Call(Effect::kReads, [&](auto& service) { service.send_again(reply, request); }).map([&] {
-    return reply;
-  });
+  return Call(Effect::kChanges, [&](auto& service) { service.send_again(reply, request); })
+      .map([&] { return reply; });
 }
 
 Result<wire::TransactionView> AdminClient::Resolve(const wire::ResolveRequest& request) {
@@ -192,6 +204,50 @@ Result<wire::TransactionView> AdminClient::Forget(const wire::ForgetRequest& req
   return Call(Effect::kChanges, [&](auto& service) { service.forget(reply, request); }).map([&] {
     return reply;
   });
+}
+
+Result<wire::TransactionView> AdminClient::ActOnStep(const wire::ActOnStepRequest& request) {
+  wire::TransactionView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.act_on_step(reply, request); })
+      .map([&] { return reply; });
+}
+
+Result<wire::DefinitionsReply> AdminClient::Definitions(const wire::PageRequest& request) {
+  wire::DefinitionsReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.definitions(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::DefinitionView> AdminClient::Definition(const std::string& name,
+                                                     std::int32_t version) {
+  wire::DefinitionView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.definition(reply, name, version); })
+      .map([&] { return reply; });
+}
+
+Result<wire::DefineSagaReply> AdminClient::DefineSaga(const wire::DefineSagaRequest& request) {
+  wire::DefineSagaReply reply;
+  return CallLink(Effect::kChanges,
+                  [&](Link& link) { link.coordinator.define_saga(reply, request); })
+      .map([&] { return reply; });
+}
+
+Result<wire::BeginReply> AdminClient::StartSaga(const wire::StartSagaRequest& request) {
+  wire::BeginReply reply;
+  return CallLink(Effect::kChanges,
+                  [&](Link& link) { link.coordinator.start_saga(reply, request); })
+      .map([&] { return reply; });
+}
+
+Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
+                                                    std::chrono::milliseconds wait) {
+  wire::AwaitSagaRequest request;
+  request.gtid = gtid;
+  request.wait_ms = std::clamp<std::int64_t>(wait.count(), 0, timeout_.count() / 2);
+  wire::AwaitSagaReply reply;
+  return CallLink(Effect::kReads, [&](Link& link) { link.coordinator.await_saga(reply, request); })
+      .map([&] { return reply; });
 }
 
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,

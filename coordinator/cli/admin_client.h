@@ -1,4 +1,5 @@
-// The coordinator's AdminService over one connection, with expected failures as values.
+// The coordinator's AdminService, and what of its CoordinatorService people use, over one
+// connection, with expected failures as values.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include "cli/arguments.h"
 #include "settle/vocabulary/status.h"
 #include "wire/admin_types.h"
+#include "wire/coordinator_types.h"
 
 namespace settle::cli {
 
@@ -30,6 +32,15 @@ class AdminClient {
   [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);
+  [[nodiscard]] Result<wire::TransactionView> ActOnStep(const wire::ActOnStepRequest& request);
+  [[nodiscard]] Result<wire::DefinitionsReply> Definitions(const wire::PageRequest& request);
+  [[nodiscard]] Result<wire::DefinitionView> Definition(const std::string& name,
+                                                        std::int32_t version);
+  [[nodiscard]] Result<wire::DefineSagaReply> DefineSaga(const wire::DefineSagaRequest& request);
+  [[nodiscard]] Result<wire::BeginReply> StartSaga(const wire::StartSagaRequest& request);
+  // Waits at most for half of the time-out.
+  [[nodiscard]] Result<wire::AwaitSagaReply> AwaitSaga(const std::string& gtid,
+                                                       std::chrono::milliseconds wait);
   [[nodiscard]] Status AcceptIdentity(const std::string& resource, const std::string& identity,
                                       const std::string& operator_name, const std::string& reason);
 
@@ -39,6 +50,8 @@ class AdminClient {
 
   template <typename Method>
   Status Call(Effect effect, Method method);
+  template <typename Method>
+  Status CallLink(Effect effect, Method method);
   Status Open();
   Error Unreachable(const std::string& why) const;
   Error ReplyLost(const std::string& why) const;

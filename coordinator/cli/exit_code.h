@@ -14,7 +14,9 @@ enum class ExitCode {
   kWrongLog = 5,     // the gtid belongs to the log of another coordinator
   kInDoubt = 6,      // `in-doubt --check`: something is in doubt; `agent --once`: something is left
   kUnknown = 7,      // the request was sent and its reply lost: it may or may not have been done
-  kInternal = 70,    // a defect, or an unusable environment
+  kEndedOtherwise = 8,  // `saga ... --wait`: it has ended, and not as committed
+  kNotEnded = 9,        // `saga ... --wait`: it had not ended when the wait was over; it goes on
+  kInternal = 70,       // a defect, or an unusable environment
 };
 
 ExitCode ExitCodeOf(ErrorCode code);

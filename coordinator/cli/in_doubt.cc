@@ -13,13 +13,22 @@ bool HasEnded(const wire::BranchView& branch) {
   return branch.state == "committed" || branch.state == "aborted" || branch.state == "read-only";
 }
 
+// A step of a saga that was called and has not answered, or was given up.
+bool IsOutstanding(const wire::BranchView& step) {
+  return step.state == "running" || step.state == "fencing" || step.state == "undoing" ||
+         step.state == "skipping" || step.state == "skipped";
+}
+
 // The branches that keep it from ending, each with how it stands.
 std::string Why(const wire::TransactionView& transaction) {
   std::string why;
   for (const wire::BranchView& branch : transaction.branches) {
-    if (HasEnded(branch)) continue;
-    why += fmt::format("{}branch {} in {} is {}, tried {} times", why.empty() ? "" : "; ",
-                       branch.branch, Printable(branch.resource), Printable(branch.state),
+    const bool of_saga = transaction.__isset.saga;
+    if (of_saga ? !IsOutstanding(branch) : HasEnded(branch)) continue;
+    const std::string what = of_saga ? Printable(branch.identity)  // "step flight, action reserve"
+                                     : fmt::format("branch {}", branch.branch);
+    why += fmt::format("{}{} {} {} is {}, tried {} times", why.empty() ? "" : "; ", what,
+                       of_saga ? "at" : "in", Printable(branch.resource), Printable(branch.state),
                        branch.attempts);
     if (!branch.last_error.empty()) why += ": " + Printable(branch.last_error);
   }

@@ -8,13 +8,6 @@ void PutTime(Json& json, const std::string& name, std::int64_t at_us) {
   json[name + "_us"] = at_us == 0 ? Json(nullptr) : Json(at_us);
 }
 
-Json ToJson(const wire::Ending& ending) {
-  return {{"outcome", Word(ending.outcome)},
-          {"cause", Word(ending.cause)},
-          {"reason", ending.reason},
-          {"retryable", ending.retryable}};
-}
-
 Json ToJson(const wire::Evidence& evidence) {
   return {{"database", evidence.database},
           {"timeline", evidence.timeline},
@@ -47,6 +40,19 @@ Json ToJson(const wire::SessionView& session) {
   return json;
 }
 
+// Results are JSON text, as the steps gave it: a program may want it as it is.
+Json ToJson(const wire::StepView& step) {
+  Json json{{"step", step.step},
+            {"name", step.name},
+            {"action", step.action},
+            {"kind", step.kind},
+            {"after", step.after}};
+  PutTime(json, "called", step.called_us);
+  PutTime(json, "changed", step.changed_us);
+  json["result"] = step.__isset.result ? Json(step.result) : Json(nullptr);
+  return json;
+}
+
 template <typename T>
 Json List(const std::vector<T>& values) {
   Json list = Json::array();
@@ -55,6 +61,23 @@ Json List(const std::vector<T>& values) {
 }
 
 }  // namespace
+
+Json ToJson(const wire::Ending& ending) {
+  return {{"outcome", Word(ending.outcome)},
+          {"cause", Word(ending.cause)},
+          {"reason", ending.reason},
+          {"retryable", ending.retryable}};
+}
+
+Json ToJson(const wire::DefinitionView& definition) {
+  Json json{{"name", definition.name},
+            {"version", definition.version},
+            {"steps", definition.steps},
+            {"stored_by", definition.stored_by}};
+  PutTime(json, "stored", definition.stored_us);
+  if (definition.__isset.document) json["document"] = definition.document;
+  return json;
+}
 
 Json ToJson(const wire::StatusReply& status) {
   Json json{{"log_id", status.log_id}, {"epoch", status.epoch}, {"release", status.release}};
@@ -66,6 +89,9 @@ Json ToJson(const wire::StatusReply& status) {
   json["heuristics"] = status.heuristics;
   json["forgotten"] = status.forgotten;
   json["sessions"] = status.sessions;
+  json["sagas"] = status.sagas;
+  json["ended_through"] = {{"epoch", status.ended_epoch}, {"sequence", status.ended_sequence}};
+  json["oldest_unended"] = status.oldest_unended;
   return json;
 }
 
@@ -81,6 +107,13 @@ Json ToJson(const wire::TransactionView& transaction) {
   json["timeline"] = List(transaction.timeline);
   json["waiting_for"] = transaction.waiting_for;
   json["advice"] = transaction.advice;
+  if (transaction.__isset.saga) {
+    const wire::SagaView& saga = transaction.saga;
+    json["saga"] = {{"name", saga.name},
+                    {"version", saga.version},
+                    {"request_key", saga.request_key},
+                    {"steps", List(saga.steps)}};
+  }
   return json;
 }
 
@@ -97,7 +130,8 @@ Json ToJson(const wire::ParticipantView& participant) {
           {"identity", participant.identity},
           {"sessions", List(participant.sessions)},
           {"waiting", participant.waiting},
-          {"refused_identity", participant.refused_identity}};
+          {"refused_identity", participant.refused_identity},
+          {"action_sessions", List(participant.action_sessions)}};
 }
 
 Json ToJson(const wire::SentAgain& sent) {

@@ -14,14 +14,18 @@ void AddRows(const wire::ParticipantView& participant, std::int64_t now_us,
              std::vector<Row>& rows) {
   const std::string waiting = fmt::format("{}", participant.waiting);
   Row row{Printable(participant.resource), Printable(participant.identity), waiting, "nobody"};
-  for (const wire::SessionView& session : participant.sessions) {
-    row.resize(3);
-    row.insert(row.end(), {Printable(session.process), Since(session.attached_us, now_us),
-                           Age(std::chrono::milliseconds(session.idle_ms))});
-    rows.push_back(row);
-    row = {" ", " ", " "};
-  }
-  if (participant.sessions.empty()) rows.push_back(row);
+  const auto add = [&](const std::vector<wire::SessionView>& sessions, const char* what) {
+    for (const wire::SessionView& session : sessions) {
+      row.resize(3);
+      row.insert(row.end(), {Printable(session.process) + what, Since(session.attached_us, now_us),
+                             Age(std::chrono::milliseconds(session.idle_ms))});
+      rows.push_back(row);
+      row = {" ", " ", " "};
+    }
+  };
+  add(participant.sessions, "");
+  add(participant.action_sessions, " (actions)");
+  if (participant.sessions.empty() && participant.action_sessions.empty()) rows.push_back(row);
 }
 
 std::string Text(const std::vector<wire::ParticipantView>& participants,
@@ -29,7 +33,7 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
   std::vector<Row> rows;
   for (const auto& participant : participants) AddRows(participant, around.now_us, rows);
   std::string text =
-      Table({"RESOURCE", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE"}, rows, around.paint);
+      Table({"NAME", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE"}, rows, around.paint);
   for (const auto& participant : participants) {
     if (participant.refused_identity.empty()) continue;
     text += "\n" + around.paint.Alarm(fmt::format(
@@ -67,8 +71,11 @@ const Verb kParticipants{
     .name = "participants",
     .operands = {},
     .options = WithPageOptions({}),
-    .summary = "the resources, the databases behind them, who serves them, what waits for them",
-    .details = "",
+    .summary = "resources with their databases, participants of sagas, who serves them, what waits",
+    .details =
+        "IDENTITY is the database that a resource's name stands for; a participant of sagas has "
+        "none.\n"
+        "WAITING counts the transactions and sagas that wait for the name.",
     .run = Run};
 
 }  // namespace settle::cli

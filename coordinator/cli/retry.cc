@@ -17,6 +17,14 @@ Result<wire::SendAgainRequest> RequestOf(const Given& given) {
                 "see 'settle help retry'");
   }
   wire::SendAgainRequest request;
+  if (given.Has("step") && given.operands.empty()) {
+    return Fail(ErrorCode::kInvalid, "--step goes with the GTID of a saga",
+                "see 'settle help retry'");
+  }
+  if (given.Has("step")) {
+    if (Status fits = CheckLine("step", given.Option("step"), 64); !fits) return Fail(fits.error());
+    request.__set_step(given.Option("step"));
+  }
   if (!given.operands.empty()) {
     const Result<Gtid> gtid = WholeGtid(given.operands.at(0));
     if (!gtid) return Fail(gtid.error());
@@ -29,8 +37,13 @@ Result<wire::SendAgainRequest> RequestOf(const Given& given) {
 }
 
 std::string Text(const wire::SentAgain& sent) {
-  const std::string what = fmt::format("{} of {} branch{}", Printable(sent.command), sent.branches,
-                                       sent.branches == 1 ? "" : "es");
+  const bool of_saga =
+      sent.command == "action" || sent.command == "compensate" || sent.command == "fence";
+  const std::string what = fmt::format("{} of {} {}{}", Printable(sent.command), sent.branches,
+                                       of_saga ? "step" : "branch",
+                                       sent.branches == 1 ? ""
+                                       : of_saga          ? "s"
+                                                          : "es");
   std::string text = Printable(sent.resource) + ": ";
   if (sent.sessions.empty()) {
     text += fmt::format(
@@ -76,6 +89,7 @@ const Verb kRetry{
     .name = "retry",
     .operands = {"[GTID]"},
     .options = {{"resource", "NAME", "every transaction that waits for this resource"},
+                {"step", "STEP", "of the saga GTID, this step alone: its name or number"},
                 {"all", "", "every transaction that waits for an answer"}},
     .summary = "send again, now, what a decided transaction still waits for",
     .details =
@@ -85,7 +99,7 @@ const Verb kRetry{
         "for a\n"
         "transaction that has no decision yet. Refused for one that is undecided or damaged, exit "
         "code 1.\n"
-        "Can be repeated.",
+        "Can be repeated. A saga's outstanding calls are repeated as well.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -4,6 +4,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/json.h"
+#include "cli/steps.h"
 #include "cli/table.h"
 
 namespace settle::cli {
@@ -38,6 +39,13 @@ std::string TimelineText(const std::vector<wire::TimelineEntry>& timeline, Paint
   return Table({"TIME (UTC)", "WHAT HAPPENED"}, rows, paint);
 }
 
+std::string SagaText(const wire::TransactionView& transaction) {
+  if (!transaction.__isset.saga) return {};
+  const wire::SagaView& saga = transaction.saga;
+  return fmt::format("{} version {}{}", Printable(saga.name), saga.version,
+                     saga.request_key.empty() ? "" : ", key " + Printable(saga.request_key));
+}
+
 Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<Gtid> gtid = WholeGtid(given.operands.at(0));
   if (!gtid) return Fail(gtid.error());
@@ -57,6 +65,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   std::string text = Fields({{"gtid", Printable(transaction.gtid)},
                              {"state", Printable(transaction.state)},
                              {"outcome", outcome},
+                             {"saga", SagaText(transaction)},
                              {"owner", Printable(transaction.owner)},
                              {"comment", Printable(transaction.comment)},
                              {"began", TimeAndAge(transaction.began_us, now_us)},
@@ -64,7 +73,11 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
                              {"waits for", Printable(transaction.waiting_for)},
                              {"advice", Printable(transaction.advice)}},
                             paint);
-  if (!transaction.branches.empty()) text += "\n" + BranchesText(transaction.branches, paint);
+  if (!transaction.saga.steps.empty()) {
+    text += "\n" + StepsText(transaction, now_us, paint);
+  } else if (!transaction.branches.empty()) {
+    text += "\n" + BranchesText(transaction.branches, paint);
+  }
   if (!transaction.timeline.empty()) text += "\n" + TimelineText(transaction.timeline, paint);
   return text;
 }
@@ -91,12 +104,15 @@ const Verb kShow{
     .name = "show",
     .operands = {"GTID"},
     .options = {},
-    .summary = "one transaction: its branches, votes, evidence, errors, timeline",
+    .summary =
+        "one transaction: its branches, votes, evidence, errors, timeline; a saga: its steps",
     .details =
         "Exit code 3 when the log has no record of it: it was never begun, or was aborted before\n"
         "anything was recorded; such a transaction is presumed to be aborted.\n"
         "EVIDENCE names the database and its own transaction, as recorded with the vote; with it\n"
-        "the database can be asked for proof.",
+        "the database can be asked for proof.\n"
+        "The steps of a saga are drawn as a tree: each under the one that it waits for and that "
+        "comes last.",
     .run = Run};
 
 }  // namespace settle::cli

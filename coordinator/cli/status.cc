@@ -19,6 +19,13 @@ std::string OpenText(const std::map<std::string, std::int64_t>& open) {
   return states.empty() ? "0" : fmt::format("{} ({})", all, states);
 }
 
+std::string EndedText(const wire::StatusReply& status) {
+  const std::string through =
+      fmt::format("all through sequence {} of epoch {}", status.ended_sequence, status.ended_epoch);
+  if (status.oldest_unended.empty()) return through;
+  return through + "; the oldest that has not is " + Printable(status.oldest_unended);
+}
+
 Result<Answer> Run(const Given&, Surroundings& around) {
   const Result<wire::StatusReply> status = around.client.ReadStatus();
   if (!status) return Fail(status.error());
@@ -32,6 +39,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"started", fmt::format("{} ({} ago)", Rfc3339(status->started_us), up)},
            {"sessions", fmt::format("{}", status->sessions)},
            {"open", OpenText(status->open)},
+           {"sagas", fmt::format("{} of these", status->sagas)},
+           {"ended", EndedText(*status)},
            {"committed", fmt::format("{}", status->committed)},
            {"aborted", fmt::format("{}", status->aborted)},
            {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
@@ -50,6 +59,9 @@ const Verb kStatus{
     .details =
         "Heuristics above 0 are transactions that somebody or something damaged: see "
         "'settle in-doubt'.\n"
+        "Ended says how far all sagas and undecided transactions have: what participants keep to "
+        "tell repeated\n"
+        "calls of sagas they throw away up to there.\n"
         "Forgotten are those that a person has repaired and let go of with 'settle forget'.",
     .run = Run};
 

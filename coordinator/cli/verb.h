@@ -73,7 +73,15 @@ extern const Verb kShow;
 extern const Verb kInDoubt;
 extern const Verb kResolve;
 extern const Verb kRetry;
+extern const Verb kSkip;
+extern const Verb kSetInput;
 extern const Verb kForget;
+extern const Verb kSagaSubmit;
+extern const Verb kSagaStart;
+extern const Verb kSagaStore;
+extern const Verb kSagaDefinitions;
+extern const Verb kSagaShow;
+extern const Verb kSagaCancel;
 extern const Verb kParticipants;
 extern const Verb kAccept;
 extern const Verb kAgent;
@@ -96,5 +104,10 @@ struct Accountable {
   std::string reason;
 };
 [[nodiscard]] Result<Accountable> WhoAndWhy(const Given& given);
+[[nodiscard]] Result<std::string> Who(const Given& given);  // the name alone
+// A text from outside as an option's value: one line that can be printed. kInvalid names the
+// option.
+[[nodiscard]] Status CheckLine(const std::string& option, const std::string& text,
+                               std::size_t bytes_most);
 
 }  // namespace settle::cli

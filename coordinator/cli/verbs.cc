@@ -16,25 +16,16 @@ std::string LoginName() {
   return entry != nullptr ? entry->pw_name : fmt::format("uid {}", getuid());
 }
 
-Status CheckText(const std::string& option, const std::string& text, std::size_t bytes_most) {
-  const auto wrong = [&](const std::string& how) {
-    return Fail(ErrorCode::kInvalid, fmt::format("--{} {}", option, how),
-                fmt::format("give one line of 1 to {} bytes of UTF-8 without control characters",
-                            bytes_most));
-  };
-  if (text.find_first_not_of(' ') == std::string::npos) return wrong("is empty");
-  if (text.size() > bytes_most) return wrong(fmt::format("has {} bytes", text.size()));
-  if (!IsPrintable(text)) return wrong(fmt::format("cannot be printed: \"{}\"", Escaped(text)));
-  return {};
-}
-
 }  // namespace
 
 // Pointers only: the verbs are constants of other files, which exist when main runs.
 const std::vector<const Verb*>& Verbs() {
   static const std::vector<const Verb*> kVerbs{
-      &kStatus,       &kList,   &kShow,  &kInDoubt,        &kRetry,        &kResolve, &kForget,
-      &kParticipants, &kAccept, &kAgent, &kBarrierInstall, &kBarrierCheck, &kHelp};
+      &kStatus,       &kList,     &kShow,       &kInDoubt,        &kRetry,
+      &kResolve,      &kSkip,     &kSetInput,   &kForget,         &kSagaSubmit,
+      &kSagaStart,    &kSagaShow, &kSagaCancel, &kSagaStore,      &kSagaDefinitions,
+      &kParticipants, &kAccept,   &kAgent,      &kBarrierInstall, &kBarrierCheck,
+      &kHelp};
   return kVerbs;
 }
 
@@ -51,13 +42,30 @@ VerbOption OperatorOption() {
   return {"operator", "NAME", "who asks, for the record; the login name if not given"};
 }
 
-Result<Accountable> WhoAndWhy(const Given& given) {
-  Accountable by{.operator_name = given.Has("operator") ? given.Option("operator") : LoginName(),
-                 .reason = given.Option("reason")};
-  if (Status fits = CheckText("operator", by.operator_name, kOperatorBytesMost); !fits) {
+Status CheckLine(const std::string& option, const std::string& text, std::size_t bytes_most) {
+  const auto wrong = [&](const std::string& how) {
+    return Fail(ErrorCode::kInvalid, fmt::format("--{} {}", option, how),
+                fmt::format("give one line of 1 to {} bytes of UTF-8 without control characters",
+                            bytes_most));
+  };
+  if (text.find_first_not_of(' ') == std::string::npos) return wrong("is empty");
+  if (text.size() > bytes_most) return wrong(fmt::format("has {} bytes", text.size()));
+  if (!IsPrintable(text)) return wrong(fmt::format("cannot be printed: \"{}\"", Escaped(text)));
+  return {};
+}
+
+Result<std::string> Who(const Given& given) {
+  std::string name = given.Has("operator") ? given.Option("operator") : LoginName();
+  if (Status fits = CheckLine("operator", name, kOperatorBytesMost); !fits)
     return Fail(std::move(fits).error());
-  }
-  if (Status fits = CheckText("reason", by.reason, kReasonBytesMost); !fits)
+  return name;
+}
+
+Result<Accountable> WhoAndWhy(const Given& given) {
+  Result<std::string> who = Who(given);
+  if (!who) return Fail(std::move(who).error());
+  Accountable by{.operator_name = *std::move(who), .reason = given.Option("reason")};
+  if (Status fits = CheckLine("reason", by.reason, kReasonBytesMost); !fits)
     return Fail(std::move(fits).error());
   return by;
 }

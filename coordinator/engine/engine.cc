@@ -280,6 +280,7 @@ void Engine::CountOpen(Completion<OpenCounts> done) {
         for (const auto& [state, count] : part.by_state) sum.by_state[state] += count;
         for (const auto& [resource, count] : part.waiting) sum.waiting[resource] += count;
         sum.in_doubt += part.in_doubt;
+        sum.sagas += part.sagas;
         sum.damaged += part.damaged;
       });
 }
@@ -301,16 +302,26 @@ void Engine::Hurry(Gtid gtid, Completion<Hurried> done) {
        [gtid](Shard& shard, const Completion<Hurried>& reply) { shard.Hurry(gtid, reply); });
 }
 
+void Engine::HurryStep(Gtid gtid, BranchNumber step, Completion<Hurried> done) {
+  Post(gtid, done, [gtid, step](Shard& shard, const Completion<Hurried>& reply) {
+    shard.sagas().Retry(gtid, step, reply);
+  });
+}
+
 void Engine::HurryAll(std::string resource, Completion<Hurried> done) {
   AskAll<Hurried>(
       done, [resource = std::move(resource)](Shard& shard) { return shard.HurryAll(resource); },
       [](Hurried& sum, const Hurried& part) {
         sum.transactions += part.transactions;
-        for (const auto& [where, branches] : part.sent) {
-          Hurried::Branches& all = sum.sent[where];
-          all.count += branches.count;
-          if (all.last_error.empty()) all.last_error = branches.last_error;
-        }
+        const auto add = [](auto& sums, const auto& parts) {
+          for (const auto& [where, branches] : parts) {
+            Hurried::Branches& all = sums[where];
+            all.count += branches.count;
+            if (all.last_error.empty()) all.last_error = branches.last_error;
+          }
+        };
+        add(sum.sent, part.sent);
+        add(sum.called, part.called);
       });
 }
 

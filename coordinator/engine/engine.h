@@ -108,6 +108,7 @@ struct OpenCounts {
   std::map<std::string, std::size_t> by_state;
   std::size_t in_doubt = 0;
   std::size_t damaged = 0;
+  std::size_t sagas = 0;                       // of those in by_state
   std::map<std::string, std::size_t> waiting;  // by resource: transactions that wait for it
 };
 
@@ -119,6 +120,7 @@ struct Hurried {
   };
   std::size_t transactions = 0;
   std::map<std::pair<std::string, CommandKind>, Branches> sent;  // by resource
+  std::map<std::pair<std::string, ActionOp>, Branches> called;   // by participant: steps of sagas
 };
 
 struct OfferedResource {
@@ -186,6 +188,7 @@ struct ParticipantView {
   std::string identity;
   std::vector<SessionView> sessions;
   std::string refused_identity;
+  std::vector<SessionView> action_sessions{};  // that serve actions of sagas under this name
 };
 
 // What recovery read from the log.
@@ -273,6 +276,8 @@ class Engine {
   // Sends again, now, what a decided transaction still waits for: nothing if it is undecided or
   // damaged. kNotFound: not running here.
   void Hurry(Gtid gtid, Completion<Hurried> done);
+  // The same for one step of a saga. kRefused: it is not outstanding.
+  void HurryStep(Gtid gtid, BranchNumber step, Completion<Hurried> done);
   // The same for every transaction that waits for `resource`, and every saga that waits for the
   // participant of that name; for any if it is empty.
   void HurryAll(std::string resource, Completion<Hurried> done);

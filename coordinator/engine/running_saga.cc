@@ -45,7 +45,7 @@ TransactionSummary Sagas::Saga::Summary() const {
     row.resource = definition.participant;
     row.identity = "step " + definition.name + ", action " + definition.action;
     row.state = ToString(step.state);
-    row.attempts = step.attempts;
+    row.attempts = step.attempts - times[step.number - 1].unsent;
     row.last_error = step.last_error;
     summary.branches.push_back(std::move(row));
   }
@@ -70,6 +70,32 @@ TransactionSummary Sagas::Saga::Summary() const {
     summary.saga->steps.push_back(std::move(row));
   }
   return summary;
+}
+
+namespace {
+
+std::optional<ActionOp> OutstandingOf(const saga::Machine::Step& step) {
+  if (step.waits == saga::Machine::Waits::kForNothing) return std::nullopt;
+  if (step.state == saga::Machine::StepState::kRunning) return ActionOp::kAction;
+  if (step.state == saga::Machine::StepState::kUndoing) return ActionOp::kCompensate;
+  if (step.state == saga::Machine::StepState::kFencing) return ActionOp::kFence;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Sagas::Saga::AddOutstanding(
+    Hurried& hurried, const std::function<bool(const saga::Machine::Step&)>& wanted) const {
+  bool any = false;
+  for (const saga::Machine::Step& step : machine.steps()) {
+    const std::optional<ActionOp> op = OutstandingOf(step);
+    if (!op || !wanted(step)) continue;
+    any = true;
+    Hurried::Branches& called = hurried.called[{machine.definition(step).participant, *op}];
+    ++called.count;
+    if (called.last_error.empty()) called.last_error = step.last_error;
+  }
+  hurried.transactions += any ? 1 : 0;
 }
 
 }  // namespace settle::coordinator

@@ -1,6 +1,7 @@
 // A running saga inside its shard: the machine, what people may see of it, and who waits for it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Sagas::Saga {
   struct StepTimes {
     WallTime called = 0;
     WallTime changed = 0;
+    int unsent = 0;  // attempts of the latest call that reached nobody
     saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
   };
   std::vector<StepTimes> times;  // by position
@@ -46,6 +48,9 @@ struct Sagas::Saga {
   // Call after the machine has handled something.
   void NoteSteps(WallTime at);
   TransactionSummary Summary() const;
+  // The saga with those of its outstanding calls that are wanted, if there are any.
+  void AddOutstanding(Hurried& hurried,
+                      const std::function<bool(const saga::Machine::Step&)>& wanted) const;
 };
 
 struct Sagas::Ended {

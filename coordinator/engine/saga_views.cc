@@ -73,6 +73,7 @@ void Sagas::ForEach(const std::function<void(const Open&)>& visit) const {
 }
 
 void Sagas::Count(OpenCounts& counts) const {
+  counts.sagas += running_.size() + quarantined_.size();
   for (const auto& [gtid, summary] : quarantined_) ++counts.by_state[summary.state];
   counts.in_doubt += quarantined_.size();
   for (const auto& [gtid, saga] : running_) {
@@ -83,18 +84,18 @@ void Sagas::Count(OpenCounts& counts) const {
   }
 }
 
-std::size_t Sagas::HurryAll(const std::string& participant) {
-  std::size_t hurried = 0;
+void Sagas::HurryAll(const std::string& participant, Hurried& hurried) {
   for (const auto& [gtid, saga] : running_) {
     const std::set<std::string> waits_for = WaitsFor(saga->machine);
     if (participant.empty() ? waits_for.empty() : !waits_for.contains(participant)) continue;
-    ++hurried;
+    saga->AddOutstanding(hurried, [&, &machine = saga->machine](const Step& step) {
+      return participant.empty() || machine.definition(step).participant == participant;
+    });
     for (const std::string& one : waits_for) {
       if (participant.empty() || one == participant)
         Handle(*saga, saga::event::ParticipantReady{one});
     }
   }
-  return hurried;
 }
 
 // Nothing is presumed of it and nothing is told to anybody: its steps stay as they are.

@@ -162,15 +162,19 @@ void Sagas::Act(const SagaActCall& call, Completion<std::monostate> done) {
   }
 }
 
-void Sagas::Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done) {
+void Sagas::Retry(const Gtid& gtid, BranchNumber step, const Completion<Hurried>& done) {
   Saga* saga = Find(gtid);
   if (saga == nullptr) return AnswerNotFound(gtid, done);
+  Hurried hurried;
+  saga->AddOutstanding(hurried, [&](const auto& one) { return step == 0 || one.number == step; });
   const std::size_t others = saga->operators.size();
-  saga->operators.push_back({step, std::nullopt, done});
+  saga->operators.push_back({step, std::nullopt, [done](Result<std::monostate> refused) {
+                               done(Fail(std::move(refused).error()));
+                             }});
   Handle(*saga, saga::event::RetryRequested{step});
   if (saga->operators.size() == others) return;  // it was refused, and answered
   saga->operators.pop_back();
-  done(std::monostate{});
+  done(std::move(hurried));
 }
 
 void Sagas::Forget(const ForgetCall& call, Completion<std::monostate> done) {

@@ -44,7 +44,7 @@ class Sagas {
     Ids& ids;
     Observer& observer;
     Mailbox& mailbox;
-    std::function<void(SagaCall)> send;
+    std::function<bool(SagaCall)> send;  // whether it is on its way, as Sessions::Call says
     std::function<void(const Gone&)> gone;
   };
 
@@ -72,7 +72,8 @@ class Sagas {
   // Operators. kRefused says why not; kRetry: the log could not store it. A quarantined saga can
   // only be forgotten.
   void Act(const SagaActCall& call, Completion<std::monostate> done);
-  void Retry(const Gtid& gtid, BranchNumber step, const Completion<std::monostate>& done);
+  // Step 0: every outstanding one.
+  void Retry(const Gtid& gtid, BranchNumber step, const Completion<Hurried>& done);
   void Forget(const ForgetCall& call, Completion<std::monostate> done);
 
   // It runs here, is quarantined, or its end is not in the log yet.
@@ -89,8 +90,8 @@ class Sagas {
   };
   void ForEach(const std::function<void(const Open&)>& visit) const;
   void Count(OpenCounts& counts) const;
-  // Calls now whatever waits for the participant, or for any if it is empty. How many sagas waited.
-  std::size_t HurryAll(const std::string& participant);
+  // Calls now whatever waits for the participant, or for any if it is empty; adds what was called.
+  void HurryAll(const std::string& participant, Hurried& hurried);
   std::size_t size() const { return running_.size() + ended_.size() + quarantined_.size(); }
 
   // Handles every timer that is due. Returns when the next one is.

@@ -99,7 +99,9 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
     } else {
       page.transactions.push_back(*sagas_.Show(*gtid));
     }
-    page.transactions.back().timeline.clear();
+    TransactionSummary& added = page.transactions.back();
+    added.timeline.clear();
+    if (added.saga) added.saga->steps.clear();  // a page of long results would be long
   }
   return page;
 }
@@ -129,10 +131,7 @@ OpenCounts Shard::CountOpen() const {
 void Shard::Hurry(const Gtid& gtid, const Completion<Hurried>& done) {
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr && sagas_.Has(gtid)) {
-    return sagas_.Retry(gtid, 0, [done](Result<std::monostate> retried) {
-      if (!retried) return done(Fail(std::move(retried).error()));
-      done(Hurried{1, {}});
-    });
+    return sagas_.Retry(gtid, 0, done);
   }
   if (transaction == nullptr) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
@@ -154,7 +153,7 @@ Hurried Shard::HurryAll(const std::string& resource) {
     AddOutstanding(transaction.machine, hurried);
     Handle(transaction, event::RetryRequested{});
   }
-  hurried.transactions += sagas_.HurryAll(resource);
+  sagas_.HurryAll(resource, hurried);
   return hurried;
 }
 

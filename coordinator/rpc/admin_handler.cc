@@ -58,14 +58,35 @@ void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::Page
 void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
   AtTheEdge(observer_, "send_again", [&] {
     const SendAgainCall call = Need(FromWire(request));
-    reply = ToWire(Need(call.gtid.empty() ? RetryAll(engine_, call.resource)
-                                          : Retry(engine_, views_, call.gtid)));
+    reply = ToWire(Need(call.gtid.empty()   ? RetryAll(engine_, call.resource)
+                        : call.step.empty() ? Retry(engine_, views_, call.gtid)
+                                            : RetryStep(engine_, views_, call.gtid, call.step)));
   });
 }
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   AtTheEdge(observer_, "resolve", [&] {
     reply = ToWire(Need(Resolve(engine_, views_, observer_, Need(FromWire(request)))));
+  });
+}
+
+void AdminHandler::act_on_step(wire::TransactionView& reply,
+                               const wire::ActOnStepRequest& request) {
+  AtTheEdge(observer_, "act_on_step", [&] {
+    reply = ToWire(Need(ActOnStep(engine_, views_, observer_, Need(FromWire(request)))));
+  });
+}
+
+void AdminHandler::definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) {
+  AtTheEdge(observer_, "definitions",
+            [&] { reply = ToWire(engine_.ListDefinitions(Need(DefinitionsFromWire(request)))); });
+}
+
+void AdminHandler::definition(wire::DefinitionView& reply, const std::string& name,
+                              std::int32_t version) {
+  AtTheEdge(observer_, "definition", [&] {
+    Need(CheckText("name", name, 200));
+    reply = ToWire(*Need(engine_.FindDefinition(name, version)));
   });
 }
 

@@ -28,6 +28,10 @@ class AdminHandler : public wire::AdminServiceIf {
   void participants(wire::ParticipantsReply& reply, const wire::PageRequest& request) override;
   void send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) override;
   void resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) override;
+  void act_on_step(wire::TransactionView& reply, const wire::ActOnStepRequest& request) override;
+  void definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) override;
+  void definition(wire::DefinitionView& reply, const std::string& name,
+                  std::int32_t version) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;

@@ -297,6 +297,11 @@ Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request) {
     if (!gtid) return Fail(gtid.error());
     if (!request.resource.empty()) return Wrong("resource", "is given beside a gtid");
     call.gtid = *std::move(gtid);
+    if (Status step = CheckText("step", request.step, kKeyBytesMax); !step)
+      return Fail(step.error());
+    call.step = request.step;
+  } else if (!request.step.empty()) {
+    return Wrong("step", "is given without the gtid of its saga");
   } else if (!request.resource.empty()) {
     if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
     call.resource = request.resource;
@@ -315,6 +320,24 @@ Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
   return ResolveCall{*std::move(gtid),
                      request.to == "commit" ? Decision::kCommit : Decision::kAbort,
                      request.operator_name, request.reason};
+}
+
+Result<StepActCall> FromWire(const wire::ActOnStepRequest& request) {
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  const bool skip = request.act == "skip";
+  if (!skip && request.act != "set-input")
+    return Wrong("act", "is \"" + Escaped(request.act) + "\"; skip or set-input are allowed");
+  if (skip && !request.input.empty()) return Wrong("input", "is given to a skip");
+  if (request.step.empty()) return Wrong("step", "is empty");
+  for (const Status& checked : {CheckText("step", request.step, kKeyBytesMax),
+                                CheckText("input", request.input, kJsonBytesMax),
+                                CheckWhoAndWhy(request.operator_name, request.reason)}) {
+    if (!checked) return Fail(checked.error());
+  }
+  return StepActCall{
+      *std::move(gtid), request.step,          skip ? SagaAct::kSkip : SagaAct::kSetInput,
+      request.input,    request.operator_name, request.reason};
 }
 
 Result<ForgetCall> FromWire(const wire::ForgetRequest& request) {

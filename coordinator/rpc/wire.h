@@ -10,6 +10,7 @@
 
 #include "admin/resolve.h"
 #include "admin/retry.h"
+#include "admin/steps.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "wire/admin_types.h"
@@ -72,8 +73,12 @@ struct PageCall {
 struct SendAgainCall {
   Gtid gtid;             // empty: every transaction
   std::string resource;  // empty: any
+  std::string step;      // of the saga; empty: all
 };
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
+
+[[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
+[[nodiscard]] Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request);
 
 struct FoundBranch {
   std::string resource;
@@ -97,6 +102,9 @@ wire::StrayView ToWire(const Stray& stray);
 wire::SessionView ToWire(const SessionView& session);
 wire::ParticipantView ToWire(const ParticipantRow& row);
 wire::SendAgainReply ToWire(const RetriedView& view);
+wire::DefinitionsReply ToWire(const DefinitionPage& page);
+wire::DefinitionView ToWire(const DefinitionRecord& record);
+wire::SagaView ToWire(const SagaSummary& saga);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

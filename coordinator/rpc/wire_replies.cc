@@ -186,6 +186,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
   }
   reply.waiting_for = view.waiting_for;
   reply.advice = view.advice;
+  if (summary.saga) reply.__set_saga(ToWire(*summary.saga));
   return reply;
 }
 
@@ -216,6 +217,9 @@ wire::ParticipantView ToWire(const ParticipantRow& row) {
   for (const SessionView& session : view.sessions) reply.sessions.push_back(ToWire(session));
   reply.waiting = Clamped<std::int64_t>(row.waiting);
   reply.refused_identity = view.refused_identity;
+  for (const SessionView& session : view.action_sessions)
+    reply.action_sessions.push_back(ToWire(session));
+  reply.__isset.action_sessions = !reply.action_sessions.empty();
   return reply;
 }
 
@@ -225,7 +229,7 @@ wire::SendAgainReply ToWire(const RetriedView& view) {
   for (const RetriedResource& one : view.resources) {
     wire::SentAgain line;
     line.resource = one.resource;
-    line.command = ToString(one.command);
+    line.command = one.command;
     line.branches = Clamped<std::int64_t>(one.branches);
     for (const SessionView& session : one.sessions) line.sessions.push_back(ToWire(session));
     line.last_error = one.last_error;
@@ -246,6 +250,10 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.heuristics = Clamped<std::int64_t>(view.damaged);
   reply.forgotten = Clamped<std::int64_t>(view.ended.heuristic);
   reply.sessions = Clamped<std::int64_t>(view.sessions);
+  reply.__set_sagas(Clamped<std::int64_t>(view.sagas));
+  reply.__set_ended_epoch(Clamped<std::int64_t>(view.ended_through.epoch));
+  reply.__set_ended_sequence(Clamped<std::int64_t>(view.ended_through.sequence));
+  reply.__set_oldest_unended(view.oldest_unended ? view.oldest_unended->text() : "");
   return reply;
 }
 

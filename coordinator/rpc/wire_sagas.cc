@@ -1,4 +1,5 @@
 // Sagas: what comes from the wire and what goes there.
+#include <charconv>
 #include <set>
 #include <utility>
 
@@ -9,8 +10,6 @@
 
 namespace settle::coordinator {
 namespace {
-
-constexpr std::size_t kJsonBytesMax = 64 * 1024;
 
 Result<ActionOp> OpFromWire(const wire::ActionOp::type& op) {
   switch (Raw(op)) {
@@ -98,6 +97,72 @@ Result<AwaitSagaCall> FromWire(const wire::AwaitSagaRequest& request) {
   const auto wait = MillisecondsFromWire("wait_ms", request.wait_ms);
   if (!wait) return Fail(wait.error());
   return AwaitSagaCall{*std::move(gtid), *wait};
+}
+
+// The cursor is "name@version", of the last on the page before.
+Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request) {
+  const Result<PageCall> page = FromWire(request);
+  if (!page) return Fail(page.error());
+  DefinitionQuery query{"", 0, page->most};
+  if (page->cursor.empty()) return query;
+  const std::size_t at = page->cursor.find('@');
+  query.after_name = page->cursor.substr(0, at);
+  const char* const end = page->cursor.data() + page->cursor.size();
+  const char* const number = at == std::string::npos ? end : page->cursor.data() + at + 1;
+  const auto [stop, error] = std::from_chars(number, end, query.after_version);
+  if (error != std::errc{} || stop != end || !CheckResourceName(query.after_name))
+    return Wrong("cursor", "is not one that this list gave");
+  return query;
+}
+
+wire::DefinitionsReply ToWire(const DefinitionPage& page) {
+  wire::DefinitionsReply reply;
+  for (const DefinitionLine& line : page.definitions) {
+    wire::DefinitionView view;
+    view.name = line.name;
+    view.version = line.version;
+    view.steps = static_cast<std::int32_t>(line.steps);
+    view.stored_by = line.stored_by;
+    view.stored_us = line.at;
+    reply.definitions.push_back(view);
+  }
+  if (page.more) {
+    const DefinitionLine& last = page.definitions.back();
+    reply.next_cursor = last.name + "@" + std::to_string(last.version);
+  }
+  return reply;
+}
+
+wire::DefinitionView ToWire(const DefinitionRecord& record) {
+  wire::DefinitionView view;
+  view.name = record.definition.name;
+  view.version = record.definition.version;
+  view.steps = static_cast<std::int32_t>(record.definition.steps.size());
+  view.stored_by = record.stored_by;
+  view.stored_us = record.at;
+  view.__set_document(saga::WriteDocument(record.definition));
+  return view;
+}
+
+wire::SagaView ToWire(const SagaSummary& saga) {
+  wire::SagaView view;
+  view.name = saga.name;
+  view.version = saga.version;
+  view.request_key = saga.request_key;
+  for (const StepSummary& step : saga.steps) {
+    wire::StepView line;
+    line.step = static_cast<std::int32_t>(step.number);
+    line.name = step.name;
+    line.action = step.action;
+    line.kind = ToString(step.kind);
+    for (const BranchNumber number : step.after)
+      line.after.push_back(static_cast<std::int32_t>(number));
+    line.called_us = step.called;
+    line.changed_us = step.changed;
+    if (!step.result.empty()) line.__set_result(step.result);
+    view.steps.push_back(line);
+  }
+  return view;
 }
 
 Result<std::vector<std::string>> ParticipantsFromWire(

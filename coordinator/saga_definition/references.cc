@@ -1,7 +1,7 @@
 #include "saga_definition/references.h"
 
 #include <algorithm>
-#include <optional>
+#include <map>
 #include <utility>
 
 #include "saga_definition/json_text.h"
@@ -81,14 +81,37 @@ Status ForEachReference(json& value, const Pointer& at, const Visit& visit) {
   return {};
 }
 
-std::optional<json> Find(const std::string& text, const Pointer& path) {
-  const Result<json> source = ParseJson(text);
-  if (!source) return std::nullopt;
+// What references point into, each read once however many there are.
+class Sources {
+ public:
+  Sources(const std::string& saga_input, const ResultOf& result_of)
+      : saga_input_(saga_input), result_of_(result_of) {}
+
+  // nullptr: the step's result is not known.
+  const Result<json>* Of(const Reference& reference) {
+    const auto known = parsed_.find({reference.into_result, reference.step});
+    if (known != parsed_.end()) return &known->second;
+    const std::string* text = reference.into_result ? result_of_(reference.step) : &saga_input_;
+    if (text == nullptr) return nullptr;
+    return &parsed_.emplace(Key{reference.into_result, reference.step}, ParseJson(*text))
+                .first->second;
+  }
+
+ private:
+  using Key = std::pair<bool, std::string>;
+  const std::string& saga_input_;
+  const ResultOf& result_of_;
+  std::map<Key, Result<json>> parsed_;
+};
+
+// nullptr: there is nothing.
+const json* Find(const Result<json>& source, const Pointer& path) {
+  if (!source) return nullptr;
   try {
-    if (source->contains(path)) return source->at(path);
+    if (source->contains(path)) return &source->at(path);
   } catch (const json::exception&) {  // "/list/01" is no index
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 // Nothing is read as JSON that cannot hold a reference, so plain input stays as it was written.
@@ -118,20 +141,20 @@ Result<std::string> ResolveInput(const std::string& input, const std::string& sa
   Result<json> value = ParseJson(input);
   if (!value) return Fail(value.error());
   std::size_t size = input.size();
+  Sources sources(saga_input, result_of);
   const auto replace = [&](const Reference& reference, json& here) -> Status {
-    const std::string* text = reference.into_result ? result_of(reference.step) : &saga_input;
-    if (text == nullptr) {
+    const Result<json>* source = sources.Of(reference);
+    if (source == nullptr) {
       return Fail(ErrorCode::kNotFound, "the result of step " + reference.step + " is not known");
     }
-    std::optional<json> found = Find(*text, reference.path);
-    if (!found) {
-      return Fail(ErrorCode::kNotFound, (reference.into_result ? "the result of step " +
-                                                                     Escaped(reference.step)
-                                                               : std::string("the saga's input")) +
-                                            " has nothing at " +
-                                            Escaped(reference.path.to_string()));
+    const json* found = Find(*source, reference.path);
+    if (found == nullptr) {
+      return Fail(ErrorCode::kNotFound,
+                  (reference.into_result ? "the result of step " + Escaped(reference.step)
+                                         : std::string("the saga's input")) +
+                      " has nothing at " + Escaped(reference.path.to_string()));
     }
-    here = *std::move(found);
+    here = *found;
     size += here.dump().size();
     if (size > kResolvedInputMax) {
       return Fail(ErrorCode::kInvalid, "with its references resolved the input is longer than " +

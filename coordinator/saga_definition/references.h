@@ -20,7 +20,7 @@ namespace settle::coordinator::saga {
 // what is no reference and no plain JSON.
 [[nodiscard]] Result<std::vector<std::string>> StepsReferredTo(const std::string& input);
 
-// The result of a step as JSON text; nullptr while it is not known.
+// The result of a step as JSON text; nullptr while it is not known. Asked once for each step.
 using ResultOf = std::function<const std::string*(const std::string& step)>;
 
 // Bytes of an input once its references are resolved.

@@ -4,6 +4,7 @@
 #include "admin/forget.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
+#include "admin/steps.h"
 #include "admin/views.h"
 #include "recovery/replay.h"
 #include "support/engine_fakes.h"
@@ -35,6 +36,17 @@ struct AdminUnderTest {
   Result<RetriedView> RetryAll(const std::string& resource = "") {
     return engine.Blocking(
         [&] { return settle::coordinator::RetryAll(engine.engine(), resource); });
+  }
+  Result<RetriedView> RetryStep(const Gtid& gtid, const std::string& step) {
+    return engine.Blocking(
+        [&] { return settle::coordinator::RetryStep(engine.engine(), views, gtid, step); });
+  }
+  Result<TransactionView> Act(const StepActCall& call) {
+    return engine.Blocking(
+        [&] { return ActOnStep(engine.engine(), views, engine.observer(), call); });
+  }
+  Result<StatusView> Status() {
+    return engine.Blocking([&] { return views.Status(); });
   }
   Result<TransactionView> Resolve(const Gtid& gtid, Decision to) {
     return engine.Blocking([&] {

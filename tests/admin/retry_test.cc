@@ -24,7 +24,7 @@ TEST(Retry, WhatADecidedTransactionWaitsForIsSentNowAndSaidToWhom) {
   EXPECT_EQ(view->transactions, 1U);
   ASSERT_THAT(view->resources, SizeIs(1));
   EXPECT_EQ(view->resources[0].resource, "bank-a");
-  EXPECT_EQ(view->resources[0].command, CommandKind::kCommit);
+  EXPECT_EQ(view->resources[0].command, "commit");
   EXPECT_EQ(view->resources[0].branches, 1U);
   ASSERT_THAT(view->resources[0].sessions, SizeIs(1));
   EXPECT_EQ(view->resources[0].sessions[0].session, bank.session());
@@ -106,7 +106,7 @@ TEST(Retry, OneResourceOrAllOfThem) {
   EXPECT_EQ(all->transactions, 3U);
   ASSERT_THAT(all->resources, SizeIs(2));
   EXPECT_EQ(all->resources[0].branches, 2U);
-  EXPECT_EQ(all->resources[1].command, CommandKind::kAbort);
+  EXPECT_EQ(all->resources[1].command, "abort");
   EXPECT_THAT(bank_b.TakeWords(), ElementsAre("abort 1"));
 }
 

@@ -42,7 +42,103 @@ TEST(SagaViews, RetryCallsAParticipantNow) {
   EXPECT_EQ(admin.RetryAll()->transactions, 1U);
   EXPECT_EQ(admin.RetryAll("airline")->transactions, 1U);
   EXPECT_EQ(admin.RetryAll("bank").error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 4);
+  EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 0) << "nobody was there to be called";
+  admin.engine.engine().Attach({"service", {}, "", 0, {"airline"}}, [](Result<Attached>) {});
+  EXPECT_EQ(admin.Retry(kGtid)->transactions, 1U);
+  EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 1)
+      << "what was not fetched yet is not sent again";
+}
+
+// A saga that turned back, and whose flight cannot be given back.
+std::vector<Record> Stuck() {
+  return {BeginOf(saga::StepKind::kCompensatable),
+          SagaAbortingRecord{
+              kGtid, {Outcome::kAborted, AbortCause::kStepFailed, "no money", false}, 1, {1}}};
+}
+
+TEST(SagaViews, AStepIsRetriedByNameOrNumberAndItIsSaidWhoIsThere) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  for (const char* step : {"flight", "1"}) {
+    const auto retried = admin.RetryStep(kGtid, step);
+    ASSERT_TRUE(retried) << Describe(retried.error());
+    ASSERT_THAT(retried->resources, SizeIs(1));
+    EXPECT_EQ(retried->resources[0].resource, "airline");
+    EXPECT_EQ(retried->resources[0].command, "compensate");
+    EXPECT_THAT(retried->resources[0].sessions, SizeIs(0)) << "nobody serves it";
+  }
+  const auto unknown = admin.RetryStep(kGtid, "hotel");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(unknown.error().advice, HasSubstr("its steps are 1 flight"));
+}
+
+TEST(SagaViews, AStuckCompensationIsCorrectedOrSkippedWithWhoAndWhy) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  admin.engine.Advance(10s);
+  EXPECT_THAT(admin.Show(kGtid)->advice, HasSubstr("'settle set-input " + kGtid.text()));
+  StepActCall act{kGtid, "flight", SagaAct::kSetInput, "no JSON", "ann", "right seat"};
+  EXPECT_EQ(admin.Act(act).error().code, ErrorCode::kInvalid);
+  act.input = R"({"seat": 8})";
+  const auto corrected = admin.Act(act);
+  ASSERT_TRUE(corrected) << Describe(corrected.error());
+  EXPECT_EQ(corrected->summary.state, "compensating");
+  admin.engine.Advance(10s);
+  act = {kGtid, "1", SagaAct::kSkip, "", "ann", "given back by telephone"};
+  const auto skipped = admin.Act(act);
+  ASSERT_TRUE(skipped) << Describe(skipped.error());
+  const auto damaged = admin.Show(kGtid);  // its end was on the way to the log
+  EXPECT_EQ(damaged->summary.state, "damaged");
+  EXPECT_EQ(damaged->summary.ending.outcome, Outcome::kMixed);
+  EXPECT_THAT(damaged->summary.ending.reason, HasSubstr("by ann: given back by telephone"));
+  EXPECT_THAT(damaged->advice, HasSubstr("until then participants keep their notes"));
+  EXPECT_TRUE(admin.engine.observer().Saw("operator ann: skip of step 1"));
+  const auto again = admin.Act(act);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kRefused);
+}
+
+TEST(SagaViews, ADamagedSagaHoldsTheMarkUntilItIsForgotten) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  admin.engine.Advance(10s);
+  ASSERT_TRUE(admin.Act({kGtid, "1", SagaAct::kSkip, "", "ann", "x"}));
+  EXPECT_EQ(admin.Status()->sagas, 1U);
+  EXPECT_EQ(admin.Status()->oldest_unended, kGtid);
+  EXPECT_EQ(admin.Status()->ended_through, (EndedThrough{kGtid.epoch(), kGtid.sequence() - 1}));
+  ASSERT_TRUE(admin.Forget(kGtid));
+  EXPECT_EQ(admin.Status()->oldest_unended, std::nullopt);
+  EXPECT_GT(admin.Status()->ended_through, (EndedThrough{kGtid.epoch(), kGtid.sequence()}));
+}
+
+TEST(SagaViews, ParticipantsOfActionsAreListedThoseThatAreMissedToo) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  auto page = admin.Participants();
+  ASSERT_THAT(page->rows, SizeIs(1));
+  EXPECT_EQ(page->rows[0].view.resource, "airline");
+  EXPECT_EQ(page->rows[0].waiting, 1U);
+  EXPECT_THAT(page->rows[0].view.action_sessions, SizeIs(0));
+  admin.engine.engine().Attach({"service", {}, "", 0, {"airline", "bank"}},
+                               [](Result<Attached>) {});
+  page = admin.Participants();
+  ASSERT_THAT(page->rows, SizeIs(2));
+  EXPECT_THAT(page->rows[0].view.action_sessions, SizeIs(1));
+  EXPECT_EQ(page->rows[1].view.resource, "bank");
+  EXPECT_EQ(page->rows[1].waiting, 0U);
+  EXPECT_EQ(admin.Status()->sessions, 1U);
+}
+
+TEST(SagaViews, ShowHasTheStepsAndListsDoNot) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  const auto shown = admin.Show(kGtid);
+  ASSERT_TRUE(shown->summary.saga);
+  EXPECT_EQ(shown->summary.saga->name, "trip");
+  ASSERT_THAT(shown->summary.saga->steps, SizeIs(1));
+  EXPECT_EQ(shown->summary.saga->steps[0].name, "flight");
+  EXPECT_THAT(admin.List(Which::kAll, 10)->transactions.at(0).summary.saga->steps, SizeIs(0));
 }
 
 TEST(SagaViews, ResolveCancelsItAndCannotCommitIt) {

@@ -9,6 +9,7 @@
 #include <thrift/transport/TBufferTransports.h>
 #include <thrift/transport/TServerSocket.h>
 
+#include <algorithm>
 #include <functional>
 #include <future>
 #include <mutex>
@@ -18,8 +19,39 @@
 #include <vector>
 
 #include "wire/AdminService.h"
+#include "wire/CoordinatorService.h"
 
 namespace settle::cli {
+
+// What people use of the CoordinatorService.
+class FakeStarts : public wire::CoordinatorServiceNull {
+ public:
+  wire::BeginReply begun;
+  std::vector<wire::AwaitSagaReply> ends;  // one after the other; the last again and again
+  std::optional<wire::ServiceError> error;
+  bool known = false;  // of define_saga
+
+  std::vector<wire::StartSagaRequest> starts;
+  std::vector<wire::DefineSagaRequest> definitions;
+  std::size_t awaited = 0;
+
+  void define_saga(wire::DefineSagaReply& reply, const wire::DefineSagaRequest& request) override {
+    definitions.push_back(request);
+    if (error) throw *error;
+    reply.name = "trip";
+    reply.version = 3;
+    reply.known = known;
+  }
+  void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override {
+    starts.push_back(request);
+    if (error) throw *error;
+    reply = begun;
+  }
+  void await_saga(wire::AwaitSagaReply& reply, const wire::AwaitSagaRequest&) override {
+    reply = ends.at(std::min(awaited, ends.size() - 1));
+    ++awaited;
+  }
+};
 
 // Set what it answers before the first call; read what it was asked after the last reply.
 class FakeAdmin : public wire::AdminServiceIf {
@@ -30,6 +62,8 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::InDoubtReply in_doubt_reply;
   wire::ParticipantsReply participants_reply;
   wire::SendAgainReply send_again_reply;
+  wire::DefinitionsReply definitions_reply;
+  wire::DefinitionView definition_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
@@ -40,6 +74,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   std::function<void(std::size_t nth)> before_answer;
   std::vector<wire::ResolveRequest> resolves;
   std::vector<wire::ForgetRequest> forgets;
+  std::vector<wire::ActOnStepRequest> acts;
 
   void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
@@ -69,6 +104,18 @@ class FakeAdmin : public wire::AdminServiceIf {
     forgets.push_back(request);
     Answer("forget", reply, transaction);
   }
+  void act_on_step(wire::TransactionView& reply, const wire::ActOnStepRequest& request) override {
+    acts.push_back(request);
+    Answer(request.act, reply, transaction);
+  }
+  void definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) override {
+    pages.push_back(request);
+    Answer("definitions", reply, definitions_reply);
+  }
+  void definition(wire::DefinitionView& reply, const std::string& name,
+                  std::int32_t version) override {
+    Answer("definition " + name + " " + std::to_string(version), reply, definition_reply);
+  }
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override {
     int nothing = 0;
@@ -90,6 +137,8 @@ class FakeCoordinator {
   FakeCoordinator() {
     auto multiplexed = std::make_shared<apache::thrift::TMultiplexedProcessor>();
     multiplexed->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(admin_));
+    multiplexed->registerProcessor("coordinator",
+                                   std::make_shared<wire::CoordinatorServiceProcessor>(starts_));
     socket_ = std::make_shared<apache::thrift::transport::TServerSocket>("127.0.0.1", 0);
     server_ = std::make_unique<apache::thrift::server::TThreadedServer>(
         multiplexed, socket_,
@@ -106,6 +155,7 @@ class FakeCoordinator {
   }
 
   FakeAdmin& admin() { return *admin_; }
+  FakeStarts& starts() { return *starts_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(socket_->getPort()); }
 
  private:
@@ -115,6 +165,7 @@ class FakeCoordinator {
   };
 
   std::shared_ptr<FakeAdmin> admin_ = std::make_shared<FakeAdmin>();
+  std::shared_ptr<FakeStarts> starts_ = std::make_shared<FakeStarts>();
   std::shared_ptr<apache::thrift::transport::TServerSocket> socket_;
   std::unique_ptr<apache::thrift::server::TThreadedServer> server_;
   std::thread thread_;

@@ -280,6 +280,7 @@ TEST_F(Verbs, ParticipantsShowsSessionsAndARefusedIdentity) {
   served.resource = "bank-a";
   served.identity = "postgresql:1:2";
   served.sessions = {session, session};
+  served.__set_action_sessions({session});
   served.waiting = 3;
   wire::ParticipantView alone;
   alone.resource = "bank-b";
@@ -287,10 +288,12 @@ TEST_F(Verbs, ParticipantsShowsSessionsAndARefusedIdentity) {
   alone.refused_identity = "sqlite:new";
   admin_.participants_reply.participants = {served, alone};
   const Printed printed = Run({"participants"});
-  EXPECT_THAT(printed.out,
-              AllOf(HasSubstr("bank-a    postgresql:1:2  3        shop/1@a   3 m 12 s  40 ms\n"),
-                    HasSubstr("bank-b    sqlite:old      0        nobody     -         -\n"),
-                    HasSubstr("settle participants accept bank-b 'sqlite:new' --reason TEXT")));
+  EXPECT_THAT(
+      printed.out,
+      AllOf(HasSubstr("bank-a  postgresql:1:2  3        shop/1@a            3 m 12 s  40 ms\n"),
+            HasSubstr("bank-b  sqlite:old      0        nobody              -         -\n"),
+            HasSubstr("                                 shop/1@a (actions)  3 m 12 s"),
+            HasSubstr("settle participants accept bank-b 'sqlite:new' --reason TEXT")));
   EXPECT_EQ(RunJson({"participants"})["participants"][0]["sessions"][1]["idle_ms"], 40);
 }
 

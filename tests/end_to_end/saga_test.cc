@@ -1,10 +1,6 @@
 // Sagas over a real daemon that is killed at every effect, in both directions. The participant is
 // this process, on nothing but the wire contract, so that it survives and remembers what it did.
 #include <gtest/gtest.h>
-#include <thrift/protocol/TBinaryProtocol.h>
-#include <thrift/protocol/TMultiplexedProtocol.h>
-#include <thrift/transport/TBufferTransports.h>
-#include <thrift/transport/TSocket.h>
 
 #include <functional>
 #include <map>
@@ -14,14 +10,13 @@
 #include <utility>
 
 #include "end_to_end/daemon.h"
+#include "end_to_end/wire_link.h"
 #include "support/temporary_directory.h"
 #include "wire/CoordinatorService.h"
 #include "wire/ParticipantService.h"
 
 namespace settle::testing {
 namespace {
-
-namespace thrift = apache::thrift;
 
 const char kTrip[] = R"({"saga": "trip", "steps": [
   {"name": "flight", "participant": "travel", "action": "reserve-seat"},
@@ -31,44 +26,6 @@ const char kTrip[] = R"({"saga": "trip", "steps": [
   {"name": "ticket", "participant": "travel", "action": "issue-ticket", "after": ["payment"],
    "compensate": "never"}]})";
 constexpr int kPayment = 3;
-
-// A connection to one service of the daemon, opened when it is needed and after each loss.
-template <typename Stub>
-class Link {
- public:
-  Link(const Daemon& daemon, std::string service) : daemon_(daemon), service_(std::move(service)) {}
-
-  // Nothing when the daemon is not there.
-  template <typename Call>
-  bool Try(Call call) {
-    try {
-      if (!stub_) Connect();
-      call(*stub_);
-      return true;
-    } catch (const thrift::TException& error) {
-      const bool answered = dynamic_cast<const wire::ServiceError*>(&error) != nullptr;
-      if (!answered) stub_.reset();
-      if (answered) throw;
-      return false;
-    }
-  }
-
- private:
-  void Connect() {
-    auto socket = std::make_shared<thrift::transport::TSocket>("127.0.0.1", daemon_.port());
-    socket->setConnTimeout(5'000);
-    socket->setRecvTimeout(20'000);
-    auto framed = std::make_shared<thrift::transport::TFramedTransport>(socket);
-    auto binary = std::make_shared<thrift::protocol::TBinaryProtocol>(framed);
-    framed->open();
-    stub_ = std::make_unique<Stub>(
-        std::make_shared<thrift::protocol::TMultiplexedProtocol>(binary, service_));
-  }
-
-  const Daemon& daemon_;
-  const std::string service_;
-  std::unique_ptr<Stub> stub_;
-};
 
 // Serves every action, behind a barrier: it takes effect once and is answered the same ever after.
 class Travel {
@@ -159,6 +116,9 @@ class Travel {
         if (ran) return wire::AnswerKind::DONE;
         if (row == rows_.end()) TakeEffect(action, call.op);
         return wire::AnswerKind::SUPPRESSED;
+      case wire::ActionOp::TRY:
+      case wire::ActionOp::CONFIRM:
+      case wire::ActionOp::CANCEL: break;  // not of a saga
     }
     return wire::AnswerKind::UNKNOWN;
   }
@@ -169,7 +129,7 @@ class Travel {
     if (after_effect) after_effect();
   }
 
-  Link<wire::ParticipantServiceClient> link_;
+  WireLink<wire::ParticipantServiceClient> link_;
   std::string session_;
   std::int64_t received_ = 0;
   std::map<Key, wire::ActionOp::type> rows_;  // what put it there
@@ -191,7 +151,7 @@ class SagaOverADaemon : public ::testing::Test {
       ++kills_;
     };
     (killed.reported ? travel.after_report : travel.after_effect) = kill_now;
-    Link<wire::CoordinatorServiceClient> client(daemon_, "coordinator");
+    WireLink<wire::CoordinatorServiceClient> client(daemon_, "coordinator");
     wire::BeginReply started;
     EXPECT_TRUE(client.Try([&](auto& stub) {
       wire::StartSagaRequest request;

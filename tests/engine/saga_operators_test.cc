@@ -124,11 +124,14 @@ TEST(SagaOperators, AnotherInputIsUsedOnceItIsDurableAndAfterARestart) {
 TEST(SagaOperators, RetryCallsNowOrSaysThatNothingWaits) {
   SagasUnderTest under_test;
   MakeStuck(under_test);
-  Answer<std::monostate> retried;
+  Answer<Hurried> retried;
   under_test.sagas().Retry(under_test.gtid(), 1, retried.done());
-  EXPECT_TRUE(retried.ok());
+  ASSERT_TRUE(retried.ok());
+  EXPECT_EQ(retried->transactions, 1U);
+  EXPECT_EQ(retried->called.size(), 1U);
+  EXPECT_EQ(retried->called.begin()->first.second, ActionOp::kCompensate);
   EXPECT_THAT(under_test.TakeCalls(), ElementsAre("compensate 1"));
-  Answer<std::monostate> refused;
+  Answer<Hurried> refused;
   under_test.sagas().Retry(under_test.gtid(), 2, refused.done());
   EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
 }

@@ -218,9 +218,9 @@ TEST(Sagas, X02_AnAnswerCountsOnlyFromWhoServesTheParticipant) {
 }
 
 TEST(Sagas, AResultThatCannotBePassedOnIsNoneAndRaisesAnAlarm) {
-  for (const std::string& result : {std::string("seat 12A"), std::string("\"\xff\""),
-                                    "\"" + std::string(70'000, 'x') + "\"",
-                                    std::string(100, '[') + std::string(100, ']')}) {
+  for (const std::string& result :
+       {std::string("seat 12A"), std::string("\"\xff\""), "\"" + std::string(70'000, 'x') + "\"",
+        std::string(100, '[') + std::string(100, ']')}) {
     SagasUnderTest under_test;
     under_test.Start();
     for (int attempt = 1; attempt <= 5; ++attempt) {
@@ -271,7 +271,7 @@ TEST(Sagas, WhatIsNotHereIsNotFound) {
   Answer<Ending> ending;
   under_test.sagas().Await(none, 1s, ending.done());
   EXPECT_EQ(ending.error().code, ErrorCode::kNotFound);
-  Answer<std::monostate> retried;
+  Answer<Hurried> retried;
   under_test.sagas().Retry(none, 0, retried.done());
   EXPECT_EQ(retried.error().code, ErrorCode::kNotFound);
   EXPECT_FALSE(under_test.sagas().Show(none));

@@ -42,6 +42,8 @@ TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
   ResourceRecord other = SampleResource();
   other.resource = "stock";
   Append(other);
+  const Record definition = SampleVersion4Records(Of(1)).front();
+  Append(definition);
   Append(SampleCommit(Of(1)));
   Append(SampleOnePhase(Of(2)));
   Append(SampleCommit(Of(3)));
@@ -55,9 +57,11 @@ TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
   }
   std::map<std::uint64_t, std::vector<Record>> left;
   std::vector<std::string> resources;
+  int definitions = 0;
   for (const Record& record : Reopen()) {
     const Gtid& gtid = GtidOf(record);
-    if (gtid.empty()) resources.push_back(std::get<ResourceRecord>(record).resource);
+    if (const auto* one = std::get_if<ResourceRecord>(&record)) resources.push_back(one->resource);
+    definitions += record == definition ? 1 : 0;
     if (!gtid.empty() && gtid.sequence() < 5) left[gtid.sequence()].push_back(record);
   }
   EXPECT_THAT(left[1], ElementsAre(Record(SampleCommit(Of(1, epoch)))));
@@ -66,6 +70,7 @@ TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
                                    Record(SampleHeuristic(Of(3, epoch)))));
   EXPECT_THAT(left[4], ElementsAre(Record(SampleHeuristic(Of(4, epoch)))));
   EXPECT_THAT(resources, ::testing::UnorderedElementsAre("stock", "accounts"));
+  EXPECT_EQ(definitions, 1) << "a stored definition is never pruned";
   // Once they end they go like all others.
   for (std::uint64_t i = 1; i <= 4; ++i) Append(SampleEnd(Of(i, epoch), Outcome::kMixed));
   CommitAndEnd(1, 50);

@@ -45,25 +45,32 @@ TEST(RecordCodec, EveryTypeOfRecordComesBackAsItWas) {
 
 TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 1, 0);
-  const std::vector<Record> records = {
-      CommitRecord{gtid, {}, 0, {}}, OnePhaseRecord{gtid, {}, 0, {}},
-      HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
-      EndRecord{{gtid, "", {}, {}, 0, {}, {}}}, ResourceRecord{},
-      ForgetRecord{gtid, {}, "", "", 0}, SagaBeginRecord{gtid, {}, "", {"", 0, 0, {}}, ""},
-      SagaStepRecord{gtid, 0, ActionOp::kAction, ""}, SagaAbortingRecord{gtid, {}, 0, {}},
-      SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0}, SagaEndRecord{gtid, {}, 0}};
+  const std::vector<Record> records = {CommitRecord{gtid, {}, 0, {}},
+                                       OnePhaseRecord{gtid, {}, 0, {}},
+                                       HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
+                                       EndRecord{{gtid, "", {}, {}, 0, {}, {}}},
+                                       ResourceRecord{},
+                                       ForgetRecord{gtid, {}, "", "", 0},
+                                       SagaBeginRecord{gtid, {}, "", {"", 0, 0, {}}, ""},
+                                       SagaStepRecord{gtid, 0, ActionOp::kAction, ""},
+                                       SagaAbortingRecord{gtid, {}, 0, {}},
+                                       SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0},
+                                       SagaEndRecord{gtid, {}, 0},
+                                       DefinitionRecord{},
+                                       EndRecord{{gtid, "", {}, {}, 0, {}, {}, SagaSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
 
 TEST(RecordCodec, TheBytesOfVersion1StayWhatTheyAre) {
   const ResourceRecord record{"r", "id", "me", "", 258};
   EXPECT_EQ(Encoded(record),
-            std::string("\x01\x05"                                 // version, type
-                        "\x1d\x00\x00\x00"                         // length of the body
-                        "\x01\x00\x00\x00r\x02\x00\x00\x00id"      // resource, identity
-                        "\x02\x00\x00\x00me\x00\x00\x00\x00"       // accepted by, reason
-                        "\x02\x01\x00\x00\x00\x00\x00\x00"         // at
-                        ":\xbe\x94\xcd", 39));
+            std::string("\x01\x05"                             // version, type
+                        "\x1d\x00\x00\x00"                     // length of the body
+                        "\x01\x00\x00\x00r\x02\x00\x00\x00id"  // resource, identity
+                        "\x02\x00\x00\x00me\x00\x00\x00\x00"   // accepted by, reason
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"     // at
+                        ":\xbe\x94\xcd",
+                        39));
 }
 
 TEST(RecordCodec, TheBytesOfVersion2StayWhatTheyAre) {
@@ -73,40 +80,60 @@ TEST(RecordCodec, TheBytesOfVersion2StayWhatTheyAre) {
                             "ok",
                             258};
   EXPECT_EQ(Encoded(record),
-            std::string("\x02\x06"                                 // version, type
-                        "\x40\x00\x00\x00"                         // length of the body
+            std::string("\x02\x06"          // version, type
+                        "\x40\x00\x00\x00"  // length of the body
                         "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
-                        "\x07\x08\x08\x00\x00\x00no proof\x00"      // ending
-                        "\x02\x00\x00\x00me\x02\x00\x00\x00ok"     // operator name, reason
-                        "\x02\x01\x00\x00\x00\x00\x00\x00"         // at
-                        "y9x\x07", 74));
+                        "\x07\x08\x08\x00\x00\x00no proof\x00"  // ending
+                        "\x02\x00\x00\x00me\x02\x00\x00\x00ok"  // operator name, reason
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"      // at
+                        "y9x\x07",
+                        74));
 }
 
 TEST(RecordCodec, TheBytesOfVersion3StayWhatTheyAre) {
   const SagaStepRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2), 7, ActionOp::kAction, "{}"};
   EXPECT_EQ(Encoded(record),
-            std::string("\x03\x08"                                 // version, type
-                        "\x28\x00\x00\x00"                         // length of the body
+            std::string("\x03\x08"          // version, type
+                        "\x28\x00\x00\x00"  // length of the body
                         "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
-                        "\x07\x00\x00\x00\x01"                     // step, op
-                        "\x02\x00\x00\x00{}"                       // result
-                        "aZn\xf8", 50));
+                        "\x07\x00\x00\x00\x01"  // step, op
+                        "\x02\x00\x00\x00{}"    // result
+                        "aZn\xf8",
+                        50));
+}
+
+TEST(RecordCodec, TheBytesOfVersion4StayWhatTheyAre) {
+  const DefinitionRecord record{{"t", 2, 3, {}}, "me", 258};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x04\x0c"                           // version, type
+                        "\x23\x00\x00\x00"                   // length of the body
+                        "\x01\x00\x00\x00t\x02\x00\x00\x00"  // name, version
+                        "\x03\x00\x00\x00\x00\x00\x00\x00"   // deadline
+                        "\x00\x00\x00\x00"                   // no steps
+                        "\x02\x00\x00\x00me"                 // stored by
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"   // at
+                        "\xc3\xfb\x99\xc9",
+                        45));
 }
 
 TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
   for (const Record& record : SampleRecords()) {
     const std::vector<Record> newest = SampleSagaRecords(GtidOf(record));
     const bool is_newest = std::find(newest.begin(), newest.end(), record) != newest.end();
+    const std::vector<Record> version4 = SampleVersion4Records(SampleGtid("k3m9qxw4c7ab", 2, 1842));
+    const bool is_version4 = std::find(version4.begin(), version4.end(), record) != version4.end();
     const bool is_forget = std::holds_alternative<ForgetRecord>(record);
     std::string bytes = Encoded(record);
     const int version = bytes[0];
-    EXPECT_EQ(version, is_newest ? 3 : is_forget ? 2 : 1);
-    for (const int other : {1, 2, 3}) {
+    EXPECT_EQ(version, is_version4 ? 4 : is_newest ? 3 : is_forget ? 2 : 1);
+    for (const int other : {1, 2, 3, 4}) {
       if (other == version) continue;
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
       EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-      EXPECT_THAT(error.message, HasSubstr("record has format version"));
+      // An end of version 4 has more fields than one of an earlier version.
+      EXPECT_THAT(error.message, ::testing::AnyOf(HasSubstr("record has format version"),
+                                                  HasSubstr("end record is malformed")));
     }
   }
 }
@@ -152,17 +179,17 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 4;
+  bytes[0] = 5;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 4"));
-  EXPECT_THAT(error.message, HasSubstr("up to 3"));
+  EXPECT_THAT(error.message, HasSubstr("format version 5"));
+  EXPECT_THAT(error.message, HasSubstr("up to 4"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
   std::string type = Encoded(SampleResource());
-  type[1] = 12;
-  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 12"));
+  type[1] = 13;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 13"));
 
   std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
   const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();

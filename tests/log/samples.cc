@@ -57,11 +57,17 @@ ForgetRecord SampleForget(const Gtid& gtid) {
 }
 
 SagaBeginRecord SampleSagaBegin(const Gtid& gtid) {
-  saga::StepDefinition flight{"flight", "airline", "reserve-seat", R"({"from": "ZRH"})", {}, {}, {},
-                              30'000};
+  saga::StepDefinition flight{"flight", "airline", "reserve-seat", R"({"from": "ZRH"})", {},
+                              {},       {},        30'000};
   flight.kind = saga::StepKind::kCompensatable;
-  saga::StepDefinition payment{"payment", "bank", "pay", R"({"$result": "/flight/price"})",
-                               {"flight"}, saga::StepKind::kPivot, {5, 100, 60'000, 150}, 1'000};
+  saga::StepDefinition payment{"payment",
+                               "bank",
+                               "pay",
+                               R"({"$result": "/flight/price"})",
+                               {"flight"},
+                               saga::StepKind::kPivot,
+                               {5, 100, 60'000, 150},
+                               1'000};
   return {gtid, kOrigin, "order-17", {"trip", 3, 86'400'000, {flight, payment}}, "{}"};
 }
 
@@ -80,11 +86,24 @@ std::vector<Record> SampleSagaRecords(const Gtid& gtid) {
           forget};
 }
 
+std::vector<Record> SampleVersion4Records(const Gtid& gtid) {
+  EndRecord end = SampleEnd(gtid, Outcome::kCommitted);
+  end.summary.saga = {
+      "trip",
+      3,
+      "order-17",
+      {0x12345678, 0x9abcdef0},
+      {{1, "flight", "reserve-seat", saga::StepKind::kCompensatable, {}, "{}", 1, 2},
+       {2, "payment", "pay", saga::StepKind::kPivot, {1}, "", 3, 4}}};
+  return {DefinitionRecord{SampleSagaBegin(gtid).definition, "alice", 1'700'000'000'923'456}, end};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
                               SampleEnd(gtid),    SampleResource(),     SampleForget(gtid)};
   for (Record& record : SampleSagaRecords(gtid)) records.push_back(std::move(record));
+  for (Record& record : SampleVersion4Records(gtid)) records.push_back(std::move(record));
   return records;
 }
 

@@ -21,6 +21,7 @@ ForgetRecord SampleForget(const Gtid& gtid);
 SagaBeginRecord SampleSagaBegin(const Gtid& gtid);
 // All that came with version 3.
 std::vector<Record> SampleSagaRecords(const Gtid& gtid);
+std::vector<Record> SampleVersion4Records(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

@@ -135,13 +135,67 @@ TEST_F(SagaHandlers, AFailureIsUndoneWithInputAndResult) {
   EXPECT_EQ(ending.reason, "step payment failed: no money");
 }
 
+TEST_F(SagaHandlers, AwaitBringsTheResultsWhereverTheEndIsReadFrom) {
+  AttachService({"airline", "bank"});
+  const std::string gtid = Start();
+  Report(AnswerTo(Fetch(), wire::AnswerKind::DONE, R"({"price": 120})"));
+  Report(AnswerTo(Fetch(), wire::AnswerKind::DONE, ""));
+  for (int read = 0; read < 2; ++read) {  // at the end, then from the log
+    wire::AwaitSagaRequest request;
+    request.gtid = gtid;
+    request.wait_ms = 10'000;
+    wire::AwaitSagaReply reply;
+    coordinator_.await_saga(reply, request);
+    ASSERT_TRUE(reply.__isset.results);
+    EXPECT_EQ(reply.results, (std::map<std::string, std::string>{{"flight", R"({"price": 120})"},
+                                                                 {"payment", "null"}}));
+  }
+}
+
+TEST_F(SagaHandlers, AStoredDefinitionIsStartedByNameAndAKeyMakesItOnce) {
+  wire::DefineSagaRequest define;
+  define.definition = kTrip;
+  define.owner = "ann";
+  wire::DefineSagaReply defined;
+  coordinator_.define_saga(defined, define);
+  EXPECT_EQ(defined.name, "trip");
+  EXPECT_EQ(defined.version, 1);
+  EXPECT_FALSE(defined.known);
+  coordinator_.define_saga(defined, define);
+  EXPECT_TRUE(defined.known);
+  wire::StartSagaRequest request = Trip();
+  request.definition.clear();
+  request.__set_name("trip");
+  request.__set_request_key("order-17");
+  wire::BeginReply first;
+  wire::BeginReply second;
+  coordinator_.start_saga(first, request);
+  coordinator_.start_saga(second, request);
+  EXPECT_EQ(first.gtid, second.gtid);
+  request.input = "{}";
+  EXPECT_EQ(ErrorOf([&] { coordinator_.start_saga(second, request); }).code,
+            wire::ErrorCode::REFUSED);
+}
+
+TEST_F(SagaHandlers, WhoServesActionsIsToldWhatHasEnded) {
+  AttachService({"airline", "bank"});
+  const std::string gtid = Start();
+  wire::FetchRequest request;
+  request.session = session_;
+  request.most = 1;
+  request.wait_ms = 4'000;
+  wire::CommandBatch batch;
+  participant_.fetch(batch, request);
+  ASSERT_TRUE(batch.__isset.ended_through);
+  EXPECT_EQ(batch.ended_through.epoch, 4);
+  EXPECT_EQ(batch.ended_through.sequence, Gtid::Parse(gtid)->sequence() - 1);
+}
+
 TEST_F(SagaHandlers, AbortCancelsIt) {
   AttachService({"airline"});
   const std::string gtid = Start();
   Fetch();
-  std::thread undoing([&] {
-    Report(AnswerTo(Fetch(), wire::AnswerKind::DONE, ""));
-  });
+  std::thread undoing([&] { Report(AnswerTo(Fetch(), wire::AnswerKind::DONE, "")); });
   wire::AbortRequest request;
   request.gtid = gtid;
   request.reason = "changed my mind";
@@ -154,17 +208,28 @@ TEST_F(SagaHandlers, AbortCancelsIt) {
 TEST_F(SagaHandlers, N05_WhatTheContractDoesNotAllowIsRefusedByName) {
   const auto start = [&](const auto& change) {
     return ErrorOf([&] {
-      wire::StartSagaRequest request = Trip();
-      change(request);
-      wire::BeginReply reply;
-      coordinator_.start_saga(reply, request);
-    }).message;
+             wire::StartSagaRequest request = Trip();
+             change(request);
+             wire::BeginReply reply;
+             coordinator_.start_saga(reply, request);
+           })
+        .message;
   };
   EXPECT_THAT(start([](auto& r) { r.definition = "{}"; }), HasSubstr("/saga is missing"));
   EXPECT_THAT(start([](auto& r) { r.definition = "\xff"; }), HasSubstr("this is not JSON"));
   EXPECT_THAT(start([](auto& r) { r.input = "nothing"; }), HasSubstr("the saga's input: this is"));
   EXPECT_THAT(start([](auto& r) { r.input = std::string(70'000, ' '); }), HasSubstr("input has"));
   EXPECT_THAT(start([](auto& r) { r.owner = std::string(201, 'x'); }), HasSubstr("owner has 201"));
+  EXPECT_THAT(start([](auto& r) { r.definition.clear(); }), HasSubstr("neither a definition nor"));
+  EXPECT_THAT(start([](auto& r) { r.__set_name("trip"); }), HasSubstr("both a definition and"));
+  EXPECT_THAT(start([](auto& r) { r.__set_version(1); }), HasSubstr("version goes with a name"));
+  EXPECT_THAT(start([](auto& r) {
+                r.definition.clear();
+                r.__set_name("a b");
+              }),
+              HasSubstr("\"a b\", which is not a saga's name"));
+  EXPECT_THAT(start([](auto& r) { r.__set_request_key(std::string(65, 'k')); }),
+              HasSubstr("request_key has 65"));
   EXPECT_THAT(ErrorOf([&] { AttachService({"air line"}); }).message,
               HasSubstr("\"air line\" is not a participant's name"));
   EXPECT_THAT(ErrorOf([&] { AttachService({"a", "a"}); }).message, HasSubstr("name a twice"));
@@ -176,10 +241,11 @@ TEST_F(SagaHandlers, N05_WhatTheContractDoesNotAllowIsRefusedByName) {
   const wire::ActionAnswer good = AnswerTo(Fetch(), wire::AnswerKind::DONE, "");
   const auto report = [&](const auto& change) {
     return ErrorOf([&] {
-      wire::ActionAnswer answer = good;
-      change(answer);
-      Report(answer);
-    }).message;
+             wire::ActionAnswer answer = good;
+             change(answer);
+             Report(answer);
+           })
+        .message;
   };
   EXPECT_THAT(report([](auto& a) { a.gtid = "x"; }), HasSubstr("x"));
   EXPECT_THAT(report([](auto& a) { a.step = 0; }), HasSubstr("branch is 0"));

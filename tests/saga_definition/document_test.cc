@@ -38,6 +38,18 @@ std::string TripWith(const std::string& pointer, const std::string& value) {
   return trip.dump();
 }
 
+TEST(Document, WhatIsWrittenIsReadAsTheSameDefinition) {
+  for (const char* name : {"trip.json", "smallest.json"}) {
+    const Result<Definition> definition = ReadDocument(Read(name));
+    ASSERT_TRUE(definition);
+    const std::string written = WriteDocument(*definition);
+    const Result<Definition> same = ReadDocument(written);
+    ASSERT_TRUE(same) << same.error().message << written;
+    EXPECT_EQ(*same, *definition) << written;
+    EXPECT_EQ(WriteDocument(*same), written);
+  }
+}
+
 TEST(Document, SaysEverythingOfADefinition) {
   const Result<Definition> trip = ReadDocument(Read("trip.json"));
   ASSERT_TRUE(trip) << trip.error().message;
@@ -141,8 +153,8 @@ TEST(Document, WhatIsWrongIsNamedWithItsPlace) {
 }
 
 TEST(Document, ACompensatableStepBesideThePivotIsRefusedToo) {
-  const Result<Definition> beside = ReadDocument(TripWith(
-      "/steps/4", R"({"name": "car", "participant": "cars", "action": "reserve-car"})"));
+  const Result<Definition> beside = ReadDocument(
+      TripWith("/steps/4", R"({"name": "car", "participant": "cars", "action": "reserve-car"})"));
   ASSERT_FALSE(beside);
   EXPECT_THAT(beside.error().message, HasSubstr(R"(step "car" can be undone but does not come)"));
   EXPECT_THAT(beside.error().advice, HasSubstr("let the pivot come after it"));
@@ -151,8 +163,8 @@ TEST(Document, ACompensatableStepBesideThePivotIsRefusedToo) {
 TEST(Document, N04_LimitsAreKept) {
   json many = json::parse(Read("smallest.json"));
   for (int i = 0; i < 100; ++i)
-    many["steps"].push_back({{"name", "s" + std::to_string(i)}, {"participant", "p"},
-                             {"action", "do"}});
+    many["steps"].push_back(
+        {{"name", "s" + std::to_string(i)}, {"participant", "p"}, {"action", "do"}});
   EXPECT_THAT(ReadDocument(many.dump()).error().message, HasSubstr("101 steps"));
   many["steps"].erase(100);
   EXPECT_TRUE(ReadDocument(many.dump()));
@@ -170,8 +182,10 @@ TEST(Document, ManyDependenciesTakeNoTime) {
   for (int i = 0; i < 100; ++i) {
     json after = json::array();
     for (int j = i + 1; j < 100; ++j) after.push_back("s" + std::to_string(j));
-    chain["steps"].push_back({{"name", "s" + std::to_string(i)}, {"participant", "p"},
-                              {"action", "do"}, {"after", after}});
+    chain["steps"].push_back({{"name", "s" + std::to_string(i)},
+                              {"participant", "p"},
+                              {"action", "do"},
+                              {"after", after}});
   }
   EXPECT_TRUE(ReadDocument(chain.dump()));
   chain["steps"][99]["after"] = {"s0"};

@@ -26,6 +26,26 @@ Result<std::string> Resolve(const std::string& input, const std::string& saga_in
   });
 }
 
+// A result of 64 KiB with a thousand references into it is read once and not a thousand times.
+TEST(References, EachSourceIsReadOnceHoweverManyReferToIt) {
+  std::string input = "[";
+  for (int i = 0; i < 1'000; ++i) {
+    input += (i == 0 ? "" : ",") + std::string(R"({"$result": "/)") +
+             (i % 2 == 0 ? "flight" : "hotel") + R"(/price"})";
+  }
+  input += "]";
+  const std::string result = R"({"price": 7, "rest": ")" + std::string(60'000, 'x') + "\"}";
+  int read = 0;
+  const Result<std::string> resolved =
+      ResolveInput(input, "{}", [&](const std::string&) -> const std::string* {
+        ++read;
+        return &result;
+      });
+  ASSERT_TRUE(resolved) << resolved.error().message;
+  EXPECT_EQ(resolved->substr(0, 9), "[7,7,7,7,");
+  EXPECT_EQ(read, 2);
+}
+
 TEST(References, AreReplacedByWhatTheyPointTo) {
   EXPECT_EQ(*Resolve(R"({"at": {"$result": "/flight/seat/row"}})"), R"({"at":12})");
   EXPECT_EQ(*Resolve(R"([{"$result": "/flight/prices/1"}, {"$result": "/hotel"}])"), "[80,null]");
@@ -67,8 +87,7 @@ TEST(References, WhatPointsToNothingIsNamed) {
 TEST(References, AnInputMustNotGrowWithoutBound) {
   std::string input = "[0";
   for (int i = 0; i < 20; ++i) input += R"(,{"$input": ""})";
-  const Result<std::string> resolved =
-      Resolve(input + "]", "\"" + std::string(30'000, 'x') + "\"");
+  const Result<std::string> resolved = Resolve(input + "]", "\"" + std::string(30'000, 'x') + "\"");
   ASSERT_FALSE(resolved);
   EXPECT_EQ(resolved.error().code, ErrorCode::kInvalid);
   EXPECT_THAT(resolved.error().message, HasSubstr("longer than 524288 bytes"));
