@@ -21,7 +21,7 @@ struct BranchView {
   6: required string vote
   /** As given with the vote; its texts are empty before it. */
   7: required types.Evidence evidence
-  /** How often the latest command was sent. */
+  /** How often the latest command was sent: to a process that was attached, and not again before that fetched it. */
   8: required i32 attempts
   /** The last thing that went wrong; empty if nothing did. */
   9: required string last_error

@@ -45,7 +45,7 @@ TransactionSummary Sagas::Saga::Summary() const {
     row.resource = definition.participant;
     row.identity = "step " + definition.name + ", action " + definition.action;
     row.state = ToString(step.state);
-    row.attempts = step.attempts;
+    row.attempts = step.attempts - times[step.number - 1].unsent;
     row.last_error = step.last_error;
     summary.branches.push_back(std::move(row));
   }

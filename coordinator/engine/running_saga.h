@@ -31,6 +31,7 @@ struct Sagas::Saga {
   struct StepTimes {
     WallTime called = 0;
     WallTime changed = 0;
+    int unsent = 0;  // attempts of the latest call that reached nobody
     saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
   };
   std::vector<StepTimes> times;  // by position

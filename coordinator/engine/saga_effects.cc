@@ -24,20 +24,24 @@ void Sagas::Handle(Saga& saga, const saga::Event& event) {
 
 void Sagas::Perform(Saga& saga, fx::Call& call) {
   const Gtid& gtid = saga.machine.gtid();
-  if (call.attempt == 1) {
-    saga.Note(out_.clock.WallNow(), saga.NameOf(call.step) + ": " + settle::ToString(call.op) +
-                                        " called at " + call.participant);
-  }
   const milliseconds timeout(call.timeout_ms);
   timers_.Arm({gtid, TimerKind::kStep, call.step}, After(timeout));
-  out_.send({{gtid, call.step},
-             call.op,
-             std::move(call.participant),
-             std::move(call.action),
-             call.attempt,
-             std::move(call.input),
-             std::move(call.result),
-             timeout});
+  const bool sent = out_.send({{gtid, call.step},
+                               call.op,
+                               call.participant,
+                               std::move(call.action),
+                               call.attempt,
+                               std::move(call.input),
+                               std::move(call.result),
+                               timeout});
+  int& unsent = saga.times[call.step - 1].unsent;
+  if (call.attempt == 1) {
+    unsent = 0;
+    saga.Note(out_.clock.WallNow(), saga.NameOf(call.step) + ": " + settle::ToString(call.op) +
+                                        (sent ? " called at " : " waits for somebody to serve ") +
+                                        call.participant);
+  }
+  if (!sent) ++unsent;
 }
 
 void Sagas::Perform(Saga& saga, const fx::Pause& pause) {

@@ -44,7 +44,7 @@ class Sagas {
     Ids& ids;
     Observer& observer;
     Mailbox& mailbox;
-    std::function<void(SagaCall)> send;
+    std::function<bool(SagaCall)> send;  // whether it is on its way, as Sessions::Call says
     std::function<void(const Gone&)> gone;
   };
 

@@ -12,12 +12,13 @@ constexpr std::size_t kBatchBytesMax = 4 * 1024 * 1024;
 
 }  // namespace
 
-void Sessions::Call(SagaCall call) {
+bool Sessions::Call(SagaCall call) {
   Answer answer;
+  bool sent = false;
   {
     const std::lock_guard lock(mutex_);
     const auto acting = acting_.find(call.participant);
-    if (acting == acting_.end() || acting->second.empty()) return;
+    if (acting == acting_.end() || acting->second.empty()) return false;
     auto next = acting->second.begin();
     std::advance(next, static_cast<std::ptrdiff_t>(turn_++ % acting->second.size()));
     Session& session = sessions_.at(*next);
@@ -31,9 +32,11 @@ void Sessions::Call(SagaCall call) {
       session.calls_in_order.push_back(key);
       session.calls.emplace(key, std::move(call));
       answer = Deliver(session);
+      sent = true;
     }
   }
   if (answer) answer();
+  return sent;
 }
 
 void Sessions::TakeCalls(Session& session, std::size_t most, CommandBatch& batch) {

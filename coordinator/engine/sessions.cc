@@ -229,23 +229,26 @@ Sessions::Session* Sessions::Choose(const SessionId& preferred, const Command& c
   return &sessions_.at(*next);
 }
 
-void Sessions::Send(const SessionId& preferred, Command command) {
+bool Sessions::Send(const SessionId& preferred, Command command) {
   Answer answer;
+  bool sent = false;
   {
     const std::lock_guard lock(mutex_);
     Session* session = Choose(preferred, command);
-    if (session == nullptr) return;
+    if (session == nullptr) return false;
     if (session->queue.size() >= settings_.commands_queued_max) {
       answer = SayThatItOverflows(*session, command.key.gtid);
     } else {
       // A retry of what was not even fetched yet would only be more work for who is slow already.
-      if (!session->queued.emplace(command.key, command.kind).second) return;
+      if (!session->queued.emplace(command.key, command.kind).second) return false;
+      sent = true;
       command.epoch = log_.identity().epoch;
       session->queue.push_back(std::move(command));
       answer = Deliver(*session);
     }
   }
   if (answer) answer();
+  return sent;
 }
 
 Result<Sessions::Serves> Sessions::Touch(const SessionId& session) {

@@ -59,11 +59,12 @@ class Sessions {
   std::optional<Instant> ServedSince(const std::string& resource) const;
 
   // To `preferred` if it is attached; else, unless it is a prepare, to any session of the resource;
-  // else nowhere.
-  void Send(const SessionId& preferred, Command command);
+  // else nowhere. Whether it is on its way by this call: not where nobody is, and not again while
+  // the process has not even fetched the last one.
+  bool Send(const SessionId& preferred, Command command);
   // To any session that serves the participant; else nowhere. What was not fetched yet is replaced
-  // by a newer call of the same.
-  void Call(SagaCall call);
+  // by a newer call of the same. As Send.
+  bool Call(SagaCall call);
 
   // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times
   // a second.

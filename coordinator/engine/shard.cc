@@ -21,7 +21,7 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
       admission_(admission),
       mailbox_(settings.mailbox_max),
       sagas_({settings, log, clock, ids, observer, mailbox_,
-              [&sessions](SagaCall call) { sessions.Call(std::move(call)); },
+              [&sessions](SagaCall call) { return sessions.Call(std::move(call)); },
               [&admission](const Sagas::Gone& gone) {
                 admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
                 admission.unended.End(gone.gtid);

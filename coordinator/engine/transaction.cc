@@ -27,7 +27,8 @@ TransactionSummary Transaction::Summary() const {
     row.state = StateOf(branch);
     if (branch.voted) row.vote = settle::ToString(branch.vote.vote);
     row.evidence = branch.vote.evidence;
-    row.attempts = branch.attempts;
+    const auto reached_nobody = unsent.find(branch.number);
+    row.attempts = branch.attempts - (reached_nobody == unsent.end() ? 0 : reached_nobody->second);
     row.last_error = branch.last_error;
     summary.branches.push_back(std::move(row));
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct Transaction {
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
   std::vector<Completion<std::monostate>> forget_waiters;
   WallTime ended = 0;
+  std::map<BranchNumber, int> unsent{};  // attempts of the latest command that reached nobody
 
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);

@@ -42,7 +42,11 @@ TEST(SagaViews, RetryCallsAParticipantNow) {
   EXPECT_EQ(admin.RetryAll()->transactions, 1U);
   EXPECT_EQ(admin.RetryAll("airline")->transactions, 1U);
   EXPECT_EQ(admin.RetryAll("bank").error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 4);
+  EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 0) << "nobody was there to be called";
+  admin.engine.engine().Attach({"service", {}, "", 0, {"airline"}}, [](Result<Attached>) {});
+  EXPECT_EQ(admin.Retry(kGtid)->transactions, 1U);
+  EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 1)
+      << "what was not fetched yet is not sent again";
 }
 
 // A saga that turned back, and whose flight cannot be given back.

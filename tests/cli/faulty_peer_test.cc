@@ -113,6 +113,24 @@ TEST(FaultyPeer, N03_OneThatSendsAByteAtATimeGetsNoMoreThanTheTimeout) {
   EXPECT_GT(sent, 1);
 }
 
+TEST(FaultyPeer, P16_ALostReplyToWhatChangesSomethingIsUnknownWhateverTheVerb) {
+  const std::vector<std::vector<std::string>> changes{
+      {"retry", kGtid},
+      {"retry", "--all"},
+      {"skip", kGtid, "--step", "pay", "--reason", "x"},
+      {"set-input", kGtid, "--step", "pay", "--input", "{}", "--reason", "x"},
+      {"saga", "start", "trip"},
+      {"saga", "start", "trip", "--key", "k"}};
+  for (std::vector<std::string> words : changes) {
+    std::atomic<bool> taken = false;
+    const Peer dies([&](int connection) { TakeRequest(connection, taken); });
+    words.insert(words.end(), {"--timeout", "2s"});
+    const Printed printed = RunAt(dies.address(), words);
+    EXPECT_TRUE(taken) << words[0];
+    EXPECT_EQ(printed.exit, ExitCode::kUnknown) << words[0];
+  }
+}
+
 TEST(FaultyPeer, P16_ALostReplyToAResolveIsUnknownAndNotANo) {
   std::atomic<bool> taken = false;
   const Peer dies([&](int connection) { TakeRequest(connection, taken); });

@@ -1,6 +1,7 @@
 // Actions served by the SDK, in this process, called by a real daemon.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <map>
@@ -93,6 +94,48 @@ TEST_F(ActionsOverADaemon, ResultsArePassedOnAndComeBackWithTheEnd) {
   EXPECT_TRUE(ended.ending.committed()) << ended.ending.reason;
   EXPECT_EQ(paid, R"({"amount":7})");
   EXPECT_EQ(ended.results.at("price"), R"({"price": 7, "of": "chair"})");
+}
+
+TEST_F(ActionsOverADaemon, M08_AStoredDefinitionIsStartedByNameAndARunningSagaKeepsItsOwn) {
+  daemon_.Start();
+  auto shop = ActionParticipant::Make({.name = "shop"});
+  std::atomic<bool> open{false};
+  std::mutex mutex;
+  std::vector<std::string> inputs;
+  shop->Serve("note", [&](const ActionContext& call) {
+    std::lock_guard lock(mutex);
+    inputs.push_back(call.input.value_or(""));
+    return Done();
+  });
+  shop->Serve("wait", [&](const ActionContext&) { return open ? Done() : Ongoing(10ms); });
+  Connect({shop});
+  const auto version = [](int number) {
+    Saga saga("noted", number);
+    auto wait = saga.Step("wait", "shop", "wait");
+    saga.Step("note", "shop", "note").After(wait).Input({{"version", number}});
+    return saga.document();
+  };
+  ASSERT_TRUE(coordinator_->DefineSaga(version(1)));
+  ASSERT_TRUE(coordinator_->DefineSaga(version(1))) << "the same again is no other definition";
+  const Result<Gtid> first = coordinator_->StartStoredSaga("noted", 0);
+  ASSERT_TRUE(first) << Describe(first.error());
+  ASSERT_TRUE(coordinator_->DefineSaga(version(2)));
+  const Result<Gtid> second = coordinator_->StartStoredSaga("noted", 0);
+  ASSERT_TRUE(second) << Describe(second.error());
+  open = true;
+  EXPECT_TRUE(Await(*first).ending.committed());
+  EXPECT_TRUE(Await(*second).ending.committed());
+  std::sort(inputs.begin(), inputs.end());
+  EXPECT_EQ(inputs, (std::vector<std::string>{R"({"version":1})", R"({"version":2})"}));
+
+  Saga other("noted", 1);
+  other.Step("note", "shop", "note");
+  const Status refused = coordinator_->DefineSaga(other.document());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
+  const Result<Gtid> none = coordinator_->StartStoredSaga("noted", 3);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(ActionsOverADaemon, WhatAHandlerThrowsIsCalledAgainUntilItDoesNot) {

@@ -146,9 +146,13 @@ class SagasUnderTest {
   }
 
   void Make() {
-    sagas_ = std::make_unique<Sagas>(Sagas::Outside{
-        settings_, log_, clock_, ids_, observer_, mailbox_,
-        [this](SagaCall call) { sent_.push_back(std::move(call)); }, [](const Sagas::Gone&) {}});
+    sagas_ =
+        std::make_unique<Sagas>(Sagas::Outside{settings_, log_, clock_, ids_, observer_, mailbox_,
+                                               [this](SagaCall call) {
+                                                 sent_.push_back(std::move(call));
+                                                 return true;
+                                               },
+                                               [](const Sagas::Gone&) {}});
   }
   void StartWith(const StartSagaCall& call) {
     sagas_->Start(gtid(), call, [](Result<Gtid>) {});

@@ -40,7 +40,7 @@ struct ActionContext {
   std::string idempotency_key() const;
 };
 
-// It took effect. `result`: JSON text, at most 64 KiB.
+// It took effect. `result`: JSON text, at most 64 KiB and 64 levels deep.
 Answer Done(std::string result = "{}");
 // Definitively not, for a reason of the business, and nothing took effect. Of actions and tries
 // only: what undoes or confirms may not fail and is repeated until it is done.

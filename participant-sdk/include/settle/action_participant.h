@@ -30,14 +30,15 @@ struct ActionParticipantOptions {
   // So many handlers are at work at the same time in this process, on threads of their own; 1 to
   // 1000.
   int concurrency = 8;
-  // So many calls wait for a thread; 1 to 100,000. One more is answered "unknown: busy", and the
-  // coordinator calls again, this process or another one.
+  // So many calls wait for a thread; 1 to 100,000. One more is answered "unknown: busy": a call
+  // without a result, which the coordinator repeats, at this process or another one.
   int queue_most = 1'000;
   // How long leaving the coordinator waits for handlers that are at work.
   std::chrono::milliseconds stop_patience{10'000};
 };
 
-// Thread-safe. What is wrong with a name or an option is told by Coordinator::Connect (kInvalid).
+// Thread-safe. Serve what there is to serve before Coordinator::Connect: that tells what is wrong
+// with a name or an option (kInvalid), checks the barriers, and has them pruned from then on.
 class ActionParticipant {
  public:
   [[nodiscard]] static std::shared_ptr<ActionParticipant> Make(ActionParticipantOptions options);

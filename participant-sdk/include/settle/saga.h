@@ -116,9 +116,10 @@ struct StartSagaOptions {
   SagaValue input{};
   // The application's own words, e.g. a business key; shown to operators.
   std::string comment{};
-  // Chosen by the application, at most 64 bytes, for example an order's number: a start that is
-  // repeated with the same key, also by another process of the same application, gets the saga that
-  // the first one began. Empty: only this call's own repetitions are one.
+  // Chosen by the application, at most 64 bytes, for example its name and an order's number: a
+  // start that is repeated with the same key, by whatever process, gets the saga that the first one
+  // began, as long as the coordinator remembers that (settled --keep-ended). Keys are unique in the
+  // coordinator. Empty: only this call's own repetitions are one.
   std::string request_key{};
 };
 

@@ -8,10 +8,28 @@ namespace settle::sdk {
 namespace {
 
 constexpr std::size_t kResultMost = 64 * 1024;
+constexpr int kDepthMost = 64;  // the coordinator's
 constexpr std::int64_t kPollLeastMs = 1;
 constexpr std::int64_t kPollMostMs = 86'400'000;
 
 Answer NotTaken(const std::string& why) { return {AnswerKind::kUnknown, "its result " + why, 0}; }
+
+// Of text that is JSON.
+bool IsTooDeep(const std::string& json) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size() && depth <= kDepthMost; ++i) {
+    const char c = json[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+    }
+  }
+  return depth > kDepthMost;
+}
 
 }  // namespace
 
@@ -25,6 +43,9 @@ Answer CheckedAnswer(Answer answer) {
       // Reads without building anything, so that no depth of nesting can overflow the stack.
       if (!answer.text.empty() && !nlohmann::json::accept(answer.text)) {
         return NotTaken("is not JSON: " + answer.text.substr(0, 100));
+      }
+      if (IsTooDeep(answer.text)) {
+        return NotTaken("is nested deeper than " + std::to_string(kDepthMost) + " levels");
       }
       return {AnswerKind::kDone, std::move(answer.text), 0};
     case AnswerKind::kOngoing:
