@@ -153,5 +153,51 @@ TEST_F(TripSagaKilled, M01_EachCompensationTakesEffectOnceWhenItsServiceDiesInsi
   }
 }
 
+// A process that was taken for dead, and is not: its call was carried out by another one, undone by
+// another one, or only undone, before it goes on with it.
+TEST_F(TripSagaKilled, M02_AServiceThatWakesUpInACallThatIsOverChangesNothing) {
+  daemon_.Kill();
+  daemon_.options = {"--session-timeout", "500ms"};
+  daemon_.Start();
+  const std::vector<std::string> others{"--serve", "hotels", "cars", "bank", "mail"};
+  for (const std::string fail : {"", "payment", "car"}) {
+    // Threads that are stopped inside of a transaction would hold its lock. So this process has
+    // nothing but the airline, and what its barrier has to forget of a first trip is forgotten.
+    const Failpoint failpoint{"participant.before_action:2", directory_ / ("frozen-by-" + fail),
+                              Fault::kFreezes};
+    Launch freezing = TripProgram({"--stay", "--serve", "airline"});
+    freezing.environment = failpoint.Environment();
+    Process sleeper(freezing);
+    ASSERT_TRUE(WaitUntil([&] { return sleeper.Output().starts_with("serving"); }));
+    ASSERT_EQ(Travel(others).ended, (Ended{0, {}}));
+    ASSERT_TRUE(
+        WaitUntil([&] { return Ask("airline", "SELECT count(*) FROM settle_barrier") == "0"; }));
+
+    std::vector<std::string> words = others;
+    if (!fail.empty()) words.insert(words.end(), {"--fail", fail});
+    Process traveller(TripProgram(words));
+    ASSERT_TRUE(WaitUntil([&] { return sleeper.frozen(); })) << "the fault did not fire";
+    const std::string gtid = GtidOf({{}, traveller.Output(), ""});
+    // Then the flight is not called again: its compensation comes first.
+    ASSERT_TRUE(fail != "car" || WaitUntil([&] {
+                  return RunCli(daemon_.address(), {"show", gtid}).out.find("compensat") !=
+                         std::string::npos;
+                }));
+    Process successor(TripProgram({"--stay", "--serve", "airline"}));
+    ASSERT_EQ(traveller.Wait(60s), (Ended{fail.empty() ? 0 : 1, {}})) << traveller.Output();
+    const std::string world = World();
+    sleeper.Signal(SIGCONT);
+    sleeper.Signal(SIGTERM);  // it leaves when the call that it was in has ended
+    EXPECT_EQ(sleeper.Wait(), (Ended{0, {}})) << sleeper.Errors();
+    EXPECT_EQ(World(), world) << "when it failed at " << fail;
+    const std::string bookings =
+        Ask("airline", "SELECT group_concat(state) FROM booking WHERE trip = '" + gtid + "'");
+    EXPECT_EQ(bookings, fail.empty() ? "reserved" : fail == "payment" ? "cancelled" : "");
+    successor.Signal(SIGTERM);
+    EXPECT_EQ(successor.Wait(), (Ended{0, {}})) << successor.Errors();
+  }
+  EXPECT_EQ(World(), "96 96 96 7600 4");
+}
+
 }  // namespace
 }  // namespace settle::testing

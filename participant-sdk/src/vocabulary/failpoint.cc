@@ -50,7 +50,9 @@ void HitFailpoint(const char* name) {
     AssertionFailed("this place is not reached", __FILE__, __LINE__, name);
   }
   if (plan.how == "freeze") {
-    ::kill(::getpid(), SIGSTOP);
+    // To this thread: a signal to the process may be taken by another one, and this one would go on
+    // for a while.
+    ::raise(SIGSTOP);
     return;  // somebody sent SIGCONT
   }
   ::kill(::getpid(), SIGKILL);

@@ -132,10 +132,10 @@ TEST_F(ActionLeaving, LongResultsAreReportedInSeveralReportsThatFitTheWire) {
     all += request.answers.size();
   };
   ConnectToServe();
-  for (int step = 1; step <= 300; ++step) fake_.Call(Call(step));
-  EXPECT_TRUE(Eventually([&] { return done == 300; }));  // piled up behind the held report
+  for (int step = 1; step <= 120; ++step) fake_.Call(Call(step));
+  EXPECT_TRUE(Eventually([&] { return done == 120; }));  // piled up behind the held report
   held = false;
-  EXPECT_TRUE(Eventually([&] { return all == 300; }));
+  EXPECT_TRUE(Eventually([&] { return all == 120; }));
   EXPECT_GT(most, 1'000'000u) << "nothing piled up: the fault did not fire";
   EXPECT_LE(most, 4u * 1024 * 1024);
 }
