@@ -26,8 +26,8 @@ constexpr const char* kMarkExists =
 constexpr const char* kMarkIsCurrent =
     "SELECT FROM settle_barrier_mark WHERE log_id = $1 FOR KEY SHARE";
 
-// Planned anew for each call, which is most of what it costs: so it has no join. No row: Prune took
-// it away after the insert had found it there.
+// Cheap to plan, for the first calls of a connection plan it anew: so it has no join. No row: Prune
+// took it away after the insert had found it there.
 constexpr const char* kLook =
     "SELECT EXISTS (SELECT FROM settle_barrier_mark WHERE log_id = $1 "
     "AND (epoch, sequence) >= ($2, $3)), op, reason, input, result FROM settle_barrier "
@@ -74,21 +74,26 @@ std::vector<std::optional<std::string>> BarrierWork::Key() const {
 Result<barrier::Found> BarrierWork::MakeNotes() {
   std::vector<Statement> statements{{"BEGIN"}};
   for (const barrier::NewNote& note : barrier::NotesOf(call_)) {
-    Statement insert{kInsert, Key()};
+    Statement insert{kInsert, Key(), /*keep_plan=*/true};
     insert.parameters.insert(insert.parameters.end(),
                              {ToString(note.op), ToString(note.reason), note.input});
     statements.push_back(std::move(insert));
   }
   const std::size_t own = statements.size() - 1;
   if (HasOneSnapshot(connection_)) {
-    statements.push_back({kMarkExists, {Key().front()}});
-    statements.push_back({kMarkIsCurrent, {Key().front()}});
+    statements.push_back({kMarkExists, {Key().front()}, /*keep_plan=*/true});
+    statements.push_back({kMarkIsCurrent, {Key().front()}, /*keep_plan=*/true});
   }
-  statements.push_back({kLook, Key()});
+  statements.push_back({kLook, Key(), /*keep_plan=*/true});
   connection_.Send(statements);
   const std::vector<Reply> replies = connection_.Await(deadline_);
   const Reply& last = replies.back();
-  if (!last.ok() || replies.size() != statements.size()) return Fail(Explain(last, connection_));
+  if (!last.ok() || replies.size() != statements.size()) {
+    // Also of a plan that the server cannot use any more, because the tables are others.
+    connection_.touched = true;
+    connection_.plans_in_doubt = true;
+    return Fail(Explain(last, connection_));
+  }
   return Read(last, replies[own].affected() == 1);
 }
 
@@ -119,9 +124,13 @@ Result<Rows> BarrierWork::Execute(const std::string& sql,
     if (failure_.empty()) failure_ = reply.words();
     return Fail(CodeFor(reply), reply.words());
   }
+  const std::string tag = reply.tag();
+  if (tag == "PREPARE" || tag.starts_with("DEALLOCATE") || tag.starts_with("DISCARD")) {
+    connection_.plans_in_doubt = true;
+  }
   // COMMIT AND CHAIN is in a transaction again. ROLLBACK AND CHAIN looks like ROLLBACK TO
   // SAVEPOINT; it takes the call's own row away, which Keep finds.
-  ended_ = reply.tag() == "COMMIT" || connection_.transaction_status() == PQTRANS_IDLE;
+  ended_ = tag == "COMMIT" || connection_.transaction_status() == PQTRANS_IDLE;
   if (!ended_) return reply.Rows();
   return Fail(ErrorCode::kRefused, kEndedByBusiness, "leave COMMIT and ROLLBACK to the barrier");
 }
@@ -129,6 +138,7 @@ Result<Rows> BarrierWork::Execute(const std::string& sql,
 PGconn* BarrierWork::connection() {
   if (!WhyNotUsable().empty()) return nullptr;
   connection_.touched = true;
+  connection_.plans_in_doubt = true;
   return connection_.raw();
 }
 
@@ -141,7 +151,7 @@ Answer BarrierWork::Keep(Answer answer, const std::optional<std::string>& result
   }
   std::vector<Statement> statements;
   if (result) {
-    statements.push_back({kSetResult, Key()});
+    statements.push_back({kSetResult, Key(), !connection_.plans_in_doubt});
     statements.back().parameters.insert(statements.back().parameters.end(),
                                         {ToString(call_.op), *result});
   }

@@ -39,8 +39,8 @@ ParsedDsn Parse(const std::string& dsn) {
   ParsedDsn parsed;
   PQconninfoOption* options = PQconninfoParse(dsn.c_str(), nullptr);
   for (const PQconninfoOption* o = options; o != nullptr && o->keyword != nullptr; ++o) {
-    const bool secret = std::strcmp(o->keyword, "password") == 0 ||
-                        std::strcmp(o->keyword, "sslpassword") == 0;
+    const bool secret =
+        std::strcmp(o->keyword, "password") == 0 || std::strcmp(o->keyword, "sslpassword") == 0;
     if (secret && o->val != nullptr && *o->val != '\0') parsed.secrets.emplace_back(o->val);
   }
   parsed.valid = options != nullptr;
@@ -78,14 +78,11 @@ Status CheckSendable(const std::string& sql,
     return text.has_value() && text->find('\0') != std::string::npos;
   };
   if (!sql.empty() && !holds_nul(sql) && std::ranges::none_of(parameters, holds_nul)) return {};
-  return Fail(ErrorCode::kInvalid,
-              "the statement is empty, or it or a parameter holds a NUL byte",
+  return Fail(ErrorCode::kInvalid, "the statement is empty, or it or a parameter holds a NUL byte",
               "send binary data as '\\x...' in hexadecimal");
 }
 
-Connection::Connection(PGconn* pg) : pg_(pg, PQfinish), process_(::getpid()) {
-  TakeBackNotices();
-}
+Connection::Connection(PGconn* pg) : pg_(pg, PQfinish), process_(::getpid()) { TakeBackNotices(); }
 
 Connection::~Connection() {
   if (InForkedChild()) {
@@ -99,8 +96,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ServerOptions& option
   const ParsedDsn dsn = Parse(options.dsn);
   if (!dsn.valid) {
     // libpq's own words quote the text that it could not read, which may be a password.
-    return Fail(ErrorCode::kInvalid,
-                "the dsn of " + options.who + " is not a connection string",
+    return Fail(ErrorCode::kInvalid, "the dsn of " + options.who + " is not a connection string",
                 "write it as \"host=... dbname=... user=...\" or postgresql://user@host/database");
   }
   const auto deadline = Clock::now() + options.connect_timeout;
@@ -169,20 +165,43 @@ void Connection::TakeBackNotices() {
 bool Connection::Send(const std::vector<Statement>& statements, Sync sync) {
   replication_cancelled_ = false;
   if (broken() || PQenterPipelineMode(raw()) == 0) return false;
+  sent_.clear();
   for (std::size_t i = 0; i < statements.size(); ++i) {
-    std::vector<const char*> values;
-    for (const auto& parameter : statements[i].parameters) {
-      values.push_back(parameter ? parameter->c_str() : nullptr);
-    }
-    const int sent = PQsendQueryParams(raw(), statements[i].sql.c_str(),
-                                       static_cast<int>(values.size()), nullptr, values.data(),
-                                       nullptr, nullptr, 0);
-    if (sent == 0) return false;
+    if (!SendOne(statements[i])) return false;
     if (sync == Sync::kAtEnd && i + 1 < statements.size()) continue;
     if (PQpipelineSync(raw()) == 0) return false;
     ++pending_;
   }
   return true;
+}
+
+bool Connection::SendOne(const Statement& statement) {
+  std::vector<const char*> values;
+  for (const auto& parameter : statement.parameters) {
+    values.push_back(parameter ? parameter->c_str() : nullptr);
+  }
+  if (statement.keep_plan) return SendKept(statement, values);
+  sent_.emplace_back();
+  return PQsendQueryParams(raw(), statement.sql.c_str(), static_cast<int>(values.size()), nullptr,
+                           values.data(), nullptr, nullptr, 0) != 0;
+}
+
+bool Connection::SendKept(const Statement& statement, const std::vector<const char*>& values) {
+  const auto [plan, is_new] =
+      plans_.try_emplace(statement.sql, "settle_" + std::to_string(++plans_made_));
+  const char* name = plan->second.c_str();
+  if (is_new) {
+    sent_.push_back(statement.sql);
+    if (PQsendPrepare(raw(), name, statement.sql.c_str(), 0, nullptr) == 0) return false;
+  }
+  sent_.emplace_back();
+  return PQsendQueryPrepared(raw(), name, static_cast<int>(values.size()), values.data(), nullptr,
+                             nullptr, 0) != 0;
+}
+
+void Connection::ForgetPlans() {
+  plans_.clear();
+  plans_in_doubt = false;
 }
 
 bool Connection::AwaitInput(Clock::time_point deadline) {
@@ -221,11 +240,19 @@ std::vector<Reply> Connection::Await(Clock::time_point deadline) {
   }
   while (pending_ > 0) {
     std::optional<Reply> reply = NextReply(deadline);
-    if (!reply || reply->status() == PGRES_PIPELINE_ABORTED) continue;
+    if (!reply) continue;
     if (reply->status() == PGRES_PIPELINE_SYNC) {
       --pending_;
       continue;
     }
+    std::string planned;
+    if (!sent_.empty()) {
+      planned = std::move(sent_.front());
+      sent_.pop_front();
+    }
+    if (!planned.empty() && !reply->ok()) plans_.erase(planned);
+    if (reply->status() == PGRES_PIPELINE_ABORTED) continue;
+    if (!planned.empty() && reply->ok()) continue;
     broken_ = reply->lost();
     replies.push_back(*std::move(reply));
     if (broken_) break;
@@ -241,9 +268,7 @@ Reply Connection::Run(const Statement& statement, Clock::time_point deadline) {
   return std::move(replies.back());
 }
 
-void Connection::Sever() {
-  ::shutdown(socket_, SHUT_RDWR);
-}
+void Connection::Sever() { ::shutdown(socket_, SHUT_RDWR); }
 
 bool Connection::LooksDead() const {
   pollfd watched{socket_, POLLIN, 0};

@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "postgres/reply.h"
@@ -32,6 +34,8 @@ struct ServerOptions {
 struct Statement {
   std::string sql;
   std::vector<std::optional<std::string>> parameters{};
+  // Parsed and planned once for the connection: for what is sent again and again.
+  bool keep_plan = false;
 };
 
 // kInvalid: empty, or with a NUL byte, which libpq would take for its end.
@@ -96,12 +100,21 @@ class Connection {
   bool watches_client() const { return PQserverVersion(pg_.get()) >= 140'000; }
   void TakeBackNotices();
 
+  // Plans are kept here, and nothing but Execute has touched them.
+  bool keeps_plans() const { return !plans_.empty() && !plans_in_doubt; }
+  // The server has forgotten them, by DISCARD ALL.
+  void ForgetPlans();
+
   // Statements of the application ran here, so the session must be reset before it is used again.
   bool touched = false;
+  // It may have prepared statements of its own, or taken ours away.
+  bool plans_in_doubt = false;
 
  private:
   explicit Connection(PGconn* pg);
   Status SetUp(Clock::time_point deadline);
+  bool SendOne(const Statement& statement);
+  bool SendKept(const Statement& statement, const std::vector<const char*>& values);
   // False when the deadline passed.
   bool AwaitInput(Clock::time_point deadline);
   std::optional<Reply> NextReply(Clock::time_point deadline);
@@ -114,6 +127,11 @@ class Connection {
   int socket_ = -1;
   pid_t process_;
   int pending_ = 0;  // synchronisation points not yet seen
+  // The SQL whose plan is kept, and its name at the server.
+  std::unordered_map<std::string, std::string> plans_;
+  std::uint64_t plans_made_ = 0;  // numbers their names
+  // What was sent and is not answered yet: empty, or the SQL of a plan that is being made.
+  std::deque<std::string> sent_;
   bool broken_ = false;
   bool replication_cancelled_ = false;
 };

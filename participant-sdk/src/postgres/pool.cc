@@ -11,6 +11,12 @@ using std::chrono_literals::operator""s;
 // An idle server answers a reset at once; what takes longer is not worth waiting for.
 constexpr auto kResetPatience = 1s;
 
+// What DISCARD ALL is made of, but for prepared statements and their plans.
+constexpr const char* kDiscardAllButPlans[] = {
+    "CLOSE ALL",        "SET SESSION AUTHORIZATION DEFAULT",          "RESET ALL",
+    "UNLISTEN *",       "SELECT pg_catalog.pg_advisory_unlock_all()", "DISCARD TEMP",
+    "DISCARD SEQUENCES"};
+
 // Sends what makes the session as new: no transaction, settings, temporary tables, advisory locks,
 // prepared statements, listeners. False: throw it away.
 bool StartReset(Connection& connection) {
@@ -24,7 +30,12 @@ bool StartReset(Connection& connection) {
     case PQTRANS_UNKNOWN: return false;
   }
   if (connection.touched) {
-    reset.push_back({"DISCARD ALL"});
+    if (connection.keeps_plans()) {
+      for (const char* part : kDiscardAllButPlans) reset.push_back({part, {}, true});
+    } else {
+      reset.push_back({"DISCARD ALL"});
+      connection.ForgetPlans();
+    }
     if (connection.watches_client()) reset.push_back({kWatchClient});
   }
   connection.touched = false;

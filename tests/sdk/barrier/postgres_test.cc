@@ -115,6 +115,36 @@ TEST_F(PostgresBarrierTest, TheConnectionItselfWorksInsideTheTransaction) {
   });
 }
 
+TEST_F(PostgresBarrierTest, PlansAreKeptFromCallToCallAndWhateverTheBusinessDoesToThem) {
+  std::uint64_t sequence = 0;
+  const auto count = [](Work& work) {
+    return *work.Execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'settle_%'")
+                ->rows[0][0];
+  };
+  for (const char* what : {"SELECT 1", "DEALLOCATE ALL", "DISCARD PLANS",
+                           "PREPARE mine AS SELECT 1", "PREPARE mine AS SELECT 2"}) {
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_THAT(barrier_->Run(Call(kAction, ++sequence), Does("reserved")), IsDone()) << what;
+    }
+    EXPECT_THAT(barrier_->Run(Call(kAction, ++sequence),
+                              [&](const auto&, Work& work) {
+                                EXPECT_NE(count(work), "0");
+                                EXPECT_TRUE(work.Execute(what)) << what;
+                                return Done();
+                              }),
+                IsDone())
+        << what;
+  }
+}
+
+TEST_F(PostgresBarrierTest, APlanThatTheServerRefusesIsMadeAnewForTheNextCall) {
+  ASSERT_THAT(barrier_->Run(Call(kAction), Does("reserved")), IsDone());
+  world_->Query("ALTER TABLE settle_barrier ALTER COLUMN result TYPE varchar");
+  barrier_->Run(Call(kAction, 2), Does("reserved"));
+  EXPECT_THAT(barrier_->Run(Call(kAction, 2), Does("reserved")), IsDone());
+  EXPECT_EQ(world_->Effects(), "1 reserved; 1 reserved");
+}
+
 TEST_F(PostgresBarrierTest, TheBusinessIsCutOffAtTheDeadline) {
   ActionContext call = Call(kAction);
   call.deadline = std::chrono::steady_clock::now() + 200ms;
