@@ -59,9 +59,8 @@ class SettleBench : public ::testing::Test {
   }
 
   int Measure(const std::string& suite, std::vector<std::string> more) {
-    std::vector<std::string> arguments{suite,      "--seconds", "0.5",         "--rounds",
-                                       "1",        "--clients", "2",           "--directory",
-                                       work_.path()};
+    std::vector<std::string> arguments{suite,       "--seconds", "0.5",         "--rounds",  "1",
+                                       "--clients", "2",         "--directory", work_.path()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     Start(std::move(arguments));
     return Await();
@@ -102,10 +101,9 @@ TEST_F(SettleBench, MeasuresTheCoordinator) {
   ASSERT_EQ(Measure("coordinator", {"--json"}), 0) << Errors();
   std::vector<std::string> names;
   for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
-  EXPECT_THAT(names,
-              ElementsAre("coordinator.empty_call",
-                                     "coordinator.transaction against coordinator.empty_call",
-                                     "coordinator.its_calls against coordinator.empty_call"));
+  EXPECT_THAT(names, ElementsAre("coordinator.empty_call",
+                                 "coordinator.transaction against coordinator.empty_call",
+                                 "coordinator.its_calls against coordinator.empty_call"));
   EXPECT_THAT(Errors(), HasSubstr("fdatasync"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
@@ -114,13 +112,23 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
   ASSERT_EQ(Measure("postgres", {"--json"}), 0) << Errors();
   std::vector<std::string> names;
   for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
-  EXPECT_THAT(names, ElementsAre(
-                         "postgres.one_after_another",
-                         "postgres.both_at_once against postgres.one_after_another",
-                         "postgres.settle_applied against postgres.both_at_once",
-                         "postgres.settle_applied against postgres.one_after_another",
-                         "postgres.settle_decision against postgres.both_at_once",
-                         "postgres.settle_decision against postgres.one_after_another"));
+  EXPECT_THAT(names, ElementsAre("postgres.one_after_another",
+                                 "postgres.both_at_once against postgres.one_after_another",
+                                 "postgres.settle_applied against postgres.both_at_once",
+                                 "postgres.settle_applied against postgres.one_after_another",
+                                 "postgres.settle_decision against postgres.both_at_once",
+                                 "postgres.settle_decision against postgres.one_after_another"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
+TEST_F(SettleBench, MeasuresBarriersOnBothDatabases) {
+  ASSERT_EQ(Measure("barrier", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
+  EXPECT_THAT(
+      names,
+      ElementsAre("barrier.postgres_by_hand", "barrier.postgres against barrier.postgres_by_hand",
+                  "barrier.sqlite_by_hand", "barrier.sqlite against barrier.sqlite_by_hand"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
@@ -199,7 +207,8 @@ TEST_F(SettleBench, RefusesWhatItDoesNotUnderstand) {
   EXPECT_TRUE(Output().empty()) << Output();
   Start({"--help"});
   EXPECT_EQ(Await(), 0);
-  for (const char* word : {"coordinator", "postgres", "saga", "--seconds", "--json", "130"}) {
+  for (const char* word :
+       {"coordinator", "postgres", "barrier", "saga", "--seconds", "--json", "130"}) {
     EXPECT_THAT(Output(), HasSubstr(word));
   }
 }

@@ -11,8 +11,8 @@
 // while a prepared row is there. Readers never wait.
 //
 // What the file gets: tables settle_identity, settle_prepared, settle_outcome, settle_migration,
-// and the empty ones of a barrier (settle/sqlite_barrier.h), when the resource is first used, three
-// guard triggers for each table when a branch is opened, and WAL mode.
+// and those of a barrier (settle/sqlite_barrier.h), which stay empty, when the resource is first
+// used, three guard triggers for each table when a branch is opened, and WAL mode.
 //
 // What a branch cannot do; the statement is refused, and so is the vote, with the reason:
 //   - write to a table without a primary key, with generated columns, or to a virtual table
@@ -57,8 +57,8 @@ struct SqliteOptions {
   // Foreign keys are enforced in branches, as by SQLite's PRAGMA foreign_keys.
   bool foreign_keys = true;
   // Only a file that was a resource before, in this process or another: one without Settle's tables
-  // (a barrier's count, too) is refused (kInvalid) and left as it is. For tools that finish branches
-  // and begin none.
+  // (a barrier's count, too) is refused (kInvalid) and left as it is. For tools that finish
+  // branches and begin none.
   bool existing_only = false;
   // Called with every connection the resource makes, also those that only apply staged changes: the
   // place to register collations and functions that the schema's indexes and constraints use.

@@ -71,8 +71,8 @@ TEST(SqliteFile, TheFileIsInWalModeWithSettlesTables) {
   EXPECT_EQ(bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = "
                        "'table'"
                        " ORDER BY name"),
-            "settle_barrier settle_barrier_mark settle_identity settle_migration settle_outcome "
-            "settle_prepared");
+            "settle_barrier settle_barrier_mark settle_counter settle_identity settle_lock "
+            "settle_migration settle_outcome settle_prepared settle_reservation");
 }
 
 TEST(SqliteFile, ABranchsConnectionIsFullySynchronous) {
