@@ -123,8 +123,8 @@ std::string HelpText() {
           "  barrier      a small transaction on PostgreSQL and on SQLite: by hand, against the\n"
           "               same behind a barrier\n"
           "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"
-          "               each of three PostgreSQL databases, and compensated; against three local\n"
-          "               transactions written by hand; and what the decision log writes for each\n"
+          "               each of three PostgreSQL databases, and compensated; against three\n"
+          "               local transactions by hand; and what the decision log writes for each\n"
           "  all          all of them\n\n"
        << Known()
        << "\n"
