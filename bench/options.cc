@@ -124,8 +124,7 @@ std::string HelpText() {
           "               same behind a barrier\n"
           "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"
           "               each of three PostgreSQL databases, and compensated; against three\n"
-          "               local transactions written by hand; and what the decision log writes\n"
-          "               for each\n"
+          "               local transactions by hand; and what the decision log writes for each\n"
           "  all          all of them\n\n"
        << Known()
        << "\n"

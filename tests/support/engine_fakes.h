@@ -152,7 +152,6 @@ class FakeLog : public DecisionLog {
     }
     return page;
   }
-
   LogTotals totals() const override { return {}; }
   LogWrites writes() const override { return {}; }
 
