@@ -22,4 +22,10 @@ inline std::chrono::nanoseconds Jittered(std::chrono::nanoseconds delay, Ids& id
       static_cast<std::int64_t>(static_cast<double>(delay.count()) * (0.9 + 0.2 * ids.Jitter())));
 }
 
+// Longer by a random part of it, at most `percent`.
+inline std::chrono::nanoseconds Lengthened(std::chrono::nanoseconds delay, int percent, Ids& ids) {
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(delay.count()) *
+                                                            (1 + ids.Jitter() * percent / 100)));
+}
+
 }  // namespace settle::coordinator

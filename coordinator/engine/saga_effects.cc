@@ -46,7 +46,7 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
 
 void Sagas::Perform(Saga& saga, const fx::Pause& pause) {
   timers_.Arm({saga.machine.gtid(), TimerKind::kStep, pause.step},
-              After(Jittered(milliseconds(pause.delay_ms), out_.ids)));
+              After(Lengthened(milliseconds(pause.delay_ms), pause.jitter_percent, out_.ids)));
 }
 
 void Sagas::Perform(Saga& saga, const fx::StopTimer& stop) {

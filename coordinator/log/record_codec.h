@@ -34,7 +34,7 @@
 //   timeline entry time at, text what
 //   step           text name, text participant, text action, text input, list of text after,
 //                  step kind, i32 attempts at most, i64 first and i64 maximum milliseconds, i32
-//                  factor in percent, i64 time-out in milliseconds
+//                  factor and i32 jitter in percent, i64 time-out in milliseconds
 //
 // Bodies of version 1:
 //

@@ -127,7 +127,8 @@ Effects Machine::BackOff(Step& step) {
   ++step.fruitless;
   step.waits = Waits::kBackOff;
   if (SETTLE_PLANTED_BUG(kNoPauseBeforeTheNextCall)) return Send(step);
-  return {effect::Pause{step.number, DelayAfter(definition(step).retry, step.fruitless)}};
+  const RetryPolicy& retry = definition(step).retry;
+  return {effect::Pause{step.number, DelayAfter(retry, step.fruitless), retry.jitter_percent}};
 }
 
 Effects Machine::Poll(Step& step, Milliseconds after_ms) {
@@ -136,7 +137,8 @@ Effects Machine::Poll(Step& step, Milliseconds after_ms) {
   step.last_error.clear();
   step.waits = Waits::kPoll;
   if (SETTLE_PLANTED_BUG(kOngoingNeverAskedAgain)) return {effect::StopTimer{step.number}};
-  return {effect::Pause{step.number, std::clamp(after_ms, kPollMin, kPollMax)}};
+  // When it was told to, and no later.
+  return {effect::Pause{step.number, std::clamp(after_ms, kPollMin, kPollMax), 0}};
 }
 
 Effects Machine::On(const event::StepTimerFired& event) {

@@ -33,7 +33,8 @@ struct Call {
 // Arms the step's timer anew.
 struct Pause {
   BranchNumber step = 0;
-  Milliseconds delay_ms = 0;  // add jitter
+  Milliseconds delay_ms = 0;
+  std::int32_t jitter_percent = 0;  // a random part of it, at most so much, is added
 
   friend bool operator==(const Pause&, const Pause&) = default;
 };
@@ -127,12 +128,11 @@ struct Forget {
 
 }  // namespace effect
 
-using Effect =
-    std::variant<effect::Call, effect::Pause, effect::StopTimer, effect::Persist,
-                 effect::ArmDeadline, effect::StopDeadline, effect::ArmLogTimer, effect::Alarm,
-                 effect::ReplyStarted, effect::ReplyNotStarted, effect::RefuseCancel,
-                 effect::Refuse, effect::ReplyAct, effect::ReplyForget, effect::ReplyEnded,
-                 effect::Forget>;
+using Effect = std::variant<effect::Call, effect::Pause, effect::StopTimer, effect::Persist,
+                            effect::ArmDeadline, effect::StopDeadline, effect::ArmLogTimer,
+                            effect::Alarm, effect::ReplyStarted, effect::ReplyNotStarted,
+                            effect::RefuseCancel, effect::Refuse, effect::ReplyAct,
+                            effect::ReplyForget, effect::ReplyEnded, effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator::saga

@@ -45,7 +45,8 @@ Status CheckAlone(const StepDefinition& step) {
         CheckRange(step, "retry attempts", retry.attempts_max, 0, 1'000'000),
         CheckRange(step, "retry first_ms", retry.first_ms, 1, kRetryMaximumMax),
         CheckRange(step, "retry maximum_ms", retry.maximum_ms, retry.first_ms, kRetryMaximumMax),
-        CheckRange(step, "retry factor in percent", retry.factor_percent, 100, 10'000)}) {
+        CheckRange(step, "retry factor in percent", retry.factor_percent, 100, 10'000),
+        CheckRange(step, "retry jitter in percent", retry.jitter_percent, 0, 100)}) {
     if (!checked) return checked;
   }
   if (step.input.size() <= kInputMax) return {};

@@ -16,9 +16,10 @@ struct RetryPolicy {
   // So many calls without a result count as a failure of the step. 0: for ever. Only before the
   // pivot, and never for a compensation: what must happen is repeated until it does.
   std::int32_t attempts_max = 0;
-  Milliseconds first_ms = 200;         // the pause before the second call
-  Milliseconds maximum_ms = 60'000;    // no pause is longer
-  std::int32_t factor_percent = 200;   // each pause in percent of the one before
+  Milliseconds first_ms = 200;        // the pause before the second call
+  Milliseconds maximum_ms = 60'000;   // no pause is longer, but for its jitter
+  std::int32_t factor_percent = 200;  // each pause in percent of the one before
+  std::int32_t jitter_percent = 20;   // at most so much is added to each, at random
 
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };

@@ -82,6 +82,19 @@ class Object {
   std::set<std::string> taken_;
 };
 
+// Of a fraction.
+void TakePercent(Object& object, const char* name, int least, int most, std::int32_t& percent) {
+  const json* value = object.Take(name);
+  if (value == nullptr) return;
+  const double fraction = value->is_number() ? value->get<double>() : -1;
+  if (fraction >= least && fraction <= most) {
+    percent = static_cast<std::int32_t>(std::lround(fraction * 100));
+    return;
+  }
+  object.Wrong(object.at() / name, "must be a number between " + std::to_string(least) + " and " +
+                                       std::to_string(most));
+}
+
 void TakeRetry(Object& step, RetryPolicy& retry, FirstError& error) {
   const json* value = step.Take("retry");
   if (value == nullptr) return;
@@ -97,14 +110,8 @@ void TakeRetry(Object& step, RetryPolicy& retry, FirstError& error) {
   }
   object.WholeIfAny("first_ms", retry.first_ms);
   object.WholeIfAny("maximum_ms", retry.maximum_ms);
-  if (const json* factor = object.Take("factor"); factor != nullptr) {
-    const double percent = factor->is_number() ? factor->get<double>() * 100 : 0;
-    if (percent < 100 || percent > 10'000) {
-      object.Wrong(object.at() / "factor", "must be a number between 1 and 100");
-    } else {
-      retry.factor_percent = static_cast<std::int32_t>(std::lround(percent));
-    }
-  }
+  TakePercent(object, "factor", 1, 100, retry.factor_percent);
+  TakePercent(object, "jitter", 0, 1, retry.jitter_percent);
   object.RefuseOthers();
 }
 

@@ -17,6 +17,7 @@ Json Retry(const RetryPolicy& retry) {
   json["first_ms"] = retry.first_ms;
   json["maximum_ms"] = retry.maximum_ms;
   json["factor"] = retry.factor_percent / 100.0;
+  json["jitter"] = retry.jitter_percent / 100.0;
   return json;
 }
 

@@ -59,16 +59,17 @@ TEST(Sagas, M01_AnUnansweredCallIsMadeAgainAfterItsTimeoutAndAPause) {
   SagasUnderTest under_test;
   under_test.Start();
   under_test.TakeCalls();
-  under_test.Advance(30s);
+  under_test.ids().jitter = 0;
+  under_test.Advance(30s + 199ms);
   EXPECT_THAT(under_test.TakeCalls(), IsEmpty());
-  under_test.Advance(200ms);
+  under_test.ids().jitter = 1.0;  // the second pause, of 400 ms, is a fifth longer
+  under_test.Advance(1ms);
   const std::vector<SagaCall> again = under_test.Take();
   ASSERT_EQ(again.size(), 2U);
   EXPECT_EQ(again[0].attempt, 2);
-  under_test.ids().jitter = 1.0;  // the second pause, of 400 ms, is a tenth longer
-  under_test.Advance(30s + 400ms);
+  under_test.Advance(30s + 479ms);
   EXPECT_THAT(under_test.TakeCalls(), IsEmpty());
-  under_test.Advance(100ms);
+  under_test.Advance(1ms);
   EXPECT_THAT(under_test.TakeCalls(), ElementsAre("action 1", "action 2"));
 }
 

@@ -62,6 +62,8 @@ TEST(Check, RangesAreKept) {
               HasSubstr("retry attempts is -1"));
   EXPECT_THAT(wrong([](Definition& d) { d.steps[0].retry.factor_percent = 99; }),
               HasSubstr("retry factor in percent is 99"));
+  EXPECT_THAT(wrong([](Definition& d) { d.steps[0].retry.jitter_percent = 101; }),
+              HasSubstr("retry jitter in percent is 101"));
   EXPECT_THAT(wrong([](Definition& d) { d.steps[1].timeout_ms = 86'400'001; }),
               HasSubstr("step \"hotel\": timeout_ms is 86400001"));
 }

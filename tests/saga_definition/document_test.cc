@@ -62,7 +62,7 @@ TEST(Document, SaysEverythingOfADefinition) {
   EXPECT_EQ(hotel.action, "reserve-room");
   EXPECT_EQ(hotel.input, R"({"customer":{"$input":"/customer"},"nights":3})");
   EXPECT_EQ(hotel.kind, StepKind::kCompensatable);
-  EXPECT_EQ(hotel.retry, (RetryPolicy{5, 500, 10'000, 150}));
+  EXPECT_EQ(hotel.retry, (RetryPolicy{5, 500, 10'000, 150, 50}));
   const StepDefinition& payment = trip->steps[2];
   EXPECT_EQ(payment.kind, StepKind::kPivot);
   EXPECT_EQ(payment.timeout_ms, 60'000);
@@ -135,7 +135,9 @@ TEST(Document, WhatIsWrongIsNamedWithItsPlace) {
            {"/steps/1/retry/factor", R"("2")", "/steps/1/retry/factor must be a number between 1"},
            {"/steps/1/retry/first_ms", "0", R"(step "hotel": retry first_ms is 0 and must be)"},
            {"/steps/1/retry/maximum_ms", "499", "retry maximum_ms is 499 and must be between 500"},
-           {"/steps/1/retry/jitter", "1", "/steps/1/retry/jitter is not known here"},
+           {"/steps/1/retry/jitter", "1.1", "/steps/1/retry/jitter must be a number between 0"},
+           {"/steps/1/retry/jitter", "-0.1", "/steps/1/retry/jitter must be a number between 0"},
+           {"/steps/1/retry/pauses", "1", "/steps/1/retry/pauses is not known here"},
            {"/steps/1/timeout_ms", "0", R"(step "hotel": timeout_ms is 0 and must be between 1)"},
            {"/steps/1/input", R"({"$result": "/mail"})", "wait for each other: hotel after mail"},
            {"/steps/1/input", R"({"$result": "/taxi"})", R"("taxi", which is no step of the saga)"},

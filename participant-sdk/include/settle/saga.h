@@ -53,12 +53,14 @@ class SagaValue {
 };
 
 // How a call is repeated whose result is not known. Pauses grow by `factor` from `first` to
-// `maximum`; the coordinator takes some jitter off each.
+// `maximum`; the coordinator adds a random part to each, at most `jitter` of it, so that what
+// failed together is not repeated together.
 struct SagaRetry {
   int attempts = 0;  // so many calls without a result count as a failure; 0: for ever
   std::chrono::milliseconds first{200};
   std::chrono::milliseconds maximum{60'000};
-  double factor = 2;  // 1 to 100
+  double factor = 2;    // 1 to 100
+  double jitter = 0.2;  // 0 to 1
 };
 
 // A step of a saga that is being written; a copy stands for the same step. Names are 1 to 64 of

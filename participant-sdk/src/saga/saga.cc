@@ -132,6 +132,7 @@ std::string Saga::document() const {
       Append(policy, "first_ms", std::to_string(retry.first.count()));
       Append(policy, "maximum_ms", std::to_string(retry.maximum.count()));
       Append(policy, "factor", Number(retry.factor));
+      Append(policy, "jitter", Number(retry.jitter));
       Append(object, "retry", policy + "}");
     }
     steps += (steps.empty() ? "\n    " : ",\n    ") + object + "}";

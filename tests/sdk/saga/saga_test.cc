@@ -39,7 +39,7 @@ TEST(Saga, EveryFeatureOfADocumentCanBeBuilt) {
   auto payment = trip.Step("payment", "bank", "pay")
                      .After(hotel)
                      .Input({{"amount", flight.result("/price")}})
-                     .Retry({.attempts = 5, .first = 100ms, .maximum = 10s, .factor = 1.5})
+                     .Retry({.attempts = 5, .first = 100ms, .maximum = 10s, .factor = 1.5, .jitter = 0.5})
                      .Pivot();
   trip.Step("mail", "mail", "send").After(payment).NeverCompensate().Retry({.first = 1s});
 
@@ -71,7 +71,8 @@ TEST(Saga, EveryFeatureOfADocumentCanBeBuilt) {
                          .retry = {.attempts_max = 5,
                                    .first_ms = 100,
                                    .maximum_ms = 10'000,
-                                   .factor_percent = 150}},
+                                   .factor_percent = 150,
+                                   .jitter_percent = 50}},
           StepDefinition{.name = "mail",
                          .participant = "mail",
                          .action = "send",
