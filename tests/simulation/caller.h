@@ -96,7 +96,7 @@ template <typename Task>
 void Caller::Run(std::uint64_t incarnation, const Task& task) {
   if (incarnation != incarnation_) return;
   if (!frozen_) return task();
-  waiting_.emplace_back(task);
+  waiting_.emplace_back([this, incarnation, task] { Run(incarnation, task); });
 }
 
 template <typename T>
