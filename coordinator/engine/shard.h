@@ -141,6 +141,7 @@ class Shard {
   struct Ended {
     TransactionSummary summary;
     bool presumable = false;  // without its record the same would be presumed
+    Durability durability = Durability::kLazy;
     int refusals = 0;  // by the log
   };
   std::unordered_map<Gtid, Ended> ended_;

@@ -41,8 +41,10 @@ void Shard::Handle(Transaction& transaction, const Event& event,
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
     admission_.quota.GiveBack(transaction.machine.origin().owner);
-    // A reservation's participant must know a repeated confirm or cancel for as long as one can come.
-    if (!transaction.machine.has_reservations())
+    // A reservation's participant must know a repeated confirm or cancel for as long as one can
+    // come.
+    if (!transaction.machine.has_reservations() ||
+        SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark))
       admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
@@ -136,7 +138,10 @@ void Shard::Persist(Transaction& transaction, Record record) {
   }
   const bool unforced =
       (SETTLE_PLANTED_BUG(kDecisionNotForced) && std::holds_alternative<CommitRecord>(record)) ||
-      (SETTLE_PLANTED_BUG(kHeuristicNotForced) && std::holds_alternative<HeuristicRecord>(record));
+      (SETTLE_PLANTED_BUG(kHeuristicNotForced) &&
+       std::holds_alternative<HeuristicRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kRegisteredNotForced) &&
+       std::holds_alternative<RegisteredRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(
@@ -255,10 +260,12 @@ void Shard::Forget(Transaction& transaction) {
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");
-  // What was registered would be cancelled again by the next start, whose participants may have
-  // forgotten it by then.
-  const bool presumable = ending.aborted() && !transaction.machine.has_reservations();
-  ended_.emplace(gtid, Ended{transaction.Summary(), presumable});
+  // What was registered would be confirmed or cancelled again by the next start. Services are told
+  // that it has ended, and may have forgotten it by then, so its end is forced.
+  const bool reserved =
+      transaction.machine.has_reservations() && !SETTLE_PLANTED_BUG(kEndOfReservationsNotForced);
+  ended_.emplace(gtid, Ended{transaction.Summary(), ending.aborted() && !reserved,
+                             reserved ? Durability::kForce : Durability::kLazy});
   const auto forgotten = std::move(transaction.forget_waiters);
   running_.erase(gtid);
   CountRunning();
@@ -268,7 +275,8 @@ void Shard::Forget(Transaction& transaction) {
 
 // A crash that loses this record: a commit is told to its branches once more, an abort is presumed.
 void Shard::WriteEnd(const Gtid& gtid) {
-  DurableAppend(log_, observer_, EndRecord{ended_.at(gtid).summary}, Durability::kLazy,
+  const Ended& ended = ended_.at(gtid);
+  DurableAppend(log_, observer_, EndRecord{ended.summary}, ended.durability,
                 [this, gtid](AppendResult result, const std::string&) {
                   SETTLE_FAILPOINT("engine.ended");
                   mailbox_.PostAlways([this, gtid, result] { OnEndWritten(gtid, result); });

@@ -37,7 +37,8 @@ std::string ByAndWhy(const std::string& by, const std::string& reason) {
 std::string Words(const Answer& answer) {
   std::string text = settle::ToString(answer.kind);
   switch (answer.kind) {
-    case AnswerKind::kDone: return text + (answer.text.empty() ? "" : " " + DescribeJson(answer.text));
+    case AnswerKind::kDone:
+      return text + (answer.text.empty() ? "" : " " + DescribeJson(answer.text));
     case AnswerKind::kOngoing: return text + " " + Number(answer.poll_after_ms);
     case AnswerKind::kFailed:
     case AnswerKind::kUnknown:

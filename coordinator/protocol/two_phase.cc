@@ -162,7 +162,10 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
     if (branch.reservation) {
       // No record of the abort is needed first: what is registered and not decided is cancelled by
       // a start too. A refused try is cancelled as well, because a copy of its call may be late.
-      const bool called = branch.reservation->maybe_called;
+      const bool forgotten =
+          (SETTLE_PLANTED_BUG(kRefusedTryNotCancelled) && branch.state == BranchState::kRefused) ||
+          (SETTLE_PLANTED_BUG(kUnansweredTryNotCancelled) && branch.state == BranchState::kTrying);
+      const bool called = branch.reservation->maybe_called && !forgotten;
       Add(effects,
           called ? Turn(branch, BranchState::kAborting) : Rest(branch, BranchState::kAborted));
       continue;

@@ -6,6 +6,7 @@
 #include "protocol/two_phase.h"
 #include "protocol/two_phase_parts.h"
 #include "vocabulary/assertion.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -84,9 +85,12 @@ Effects TwoPhase::On(const event::TryRequested& event) {
   branches_.push_back(std::move(branch));
   const BranchNumber number = branches_.back().number;
   registering_.push_back(number);
-  return {effect::TryAccepted{number},
-          effect::Persist{RegisteredRecord{gtid_, origin_, number, event.participant, event.action,
-                                           event.input, 0}}};
+  Effects effects{effect::TryAccepted{number},
+                  effect::Persist{RegisteredRecord{gtid_, origin_, number, event.participant,
+                                                   event.action, event.input, 0}}};
+  if (SETTLE_PLANTED_BUG(kTriedBeforeItsRecord))
+    Add(effects, Turn(branches_.back(), BranchState::kTrying));
+  return effects;
 }
 
 // Crash here: the record says that somebody must cancel it, and a start does.
@@ -126,9 +130,10 @@ Effects TwoPhase::Rest(Branch& branch, BranchState state) {
 Effects TwoPhase::Call(Branch& branch) {
   Reservation& reservation = *branch.reservation;
   const ActionOp op = OpOf(branch).value();
-  SETTLE_ASSERT(
-      op != ActionOp::kTry || registering_.empty() || registering_.front() > branch.number,
-      Describe(*this));
+  SETTLE_ASSERT(op != ActionOp::kTry || registering_.empty() ||
+                    registering_.front() > branch.number ||
+                    SETTLE_PLANTED_BUG(kTriedBeforeItsRecord),
+                Describe(*this));
   SETTLE_ASSERT(op != ActionOp::kConfirm || decision_ == Decision::kCommit, Describe(*this));
   SETTLE_ASSERT(op != ActionOp::kCancel ||
                     (decision_ == Decision::kAbort && ending_.outcome != Outcome::kUndecided),
@@ -149,6 +154,10 @@ Effects TwoPhase::CallOutstanding(const std::function<bool(const Branch&)>& want
 
 Effects TwoPhase::On(const event::Answered& event) {
   Branch* branch = Find(event.branch);
+  if (SETTLE_PLANTED_BUG(kAnswerOfTheTryCountsForItsCancel) && branch != nullptr &&
+      event.op == ActionOp::kTry && OpOf(*branch) == ActionOp::kCancel) {
+    return AnsweredFinish(*branch, event);
+  }
   if (branch == nullptr || OpOf(*branch) != event.op) return {};
   return event.op == ActionOp::kTry ? AnsweredTry(*branch, event) : AnsweredFinish(*branch, event);
 }
@@ -182,6 +191,7 @@ Effects TwoPhase::AnsweredFinish(Branch& branch, const event::Answered& event) {
       return IsAwaited(branch, event) ? Fruitless(branch, event.answer.text) : Effects{};
     case AnswerKind::kFailed:
     case AnswerKind::kSuppressed:
+      if (SETTLE_PLANTED_BUG(kRefusedConfirmTakenForDone)) break;
       return IsAwaited(branch, event) ? Stuck(branch, event.answer.text) : Effects{};
     case AnswerKind::kDone: break;
   }

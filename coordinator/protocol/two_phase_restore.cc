@@ -46,7 +46,8 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
     branches_.push_back(std::move(branch));
   }
   for (const RegisteredRecord& one : registered) {
-    Restore(one, branches_[one.branch - 1].state);
+    const bool forgotten = SETTLE_PLANTED_BUG(kRestoredConfirmTakenForDone);
+    Restore(one, forgotten ? BranchState::kCommitted : branches_[one.branch - 1].state);
   }
   TakeHeuristics(heuristics);
 }

@@ -58,6 +58,7 @@ struct Replay {
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, RegisteredRecord record) {
+    if (SETTLE_PLANTED_BUG(kRegisteredNotReplayed)) return;
     At(record.gtid, position).transaction.registered.push_back(std::move(record));
   }
   void Visit(std::uint64_t position, ForgetRecord record) {

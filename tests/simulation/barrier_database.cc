@@ -22,6 +22,7 @@ Answer BarrierDatabase::Run(const SagaCall& call, double commit_lost, const Busi
   if (!changes.any) return changes.answer;
   if (world_.Strikes(commit_lost, Fault::kCommitFailed)) return {AnswerKind::kUnknown, kLost, 0};
   if (changes.origin) origin_.emplace(call.key, *std::move(changes.origin));
+  if (changes.confirmed) confirmed_.emplace(call.key, *std::move(changes.confirmed));
   if (changes.undone) undone_.emplace(call.key, *std::move(changes.undone));
   if (changes.took_effect) took_effect_(changes.call, changes.answer);
   world_.Effect(name_, "commits ", settle::ToString(call.op), " ", call.key.DatabaseName());
@@ -32,16 +33,36 @@ Answer BarrierDatabase::Run(const SagaCall& call, double commit_lost, const Busi
 
 BarrierDatabase::Changes BarrierDatabase::Decide(const SagaCall& call, const Business& business) {
   switch (call.op) {
-    case ActionOp::kAction: return DecideAction(call, business);
-    case ActionOp::kCompensate: return DecideCompensation(call, business);
+    case ActionOp::kAction:
+    case ActionOp::kTry: return DecideAction(call, business);
+    case ActionOp::kCompensate:
+    case ActionOp::kCancel: return DecideCompensation(call, business);
+    case ActionOp::kConfirm: return DecideConfirm(call, business);
     case ActionOp::kFence: return DecideFence(call);
-    case ActionOp::kTry:
-    case ActionOp::kConfirm:
-    case ActionOp::kCancel: break;
   }
-  Changes nothing;
-  nothing.answer = {AnswerKind::kUnknown, "not served here", 0};
-  return nothing;
+  return {};
+}
+
+BarrierDatabase::Changes BarrierDatabase::DecideConfirm(const SagaCall& call,
+                                                        const Business& business) const {
+  Changes changes;
+  if (const auto row = confirmed_.find(call.key); row != confirmed_.end()) {
+    world_.Count(Fault::kCallTwice);
+    changes.answer = {AnswerKind::kDone, row->second, 0};
+    return changes;
+  }
+  const auto tried = origin_.find(call.key);
+  if (tried == origin_.end() || tried->second.by != By::kAction) {
+    world_.Violates("tcc: " + call.key.DatabaseName() + ": a confirm without its try");
+    changes.answer = {AnswerKind::kUnknown, "a confirm without its try", 0};
+    return changes;
+  }
+  changes.call = call;
+  changes.answer = business(changes.call);
+  if (changes.answer.kind != AnswerKind::kDone) return changes;  // rolled back
+  changes.any = changes.took_effect = true;
+  changes.confirmed = changes.answer.text;
+  return changes;
 }
 
 BarrierDatabase::Changes BarrierDatabase::DecideAction(const SagaCall& call,

@@ -33,7 +33,7 @@ class BarrierDatabase {
   Answer Run(const coordinator::SagaCall& call, double commit_lost, const Business& business);
 
  private:
-  // Who put the action's row there.
+  // Who put the row of the action or try there; a compensation stands for a cancel too.
   enum class By { kAction, kFence, kCompensation };
   struct Row {
     By by = By::kAction;
@@ -42,8 +42,9 @@ class BarrierDatabase {
   };
   struct Changes {
     bool any = false;
-    std::optional<Row> origin;          // to insert
-    std::optional<std::string> undone;  // the compensation's row, to insert
+    std::optional<Row> origin;             // to insert
+    std::optional<std::string> undone;     // the compensation's or cancel's row, to insert
+    std::optional<std::string> confirmed;  // the confirm's row, to insert
     bool took_effect = false;
     Answer answer;
     coordinator::SagaCall call;  // with what the business was given
@@ -51,6 +52,7 @@ class BarrierDatabase {
   Changes Decide(const coordinator::SagaCall& call, const Business& business);
   Changes DecideAction(const coordinator::SagaCall& call, const Business& business) const;
   Changes DecideCompensation(const coordinator::SagaCall& call, const Business& business) const;
+  Changes DecideConfirm(const coordinator::SagaCall& call, const Business& business) const;
   Changes DecideFence(const coordinator::SagaCall& call) const;
 
   World& world_;
@@ -59,6 +61,7 @@ class BarrierDatabase {
   bool up_ = true;
   std::map<BranchKey, Row> origin_;
   std::map<BranchKey, std::string> undone_;
+  std::map<BranchKey, std::string> confirmed_;
 };
 
 }  // namespace settle::simulation

@@ -17,6 +17,7 @@ Settings ShrunkenSettings() {
   settings.retry_first = std::chrono::milliseconds(10);
   settings.retry_max = std::chrono::milliseconds(200);
   settings.session_timeout = std::chrono::milliseconds(300);
+  settings.call_timeout = std::chrono::milliseconds(30);
   return settings;
 }
 

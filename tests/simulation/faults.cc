@@ -2,6 +2,22 @@
 
 namespace settle::simulation {
 
+namespace {
+
+// Some of those of two-phase commit and of sagas can happen to reservations too.
+bool IsOfReservations(Fault fault) {
+  using enum Fault;
+  for (const Fault one :
+       {kVoteTimeout, kStepFailed, kHandlerThrew, kStepOngoing, kAnswerTooLate, kCommitFailed,
+        kCommitReplyLost, kDiedBeforeCommit, kDiedBeforeAnswer, kCallTwice, kCompensatedBeforehand,
+        kActionTooLate, kCompensationFailed, kClientCancels, kOperatorSkips}) {
+    if (fault == one) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<Fault> FaultsOf(Protocol protocol) {
   constexpr auto kFirstOfTwoPhase = static_cast<std::size_t>(Fault::kOlderLogRefused);
   constexpr auto kFirstOfSagas = static_cast<std::size_t>(Fault::kStepFailed);
@@ -9,8 +25,18 @@ std::vector<Fault> FaultsOf(Protocol protocol) {
   for (std::size_t kind = 0; kind < kFaults; ++kind) {
     const bool of_sagas = kind >= kFirstOfSagas;
     const bool of_two_phase = kind >= kFirstOfTwoPhase && !of_sagas;
-    const bool of_another = protocol == Protocol::kTwoPhase ? of_sagas : of_two_phase;
-    if (!of_another) faults.push_back(static_cast<Fault>(kind));
+    const Fault fault = static_cast<Fault>(kind);
+    switch (protocol) {
+      case Protocol::kTwoPhase:
+        if (!of_sagas) faults.push_back(fault);
+        break;
+      case Protocol::kSaga:
+        if (!of_two_phase) faults.push_back(fault);
+        break;
+      case Protocol::kTcc:
+        if ((!of_sagas && !of_two_phase) || IsOfReservations(fault)) faults.push_back(fault);
+        break;
+    }
   }
   return faults;
 }

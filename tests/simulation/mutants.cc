@@ -8,6 +8,7 @@ namespace settle::simulation {
 const std::vector<Mutant>& Mutants() {
   using enum PlantedBug;
   constexpr auto kSaga = Protocol::kSaga;
+  constexpr auto kTcc = Protocol::kTcc;
   static const std::vector<Mutant> mutants{
       {kDecisionNotForced, "decision-not-forced",
        "the commit record is appended lazily, and told as soon as it is written"},
@@ -106,6 +107,26 @@ const std::vector<Mutant>& Mutants() {
        kSaga},
       {kBarrierForgetsActions, "barrier-forgets-actions",
        "an action that comes again takes effect again", kSaga},
+      {kTriedBeforeItsRecord, "tried-before-its-record",
+       "a try is called while the record that it is registered is on its way to the disk", kTcc},
+      {kRegisteredNotForced, "registered-not-forced",
+       "the record that a try is registered is appended lazily", kTcc},
+      {kRegisteredNotReplayed, "registered-not-replayed",
+       "a restart forgets what was registered", kTcc},
+      {kRefusedTryNotCancelled, "refused-try-not-cancelled",
+       "a try that failed is not cancelled, although a copy of it may be on its way", kTcc},
+      {kUnansweredTryNotCancelled, "unanswered-try-not-cancelled",
+       "a try that was not answered is not cancelled", kTcc},
+      {kRefusedConfirmTakenForDone, "refused-confirm-taken-for-done",
+       "a confirm or cancel that fails counts as done", kTcc},
+      {kAnswerOfTheTryCountsForItsCancel, "answer-of-the-try-counts-for-its-cancel",
+       "a late answer of the try counts for the cancel", kTcc},
+      {kRestoredConfirmTakenForDone, "restored-confirm-taken-for-done",
+       "after a restart nothing of a decided transaction is confirmed", kTcc},
+      {kReservationsDoNotHoldTheMark, "reservations-do-not-hold-the-mark",
+       "services are told that a decided transaction has ended, before it was confirmed", kTcc},
+      {kEndOfReservationsNotForced, "end-of-reservations-not-forced",
+       "the end of a transaction with reservations is lazy, although services hear of it", kTcc},
   };
   return mutants;
 }

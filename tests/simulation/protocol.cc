@@ -6,6 +6,7 @@ const char* ToString(Protocol protocol) {
   switch (protocol) {
     case Protocol::kTwoPhase: return "2pc";
     case Protocol::kSaga: return "saga";
+    case Protocol::kTcc: return "tcc";
   }
   return "unrecognised";
 }

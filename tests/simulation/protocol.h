@@ -6,11 +6,11 @@
 
 namespace settle::simulation {
 
-enum class Protocol { kTwoPhase, kSaga };
+enum class Protocol { kTwoPhase, kSaga, kTcc };
 
-inline constexpr Protocol kProtocols[] = {Protocol::kTwoPhase, Protocol::kSaga};
+inline constexpr Protocol kProtocols[] = {Protocol::kTwoPhase, Protocol::kSaga, Protocol::kTcc};
 
-// "2pc", "saga".
+// "2pc", "saga", "tcc".
 const char* ToString(Protocol protocol);
 std::optional<Protocol> ParseProtocol(std::string_view name);
 

@@ -48,6 +48,7 @@ std::unique_ptr<Run> MakeRun(Protocol protocol, std::uint64_t seed, World::Telli
   switch (protocol) {
     case Protocol::kTwoPhase: return MakeTwoPhaseRun(seed, telling);
     case Protocol::kSaga: return MakeSagaRun(seed, telling);
+    case Protocol::kTcc: return MakeTccRun(seed, telling);
   }
   return nullptr;
 }

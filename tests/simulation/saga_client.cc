@@ -41,8 +41,11 @@ void SagaClient::Await(const Gtid& gtid) {
   Ask<Ending>(
       {"await-saga", gtid, 1, kPatience},
       [this, gtid](Engine& engine, Inquiry& inquiry, Completion<Ending> done) {
-        engine.AwaitSaga(gtid, kWait,
-                         witness_.Heard(gtid, OrFromTheLog(inquiry, gtid, std::move(done))));
+        auto heard = witness_.Heard(gtid, OrFromTheLog(inquiry, gtid, std::move(done)));
+        engine.AwaitSaga(gtid, kWait, [heard = std::move(heard)](Result<SagaEnd> end) {
+          if (!end) return heard(Fail(std::move(end).error()));
+          heard(end->ending);
+        });
       },
       [this, gtid](const Result<Ending>& ending) {
         const bool over = ending ? ending->outcome != Outcome::kUndecided

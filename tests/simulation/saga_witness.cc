@@ -43,15 +43,6 @@ bool SagaWitness::IsSkipped(const SagaNote& note, BranchNumber step) const {
   return note.steps[step - 1].skipped != 0;
 }
 
-void SagaWitness::Hears(const Error& refusal) {
-  const auto says = [&](const char* what) {
-    return refusal.code == ErrorCode::kRetry && refusal.message.find(what) != std::string::npos;
-  };
-  if (says("its queue is full")) world_.Count(Fault::kMailboxFull);
-  if (says("participant sessions is reached")) world_.Count(Fault::kSessionLimit);
-  if (says("open transactions is reached")) world_.Count(Fault::kTransactionLimit);
-}
-
 void SagaWitness::Hears(const Begun& begun) {
   if (!coordinator_.GivesOut(begun.gtid))
     world_.Violates("one decision per gtid: " + begun.gtid.text() + " was given out twice");

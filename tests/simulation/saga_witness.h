@@ -10,18 +10,19 @@
 
 #include "simulation/coordinator_node.h"
 #include "simulation/saga_note.h"
+#include "simulation/service_watch.h"
 
 namespace settle::simulation {
 
-class SagaWitness {
+class SagaWitness : public ServiceWatch {
  public:
   SagaWitness(World& world, CoordinatorNode& coordinator, SagaNotes& notes)
       : world_(world), coordinator_(coordinator), notes_(notes) {}
 
   // The coordinator answers.
-  void Hears(const Error& refusal);
+  void Hears(const Error& refusal) override { CountRefusal(world_, refusal); }
   void Hears(const Begun& begun);
-  void Hears(const SessionId& session, const CommandBatch& batch);
+  void Hears(const SessionId& session, const CommandBatch& batch) override;
   void Hears(const Gtid& gtid, const Ending& ending);
   // `done`, and the ending is heard.
   Completion<Ending> Heard(const Gtid& gtid, Completion<Ending> done);
@@ -41,8 +42,8 @@ class SagaWitness {
 
   // Something may make calls go out before their time: an operator, a process that attaches, a
   // restart.
-  void Nudged() { nudges_.push_back(world_.now()); }
-  std::uint64_t NextToken() { return ++tokens_; }
+  void Nudged() override { nudges_.push_back(world_.now()); }
+  std::uint64_t NextToken() override { return ++tokens_; }
 
  private:
   void Leaves(const SagaCall& call);

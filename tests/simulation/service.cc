@@ -98,10 +98,11 @@ settle::Answer Service::DoBusiness(const SagaCall& call) {
     return {AnswerKind::kUnknown, "the handler threw", 0};
   if (world_.Strikes(rough_.ongoing, Fault::kStepOngoing))
     return {AnswerKind::kOngoing, "", static_cast<std::int64_t>(1 + world_.Pick(150))};
-  const bool undoes = call.op == ActionOp::kCompensate;
-  if (undoes && world_.Strikes(rough_.compensation_fails, Fault::kCompensationFailed))
+  const bool must_happen = call.op == ActionOp::kCompensate || call.op == ActionOp::kConfirm ||
+                           call.op == ActionOp::kCancel;
+  if (must_happen && world_.Strikes(rough_.compensation_fails, Fault::kCompensationFailed))
     return {AnswerKind::kFailed, "it cannot be undone now", 0};
-  if (!undoes && world_.Strikes(rough_.fails, Fault::kStepFailed))
+  if (!must_happen && world_.Strikes(rough_.fails, Fault::kStepFailed))
     return {AnswerKind::kFailed, "none left", 0};
   return {AnswerKind::kDone, "{\"token\":" + std::to_string(witness_.NextToken()) + "}", 0};
 }

@@ -1,5 +1,6 @@
-// A process that serves actions of sagas in the simulated world: attaches, fetches calls, runs its
-// handlers behind the barrier of its database, reports. It may die in the middle of a handler.
+// A process that serves actions of sagas, or reservations, in the simulated world: attaches,
+// fetches calls, runs its handlers behind the barrier of its database, reports. It may die in the
+// middle of a handler.
 #pragma once
 
 #include <deque>
@@ -10,26 +11,26 @@
 
 #include "simulation/barrier_database.h"
 #include "simulation/caller.h"
-#include "simulation/saga_witness.h"
+#include "simulation/service_watch.h"
 
 namespace settle::simulation {
 
 // How rough the services of this seed are: probabilities, of one call.
 struct ServiceRoughness {
-  double fails = 0;  // an action, definitively
+  double fails = 0;  // an action or try, definitively
   double throws = 0;
   double ongoing = 0;
   double late = 0;                // it answers after its time-out
   double commit_lost = 0;         // not done, or done and not answered
   double dies_before_commit = 0;  // the process
   double dies_before_answer = 0;
-  double compensation_fails = 0;
+  double compensation_fails = 0;  // or a confirm or cancel
 };
 
 class Service : public Caller {
  public:
   using Databases = std::map<std::string, BarrierDatabase*>;  // by participant
-  Service(World& world, CoordinatorNode& coordinator, SagaWitness& witness,
+  Service(World& world, CoordinatorNode& coordinator, ServiceWatch& witness,
           const ServiceRoughness& rough, std::string name, Databases databases)
       : Caller(world, coordinator, std::move(name)),
         witness_(witness),
@@ -55,7 +56,7 @@ class Service : public Caller {
   void Report();
   microseconds Effort(const SagaCall& call);
 
-  SagaWitness& witness_;
+  ServiceWatch& witness_;
   const ServiceRoughness& rough_;
   const Databases databases_;
   std::int64_t received_through_ = 0;

@@ -28,6 +28,8 @@ void Disk::TakeSynced(const Record& record) {
   if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
   if (const auto* harm = std::get_if<HeuristicRecord>(&record))
     damaged[harm->gtid].push_back(harm->branch);
+  if (const auto* one = std::get_if<RegisteredRecord>(&record))
+    registered[one->gtid].insert(one->branch);
   if (const auto* begin = std::get_if<SagaBeginRecord>(&record)) sagas[begin->gtid].begun = true;
   if (const auto* aborting = std::get_if<SagaAbortingRecord>(&record))
     sagas[aborting->gtid].aborting = true;

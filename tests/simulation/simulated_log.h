@@ -50,6 +50,7 @@ struct Disk {
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
   std::unordered_set<Gtid> forgotten;
   std::unordered_map<Gtid, SagaFacts> sagas;
+  std::unordered_map<Gtid, std::set<BranchNumber>> registered;
   std::unordered_map<Gtid, std::size_t> forced;  // how many records were
   std::unordered_set<Gtid> pruned;
   std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where

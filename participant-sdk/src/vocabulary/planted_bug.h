@@ -67,6 +67,17 @@ enum class PlantedBug {
   kCompensationWithoutTheActionsRow,
   kFenceLeavesNoRow,
   kBarrierForgetsActions,
+  // reservations
+  kTriedBeforeItsRecord,
+  kRegisteredNotForced,
+  kRegisteredNotReplayed,
+  kRefusedTryNotCancelled,
+  kUnansweredTryNotCancelled,
+  kRefusedConfirmTakenForDone,
+  kAnswerOfTheTryCountsForItsCancel,
+  kRestoredConfirmTakenForDone,
+  kReservationsDoNotHoldTheMark,
+  kEndOfReservationsNotForced,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,

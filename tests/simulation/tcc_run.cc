@@ -1,0 +1,198 @@
+// The world of reservations: services with a barrier each, several processes of each name, clients.
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "engine/shard.h"
+#include "simulation/run.h"
+#include "simulation/service.h"
+#include "simulation/tcc_adversary.h"
+#include "simulation/tcc_client.h"
+
+namespace settle::simulation {
+namespace {
+
+ServiceRoughness DrawRoughness(World& world) {
+  const auto sometimes = [&](double often, double most) {
+    return world.Happens(often) ? world.Chance() * most : 0.0;
+  };
+  ServiceRoughness rough;
+  rough.fails = sometimes(0.6, 0.3);
+  rough.throws = sometimes(0.4, 0.3);
+  rough.ongoing = sometimes(0.3, 0.3);
+  rough.late = sometimes(0.5, 0.3);
+  rough.commit_lost = sometimes(0.4, 0.15);
+  rough.dies_before_commit = sometimes(0.3, 0.1);
+  rough.dies_before_answer = sometimes(0.3, 0.1);
+  rough.compensation_fails = world.Happens(0.3) ? 0.95 : sometimes(0.5, 0.4);
+  return rough;
+}
+
+const std::vector<std::string> kParticipants{"inventory", "hotels", "credit"};
+
+class TccRun : public Run {
+ public:
+  TccRun(std::uint64_t seed, World::Telling telling);
+
+ private:
+  Adversary& adversary() override { return adversary_; }
+  std::vector<Caller*> processes() override;
+  void BeginWork(microseconds rough_phase) override;
+  bool Ended() override { return CoordinatorRests() && Open(false).empty(); }
+  std::vector<Gtid> Begun() override;
+  void Said(const Gtid& gtid, const Ending& ending) override {
+    notes_[gtid].said_at_the_end = ending.outcome;
+  }
+  std::vector<std::string> FindViolations() override;
+
+  std::set<Gtid> Open(bool damaged);
+  TccOrder DrawOrder();
+  void Check(const Gtid& gtid, const TccNote& note, std::vector<std::string>& violations);
+  void CheckReservation(const BranchKey& key, const ReservationNote& note,
+                        std::vector<std::string>& violations);
+
+  const ServiceRoughness rough_;
+  TccNotes notes_;
+  TccWitness witness_;
+  TccAdversary adversary_;
+  std::deque<BarrierDatabase> databases_;
+  std::deque<Service> services_;
+  TccClient client_;
+};
+
+TccRun::TccRun(std::uint64_t seed, World::Telling telling)
+    : Run(seed, telling),
+      rough_(DrawRoughness(world_)),
+      witness_(world_, coordinator_, notes_),
+      adversary_(world_, coordinator_, disk_, witness_),
+      client_(world_, coordinator_, witness_, "client-1") {
+  for (const std::string& participant : kParticipants) {
+    databases_.emplace_back(
+        world_, participant + "-db",
+        [this](const SagaCall& call, const settle::Answer&) { witness_.TookEffect(call); });
+  }
+  // Each serves all but one, or all but two: every participant has one or two processes.
+  const std::size_t served = world_.Happens(0.7) ? 2 : 1;
+  for (std::size_t i = 0; i < kParticipants.size(); ++i) {
+    Service::Databases own;
+    for (std::size_t j = i; j < i + served; ++j) {
+      const std::size_t one = j % kParticipants.size();
+      own.emplace(kParticipants[one], &databases_[one]);
+    }
+    services_.emplace_back(world_, coordinator_, witness_, rough_,
+                           "service-" + std::to_string(i + 1), std::move(own));
+    services_.back().when_it_dies = [this](Service& service) {
+      adversary_.BringBackLater(service);
+    };
+  }
+  if (world_.Happens(0.5))
+    adversary_.operators_every = microseconds(2'000) + world_.UpTo(microseconds(20'000));
+}
+
+std::vector<Caller*> TccRun::processes() {
+  std::vector<Caller*> all{&client_};
+  for (Service& service : services_) all.push_back(&service);
+  return all;
+}
+
+TccOrder TccRun::DrawOrder() {
+  TccOrder order;
+  const std::size_t reservations = 1 + world_.Pick(3);
+  for (std::size_t i = 0; i < reservations; ++i)
+    order.participants.push_back(kParticipants[world_.Pick(kParticipants.size())]);
+  if (world_.Happens(0.15)) order.ends = TccOrder::Ends::kCommits;
+  if (world_.Happens(0.15)) order.ends = TccOrder::Ends::kAborts;
+  if (world_.Happens(0.1)) order.ends = TccOrder::Ends::kNever;
+  order.at_once = world_.Happens(0.25);
+  if (order.at_once && order.ends == TccOrder::Ends::kAsItShould)
+    order.ends = world_.Happens(0.5) ? TccOrder::Ends::kCommits : TccOrder::Ends::kAborts;
+  if (world_.Happens(0.3)) order.wait = coordinator::Wait::kDecision;
+  return order;
+}
+
+void TccRun::BeginWork(microseconds rough_phase) {
+  const std::uint64_t count = 1 + world_.Pick(6);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    world_.After(world_.UpTo(rough_phase), [this] {
+      const TccOrder order = DrawOrder();
+      if (client_.up() && !client_.frozen()) client_.Place(order);
+    });
+  }
+}
+
+std::vector<Gtid> TccRun::Begun() {
+  std::vector<Gtid> begun;
+  for (const auto& [gtid, note] : notes_) begun.push_back(gtid);
+  return begun;
+}
+
+std::set<Gtid> TccRun::Open(bool damaged) {
+  std::set<Gtid> open;
+  for (const auto& shard : coordinator_.engine().shards()) {
+    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions)
+      if ((one.state == "damaged") == damaged) open.insert(one.gtid);
+  }
+  return open;
+}
+
+std::vector<std::string> TccRun::FindViolations() {
+  std::vector<std::string> violations = world_.violations();
+  for (const Gtid& gtid : Open(false))
+    violations.push_back("bounded recovery: " + gtid.text() + " has not ended");
+  for (const auto& [gtid, note] : notes_) Check(gtid, note, violations);
+  return violations;
+}
+
+// The oracle is what the disk holds and what the services did.
+void TccRun::Check(const Gtid& gtid, const TccNote& note, std::vector<std::string>& violations) {
+  const std::string name = gtid.text();
+  for (const auto& [branch, reservation] : note.reservations)
+    CheckReservation({gtid, branch}, reservation, violations);
+  if (!disk_.registered.contains(gtid)) return;
+  const bool decided = disk_.decided.contains(gtid);
+  const bool damaged = disk_.damaged.contains(gtid);
+  const bool shown = Open(true).contains(gtid);
+  if (decided) {
+    for (const BranchNumber branch : disk_.registered.at(gtid)) {
+      if (!note.reservations.contains(branch))
+        violations.push_back("atomicity: " + name + " was committed, and branch " +
+                             std::to_string(branch) + " never reserved");
+    }
+  }
+  if (note.said_at_the_end == Outcome::kCommitted && !decided)
+    violations.push_back("durability: " + name + " is said committed at last, and was not");
+  if (note.said_at_the_end == Outcome::kAborted && decided)
+    violations.push_back("durability: " + name + " is said aborted at last, and was committed");
+  const bool known = disk_.ended.contains(gtid) || disk_.pruned.contains(gtid) || shown;
+  if (!known) violations.push_back("bounded recovery: " + name + " has no end in the log");
+  if (damaged && !shown && !disk_.forgotten.contains(gtid))
+    violations.push_back("heuristics: the damage of " + name + " is recorded and not shown");
+  if (shown && !damaged)
+    violations.push_back("heuristics: the damage of " + name + " is not recorded");
+}
+
+void TccRun::CheckReservation(const BranchKey& key, const ReservationNote& note,
+                              std::vector<std::string>& violations) {
+  const auto damaged = disk_.damaged.find(key.gtid);
+  const bool skipped = damaged != disk_.damaged.end() &&
+                       std::count(damaged->second.begin(), damaged->second.end(), key.number) > 0;
+  if (skipped) return;  // nobody can say
+  const bool decided = disk_.decided.contains(key.gtid);
+  const bool right = decided ? note.reserved == 1 && note.confirmed == 1 && note.cancelled == 0
+                             : note.confirmed == 0 && note.reserved == note.cancelled;
+  if (right) return;
+  violations.push_back(
+      "atomicity: " + key.DatabaseName() + " was " + (decided ? "committed" : "aborted") +
+      ", and reserved " + std::to_string(note.reserved) + ", confirmed " +
+      std::to_string(note.confirmed) + ", cancelled " + std::to_string(note.cancelled) + " times");
+}
+
+}  // namespace
+
+std::unique_ptr<Run> MakeTccRun(std::uint64_t seed, World::Telling telling) {
+  return std::make_unique<TccRun>(seed, telling);
+}
+
+}  // namespace settle::simulation
