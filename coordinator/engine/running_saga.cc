@@ -25,7 +25,6 @@ void Sagas::Saga::NoteSteps(WallTime at) {
     if (times[i].state == now) continue;
     times[i].state = now;
     times[i].changed = at;
-    if (times[i].called == 0 && now == saga::Machine::StepState::kRunning) times[i].called = at;
   }
 }
 

@@ -34,14 +34,15 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
                                std::move(call.input),
                                std::move(call.result),
                                timeout});
-  int& unsent = saga.times[call.step - 1].unsent;
+  Saga::StepTimes& of_step = saga.times[call.step - 1];
+  if (sent && of_step.called == 0) of_step.called = out_.clock.WallNow();
   if (call.attempt == 1) {
-    unsent = 0;
+    of_step.unsent = 0;
     saga.Note(out_.clock.WallNow(), saga.NameOf(call.step) + ": " + settle::ToString(call.op) +
                                         (sent ? " called at " : " waits for somebody to serve ") +
                                         call.participant);
   }
-  if (!sent) ++unsent;
+  if (!sent) ++of_step.unsent;
 }
 
 void Sagas::Perform(Saga& saga, const fx::Pause& pause) {

@@ -43,10 +43,12 @@ TEST(SagaViews, RetryCallsAParticipantNow) {
   EXPECT_EQ(admin.RetryAll("airline")->transactions, 1U);
   EXPECT_EQ(admin.RetryAll("bank").error().code, ErrorCode::kNotFound);
   EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 0) << "nobody was there to be called";
+  EXPECT_EQ(admin.Show(kGtid)->summary.saga->steps[0].called, 0);
   admin.engine.engine().Attach({"service", {}, "", 0, {"airline"}}, [](Result<Attached>) {});
   EXPECT_EQ(admin.Retry(kGtid)->transactions, 1U);
   EXPECT_EQ(admin.Show(kGtid)->summary.branches[0].attempts, 1)
       << "what was not fetched yet is not sent again";
+  EXPECT_NE(admin.Show(kGtid)->summary.saga->steps[0].called, 0);
 }
 
 // A saga that turned back, and whose flight cannot be given back.
