@@ -53,7 +53,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                              shard.ParticipantReady(participant);
                            });
                          },
-                         [this] { return admission_->unended.Through(); }});
+                         [this] { return ended_through(); }});
   for (std::size_t i = 0; i < std::max<std::size_t>(1, settings.shards); ++i) {
     shards_.push_back(
         std::make_unique<Shard>(settings_, log, clock, ids, observer, *sessions_, *admission_));

@@ -60,7 +60,8 @@ Effects Machine::OnDurable(const SagaActRecord& record) {
 Effects Machine::OnRefused(const SagaActRecord& record, const std::string& reason) {
   Step& step = *Find(record.step);
   Effects effects{effect::ReplyAct{record.step, record.act, "it could not be stored: " + reason}};
-  if (step.state == StepState::kSkipping) {
+  // Another act on the step may have been refused while its skip is on its way.
+  if (record.act == SagaAct::kSkip && step.state == StepState::kSkipping) {
     step.state = state_ == State::kCompensating ? StepState::kUndoing : StepState::kRunning;
     Add(effects, Send(step));
   }

@@ -59,8 +59,11 @@ BarrierDatabase& SagaStage::DatabaseNamed(const std::string& name) {
 }
 
 std::optional<Gtid> SagaStage::First() const {
-  if (notes_.empty()) return std::nullopt;
-  return notes_.begin()->first;
+  // A start that is repeated may leave some behind that never began.
+  for (const auto& [gtid, note] : notes_) {
+    if (disk_.sagas.contains(gtid)) return gtid;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> SagaStage::Databases() const {

@@ -24,7 +24,7 @@ class SagaStage : public Stage {
   std::optional<Gtid> First() const override;
   void BeginWork() override;
   bool Ready() const override;
-  bool Settled() override { return simulation::Settled(scene_); }
+  bool Settled() override { return !client_.starts() && simulation::Settled(scene_); }
   std::vector<std::string> Databases() const override;
   void CrashDatabase(const std::string& name) override { DatabaseNamed(name).Crash(); }
   void StartDatabase(const std::string& name) override { DatabaseNamed(name).Start(); }

@@ -12,12 +12,20 @@ namespace {
 
 const char* const kLost = "the connection to the database is lost";
 
+bool HasEnded(const Gtid& gtid, const coordinator::EndedThrough& mark) {
+  return coordinator::EndedThrough{gtid.epoch(), gtid.sequence()} <= mark;
+}
+
 Answer Suppressed() { return {AnswerKind::kSuppressed, "it can never be done any more", 0}; }
 
 }  // namespace
 
 Answer BarrierDatabase::Run(const SagaCall& call, double commit_lost, const Business& business) {
   if (!up_) return {AnswerKind::kUnknown, kLost, 0};
+  if (HasEnded(call.key.gtid, ended_)) {
+    world_.Count(Fault::kCallAfterTheEnd);
+    return Suppressed();
+  }
   Changes changes = Decide(call, business);
   if (!changes.any) return changes.answer;
   if (world_.Strikes(commit_lost, Fault::kCommitFailed)) return {AnswerKind::kUnknown, kLost, 0};
@@ -29,6 +37,14 @@ Answer BarrierDatabase::Run(const SagaCall& call, double commit_lost, const Busi
   if (!up_ || world_.Strikes(commit_lost, Fault::kCommitReplyLost))
     return {AnswerKind::kUnknown, kLost, 0};
   return changes.answer;
+}
+
+void BarrierDatabase::Prune(const coordinator::EndedThrough& mark) {
+  if (!up_ || mark <= ended_) return;
+  ended_ = mark;
+  const auto has_ended = [&](const auto& row) { return HasEnded(row.first.gtid, mark); };
+  const std::size_t removed = std::erase_if(origin_, has_ended) + std::erase_if(undone_, has_ended);
+  if (removed != 0) world_.Count(Fault::kBarrierPruned);
 }
 
 BarrierDatabase::Changes BarrierDatabase::Decide(const SagaCall& call, const Business& business) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/saga_calls.h"
+#include "engine/unended.h"
 #include "simulation/world.h"
 
 namespace settle::simulation {
@@ -26,6 +27,9 @@ class BarrierDatabase {
   void Crash() { up_ = false; }
   void Start() { up_ = true; }
   bool up() const { return up_; }
+
+  // Removes the rows of what has ended; a call of it that still comes is refused from now on.
+  void Prune(const coordinator::EndedThrough& mark);
 
   // As settle/barrier.h. `business` is given the call with its input and result filled in. The
   // commit fails with the probability `commit_lost`, or is done and not answered.
@@ -59,6 +63,7 @@ class BarrierDatabase {
   const std::string name_;
   const TookEffect took_effect_;
   bool up_ = true;
+  coordinator::EndedThrough ended_;
   std::map<BranchKey, Row> origin_;
   std::map<BranchKey, std::string> undone_;
   std::map<BranchKey, std::string> confirmed_;

@@ -102,6 +102,8 @@ const char* ToString(Fault fault) {
     case Fault::kCallTwice: return "call came twice";
     case Fault::kCompensatedBeforehand: return "compensated beforehand";
     case Fault::kActionTooLate: return "action came too late";
+    case Fault::kBarrierPruned: return "barrier pruned";
+    case Fault::kCallAfterTheEnd: return "call came after the end";
     case Fault::kPivotFenced: return "pivot fenced";
     case Fault::kPivotFoundDone: return "pivot found done by its fence";
     case Fault::kCompensationFailed: return "compensation failed";

@@ -78,6 +78,8 @@ enum class Fault {
   kCallTwice,              // the barrier answered with what it had answered before
   kCompensatedBeforehand,  // a compensation without its action, or before it
   kActionTooLate,          // its compensation or its fence went before
+  kBarrierPruned,          // of the rows of what had ended
+  kCallAfterTheEnd,        // of its saga: refused by the barrier's mark
   kPivotFenced,            // and never ran
   kPivotFoundDone,         // by the fence
   kCompensationFailed,

@@ -105,6 +105,8 @@ const std::vector<Mutant>& Mutants() {
        "a compensation that comes first does not keep its action from running", kSaga},
       {kFenceLeavesNoRow, "fence-leaves-no-row", "a fence does not keep the pivot from running",
        kSaga},
+      {kMarkPassesWhatRuns, "mark-passes-what-runs",
+       "participants are told that all has ended, whatever still runs", kSaga},
       {kBarrierForgetsActions, "barrier-forgets-actions",
        "an action that comes again takes effect again", kSaga},
       {kTriedBeforeItsRecord, "tried-before-its-record",

@@ -17,10 +17,13 @@ Completion<Ending> OrFromTheLog(Inquiry& inquiry, const Gtid& gtid, Completion<E
 
 }  // namespace
 
-void SagaClient::Start(const coordinator::StartSagaCall& call,
+void SagaClient::Start(const coordinator::StartSagaCall& wanted,
                        std::optional<microseconds> cancels_after) {
+  coordinator::StartSagaCall call = wanted;
+  call.request_key = name() + "-" + std::to_string(++keys_);
+  ++starting_;
   Ask<Begun>(
-      {"start-saga", {}, 1, microseconds(80'000)},
+      {"start-saga", {}, 3, microseconds(80'000)},
       [this, call](Engine& engine, Inquiry&, Completion<Begun> done) {
         engine.StartSaga(call, [this, done = std::move(done)](Result<Begun> begun) {
           begun ? witness_.Hears(*begun) : witness_.Hears(begun.error());
@@ -28,6 +31,7 @@ void SagaClient::Start(const coordinator::StartSagaCall& call,
         });
       },
       [this, cancels_after](const Result<Begun>& begun) {
+        --starting_;
         if (!begun) {
           if (begun.error().code == ErrorCode::kAskOutcome) world_.Count(Fault::kClientGaveUp);
           return;
@@ -41,10 +45,11 @@ void SagaClient::Await(const Gtid& gtid) {
   Ask<Ending>(
       {"await-saga", gtid, 1, kPatience},
       [this, gtid](Engine& engine, Inquiry& inquiry, Completion<Ending> done) {
-        auto heard = witness_.Heard(gtid, OrFromTheLog(inquiry, gtid, std::move(done)));
-        engine.AwaitSaga(gtid, kWait, [heard = std::move(heard)](Result<SagaEnd> end) {
-          if (!end) return heard(Fail(std::move(end).error()));
-          heard(end->ending);
+        Completion<Ending> ended =
+            witness_.Heard(gtid, OrFromTheLog(inquiry, gtid, std::move(done)));
+        engine.AwaitSaga(gtid, kWait, [ended = std::move(ended)](Result<coordinator::SagaEnd> end) {
+          if (!end) return ended(Fail(std::move(end).error()));
+          ended(end->ending);
         });
       },
       [this, gtid](const Result<Ending>& ending) {

@@ -1,5 +1,6 @@
 #include "simulation/saga_invariants.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -35,6 +36,7 @@ class Checker {
  private:
   void Violation(std::string what) { violations_.push_back(std::move(what)); }
   void CheckSaga(const SagaNote& note);
+  void CheckKeys();
   void CheckSteps(const SagaNote& note, const SagaFacts& facts);
   void CheckStep(const SagaNote& note, BranchNumber number, Outcome ended);
   void CheckDamage(const SagaNote& note, const SagaFacts& facts);
@@ -49,6 +51,7 @@ std::vector<std::string> Checker::Check() {
   for (const Gtid& gtid : open_.running)
     Violation("bounded recovery: " + gtid.text() + " has not ended");
   for (const auto& [gtid, note] : scene_.notes) CheckSaga(note);
+  CheckKeys();
   return violations_;
 }
 
@@ -82,6 +85,19 @@ void Checker::CheckSaga(const SagaNote& note) {
     Violation("forced writes: " + name + " cost " + std::to_string(forced->second));
   CheckSteps(note, facts);
   CheckDamage(note, facts);
+}
+
+// A start that is repeated begins nothing new, for as long as the log keeps what it began.
+void Checker::CheckKeys() {
+  std::map<std::string, Gtid> began;
+  for (const auto& [gtid, note] : scene_.notes) {
+    if (!scene_.disk.sagas.contains(gtid) || scene_.disk.pruned.contains(gtid)) continue;
+    const auto [first, is_new] = began.emplace(note.begin.request_key, gtid);
+    if (!is_new) {
+      Violation("once in effect: " + gtid.text() + " was begun by the same start as " +
+                first->second.text());
+    }
+  }
 }
 
 // What was skipped is as it is; nobody can say.

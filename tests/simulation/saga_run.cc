@@ -37,7 +37,7 @@ class SagaRun : public Run {
   Adversary& adversary() override { return adversary_; }
   std::vector<Caller*> processes() override;
   void BeginWork(microseconds rough_phase) override;
-  bool Ended() override { return CoordinatorRests() && Settled(scene_); }
+  bool Ended() override { return !client_.starts() && CoordinatorRests() && Settled(scene_); }
   std::vector<Gtid> Begun() override;
   void Said(const Gtid& gtid, const Ending& ending) override;
   std::vector<std::string> FindViolations() override { return simulation::FindViolations(scene_); }

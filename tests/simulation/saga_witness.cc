@@ -44,8 +44,6 @@ bool SagaWitness::IsSkipped(const SagaNote& note, BranchNumber step) const {
 }
 
 void SagaWitness::Hears(const Begun& begun) {
-  if (!coordinator_.GivesOut(begun.gtid))
-    world_.Violates("one decision per gtid: " + begun.gtid.text() + " was given out twice");
   if (!FactsOf(begun.gtid).begun) {
     world_.Violates("durability: " + begun.gtid.text() +
                     " is said to have begun, and no durable record says so");
@@ -105,6 +103,8 @@ Completion<Ending> SagaWitness::Heard(const Gtid& gtid, Completion<Ending> done)
 
 void SagaWitness::Appends(const Record& record) {
   if (const auto* begin = std::get_if<coordinator::SagaBeginRecord>(&record)) {
+    if (!coordinator_.GivesOut(begin->gtid))
+      world_.Violates("one decision per gtid: " + begin->gtid.text() + " was given out twice");
     SagaNote& note = notes_[begin->gtid];
     note.begin = *begin;
     note.asked = world_.now();

@@ -68,6 +68,9 @@ microseconds Service::Effort(const SagaCall& call) {
 void Service::Carry(const CommandBatch& batch) {
   if (batch.number <= received_through_) return;
   received_through_ = batch.number;
+  if (batch.ended_through) {
+    for (const auto& [participant, database] : databases_) database->Prune(*batch.ended_through);
+  }
   for (const SagaCall& call : batch.calls) {
     if (call.attempt > 1) world_.Count(Fault::kCommandRepeated);
     Later(Effort(call), [this, call] { Handle(call); });

@@ -63,6 +63,7 @@ enum class PlantedBug {
   kRefusedSagaRecordTakenForDurable,
   kOngoingNeverAskedAgain,
   kFailedCompensationTakenForDone,
+  kMarkPassesWhatRuns,
   // sagas: the barrier
   kCompensationWithoutTheActionsRow,
   kFenceLeavesNoRow,
