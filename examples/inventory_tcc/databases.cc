@@ -1,6 +1,7 @@
 // Making the files, and auditing them, without Settle.
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -66,6 +67,12 @@ settle::Result<int> CountPrepared(const std::string& path) {
 }  // namespace
 
 settle::Status CreateDatabases(const std::string& directory, int stock) {
+  std::error_code why;
+  std::filesystem::create_directories(directory, why);
+  if (why) {
+    return settle::Fail(settle::ErrorCode::kInvalid,
+                        "cannot make " + directory + ": " + why.message());
+  }
   const std::string item =
       "CREATE TABLE IF NOT EXISTS item (id INTEGER NOT NULL PRIMARY KEY,"
       " stock INTEGER NOT NULL, free INTEGER NOT NULL CHECK (free >= 0),"

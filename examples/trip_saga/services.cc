@@ -1,5 +1,6 @@
 #include "services.h"
 
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -94,6 +95,12 @@ Answer Send(const ActionContext& call, const std::string& provider) {
 }  // namespace
 
 settle::Status CreateDatabases(const Databases& databases) {
+  std::error_code why;
+  std::filesystem::create_directories(databases.directory, why);
+  if (why) {
+    return settle::Fail(settle::ErrorCode::kInvalid,
+                        "cannot make " + databases.directory + ": " + why.message());
+  }
   const std::map<std::string, std::string> prices{
       {"airline", "300"}, {"hotels", "200"}, {"cars", "100"}};
   for (const StepInfo& step : Steps()) {

@@ -26,7 +26,7 @@ class InventoryTcc : public ::testing::Test {
 
   Launch Shop(const std::vector<std::string>& words) {
     const std::string name = directory_ / ("run-" + std::to_string(++runs_));
-    Launch launch{.arguments = {Program("inventory_tcc"), "--directory", directory_.path()},
+    Launch launch{.arguments = {Program("inventory_tcc"), "--directory", directory_ / "shop"},
                   .output_path = name + ".out",
                   .error_path = name + ".err"};
     launch.arguments.insert(launch.arguments.end(), words.begin(), words.end());

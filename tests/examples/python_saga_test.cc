@@ -16,7 +16,7 @@ class PythonHotels : public TripSaga {
                   .error_path = name + ".err",
                   .environment = {"PYTHONPATH=" PYTHON_GENERATED, "PYTHONDONTWRITEBYTECODE=1"}};
     launch.arguments.insert(launch.arguments.end(), words.begin(), words.end());
-    launch.arguments.push_back(directory_ / "hotels.db");
+    launch.arguments.push_back(directory_ / "trips/hotels.db");
     return launch;
   }
   static void AwaitServing(Process& hotels) {

@@ -23,7 +23,7 @@ class TripSaga : public ::testing::Test {
   void SetUp() override {
     daemon_.Start();
     Process create(
-        {.arguments = {Program("trip_saga"), "--directory", directory_.path(), "--create"},
+        {.arguments = {Program("trip_saga"), "--directory", directory_ / "trips", "--create"},
          .output_path = directory_ / "create.out"});
     ASSERT_EQ(create.Wait(), (Ended{0, {}})) << create.Output();
   }
@@ -31,7 +31,7 @@ class TripSaga : public ::testing::Test {
   Launch TripProgram(const std::vector<std::string>& words) {
     const std::string name = directory_ / ("run-" + std::to_string(++runs_));
     Launch launch{.arguments = {Program("trip_saga"), "--coordinator", daemon_.address(),
-                                "--directory", directory_.path()},
+                                "--directory", directory_ / "trips"},
                   .output_path = name + ".out",
                   .error_path = name + ".err"};
     launch.arguments.insert(launch.arguments.end(), words.begin(), words.end());
@@ -47,8 +47,8 @@ class TripSaga : public ::testing::Test {
   std::string Ask(const std::string& service, const std::string& sql) const {
     std::string value;
     sqlite3* file = nullptr;
-    sqlite3_open_v2((directory_ / (service + ".db")).c_str(), &file, SQLITE_OPEN_READWRITE,
-                    nullptr);
+    sqlite3_open_v2((directory_ / ("trips/" + service + ".db")).c_str(), &file,
+                    SQLITE_OPEN_READWRITE, nullptr);
     sqlite3_busy_timeout(file, 5'000);
     const auto take = [](void* into, int, char** values, char**) {
       *static_cast<std::string*>(into) = values[0] == nullptr ? "" : values[0];
