@@ -47,7 +47,9 @@ Status DefineSaga(Program& program, const std::string& document) {
 
 Result<SagaEnding> AwaitSaga(Program& program, const Gtid& gtid, milliseconds at_most) {
   const Instant until = FromNow(at_most);
+  Pacer pacer;
   for (;;) {
+    const Instant asked = Clock::now();
     const auto left =
         std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));
     const AwaitSagaCall call{gtid, std::min(left, kWaitMost)};
@@ -55,7 +57,10 @@ Result<SagaEnding> AwaitSaga(Program& program, const Gtid& gtid, milliseconds at
         For(call.wait), [&](Link& link, Instant by) { return link.AwaitSaga(call, by); });
     const bool over = Clock::now() >= until;
     if (awaited && (over || awaited->ending.outcome != Outcome::kUndecided)) return awaited;
-    if (awaited) continue;
+    if (awaited) {
+      pacer.Pause(asked, call.wait, until);
+      continue;
+    }
     if (over || !IsPassing(awaited.error().code)) {
       Error why = std::move(awaited).error();
       // Asking has no effect, so nothing is in doubt.

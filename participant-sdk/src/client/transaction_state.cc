@@ -95,14 +95,19 @@ Result<TryAnswer> GlobalTransaction::State::Try(const std::string& participant,
   // The same in every attempt: one whose reply was lost is the same branch.
   sdk::TryCall call{gtid, participant, action, input, program().NextRequestKey()};
   tried = true;
+  sdk::Pacer pacer;
   for (;;) {
+    const Instant asked = Clock::now();
     const auto left_over = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
     call.wait = std::clamp(left_over, std::chrono::milliseconds(1), kTryWaitMost);
     Result<sdk::TryReply> reply = program().pool.Call<sdk::TryReply>(
         {call.wait, call.wait + kReplyMargin},
         [&](Link& link, Instant by) { return link.Try(call, by); });
     if (reply && reply->answer) return *std::move(reply->answer);
-    if (reply && Clock::now() < until) continue;
+    if (reply && Clock::now() < until) {
+      pacer.Pause(asked, call.wait, until);
+      continue;
+    }
     if (!reply && reply.error().code != ErrorCode::kAskOutcome) return Fail(reply.error());
     const std::string why = reply ? reply->why : Describe(reply.error());
     return Fail(

@@ -39,6 +39,12 @@ void LinkPool::DropIdle() {
   gone.swap(idle_);
 }
 
+void Pacer::Pause(Instant asked, milliseconds wait, Instant until) {
+  const Instant now = Clock::now();
+  if (now - asked >= wait) return backoff_.Reset();
+  std::this_thread::sleep_until(std::min(now + backoff_.Next(), until));
+}
+
 Attempts::Attempts(Patience patience)
     : retry_until_(FromNow(patience.retry_for)), give_up_(FromNow(patience.give_up_after)) {}
 

@@ -31,8 +31,8 @@ class LinkPool {
   // kRetry is heard: every call of the contract may be repeated. kUnavailable: never sent.
   // kAskOutcome: some attempt may have had an effect.
   template <typename T>
-  [[nodiscard]] Result<T> Call(
-      Patience patience, const std::function<Result<T>(Link&, Instant)>& call);
+  [[nodiscard]] Result<T> Call(Patience patience,
+                               const std::function<Result<T>(Link&, Instant)>& call);
 
  private:
   // An idle connection, or a new one.
@@ -48,6 +48,17 @@ class LinkPool {
   const std::function<Status(const Hello&)> greet_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Link>> idle_;
+};
+
+// Between two long polls for the same thing. Blocking: an answer that came before its wait was over
+// and says nothing yet must not make a hot loop; another one costs no time.
+class Pacer {
+ public:
+  // Until `until` at most.
+  void Pause(Instant asked, milliseconds wait, Instant until);
+
+ private:
+  Backoff backoff_;
 };
 
 // The decisions of Call that do not depend on T.

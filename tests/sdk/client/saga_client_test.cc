@@ -132,6 +132,23 @@ TEST_F(SagaClient, WhoWaitsForeverWaits) {
   EXPECT_TRUE(at_once && at_once->ending.committed());
 }
 
+TEST_F(SagaClient, ACoordinatorThatAnswersTooEarlyIsNotAskedInAHotLoop) {
+  fake_.on_try = [](const wire::TryRequest&, wire::TryReply& reply) {
+    reply.became = wire::TryOutcome::ONGOING;
+  };
+  ConnectWithoutResources();
+  const Result<SagaEnding> awaited = coordinator_->AwaitSaga(gtid_, milliseconds(400));
+  ASSERT_TRUE(awaited) << Describe(awaited.error());
+  EXPECT_EQ(awaited->ending.outcome, Outcome::kUndecided);
+  EXPECT_GE(fake_.Count("await saga"), 2u);
+  EXPECT_LE(fake_.Count("await saga"), 8u);
+  Result<GlobalTransaction> transaction = coordinator_->Begin();
+  ASSERT_TRUE(transaction) << Describe(transaction.error());
+  EXPECT_FALSE(transaction->Try("inventory", "reserve", "{}", {.wait_at_most = milliseconds(400)}));
+  EXPECT_GE(fake_.Count("try"), 2u);
+  EXPECT_LE(fake_.Count("try"), 8u);
+}
+
 // Beside sagas: the other thing that is asked of a participant.
 TEST_F(SagaClient, ATryThatIsNotAnsweredSaysWhatTheCoordinatorHeardLast) {
   fake_.on_try = [](const wire::TryRequest&, wire::TryReply& reply) {
