@@ -18,7 +18,11 @@ std::optional<std::string> Machine::WhyNoAct(const Step* step) const {
            ": only a compensation, or a step after the pivot, can be helped by hand";
   }
   if (step->fruitless == 0 && step->waits != Waits::kPoll) {
-    return "step " + NameOf(*step) + " was called and may answer any moment";
+    return "step " + NameOf(*step) +
+           " may yet be done by its first call: that can be acted on once it has failed, or was "
+           "not "
+           "answered for " +
+           std::to_string(definition(*step).timeout_ms) + " ms";
   }
   return std::nullopt;
 }
