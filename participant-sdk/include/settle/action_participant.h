@@ -57,12 +57,10 @@ class ActionParticipant {
   void Serve(const std::string& action, std::shared_ptr<B> barrier,
              std::function<Answer(const ActionContext&, typename B::Work&)> run,
              std::function<Answer(const ActionContext&, typename B::Work&)> compensate = {}) {
-    ActionHandler undo;
-    if (compensate) undo = Behind(barrier, std::move(compensate));
     // The barrier answers a fence by itself.
     ActionHandler fence = Behind(barrier, std::function(run));
     Add(action, ActionOp::kAction, Behind(barrier, std::move(run)));
-    Add(action, ActionOp::kCompensate, std::move(undo));
+    Add(action, ActionOp::kCompensate, Behind(barrier, std::move(compensate)));
     Add(action, ActionOp::kFence, std::move(fence));
     Guard(std::move(barrier));
   }
@@ -99,6 +97,7 @@ class ActionParticipant {
   static ActionHandler Behind(
       std::shared_ptr<B> barrier,
       std::function<Answer(const ActionContext&, typename B::Work&)> business) {
+    if (!business) return {};
     return
         [barrier = std::move(barrier), business = std::move(business)](const ActionContext& call) {
           // Checked in here: what the coordinator would not take must not be committed.

@@ -46,9 +46,15 @@ void ActionParticipant::Desk::Add(const std::string& action, ActionOp op, Action
   std::lock_guard lock(mutex_);
   Status good = CheckName("an action of participant \"" + Escaped(options_.name) + "\"", action);
   auto& served = handlers_[action];
+  const bool is_missing = !handler && op != ActionOp::kCompensate && op != ActionOp::kFence;
   if (handler && !served.emplace(op, std::move(handler)).second && good) {
     good = Fail(ErrorCode::kInvalid, "participant \"" + Escaped(options_.name) +
                                          "\" serves the action \"" + action + "\" twice");
+  }
+  if (is_missing && good) {
+    good = Fail(ErrorCode::kInvalid, "participant \"" + Escaped(options_.name) +
+                                         "\" serves the action \"" + action + "\" without " +
+                                         ToString(op));
   }
   if (!good && defect_) defect_ = std::move(good);
 }

@@ -310,6 +310,9 @@ TEST_F(Action, WhatIsWrongWithAParticipantIsToldByConnect) {
   auto twice = make({.name = "airline"});
   twice->Serve("fly", [](const ActionContext&) { return Done(); });
   EXPECT_THAT(why({twice}), MatchesRegex(".*\"airline\" serves the action \"fly\" twice.*"));
+  auto empty = ActionParticipant::Make({.name = "airline"});
+  empty->Serve("fly", ActionHandler());
+  EXPECT_THAT(why({empty}), HasSubstr("serves the action \"fly\" without action"));
   EXPECT_EQ(fake_.heard().size(), 0u) << "nobody was told of what does not work";
 }
 

@@ -90,6 +90,22 @@ TEST_F(ServingBehindABarrier, ActionAndCompensationRunInItsTransactionAndTheFenc
   EXPECT_EQ(barrier_->committed(), "took1 undid\"kept by the barrier\" ");
 }
 
+TEST_F(ServingBehindABarrier, AHandlerThatIsMissingIsToldByConnect) {
+  using Business = std::function<Answer(const ActionContext&, FakeBarrier::Work&)>;
+  const Business business = [](const ActionContext&, FakeBarrier::Work&) { return Done(); };
+  const auto why = [&](const Business& reserve, const Business& confirm, const Business& cancel) {
+    CoordinatorOptions options = fake_.Options();
+    options.participants = {ActionParticipant::Make({.name = "seats"})};
+    options.participants[0]->ServeTry("seat", barrier_, reserve, confirm, cancel);
+    const auto coordinator = Coordinator::Connect(std::move(options));
+    return coordinator ? "connected" : Describe(coordinator.error());
+  };
+  EXPECT_EQ(why(business, business, business), "connected");
+  EXPECT_THAT(why({}, business, business), HasSubstr("the action \"seat\" without try"));
+  EXPECT_THAT(why(business, {}, business), HasSubstr("the action \"seat\" without confirm"));
+  EXPECT_THAT(why(business, business, {}), HasSubstr("the action \"seat\" without cancel"));
+}
+
 TEST_F(ServingBehindABarrier, AResultThatTheCoordinatorWouldNotTakeIsNotCommitted) {
   ServeBehind();
   ConnectToServe();
