@@ -53,12 +53,20 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
 
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
 
+// What keeps a called participant from getting on, as something to do about it.
+std::string HelpForTheCalled(const BranchSummary& out) {
+  if (out.last_error.empty()) return "nothing is needed while " + out.resource + " is at work";
+  return out.last_error == NobodyServes(out.resource)
+             ? "start a process that serves " + out.resource
+             : "mend the cause at " + out.resource;
+}
+
 // "bring a process back, or ...": the stock agent serves the databases that Settle knows.
 std::string BringAProcessBack(const TransactionSummary& summary) {
   const auto out = std::find_if(summary.branches.begin(), summary.branches.end(), IsUnfinished);
   const std::string bring = "bring a process that serves the resource back";
   if (out == summary.branches.end()) return bring;
-  if (IsReservation(*out)) return "bring a process that serves the participant back";
+  if (IsReservation(*out)) return HelpForTheCalled(*out);
   const std::string& identity = out->identity.empty() ? out->evidence.database : out->identity;
   if (!identity.starts_with("postgresql:") && !identity.starts_with("sqlite:")) return bring;
   return bring + ", or run 'settle agent --resource " + out->resource + " ...'";
@@ -83,14 +91,9 @@ std::string HelpForASaga(const TransactionSummary& summary) {
   const auto out =
       stuck == steps.end() ? std::find_if(steps.begin(), steps.end(), IsUnfinished) : stuck;
   if (out == steps.end()) return "";
-  const std::string& participant = out->resource;
   const std::string of = summary.gtid.text() + " --step " + std::to_string(out->number);
-  const std::string cause =
-      stuck == steps.end() ? "nothing is needed while " + participant + " is at work"
-      : out->last_error == NobodyServes(participant) ? "start a process that serves " + participant
-                                                     : "mend the cause at " + participant;
-  std::string advice =
-      cause + ": the call is repeated by itself; 'settle retry " + of + "' repeats it now";
+  std::string advice = HelpForTheCalled(*out) + ": the call is repeated by itself; 'settle retry " +
+                       of + "' repeats it now";
   if (stuck == steps.end()) return advice;
   const bool past_pivot = std::any_of(steps.begin(), steps.end(), [&](const BranchSummary& step) {
     return step.state == "done" && IsPivot(summary, step.number);

@@ -30,7 +30,7 @@ TEST(ReservationViews, M09_AConfirmThatDoesNotGetOnIsInDoubtWithWhatAPersonCanDo
   const TransactionView& view = in_doubt->transactions[0];
   EXPECT_EQ(view.summary.branches[0].state, "confirming");
   EXPECT_EQ(view.waiting_for, "branch 1 in inventory (the shelf is empty) to commit");
-  EXPECT_THAT(view.advice, HasSubstr("bring a process that serves the participant back"));
+  EXPECT_THAT(view.advice, HasSubstr("mend the cause at inventory"));
   EXPECT_THAT(view.advice, HasSubstr("'settle skip " + kGtid.text() + " --step 1 --reason ...'"));
   EXPECT_EQ(admin.Retry(kGtid)->transactions, 1U);
   EXPECT_EQ(inventory.Take().at(0).op, ActionOp::kConfirm);
