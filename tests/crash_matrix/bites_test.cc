@@ -92,6 +92,14 @@ TEST(CrashMatrix, CatchesALogThatForgetsDamage) {
                                               "is recorded and not shown");
 }
 
+TEST(CrashMatrix, CatchesALogThatForgetsReservations) {
+  ExpectCaught<ForgetfulLog<RegisteredRecord>>("tcc-aborted-by-the-client", "cancelled 0 times");
+}
+
+TEST(CrashMatrix, CatchesALogThatForgetsThatReservationsWereDecidedBesideDatabases) {
+  ExpectCaught<ForgetfulLog<CommitRecord>>("tcc-beside-databases", "was committed, and reserved");
+}
+
 TEST(CrashMatrix, CatchesALogThatForgetsThatASagaTurnsBack) {
   ExpectCaught<ForgetfulLog<SagaAbortingRecord>>("saga-last-step-fails", "forced writes");
 }
@@ -147,7 +155,17 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{"cancel-answered-before-it-is-durable", "saga-cancelled"},
         Planted{"skipped-step-not-damage", "saga-skipped"},
         Planted{"skip-not-forced", "saga-skipped"},
-        Planted{"refused-saga-record-taken-for-durable", "saga-log-refuses-to-turn-back"}),
+        Planted{"refused-saga-record-taken-for-durable", "saga-log-refuses-to-turn-back"},
+        Planted{"tried-before-its-record", "tcc-confirmed"},
+        Planted{"registered-not-forced", "tcc-confirmed"},
+        Planted{"registered-not-replayed", "tcc-deadline-when-reserved"},
+        Planted{"refused-try-not-cancelled", "tcc-copy-of-a-refused-try"},
+        Planted{"unanswered-try-not-cancelled", "tcc-deadline-with-a-try-in-flight"},
+        Planted{"refused-confirm-taken-for-done", "tcc-confirm-refused"},
+        Planted{"answer-of-the-try-counts-for-its-cancel", "tcc-aborted-by-the-client"},
+        Planted{"restored-confirm-taken-for-done", "tcc-confirmed"},
+        Planted{"reservations-do-not-hold-the-mark", "tcc-one-after-another"},
+        Planted{"end-of-reservations-not-forced", "tcc-one-after-another"}),
     [](const auto& info) {
       std::string name = info.param.mutant;
       std::replace(name.begin(), name.end(), '-', '_');
