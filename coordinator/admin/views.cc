@@ -107,6 +107,16 @@ bool CallsParticipants(std::string_view state) {
   return state == "running" || state == "fencing" || state == "compensating";
 }
 
+Status CheckRecorded(const TransactionView& view) {
+  const TransactionSummary& summary = view.summary;
+  if (summary.ending.cause != AbortCause::kPresumed || !summary.branches.empty()) return {};
+  return Fail(ErrorCode::kNotFound,
+              "the log has no record of transaction " + summary.gtid.text() +
+                  ": it is presumed aborted, and there is nothing to send",
+              "check the gtid; a branch that is still prepared is ended by the next scan of its "
+              "database");
+}
+
 TransactionView Explain(TransactionSummary summary) {
   TransactionView view;
   const std::string out = BranchesThatAreOut(summary);
@@ -185,15 +195,9 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
     for (const SessionView& session : resource.action_sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(),
-                    started_,
-                    std::move(open->by_state),
-                    open->damaged,
-                    log_.totals(),
-                    log_.writes(),
-                    sessions.size(),
-                    open->sagas,
-                    engine_.ended_through(),
+  return StatusView{log_.identity(),         started_,      std::move(open->by_state),
+                    open->damaged,           log_.totals(), log_.writes(),
+                    sessions.size(),         open->sagas,   engine_.ended_through(),
                     engine_.oldest_unended()};
 }
 

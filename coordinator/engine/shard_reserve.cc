@@ -67,22 +67,24 @@ void Shard::Try(const TryCall& call, const Completion<TryAnswer>& done) {
 
 void Shard::Perform(Transaction& transaction, effect::Call& call) {
   const Gtid& gtid = transaction.machine.gtid();
-  if (call.attempt == 1) {
-    transaction.Note(clock_.WallNow(), std::string(settle::ToString(call.op)) + " of branch " +
-                                           std::to_string(call.branch) + " called at " +
-                                           call.participant);
-  }
   timers_.Arm({gtid, TimerKind::kCall, call.branch}, clock_.Now() + settings_.call_timeout);
-  const ActionOp op = call.op;
-  sessions_.Call({{gtid, call.branch},
-                  op,
-                  std::move(call.participant),
-                  std::move(call.action),
-                  call.attempt,
-                  std::move(call.input),
-                  std::move(call.result),
-                  settings_.call_timeout});
-  PassSent(op);
+  const bool sent = sessions_.Call({{gtid, call.branch},
+                                    call.op,
+                                    call.participant,
+                                    std::move(call.action),
+                                    call.attempt,
+                                    std::move(call.input),
+                                    std::move(call.result),
+                                    settings_.call_timeout});
+  if (call.attempt == 1) {
+    transaction.unsent.erase(call.branch);
+    transaction.Note(
+        clock_.WallNow(),
+        std::string(settle::ToString(call.op)) + " of branch " + std::to_string(call.branch) +
+            (sent ? " called at " : " waits for somebody to serve ") + call.participant);
+  }
+  if (!sent) ++transaction.unsent[call.branch];
+  PassSent(call.op);
 }
 
 void Shard::Perform(Transaction& transaction, const effect::Pause& pause) {

@@ -30,7 +30,8 @@ inline constexpr std::size_t kDocumentMax = 2 * 1024 * 1024;  // bytes
 // is wrong, by the step where the saga is.
 [[nodiscard]] Result<Definition> ReadDocument(std::string_view document);
 
-// The document that ReadDocument reads the same definition from; the same text for the same one.
+// The document that ReadDocument reads the same definition from; the same text for the same one:
+// indented unless it is long.
 std::string WriteDocument(const Definition& definition);
 
 }  // namespace settle::coordinator::saga
