@@ -139,6 +139,16 @@ bool CallsParticipants(std::string_view state) {
   return state == "running" || state == "fencing" || state == "compensating";
 }
 
+Status CheckRecorded(const TransactionView& view) {
+  const TransactionSummary& summary = view.summary;
+  if (summary.ending.cause != AbortCause::kPresumed || !summary.branches.empty()) return {};
+  return Fail(ErrorCode::kNotFound,
+              "the log has no record of transaction " + summary.gtid.text() +
+                  ": it is presumed aborted, and there is nothing to send",
+              "check the gtid; a branch that is still prepared is ended by the next scan of its "
+              "database");
+}
+
 TransactionView Explain(TransactionSummary summary) {
   TransactionView view;
   const std::string out = BranchesThatAreOut(summary);

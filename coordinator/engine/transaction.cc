@@ -1,5 +1,6 @@
 #include "engine/transaction.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::coordinator {
@@ -28,8 +29,9 @@ TransactionSummary Transaction::Summary() const {
     if (branch.voted) row.vote = settle::ToString(branch.vote.vote);
     row.evidence = branch.vote.evidence;
     const auto reached_nobody = unsent.find(branch.number);
-    row.attempts =
-        branch.attempts - (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts);
+    // A vote starts the count of attempts afresh.
+    row.attempts = std::max(
+        0, branch.attempts - (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts));
     row.last_error = LastError(branch);
     summary.branches.push_back(std::move(row));
   }

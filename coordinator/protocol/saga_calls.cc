@@ -16,9 +16,10 @@ constexpr Milliseconds kPollMin = 100;
 constexpr Milliseconds kPollMax = 86'400'000;
 
 Milliseconds DelayAfter(const RetryPolicy& retry, int fruitless) {
+  if (retry.factor_percent == 100) return retry.first_ms;
   Milliseconds delay = retry.first_ms;
   for (int i = 1; i < fruitless && delay < retry.maximum_ms; ++i)
-    delay = delay * retry.factor_percent / 100;
+    delay = (delay * retry.factor_percent + 99) / 100;  // rounded up, or a short one never grew
   return std::min(delay, retry.maximum_ms);
 }
 

@@ -113,6 +113,16 @@ TEST(SagaViews, AStepIsRetriedByNameOrNumberAndItIsSaidWhoIsThere) {
   EXPECT_THAT(unknown.error().advice, HasSubstr("its steps are 1 flight"));
 }
 
+TEST(SagaViews, AGtidThatNothingIsKnownOfIsNotFound) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  const Gtid mistyped = Gtid::Make("k3m9qxw4c7ab", 1, 5, 8);
+  EXPECT_EQ(admin.RetryStep(mistyped, "flight").error().code, ErrorCode::kNotFound);
+  const auto acted = admin.Act({mistyped, "flight", SagaAct::kSkip, "", "ann", "why"});
+  EXPECT_EQ(acted.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(acted.error().message, HasSubstr("no record of transaction " + mistyped.text()));
+}
+
 TEST(SagaViews, AStuckCompensationIsCorrectedOrSkippedWithWhoAndWhy) {
   AdminUnderTest admin;
   admin.RestoreFrom(Stuck());

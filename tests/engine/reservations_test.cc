@@ -360,6 +360,20 @@ TEST_F(RestoredReservations, WhatWasNotDecidedIsAbortedAndCancelledAndADatabaseB
   EXPECT_EQ(under_test.log().Durable<EndRecord>().size(), 1U);
 }
 
+TEST_F(RestoredReservations, WhatWasForgottenEndsWithAllItsBranches) {
+  RegisteredRecord skipped = registered;
+  skipped.branch = 1;
+  Restore({.decision = {},
+           .heuristics = {{gtid, 1, BranchEnd::kHazard, "skipped", 3}},
+           .registered = {skipped, registered},
+           .forgotten = ForgetRecord{
+               gtid, {Outcome::kHazard, AbortCause::kNone, "", false}, "eve", "paid", 4}});
+  const auto ends = under_test.log().Durable<EndRecord>();
+  ASSERT_EQ(ends.size(), 1U);
+  EXPECT_EQ(ends[0].summary.branches.at(0).state, "hazard");
+  EXPECT_EQ(ends[0].summary.branches.at(1).state, "cancelled");
+}
+
 TEST_F(RestoredReservations, WhatWasDecidedIsConfirmed) {
   const CommitRecord decision{
       gtid,
