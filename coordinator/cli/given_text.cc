@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/text.h"
 
 namespace settle::cli {
 namespace {
@@ -48,12 +51,21 @@ VerbOption InputOption() {
 
 Result<std::string> InputOf(const Given& given) {
   const std::string input = given.Option("input", "{}");
-  if (input.starts_with('@')) return ReadText(input.substr(1), kJsonBytesMost);
+  if (input.starts_with('@')) {
+    Result<std::string> text = ReadText(input.substr(1), kJsonBytesMost);
+    if (!text || nlohmann::json::accept(*text)) return text;
+    return Fail(
+        ErrorCode::kInvalid,
+        fmt::format("what --input reads from \"{}\" is no JSON", Printable(input.substr(1))),
+        "nothing was sent");
+  }
   if (input.size() > kJsonBytesMost) {
     return Fail(ErrorCode::kInvalid, fmt::format("--input has {} bytes, at most {} are allowed",
                                                  input.size(), kJsonBytesMost));
   }
-  return input;
+  if (nlohmann::json::accept(input)) return input;
+  return Fail(ErrorCode::kInvalid, fmt::format("--input {} is no JSON", Printable(input)),
+              "nothing was sent; quote it for the shell, as in --input '{\"customer\": 7}'");
 }
 
 }  // namespace settle::cli

@@ -10,6 +10,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 wire::AwaitSagaReply Ended(wire::Outcome::type outcome, const std::string& reason = "") {
@@ -154,6 +155,17 @@ TEST_F(SagaVerbs, DefinitionsAreListedOrPrintedAsTheyCanBeStoredAgain) {
   admin_.definition_reply = one;
   EXPECT_EQ(Run({"saga", "definitions", "trip@3"}).out, "{\n  \"saga\": \"trip\\x07\"\n}\n");
   EXPECT_EQ(admin_.calls.back(), "definition trip 3");
+}
+
+TEST_F(SagaVerbs, AnInputThatIsNoJsonIsNotTheDefinitionsFault) {
+  const Printed unquoted = Run({"saga", "submit", file_, "--input", "{customer: 7}"});
+  EXPECT_EQ(unquoted.exit, ExitCode::kUsage);
+  EXPECT_THAT(unquoted.err, AllOf(HasSubstr("--input {customer: 7} is no JSON"),
+                                  HasSubstr("quote it for the shell"), Not(HasSubstr(file_))));
+  std::ofstream(file_) << "no";
+  EXPECT_THAT(Run({"saga", "start", "trip", "--input", "@" + file_}).err,
+              HasSubstr("reads from \"" + file_ + "\" is no JSON"));
+  EXPECT_THAT(admin_.calls, IsEmpty());
 }
 
 TEST_F(SagaVerbs, CancelAsksForAnAbortOfASagaAlone) {

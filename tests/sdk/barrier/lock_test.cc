@@ -121,7 +121,8 @@ TEST_P(FencedLockTest, WhoWaitsGetsItWhenItIsReleased) {
   std::atomic<bool> tried{false};
   std::jthread waiter([&] {
     Locking locking{*barrier_};
-    const Answer answer = TryUntilFree(Call(kAction, 2), {.timeout = 30s}, [&](bool& held) {
+    const LockWait for_ever{.timeout = std::chrono::milliseconds::max()};
+    const Answer answer = TryUntilFree(Call(kAction, 2), for_ever, [&](bool& held) {
       const Answer one = locking.Run(Call(kAction, 2), [&](auto& call, Work& work) {
         const auto token = room_.Acquire(work, call.gtid);
         if (token) return Does("booked")(call, work);
