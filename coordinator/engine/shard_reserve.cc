@@ -68,23 +68,24 @@ void Shard::Try(const TryCall& call, const Completion<TryAnswer>& done) {
 void Shard::Perform(Transaction& transaction, effect::Call& call) {
   const Gtid& gtid = transaction.machine.gtid();
   timers_.Arm({gtid, TimerKind::kCall, call.branch}, clock_.Now() + settings_.call_timeout);
+  const ActionOp op = call.op;
+  const std::string participant = call.participant;
   const bool sent = sessions_.Call({{gtid, call.branch},
-                                    call.op,
-                                    call.participant,
+                                    op,
+                                    std::move(call.participant),
                                     std::move(call.action),
                                     call.attempt,
                                     std::move(call.input),
                                     std::move(call.result),
                                     settings_.call_timeout});
   if (call.attempt == 1) {
-    transaction.unsent.erase(call.branch);
-    transaction.Note(
-        clock_.WallNow(),
-        std::string(settle::ToString(call.op)) + " of branch " + std::to_string(call.branch) +
-            (sent ? " called at " : " waits for somebody to serve ") + call.participant);
+    transaction.Note(clock_.WallNow(),
+                     std::string(settle::ToString(op)) + " of branch " +
+                         std::to_string(call.branch) +
+                         (sent ? " called at " : " waits for somebody to serve ") + participant);
   }
-  if (!sent) ++transaction.unsent[call.branch];
-  PassSent(call.op);
+  transaction.CountAttempt(call.branch, call.attempt, sent);
+  PassSent(op);
 }
 
 void Shard::Perform(Transaction& transaction, const effect::Pause& pause) {
@@ -193,7 +194,7 @@ void Shard::TryWaitIsOver(Transaction& transaction, std::uint64_t id) {
   const TryWaiter told = std::move(*waiter);
   transaction.try_waiters.erase(waiter);
   told.done(TryAnswer{told.branch, AnswerKind::kOngoing,
-                      transaction.machine.branches()[told.branch - 1].last_error});
+                      transaction.LastError(transaction.machine.branches()[told.branch - 1])});
 }
 
 }  // namespace settle::coordinator

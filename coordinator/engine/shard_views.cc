@@ -105,7 +105,9 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
     }
     TransactionSummary& added = page.transactions.back();
     added.timeline.clear();
-    if (added.saga) added.saga->steps.clear();  // a page of long results would be long
+    if (!added.saga) continue;
+    // A page of long results would be long.
+    for (StepSummary& step : added.saga->steps) step.result.clear();
   }
   return page;
 }

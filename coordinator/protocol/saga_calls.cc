@@ -148,8 +148,10 @@ Effects Machine::On(const event::StepTimerFired& event) {
   switch (step->waits) {
     case Waits::kForNothing: return {};
     case Waits::kForAnswer:
-      return Fruitless(*step,
-                       "no answer within " + std::to_string(definition(*step).timeout_ms) + " ms");
+      return Fruitless(
+          *step, event.unserved
+                     ? NobodyServes(definition(*step).participant)
+                     : "no answer within " + std::to_string(definition(*step).timeout_ms) + " ms");
     case Waits::kBackOff:
     case Waits::kPoll: return Send(*step);
   }

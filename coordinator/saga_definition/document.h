@@ -6,7 +6,8 @@
 //         "input": {"customer": {"$input": "/customer"}} },
 //       { "name": "payment", "participant": "bank", "action": "pay", "after": ["flight"],
 //         "input": {"amount": {"$result": "/flight/price"}}, "pivot": true,
-//         "retry": {"attempts": 5, "first_ms": 200, "maximum_ms": 60000, "factor": 2, "jitter": 0.2},
+//         "retry": {"attempts": 5, "first_ms": 200, "maximum_ms": 60000, "factor": 2,
+//                   "jitter": 0.2},
 //         "timeout_ms": 30000 },
 //       { "name": "mail", "participant": "mail", "action": "send", "after": ["payment"],
 //         "compensate": "never" } ] }

@@ -24,6 +24,21 @@ TEST(SettleCrashMatrix, AScenarioThatHoldsExitsWith0AndItsLastLineCounts) {
   EXPECT_NE(output.text.find(" 0 violations"), std::string::npos) << output.text;
 }
 
+std::size_t PlaysOf(const ProgramOutput& output) {
+  const std::size_t end = output.text.find(" plays with ");
+  const std::size_t begin = output.text.rfind(' ', end - 1);
+  return std::stoul(output.text.substr(begin + 1, end - begin - 1));
+}
+
+TEST(SettleCrashMatrix, SampledPlaysFewerCrashesOfRecoveries) {
+  const std::vector<std::string> all{"--scenario", "one-phase", "--databases", "mixed"};
+  std::vector<std::string> sampled = all;
+  sampled.push_back("--sampled");
+  const std::size_t plays = PlaysOf(OutputOf("settle-crash-matrix", sampled));
+  EXPECT_GT(plays, 100u);  // the first crashes are all there
+  EXPECT_LT(plays, PlaysOf(OutputOf("settle-crash-matrix", all)));
+}
+
 // What follows `start` in each line that has it.
 std::vector<std::string> LinesAfter(const std::string& start, const ProgramOutput& output) {
   std::vector<std::string> rests;

@@ -14,6 +14,8 @@ namespace {
 
 // Second crashes of another actor than the coordinator, and third crashes: every so manieth.
 constexpr std::size_t kStride = 61;
+// Second crashes of the coordinator, where those are sampled.
+constexpr std::size_t kStrideOfRecoveries = 7;
 constexpr std::size_t kMost = 3;     // crashes in a play
 constexpr std::size_t kPrinted = 3;  // violations with their transcript
 constexpr std::size_t kEnough = 20;  // violations after which a cell is not played on
@@ -58,6 +60,7 @@ class Cell {
   std::ostream& out_;
   std::vector<std::string> mortals_;
   std::size_t sampled_ = 0;
+  std::size_t recoveries_ = 0;
   Tally tally_;
 };
 
@@ -82,7 +85,7 @@ Tally Cell::Run() {
 }
 
 // Everything from here on has a crash after each step; the coordinator also during its recovery
-// from that, after each step. What may happen beyond that is sampled.
+// from that, after each step unless that is to be sampled. What may happen beyond that is sampled.
 void Cell::CrashOf(Crash crash) {
   if (tally_.violations >= kEnough) return;
   CrashAgain({crash}, Try({crash}));
@@ -94,9 +97,14 @@ void Cell::CrashAgain(const std::vector<Crash>& before, const Played& played) {
   if (played.crashes.size() != before.size() || before.size() == kMost) return;
   if (tally_.violations >= kEnough) return;
   for (const std::string& actor : mortals_) {
-    const bool all = before.size() == 1 && before[0].actor == kCoordinator && actor == kCoordinator;
+    const bool recovers =
+        before.size() == 1 && before[0].actor == kCoordinator && actor == kCoordinator;
+    const std::size_t stride = !recovers                           ? kStride
+                               : staging_.again == Again::kSampled ? kStrideOfRecoveries
+                                                                   : 1;
+    std::size_t& passed = recovers ? recoveries_ : sampled_;
     for (const Crash& next : PointsOf(played, actor, played.crashes.back())) {
-      if (!all && ++sampled_ % kStride != 0) continue;
+      if (++passed % stride != 0) continue;
       if (tally_.violations >= kEnough) return;
       std::vector<Crash> crashes = before;
       crashes.push_back(next);

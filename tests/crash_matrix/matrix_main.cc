@@ -27,6 +27,7 @@ struct Options {
   std::optional<std::string> databases;  // none: all
   std::vector<std::string> crashes;
   std::optional<std::uint64_t> timing;
+  Again again = Again::kAll;
 };
 
 std::vector<Crash> ParseCrashes(const std::vector<std::string>& texts) {
@@ -73,7 +74,7 @@ int Run(const Options& options) {
   const std::vector<Databases> kinds = WantedDatabases(options.databases);
   const std::vector<Crash> crashes = ParseCrashes(options.crashes);
   const auto began = std::chrono::steady_clock::now();
-  const Staging staging{.timing = options.timing};
+  const Staging staging{.timing = options.timing, .again = options.again};
   Tally tally;
   for (const Scenario* scenario : scenarios) {
     for (const Databases databases : kinds) {
@@ -101,6 +102,9 @@ po::options_description Known() {
   add("timing", text("NUMBER"),
       "another number: other delays than the scenario's own, in which the same must hold");
   add("mutant", text("NAME"), "with this bug planted; settle-simulate --list-mutants names them");
+  add("sampled",
+      "of the coordinator's crashes while it recovers from a crash only every seventh, as ctest "
+      "does");
   add("crash", po::value<std::vector<std::string>>()->composing()->value_name("CRASH"),
       "only this play, with its transcript: ACTOR:STEP:soon|late[:RECORDS]. ACTOR is coordinator, "
       "process-1, bank-a or everybody; it dies right after its step number STEP and comes back "
@@ -127,6 +131,7 @@ int Main(int argc, char** argv) {
   if (given.count("databases") != 0) options.databases = given["databases"].as<std::string>();
   if (given.count("crash") != 0) options.crashes = given["crash"].as<std::vector<std::string>>();
   if (given.count("mutant") != 0) SwitchOn(given["mutant"].as<std::string>());
+  if (given.count("sampled") != 0) options.again = Again::kSampled;
   options.timing = settle::simulation::NumberOf(given, "timing", 0, UINT64_MAX);
   return Run(options);
 }

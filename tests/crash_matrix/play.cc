@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "crash_matrix/saga_stage.h"
+#include "crash_matrix/tcc_stage.h"
 #include "crash_matrix/two_phase_stage.h"
 
 namespace settle::crash_matrix {
@@ -10,6 +11,8 @@ namespace settle::crash_matrix {
 Played Play(const Scenario& scenario, Databases databases, const std::vector<Crash>& crashes,
             const Staging& staging) {
   if (scenario.saga) return SagaStage(scenario, databases, crashes, staging).Run();
+  if (!scenario.transactions[0].reservations.empty())
+    return TccStage(scenario, databases, crashes, staging).Run();
   return TwoPhaseStage(scenario, databases, crashes, staging).Run();
 }
 

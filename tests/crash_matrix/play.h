@@ -61,10 +61,15 @@ struct Played {
   std::vector<std::string> transcript;
 };
 
+// Which crashes of the coordinator while it recovers from one are played. Sampled: every so
+// manieth.
+enum class Again { kAll, kSampled };
+
 struct Staging {
   simulation::CoordinatorNode::AroundLog around_log = {};  // a broken log
   bool transcript = false;
   std::optional<std::uint64_t> timing = {};  // instead of the scenario's own
+  Again again = Again::kAll;
 };
 
 Played Play(const Scenario& scenario, Databases databases, const std::vector<Crash>& crashes,

@@ -1,7 +1,6 @@
 #include "crash_matrix/saga_stage.h"
 
 #include <algorithm>
-#include <set>
 
 namespace settle::crash_matrix {
 
@@ -10,14 +9,6 @@ using coordinator::SagaCall;
 using coordinator::saga::StepDefinition;
 using simulation::BarrierDatabase;
 using simulation::Service;
-
-namespace {
-
-// So that one participant has two processes.
-const std::map<std::string, std::set<std::string>> kServes{{"service-1", {"airline", "bank"}},
-                                                           {"service-2", {"bank", "hotels"}}};
-
-}  // namespace
 
 SagaStage::SagaStage(const Scenario& scenario, crash_matrix::Databases databases,
                      const std::vector<Crash>& crashes, const Staging& staging)
@@ -33,7 +24,7 @@ SagaStage::SagaStage(const Scenario& scenario, crash_matrix::Databases databases
                             });
   }
   processes_["client-1"] = &client_;
-  for (const auto& [name, participants] : kServes) {
+  for (const auto& [name, participants] : Served()) {
     Service::Databases own;
     for (const std::string& participant : participants) {
       for (BarrierDatabase& database : databases_) {

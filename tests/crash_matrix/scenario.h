@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,20 +31,30 @@ struct Work {
   std::int64_t change = 0;
 };
 
-// Begun by the process of the first branch unless `client` is named.
+// What a handler does by plan: its first calls answer like this, then it does its work.
+struct ByPlan {
+  int times = 0;
+  AnswerKind answer = AnswerKind::kDone;
+};
+
+// A branch that reserves at a participant, whose database is its own.
+struct Reservation {
+  std::string participant;
+  ByPlan reserves = {};
+  ByPlan confirms = {};
+  ByPlan cancels = {};
+  milliseconds first_call_lies{0};  // the first try, before its handler runs
+};
+
+// Run by `client`, which reserves first and then works in databases.
 struct Transaction {
   std::vector<Work> work = {};
+  std::vector<Reservation> reservations = {};  // of a second transaction the same
   coordinator::Wait wait = coordinator::Wait::kApplied;
   bool one_phase = false;
   Then then = Then::kCommit;
   std::string client = "process-1";
   microseconds later{0};  // than the first one
-};
-
-// What a step's handler does by plan: its first calls answer like this, then it does its work.
-struct ByPlan {
-  int times = 0;
-  AnswerKind answer = AnswerKind::kDone;
 };
 
 // A step of a saga, named as in its document.
@@ -58,8 +69,10 @@ struct SagaStep {
   milliseconds first_call_lies{0};  // before its handler runs
 };
 
-// Started by client-1. Its participants, each with a database of its own, are served by service-1
-// (airline, bank) and service-2 (bank, hotels).
+// Which services serve which participants, so that one participant has two processes.
+const std::map<std::string, std::set<std::string>>& Served();
+
+// Started by client-1. Its participants have a database each.
 struct Saga {
   std::vector<SagaStep> steps = {};
   milliseconds deadline{0};
@@ -139,7 +152,8 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
                                                             Databases databases);
 
 std::vector<Scenario> SagaScenarios();
-const std::vector<Scenario>& Scenarios();  // all, of sagas too
+std::vector<Scenario> TccScenarios();
+const std::vector<Scenario>& Scenarios();  // all, of sagas and reservations too
 // Null: there is none of that name.
 const Scenario* FindScenario(const std::string& name);
 

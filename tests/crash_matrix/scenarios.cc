@@ -222,11 +222,19 @@ const char* ToString(Databases databases) {
   return "unrecognised";
 }
 
+const std::map<std::string, std::set<std::string>>& Served() {
+  static const std::map<std::string, std::set<std::string>> served{
+      {"service-1", {"airline", "bank"}}, {"service-2", {"bank", "hotels"}}};
+  return served;
+}
+
 std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scenario,
                                                             Databases databases) {
   std::map<std::string, simulation::DatabaseKind> kinds;
   for (const Transaction& transaction : scenario.transactions) {
     for (const Work& work : transaction.work) kinds[work.database] = DatabaseKind::kPostgresLike;
+    for (const Reservation& one : transaction.reservations)
+      kinds[one.participant + "-db"] = DatabaseKind::kPostgresLike;
   }
   if (scenario.saga) {
     for (const SagaStep& step : scenario.saga->steps)
@@ -243,7 +251,8 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> scenarios;
-    for (const auto& some : {Commits(), Aborts(), Losses(), Hands(), SagaScenarios()})
+    for (const auto& some :
+         {Commits(), Aborts(), Losses(), Hands(), SagaScenarios(), TccScenarios()})
       scenarios.insert(scenarios.end(), some.begin(), some.end());
     return scenarios;
   }();

@@ -47,8 +47,12 @@ TwoPhaseStage::TwoPhaseStage(const Scenario& scenario, crash_matrix::Databases d
     serves[transaction.client];
     for (const Work& work : transaction.work) serves[work.process].insert(work.database);
   }
-  for (const auto& [name, kind] : DatabasesOf(scenario, databases))
-    databases_.emplace_back(world_, name, kind);
+  for (const auto& [name, kind] : DatabasesOf(scenario, databases)) {
+    const bool worked_in =
+        std::any_of(serves.begin(), serves.end(),
+                    [&name = name](const auto& one) { return one.second.contains(name); });
+    if (worked_in) databases_.emplace_back(world_, name, kind);
+  }
   for (const auto& [process, own] : serves) {
     std::vector<SimulatedDatabase*> served;
     for (SimulatedDatabase& database : databases_) {
@@ -89,6 +93,8 @@ bool TwoPhaseStage::Ready() const {
 void TwoPhaseStage::BeginWork() {
   for (const Transaction& transaction : scenario_.transactions) {
     simulation::Plan plan;
+    for (const Reservation& one : transaction.reservations)
+      plan.parts.push_back({.reserves_at = one.participant});
     for (const Work& work : transaction.work) {
       plan.parts.push_back(
           {own_.at(work.process).get(), &DatabaseNamed(work.database), work.change});
@@ -127,7 +133,7 @@ void TwoPhaseStage::Happen(const DatabaseForgets& forgets) {
 
 // Asks as a client does that was never answered, and compares with the databases.
 void TwoPhaseStage::CheckAnswer(simulation::Note& note) {
-  const simulation::Tally tally = simulation::Count(note);
+  const simulation::Tally tally = Count(note);
   Fate fate{note.gtid, Ask(note.gtid), note.told, tally.wrote, tally.committed};
   note.said_at_the_end = fate.answer.outcome;
   const bool handled = note.meddled();

@@ -18,16 +18,24 @@ class TwoPhaseStage : public Stage {
   TwoPhaseStage(const Scenario& scenario, crash_matrix::Databases databases,
                 const std::vector<Crash>& crashes, const Staging& staging);
 
- private:
+ protected:
   std::optional<Gtid> First() const override;
-  void BeginWork() override;
   bool Ready() const override;
-  bool Settled() override { return simulation::Settled(scene_); }
   std::vector<std::string> Databases() const override;
   void CrashDatabase(const std::string& name) override { DatabaseNamed(name).Crash(); }
   void StartDatabase(const std::string& name) override;
-  void HappenOwn(const Trouble& trouble) override;
   void Judge() override;
+  // How many branches changed something, and of how many it is final.
+  virtual simulation::Tally Count(const simulation::Note& note) const {
+    return simulation::Count(note);
+  }
+
+  std::map<Gtid, simulation::Note> notes_;
+
+ private:
+  void BeginWork() override;
+  bool Settled() override { return simulation::Settled(scene_); }
+  void HappenOwn(const Trouble& trouble) override;
   void CheckOwnCrashes() override;
 
   void Happen(const OperatorFinishes& finishes);
@@ -37,7 +45,6 @@ class TwoPhaseStage : public Stage {
 
   std::deque<simulation::SimulatedDatabase> databases_;
   std::map<std::string, std::unique_ptr<simulation::Process>> own_;
-  std::map<Gtid, simulation::Note> notes_;
   simulation::Witness witness_;
   const simulation::Scene scene_{notes_, databases_, disk_, coordinator_};
 };

@@ -179,6 +179,24 @@ TEST_F(Reservations, AWaitThatIsOverIsAnsweredWithOngoingAndTheTryGoesOn) {
   EXPECT_EQ(tried.count(), 1U);
 }
 
+TEST_F(Reservations, AParticipantThatNobodyServesIsNamedToWhoeverTriesAndToOperators) {
+  const Gtid gtid = under_test.Begin({});
+  const auto tried = Try(gtid, "t1", "inventory", 1s);
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "no process serves inventory");
+  EXPECT_EQ(under_test.Show(gtid).branches[0].attempts, 0) << "nobody was there to be called";
+  under_test.Advance(1s);
+  ASSERT_TRUE(tried.ok());
+  EXPECT_EQ(tried->kind, AnswerKind::kOngoing);
+  EXPECT_EQ(tried->text, "no process serves inventory");
+  Abort(gtid);
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "no process serves inventory");
+  Service inventory(under_test, {"inventory"});
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "");
+  EXPECT_EQ(under_test.Show(gtid).branches[0].attempts, 1);
+  inventory.ReportDone(inventory.Take().at(0));
+  EXPECT_THAT(under_test.ListOpen(), IsEmpty());
+}
+
 TEST_F(Reservations, WhoeverWaitsWhenTheTransactionIsAbortedIsToldSo) {
   Service inventory(under_test, {"inventory"});
   const Gtid gtid = under_test.Begin({5s, "", "shop"});

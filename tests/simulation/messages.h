@@ -25,6 +25,8 @@ inline constexpr const char* kCall<Begun> = "begin";
 template <>
 inline constexpr const char* kCall<BranchNumber> = "enlist";
 template <>
+inline constexpr const char* kCall<coordinator::TryAnswer> = "try";
+template <>
 inline constexpr const char* kCall<CommitAnswer> = "commit";
 template <>
 inline constexpr const char* kCall<OnePhaseAnswer> = "one-phase";

@@ -28,6 +28,8 @@ struct Plan {
     SimulatedDatabase* database = nullptr;
     std::int64_t change = 0;  // 0: only reads
     bool late = false;        // a service that joins without the application waiting for it
+    // A reservation at this participant instead of work in a database.
+    std::string reserves_at = {};
   };
   enum class Then { kCommit, kAbort, kNothing };
 
@@ -95,6 +97,7 @@ class Process : public Caller {
                   std::function<void(std::optional<BranchKey>)> done);
   void EnlistThere(const Flow& flow, const Plan::Part& part,
                    std::function<void(std::optional<BranchKey>)> done);
+  void Try(const FlowPtr& flow, std::size_t index);
   void PrepareAll(const FlowPtr& flow);
   void OnVotes(const FlowPtr& flow);
   void Refuse(const FlowPtr& flow);

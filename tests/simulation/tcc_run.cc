@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
-#include <set>
 #include <utility>
 
-#include "engine/shard.h"
 #include "simulation/run.h"
 #include "simulation/service.h"
 #include "simulation/tcc_adversary.h"
 #include "simulation/tcc_client.h"
+#include "simulation/tcc_invariants.h"
 
 namespace settle::simulation {
 namespace {
@@ -40,18 +39,14 @@ class TccRun : public Run {
   Adversary& adversary() override { return adversary_; }
   std::vector<Caller*> processes() override;
   void BeginWork(microseconds rough_phase) override;
-  bool Ended() override { return CoordinatorRests() && Open(false).empty(); }
+  bool Ended() override { return CoordinatorRests() && Settled(scene_); }
   std::vector<Gtid> Begun() override;
   void Said(const Gtid& gtid, const Ending& ending) override {
     notes_[gtid].said_at_the_end = ending.outcome;
   }
   std::vector<std::string> FindViolations() override;
 
-  std::set<Gtid> Open(bool damaged);
   TccOrder DrawOrder();
-  void Check(const Gtid& gtid, const TccNote& note, std::vector<std::string>& violations);
-  void CheckReservation(const BranchKey& key, const ReservationNote& note,
-                        std::vector<std::string>& violations);
 
   const ServiceRoughness rough_;
   TccNotes notes_;
@@ -60,6 +55,7 @@ class TccRun : public Run {
   std::deque<BarrierDatabase> databases_;
   std::deque<Service> services_;
   TccClient client_;
+  const TccScene scene_{notes_, disk_, coordinator_};
 };
 
 TccRun::TccRun(std::uint64_t seed, World::Telling telling)
@@ -128,65 +124,10 @@ std::vector<Gtid> TccRun::Begun() {
   return begun;
 }
 
-std::set<Gtid> TccRun::Open(bool damaged) {
-  std::set<Gtid> open;
-  for (const auto& shard : coordinator_.engine().shards()) {
-    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions)
-      if ((one.state == "damaged") == damaged) open.insert(one.gtid);
-  }
-  return open;
-}
-
 std::vector<std::string> TccRun::FindViolations() {
   std::vector<std::string> violations = world_.violations();
-  for (const Gtid& gtid : Open(false))
-    violations.push_back("bounded recovery: " + gtid.text() + " has not ended");
-  for (const auto& [gtid, note] : notes_) Check(gtid, note, violations);
+  for (std::string& one : simulation::FindViolations(scene_)) violations.push_back(std::move(one));
   return violations;
-}
-
-// The oracle is what the disk holds and what the services did.
-void TccRun::Check(const Gtid& gtid, const TccNote& note, std::vector<std::string>& violations) {
-  const std::string name = gtid.text();
-  for (const auto& [branch, reservation] : note.reservations)
-    CheckReservation({gtid, branch}, reservation, violations);
-  if (!disk_.registered.contains(gtid)) return;
-  const bool decided = disk_.decided.contains(gtid);
-  const bool damaged = disk_.damaged.contains(gtid);
-  const bool shown = Open(true).contains(gtid);
-  if (decided) {
-    for (const BranchNumber branch : disk_.registered.at(gtid)) {
-      if (!note.reservations.contains(branch))
-        violations.push_back("atomicity: " + name + " was committed, and branch " +
-                             std::to_string(branch) + " never reserved");
-    }
-  }
-  if (note.said_at_the_end == Outcome::kCommitted && !decided)
-    violations.push_back("durability: " + name + " is said committed at last, and was not");
-  if (note.said_at_the_end == Outcome::kAborted && decided)
-    violations.push_back("durability: " + name + " is said aborted at last, and was committed");
-  const bool known = disk_.ended.contains(gtid) || disk_.pruned.contains(gtid) || shown;
-  if (!known) violations.push_back("bounded recovery: " + name + " has no end in the log");
-  if (damaged && !shown && !disk_.forgotten.contains(gtid))
-    violations.push_back("heuristics: the damage of " + name + " is recorded and not shown");
-  if (shown && !damaged)
-    violations.push_back("heuristics: the damage of " + name + " is not recorded");
-}
-
-void TccRun::CheckReservation(const BranchKey& key, const ReservationNote& note,
-                              std::vector<std::string>& violations) {
-  const auto damaged = disk_.damaged.find(key.gtid);
-  const bool skipped = damaged != disk_.damaged.end() &&
-                       std::count(damaged->second.begin(), damaged->second.end(), key.number) > 0;
-  if (skipped) return;  // nobody can say
-  const bool decided = disk_.decided.contains(key.gtid);
-  const bool right = decided ? note.reserved == 1 && note.confirmed == 1 && note.cancelled == 0
-                             : note.confirmed == 0 && note.reserved == note.cancelled;
-  if (right) return;
-  violations.push_back(
-      "atomicity: " + key.DatabaseName() + " was " + (decided ? "committed" : "aborted") +
-      ", and reserved " + std::to_string(note.reserved) + ", confirmed " +
-      std::to_string(note.confirmed) + ", cancelled " + std::to_string(note.cancelled) + " times");
 }
 
 }  // namespace

@@ -4,6 +4,11 @@
 #include "simulation/flow.h"
 
 namespace settle::simulation {
+namespace {
+
+constexpr std::chrono::milliseconds kTryWait{40};
+
+}  // namespace
 
 Plan Process::DrawPlan() {
   Plan plan;
@@ -97,6 +102,7 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
     if (!key) return GiveUp(flow);
     Later(Effort(), [this, flow, index] { Enlist(flow, index + 1); });
   };
+  if (!part.reserves_at.empty()) return Try(flow, index);
   if (part.where == this) return EnlistHere(flow->gtid, *part.database, part.change, false, next);
   if (!part.where->up()) return GiveUp(flow);
   if (!part.late) return EnlistThere(*flow, part, next);
@@ -105,6 +111,24 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
     if (late.where->up()) EnlistThere(*flow, late, [](std::optional<BranchKey>) {});
   });
   Enlist(flow, index + 1);
+}
+
+// The same request again until the service has answered.
+void Process::Try(const FlowPtr& flow, std::size_t index) {
+  const TryCall call{flow->gtid, flow->parts[index].reserves_at, "reserve",
+                     "{}",       "t" + std::to_string(index),    kTryWait};
+  Ask<coordinator::TryAnswer>(
+      flow->gtid, 3, microseconds(80'000),
+      [call](Engine& engine, Inquiry&, Completion<coordinator::TryAnswer> done) {
+        engine.Try(call, std::move(done));
+      },
+      [this, flow, index](const Result<coordinator::TryAnswer>& answer) {
+        const bool again = answer ? answer->kind == AnswerKind::kOngoing
+                                  : answer.error().code == ErrorCode::kRetry;
+        if (again) return Later(microseconds(2'000), [this, flow, index] { Try(flow, index); });
+        if (!answer || answer->kind != AnswerKind::kDone) return GiveUp(flow);
+        Enlist(flow, index + 1);
+      });
 }
 
 void Process::PrepareAll(const FlowPtr& flow) {
