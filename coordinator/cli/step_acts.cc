@@ -65,8 +65,8 @@ const Verb kSkip{
     .options = {StepOption(), ReasonOption(), OperatorOption()},
     .summary = "give up a step of a saga, or a confirm or cancel, that can never succeed: damage",
     .details =
-        "Only a compensation, or a step after the pivot, that was tried without result; or a confirm "
-        "or cancel of\n"
+        "Only a compensation, or a step after the pivot, that was tried without result; or a "
+        "confirm or cancel of\n"
         "a reservation: anything else is refused, exit code 1. What it left behind is not undone, "
         "and nothing is\n"
         "sent for it any more. The saga goes on and ends as damaged (mixed), a transaction as a "

@@ -30,8 +30,9 @@ TransactionSummary Transaction::Summary() const {
     row.evidence = branch.vote.evidence;
     const auto reached_nobody = unsent.find(branch.number);
     // A vote starts the count of attempts afresh.
-    row.attempts = std::max(
-        0, branch.attempts - (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts));
+    row.attempts =
+        std::max(0, branch.attempts -
+                        (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts));
     row.last_error = LastError(branch);
     summary.branches.push_back(std::move(row));
   }

@@ -45,7 +45,7 @@ inline Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what,
   return std::chrono::milliseconds(value);
 }
 
-// What one process serves. For each, every shard looks through all that runs when the process comes.
+// What one process serves. For each, every shard looks through all that runs when it attaches.
 inline Status CheckServed(const char* what, std::size_t names) {
   constexpr std::size_t kServedMax = 1'000;
   if (names <= kServedMax) return {};
