@@ -218,7 +218,7 @@ service CoordinatorService {
       such definition is stored. */
   BeginReply start_saga(1: StartSagaRequest request) throws (1: types.ServiceError error)
 
-  /** Waits for a saga's end. abort cancels one: REFUSED once its pivot has run; outcome asks for its ending. */
+  /** Waits for a saga's end. REFUSED for a transaction that is none and is undecided. abort cancels a saga: REFUSED once its pivot has run; outcome asks for its ending. */
   AwaitSagaReply await_saga(1: AwaitSagaRequest request) throws (1: types.ServiceError error)
 
   /** What became of it? Blocks for no one. EXPIRED: it ended, and its record was pruned; whether it was

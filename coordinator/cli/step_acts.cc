@@ -63,14 +63,15 @@ const Verb kSkip{
     .name = "skip",
     .operands = {"GTID"},
     .options = {StepOption(), ReasonOption(), OperatorOption()},
-    .summary = "give up a step of a saga that can never succeed: recorded as damage",
+    .summary = "give up a step of a saga, or a confirm or cancel, that can never succeed: damage",
     .details =
-        "Only a compensation, or a step after the pivot, that was tried without result: anything "
-        "else is\n"
-        "refused, exit code 1. What the step left behind is not undone, and nothing is sent for it "
-        "any more.\n"
-        "The saga goes on and ends as damaged (mixed): repair by hand, then 'settle forget'. Try\n"
-        "'settle set-input' first.",
+        "Only a compensation, or a step after the pivot, that was tried without result; or a "
+        "confirm or cancel of\n"
+        "a reservation: anything else is refused, exit code 1. What it left behind is not undone, "
+        "and nothing is\n"
+        "sent for it any more. The saga goes on and ends as damaged (mixed), a transaction as a "
+        "hazard: repair by\n"
+        "hand, then 'settle forget'. Try 'settle set-input' first, of a saga's step.",
     .run = Skip};
 
 const Verb kSetInput{

@@ -88,6 +88,12 @@ Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
 Result<SagaEnd> Inquiry::AskSagaEnd(const Gtid& gtid) {
   const Result<Ending> running =
       Await<Ending>([&](Completion<Ending> done) { engine_.AskOutcome(gtid, std::move(done)); });
+  // Else whoever waits would hear at once, again and again, that it has not ended.
+  if (running && running->outcome == Outcome::kUndecided) {
+    return Fail(ErrorCode::kRefused,
+                gtid.text() + " is not a saga: it ends when its application commits or aborts it",
+                "ask for its outcome instead of waiting for it");
+  }
   if (running) return SagaEnd{*running, {}};
   if (running.error().code != ErrorCode::kNotFound) return Fail(running.error());
   Result<Verdict> verdict = ReadVerdict({gtid, 0});

@@ -41,7 +41,8 @@ class Inquiry {
   // The same without blocking; `done` runs on a shard's thread or off the shards.
   void AskOutcome(const Gtid& gtid, Completion<Ending> done);
 
-  // As AskOutcome, with the results of a saga that is committed. Blocking.
+  // As AskOutcome, with the results of a saga that is committed. kRefused: it is no saga, and it is
+  // undecided. Blocking.
   [[nodiscard]] Result<SagaEnd> AskSagaEnd(const Gtid& gtid);
 
   // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if

@@ -162,7 +162,7 @@ Result<Definition> ReadDocument(std::string_view document) {
                                          " bytes, at most " + std::to_string(kDocumentMax) +
                                          " are allowed");
   }
-  const Result<json> value = ParseJson(document);
+  const Result<json> value = ParseJsonWithoutRepeats(document);
   if (!value) return Fail(value.error());
   FirstError error;
   Object object(*value, Pointer(), error);

@@ -152,6 +152,22 @@ TEST_F(SagaHandlers, AwaitBringsTheResultsWhereverTheEndIsReadFrom) {
   }
 }
 
+TEST_F(SagaHandlers, NobodyWaitsForTheEndOfWhatIsNoSaga) {
+  const std::string gtid = Begin();
+  try {
+    Await(gtid);
+    FAIL() << "it must be refused";
+  } catch (const wire::ServiceError& error) {
+    EXPECT_EQ(error.code, wire::ErrorCode::REFUSED);
+    EXPECT_NE(error.message.find(gtid + " is not a saga"), std::string::npos) << error.message;
+  }
+  wire::AbortRequest abort;
+  abort.gtid = gtid;
+  wire::Ending ended;
+  coordinator_.abort(ended, abort);
+  EXPECT_EQ(Await(gtid).outcome, wire::Outcome::ABORTED) << "that is known, so it is said";
+}
+
 TEST_F(SagaHandlers, AStoredDefinitionIsStartedByNameAndAKeyMakesItOnce) {
   wire::DefineSagaRequest define;
   define.definition = kTrip;

@@ -50,6 +50,22 @@ TEST(Document, WhatIsWrittenIsReadAsTheSameDefinition) {
   }
 }
 
+TEST(Document, ANameThatStandsTwiceIsRefused) {
+  const std::string once = R"({"name":"a","participant":"p","action":"x"})";
+  EXPECT_TRUE(ReadDocument(R"({"saga":"s","steps":[)" + once + "]}"));
+  for (const auto& [document, name] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"saga":"s","saga":"t","steps":[)" + once + "]}", "\"saga\""},
+           {R"({"saga":"s","steps":[{"name":"a","action":"y",)" + once.substr(1) + "]}",
+            "\"name\""},
+           {R"({"saga":"s","steps":[{"input":{"b":{"n":1},"c":{"n":1,"n":1}},)" + once.substr(1) +
+                "]}",
+            "\"n\""}}) {
+    const Result<Definition> read = ReadDocument(document);
+    ASSERT_FALSE(read) << document;
+    EXPECT_THAT(read.error().message, HasSubstr(name + " stands twice in the same object"));
+  }
+}
+
 // What the wire takes as one text must not be too long for it when it is asked for.
 TEST(Document, ALongOneIsWrittenOutAboutAsLongAsItWas) {
   std::string numbers = "[7";
