@@ -188,7 +188,8 @@ struct SendAgainRequest {
 struct SentAgain {
   /** The resource's name. */
   1: required string resource
-  /** "commit", "abort", or "prove" (what became of it); to a participant of sagas "action", "compensate" or "fence". */
+  /** "commit", "abort", or "prove" (what became of it); to a participant "action", "compensate" or "fence" of
+      a saga's step, "confirm" or "cancel" of a reservation. */
   2: required string command
   /** To so many branches. */
   3: required i64 branches

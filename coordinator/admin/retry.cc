@@ -60,13 +60,7 @@ Status CheckDecided(const TransactionView& view) {
 Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) {
   const Result<TransactionView> before = views.Show(gtid);
   if (!before) return Fail(before.error());
-  if (before->summary.ending.cause == AbortCause::kPresumed && before->summary.branches.empty()) {
-    return Fail(ErrorCode::kNotFound,
-                "the log has no record of transaction " + gtid.text() +
-                    ": it is presumed aborted, and there is nothing to send",
-                "check the gtid; a branch that is still prepared is ended by the next scan of its "
-                "database");
-  }
+  if (Status recorded = CheckRecorded(*before); !recorded) return Fail(recorded.error());
   if (Status decided = CheckDecided(*before); !decided) return Fail(decided.error());
   const auto hurried = Await<Hurried>([&](auto done) { engine.Hurry(gtid, done); });
   if (!hurried && hurried.error().code != ErrorCode::kNotFound) return Fail(hurried.error());

@@ -6,6 +6,7 @@ namespace settle::coordinator {
 
 Result<BranchNumber> FindStep(const TransactionView& view, const std::string& step) {
   const std::string gtid = view.summary.gtid.text();
+  if (Status recorded = CheckRecorded(view); !recorded) return Fail(recorded.error());
   if (!view.summary.saga) {
     return Fail(ErrorCode::kRefused, "transaction " + gtid + " is not a saga: it has no steps",
                 "'settle show " + gtid + "' shows its branches");

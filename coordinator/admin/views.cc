@@ -64,16 +64,45 @@ std::string BringAProcessBack(const TransactionSummary& summary) {
   return bring + ", or run 'settle agent --resource " + out->resource + " ...'";
 }
 
-// What must happen and does not get on: what a person can do about it.
-std::string HelpForTheStuck(const TransactionSummary& summary) {
-  const bool any = std::any_of(
-      summary.branches.begin(), summary.branches.end(),
-      [](const BranchSummary& step) { return IsUnfinished(step) && !step.last_error.empty(); });
-  const std::string of = summary.gtid.text() + " --step STEP";
-  if (!any || summary.state == "fencing") return "";
-  return "; what can never succeed: 'settle set-input " + of +
-         " --input JSON --reason ...' corrects it, 'settle skip " + of +
-         " --reason ...' gives it up as damage, both for a compensation or a step after the pivot";
+bool IsPivot(const TransactionSummary& summary, BranchNumber step) {
+  if (!summary.saga) return false;
+  const auto& steps = summary.saga->steps;
+  return std::any_of(steps.begin(), steps.end(), [step](const StepSummary& one) {
+    return one.number == step && one.kind == saga::StepKind::kPivot;
+  });
+}
+
+// What a person can do about the first of a saga's steps that does not get on, or else about the
+// first one that is out.
+std::string HelpForASaga(const TransactionSummary& summary) {
+  const auto& steps = summary.branches;
+  const auto is_stuck = [](const BranchSummary& step) {
+    return IsUnfinished(step) && !step.last_error.empty();
+  };
+  const auto stuck = std::find_if(steps.begin(), steps.end(), is_stuck);
+  const auto out =
+      stuck == steps.end() ? std::find_if(steps.begin(), steps.end(), IsUnfinished) : stuck;
+  if (out == steps.end()) return "";
+  const std::string& participant = out->resource;
+  const std::string of = summary.gtid.text() + " --step " + std::to_string(out->number);
+  const std::string cause =
+      stuck == steps.end() ? "nothing is needed while " + participant + " is at work"
+      : out->last_error == NobodyServes(participant) ? "start a process that serves " + participant
+                                                     : "mend the cause at " + participant;
+  std::string advice =
+      cause + ": the call is repeated by itself; 'settle retry " + of + "' repeats it now";
+  if (stuck == steps.end()) return advice;
+  const bool past_pivot = std::any_of(steps.begin(), steps.end(), [&](const BranchSummary& step) {
+    return step.state == "done" && IsPivot(summary, step.number);
+  });
+  if (out->state == "undoing" || past_pivot) {
+    return advice + "; what can never succeed: 'settle set-input " + of +
+           " --input JSON --reason ...' corrects it, 'settle skip " + of +
+           " --reason ...' gives it up as damage";
+  }
+  if (summary.state != "running") return advice;
+  return advice + "; 'settle saga cancel " + summary.gtid.text() +
+         " --reason ...' turns the saga back";
 }
 
 // The same for a confirm or cancel.
@@ -107,6 +136,16 @@ bool CallsParticipants(std::string_view state) {
   return state == "running" || state == "fencing" || state == "compensating";
 }
 
+Status CheckRecorded(const TransactionView& view) {
+  const TransactionSummary& summary = view.summary;
+  if (summary.ending.cause != AbortCause::kPresumed || !summary.branches.empty()) return {};
+  return Fail(ErrorCode::kNotFound,
+              "the log has no record of transaction " + summary.gtid.text() +
+                  ": it is presumed aborted, and there is nothing to send",
+              "check the gtid; a branch that is still prepared is ended by the next scan of its "
+              "database");
+}
+
 TransactionView Explain(TransactionSummary summary) {
   TransactionView view;
   const std::string out = BranchesThatAreOut(summary);
@@ -120,10 +159,7 @@ TransactionView Explain(TransactionSummary summary) {
     view.advice = "nothing is needed; the vote time-out aborts it otherwise";
   } else if (CallsParticipants(summary.state)) {
     view.waiting_for = out;
-    view.advice =
-        "bring a process that serves the participant back: its calls are repeated by "
-        "themselves; 'settle retry " +
-        gtid + "' repeats them now" + HelpForTheStuck(summary);
+    view.advice = HelpForASaga(summary);
   } else if (summary.state == "deciding" || summary.state == "delegating" ||
              summary.state == "beginning" || summary.state == "stopping" ||
              summary.state == "ending") {
@@ -160,6 +196,17 @@ TransactionView Explain(TransactionSummary summary) {
   return view;
 }
 
+namespace {
+
+// A list must stay small: what a saga's steps are is for show alone.
+TransactionView ExplainInAList(TransactionSummary summary) {
+  TransactionView view = Explain(std::move(summary));
+  if (view.summary.saga) view.summary.saga->steps.clear();
+  return view;
+}
+
+}  // namespace
+
 Views::Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock)
     : engine_(engine), log_(log), inquiry_(inquiry), clock_(clock), started_(clock.WallNow()) {}
 
@@ -185,15 +232,9 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
     for (const SessionView& session : resource.action_sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(),
-                    started_,
-                    std::move(open->by_state),
-                    open->damaged,
-                    log_.totals(),
-                    log_.writes(),
-                    sessions.size(),
-                    open->sagas,
-                    engine_.ended_through(),
+  return StatusView{log_.identity(),         started_,      std::move(open->by_state),
+                    open->damaged,           log_.totals(), log_.writes(),
+                    sessions.size(),         open->sagas,   engine_.ended_through(),
                     engine_.oldest_unended()};
 }
 
@@ -212,7 +253,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
     if (!open) return Fail(open.error());
     if (open->more) page.next_cursor = CursorAfter(open->transactions.back());
     for (TransactionSummary& one : open->transactions) {
-      page.transactions.push_back(Explain(std::move(one)));
+      page.transactions.push_back(ExplainInAList(std::move(one)));
     }
     if (open->more || which == Which::kOpen) return page;
     if (page.transactions.size() == most) {
@@ -225,8 +266,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
   if (!ended) return Fail(ended.error());
   for (TransactionSummary& one : ended->transactions) {
     one.timeline.clear();  // for show alone: a list of a million must stay small
-    if (one.saga) one.saga->steps.clear();
-    page.transactions.push_back(Explain(std::move(one)));
+    page.transactions.push_back(ExplainInAList(std::move(one)));
   }
   if (!ended->next_cursor.empty()) page.next_cursor = kEndedCursor + ended->next_cursor;
   return page;
@@ -260,7 +300,7 @@ Result<InDoubtView> Views::InDoubt(std::size_t most, const std::string& cursor) 
   view.count = counts->in_doubt;
   if (open->more) view.next_cursor = CursorAfter(open->transactions.back());
   for (TransactionSummary& one : open->transactions) {
-    view.transactions.push_back(Explain(std::move(one)));
+    view.transactions.push_back(ExplainInAList(std::move(one)));
   }
   if (cursor.empty()) view.strays = inquiry_.Strays();
   return view;

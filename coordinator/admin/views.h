@@ -61,6 +61,9 @@ bool HasReservations(const TransactionSummary& summary);
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);
 
+// kNotFound: no more is known of it than what is presumed of any gtid that the log does not name.
+[[nodiscard]] Status CheckRecorded(const TransactionView& view);
+
 // Says in words what a transaction waits for and what is safe.
 TransactionView Explain(TransactionSummary summary);
 

@@ -8,6 +8,19 @@
 namespace settle::cli {
 namespace {
 
+// It was not undone before the reply was given up: whether it is being undone can be seen.
+Result<Answer> AfterNoReply(const Gtid& gtid, Error lost, Surroundings& around) {
+  const Result<wire::TransactionView> now = around.client.Show(gtid.text());
+  const bool turns_back = now && (now->state == "compensating" || now->state == "fencing");
+  if (!turns_back) return Fail(std::move(lost));
+  return Answer{.text =
+                    "it is turned back, and not undone yet; it goes on by itself. This is so "
+                    "now:\n\n" +
+                    TransactionText(*now, around.now_us, around.paint),
+                .json = ToJson(*now),
+                .exit = ExitCode::kUnknown};
+}
+
 Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<Gtid> gtid = WholeGtid(given.operands.at(0));
   if (!gtid) return Fail(gtid.error());
@@ -25,6 +38,9 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   request.operator_name = by->operator_name;
   request.reason = by->reason;
   const Result<wire::TransactionView> now = around.client.Resolve(request);
+  if (!now && now.error().code == ErrorCode::kAskOutcome) {
+    return AfterNoReply(*gtid, now.error(), around);
+  }
   if (!now) return Fail(now.error());
   const ExitCode exit = ExitCodeOf(*now);
   const std::string first =

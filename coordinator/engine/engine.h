@@ -136,7 +136,7 @@ struct Hurried {
   };
   std::size_t transactions = 0;
   std::map<std::pair<std::string, CommandKind>, Branches> sent;  // by resource
-  std::map<std::pair<std::string, ActionOp>, Branches> called;   // by participant: steps of sagas
+  std::map<std::pair<std::string, ActionOp>, Branches> called;   // by participant: steps, reservations
 };
 
 struct OfferedResource {

@@ -12,14 +12,13 @@ namespace {
 
 Begun AsBegun(const Gtid& gtid) { return {gtid, gtid.epoch()}; }
 
-// A start by name is the same whatever is stored in between, unless it says which version.
-Status CheckSame(const SagaStart& before, const StartSagaCall& call) {
-  const StartFingerprint now = FingerprintOf(call.definition, call.input);
-  const bool by_name = !call.name.empty();
+// A start by name that does not say which version is the same although a newer one is stored now.
+Status CheckSame(const SagaStart& before, const StartSagaCall& call, const SagaStart& now) {
+  const bool by_name_alone = !call.name.empty() && call.version == 0;
   const bool same_definition =
-      by_name ? before.saga == call.name && (call.version == 0 || before.version == call.version)
-              : before.fingerprint.definition == now.definition;
-  const bool same_input = before.fingerprint.input == now.input;
+      before.fingerprint.definition == now.fingerprint.definition ||
+      (by_name_alone && before.saga == call.name && before.version != now.version);
+  const bool same_input = before.fingerprint.input == now.fingerprint.input;
   if (same_definition && same_input) return {};
   return Fail(ErrorCode::kRefused,
               "the request key \"" + Escaped(call.request_key) + "\" began saga " +
@@ -54,7 +53,7 @@ void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
   std::unique_lock lock = admission_->starts.Lock();
   if (const SagaStart* before = admission_->starts.Find(call.request_key); before != nullptr) {
     const Gtid gtid = before->gtid;
-    const Status same = CheckSame(*before, call);
+    const Status same = CheckSame(*before, call, start);
     lock.unlock();
     return same ? JoinSaga(gtid, call.request_key, done) : done(Fail(same.error()));
   }

@@ -6,6 +6,17 @@
 #include "engine/saga_starts.h"
 
 namespace settle::coordinator {
+namespace {
+
+std::optional<ActionOp> OutstandingOf(const saga::Machine::Step& step) {
+  if (step.waits == saga::Machine::Waits::kForNothing) return std::nullopt;
+  if (step.state == saga::Machine::StepState::kRunning) return ActionOp::kAction;
+  if (step.state == saga::Machine::StepState::kUndoing) return ActionOp::kCompensate;
+  if (step.state == saga::Machine::StepState::kFencing) return ActionOp::kFence;
+  return std::nullopt;
+}
+
+}  // namespace
 
 Sagas::Saga::Saga(saga::Machine start) : machine(std::move(start)), times(machine.steps().size()) {
   for (std::size_t i = 0; i < times.size(); ++i) times[i].state = machine.steps()[i].state;
@@ -44,8 +55,11 @@ TransactionSummary Sagas::Saga::Summary() const {
     row.resource = definition.participant;
     row.identity = "step " + definition.name + ", action " + definition.action;
     row.state = ToString(step.state);
-    row.attempts = step.attempts - times[step.number - 1].unsent;
-    row.last_error = step.last_error;
+    const StepTimes& of_step = times[step.number - 1];
+    row.attempts = step.attempts - of_step.unsent;
+    // Said at once, and not when the call's time is over.
+    row.last_error = of_step.unserved && OutstandingOf(step) ? NobodyServes(definition.participant)
+                                                             : step.last_error;
     summary.branches.push_back(std::move(row));
   }
   const saga::Definition& definition = machine.begin().definition;
@@ -70,18 +84,6 @@ TransactionSummary Sagas::Saga::Summary() const {
   }
   return summary;
 }
-
-namespace {
-
-std::optional<ActionOp> OutstandingOf(const saga::Machine::Step& step) {
-  if (step.waits == saga::Machine::Waits::kForNothing) return std::nullopt;
-  if (step.state == saga::Machine::StepState::kRunning) return ActionOp::kAction;
-  if (step.state == saga::Machine::StepState::kUndoing) return ActionOp::kCompensate;
-  if (step.state == saga::Machine::StepState::kFencing) return ActionOp::kFence;
-  return std::nullopt;
-}
-
-}  // namespace
 
 void Sagas::Saga::AddOutstanding(
     Hurried& hurried, const std::function<bool(const saga::Machine::Step&)>& wanted) const {

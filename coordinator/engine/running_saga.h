@@ -31,7 +31,8 @@ struct Sagas::Saga {
   struct StepTimes {
     WallTime called = 0;
     WallTime changed = 0;
-    int unsent = 0;  // attempts of the latest call that reached nobody
+    int unsent = 0;         // attempts of the latest call that reached nobody
+    bool unserved = false;  // the last of them is one
     saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
   };
   std::vector<StepTimes> times;  // by position

@@ -28,7 +28,7 @@ void SagaDefinitions::Restore(DefinitionRecord record) {
   const std::size_t bytes = BytesOf(record.definition);
   const Key key{record.definition.name, record.definition.version};
   const auto stored = std::make_shared<const DefinitionRecord>(std::move(record));
-  if (entries_.try_emplace(key, Entry{stored, true, bytes}).second) bytes_ += bytes;
+  if (entries_.try_emplace(key, Entry{stored, true, bytes, 0}).second) bytes_ += bytes;
 }
 
 Status SagaDefinitions::CheckRoom(std::size_t bytes) const {
@@ -69,26 +69,32 @@ void SagaDefinitions::Store(const DefineSagaCall& call, Completion<Defined> done
     if (found == entries_.end()) {
       const std::size_t bytes = BytesOf(call.definition);
       if (Status room = CheckRoom(bytes); !room) return done(Fail(room.error()));
-      entries_.emplace(key, Entry{std::make_shared<const DefinitionRecord>(record), false, bytes});
+      entries_.emplace(key,
+                       Entry{std::make_shared<const DefinitionRecord>(record), false, bytes, 0});
       bytes_ += bytes;
     }
+    ++entries_.at(key).writing;
   }
   DurableAppend(log_, observer_, std::move(record), Durability::kForce,
                 [this, key, done](AppendResult result, const std::string& reason) {
                   const bool durable = result == AppendResult::kDurable;
-                  {
-                    const std::lock_guard lock(mutex_);
-                    const auto found = entries_.find(key);
-                    if (durable && found != entries_.end()) found->second.durable = true;
-                    if (!durable && found != entries_.end() && !found->second.durable) {
-                      bytes_ -= found->second.bytes;
-                      entries_.erase(found);
-                    }
-                  }
+                  OnWritten(key, durable);
                   if (durable) return done(Defined{false});
                   done(Fail(ErrorCode::kRetry, "the log could not store the definition: " + reason,
                             "store it again"));
                 });
+}
+
+// Another's record of the same may still be on its way to the disk: the name is not free before.
+void SagaDefinitions::OnWritten(const Key& key, bool durable) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(key);
+  Entry& entry = found->second;
+  --entry.writing;
+  entry.durable = entry.durable || durable;
+  if (entry.durable || entry.writing != 0) return;
+  bytes_ -= entry.bytes;
+  entries_.erase(found);
 }
 
 Result<SagaDefinitions::Stored> SagaDefinitions::Find(const std::string& name,

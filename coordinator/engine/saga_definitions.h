@@ -41,8 +41,10 @@ class SagaDefinitions {
     Stored record;
     bool durable = false;
     std::size_t bytes = 0;
+    std::size_t writing = 0;  // records that the log has not answered
   };
   Status CheckRoom(std::size_t bytes) const;
+  void OnWritten(const Key& key, bool durable);
 
   DecisionLog& log_;
   Clock& clock_;

@@ -43,6 +43,7 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
                                         call.participant);
   }
   if (!sent) ++of_step.unsent;
+  of_step.unserved = !sent;
 }
 
 void Sagas::Perform(Saga& saga, const fx::Pause& pause) {

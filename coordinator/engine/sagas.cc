@@ -185,7 +185,8 @@ void Sagas::Fire(const TimerKey& key) {
   if (saga == nullptr) return;
   switch (key.kind) {
     case TimerKind::kStep:
-      return Handle(*saga, saga::event::StepTimerFired{static_cast<BranchNumber>(key.number)});
+      return Handle(*saga, saga::event::StepTimerFired{static_cast<BranchNumber>(key.number),
+                                                       saga->times[key.number - 1].unserved});
     case TimerKind::kDeadline: return Handle(*saga, saga::event::DeadlineReached{});
     case TimerKind::kLog: return Handle(*saga, saga::event::LogTimerFired{});
     case TimerKind::kWaiter: {

@@ -56,8 +56,10 @@ void Shard::Fire(const TimerKey& key) {
     case TimerKind::kVote: return Handle(*transaction, event::VoteTimerFired{});
     case TimerKind::kRetry: return Handle(*transaction, event::RetryTimerFired{});
     case TimerKind::kWaiter: return WaitIsOver(*transaction, key.number);
-    case TimerKind::kCall:
-      return Handle(*transaction, event::CallTimerFired{static_cast<BranchNumber>(key.number)});
+    case TimerKind::kCall: {
+      const auto branch = static_cast<BranchNumber>(key.number);
+      return Handle(*transaction, event::CallTimerFired{branch, transaction->IsUnserved(branch)});
+    }
     case TimerKind::kTryWaiter: return TryWaitIsOver(*transaction, key.number);
     case TimerKind::kEnd:
     case TimerKind::kTick: return;

@@ -66,14 +66,13 @@ void Shard::Perform(Transaction& transaction, Effect effect,
                 send.session,
                 {send.kind, {gtid, send.branch}, send.resource, send.attempt, 0, send.evidence});
             if (send.attempt == 1) {
-              transaction.unsent.erase(send.branch);
               transaction.Note(
                   clock_.WallNow(),
                   std::string(ToString(send.kind)) +
                       (sent ? " sent to branch " : " waits for somebody to serve branch ") +
                       std::to_string(send.branch) + " in " + send.resource);
             }
-            if (!sent) ++transaction.unsent[send.branch];
+            transaction.CountAttempt(send.branch, send.attempt, sent);
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },

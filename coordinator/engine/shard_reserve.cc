@@ -67,21 +67,24 @@ void Shard::Try(const TryCall& call, const Completion<TryAnswer>& done) {
 
 void Shard::Perform(Transaction& transaction, effect::Call& call) {
   const Gtid& gtid = transaction.machine.gtid();
-  if (call.attempt == 1) {
-    transaction.Note(clock_.WallNow(), std::string(settle::ToString(call.op)) + " of branch " +
-                                           std::to_string(call.branch) + " called at " +
-                                           call.participant);
-  }
   timers_.Arm({gtid, TimerKind::kCall, call.branch}, clock_.Now() + settings_.call_timeout);
   const ActionOp op = call.op;
-  sessions_.Call({{gtid, call.branch},
-                  op,
-                  std::move(call.participant),
-                  std::move(call.action),
-                  call.attempt,
-                  std::move(call.input),
-                  std::move(call.result),
-                  settings_.call_timeout});
+  const std::string participant = call.participant;
+  const bool sent = sessions_.Call({{gtid, call.branch},
+                                    op,
+                                    std::move(call.participant),
+                                    std::move(call.action),
+                                    call.attempt,
+                                    std::move(call.input),
+                                    std::move(call.result),
+                                    settings_.call_timeout});
+  if (call.attempt == 1) {
+    transaction.Note(clock_.WallNow(),
+                     std::string(settle::ToString(op)) + " of branch " +
+                         std::to_string(call.branch) +
+                         (sent ? " called at " : " waits for somebody to serve ") + participant);
+  }
+  transaction.CountAttempt(call.branch, call.attempt, sent);
   PassSent(op);
 }
 
@@ -191,7 +194,7 @@ void Shard::TryWaitIsOver(Transaction& transaction, std::uint64_t id) {
   const TryWaiter told = std::move(*waiter);
   transaction.try_waiters.erase(waiter);
   told.done(TryAnswer{told.branch, AnswerKind::kOngoing,
-                      transaction.machine.branches()[told.branch - 1].last_error});
+                      transaction.LastError(transaction.machine.branches()[told.branch - 1])});
 }
 
 }  // namespace settle::coordinator

@@ -46,9 +46,13 @@ void AddOutstanding(const TwoPhase& machine, Hurried& hurried) {
   const std::vector<BranchNumber> unfinished = machine.Unfinished();
   if (unfinished.empty()) return;
   ++hurried.transactions;
+  const CommandKind command = OutstandingOf(machine.state());
+  const ActionOp call =
+      command == CommandKind::kCommit ? ActionOp::kConfirm : ActionOp::kCancel;  // of a reservation
   for (const BranchNumber number : unfinished) {
     const TwoPhase::Branch& branch = machine.branches()[number - 1];
-    Hurried::Branches& sent = hurried.sent[{branch.resource, OutstandingOf(machine.state())}];
+    Hurried::Branches& sent = branch.reservation ? hurried.called[{branch.resource, call}]
+                                                 : hurried.sent[{branch.resource, command}];
     ++sent.count;
     if (sent.last_error.empty()) sent.last_error = branch.last_error;
   }
@@ -101,7 +105,9 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
     }
     TransactionSummary& added = page.transactions.back();
     added.timeline.clear();
-    if (added.saga) added.saga->steps.clear();  // a page of long results would be long
+    if (!added.saga) continue;
+    // A page of long results would be long.
+    for (StepSummary& step : added.saga->steps) step.result.clear();
   }
   return page;
 }

@@ -1,5 +1,6 @@
 #include "engine/transaction.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::coordinator {
@@ -28,11 +29,35 @@ TransactionSummary Transaction::Summary() const {
     if (branch.voted) row.vote = settle::ToString(branch.vote.vote);
     row.evidence = branch.vote.evidence;
     const auto reached_nobody = unsent.find(branch.number);
-    row.attempts = branch.attempts - (reached_nobody == unsent.end() ? 0 : reached_nobody->second);
-    row.last_error = branch.last_error;
+    // A vote starts the count of attempts afresh.
+    row.attempts = std::max(
+        0, branch.attempts - (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts));
+    row.last_error = LastError(branch);
     summary.branches.push_back(std::move(row));
   }
   return summary;
+}
+
+void Transaction::CountAttempt(BranchNumber branch, int attempt, bool sent) {
+  if (attempt == 1) unsent.erase(branch);
+  if (sent) {
+    if (const auto found = unsent.find(branch); found != unsent.end()) found->second.latest = false;
+    return;
+  }
+  ++unsent[branch].attempts;
+  unsent[branch].latest = true;
+}
+
+bool Transaction::IsUnserved(BranchNumber branch) const {
+  const auto found = unsent.find(branch);
+  return found != unsent.end() && found->second.latest;
+}
+
+// A participant that is not there is named at once, and not when the call's time is over.
+std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
+  const bool unserved =
+      branch.reservation && IsOutstanding(branch.state) && IsUnserved(branch.number);
+  return unserved ? NobodyServes(branch.resource) : branch.last_error;
 }
 
 bool Transaction::IsInDoubt() const {

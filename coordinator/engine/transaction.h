@@ -49,11 +49,22 @@ struct Transaction {
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
   std::vector<Completion<std::monostate>> forget_waiters;
   WallTime ended = 0;
-  std::map<BranchNumber, int> unsent{};  // attempts of the latest command that reached nobody
+  // Of the latest command or call of a branch.
+  struct Unsent {
+    int attempts = 0;     // that reached nobody
+    bool latest = false;  // the last one is one of them
+  };
+  std::map<BranchNumber, Unsent> unsent{};
 
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
   TransactionSummary Summary() const;
+  // Call when an attempt is made.
+  void CountAttempt(BranchNumber branch, int attempt, bool sent);
+  // The last attempt found no process to go to.
+  bool IsUnserved(BranchNumber branch) const;
+  // What a person should know of a branch that has not answered; empty: nothing went wrong yet.
+  std::string LastError(const TwoPhase::Branch& branch) const;
   // Decided and not carried out everywhere, or damaged.
   bool IsInDoubt() const;
 };

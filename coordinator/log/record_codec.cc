@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "log/checksum.h"
@@ -37,7 +38,14 @@ Type TypeOf(const ForgetRecord& record) {
   const bool is_new = record.ending.cause == AbortCause::kStepFailed;
   return {6, static_cast<std::uint8_t>(is_new ? 3 : 2), "forget"};
 }
-constexpr Type TypeOf(const SagaBeginRecord&) { return {7, 3, "saga begin"}; }
+// A pause's jitter came with version 4; earlier it was always the fifth that it is by default.
+Type TypeOf(const SagaBeginRecord& record) {
+  const auto& steps = record.definition.steps;
+  const bool is_new = std::any_of(steps.begin(), steps.end(), [](const auto& step) {
+    return step.retry.jitter_percent != saga::RetryPolicy{}.jitter_percent;
+  });
+  return {7, static_cast<std::uint8_t>(is_new ? 4 : 3), "saga begin"};
+}
 constexpr Type TypeOf(const SagaStepRecord&) { return {8, 3, "saga step"}; }
 constexpr Type TypeOf(const SagaAbortingRecord&) { return {9, 3, "saga aborting"}; }
 constexpr Type TypeOf(const SagaActRecord&) { return {10, 3, "saga act"}; }

@@ -34,7 +34,8 @@
 //   timeline entry time at, text what
 //   step           text name, text participant, text action, text input, list of text after,
 //                  step kind, i32 attempts at most, i64 first and i64 maximum milliseconds, i32
-//                  factor and i32 jitter in percent, i64 time-out in milliseconds
+//                  factor in percent, from version 4 on i32 jitter in percent, i64 time-out in
+//                  milliseconds
 //
 // Bodies of version 1:
 //
@@ -59,7 +60,8 @@
 //   saga act       gtid, u32 step, act, text input, text by, text reason, time at
 //   saga end       gtid, ending, time ended
 //
-// Bodies that came with version 4, which an end has that is a saga's:
+// Bodies that came with version 4, which an end has that is a saga's, and a saga begin whose jitter
+// is not 20 percent in every step, as it always was before:
 //
 //   definition     text name, i32 version, i64 deadline in milliseconds, list of step, text stored
 //                  by, time at

@@ -139,7 +139,7 @@ void Fields(Archive& archive, V& step) {
   archive.Field("step.retry.first_ms", step.retry.first_ms);
   archive.Field("step.retry.maximum_ms", step.retry.maximum_ms);
   archive.Field("step.retry.factor_percent", step.retry.factor_percent);
-  archive.Field("step.retry.jitter_percent", step.retry.jitter_percent);
+  if (archive.version() >= 4) archive.Field("step.retry.jitter_percent", step.retry.jitter_percent);
   archive.Field("step.timeout_ms", step.timeout_ms);
 }
 

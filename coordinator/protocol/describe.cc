@@ -76,7 +76,7 @@ struct EventWords {
     return text + TrailingReason(e.answer.text);
   }
   std::string operator()(const event::CallTimerFired& e) const {
-    return "call-timer " + Number(e.branch);
+    return "call-timer " + Number(e.branch) + (e.unserved ? " unserved" : "");
   }
   std::string operator()(const event::ParticipantReady& e) const {
     return "participant-ready " + e.participant;

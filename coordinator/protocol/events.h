@@ -88,6 +88,7 @@ struct Answered {
 // effect::Call was not answered within its time-out, or effect::Pause is over.
 struct CallTimerFired {
   BranchNumber branch = 0;
+  bool unserved = false;  // the call found no process to go to
 };
 
 // A process that serves the participant attached: what waits for it can be called.

@@ -20,6 +20,10 @@ const Gtid& GtidOf(const Record& record) {
   return std::visit([](const auto& one) -> const Gtid& { return Of(one); }, record);
 }
 
+std::string NobodyServes(const std::string& participant) {
+  return "no process serves " + participant;
+}
+
 std::string ForgottenBy(const std::string& operator_name, const std::string& reason) {
   return "forgotten by " + operator_name + ": " + reason;
 }

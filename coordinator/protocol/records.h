@@ -102,6 +102,9 @@ struct BranchSummary {
   friend bool operator==(const BranchSummary&, const BranchSummary&) = default;
 };
 
+// The last error of a branch whose call found nobody to make it to.
+std::string NobodyServes(const std::string& participant);
+
 struct TimelineEntry {
   WallTime at = 0;
   std::string what;

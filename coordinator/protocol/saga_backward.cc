@@ -7,6 +7,11 @@
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator::saga {
+namespace {
+
+constexpr std::size_t kReasonBytesEnough = 8 * 1024;
+
+}  // namespace
 
 // Nothing more is sent forward. What was sent may still take effect at any time, so it is undone as
 // well; only a pivot cannot be, so whether it ran must be settled first.
@@ -154,6 +159,8 @@ Effects Machine::End() {
       abort_.aborted() ? abort_ : Ending{Outcome::kCommitted, AbortCause::kNone, "", false};
   for (const std::string& damage : damage_) {
     ending.outcome = Outcome::kMixed;
+    // A record holds no longer text. What is left out stays with its step.
+    if (ending.reason.size() > kReasonBytesEnough) continue;
     ending.reason += (ending.reason.empty() ? "" : "; ") + damage;
   }
   Effects effects{Force(SagaEndRecord{gtid(), ending, 0})};

@@ -16,9 +16,10 @@ constexpr Milliseconds kPollMin = 100;
 constexpr Milliseconds kPollMax = 86'400'000;
 
 Milliseconds DelayAfter(const RetryPolicy& retry, int fruitless) {
+  if (retry.factor_percent == 100) return retry.first_ms;
   Milliseconds delay = retry.first_ms;
   for (int i = 1; i < fruitless && delay < retry.maximum_ms; ++i)
-    delay = delay * retry.factor_percent / 100;
+    delay = (delay * retry.factor_percent + 99) / 100;  // rounded up, or a short one never grew
   return std::min(delay, retry.maximum_ms);
 }
 
@@ -147,8 +148,10 @@ Effects Machine::On(const event::StepTimerFired& event) {
   switch (step->waits) {
     case Waits::kForNothing: return {};
     case Waits::kForAnswer:
-      return Fruitless(*step,
-                       "no answer within " + std::to_string(definition(*step).timeout_ms) + " ms");
+      return Fruitless(
+          *step, event.unserved
+                     ? NobodyServes(definition(*step).participant)
+                     : "no answer within " + std::to_string(definition(*step).timeout_ms) + " ms");
     case Waits::kBackOff:
     case Waits::kPoll: return Send(*step);
   }

@@ -54,7 +54,7 @@ struct EventWords {
            " " + Words(e.answer);
   }
   std::string operator()(const event::StepTimerFired& e) const {
-    return "step-timer " + Number(e.step);
+    return "step-timer " + Number(e.step) + (e.unserved ? " unserved" : "");
   }
   std::string operator()(const event::DeadlineReached&) const { return "deadline"; }
   std::string operator()(const event::LogTimerFired&) const { return "log-timer"; }

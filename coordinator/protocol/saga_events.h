@@ -26,6 +26,7 @@ struct Answered {
 // effect::Call was not answered within its time-out, or effect::Pause is over.
 struct StepTimerFired {
   BranchNumber step = 0;
+  bool unserved = false;  // the call found no process to go to
 };
 // effect::ArmDeadline is over.
 struct DeadlineReached {};

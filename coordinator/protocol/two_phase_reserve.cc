@@ -233,7 +233,9 @@ Effects TwoPhase::On(const event::CallTimerFired& event) {
   if (branch == nullptr || !OpOf(*branch)) return {};
   switch (branch->reservation->waits) {
     case Waits::kForNothing: return {};
-    case Waits::kForAnswer: return Fruitless(*branch, "no answer came in time");
+    case Waits::kForAnswer:
+      return Fruitless(*branch,
+                       event.unserved ? NobodyServes(branch->resource) : "no answer came in time");
     case Waits::kBackOff:
     case Waits::kPoll: return Call(*branch);
   }

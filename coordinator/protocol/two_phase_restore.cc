@@ -14,6 +14,7 @@ Effects TwoPhase::On(const event::Restored& event) {
     // ended as decided.
     for (Branch& branch : branches_) {
       if (branch.state == BranchState::kCommitting) branch.state = BranchState::kCommitted;
+      if (branch.state == BranchState::kAborting) branch.state = BranchState::kAborted;
     }
     return Forgotten(*event.forgotten);
   }

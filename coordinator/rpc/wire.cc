@@ -200,6 +200,8 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   if (Status text = CheckText("process", request.process, kNameBytesMax); !text)
     return Fail(text.error());
   call.process = request.process;
+  if (Status few = CheckServed("resources", request.resources.size()); !few)
+    return Fail(few.error());
   std::set<std::string> names;
   for (const wire::ResourceOffer& offer : request.resources) {
     if (Status name = CheckResourceName(offer.name); !name) return Fail(name.error());

@@ -45,6 +45,14 @@ inline Result<std::chrono::milliseconds> MillisecondsFromWire(const char* what,
   return std::chrono::milliseconds(value);
 }
 
+// What one process serves. For each, every shard looks through all that runs when the process comes.
+inline Status CheckServed(const char* what, std::size_t names) {
+  constexpr std::size_t kServedMax = 1'000;
+  if (names <= kServedMax) return {};
+  return Wrong(what, "are " + std::to_string(names) + "; at most " + std::to_string(kServedMax) +
+                         " are allowed");
+}
+
 inline Result<BranchNumber> BranchFromWire(std::int32_t number) {
   if (number < 1 || number > static_cast<std::int32_t>(kBranchNumberMax)) {
     return Wrong("branch", "is " + std::to_string(number) + "; branches are numbered from 1 to " +

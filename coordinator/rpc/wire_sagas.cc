@@ -201,6 +201,7 @@ wire::SagaView ToWire(const SagaSummary& saga) {
 
 Result<std::vector<std::string>> ParticipantsFromWire(
     const std::vector<std::string>& participants) {
+  if (Status few = CheckServed("participants", participants.size()); !few) return Fail(few.error());
   std::set<std::string> names;
   for (const std::string& name : participants) {
     if (!CheckResourceName(name)) {
@@ -212,8 +213,7 @@ Result<std::vector<std::string>> ParticipantsFromWire(
   return participants;
 }
 
-// A result may be anything: what is no JSON, or too long, is for the saga to judge. One that is
-// longer than a text may be would be kept in memory for nothing.
+// A result may be anything: what is no JSON, or too long, is for the engine to judge.
 Result<SagaAnswer> FromWire(const wire::ActionAnswer& answer) {
   Result<Gtid> gtid = GtidFromWire(answer.gtid);
   if (!gtid) return Fail(gtid.error());

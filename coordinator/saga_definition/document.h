@@ -6,7 +6,8 @@
 //         "input": {"customer": {"$input": "/customer"}} },
 //       { "name": "payment", "participant": "bank", "action": "pay", "after": ["flight"],
 //         "input": {"amount": {"$result": "/flight/price"}}, "pivot": true,
-//         "retry": {"attempts": 5, "first_ms": 200, "maximum_ms": 60000, "factor": 2, "jitter": 0.2},
+//         "retry": {"attempts": 5, "first_ms": 200, "maximum_ms": 60000, "factor": 2,
+//                   "jitter": 0.2},
 //         "timeout_ms": 30000 },
 //       { "name": "mail", "participant": "mail", "action": "send", "after": ["payment"],
 //         "compensate": "never" } ] }
@@ -30,7 +31,8 @@ inline constexpr std::size_t kDocumentMax = 2 * 1024 * 1024;  // bytes
 // is wrong, by the step where the saga is.
 [[nodiscard]] Result<Definition> ReadDocument(std::string_view document);
 
-// The document that ReadDocument reads the same definition from; the same text for the same one.
+// The document that ReadDocument reads the same definition from; the same text for the same one:
+// indented unless it is long.
 std::string WriteDocument(const Definition& definition);
 
 }  // namespace settle::coordinator::saga

@@ -7,6 +7,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Indented, a long list takes many times what it took as it was given, which the wire may not take.
+constexpr std::size_t kPrettyMax = 256 * 1024;
+
 Json Retry(const RetryPolicy& retry) {
   Json json;
   if (retry.attempts_max == 0) {
@@ -43,7 +46,9 @@ std::string WriteDocument(const Definition& definition) {
   json["steps"] = Json::array();
   for (const StepDefinition& step : definition.steps) json["steps"].push_back(Step(step));
   // What is no UTF-8 cannot come from a document.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::string pretty = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  if (pretty.size() <= kPrettyMax) return pretty;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace settle::coordinator::saga

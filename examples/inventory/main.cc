@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/program_options.hpp>
 #include <iostream>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct Arguments {
   int stock = 0;
   int sales = 0;
   int customers = 0;
+  bool optimistic = false;
 };
 
 options::options_description Describe(Arguments& arguments) {
@@ -39,6 +41,8 @@ options::options_description Describe(Arguments& arguments) {
   add("sales", options::value(&arguments.sales)->default_value(32),
       "so many are tried, of one item each; the card of every fourth is blocked");
   add("customers", options::value(&arguments.customers)->default_value(8), "at the same time");
+  add("optimistic", options::bool_switch(&arguments.optimistic),
+      "sales check the stock's version and try again, instead of taking its row's lock");
   add("help", "this text");
   return all;
 }
@@ -49,7 +53,8 @@ T OrThrow(settle::Result<T> result) {
   return *std::move(result);
 }
 
-std::shared_ptr<settle::ActionParticipant> Open(const Database& database) {
+std::shared_ptr<settle::ActionParticipant> Open(const Database& database,
+                                                settle::Contention contention) {
   constexpr const char* kTables =
       "CREATE TABLE IF NOT EXISTS payment (sale text NOT NULL PRIMARY KEY);"
       "CREATE TABLE IF NOT EXISTS receipt (number integer NOT NULL PRIMARY KEY,"
@@ -58,10 +63,21 @@ std::shared_ptr<settle::ActionParticipant> Open(const Database& database) {
   database.Query(kTables);
   if (database.sqlite.empty()) {
     OrThrow(settle::PostgresBarrier::Install(database.dsn));
-    return MakeShop(settle::PostgresBarrier::Make({.dsn = database.dsn}));
+    return MakeShop(settle::PostgresBarrier::Make({.dsn = database.dsn}), contention);
   }
   OrThrow(settle::SqliteBarrier::Install(database.sqlite));
-  return MakeShop(settle::SqliteBarrier::Make({.path = database.sqlite}));
+  return MakeShop(settle::SqliteBarrier::Make({.path = database.sqlite}), contention);
+}
+
+// Of the database, made with it: what keeps the request keys of two shops apart.
+std::string ShopId(const Database& database) {
+  std::random_device random;
+  const std::string id = std::to_string(random()) + "-" + std::to_string(random());
+  database.Query(
+      "CREATE TABLE IF NOT EXISTS shop (id text NOT NULL);"
+      "INSERT INTO shop SELECT '" +
+      id + "' WHERE NOT EXISTS (SELECT 1 FROM shop)");
+  return database.Query("SELECT id FROM shop");
 }
 
 bool MayHaveStarted(settle::ErrorCode code) {
@@ -89,7 +105,8 @@ struct Tally {
   std::atomic<int> unclear{0};
 };
 
-void SellAll(settle::Coordinator& coordinator, const Arguments& arguments, Tally& tally) {
+void SellAll(settle::Coordinator& coordinator, const Arguments& arguments, const std::string& shop,
+             Tally& tally) {
   std::atomic<int> next{0};
   std::vector<std::jthread> customers;
   for (int i = 0; i < arguments.customers; ++i) {
@@ -98,7 +115,7 @@ void SellAll(settle::Coordinator& coordinator, const Arguments& arguments, Tally
           const settle::Ending ending =
               Run(coordinator, Sale(),
                   {.input = {{"count", 1}, {"card_is_good", sale % 4 != 3}},
-                   .request_key = "sale-" + std::to_string(sale)});
+                   .request_key = "inventory-" + shop + "-sale-" + std::to_string(sale)});
           const bool stock_is_out = ending.reason.find("can be taken") != std::string::npos;
           const bool blocked = ending.reason.find("the card is blocked") != std::string::npos;
           ++(ending.committed() ? tally.sold
@@ -132,15 +149,19 @@ bool Balances(const Database& database, const Arguments& arguments, const Tally&
 }
 
 int Sell(const Arguments& arguments) {
-  auto coordinator =
-      OrThrow(settle::Coordinator::Connect({.addresses = {arguments.coordinator},
-                                            .application = "inventory",
-                                            .participants = {Open(arguments.database)}}));
+  const auto contention =
+      arguments.optimistic ? settle::Contention::kOptimistic : settle::Contention::kPessimistic;
+  auto coordinator = OrThrow(
+      settle::Coordinator::Connect({.addresses = {arguments.coordinator},
+                                    .application = "inventory",
+                                    .participants = {Open(arguments.database, contention)}}));
+  const std::string shop = ShopId(arguments.database);
   const settle::Ending delivered = Run(
-      *coordinator, Delivery(), {.input = {{"count", arguments.stock}}, .request_key = "delivery"});
+      *coordinator, Delivery(),
+      {.input = {{"count", arguments.stock}}, .request_key = "inventory-" + shop + "-delivery"});
   if (!delivered.committed()) throw std::runtime_error("no stock came in: " + delivered.reason);
   Tally tally;
-  SellAll(*coordinator, arguments, tally);
+  SellAll(*coordinator, arguments, shop, tally);
   const bool balances = Balances(arguments.database, arguments, tally);
   std::cout << (balances ? "every sale is accounted for" : "THIS DOES NOT BALANCE") << std::endl;
   return balances ? 0 : 1;

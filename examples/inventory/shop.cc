@@ -14,7 +14,8 @@ using settle::ActionContext;
 using settle::Answer;
 using settle::Work;
 
-const settle::EscrowCounter kStock("item 17");
+constexpr const char* kItem = "item 17";
+const settle::EscrowCounter kStock(kItem);
 const settle::FencedLock kBook("receipt book");
 constexpr settle::BranchNumber kReserveStep = 1;
 
@@ -35,10 +36,11 @@ Answer Deliver(const ActionContext& call, Work& work) {
 
 // Counter begins
 // What is reserved is gone for the other sales, and not yet sold: any number of them reserve at the
-// same time, and nobody waits for another's payment.
-Answer Reserve(const ActionContext& call, Work& work) {
+// same time, and nobody waits for another's payment. How `stock` meets others who change it at the
+// same moment, by the row's lock or by its version, is for this alone to know.
+Answer Reserve(const settle::EscrowCounter& stock, const ActionContext& call, Work& work) {
   return Told(
-      kStock.Reserve(work, {call.gtid, call.step}, -InputOf(call).at("count").get<std::int64_t>()));
+      stock.Reserve(work, {call.gtid, call.step}, -InputOf(call).at("count").get<std::int64_t>()));
 }
 Answer CancelReservation(const ActionContext& call, Work& work) {
   return Told(kStock.Cancel(work, {call.gtid, call.step}));
@@ -83,10 +85,15 @@ Answer Book(const ActionContext& call, Work& work) {
 }
 
 template <typename Barrier>
-std::shared_ptr<settle::ActionParticipant> Serve(const std::shared_ptr<Barrier>& barrier) {
+std::shared_ptr<settle::ActionParticipant> Serve(const std::shared_ptr<Barrier>& barrier,
+                                                 settle::Contention contention) {
+  const auto reserve = [stock = settle::EscrowCounter(kItem, contention)](const ActionContext& call,
+                                                                          Work& work) {
+    return Reserve(stock, call, work);
+  };
   auto shop = settle::ActionParticipant::Make({.name = "shop", .concurrency = 8});
   shop->Serve("deliver", barrier, Deliver);
-  shop->Serve("reserve", barrier, Reserve, CancelReservation);
+  shop->Serve("reserve", barrier, reserve, CancelReservation);
   shop->Serve("number-receipt", barrier, NumberReceipt, CloseBook);
   shop->Serve("pay", barrier, Pay);
   shop->Serve("book", barrier, Book);
@@ -95,14 +102,14 @@ std::shared_ptr<settle::ActionParticipant> Serve(const std::shared_ptr<Barrier>&
 
 }  // namespace
 
-std::shared_ptr<settle::ActionParticipant> MakeShop(
-    std::shared_ptr<settle::SqliteBarrier> barrier) {
-  return Serve(barrier);
+std::shared_ptr<settle::ActionParticipant> MakeShop(std::shared_ptr<settle::SqliteBarrier> barrier,
+                                                    settle::Contention contention) {
+  return Serve(barrier, contention);
 }
 
 std::shared_ptr<settle::ActionParticipant> MakeShop(
-    std::shared_ptr<settle::PostgresBarrier> barrier) {
-  return Serve(barrier);
+    std::shared_ptr<settle::PostgresBarrier> barrier, settle::Contention contention) {
+  return Serve(barrier, contention);
 }
 
 settle::Saga Delivery() {

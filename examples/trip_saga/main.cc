@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr int kOk = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr const char* kEach = "each";
 
 struct Arguments {
   std::string coordinator;
@@ -48,7 +49,7 @@ options::options_description Describe(Arguments& arguments) {
       "who travels: ada, or poor, who cannot pay");
   add("fail", options::value(&arguments.fail),
       "the step that fails: flight, hotel, car, payment, or mail, which is after the point of no "
-      "return and is only delayed");
+      "return and is only delayed; each: one trip after another, of which another step fails");
   add("serve", options::value(&arguments.serve)->multitoken(),
       "the services of this process: airline, hotels, cars, bank, mail; all if not given, or none");
   add("stay", options::bool_switch(&arguments.stay),
@@ -84,6 +85,19 @@ int Travel(settle::Coordinator& coordinator, const Arguments& arguments) {
   return ending.committed() ? kOk : kFailed;
 }
 
+// 0 only if each trip ended as it should: as if it had never begun, or, once it is paid for,
+// booked.
+int FailEach(settle::Coordinator& coordinator, Arguments arguments) {
+  bool as_it_should = true;
+  for (const StepInfo& step : Steps()) {
+    arguments.fail = step.name;
+    std::cout << (step.name == Steps().front().name ? "" : "\n") << step.name << " fails: ";
+    const bool booked = Travel(coordinator, arguments) == kOk;
+    as_it_should = as_it_should && booked == (step.name == "mail");
+  }
+  return as_it_should ? kOk : kFailed;
+}
+
 int Run(Arguments arguments) {
   if (arguments.serve.empty()) {
     for (const StepInfo& step : Steps()) arguments.serve.push_back(step.participant);
@@ -104,7 +118,10 @@ int Run(Arguments arguments) {
   if (arguments.stay) pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   auto coordinator = settle::Coordinator::Connect(std::move(wanted));
   if (!coordinator) return Complain(coordinator.error());
-  if (!arguments.stay) return Travel(**coordinator, arguments);
+  if (!arguments.stay) {
+    return arguments.fail == kEach ? FailEach(**coordinator, arguments)
+                                   : Travel(**coordinator, arguments);
+  }
   std::cout << "serving" << std::endl;
   int signal = 0;
   sigwait(&ends, &signal);
@@ -135,8 +152,12 @@ int main(int argc, char** argv) {
     std::cerr << "trip_saga: " << error.what() << "\nsee trip_saga --help\n";
     return kUsage;
   }
-  if (!arguments.fail.empty() && !IsStep(arguments.fail)) {
+  if (!arguments.fail.empty() && arguments.fail != kEach && !IsStep(arguments.fail)) {
     std::cerr << "trip_saga: there is no step \"" << arguments.fail << "\"\n";
+    return kUsage;
+  }
+  if (arguments.fail == kEach && !arguments.key.empty()) {
+    std::cerr << "trip_saga: a key names one trip, and --fail each starts several\n";
     return kUsage;
   }
   if (arguments.create) {

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "admin/admin_under_test.h"
+#include "support/service_under_test.h"
 
 namespace settle::coordinator {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::SizeIs;
 
 const Gtid kGtid = Gtid::Make("k3m9qxw4c7ab", 1, 5, 7);
@@ -31,8 +34,43 @@ TEST(SagaViews, ASagaIsInDoubtOnceAStepDoesNotGetOn) {
   ASSERT_THAT(in_doubt->transactions, SizeIs(1));
   const TransactionView& view = in_doubt->transactions[0];
   EXPECT_EQ(view.summary.state, "running");
-  EXPECT_THAT(view.waiting_for, HasSubstr("airline (no answer within 100 ms)"));
-  EXPECT_THAT(view.advice, HasSubstr("bring a process that serves the participant back"));
+  EXPECT_THAT(view.waiting_for, HasSubstr("airline (no process serves airline)"));
+  EXPECT_THAT(view.summary.saga->steps, SizeIs(0)) << "a list stays small";
+}
+
+// What is advised is what would be accepted.
+TEST(SagaViews, TheAdviceIsForTheStepThatDoesNotGetOn) {
+  const std::string step = "'settle retry " + kGtid.text() + " --step 1' repeats it now";
+  const std::string cancel = "'settle saga cancel " + kGtid.text() + " --reason ...'";
+  AdminUnderTest admin;
+  admin.RestoreFrom({BeginOf(saga::StepKind::kCompensatable)});
+  EXPECT_THAT(admin.Show(kGtid)->advice,
+              AllOf(HasSubstr("start a process that serves airline"), HasSubstr(step),
+                    HasSubstr(cancel), Not(HasSubstr("skip"))));
+  Service airline(admin.engine, {"airline"});
+  EXPECT_THAT(admin.Show(kGtid)->advice,
+              AllOf(HasSubstr("nothing is needed"), HasSubstr(step), Not(HasSubstr("cancel"))));
+  airline.Report(airline.Take().at(0), {AnswerKind::kUnknown, "no such table", 0});
+  EXPECT_THAT(admin.Show(kGtid)->advice,
+              AllOf(HasSubstr("mend the cause at airline"), HasSubstr(step), HasSubstr(cancel),
+                    Not(HasSubstr("skip"))));
+}
+
+TEST(SagaViews, AStepAfterThePivotCanBeHelpedAndTheSagaNotBeCancelled) {
+  SagaBeginRecord begin = BeginOf(saga::StepKind::kPivot);
+  begin.definition.steps.push_back(begin.definition.steps[0]);
+  begin.definition.steps[1].name = "mail";
+  begin.definition.steps[1].kind = saga::StepKind::kNoUndo;
+  begin.definition.steps[1].after = {"flight"};
+  AdminUnderTest admin;
+  admin.RestoreFrom({begin, SagaStepRecord{kGtid, 1, ActionOp::kAction, "{}"}});
+  admin.engine.Advance(10s);
+  const auto in_doubt = admin.InDoubt();
+  ASSERT_THAT(in_doubt->transactions, SizeIs(1));
+  EXPECT_THAT(in_doubt->transactions[0].advice,
+              AllOf(HasSubstr("'settle skip " + kGtid.text() + " --step 2 --reason ...'"),
+                    HasSubstr("'settle set-input " + kGtid.text() + " --step 2"),
+                    Not(HasSubstr("cancel"))));
 }
 
 TEST(SagaViews, RetryCallsAParticipantNow) {
@@ -73,6 +111,16 @@ TEST(SagaViews, AStepIsRetriedByNameOrNumberAndItIsSaidWhoIsThere) {
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
   EXPECT_THAT(unknown.error().advice, HasSubstr("its steps are 1 flight"));
+}
+
+TEST(SagaViews, AGtidThatNothingIsKnownOfIsNotFound) {
+  AdminUnderTest admin;
+  admin.RestoreFrom(Stuck());
+  const Gtid mistyped = Gtid::Make("k3m9qxw4c7ab", 1, 5, 8);
+  EXPECT_EQ(admin.RetryStep(mistyped, "flight").error().code, ErrorCode::kNotFound);
+  const auto acted = admin.Act({mistyped, "flight", SagaAct::kSkip, "", "ann", "why"});
+  EXPECT_EQ(acted.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(acted.error().message, HasSubstr("no record of transaction " + mistyped.text()));
 }
 
 TEST(SagaViews, AStuckCompensationIsCorrectedOrSkippedWithWhoAndWhy) {

@@ -171,6 +171,36 @@ TEST_F(SagaVerbs, CancelAsksForAnAbortOfASagaAlone) {
   EXPECT_EQ(admin_.resolves.at(0).reason, "no money");
 }
 
+TEST_F(SagaVerbs, ACancelThatTakesLongerThanItsReplySaysWhatIsSo) {
+  admin_.transaction = Committing();
+  admin_.transaction.__set_saga({});
+  admin_.transaction.state = "compensating";
+  admin_.before_answer = [this](std::size_t nth) {  // show, resolve, show
+    if (nth == 2) FailWith(wire::ErrorCode::ASK_OUTCOME, "no reply");
+    if (nth == 3) admin_.error.reset();
+  };
+  const Printed printed = Run({"saga", "cancel", kGtid, "--reason", "no money"});
+  EXPECT_EQ(printed.exit, ExitCode::kUnknown);
+  EXPECT_THAT(printed.out,
+              StartsWith("it is turned back, and not undone yet; it goes on by itself. "
+                         "This is so now:\n"));
+  EXPECT_EQ(printed.err, "");
+  EXPECT_EQ(admin_.calls.size(), 3u);
+}
+
+TEST_F(SagaVerbs, ACancelWhoseReplyWasLostOfASagaThatStillRunsSaysThatItMayBeDone) {
+  admin_.transaction = Committing();
+  admin_.transaction.__set_saga({});
+  admin_.transaction.state = "running";
+  admin_.before_answer = [this](std::size_t nth) {
+    if (nth == 2) FailWith(wire::ErrorCode::ASK_OUTCOME, "no reply");
+    if (nth == 3) admin_.error.reset();
+  };
+  const Printed printed = Run({"saga", "cancel", kGtid, "--reason", "no money"});
+  EXPECT_EQ(printed.exit, ExitCode::kUnknown);
+  EXPECT_THAT(printed.err, HasSubstr("no reply"));
+}
+
 TEST_F(SagaVerbs, SkipAndSetInputSendWhoWhatAndWhy) {
   admin_.transaction = Committing();
   EXPECT_THAT(

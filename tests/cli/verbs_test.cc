@@ -124,6 +124,7 @@ TEST_F(Verbs, InDoubtSaysHowOldWhyAndWhatCanBeDone) {
 
 TEST_F(Verbs, InDoubtNamesTheReservationThatIsWaitedForAndNoneThatHasEnded) {
   admin_.in_doubt_reply.transactions = {Committing()};
+  admin_.in_doubt_reply.count = 1;
   admin_.in_doubt_reply.transactions[0].branches[0].state = "confirmed";
   admin_.in_doubt_reply.transactions[0].branches[1].state = "confirming";
   const Printed printed = Run({"in-doubt"});

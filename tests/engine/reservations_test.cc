@@ -179,6 +179,24 @@ TEST_F(Reservations, AWaitThatIsOverIsAnsweredWithOngoingAndTheTryGoesOn) {
   EXPECT_EQ(tried.count(), 1U);
 }
 
+TEST_F(Reservations, AParticipantThatNobodyServesIsNamedToWhoeverTriesAndToOperators) {
+  const Gtid gtid = under_test.Begin({});
+  const auto tried = Try(gtid, "t1", "inventory", 1s);
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "no process serves inventory");
+  EXPECT_EQ(under_test.Show(gtid).branches[0].attempts, 0) << "nobody was there to be called";
+  under_test.Advance(1s);
+  ASSERT_TRUE(tried.ok());
+  EXPECT_EQ(tried->kind, AnswerKind::kOngoing);
+  EXPECT_EQ(tried->text, "no process serves inventory");
+  Abort(gtid);
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "no process serves inventory");
+  Service inventory(under_test, {"inventory"});
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "");
+  EXPECT_EQ(under_test.Show(gtid).branches[0].attempts, 1);
+  inventory.ReportDone(inventory.Take().at(0));
+  EXPECT_THAT(under_test.ListOpen(), IsEmpty());
+}
+
 TEST_F(Reservations, WhoeverWaitsWhenTheTransactionIsAbortedIsToldSo) {
   Service inventory(under_test, {"inventory"});
   const Gtid gtid = under_test.Begin({5s, "", "shop"});
@@ -340,6 +358,20 @@ TEST_F(RestoredReservations, WhatWasNotDecidedIsAbortedAndCancelledAndADatabaseB
   EXPECT_THAT(under_test.log().Durable<EndRecord>(), IsEmpty()) << "a branch is still prepared";
   bank.Finish(gtid, 1, BranchEnd::kAborted);
   EXPECT_EQ(under_test.log().Durable<EndRecord>().size(), 1U);
+}
+
+TEST_F(RestoredReservations, WhatWasForgottenEndsWithAllItsBranches) {
+  RegisteredRecord skipped = registered;
+  skipped.branch = 1;
+  Restore({.decision = {},
+           .heuristics = {{gtid, 1, BranchEnd::kHazard, "skipped", 3}},
+           .registered = {skipped, registered},
+           .forgotten = ForgetRecord{
+               gtid, {Outcome::kHazard, AbortCause::kNone, "", false}, "eve", "paid", 4}});
+  const auto ends = under_test.log().Durable<EndRecord>();
+  ASSERT_EQ(ends.size(), 1U);
+  EXPECT_EQ(ends[0].summary.branches.at(0).state, "hazard");
+  EXPECT_EQ(ends[0].summary.branches.at(1).state, "cancelled");
 }
 
 TEST_F(RestoredReservations, WhatWasDecidedIsConfirmed) {

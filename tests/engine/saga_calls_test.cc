@@ -59,6 +59,32 @@ TEST(SagaCalls, ASagaRunsOverTheParticipantsThatFetchAndReport) {
   EXPECT_THAT(under_test.ListOpen(), IsEmpty());
 }
 
+TEST(SagaCalls, AParticipantThatNobodyServesIsNamedAtOnce) {
+  EngineUnderTest under_test;
+  const Gtid gtid = Start(under_test);
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "no process serves airline");
+  EXPECT_EQ(under_test.Show(gtid).branches[1].last_error, "") << "it is not its turn";
+  Service airline(under_test, {"airline"});
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "");
+  EXPECT_EQ(under_test.Show(gtid).branches[0].attempts, 1);
+  airline.ReportDone(airline.Take().at(0));
+  EXPECT_EQ(under_test.Show(gtid).branches[0].last_error, "");
+  EXPECT_EQ(under_test.Show(gtid).branches[1].last_error, "no process serves bank");
+}
+
+TEST(SagaCalls, AStepThatNobodyEverServedFailsForThatReason) {
+  EngineUnderTest under_test;
+  StartSagaCall call = Trip();
+  call.definition.steps[0].retry.attempts_max = 1;
+  const Gtid gtid = Start(under_test, call);
+  under_test.Advance(std::chrono::milliseconds(call.definition.steps[0].timeout_ms));
+  std::vector<std::string> timeline;
+  for (const TimelineEntry& entry : under_test.Show(gtid).timeline) timeline.push_back(entry.what);
+  EXPECT_THAT(timeline,
+              testing::Contains("turns back: step flight failed: no result after 1 calls; the last "
+                                "one: no process serves airline"));
+}
+
 TEST(SagaCalls, WhatDoesNotMakeSenseIsRefused) {
   EngineUnderTest under_test;
   StartSagaCall call = Trip();

@@ -245,6 +245,41 @@ TEST_F(SagaStartsTest, ADefinitionThatTheLogRefusedIsNotThere) {
   EXPECT_FALSE(Define(kTrip)->known);
 }
 
+// Two store the same at once. What becomes of the one record says nothing of the other.
+TEST_F(SagaStartsTest, ADefinitionStoredTwiceAtOnceIsThereIfTheLogRefusedOnlyOneOfThem) {
+  int refusals = 0;
+  engine_->log().held = true;
+  engine_->log().judge = [&](const Record&) {
+    return refusals++ == 0 ? FakeLog::Verdict{AppendResult::kRefused, "disk full"}
+                           : FakeLog::Verdict{};
+  };
+  Answer<Defined> first;
+  Answer<Defined> second;
+  engine_->engine().DefineSaga({*saga::ReadDocument(kTrip), "alice"}, first.done());
+  engine_->engine().DefineSaga({*saga::ReadDocument(kTrip), "bob"}, second.done());
+  ASSERT_TRUE(engine_->log().CompleteOne());
+  EXPECT_EQ(first.error().code, ErrorCode::kRetry);
+  std::string changed = kTripWithHotel;
+  changed.replace(changed.find("\"version\": 2"), 12, "\"version\": 1");
+  EXPECT_EQ(Define(changed).error().code, ErrorCode::kRetry) << "the other is on its way";
+  engine_->log().held = false;
+  engine_->Run();
+  EXPECT_TRUE(second.ok());
+  Start(ByName("trip", 1));
+  EXPECT_EQ(Define(changed).error().code, ErrorCode::kRefused);
+  EXPECT_EQ(engine_->log().Durable<DefinitionRecord>().size(), 1U);
+}
+
+TEST_F(SagaStartsTest, AStartByNameIsAnotherIfWhatIsStoredUnderItsVersionIs) {
+  const Gtid first = Start(TripWith("order-17"));
+  std::string other = kTripWithHotel;
+  other.replace(other.find("\"version\": 2"), 12, "\"version\": 1");
+  ASSERT_TRUE(Define(other));
+  EXPECT_THAT(Refused(ByName("trip", 1, "order-17")).message, HasSubstr("another definition"));
+  EXPECT_THAT(Refused(ByName("trip", 0, "order-17")).message, HasSubstr("another definition"));
+  EXPECT_EQ(Start(TripWith("order-17")), first);
+}
+
 TEST_F(SagaStartsTest, M08_ARunningSagaKeepsTheDefinitionItBeganWith) {
   ASSERT_TRUE(Define(kTrip));
   const Gtid gtid = Start(ByName("trip", 0, "order-17"));

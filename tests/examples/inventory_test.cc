@@ -40,10 +40,25 @@ TEST_F(Inventory, AStockInSqliteIsNeverOversold) {
   ExpectAllAccountedFor(selling);
 }
 
+TEST_F(Inventory, ASecondShopOfTheSameCoordinatorHasSalesOfItsOwn) {
+  daemon_.Start();
+  for (const char* shop : {"shop.db", "other.db", "other.db"}) {
+    Process selling(Selling({"--sqlite", directory_ / shop}));
+    ExpectAllAccountedFor(selling);
+  }
+}
+
 TEST_F(Inventory, AStockInPostgresIsNeverOversold) {
   daemon_.Start();
   PostgresCluster cluster;
   Process selling(Selling({"--dsn", cluster.Dsn()}));
+  ExpectAllAccountedFor(selling);
+}
+
+TEST_F(Inventory, AStockWhoseVersionIsCheckedIsNeverOversold) {
+  daemon_.Start();
+  PostgresCluster cluster;
+  Process selling(Selling({"--dsn", cluster.Dsn(), "--optimistic"}));
   ExpectAllAccountedFor(selling);
 }
 

@@ -6,6 +6,7 @@
 namespace settle::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 TEST_F(TripSaga, ATripIsBookedPaidAndTold) {
@@ -49,6 +50,18 @@ TEST_F(TripSaga, AStepAfterThePivotIsRepeatedUntilItIsDone) {
   EXPECT_EQ(World(), "99 99 99 9400 1");
   const CliAnswer shown = RunCli(daemon_.address(), {"show", GtidOf(trip)});
   EXPECT_THAT(shown.out, HasSubstr("the provider does not answer")) << "the fault did not fire";
+}
+
+TEST_F(TripSaga, M06_EachStepInTurnFailsByOneCommandWithATableOfWhatWasDoneAndUndone) {
+  const Travelled trips = Travel({"--fail", "each"});
+  EXPECT_EQ(trips.ended, (Ended{0, {}})) << trips.output << trips.errors;
+  for (const std::string step : {"flight", "hotel", "car", "payment"}) {
+    EXPECT_THAT(trips.output, ContainsRegex(step + " fails: trip [^ ]*\naborted: step " + step));
+  }
+  EXPECT_THAT(trips.output, ContainsRegex("mail fails: trip [^ ]*\ncommitted\nstep "));
+  EXPECT_THAT(trips.output, HasSubstr("\nmail     mail         sent              -\n"));
+  EXPECT_EQ(World(), "99 99 99 9400 1") << "only the last one takes place:\n" << trips.output;
+  EXPECT_EQ(Travel({"--fail", "each", "--key", "one"}).ended, (Ended{2, {}}));
 }
 
 TEST_F(TripSaga, WhoCannotPayDoesNotTravel) {

@@ -102,6 +102,31 @@ TEST(RecordCodec, TheBytesOfVersion3StayWhatTheyAre) {
                         50));
 }
 
+// As the release wrote it in which a pause had no jitter of its own.
+TEST(RecordCodec, TheBytesOfASagaBeginOfVersion3StayWhatTheyAre) {
+  const saga::StepDefinition step{
+      "s", "p", "a", "{}", {}, saga::StepKind::kPivot, {5, 100, 60'000, 150}, 1'000};
+  const SagaBeginRecord record{
+      SampleGtid("k3m9qxw4c7ab", 1, 2), {"me", "", 258}, "k", {"t", 2, 3, {step}}, "{}"};
+  const std::string bytes(
+      "\x03\x07"          // version, type
+      "\x89\x00\x00\x00"  // length of the body
+      "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+      "\x02\x00\x00\x00me\x00\x00\x00\x00"                        // owner, comment
+      "\x02\x01\x00\x00\x00\x00\x00\x00"                          // began
+      "\x01\x00\x00\x00k\x01\x00\x00\x00t\x02\x00\x00\x00"        // key, name, version
+      "\x03\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00"          // deadline; one step
+      "\x01\x00\x00\x00s\x01\x00\x00\x00p\x01\x00\x00\x00\x61"     // name, participant, action
+      "\x02\x00\x00\x00{}\x00\x00\x00\x00\x03"                     // input, after, kind
+      "\x05\x00\x00\x00\x64\x00\x00\x00\x00\x00\x00\x00"          // attempts, first pause
+      "\x60\xea\x00\x00\x00\x00\x00\x00\x96\x00\x00\x00"          // longest pause, factor
+      "\xe8\x03\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00{}",       // time-out; the saga's input
+      143);
+  EXPECT_EQ(Encoded(record), bytes + Encoded(record).substr(bytes.size()));
+  EXPECT_EQ(Encoded(record).size(), bytes.size() + 4);
+  EXPECT_EQ(DecodeRecord(Encoded(record)).value(), Record(record));
+}
+
 TEST(RecordCodec, TheBytesOfVersion4StayWhatTheyAre) {
   const DefinitionRecord record{{"t", 2, 3, {}}, "me", 258};
   EXPECT_EQ(Encoded(record),
@@ -147,9 +172,9 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
       EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-      // An end of version 4 has more fields than one of an earlier version.
+      // Version 4 has more fields of an end and of a step than earlier ones.
       EXPECT_THAT(error.message, ::testing::AnyOf(HasSubstr("record has format version"),
-                                                  HasSubstr("end record is malformed")));
+                                                  HasSubstr("record is malformed")));
     }
   }
 }

@@ -87,7 +87,12 @@ std::vector<Record> SampleSagaRecords(const Gtid& gtid) {
 }
 
 RegisteredRecord SampleRegistered(const Gtid& gtid) {
-  return {gtid, kOrigin, 3, "inventory", "reserve", R"({"sku": "b-17", "count": 2})",
+  return {gtid,
+          kOrigin,
+          3,
+          "inventory",
+          "reserve",
+          R"({"sku": "b-17", "count": 2})",
           1'700'000'000'923'456};
 }
 
@@ -100,7 +105,9 @@ std::vector<Record> SampleVersion4Records(const Gtid& gtid) {
       {0x12345678, 0x9abcdef0},
       {{1, "flight", "reserve-seat", saga::StepKind::kCompensatable, {}, "{}", 1, 2},
        {2, "payment", "pay", saga::StepKind::kPivot, {1}, "", 3, 4}}};
-  return {DefinitionRecord{SampleSagaBegin(gtid).definition, "alice", 1'700'000'000'923'456}, end,
+  SagaBeginRecord begin = SampleSagaBegin(gtid);
+  begin.definition.steps.back().retry.jitter_percent = 5;
+  return {DefinitionRecord{begin.definition, "alice", 1'700'000'000'923'456}, begin, end,
           SampleRegistered(gtid)};
 }
 

@@ -102,7 +102,10 @@ Event TakeEvent(WordReader& reader) {
   }
   if (reader.TakeIf("try")) return TakeTry(reader);
   if (reader.TakeIf("answer")) return TakeAnswered(reader);
-  if (reader.TakeIf("call-timer")) return event::CallTimerFired{reader.TakeNumber()};
+  if (reader.TakeIf("call-timer")) {
+    const auto branch = reader.TakeNumber();
+    return event::CallTimerFired{branch, reader.TakeIf("unserved")};
+  }
   if (reader.TakeIf("participant-ready")) return event::ParticipantReady{reader.Take()};
   if (reader.TakeIf("skip")) {
     event::SkipRequested skip;

@@ -46,7 +46,10 @@ Act TakeAct(WordReader& reader) {
 Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("start")) return event::Start{};
   if (reader.TakeIf("answer")) return TakeAnswered(reader);
-  if (reader.TakeIf("step-timer")) return event::StepTimerFired{reader.TakeNumber()};
+  if (reader.TakeIf("step-timer")) {
+    const auto step = reader.TakeNumber();
+    return event::StepTimerFired{step, reader.TakeIf("unserved")};
+  }
   if (reader.TakeIf("deadline")) return event::DeadlineReached{};
   if (reader.TakeIf("log-timer")) return event::LogTimerFired{};
   if (reader.TakeIf("cancel")) {

@@ -202,8 +202,7 @@ TEST(Saga, M03_ACompensationThatFailsAThousandTimesBacksOffAndIsNeverDone) {
   int alarms = 0;
   Milliseconds pauses = 0;
   for (int attempt = 1; attempt <= 1'000; ++attempt) {
-    const event::Answered failed{1, ActionOp::kCompensate, attempt,
-                                 {AnswerKind::kFailed, "no", 0}};
+    const event::Answered failed{1, ActionOp::kCompensate, attempt, {AnswerKind::kFailed, "no", 0}};
     for (const Effect& effect : machine.Handle(failed)) {
       alarms += std::holds_alternative<effect::Alarm>(effect) ? 1 : 0;
       if (const auto* pause = std::get_if<effect::Pause>(&effect)) {
@@ -228,27 +227,58 @@ TEST(Saga, M08_ARestoredSagaKeepsTheDefinitionItBeganWith) {
 
 TEST(Saga, RecordsThatNameNoStepOfItsOwnAreLeftAlone) {
   Machine before = RunningWith({Step("flight")});
-  Machine machine(before.begin(),
-                  {SagaStepRecord{kGtid, 9, ActionOp::kAction, "{}"},
-                   SagaStepRecord{kGtid, 0, ActionOp::kCompensate, ""},
-                   SagaActRecord{kGtid, 7, SagaAct::kSkip, "", "eve", "why", 0},
-                   SagaAbortingRecord{kGtid, {}, 0, {1, 5}}});
+  Machine machine(before.begin(), {SagaStepRecord{kGtid, 9, ActionOp::kAction, "{}"},
+                                   SagaStepRecord{kGtid, 0, ActionOp::kCompensate, ""},
+                                   SagaActRecord{kGtid, 7, SagaAct::kSkip, "", "eve", "why", 0},
+                                   SagaAbortingRecord{kGtid, {}, 0, {1, 5}}});
   EXPECT_THAT(machine.Handle(event::Restored{}), ElementsAre(Calls(ActionOp::kCompensate, 1)));
 }
 
-TEST(Saga, PausesGrowByTheFactorUpToTheMaximum) {
+std::vector<Milliseconds> PausesOf(const RetryPolicy& retry, int count) {
   StepDefinition step = Step("flight");
-  step.retry = {0, 100, 350, 150};
+  step.retry = retry;
   Machine machine = RunningWith({step});
   std::vector<Milliseconds> pauses;
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < count; ++i) {
     for (const Effect& effect : machine.Handle(event::StepTimerFired{1})) {
       if (const auto* pause = std::get_if<effect::Pause>(&effect))
         pauses.push_back(pause->delay_ms);
     }
     machine.Handle(event::StepTimerFired{1});
   }
-  EXPECT_THAT(pauses, ElementsAre(100, 150, 225, 337, 350));
+  return pauses;
+}
+
+TEST(Saga, PausesGrowByTheFactorUpToTheMaximum) {
+  EXPECT_THAT(PausesOf({0, 100, 350, 150}, 5), ElementsAre(100, 150, 225, 338, 350));
+  EXPECT_THAT(PausesOf({0, 5, 1'000, 100}, 3), ElementsAre(5, 5, 5)) << "the factor says so";
+}
+
+// Whole milliseconds must not eat what a factor adds to a short pause: that would be a hot loop.
+TEST(Saga, ShortPausesGrowToo) {
+  EXPECT_THAT(PausesOf({0, 1, 1'000, 110}, 6), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(PausesOf({0, 1, 1'000, 101}, 500).back(), 1'000);
+}
+
+// Else the log could never store the end of a saga that many people have helped.
+TEST(Saga, TheEndsReasonStaysShortHoweverMuchWasSkipped) {
+  const std::string long_reason(1'000, 'x');
+  std::vector<StepDefinition> steps;
+  std::vector<SagaRecord> later{
+      SagaAbortingRecord{kGtid, {Outcome::kAborted, AbortCause::kRequested, "", false}, 0, {}}};
+  for (BranchNumber number = 1; number <= 100; ++number) {
+    steps.push_back(Step("s" + std::to_string(number)));
+    std::get<SagaAbortingRecord>(later.front()).compensate.push_back(number);
+    later.emplace_back(SagaActRecord{kGtid, number, SagaAct::kSkip, "", "eve", long_reason, 0});
+  }
+  Machine machine(RunningWith(steps).begin(), later);
+  const Effects effects = machine.Handle(event::Restored{});
+  ASSERT_THAT(effects, ElementsAre(Persists<SagaEndRecord>(Durability::kForce)));
+  const auto& persist = std::get<effect::Persist>(effects.front());
+  const Ending& ending = std::get<SagaEndRecord>(persist.record).ending;
+  EXPECT_EQ(ending.outcome, Outcome::kMixed);
+  EXPECT_THAT(ending.reason, testing::HasSubstr("step s1 was skipped by eve"));
+  EXPECT_LT(ending.reason.size(), 16U * 1024);
 }
 
 }  // namespace

@@ -272,6 +272,20 @@ TEST(Wire, AnAttachNamesEachResourceOnceWithAnIdentity) {
   ExpectInvalid(FromWire(request), "epoch_seen");
 }
 
+TEST(Wire, AProcessServesNoMoreThanTheContractSays) {
+  wire::AttachRequest request;
+  std::vector<std::string> names;
+  for (int i = 0; i < 1'000; ++i) names.push_back("p" + std::to_string(i));
+  request.__set_participants(names);
+  EXPECT_TRUE(FromWire(request));
+  names.push_back("more");
+  request.__set_participants(names);
+  ExpectInvalid(FromWire(request), "participants are 1001; at most 1000");
+  request.__set_participants({});
+  request.resources.resize(1'001);
+  ExpectInvalid(FromWire(request), "resources are 1001; at most 1000");
+}
+
 TEST(Wire, ADatabasesWordsNeverMakeAReportInvalidButBecomeOneLine) {
   wire::ReportRequest report;
   report.session = "s";

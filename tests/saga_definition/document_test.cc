@@ -50,6 +50,23 @@ TEST(Document, WhatIsWrittenIsReadAsTheSameDefinition) {
   }
 }
 
+// What the wire takes as one text must not be too long for it when it is asked for.
+TEST(Document, ALongOneIsWrittenOutAboutAsLongAsItWas) {
+  std::string numbers = "[7";
+  for (int i = 0; i < 30'000; ++i) numbers += ",7";
+  std::string document = R"({"saga":"s","steps":[)";
+  for (int i = 0; i < 16; ++i) {
+    document += (i == 0 ? "" : ",") + std::string(R"({"name":"s)") + std::to_string(i) +
+                R"(","participant":"p","action":"a","input":)" + numbers + "]}";
+  }
+  document += "]}";
+  const Result<Definition> definition = ReadDocument(document);
+  ASSERT_TRUE(definition) << definition.error().message;
+  const std::string written = WriteDocument(*definition);
+  EXPECT_LT(written.size(), document.size() + 1'000);
+  EXPECT_EQ(*ReadDocument(written), *definition);
+}
+
 TEST(Document, SaysEverythingOfADefinition) {
   const Result<Definition> trip = ReadDocument(Read("trip.json"));
   ASSERT_TRUE(trip) << trip.error().message;

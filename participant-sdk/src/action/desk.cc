@@ -12,6 +12,7 @@
 namespace settle {
 namespace {
 
+using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 Status CheckName(const std::string& what, const std::string& name) {
@@ -203,7 +204,7 @@ void ActionParticipant::Desk::Leave(sdk::Outbox& outbox, sdk::Instant began) {
   const auto of_outbox = [&](const Entries::value_type& entry) {
     return entry.second.outbox == &outbox;
   };
-  finished_.wait_until(lock, began + options_.stop_patience,
+  finished_.wait_until(lock, began + std::min<milliseconds>(options_.stop_patience, sdk::kForever),
                        [&] { return std::none_of(entries_.begin(), entries_.end(), of_outbox); });
   for (auto& [key, entry] : entries_) {
     if (entry.outbox != &outbox) continue;

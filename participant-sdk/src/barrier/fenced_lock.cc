@@ -62,7 +62,8 @@ Status FencedLock::ReleaseAll(Work& work, const Gtid& owner) {
 
 Answer TryUntilFree(const ActionContext& call, const LockWait& wait,
                     const std::function<Answer(bool& held)>& attempt) {
-  auto until = Clock::now() + wait.timeout;
+  // No call's deadline is later.
+  auto until = Clock::now() + std::min<milliseconds>(wait.timeout, std::chrono::hours(24));
   if (call.deadline != Clock::time_point{}) until = std::min(until, call.deadline);
   for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseMost)) {
     bool held = false;

@@ -39,7 +39,7 @@ struct Program {
   }
   // How long an applied commit waits for its branches.
   milliseconds WaitFor(const CommitOptions& commit) const {
-    if (commit.wait_at_most > milliseconds(0)) return commit.wait_at_most;
+    if (commit.wait_at_most > milliseconds(0)) return std::min(commit.wait_at_most, kForever);
     return std::min(options.call_timeout, milliseconds(30'000));
   }
 

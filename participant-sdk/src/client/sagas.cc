@@ -46,7 +46,7 @@ Status DefineSaga(Program& program, const std::string& document) {
 }
 
 Result<SagaEnding> AwaitSaga(Program& program, const Gtid& gtid, milliseconds at_most) {
-  const Instant until = Clock::now() + at_most;
+  const Instant until = FromNow(at_most);
   for (;;) {
     const auto left =
         std::max(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0));

@@ -91,7 +91,7 @@ Result<TryAnswer> GlobalTransaction::State::Try(const std::string& participant,
   }
   const bool is_default = options.wait_at_most.count() == 0;
   const Instant until =
-      Clock::now() + (is_default ? program().options.call_timeout : options.wait_at_most);
+      sdk::FromNow(is_default ? program().options.call_timeout : options.wait_at_most);
   // The same in every attempt: one whose reply was lost is the same branch.
   sdk::TryCall call{gtid, participant, action, input, program().NextRequestKey()};
   tried = true;
@@ -104,10 +104,11 @@ Result<TryAnswer> GlobalTransaction::State::Try(const std::string& participant,
     if (reply && reply->answer) return *std::move(reply->answer);
     if (reply && Clock::now() < until) continue;
     if (!reply && reply.error().code != ErrorCode::kAskOutcome) return Fail(reply.error());
-    return Fail(ErrorCode::kUnavailable,
-                participant + " did not answer whether it reserved" +
-                    (reply ? "" : ": " + Describe(reply.error())),
-                "abort the transaction: what may have been reserved is cancelled");
+    const std::string why = reply ? reply->why : Describe(reply.error());
+    return Fail(
+        ErrorCode::kUnavailable,
+        participant + " did not answer whether it reserved" + (why.empty() ? "" : ": " + why),
+        "abort the transaction: what may have been reserved is cancelled");
   }
 }
 

@@ -7,6 +7,7 @@
 // for the answer to the next question.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -20,6 +21,13 @@
 namespace settle::sdk {
 
 using Instant = std::chrono::steady_clock::time_point;
+
+// A century: what is waited for at most, so that a caller's "for ever" (milliseconds::max()) is no
+// time that the clock cannot hold.
+inline constexpr milliseconds kForever = std::chrono::hours(24 * 36'525);
+inline Instant FromNow(milliseconds time) {
+  return std::chrono::steady_clock::now() + std::clamp(time, -kForever, kForever);
+}
 
 struct LinkSettings {
   std::vector<std::string> addresses;   // host:port, tried in turn

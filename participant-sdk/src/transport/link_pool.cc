@@ -40,8 +40,7 @@ void LinkPool::DropIdle() {
 }
 
 Attempts::Attempts(Patience patience)
-    : retry_until_(Clock::now() + patience.retry_for),
-      give_up_(Clock::now() + patience.give_up_after) {}
+    : retry_until_(FromNow(patience.retry_for)), give_up_(FromNow(patience.give_up_after)) {}
 
 bool Attempts::Again(const Error& failure, bool at_once) {
   if (!IsPassing(failure.code)) return false;

@@ -85,6 +85,7 @@ struct TryCall {
 struct TryReply {
   BranchNumber branch = 0;
   std::optional<TryAnswer> answer;  // none: not known yet
+  std::string why{};                // it is not; may be empty
 };
 
 struct StartSagaCall {

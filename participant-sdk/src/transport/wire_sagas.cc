@@ -62,7 +62,8 @@ Result<TryReply> FromWire(const wire::TryReply& reply) {
       return TryReply{*branch, TryAnswer{TryOutcome::kReserved, reply.text}};
     case wire::TryOutcome::FAILED:
       return TryReply{*branch, TryAnswer{TryOutcome::kFailed, OneLine(reply.text, kTextMost)}};
-    case wire::TryOutcome::ONGOING: return TryReply{*branch, std::nullopt};
+    case wire::TryOutcome::ONGOING:
+      return TryReply{*branch, std::nullopt, OneLine(reply.text, kTextMost)};
   }
   return Strange("try outcome " + std::to_string(static_cast<int>(reply.became)));
 }

@@ -120,6 +120,39 @@ TEST_F(SagaClient, WaitingEndsWhenItsTimeIsOver) {
   EXPECT_LT(Clock::now() - start, seconds(3));
 }
 
+TEST_F(SagaClient, WhoWaitsForeverWaits) {
+  fake_.on_await_saga = [](const wire::AwaitSagaRequest&, wire::AwaitSagaReply& reply) {
+    reply.ending = WireEnding(wire::Outcome::COMMITTED);
+  };
+  ConnectWithoutResources();
+  const Result<SagaEnding> awaited = coordinator_->AwaitSaga(gtid_, milliseconds::max());
+  ASSERT_TRUE(awaited) << Describe(awaited.error());
+  EXPECT_TRUE(awaited->ending.committed());
+  const Result<SagaEnding> at_once = coordinator_->AwaitSaga(gtid_, milliseconds::min());
+  EXPECT_TRUE(at_once && at_once->ending.committed());
+}
+
+// Beside sagas: the other thing that is asked of a participant.
+TEST_F(SagaClient, ATryThatIsNotAnsweredSaysWhatTheCoordinatorHeardLast) {
+  fake_.on_try = [](const wire::TryRequest&, wire::TryReply& reply) {
+    reply.became = wire::TryOutcome::ONGOING;
+    reply.text = "no process serves inventory";
+  };
+  ConnectWithoutResources();
+  Result<GlobalTransaction> transaction = coordinator_->Begin();
+  ASSERT_TRUE(transaction) << Describe(transaction.error());
+  const Result<TryAnswer> tried =
+      transaction->Try("inventory", "reserve", "{}", {.wait_at_most = milliseconds(50)});
+  ASSERT_FALSE(tried);
+  EXPECT_EQ(tried.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(tried.error().message,
+            "inventory did not answer whether it reserved: no process serves inventory");
+  EXPECT_THAT(tried.error().advice, HasSubstr("abort the transaction"));
+  fake_.on_try = {};
+  EXPECT_TRUE(
+      transaction->Try("inventory", "reserve", "{}", {.wait_at_most = milliseconds::max()}));
+}
+
 TEST_F(SagaClient, WaitingSaysWhenThereIsNobodyToAskOrNoSuchSaga) {
   ConnectWithoutResources();
   fake_.on_await_saga = [](const wire::AwaitSagaRequest&, wire::AwaitSagaReply&) {

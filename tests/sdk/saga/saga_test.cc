@@ -36,11 +36,12 @@ TEST(Saga, EveryFeatureOfADocumentCanBeBuilt) {
                     .Input({{"customer", trip.input("/customer")}, {"seats", 2}})
                     .Timeout(5s);
   auto hotel = trip.Step("hotel", "hotels", "reserve-room");
-  auto payment = trip.Step("payment", "bank", "pay")
-                     .After(hotel)
-                     .Input({{"amount", flight.result("/price")}})
-                     .Retry({.attempts = 5, .first = 100ms, .maximum = 10s, .factor = 1.5, .jitter = 0.5})
-                     .Pivot();
+  auto payment =
+      trip.Step("payment", "bank", "pay")
+          .After(hotel)
+          .Input({{"amount", flight.result("/price")}})
+          .Retry({.attempts = 5, .first = 100ms, .maximum = 10s, .factor = 1.5, .jitter = 0.5})
+          .Pivot();
   trip.Step("mail", "mail", "send").After(payment).NeverCompensate().Retry({.first = 1s});
 
   const Definition read = Read(trip);
@@ -49,36 +50,35 @@ TEST(Saga, EveryFeatureOfADocumentCanBeBuilt) {
   EXPECT_EQ(read.deadline_ms, 86'400'000);
   EXPECT_THAT(
       read.steps,
-      ElementsAre(
-          StepDefinition{.name = "flight",
-                         .participant = "airline",
-                         .action = "reserve-seat",
-                         .input = R"({"customer":{"$input":"/customer"},"seats":2})",
-                         .after = {},
-                         .retry = {},
-                         .timeout_ms = 5'000},
-          StepDefinition{.name = "hotel",
-                         .participant = "hotels",
-                         .action = "reserve-room",
-                         .after = {},
-                         .retry = {}},
-          StepDefinition{.name = "payment",
-                         .participant = "bank",
-                         .action = "pay",
-                         .input = R"({"amount":{"$result":"/flight/price"}})",
-                         .after = {"hotel", "flight"},
-                         .kind = StepKind::kPivot,
-                         .retry = {.attempts_max = 5,
-                                   .first_ms = 100,
-                                   .maximum_ms = 10'000,
-                                   .factor_percent = 150,
-                                   .jitter_percent = 50}},
-          StepDefinition{.name = "mail",
-                         .participant = "mail",
-                         .action = "send",
-                         .after = {"payment"},
-                         .kind = StepKind::kNoUndo,
-                         .retry = {.attempts_max = 0, .first_ms = 1'000}}));
+      ElementsAre(StepDefinition{.name = "flight",
+                                 .participant = "airline",
+                                 .action = "reserve-seat",
+                                 .input = R"({"customer":{"$input":"/customer"},"seats":2})",
+                                 .after = {},
+                                 .retry = {},
+                                 .timeout_ms = 5'000},
+                  StepDefinition{.name = "hotel",
+                                 .participant = "hotels",
+                                 .action = "reserve-room",
+                                 .after = {},
+                                 .retry = {}},
+                  StepDefinition{.name = "payment",
+                                 .participant = "bank",
+                                 .action = "pay",
+                                 .input = R"({"amount":{"$result":"/flight/price"}})",
+                                 .after = {"hotel", "flight"},
+                                 .kind = StepKind::kPivot,
+                                 .retry = {.attempts_max = 5,
+                                           .first_ms = 100,
+                                           .maximum_ms = 10'000,
+                                           .factor_percent = 150,
+                                           .jitter_percent = 50}},
+                  StepDefinition{.name = "mail",
+                                 .participant = "mail",
+                                 .action = "send",
+                                 .after = {"payment"},
+                                 .kind = StepKind::kNoUndo,
+                                 .retry = {.attempts_max = 0, .first_ms = 1'000}}));
 }
 
 TEST(Saga, AStepHandleStandsForItsStepAlsoWhenTheSagaMoves) {
@@ -94,18 +94,18 @@ TEST(Saga, AStepHandleStandsForItsStepAlsoWhenTheSagaMoves) {
 
 TEST(Saga, InputsTakeEveryKindOfValue) {
   Saga saga("values");
-  auto first = saga.Step("first", "p", "a").Input(
-      {{"text", std::string("quote \" and \n")},
-       {"number", 1.5},
-       {"big", std::numeric_limits<std::uint64_t>::max()},
-       {"yes", true},
-       {"nothing", nullptr},
-       {"list", SagaValue::List({1, "two", SagaValue({{"three", 3}})})},
-       {"none", SagaValue::List({})},
-       {"object", {{"inner", "value"}}},
-       {"empty", SagaValue()},
-       {"raw", SagaValue::Json("[1, 2]")},
-       {"whole", saga.input()}});
+  auto first = saga.Step("first", "p", "a")
+                   .Input({{"text", std::string("quote \" and \n")},
+                           {"number", 1.5},
+                           {"big", std::numeric_limits<std::uint64_t>::max()},
+                           {"yes", true},
+                           {"nothing", nullptr},
+                           {"list", SagaValue::List({1, "two", SagaValue({{"three", 3}})})},
+                           {"none", SagaValue::List({})},
+                           {"object", {{"inner", "value"}}},
+                           {"empty", SagaValue()},
+                           {"raw", SagaValue::Json("[1, 2]")},
+                           {"whole", saga.input()}});
   saga.Step("second", "p", "a").Input(first.result());
   saga.Step("third", "p", "a").Input("a text");
   const Definition read = Read(saga);
