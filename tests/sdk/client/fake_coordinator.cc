@@ -151,14 +151,6 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     reply = WireEnding(wire::Outcome::ABORTED, wire::AbortCause::REQUESTED, request.reason);
   }
 
-  void try_branch(wire::TryReply& reply, const wire::TryRequest& request) override {
-    fake_.Note("try");
-    reply.branch = 1;
-    reply.became = wire::TryOutcome::RESERVED;
-    reply.text = "{}";
-    if (fake_.on_try) fake_.on_try(request, reply);
-  }
-
   void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override {
     fake_.Note("start saga");
     if (fake_.on_start_saga) fake_.on_start_saga(request);

@@ -43,7 +43,6 @@ class FakeCoordinator {
   std::function<bool(const wire::OnePhaseRequest&, wire::OnePhaseReply&)> on_one_phase;
   std::function<void(const wire::AbortRequest&)> on_abort;
   std::function<bool(const std::string&, wire::Ending&)> on_outcome;
-  std::function<void(const wire::TryRequest&, wire::TryReply&)> on_try;
   std::function<void(const wire::StartSagaRequest&)> on_start_saga;
   std::function<void(const wire::DefineSagaRequest&)> on_define_saga;
   std::function<void(const wire::AwaitSagaRequest&, wire::AwaitSagaReply&)> on_await_saga;
