@@ -31,6 +31,11 @@ std::map<std::string, std::string> ResultsOf(const TransactionSummary& summary) 
   return results;
 }
 
+Ending PresumedAbort() {
+  return {Outcome::kAborted, AbortCause::kPresumed,
+          "the log has no commit record of it: it was never decided, so it is aborted", true};
+}
+
 }  // namespace
 
 Inquiry::Inquiry(Engine& engine, DecisionLog& log, Clock& clock, Observer& observer,
@@ -70,15 +75,14 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (!ended) return Fail(ended.error());
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
-    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended)};
+    const bool aborted_without_it =
+        branch == nullptr && (*ended)->ending.cause != AbortCause::kNone;
+    if (branch == nullptr)
+      return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted_without_it};
     return Verdict{(*ended)->ending, branch->evidence,
                    branch->vote == settle::ToString(Vote::kCommit)};
   }
-  return Verdict{
-      {Outcome::kAborted, AbortCause::kPresumed,
-       "the log has no commit record of it: it was never decided, so it is aborted", true},
-      {},
-      false};
+  return Verdict{PresumedAbort(), {}, false};
 }
 
 Result<Ending> Inquiry::AskOutcome(const Gtid& gtid) {
@@ -155,7 +159,7 @@ void Inquiry::Committed(const BranchKey& key, const std::string& detail) {
 }
 
 void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
-  const Result<Verdict> verdict = ReadVerdict(key);
+  Result<Verdict> verdict = ReadVerdict(key);
   if (!verdict) {
     const bool expired = verdict.error().code == ErrorCode::kExpired;
     return LeaveAlone(resource, key.DatabaseName(),
@@ -167,6 +171,9 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
                                      "hand"
                                    : ""));
   }
+  // Forgotten with its damage while nobody knew of this branch (a presumed abort keeps no list of
+  // them), so nobody can have repaired it, and the presumption holds for it.
+  if (verdict->aborted_without_it) verdict->ending = PresumedAbort();
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
   if (verdict->ending.committed() && !verdict->voted_commit) {
     return LeaveAlone(resource, key.DatabaseName(),

@@ -86,7 +86,7 @@ std::vector<Scenario> Backward() {
        .story = "a step's call lies there until its compensation has been: it must not run",
        .saga = Saga{.steps = late},
        .ends = {{kAborted, AbortCause::kStepFailed}},
-       .shows = {"undone null"}},
+       .shows = {"undone {}"}},
       {.name = "saga-attempts-used-up",
        .story = "a step brings no result, as often as it may: it counts as failed",
        .saga = Saga{.steps = gives_up},

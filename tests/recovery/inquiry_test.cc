@@ -210,6 +210,27 @@ TEST_F(InquiryTest, ABranchOfADamagedTransactionThatAPersonEndedIsLeftAloneAndLi
   EXPECT_THAT(WhyLeftAlone(), HasSubstr("hazard"));
 }
 
+// It was not known when the damage was forgotten: a presumed abort keeps no list of branches.
+TEST_F(InquiryTest, ABranchThatADamagedAbortDidNotKnowWhenItWasForgottenIsAborted) {
+  EndRecord end = Ended(EarlierGtid(), Outcome::kHazard);
+  end.summary.ending.cause = AbortCause::kPresumed;
+  under_test_.log().Keep(end);
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid(), 2);
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 2"));
+  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
+  Find(EarlierGtid(), 1);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty()) << "whoever repaired it knows";
+}
+
+TEST_F(InquiryTest, ABranchThatADamagedCommitDoesNotKnowIsLeftAloneAndListed) {
+  under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kMixed));
+  Participant bank(under_test_, {"bank-a"});
+  Find(EarlierGtid(), 2);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+  EXPECT_THAT(WhyLeftAlone(), HasSubstr("mixed"));
+}
+
 TEST_F(InquiryTest, ASiblingOfADamagedBranchIsAborted) {
   under_test_.log().Keep(HeuristicRecord{EarlierGtid(), 2, BranchEnd::kCommitted, "by hand", 0});
   Start();

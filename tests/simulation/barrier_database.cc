@@ -43,7 +43,9 @@ void BarrierDatabase::Prune(const coordinator::EndedThrough& mark) {
   if (!up_ || mark <= ended_) return;
   ended_ = mark;
   const auto has_ended = [&](const auto& row) { return HasEnded(row.first.gtid, mark); };
-  const std::size_t removed = std::erase_if(origin_, has_ended) + std::erase_if(undone_, has_ended);
+  const std::size_t removed = std::erase_if(origin_, has_ended) +
+                              std::erase_if(undone_, has_ended) +
+                              std::erase_if(confirmed_, has_ended);
   if (removed != 0) world_.Count(Fault::kBarrierPruned);
 }
 
@@ -59,6 +61,20 @@ BarrierDatabase::Changes BarrierDatabase::Decide(const SagaCall& call, const Bus
   return {};
 }
 
+// What no coordinator asks for.
+BarrierDatabase::Changes BarrierDatabase::Refuse(const SagaCall& call, const char* what) const {
+  world_.Violates("tcc: " + call.key.DatabaseName() + ": " + what);
+  Changes changes;
+  changes.answer = {AnswerKind::kUnknown, what, 0};
+  return changes;
+}
+
+SagaCall BarrierDatabase::FilledIn(SagaCall call, const Row& origin) {
+  if (call.input.empty()) call.input = origin.input;
+  if (call.result.empty()) call.result = origin.result;
+  return call;
+}
+
 BarrierDatabase::Changes BarrierDatabase::DecideConfirm(const SagaCall& call,
                                                         const Business& business) const {
   Changes changes;
@@ -68,12 +84,10 @@ BarrierDatabase::Changes BarrierDatabase::DecideConfirm(const SagaCall& call,
     return changes;
   }
   const auto tried = origin_.find(call.key);
-  if (tried == origin_.end() || tried->second.by != By::kAction) {
-    world_.Violates("tcc: " + call.key.DatabaseName() + ": a confirm without its try");
-    changes.answer = {AnswerKind::kUnknown, "a confirm without its try", 0};
-    return changes;
-  }
-  changes.call = call;
+  if (tried == origin_.end() || tried->second.by != By::kAction)
+    return Refuse(call, "a confirm without its try");
+  if (undone_.contains(call.key)) return Refuse(call, "a confirm after its cancel");
+  changes.call = FilledIn(call, tried->second);
   changes.answer = business(changes.call);
   if (changes.answer.kind != AnswerKind::kDone) return changes;  // rolled back
   changes.any = changes.took_effect = true;
@@ -107,19 +121,18 @@ BarrierDatabase::Changes BarrierDatabase::DecideCompensation(const SagaCall& cal
     changes.answer = {AnswerKind::kDone, row->second, 0};
     return changes;
   }
+  if (confirmed_.contains(call.key)) return Refuse(call, "a cancel after its confirm");
   const auto origin = origin_.find(call.key);
   if (origin == origin_.end() || origin->second.by != By::kAction) {
     world_.Count(Fault::kCompensatedBeforehand);
     changes.any = true;
     if (origin == origin_.end() && !SETTLE_PLANTED_BUG(kCompensationWithoutTheActionsRow))
       changes.origin = Row{By::kCompensation, "", ""};
-    changes.undone = "null";
-    changes.answer = {AnswerKind::kDone, "null", 0};
+    changes.undone = "{}";
+    changes.answer = {AnswerKind::kDone, "{}", 0};
     return changes;
   }
-  changes.call = call;
-  if (changes.call.input.empty()) changes.call.input = origin->second.input;
-  if (changes.call.result.empty()) changes.call.result = origin->second.result;
+  changes.call = FilledIn(call, origin->second);
   changes.answer = business(changes.call);
   if (changes.answer.kind != AnswerKind::kDone) return changes;  // rolled back
   changes.any = changes.took_effect = true;

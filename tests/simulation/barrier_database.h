@@ -58,6 +58,8 @@ class BarrierDatabase {
   Changes DecideCompensation(const coordinator::SagaCall& call, const Business& business) const;
   Changes DecideConfirm(const coordinator::SagaCall& call, const Business& business) const;
   Changes DecideFence(const coordinator::SagaCall& call) const;
+  Changes Refuse(const coordinator::SagaCall& call, const char* what) const;
+  static coordinator::SagaCall FilledIn(coordinator::SagaCall call, const Row& origin);
 
   World& world_;
   const std::string name_;

@@ -53,6 +53,7 @@ class Checker {
   void CheckLog();
   void CheckDamage();
   void CheckTransaction(const Note& note);
+  bool IsDamagedHere(const Note& note) const;
   void CheckMeddled(const Note& note, const Tally& tally);
   void CheckSaid(const Note& note, const Tally& tally);
 
@@ -143,7 +144,7 @@ void Checker::CheckTransaction(const Note& note) {
   if (note.meddled()) return CheckMeddled(note, tally);
   // After a fail-over there is no proof of what an old primary did, and a hazard is the honest
   // word.
-  if (open_.damaged.contains(note.gtid) && !note.failed_over())
+  if (open_.damaged.contains(note.gtid) && IsDamagedHere(note) && !note.failed_over())
     Violation("heuristics: " + name + " is reported as damaged, and nobody damaged it");
   if (tally.committed != 0 && !tally.all()) {
     Violation("atomicity: " + name + ": " + std::to_string(tally.committed) + " of " +
@@ -159,6 +160,15 @@ void Checker::CheckTransaction(const Note& note) {
     Violation("heuristics: " + name + " committed, and no end of it is recorded or shown");
   }
   CheckSaid(note, tally);
+}
+
+// In a database; what an operator skips of a reservation is damage as well.
+bool Checker::IsDamagedHere(const Note& note) const {
+  const auto damaged = scene_.disk.damaged.find(note.gtid);
+  if (damaged == scene_.disk.damaged.end()) return false;
+  return std::any_of(note.branches.begin(), note.branches.end(), [&](const auto& branch) {
+    return std::count(damaged->second.begin(), damaged->second.end(), branch.first.number) != 0;
+  });
 }
 
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is

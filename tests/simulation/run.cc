@@ -12,14 +12,14 @@ namespace {
 constexpr microseconds kLook{20'000};      // between two looks at whether all has ended
 constexpr microseconds kInFlight{30'000};  // by then what was sent before the healing has arrived
 
-Settings DrawSettings(World& world) {
+Settings DrawSettings(World& world, std::size_t sessions) {
   Settings settings = ShrunkenSettings();
   const auto one_of = [&](std::size_t rare, std::size_t usual) {
     return world.Happens(0.2) ? rare : usual;
   };
   settings.mailbox_max = one_of(1 + world.Pick(3), 8);
   settings.commands_queued_max = one_of(1 + world.Pick(2), 100'000);
-  settings.sessions_max = one_of(3, 1'000);
+  settings.sessions_max = one_of(sessions, 1'000);
   settings.open_transactions_max = one_of(2 + world.Pick(4), 100'000);
   if (world.Happens(0.3)) {
     settings.transaction_timeout = std::chrono::milliseconds(10 + world.Pick(60));
@@ -55,8 +55,8 @@ std::unique_ptr<Run> MakeRun(Protocol protocol, std::uint64_t seed, World::Telli
 
 }  // namespace
 
-Run::Run(std::uint64_t seed, World::Telling telling)
-    : world_(seed, telling), coordinator_(world_, disk_, DrawSettings(world_)) {
+Run::Run(std::uint64_t seed, World::Telling telling, std::size_t sessions)
+    : world_(seed, telling), coordinator_(world_, disk_, DrawSettings(world_, sessions)) {
   disk_.log_id = "simulatedlog";
 }
 

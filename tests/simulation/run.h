@@ -15,7 +15,9 @@ namespace settle::simulation {
 
 class Run {
  public:
-  Run(std::uint64_t seed, World::Telling telling);
+  // `sessions` is how many there must be room for, so that all can end: one for each process that
+  // attaches, or more.
+  Run(std::uint64_t seed, World::Telling telling, std::size_t sessions = 3);
   virtual ~Run() = default;
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;

@@ -55,6 +55,56 @@ TEST_F(Action, ACompensationIsToldWhatTheActionWasCalledWithAndAnswered) {
   EXPECT_EQ(context.idempotency_key(), "settle:" + call.gtid + ":1:compensate");
 }
 
+TEST_F(Action, TryConfirmAndCancelReachTheirOwnHandlersWithInputAndResult) {
+  std::mutex mutex;
+  std::map<std::string, ActionContext> told;
+  const auto tells = [&](const std::string& handler) {
+    return [&, handler](const ActionContext& call) {
+      std::lock_guard lock(mutex);
+      told[handler] = call;
+      return Done();
+    };
+  };
+  airline_->ServeTry("fly", tells("try"), tells("confirm"), tells("cancel"));
+  ConnectToServe();
+  int step = 0;
+  for (const auto op : {wire::ActionOp::TRY, wire::ActionOp::CONFIRM, wire::ActionOp::CANCEL}) {
+    wire::ActionCall call = Call(++step);
+    call.op = op;
+    call.__set_input("[1]");
+    if (op != wire::ActionOp::TRY) call.__set_result("[2]");
+    fake_.Call(call);
+    EXPECT_TRUE(fake_.Await("answer " + std::to_string(step) + ".1=done {}"));
+  }
+  std::lock_guard lock(mutex);
+  EXPECT_EQ(told["try"].op, ActionOp::kTry);
+  EXPECT_EQ(told["try"].result, std::nullopt);
+  EXPECT_EQ(told["confirm"].op, ActionOp::kConfirm);
+  EXPECT_EQ(told["cancel"].op, ActionOp::kCancel);
+  for (const char* handler : {"confirm", "cancel"}) {
+    EXPECT_EQ(told[handler].input, "[1]") << handler;
+    EXPECT_EQ(told[handler].result, "[2]") << handler;
+    EXPECT_TRUE(told[handler].idempotency_key().ends_with(std::string(":") + handler));
+  }
+}
+
+TEST_F(Action, WhatIsServedAsATryIsNoActionOfSagas) {
+  const auto must_not_run = [](const ActionContext&) {
+    ADD_FAILURE() << "a handler of a reservation ran";
+    return Done();
+  };
+  airline_->ServeTry("fly", must_not_run, must_not_run, must_not_run);
+  ConnectToServe();
+  int step = 0;
+  for (const auto op :
+       {wire::ActionOp::ACTION, wire::ActionOp::COMPENSATE, wire::ActionOp::FENCE}) {
+    wire::ActionCall call = Call(++step);
+    call.op = op;
+    fake_.Call(call);
+    EXPECT_THAT(Heard("answer " + std::to_string(step) + ".1="), HasSubstr("=unknown"));
+  }
+}
+
 TEST_F(Action, EachKindOfAnswerIsReportedAsItIs) {
   Serve([](const ActionContext& call) -> Answer {
     switch (call.step) {

@@ -22,6 +22,8 @@ class FakeBarrier : public Barrier {
     Work work{&effects};
     ActionContext filled_in = call;
     if (!filled_in.input) filled_in.input = "\"kept by the barrier\"";
+    const bool forward = call.op == ActionOp::kAction || call.op == ActionOp::kTry;
+    if (!forward && !filled_in.result) filled_in.result = "\"so is the result\"";
     const Answer answer = business(filled_in, work);
     if (answer.kind == AnswerKind::kDone) committed_ = effects;
     return answer;
@@ -104,6 +106,38 @@ TEST_F(ServingBehindABarrier, AHandlerThatIsMissingIsToldByConnect) {
   EXPECT_THAT(why({}, business, business), HasSubstr("the action \"seat\" without try"));
   EXPECT_THAT(why(business, {}, business), HasSubstr("the action \"seat\" without confirm"));
   EXPECT_THAT(why(business, business, {}), HasSubstr("the action \"seat\" without cancel"));
+}
+
+TEST_F(ServingBehindABarrier, TryConfirmAndCancelRunInItsTransactionWithWhatTheTryHad) {
+  const auto writes = [](const std::string& word) {
+    return [word](const ActionContext& call, FakeBarrier::Work& work) {
+      work.Write(word + std::to_string(call.step) + call.input.value_or("nothing") +
+                 call.result.value_or("nothing"));
+      return call.step == 3 ? Failed("none left") : Done(R"({"left":4})");
+    };
+  };
+  airline_->ServeTry("fly", barrier_, std::function(writes("tried")),
+                     std::function(writes("confirmed")), std::function(writes("cancelled")));
+  ConnectToServe();
+  const auto call = [&](wire::ActionOp::type op, int step) {
+    wire::ActionCall one = Call(step);
+    one.op = op;
+    if (op == wire::ActionOp::TRY) one.__set_input("2");
+    fake_.Call(one);
+  };
+  call(wire::ActionOp::TRY, 1);
+  EXPECT_TRUE(fake_.Await(R"(answer 1.1=done {"left":4})"));
+  EXPECT_EQ(barrier_->committed(), "tried12nothing ");
+  call(wire::ActionOp::TRY, 3);
+  EXPECT_TRUE(fake_.Await("answer 3.1=failed none left"));
+  EXPECT_EQ(barrier_->committed(), "tried12nothing ") << "what failed is rolled back";
+  call(wire::ActionOp::CONFIRM, 2);
+  EXPECT_TRUE(fake_.Await(R"(answer 2.1=done {"left":4})"));
+  const std::string kept = R"("kept by the barrier""so is the result" )";
+  EXPECT_EQ(barrier_->committed(), "tried12nothing confirmed2" + kept);
+  call(wire::ActionOp::CANCEL, 4);
+  EXPECT_TRUE(fake_.Await(R"(answer 4.1=done {"left":4})"));
+  EXPECT_EQ(barrier_->committed(), "tried12nothing confirmed2" + kept + "cancelled4" + kept);
 }
 
 TEST_F(ServingBehindABarrier, AResultThatTheCoordinatorWouldNotTakeIsNotCommitted) {

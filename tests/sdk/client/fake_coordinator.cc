@@ -101,6 +101,20 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     if (fake_.on_enlist) fake_.on_enlist(request);
   }
 
+  // Each request key is a branch, and it is reserved.
+  void try_branch(wire::TryReply& reply, const wire::TryRequest& request) override {
+    fake_.Note("try " + request.participant + "/" + request.action);
+    {
+      std::lock_guard lock(fake_.mutex_);
+      int& branch = fake_.requests_[request.gtid][request.request_key];
+      if (branch == 0) branch = ++fake_.branches_[request.gtid];
+      reply.branch = branch;
+    }
+    reply.became = wire::TryOutcome::RESERVED;
+    reply.text = "{}";
+    if (fake_.on_try) fake_.on_try(request, reply);
+  }
+
   void commit(wire::CommitReply& reply, const wire::CommitRequest& request) override {
     std::string line = "commit";
     for (const wire::BranchVote& vote : request.votes) fake_.NoteVote(" ", vote, line);
@@ -135,14 +149,6 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     }
     if (fake_.on_abort) fake_.on_abort(request);
     reply = WireEnding(wire::Outcome::ABORTED, wire::AbortCause::REQUESTED, request.reason);
-  }
-
-  void try_branch(wire::TryReply& reply, const wire::TryRequest& request) override {
-    fake_.Note("try");
-    reply.branch = 1;
-    reply.became = wire::TryOutcome::RESERVED;
-    reply.text = "{}";
-    if (fake_.on_try) fake_.on_try(request, reply);
   }
 
   void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override {

@@ -38,11 +38,11 @@ class FakeCoordinator {
   using CommitHook = std::function<bool(const wire::CommitRequest&, wire::CommitReply&)>;
   std::function<void()> on_begin;
   std::function<void(const wire::EnlistRequest&)> on_enlist;
+  std::function<void(const wire::TryRequest&, wire::TryReply&)> on_try;
   CommitHook on_commit;  // true: `reply` is the answer
   std::function<bool(const wire::OnePhaseRequest&, wire::OnePhaseReply&)> on_one_phase;
   std::function<void(const wire::AbortRequest&)> on_abort;
   std::function<bool(const std::string&, wire::Ending&)> on_outcome;
-  std::function<void(const wire::TryRequest&, wire::TryReply&)> on_try;
   std::function<void(const wire::StartSagaRequest&)> on_start_saga;
   std::function<void(const wire::DefineSagaRequest&)> on_define_saga;
   std::function<void(const wire::AwaitSagaRequest&, wire::AwaitSagaReply&)> on_await_saga;
@@ -66,9 +66,9 @@ class FakeCoordinator {
   // Ends the sessions as a time-out would.
   void LoseSessions();
 
-  // What was heard, one line each: "begin", "enlist bank", "commit 1=commit 2=no", "abort",
-  // "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank acts:airline
-  // seen=<log>/<epoch>", "answer <step>.<attempt>=done {}". Waits five seconds for it.
+  // What was heard, one line each: "begin", "enlist bank", "try airline/fly", "commit 1=commit
+  // 2=no", "abort", "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank
+  // acts:airline seen=<log>/<epoch>", "answer <step>.<attempt>=done {}". Waits five seconds for it.
   bool Await(const std::string& line);
   std::vector<std::string> heard();
   std::size_t Count(const std::string& line);
