@@ -190,6 +190,8 @@ TEST_F(TripSagaKilled, M02_AServiceThatWakesUpInACallThatIsOverChangesNothing) {
     if (!fail.empty()) words.insert(words.end(), {"--fail", fail});
     Process traveller(TripProgram(words));
     ASSERT_TRUE(WaitUntil([&] { return sleeper.frozen(); })) << "the fault did not fire";
+    // The call may be there before the traveller heard that the saga began.
+    ASSERT_TRUE(WaitUntil([&] { return traveller.Output().find('\n') != std::string::npos; }));
     const std::string gtid = GtidOf({{}, traveller.Output(), ""});
     // Then the flight is not called again: its compensation comes first.
     ASSERT_TRUE(fail != "car" || WaitUntil([&] {
