@@ -160,8 +160,8 @@ TEST_F(LogCrash, L10_KilledAtEachStepOfPruningNothingUnresolvedIsGoneAndNoEndIsF
     decided[GtidOf(record).epoch()].insert(GtidOf(record).sequence());
   }
   std::size_t expired = 0;
+  // A life may be killed over what earlier ones left to prune, before it acknowledged anything.
   for (auto& [epoch, said] : told) {
-    EXPECT_FALSE(said["durable"].empty());
     for (const std::uint64_t sequence : said["open"]) {
       EXPECT_EQ(decided[epoch].count(sequence), 1U) << epoch << "." << sequence;
     }
