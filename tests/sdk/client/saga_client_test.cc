@@ -145,8 +145,8 @@ TEST_F(SagaClient, ACoordinatorThatAnswersTooEarlyIsNotAskedInAHotLoop) {
   Result<GlobalTransaction> transaction = coordinator_->Begin();
   ASSERT_TRUE(transaction) << Describe(transaction.error());
   EXPECT_FALSE(transaction->Try("inventory", "reserve", "{}", {.wait_at_most = milliseconds(400)}));
-  EXPECT_GE(fake_.Count("try"), 2u);
-  EXPECT_LE(fake_.Count("try"), 8u);
+  EXPECT_GE(fake_.Count("try inventory/reserve"), 2u);
+  EXPECT_LE(fake_.Count("try inventory/reserve"), 8u);
 }
 
 // Beside sagas: the other thing that is asked of a participant.
