@@ -220,17 +220,18 @@ void Process::OnCommitAnswer(const FlowPtr& flow, const CommitAnswer& answer) {
   NoteTold(flow->gtid, answer.ending);
   switch (answer.ending.outcome) {
     case Outcome::kCommitted:
-    case Outcome::kMixed:
-    case Outcome::kHazard:
-    case Outcome::kHeuristicRollback:
       if (flow->wait == coordinator::Wait::kApplied) return FinishAll(flow, Decision::kCommit);
       for (const Flow::Part& part : flow->parts) {
         if (answer.finish_here && part.vote)
           Tell(*part.key, sdk::event::ApplicationHandsOver{Decision::kCommit});
       }
       return;
-    case Outcome::kAborted:
-    case Outcome::kHeuristicCommit: return FinishAll(flow, Decision::kAbort);
+    case Outcome::kAborted: return FinishAll(flow, Decision::kAbort);
+    // Not which way it was decided: the coordinator commands what is prepared.
+    case Outcome::kMixed:
+    case Outcome::kHazard:
+    case Outcome::kHeuristicRollback:
+    case Outcome::kHeuristicCommit: return;
     case Outcome::kUndecided:
     case Outcome::kUnknown:
     case Outcome::kExpired: return AskOutcomeLater(flow->gtid, 20);

@@ -129,6 +129,18 @@ Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, 
   return ending;
 }
 
+// Damaged: that does not say whether it was decided to commit or to abort, and only the
+// coordinator knows. It commands what is prepared here, by way of the session.
+Ending LeftToTheCoordinator(State& transaction, const std::vector<BranchVote>& votes,
+                            CommitAnswer answer, const CommitOptions& options, Instant until) {
+  for (const BranchVote& vote : votes) {
+    if (options.wait == Wait::kDecision || vote.result.vote != Vote::kCommit) continue;
+    (void)transaction.participant().AwaitEnd({transaction.gtid, vote.branch}, until);
+  }
+  NameUnfinished(transaction, answer.unfinished, answer.ending);
+  return std::move(answer.ending);
+}
+
 }  // namespace
 
 Ending CommitTransaction(State& transaction, const CommitOptions& options) {
@@ -165,12 +177,13 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
   SETTLE_FAILPOINT("client.decided");
   switch (answer->ending.outcome) {
     case Outcome::kCommitted:
+      return CarryOutCommit(transaction, votes, *std::move(answer), options, until);
     case Outcome::kMixed:
     case Outcome::kHazard:
     case Outcome::kHeuristicRollback:
-      return CarryOutCommit(transaction, votes, *std::move(answer), options, until);
-    case Outcome::kAborted:
     case Outcome::kHeuristicCommit:
+      return LeftToTheCoordinator(transaction, votes, *std::move(answer), options, until);
+    case Outcome::kAborted:
       return SettledEnding(std::move(answer->ending),
                            FinishAll(transaction, votes, Decision::kAbort, true, until),
                            Scope::kPart);

@@ -91,9 +91,7 @@ TEST_F(Commit, ASiblingThatCouldNotBeRolledBackHereIsLeftToTheCoordinatorsAbort)
 }
 
 TEST_F(Commit, P11_ReadOnlyBranchesAreOutOfPhaseTwo) {
-  bank_b_->on_prepare = [](const BranchKey&) {
-    return VoteResult{Vote::kReadOnly, {}, {}, false};
-  };
+  bank_b_->on_prepare = [](const BranchKey&) { return VoteResult{Vote::kReadOnly, {}, {}, false}; };
   Connect();
   EXPECT_TRUE(Both().Commit().committed());
   EXPECT_EQ(fake_.Count("commit 1=commit 2=read-only"), 1u);
@@ -190,6 +188,22 @@ TEST_F(Commit, WithBranchesElsewhereTheCoordinatorCommandsTheBranchesHere) {
   Connect();
   EXPECT_TRUE(Both().Commit().committed());
   EXPECT_EQ(bank_a_->Count("commit 1") + bank_a_->Count("commit 1 by key"), 1u);
+}
+
+// It may have been decided to abort, and a sibling was committed by hand or given up.
+TEST_F(Commit, OfADamagedTransactionNothingIsFinishedHereWithoutACommand) {
+  fake_.on_commit = [&](const wire::CommitRequest& request, wire::CommitReply& reply) {
+    reply.finish_here = false;
+    reply.ending.outcome = wire::Outcome::HAZARD;
+    const Gtid gtid = *Gtid::Parse(request.gtid);
+    fake_.Send(wire::CommandKind::ABORT, {gtid, 1}, "bank-a");
+    fake_.Send(wire::CommandKind::ABORT, {gtid, 2}, "bank-b");
+    return true;
+  };
+  Connect();
+  EXPECT_EQ(Both().Commit().outcome, Outcome::kHazard);
+  EXPECT_TRUE(fake_.Await("end 1=aborted") && fake_.Await("end 2=aborted"));
+  EXPECT_EQ(bank_a_->Count("commit 1") + bank_b_->Count("commit 2"), 0u);
 }
 
 TEST_F(Commit, BranchesElsewhereThatAreNotAppliedYetAreNamed) {
