@@ -1,6 +1,7 @@
 #include "recovery/inquiry.h"
 
 #include "engine/await.h"
+#include "protocol/two_phase.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -75,12 +76,16 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (!ended) return Fail(ended.error());
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
-    const bool aborted_without_it =
-        branch == nullptr && (*ended)->ending.cause != AbortCause::kNone;
-    if (branch == nullptr)
-      return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted_without_it};
-    return Verdict{(*ended)->ending, branch->evidence,
-                   branch->vote == settle::ToString(Vote::kCommit)};
+    const bool aborted = (*ended)->ending.cause != AbortCause::kNone;
+    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
+    // Also one whose process was lost before its vote, and which had prepared unheard.
+    const bool undamaged = branch->state == ToString(TwoPhase::BranchState::kAborting) ||
+                           branch->state == ToString(TwoPhase::BranchState::kAborted);
+    return Verdict{(*ended)->ending,
+                   branch->evidence,
+                   branch->vote == settle::ToString(Vote::kCommit),
+                   {},
+                   aborted && undamaged};
   }
   return Verdict{PresumedAbort(), {}, false};
 }
@@ -171,9 +176,10 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
                                      "hand"
                                    : ""));
   }
-  // Forgotten with its damage while nobody knew of this branch (a presumed abort keeps no list of
-  // them), so nobody can have repaired it, and the presumption holds for it.
-  if (verdict->aborted_without_it) verdict->ending = PresumedAbort();
+  // Its transaction was forgotten with the damage of others while nobody knew of this branch (a
+  // presumed abort keeps no list of them), or knew no damage of it: so it is no part of what was
+  // repaired, and is still to be aborted.
+  if (verdict->still_to_be_aborted) verdict->ending = PresumedAbort();
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
   if (verdict->ending.committed() && !verdict->voted_commit) {
     return LeaveAlone(resource, key.DatabaseName(),

@@ -62,7 +62,8 @@ class Inquiry {
     Evidence evidence;  // of the branch, where the log knows it
     bool voted_commit = false;
     std::map<std::string, std::string> results{};  // of a saga
-    bool aborted_without_it = false;  // its end has an abort's cause, and does not list the branch
+    // Its end has an abort's cause, and knows no damage of the branch.
+    bool still_to_be_aborted = false;
   };
   struct Sighting {
     Stray stray;

@@ -223,6 +223,22 @@ TEST_F(InquiryTest, ABranchThatADamagedAbortDidNotKnowWhenItWasForgottenIsAborte
   EXPECT_THAT(bank.TakeWords(), IsEmpty()) << "whoever repaired it knows";
 }
 
+// Its process was lost before the vote was heard, so it counted as rolled back; or its abort was
+// outstanding.
+TEST_F(InquiryTest, ABranchOfADamagedAbortThatWasNotDamagedItselfIsAbortedWhenItIsFound) {
+  Participant bank(under_test_, {"bank-a"});
+  for (const auto& [sequence, state] :
+       {std::pair(17, "aborting"), std::pair(18, "aborted"), std::pair(19, "hazard")}) {
+    EndRecord end = Ended(EarlierGtid(sequence), Outcome::kHazard);
+    end.summary.ending.cause = AbortCause::kParticipantLost;
+    end.summary.branches.at(0).state = state;
+    under_test_.log().Keep(end);
+    Find(EarlierGtid(sequence));
+    const bool damaged = std::string_view(state) == "hazard";
+    EXPECT_THAT(bank.TakeWords(), testing::SizeIs(damaged ? 0 : 1)) << state;
+  }
+}
+
 TEST_F(InquiryTest, ABranchThatADamagedCommitDoesNotKnowIsLeftAloneAndListed) {
   under_test_.log().Keep(Ended(EarlierGtid(), Outcome::kMixed));
   Participant bank(under_test_, {"bank-a"});
