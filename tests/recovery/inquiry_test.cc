@@ -1,11 +1,5 @@
 // When abort may be presumed, and what a scan's find leads to.
-#include "recovery/inquiry.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "recovery/replay.h"
-#include "support/engine_fakes.h"
+#include "inquiry_under_test.h"
 
 namespace settle::coordinator {
 namespace {
@@ -13,60 +7,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr const char* kLog = "k3m9qxw4c7ab";
-
-class InquiryTest : public testing::Test {
- protected:
-  // Restores first what is in the log, as the daemon does.
-  void Start() { under_test_.engine().Restore(*ReplayLog(under_test_.log())); }
-
-  Result<Ending> Ask(const Gtid& gtid) {
-    Answer<Ending> ending;
-    inquiry_.AskOutcome(gtid, ending.done());
-    Settle();
-    if (ending.ok()) return *ending;
-    return Fail(ending.error());
-  }
-  void Find(const std::string& resource, const std::string& name) {
-    inquiry_.Found(resource, name);
-    Settle();
-  }
-  void Find(const Gtid& gtid, BranchNumber number = 1) {
-    Find("bank-a", BranchKey{gtid, number}.DatabaseName());
-  }
-  void Settle() {
-    under_test_.Run();
-    for (const auto& task : std::exchange(off_shard_, {})) task();
-    under_test_.Run();
-  }
-  std::string WhyLeftAlone() {
-    const std::vector<Stray> strays = inquiry_.Strays();
-    return strays.size() == 1 ? strays[0].why : std::to_string(strays.size()) + " strays";
-  }
-  Gtid EarlierGtid(std::uint64_t sequence = 17) const { return Gtid::Make(kLog, 1, sequence, 7); }
-  CommitRecord Decided(const Gtid& gtid) const {
-    return {gtid, {}, 0, {{1, "bank-a", Vote::kCommit, {"db:bank-a", 1, "701"}}}};
-  }
-  EndRecord Ended(const Gtid& gtid, Outcome outcome) const {
-    EndRecord end;
-    end.summary.gtid = gtid;
-    end.summary.ending.outcome = outcome;
-    BranchSummary branch;
-    branch.number = 1;
-    branch.resource = "bank-a";
-    branch.vote = "commit";
-    branch.evidence = {"db:bank-a", 1, "701"};
-    end.summary.branches.push_back(branch);
-    return end;
-  }
-
-  EngineUnderTest under_test_;
-  std::vector<std::function<void()>> off_shard_;
-  Inquiry inquiry_{under_test_.engine(), under_test_.log(), under_test_.clock(),
-                   under_test_.observer(),
-                   [this](std::function<void()> task) { off_shard_.push_back(std::move(task)); }};
-};
 
 TEST_F(InquiryTest, ABranchOfAForgottenTransactionIsAborted) {
   Participant bank(under_test_, {"bank-a"});
@@ -347,67 +287,6 @@ TEST_F(InquiryTest, AGtidThatWasNeverGivenOutIsNotFound) {
 }
 
 // The list of strays.
-
-TEST_F(InquiryTest, AStrayKeepsTheTimeItWasFirstSeen) {
-  Find("bank-a", "x");
-  const WallTime first = under_test_.clock().WallNow();
-  under_test_.Advance(60s);
-  Find("bank-a", "x");
-  ASSERT_EQ(inquiry_.Strays().size(), 1U);
-  EXPECT_EQ(inquiry_.Strays()[0].first_seen, first);
-  EXPECT_EQ(inquiry_.Strays()[0].last_seen, under_test_.clock().WallNow());
-}
-
-TEST_F(InquiryTest, AStrayThatNoScanSeesAnyMoreIsForgotten) {
-  const Participant bank(under_test_, {"bank-a"});
-  Find("bank-a", "x");
-  under_test_.clock().Advance(4min);
-  EXPECT_EQ(inquiry_.Strays().size(), 1U);
-  under_test_.clock().Advance(2min);
-  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
-  Find("bank-a", "x");
-  ASSERT_EQ(inquiry_.Strays().size(), 1U);
-  EXPECT_EQ(inquiry_.Strays()[0].first_seen, under_test_.clock().WallNow());
-}
-
-// Nobody looked, so nobody knows that it is gone.
-TEST_F(InquiryTest, AStrayIsKeptWhileNobodyServesItsResource) {
-  {
-    Participant bank(under_test_, {"bank-a"});
-    Find("bank-a", "x");
-    under_test_.engine().Detach(bank.session(), [](const Result<std::monostate>&) {});
-  }
-  under_test_.clock().Advance(1h);
-  EXPECT_EQ(inquiry_.Strays().size(), 1U);
-  const Participant back(under_test_, {"bank-a"});
-  EXPECT_EQ(inquiry_.Strays().size(), 1U) << "it has just attached";
-  under_test_.clock().Advance(6min);
-  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
-}
-
-TEST_F(InquiryTest, T01_AWallClockThatJumpsNeitherForgetsNorKeepsAStray) {
-  const Participant bank(under_test_, {"bank-a"});
-  Find("bank-a", "x");
-  under_test_.clock().SetWall(under_test_.clock().WallNow() + 3'600'000'000);
-  EXPECT_EQ(inquiry_.Strays().size(), 1U);
-  under_test_.clock().SetWall(0);
-  under_test_.clock().Advance(6min);
-  EXPECT_THAT(inquiry_.Strays(), IsEmpty());
-}
-
-TEST_F(InquiryTest, ForgottenStraysMakeRoomForNewOnes) {
-  const Participant bank(under_test_, {"bank-a"});
-  for (int i = 0; i < 10'000; ++i) inquiry_.Found("bank-a", "old" + std::to_string(i));
-  under_test_.clock().Advance(6min);
-  Find("bank-a", "new");
-  ASSERT_EQ(inquiry_.Strays().size(), 1U);
-  EXPECT_EQ(inquiry_.Strays()[0].database_name, "new");
-}
-
-TEST_F(InquiryTest, AFullListOfStraysTakesNoMoreMemory) {
-  for (int i = 0; i < 10'050; ++i) inquiry_.Found("bank-a", "name" + std::to_string(i));
-  EXPECT_EQ(inquiry_.Strays().size(), 10'000U);
-}
 
 }  // namespace
 }  // namespace settle::coordinator
