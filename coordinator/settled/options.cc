@@ -151,19 +151,19 @@ std::vector<Row> LimitRows() {
           "shards", "threads that run transactions", {1, 64},
           [](Options & o) -> auto& { return o.engine.shards; }),
       Count(
-          "max-open-transactions", "more are refused for now", {1, 10'000'000},
+          "max-open-transactions", "open at a time; more are refused", {1, 10'000'000},
           [](Options & o) -> auto& { return o.engine.open_transactions_max; }),
       Count(
-          "max-undecided-per-owner", "transactions of one owner; more are refused for now",
+          "max-undecided-per-owner", "undecided at a time of one owner; more are refused",
           {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.undecided_per_owner_max; }),
       Count(
-          "max-sagas-per-owner", "sagas of one owner that have not ended; more are refused for now",
+          "max-sagas-per-owner", "sagas open at a time of one owner; more are refused",
           {1, 10'000'000}, [](Options & o) -> auto& { return o.engine.sagas_per_owner_max; }),
       Count(
           "max-branches", "of one transaction", {1, kBranchNumberMax},
           [](Options & o) -> auto& { return o.engine.branches_max; }),
       Count(
-          "max-sessions", "participant sessions; more are refused for now", {1, 100'000},
+          "max-sessions", "participant sessions at a time; more are refused", {1, 100'000},
           [](Options & o) -> auto& { return o.engine.sessions_max; }),
       Count(
           "max-connections", "more are closed at once", {1, 100'000},
