@@ -63,18 +63,21 @@ class Travel {
         session_.clear();  // it belongs to a daemon that was killed
       }
     }
-    link_.Try([&](auto& stub) { stub.detach(session_); });
+    link_.Try([&](auto& service) { service.detach(session_); });
   }
   void ServeOnce() {
-    const auto down = [] { std::this_thread::sleep_for(10ms); };  // the daemon; it comes back
-    if (session_.empty() && !link_.Try([&](auto& stub) { Attach(stub); })) return down();
+    // The daemon may be down; it comes back.
+    const auto reaches = [&](const auto& call) {
+      return WaitUntil([&] { return stop_ || link_.Try(call); }) && !stop_;
+    };
+    if (session_.empty() && !reaches([&](auto& service) { Attach(service); })) return;
     wire::FetchRequest request;
     request.session = session_;
     request.received_through = received_;
     request.most = 100;
     request.wait_ms = 50;
     wire::CommandBatch batch;
-    if (!link_.Try([&](auto& stub) { stub.fetch(batch, request); })) return down();
+    if (!reaches([&](auto& service) { service.fetch(batch, request); })) return;
     if (batch.__isset.ended_through) {
       const std::lock_guard lock(mutex_);
       mark_ = std::max(mark_, {batch.ended_through.epoch, batch.ended_through.sequence});
@@ -97,15 +100,15 @@ class Travel {
       ++calls_;
     }
     report.__set_answers(std::move(answers));
-    link_.Try([&](auto& stub) { stub.report(report); });
+    link_.Try([&](auto& service) { service.report(report); });
   }
-  void Attach(wire::ParticipantServiceClient& stub) {
+  void Attach(wire::ParticipantServiceClient& service) {
     wire::AttachRequest request;
     request.version_low = request.version_high = 1;
     request.process = "travel";
     request.__set_participants({"travel"});
     wire::AttachReply reply;
-    stub.attach(reply, request);
+    service.attach(reply, request);
     session_ = reply.session;
     received_ = 0;
   }

@@ -33,28 +33,28 @@ class Travel {
   explicit Travel(const Daemon& daemon) : link_(daemon, "participant") {}
 
   ~Travel() {
-    link_.Try([&](auto& stub) { stub.detach(session_); });
+    link_.Try([&](auto& service) { service.detach(session_); });
   }
 
   // Fetches what there is, does it and reports it.
   void ServeOnce() {
     try {
-      if (session_.empty() && !link_.Try([&](auto& stub) { Attach(stub); })) return;
+      if (session_.empty() && !link_.Try([&](auto& service) { Attach(service); })) return;
       wire::CommandBatch batch;
-      const auto fetch = [&](auto& stub) {
+      const auto fetch = [&](auto& service) {
         wire::FetchRequest request;
         request.session = session_;
         request.received_through = received_;
         request.most = 1;
         request.wait_ms = 50;
-        stub.fetch(batch, request);
+        service.fetch(batch, request);
       };
       if (!link_.Try(fetch) || batch.number == 0) return;
       received_ = batch.number;
       wire::ReportRequest report;
       report.session = session_;
       report.__set_answers({Answer(batch.calls.at(0))});
-      link_.Try([&](auto& stub) { stub.report(report); });
+      link_.Try([&](auto& service) { service.report(report); });
       if (after_report) after_report();
     } catch (const wire::ServiceError&) {
       session_.clear();  // it belongs to a daemon that was killed
@@ -62,7 +62,7 @@ class Travel {
   }
 
   bool payment_fails = false;
-  std::map<int, int> done;    // by step
+  std::map<int, int> done;  // by step
   std::map<int, int> undone;
   int effects = 0;  // changes of rows_
   std::function<void()> after_effect;
@@ -71,13 +71,13 @@ class Travel {
  private:
   using Key = std::pair<int, wire::ActionOp::type>;
 
-  void Attach(wire::ParticipantServiceClient& stub) {
+  void Attach(wire::ParticipantServiceClient& service) {
     wire::AttachRequest request;
     request.version_low = request.version_high = 1;
     request.process = "travel";
     request.__set_participants({"travel"});
     wire::AttachReply reply;
-    stub.attach(reply, request);
+    service.attach(reply, request);
     session_ = reply.session;
     received_ = 0;
   }
@@ -136,7 +136,7 @@ class Travel {
 };
 
 struct Killed {
-  int at_effect = 0;  // the n-th
+  int at_effect = 0;      // the n-th
   bool reported = false;  // after that was reported, else before
 };
 
@@ -153,17 +153,17 @@ class SagaOverADaemon : public ::testing::Test {
     (killed.reported ? travel.after_report : travel.after_effect) = kill_now;
     WireLink<wire::CoordinatorServiceClient> client(daemon_, "coordinator");
     wire::BeginReply started;
-    EXPECT_TRUE(client.Try([&](auto& stub) {
+    EXPECT_TRUE(client.Try([&](auto& service) {
       wire::StartSagaRequest request;
       request.definition = kTrip;
       request.input = "{}";
       request.owner = "test";
-      stub.start_saga(started, request);
+      service.start_saga(started, request);
     }));
     wire::Ending ending;
     const bool ended = WaitUntil([&] {
       travel.ServeOnce();
-      return client.Try([&](auto& stub) { stub.outcome(ending, started.gtid); }) &&
+      return client.Try([&](auto& service) { service.outcome(ending, started.gtid); }) &&
              ending.outcome != wire::Outcome::UNDECIDED;
     });
     EXPECT_TRUE(ended) << daemon_.Said();

@@ -40,7 +40,7 @@ class Shop {
   explicit Shop(const Daemon& daemon) : link_(daemon, "participant") {}
   ~Shop() {
     try {
-      link_.Try([&](auto& stub) { stub.detach(session_); });
+      link_.Try([&](auto& service) { service.detach(session_); });
     } catch (const wire::ServiceError&) {
       // The session was of a daemon that was killed.
     }
@@ -52,7 +52,7 @@ class Shop {
   int lost_answers = 0;      // so many answers get lost
 
   std::string AttachedSession() {
-    if (session_.empty()) link_.Try([&](auto& stub) { Attach(stub); });
+    if (session_.empty()) link_.Try([&](auto& service) { Attach(service); });
     return session_;
   }
   void PreparePayment(const std::string& gtid) {
@@ -70,18 +70,18 @@ class Shop {
     try {
       if (AttachedSession().empty()) return false;
       wire::CommandBatch batch;
-      const auto fetch = [&](auto& stub) {
+      const auto fetch = [&](auto& service) {
         wire::FetchRequest request;
         request.session = session_;
         request.received_through = received_;
         request.most = 100;
         request.wait_ms = 20;
-        stub.fetch(batch, request);
+        service.fetch(batch, request);
       };
       if (!link_.Try(fetch)) return false;
       if (batch.number != 0) received_ = batch.number;
       const wire::ReportRequest report = Perform(batch);
-      return link_.Try([&](auto& stub) { stub.report(report); });
+      return link_.Try([&](auto& service) { service.report(report); });
     } catch (const wire::ServiceError&) {
       session_.clear();  // it belongs to a daemon that was killed
       return true;
@@ -91,7 +91,7 @@ class Shop {
  private:
   using Key = std::pair<std::string, wire::ActionOp::type>;
 
-  void Attach(wire::ParticipantServiceClient& stub) {
+  void Attach(wire::ParticipantServiceClient& service) {
     wire::AttachRequest request;
     request.version_low = request.version_high = 1;
     request.process = "shop";
@@ -101,7 +101,7 @@ class Shop {
     request.resources = {bank};
     request.__set_participants({"inventory"});
     wire::AttachReply reply;
-    stub.attach(reply, request);
+    service.attach(reply, request);
     session_ = reply.session;
     received_ = 0;
   }

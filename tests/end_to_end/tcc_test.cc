@@ -29,18 +29,18 @@ class TccOverADaemon : public ::testing::Test {
     daemon_.Start(deaths.empty() ? "" : deaths[0]);
     Client client(daemon_, "coordinator");
     wire::BeginReply begun;
-    EXPECT_TRUE(client.Try([&](auto& stub) {
+    EXPECT_TRUE(client.Try([&](auto& service) {
       wire::BeginRequest request;
       request.timeout_ms = 20'000;
       request.owner = "shop";
-      stub.begin_transaction(begun, request);
+      service.begin_transaction(begun, request);
     }));
     gtid_ = begun.gtid;
     EnlistPayment(client, shop);
     const std::jthread serving([&](const std::stop_token& stop) {
-      while (!stop.stop_requested()) {
-        if (!shop.ServeOnce()) std::this_thread::sleep_for(5ms);  // the daemon is not there
-      }
+      // While the daemon is not there it is asked again and again.
+      while (!stop.stop_requested())
+        (void)WaitUntil([&] { return stop.stop_requested() || shop.ServeOnce(); });
     });
     if (Reserve(client)) Finish(client, wants);
     for (std::size_t life = 0; life < deaths.size(); ++life) {
@@ -54,7 +54,7 @@ class TccOverADaemon : public ::testing::Test {
     }
     wire::Ending ending;
     EXPECT_TRUE(WaitUntil([&] {
-      return client.Try([&](auto& stub) { stub.outcome(ending, gtid_); }) &&
+      return client.Try([&](auto& service) { service.outcome(ending, gtid_); }) &&
              ending.outcome != wire::Outcome::UNDECIDED && shop.Read().IsQuiet(gtid_);
     })) << daemon_.Said();
     return ending;
@@ -67,7 +67,7 @@ class TccOverADaemon : public ::testing::Test {
     request.session = shop.AttachedSession();
     request.request_key = "payment";
     wire::EnlistReply reply;
-    EXPECT_TRUE(client.Try([&](auto& stub) { stub.enlist(reply, request); }));
+    EXPECT_TRUE(client.Try([&](auto& service) { service.enlist(reply, request); }));
     EXPECT_EQ(reply.branch, kPayment);
     shop.PreparePayment(gtid_);
   }
@@ -81,19 +81,19 @@ class TccOverADaemon : public ::testing::Test {
     request.input = R"({"count": 2})";
     request.request_key = "goods";
     request.wait_ms = 10'000;
-    const bool answered = client.Try([&](auto& stub) { stub.try_branch(tried_, request); });
+    const bool answered = client.Try([&](auto& service) { service.try_branch(tried_, request); });
     EXPECT_TRUE(!answered || tried_.branch == kReservation);
     return answered;
   }
 
   void Finish(Client& client, Wants wants) {
-    client.Try([&](auto& stub) {
+    client.Try([&](auto& service) {
       if (wants == Wants::kAbort) {
         wire::AbortRequest request;
         request.gtid = gtid_;
         request.reason = "changed my mind";
         wire::Ending ending;
-        return stub.abort(ending, request);
+        return service.abort(ending, request);
       }
       wire::BranchVote vote;
       vote.branch = kPayment;
@@ -104,7 +104,7 @@ class TccOverADaemon : public ::testing::Test {
       request.votes = {vote};
       request.wait = wire::Wait::APPLIED;
       wire::CommitReply reply;
-      stub.commit(reply, request);
+      service.commit(reply, request);
       EXPECT_FALSE(reply.finish_here);
     });
   }

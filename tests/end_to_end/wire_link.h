@@ -16,7 +16,7 @@
 namespace settle::testing {
 
 // Opened when it is needed and after each loss.
-template <typename Stub>
+template <typename Client>
 class WireLink {
  public:
   WireLink(const Daemon& daemon, std::string service)
@@ -26,12 +26,12 @@ class WireLink {
   template <typename Call>
   bool Try(Call call) {
     try {
-      if (!stub_) Connect();
-      call(*stub_);
+      if (!client_) Connect();
+      call(*client_);
       return true;
     } catch (const apache::thrift::TException& error) {
       const bool answered = dynamic_cast<const wire::ServiceError*>(&error) != nullptr;
-      if (!answered) stub_.reset();
+      if (!answered) client_.reset();
       if (answered) throw;
       return false;
     }
@@ -46,13 +46,13 @@ class WireLink {
     auto framed = std::make_shared<thrift::transport::TFramedTransport>(socket);
     auto binary = std::make_shared<thrift::protocol::TBinaryProtocol>(framed);
     framed->open();
-    stub_ = std::make_unique<Stub>(
+    client_ = std::make_unique<Client>(
         std::make_shared<thrift::protocol::TMultiplexedProtocol>(binary, service_));
   }
 
   const Daemon& daemon_;
   const std::string service_;
-  std::unique_ptr<Stub> stub_;
+  std::unique_ptr<Client> client_;
 };
 
 }  // namespace settle::testing

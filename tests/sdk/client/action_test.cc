@@ -266,8 +266,9 @@ TEST_F(Action, ACallWhoseTimeIsOverBeforeAThreadIsFreeIsNotBegun) {
   brief.timeout_ms = 1;
   fake_.Call(brief);
   for (int step = 4; step <= 6; ++step) fake_.Call(Call(step));
-  Heard("answer 6.1=unknown busy");  // so the brief one waits, and its time is over
-  std::this_thread::sleep_for(milliseconds(5));
+  Heard("answer 6.1=unknown busy");  // so the brief one waits
+  const Clock::time_point its_deadline = Clock::now() + milliseconds(brief.timeout_ms);
+  ASSERT_TRUE(Eventually([&] { return Clock::now() > its_deadline; }));
   gate.Open();
   EXPECT_THAT(Heard("answer 3."), HasSubstr("=unknown it was not begun: its time was over"));
   EXPECT_EQ(late, 0);

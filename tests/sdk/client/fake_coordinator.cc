@@ -322,6 +322,11 @@ void FakeCoordinator::Stop() {
   server_.reset();
 }
 
+void FakeCoordinator::TakeAsLongAs(std::int64_t wait_ms) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return stopping_; });
+}
+
 void FakeCoordinator::Restart(std::int64_t epoch, const std::string& log_id) {
   Stop();
   {

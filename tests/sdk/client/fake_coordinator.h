@@ -51,6 +51,9 @@ class FakeCoordinator {
   std::function<void(const wire::ReportRequest&)> on_report;
   std::function<void(wire::HelloReply&)> on_hello;
   std::int64_t session_timeout_ms = 10'000;
+  // For hooks: answers no sooner, as a coordinator does while what is waited for goes on. Less if
+  // the fake is stopped.
+  void TakeAsLongAs(std::int64_t wait_ms);
   // Breaks the connection whose call is being handled: its reply is lost.
   static void CutConnection();
 

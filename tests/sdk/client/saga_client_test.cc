@@ -108,8 +108,8 @@ TEST_F(SagaClient, TheEndIsAwaitedOverARestartAndComesWithTheResults) {
 }
 
 TEST_F(SagaClient, WaitingEndsWhenItsTimeIsOver) {
-  fake_.on_await_saga = [](const wire::AwaitSagaRequest& request, wire::AwaitSagaReply&) {
-    std::this_thread::sleep_for(milliseconds(request.wait_ms));
+  fake_.on_await_saga = [&](const wire::AwaitSagaRequest& request, wire::AwaitSagaReply&) {
+    fake_.TakeAsLongAs(request.wait_ms);
   };
   ConnectWithoutResources();
   const Clock::time_point start = Clock::now();

@@ -37,8 +37,8 @@ class Trying : public ClientTest {
     return keys;
   }
   // As the coordinator does while a try goes on.
-  static void GoesOn(const wire::TryRequest& request, wire::TryReply& reply) {
-    std::this_thread::sleep_for(milliseconds(request.wait_ms));
+  void GoesOn(const wire::TryRequest& request, wire::TryReply& reply) {
+    fake_.TakeAsLongAs(request.wait_ms);
     reply.became = wire::TryOutcome::ONGOING;
     reply.text = "called twice, no answer yet";
   }
@@ -107,7 +107,7 @@ TEST_F(Trying, WhileItGoesOnTheSameRequestWaitsOn) {
 
 TEST_F(Trying, NoAnswerWithinTheWaitIsUnavailableAndSaysToAbort) {
   AnswerTries(
-      [](int, const wire::TryRequest& request, wire::TryReply& reply) { GoesOn(request, reply); });
+      [&](int, const wire::TryRequest& request, wire::TryReply& reply) { GoesOn(request, reply); });
   Connect();
   GlobalTransaction transaction = Begin();
   const Result<TryAnswer> answer =
