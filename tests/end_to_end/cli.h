@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "end_to_end/wait_until.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 

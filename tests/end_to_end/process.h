@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "end_to_end/wait_until.h"
+#include "support/wait_until.h"
 #include "support/child_process.h"
 
 namespace settle::testing {

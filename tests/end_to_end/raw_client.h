@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "end_to_end/wait_until.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 

@@ -10,9 +10,9 @@
 namespace settle::testing {
 
 struct Launch {
-  std::vector<std::string> arguments;  // the program first, found by PATH
-  std::string output_path;             // stdout and stderr are appended here; empty: /dev/null
-  std::string error_path{};            // stderr is appended here instead
+  std::vector<std::string> arguments;      // the program first, found by PATH
+  std::string output_path;                 // stdout and stderr are appended here; empty: /dev/null
+  std::string error_path{};                // stderr is appended here instead
   std::vector<std::string> environment{};  // NAME=value, added to the test's own
   // Becomes this user first; only root can.
   std::optional<uid_t> user{};

@@ -13,22 +13,19 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 
 #include "support/child_process.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-
-constexpr auto kPatience = 60s;
+constexpr auto kServerPatience = 60s;
 
 std::vector<std::string> InstalledBinaries() {
   std::vector<std::string> found;
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(
-      ::popen("pg_config --bindir 2>/dev/null", "r"), ::pclose);
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen("pg_config --bindir 2>/dev/null", "r"),
+                                                   ::pclose);
   char line[512] = {};
   if (pipe && std::fgets(line, sizeof line, pipe.get()) != nullptr) {
     found.emplace_back(line, std::string_view(line).find_last_not_of('\n') + 1);
@@ -40,17 +37,6 @@ std::vector<std::string> InstalledBinaries() {
   }
   std::sort(found.begin() + preferred, found.end(), std::greater<>());
   return found;
-}
-
-// Polls a condition of another process, for which there is nothing to wait on.
-template <typename Condition>
-bool AwaitCondition(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
 }
 
 }  // namespace
@@ -104,9 +90,9 @@ void PostgresCluster::MakeData(const PostgresClusterOptions& options) {
   }
   const std::string& kept = options.template_directory;
   if (!kept.empty() && std::filesystem::exists(kept)) return CopyTree(kept, DataDirectory());
-  Run("initdb", {"-D", DataDirectory(), "-A", "trust", "-U", "postgres", "-E", "UTF8",
-                 "--no-locale", "--no-sync",
-                 "--wal-segsize=" + std::to_string(options.wal_segment_megabytes)});
+  Run("initdb",
+      {"-D", DataDirectory(), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale",
+       "--no-sync", "--wal-segsize=" + std::to_string(options.wal_segment_megabytes)});
   if (kept.empty()) return;
   // Others may make it at the same time: the first one's rename stays.
   const std::string mine = kept + "." + std::to_string(::getpid());
@@ -151,10 +137,8 @@ void PostgresCluster::StopWatcher() {
 void PostgresCluster::Run(const std::string& program, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), binaries_ + "/" + program);
   const std::string output = directory_ / (program + ".out");
-  RunProcess({.arguments = std::move(arguments),
-              .output_path = output,
-              .user = user_,
-              .group = group_});
+  RunProcess(
+      {.arguments = std::move(arguments), .output_path = output, .user = user_, .group = group_});
 }
 
 void PostgresCluster::Start() {
@@ -173,10 +157,11 @@ void PostgresCluster::Start() {
                           .user = user_,
                           .group = group_});
   bool died = false;
-  const bool ready = AwaitCondition([&] {
+  const auto answers = [&] {
     died = HasEnded(server_);
     return died || PQping(Dsn().c_str()) == PQPING_OK;
-  });
+  };
+  const bool ready = WaitUntil(answers, kServerPatience);
   if (ready && !died) return;
   ::kill(server_, SIGKILL);
   AwaitProcess(server_);
@@ -187,7 +172,7 @@ void PostgresCluster::Start() {
 void PostgresCluster::Stop(StopMode mode) {
   if (server_ < 0) return;
   ::kill(server_, mode == StopMode::kFast ? SIGINT : SIGQUIT);
-  if (!AwaitCondition([&] { return HasEnded(server_); })) {
+  if (!WaitUntil([&] { return HasEnded(server_); }, kServerPatience)) {
     Kill();
     throw std::runtime_error("a test's PostgreSQL did not stop:\n" + TailOf(log_path()));
   }
@@ -209,16 +194,14 @@ void PostgresCluster::Kill() {
   AwaitProcess(server_);
   server_ = -1;
   const auto gone = [&] { return std::all_of(processes.begin(), processes.end(), HasEnded); };
-  if (!AwaitCondition(gone)) {
+  if (!WaitUntil(gone, kServerPatience)) {
     throw std::runtime_error("processes of a killed PostgreSQL would not end");
   }
   // Its process ids are free for others now; the next start must not take one for a running server.
   std::filesystem::remove(DataDirectory() + "/postmaster.pid");
 }
 
-void PostgresCluster::Promote() {
-  Run("pg_ctl", {"promote", "-w", "-D", DataDirectory()});
-}
+void PostgresCluster::Promote() { Run("pg_ctl", {"promote", "-w", "-D", DataDirectory()}); }
 
 std::string PostgresCluster::Dsn(const std::string& database) const {
   return "host=" + directory_.path() + " port=5432 user=postgres dbname=" + database;
@@ -234,8 +217,8 @@ std::string PostgresCluster::Query(const std::string& database, const std::strin
   if (PQstatus(connection.get()) != CONNECTION_OK) {
     throw std::runtime_error(PQerrorMessage(connection.get()));
   }
-  const std::unique_ptr<PGresult, void (*)(PGresult*)> result(
-      PQexec(connection.get(), sql.c_str()), PQclear);
+  const std::unique_ptr<PGresult, void (*)(PGresult*)> result(PQexec(connection.get(), sql.c_str()),
+                                                              PQclear);
   const ExecStatusType status = PQresultStatus(result.get());
   if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
     throw std::runtime_error("\"" + sql + "\": " + PQresultErrorMessage(result.get()));

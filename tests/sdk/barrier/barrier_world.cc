@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <stdexcept>
-#include <thread>
 
 #include "settle/postgres_barrier.h"
 #include "settle/sqlite_barrier.h"
@@ -51,7 +50,7 @@ class PostgresWorld : public BarrierWorld {
   std::string target() const override { return "postgresql:" + Dsn(); }
   std::string Query(const std::string& sql) const override { return cluster_.Query("shop", sql); }
   bool AwaitBlocked() const override {
-    return Becomes([this] {
+    return WaitUntil([this] {
       return Query(
                  "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
                  "AND backend_type = 'client backend'") != "0";
@@ -157,15 +156,6 @@ Business MustNotRun() {
     ADD_FAILURE() << "the business of " << ToString(call.op) << " ran";
     return Unknown("it must not run");
   };
-}
-
-bool Becomes(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
 }
 
 }  // namespace settle::testing

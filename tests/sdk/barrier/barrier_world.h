@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "settle/barrier.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 
@@ -59,7 +60,5 @@ ActionContext Call(ActionOp op, std::uint64_t sequence = 1, BranchNumber step = 
 Business Does(const std::string& word, const std::string& result = "{}");
 // Fails the test when it is called.
 Business MustNotRun();
-
-bool Becomes(const std::function<bool()>& condition);
 
 }  // namespace settle::testing

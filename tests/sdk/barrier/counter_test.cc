@@ -126,7 +126,7 @@ class EscrowLoad : public EscrowCounterTest {
     }
     if (kill_one) {
       // In the middle of its work: it has said something, and not all.
-      ASSERT_TRUE(Becomes([&] { return LinesOf(directory / "0").size() >= 3; }));
+      ASSERT_TRUE(WaitUntil([&] { return LinesOf(directory / "0").size() >= 3; }));
       ::kill(sellers[0], SIGKILL);
     }
     int confirmed = 0;

@@ -134,7 +134,7 @@ TEST_P(FencedLockTest, WhoWaitsGetsItWhenItIsReleased) {
     });
     EXPECT_THAT(answer, IsDone());
   });
-  ASSERT_TRUE(Becomes([&] { return tried.load(); })) << "it found it held";
+  ASSERT_TRUE(WaitUntil([&] { return tried.load(); })) << "it found it held";
   const auto compensated = world_->Open()->Run(Call(kTry, 999), [&](auto&, Work& work) {
     EXPECT_TRUE(room_.Release(work, Call(kAction, 1).gtid));
     return Done();

@@ -41,7 +41,8 @@ TEST_F(PostgresBarrierTest, M01_ALostAnswerToTheCommitIsUnknownAndTheNextCallFin
   const auto impatient = PostgresBarrier::Make({.dsn = Dsn(), .reply_timeout = 200ms});
   world_->Query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
   world_->Query("SELECT pg_reload_conf()");
-  ASSERT_TRUE(Becomes([&] { return world_->Query("SHOW synchronous_standby_names") == "nobody"; }));
+  ASSERT_TRUE(
+      WaitUntil([&] { return world_->Query("SHOW synchronous_standby_names") == "nobody"; }));
   EXPECT_THAT(impatient->Run(Call(kAction), Does("reserved", R"("first")")),
               Is(kUnknown, "may or may not"));
   world_->Query("ALTER SYSTEM RESET synchronous_standby_names");
@@ -151,6 +152,7 @@ TEST_F(PostgresBarrierTest, TheBusinessIsCutOffAtTheDeadline) {
   EXPECT_THAT(barrier_->Run(call,
                             [](const ActionContext& its, Work& work) {
                               Does("reserved")(its, work);
+                              // Not waited for: longer than the deadline, at which it is cut off.
                               EXPECT_FALSE(work.Execute("SELECT pg_sleep(60)"));
                               return Done();
                             }),

@@ -122,11 +122,11 @@ TEST_P(BarrierPruneRace, WhoMissedTheMarkByItsSnapshotTakesNoEffect) {
     std::jthread holder([&] {
       plain->Run(Call(kAction, sequence, 1), [&](const ActionContext&, Work&) {
         holding = true;
-        EXPECT_TRUE(Becomes([&] { return let_go.load(); }));
+        EXPECT_TRUE(WaitUntil([&] { return let_go.load(); }));
         return Failed("changed my mind");
       });
     });
-    ASSERT_TRUE(Becomes([&] { return holding.load(); }));
+    ASSERT_TRUE(WaitUntil([&] { return holding.load(); }));
     Answer answer;
     std::jthread late([&] { answer = barrier->Run(Call(kAction, sequence, 1), MustNotRun()); });
     ASSERT_TRUE(world->AwaitBlocked());
@@ -156,12 +156,12 @@ TEST_P(BarrierPruneRace, M01_OfTwoCopiesAtOnceOneTakesEffect) {
     const Answer answer = barrier->Run(Call(kAction), [&](const auto& call, Work& work) {
       EXPECT_EQ(work.Execute("SHOW transaction_isolation")->rows[0][0], level);
       inside = true;
-      EXPECT_TRUE(Becomes([&] { return go_on.load(); }));
+      EXPECT_TRUE(WaitUntil([&] { return go_on.load(); }));
       return Does("reserved")(call, work);
     });
     EXPECT_THAT(answer, IsDone());
   });
-  ASSERT_TRUE(Becomes([&] { return inside.load(); }));
+  ASSERT_TRUE(WaitUntil([&] { return inside.load(); }));
   Answer second;
   std::jthread copy([&] { second = barrier->Run(Call(kAction), MustNotRun()); });
   ASSERT_TRUE(world->AwaitBlocked());

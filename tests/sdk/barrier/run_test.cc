@@ -175,12 +175,12 @@ TEST_P(BarrierRun, M01_OfTwoCopiesAtOnceOneWaitsForTheOther) {
     EXPECT_THAT(Run(kAction,
                     [&](const ActionContext& call, Work& work) {
                       inside = true;
-                      EXPECT_TRUE(Becomes([&] { return go_on.load(); }));
+                      EXPECT_TRUE(WaitUntil([&] { return go_on.load(); }));
                       return Does("reserved", R"("first")")(call, work);
                     }),
                 IsDone(R"("first")"));
   });
-  ASSERT_TRUE(Becomes([&] { return inside.load(); }));
+  ASSERT_TRUE(WaitUntil([&] { return inside.load(); }));
   std::jthread second(
       [&] { EXPECT_THAT(world_->Open()->Run(Call(kAction), MustNotRun()), IsDone(R"("first")")); });
   EXPECT_TRUE(world_->AwaitBlocked());
@@ -196,11 +196,11 @@ TEST_P(BarrierRun, M02_ACompensationWaitsForItsActionThatIsAtWorkAndUndoesIt) {
   std::jthread action([&] {
     Run(kAction, [&](const ActionContext& call, Work& work) {
       inside = true;
-      EXPECT_TRUE(Becomes([&] { return go_on.load(); }));
+      EXPECT_TRUE(WaitUntil([&] { return go_on.load(); }));
       return Does("reserved")(call, work);
     });
   });
-  ASSERT_TRUE(Becomes([&] { return inside.load(); }));
+  ASSERT_TRUE(WaitUntil([&] { return inside.load(); }));
   std::jthread compensation(
       [&] { EXPECT_THAT(world_->Open()->Run(Call(kCompensate), Does("undone")), IsDone()); });
   EXPECT_TRUE(world_->AwaitBlocked());
@@ -216,11 +216,11 @@ TEST_P(BarrierRun, ACopyThatWaitsIsUnknownAtItsDeadline) {
   std::jthread first([&] {
     Run(kAction, [&](const ActionContext& call, Work& work) {
       inside = true;
-      EXPECT_TRUE(Becomes([&] { return go_on.load(); }));
+      EXPECT_TRUE(WaitUntil([&] { return go_on.load(); }));
       return Does("reserved")(call, work);
     });
   });
-  ASSERT_TRUE(Becomes([&] { return inside.load(); }));
+  ASSERT_TRUE(WaitUntil([&] { return inside.load(); }));
   ActionContext copy = Call(kAction);
   copy.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
   EXPECT_THAT(world_->Open()->Run(copy, MustNotRun()), Is(kUnknown));

@@ -127,7 +127,7 @@ TEST(PostgresBranch, P13_AConnectionThatTheApplicationKeptIsCutOffByFence) {
   PGresult* result = PQexec(kept, "UPDATE account SET balance = 0");
   EXPECT_EQ(PQresultStatus(result), PGRES_FATAL_ERROR);
   PQclear(result);
-  EXPECT_TRUE(Becomes([&] { return world.OpenCount() == 0; }));
+  EXPECT_TRUE(WaitUntil([&] { return world.OpenCount() == 0; }));
   EXPECT_EQ(world.Balance(), 100);
 }
 
@@ -158,7 +158,7 @@ TEST(PostgresBranch, P13_FenceInterruptsAStatementOfAnotherThread) {
   ASSERT_FALSE(rows);
   EXPECT_THAT(rows.error().message, HasSubstr("rolled back"));
   // The server's process gives up its place in the lock's queue although its lock is never granted.
-  EXPECT_TRUE(Becomes([&] { return world.OpenCount() == 1; }));
+  EXPECT_TRUE(WaitUntil([&] { return world.OpenCount() == 1; }));
   EXPECT_EQ(holder->AwaitPrepare().vote, Vote::kCommit);
   EXPECT_EQ(holder->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
   EXPECT_EQ(world.Balance(), 90);
@@ -243,8 +243,7 @@ TEST(PostgresBranch, WhatTheApplicationDoesOnTheConnectionItselfIsFoundToo) {
   const std::string update = "UPDATE account SET balance = 1 WHERE id = 1; ";
   EXPECT_EQ(vote_after(update).vote, Vote::kCommit);
   EXPECT_THAT(vote_after(update + "COMMIT").reason, HasSubstr("by the application"));
-  EXPECT_THAT(vote_after("ROLLBACK; BEGIN; " + update).reason,
-              HasSubstr("by the application"));
+  EXPECT_THAT(vote_after("ROLLBACK; BEGIN; " + update).reason, HasSubstr("by the application"));
   EXPECT_THAT(vote_after(update + "SELECT 1/0").reason, HasSubstr("failed"));
   EXPECT_THAT(vote_after("COPY account TO STDOUT").reason, HasSubstr("middle of a command"));
 }

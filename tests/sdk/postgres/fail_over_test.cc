@@ -22,7 +22,7 @@ class Pair {
 
   void AwaitReplayed() {
     const std::string lsn = world.Query("SELECT pg_current_wal_lsn()");
-    ASSERT_TRUE(Becomes([&] {
+    ASSERT_TRUE(WaitUntil([&] {
       return standby.Query("bank", "SELECT pg_last_wal_replay_lsn() >= '" + lsn + "'") == "t";
     }));
   }
@@ -45,8 +45,7 @@ TEST(PostgresFailOver, G05_WithoutThePrepareThereIsNoProofAndSoAHazard) {
   const FinishResult result = branch->AwaitFinish(Decision::kCommit);
   EXPECT_EQ(result.end, BranchEnd::kHazard);
   EXPECT_THAT(result.detail, HasSubstr("fail-over"));
-  EXPECT_EQ(pair.bank->Finish(pair.world.NextKey(), Decision::kAbort, {}).end,
-            BranchEnd::kAborted);
+  EXPECT_EQ(pair.bank->Finish(pair.world.NextKey(), Decision::kAbort, {}).end, BranchEnd::kAborted);
 }
 
 TEST(PostgresFailOver, G05_WithThePrepareTheNewPrimaryCommits) {
@@ -101,8 +100,7 @@ TEST(PostgresFailOver, G06_AStandbyNeverGivesAVerdict) {
   Pair pair;
   auto branch = pair.world.Working();
   const VoteResult vote = branch->AwaitPrepare();
-  auto standby =
-      pair.world.Resource({.name = "bank", .dsn = pair.standby.Dsn("bank")});
+  auto standby = pair.world.Resource({.name = "bank", .dsn = pair.standby.Dsn("bank")});
   pair.AwaitReplayed();
   for (const Decision decision : {Decision::kCommit, Decision::kAbort}) {
     EXPECT_EQ(standby->Finish(pair.world.key, decision, vote.evidence).end, BranchEnd::kRetry);
@@ -120,9 +118,10 @@ TEST(PostgresProof, ATransactionThatTheServerHasForgottenIsAHazard) {
   const VoteResult vote = branch->AwaitPrepare();
   world.Query("ROLLBACK PREPARED '" + world.key.DatabaseName() + "'");
   // The status of a million transactions is forgotten at a time.
-  world.Query("CREATE TEMP TABLE t (x int); DO $$ BEGIN FOR i IN 1..1060000 LOOP "
-              "BEGIN INSERT INTO t VALUES (1); EXCEPTION WHEN OTHERS THEN NULL; END; "
-              "END LOOP; END $$");
+  world.Query(
+      "CREATE TEMP TABLE t (x int); DO $$ BEGIN FOR i IN 1..1060000 LOOP "
+      "BEGIN INSERT INTO t VALUES (1); EXCEPTION WHEN OTHERS THEN NULL; END; "
+      "END LOOP; END $$");
   world.cluster.Query("postgres", "UPDATE pg_database SET datallowconn = true");
   for (const char* database : {"template0", "template1", "postgres", "bank"}) {
     world.cluster.Query(database, "VACUUM FREEZE");

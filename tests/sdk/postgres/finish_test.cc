@@ -45,7 +45,7 @@ TEST(PostgresFinish, P03_CommittedByManyThreadsAtOnceHasItsEffectOnce) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         FinishResult result;
-        EXPECT_TRUE(Becomes([&] {
+        EXPECT_TRUE(WaitUntil([&] {
           result = world.bank->Finish(key, Decision::kCommit, vote.evidence);
           return result.end != BranchEnd::kRetry;
         }));

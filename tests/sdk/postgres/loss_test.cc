@@ -40,8 +40,9 @@ TEST(PostgresLoss, G04_ABackendTerminatedAfterPrepareDoesNotHinderTheCommit) {
   World world;
   auto branch = world.Working();
   ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
-  world.Query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-              "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  world.Query(
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+      "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
   EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
   EXPECT_EQ(world.Balance(), 90);
 }
@@ -53,8 +54,7 @@ TEST(PostgresLoss, G04_AServerThatCrashedBetweenPrepareAndCommitIsRetriedUntilIt
   ASSERT_EQ(vote.vote, Vote::kCommit);
   world.cluster.Kill();
   EXPECT_EQ(kept->AwaitFinish(Decision::kCommit).end, BranchEnd::kRetry);
-  EXPECT_EQ(world.bank->Finish(world.key, Decision::kCommit, vote.evidence).end,
-            BranchEnd::kRetry);
+  EXPECT_EQ(world.bank->Finish(world.key, Decision::kCommit, vote.evidence).end, BranchEnd::kRetry);
   world.cluster.Start();
   EXPECT_EQ(kept->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
   world.cluster.Restart(PostgresCluster::StopMode::kImmediate);
@@ -65,10 +65,11 @@ TEST(PostgresLoss, G04_AServerThatCrashedBetweenPrepareAndCommitIsRetriedUntilIt
 
 // PREPARE and COMMIT take as long as the deferred trigger sleeps.
 void MakeEndsSlow(World& world) {
-  world.Query("CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS "
-              "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
-              "CREATE CONSTRAINT TRIGGER nap AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
-              "FOR EACH ROW EXECUTE FUNCTION nap()");
+  world.Query(
+      "CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
+      "CREATE CONSTRAINT TRIGGER nap AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
+      "FOR EACH ROW EXECUTE FUNCTION nap()");
 }
 
 TEST(PostgresLoss, APrepareThatTakesTooLongIsEndedBeforeTheNoVoteIsGiven) {
@@ -197,7 +198,7 @@ Evidence DieAt(const World& world, const std::string& failpoint, const std::stri
 TEST(PostgresLoss, P07_KilledBeforePrepareLeavesNothing) {
   World world;
   DieAt(world, "postgres.before_prepare", "two-phase");
-  EXPECT_TRUE(Becomes([&] { return world.OpenCount() == 0; }));
+  EXPECT_TRUE(WaitUntil([&] { return world.OpenCount() == 0; }));
   EXPECT_EQ(world.PreparedCount(), 0);
   EXPECT_EQ(world.bank->Finish(world.key, Decision::kAbort, {}).end, BranchEnd::kAborted);
   EXPECT_EQ(world.Balance(), 100);
@@ -228,7 +229,7 @@ TEST(PostgresLoss, KilledAroundTheOnePhaseCommitIsProvedByItsEvidence) {
     World world;
     const Evidence evidence = DieAt(world, failpoint, "one-phase");
     FinishResult result;
-    EXPECT_TRUE(Becomes([&] {
+    EXPECT_TRUE(WaitUntil([&] {
       result = world.bank->Prove(world.key, evidence);
       return result.end != BranchEnd::kRetry;  // until the server notices that its client is dead
     }));

@@ -28,8 +28,9 @@ TEST(PostgresPrepare, P11_ABranchThatWroteNothingIsReadOnlyAndReleased) {
 
 TEST(PostgresPrepare, P11_AWriteHiddenInAFunctionIsNotReadOnly) {
   World world;
-  world.Query("CREATE FUNCTION spend() RETURNS int LANGUAGE sql AS "
-              "'UPDATE account SET balance = balance - 10 WHERE id = 1 RETURNING balance'");
+  world.Query(
+      "CREATE FUNCTION spend() RETURNS int LANGUAGE sql AS "
+      "'UPDATE account SET balance = balance - 10 WHERE id = 1 RETURNING balance'");
   auto branch = *world.bank->Open(world.key);
   ASSERT_TRUE(branch->Execute("SELECT spend()"));
   EXPECT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
@@ -43,17 +44,19 @@ TEST(PostgresPrepare, P11_AWriteToAForeignTableAloneIsNotReadOnly) {
   world.Query("CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
               world.cluster.socket_directory() + "', dbname 'bank')");
   world.Query("CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres')");
-  world.Query("CREATE FOREIGN TABLE far (id int, balance int) SERVER self "
-              "OPTIONS (table_name 'account')");
+  world.Query(
+      "CREATE FOREIGN TABLE far (id int, balance int) SERVER self "
+      "OPTIONS (table_name 'account')");
   auto branch = *world.bank->Open(world.key);
   // A function, so that the tag does not give the write away.
-  world.Query("CREATE FUNCTION spend_far() RETURNS void LANGUAGE sql AS "
-              "'UPDATE far SET balance = 1 WHERE id = 1'");
+  world.Query(
+      "CREATE FUNCTION spend_far() RETURNS void LANGUAGE sql AS "
+      "'UPDATE far SET balance = 1 WHERE id = 1'");
   ASSERT_TRUE(branch->Execute("SELECT spend_far()"));
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo);
   EXPECT_THAT(vote.reason, HasSubstr("foreign tables"));
-  EXPECT_TRUE(Becomes([&] { return world.OpenCount() == 0; }));
+  EXPECT_TRUE(WaitUntil([&] { return world.OpenCount() == 0; }));
   EXPECT_EQ(world.Balance(), 100);
 }
 
@@ -192,7 +195,7 @@ TEST(PostgresPrepare, G08_AnIdleTransactionThatTheServerEndedIsANoVote) {
   auto branch = *world.bank->Open(world.key);
   ASSERT_TRUE(branch->Execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'"));
   ASSERT_TRUE(branch->Execute("UPDATE account SET balance = 0 WHERE id = 1"));
-  ASSERT_TRUE(Becomes([&] { return world.OpenCount() == 0; }));
+  ASSERT_TRUE(WaitUntil([&] { return world.OpenCount() == 0; }));
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo);
   EXPECT_TRUE(vote.retryable);

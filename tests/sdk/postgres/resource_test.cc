@@ -23,9 +23,9 @@ TEST(PostgresResource, IsIdentifiedByItsSystemAndItsDatabase) {
   auto other = world.Resource({.name = "other", .dsn = world.cluster.Dsn("other")});
   const Result<std::string> bank = world.bank->Identify();
   ASSERT_TRUE(bank) << Describe(bank.error());
-  EXPECT_EQ(*bank, "postgresql:" +
-                       world.Query("SELECT system_identifier FROM pg_control_system()") + ":" +
-                       world.Query("SELECT oid FROM pg_database WHERE datname = 'bank'"));
+  EXPECT_EQ(*bank,
+            "postgresql:" + world.Query("SELECT system_identifier FROM pg_control_system()") + ":" +
+                world.Query("SELECT oid FROM pg_database WHERE datname = 'bank'"));
   EXPECT_NE(*bank, *other->Identify());
   EXPECT_EQ(*bank, *world.Resource()->Identify());
   EXPECT_THAT(world.bank->warnings(), IsEmpty());
@@ -122,8 +122,8 @@ TEST(PostgresResource, P10_AScanThatFailsHalfWayCountsForNothing) {
   ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
   ASSERT_EQ(world.bank->ScanPrepared()->size(), 1u);
   // The server sends our branch, a full buffer of others, and then fails.
-  const std::string original = world.Query(
-      "SELECT pg_get_viewdef('pg_catalog.pg_prepared_xacts'::regclass)");
+  const std::string original =
+      world.Query("SELECT pg_get_viewdef('pg_catalog.pg_prepared_xacts'::regclass)");
   world.Query(
       "SET allow_system_table_mods = on; CREATE FUNCTION fail_at(row_number int) RETURNS text "
       "LANGUAGE plpgsql AS $$ BEGIN IF row_number = 2000 THEN RAISE 'torn'; END IF; "
@@ -136,8 +136,10 @@ TEST(PostgresResource, P10_AScanThatFailsHalfWayCountsForNothing) {
   ASSERT_FALSE(torn) << torn->size() << " rows were taken for all";
   EXPECT_EQ(torn.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(torn.error().message, HasSubstr("torn"));
-  world.Query("SET allow_system_table_mods = on; "
-              "CREATE OR REPLACE VIEW pg_catalog.pg_prepared_xacts AS " + original);
+  world.Query(
+      "SET allow_system_table_mods = on; "
+      "CREATE OR REPLACE VIEW pg_catalog.pg_prepared_xacts AS " +
+      original);
   EXPECT_THAT(*world.bank->ScanPrepared(), ElementsAre(world.key.DatabaseName()));
 }
 
@@ -196,8 +198,9 @@ TEST(PostgresPool, OneBranchTooManyIsToldToRetryAndPhaseTwoDoesNotWait) {
 TEST(PostgresPool, P09_ADsnThatLeadsElsewhereNowIsRefused) {
   World world;
   ASSERT_TRUE(world.bank->Identify());
-  world.cluster.Query("postgres", "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                                  "WHERE datname = 'bank'");
+  world.cluster.Query("postgres",
+                      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                      "WHERE datname = 'bank'");
   world.cluster.Query("postgres", "ALTER DATABASE bank RENAME TO old_bank");
   world.cluster.CreateDatabase("bank");
   const auto branch = world.bank->Open(world.key);

@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 namespace settle::testing {
 
@@ -30,9 +28,7 @@ std::shared_ptr<PostgresResource> World::Resource(PostgresOptions options) const
   return PostgresResource::Make(std::move(options));
 }
 
-BranchKey World::NextKey() {
-  return {Gtid::Make("k3m9qxw4c7ab", 1, ++sequence_, 0x9f3c2a51), 1};
-}
+BranchKey World::NextKey() { return {Gtid::Make("k3m9qxw4c7ab", 1, ++sequence_, 0x9f3c2a51), 1}; }
 
 std::shared_ptr<PostgresBranch> World::Working(PostgresResource& resource, const BranchKey& its) {
   auto branch = resource.Open(its);
@@ -53,26 +49,19 @@ int World::PreparedCount() const {
 bool World::AwaitEvent(const std::string& event) const {
   const std::string sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = '" + event +
                           "' AND backend_type = 'client backend'";
-  return Becomes([&] { return Query(sql) == "1"; });
+  return WaitUntil([&] { return Query(sql) == "1"; });
 }
 
 void World::TerminateOpen() const {
-  Query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE xact_start IS NOT "
-        "NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  Query(
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE xact_start IS NOT "
+      "NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
 }
 
 int World::OpenCount() const {
-  return std::stoi(Query("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL "
-                         "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"));
-}
-
-bool Becomes(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
+  return std::stoi(
+      Query("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"));
 }
 
 }  // namespace settle::testing

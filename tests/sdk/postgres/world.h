@@ -2,13 +2,13 @@
 // transactions.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "settle/postgres_resource.h"
 #include "settle/vocabulary/branch.h"
 #include "support/postgres_cluster.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 
@@ -47,8 +47,5 @@ class World {
  private:
   std::uint64_t sequence_ = 0;
 };
-
-// Looks again until it is so; false after half a minute.
-bool Becomes(const std::function<bool()>& condition);
 
 }  // namespace settle::testing

@@ -10,7 +10,7 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 // What a healthy system on a busy machine must never need; a test that runs into it has failed.
-inline constexpr std::chrono::seconds kPatience{20};
+inline constexpr std::chrono::seconds kPatience{30};
 
 // Polls until `condition` holds; false when `bound` has passed and it still does not.
 template <typename Condition>
