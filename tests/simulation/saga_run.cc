@@ -13,22 +13,6 @@
 namespace settle::simulation {
 namespace {
 
-ServiceRoughness DrawServiceRoughness(World& world) {
-  const auto sometimes = [&](double often, double most) {
-    return world.Happens(often) ? world.Chance() * most : 0.0;
-  };
-  ServiceRoughness rough;
-  rough.fails = sometimes(0.7, 0.25);
-  rough.throws = sometimes(0.4, 0.3);
-  rough.ongoing = sometimes(0.3, 0.3);
-  rough.late = sometimes(0.5, 0.3);
-  rough.commit_lost = sometimes(0.4, 0.15);
-  rough.dies_before_commit = sometimes(0.3, 0.1);
-  rough.dies_before_answer = sometimes(0.3, 0.1);
-  rough.compensation_fails = world.Happens(0.3) ? 0.95 : sometimes(0.5, 0.4);
-  return rough;
-}
-
 class SagaRun : public Run {
  public:
   SagaRun(std::uint64_t seed, World::Telling telling);
@@ -56,7 +40,7 @@ const std::vector<std::string> kParticipants{"airline", "hotels", "bank"};
 
 SagaRun::SagaRun(std::uint64_t seed, World::Telling telling)
     : Run(seed, telling),
-      rough_(DrawServiceRoughness(world_)),
+      rough_(DrawServiceRoughness(world_, 0.7, 0.25)),
       witness_(world_, coordinator_, notes_),
       adversary_(world_, coordinator_, disk_, witness_, notes_),
       client_(world_, coordinator_, witness_, "client-1") {
@@ -68,20 +52,9 @@ SagaRun::SagaRun(std::uint64_t seed, World::Telling telling)
                               witness_.TookEffect(call, answer);
                             });
   }
-  // Each serves all but one, or all but two: every participant has one or two processes.
-  const std::size_t served = world_.Happens(0.7) ? 2 : 1;
-  for (std::size_t i = 0; i < kParticipants.size(); ++i) {
-    Service::Databases own;
-    for (std::size_t j = i; j < i + served; ++j) {
-      const std::size_t one = j % kParticipants.size();
-      own.emplace(kParticipants[one], &databases_[one]);
-    }
-    services_.emplace_back(world_, coordinator_, witness_, rough_,
-                           "service-" + std::to_string(i + 1), std::move(own));
-    services_.back().when_it_dies = [this](Service& service) {
-      adversary_.BringBackLater(service);
-    };
-  }
+  DrawServices(world_, coordinator_, witness_, rough_, kParticipants, databases_, services_);
+  for (Service& service : services_)
+    service.when_it_dies = [this](Service& dead) { adversary_.BringBackLater(dead); };
   if (world_.Happens(0.5))
     adversary_.operators_every = microseconds(2'000) + world_.UpTo(microseconds(20'000));
 }

@@ -143,4 +143,35 @@ void Service::Report() {
       });
 }
 
+ServiceRoughness DrawServiceRoughness(World& world, double fails_often, double fails_most) {
+  const auto sometimes = [&](double often, double most) {
+    return world.Happens(often) ? world.Chance() * most : 0.0;
+  };
+  ServiceRoughness rough;
+  rough.fails = sometimes(fails_often, fails_most);
+  rough.throws = sometimes(0.4, 0.3);
+  rough.ongoing = sometimes(0.3, 0.3);
+  rough.late = sometimes(0.5, 0.3);
+  rough.commit_lost = sometimes(0.4, 0.15);
+  rough.dies_before_commit = sometimes(0.3, 0.1);
+  rough.dies_before_answer = sometimes(0.3, 0.1);
+  rough.compensation_fails = world.Happens(0.3) ? 0.95 : sometimes(0.5, 0.4);
+  return rough;
+}
+
+void DrawServices(World& world, CoordinatorNode& coordinator, ServiceWatch& witness,
+                  const ServiceRoughness& rough, const std::vector<std::string>& participants,
+                  std::deque<BarrierDatabase>& databases, std::deque<Service>& services) {
+  const std::size_t served = world.Happens(0.7) ? 2 : 1;
+  for (std::size_t i = 0; i < participants.size(); ++i) {
+    Service::Databases own;
+    for (std::size_t j = i; j < i + served; ++j) {
+      const std::size_t one = j % participants.size();
+      own.emplace(participants[one], &databases[one]);
+    }
+    services.emplace_back(world, coordinator, witness, rough, "service-" + std::to_string(i + 1),
+                          std::move(own));
+  }
+}
+
 }  // namespace settle::simulation

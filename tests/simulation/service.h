@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "simulation/barrier_database.h"
 #include "simulation/caller.h"
@@ -26,6 +27,9 @@ struct ServiceRoughness {
   double dies_before_answer = 0;
   double compensation_fails = 0;  // or a confirm or cancel
 };
+
+// `fails_often` is how probable it is that actions fail at all, `fails_most` how often at the most.
+ServiceRoughness DrawServiceRoughness(World& world, double fails_often, double fails_most);
 
 class Service : public Caller {
  public:
@@ -63,5 +67,12 @@ class Service : public Caller {
   bool reporting_ = false;
   std::deque<coordinator::SagaAnswer> answers_;
 };
+
+// A process for each of three participants or more. Each process serves one or two of them, so
+// every participant has one or two processes. `databases` are those of the participants, in their
+// order.
+void DrawServices(World& world, CoordinatorNode& coordinator, ServiceWatch& witness,
+                  const ServiceRoughness& rough, const std::vector<std::string>& participants,
+                  std::deque<BarrierDatabase>& databases, std::deque<Service>& services);
 
 }  // namespace settle::simulation
