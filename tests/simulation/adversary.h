@@ -29,7 +29,7 @@ class Adversary {
   CoordinatorNode& coordinator_;
   Disk& disk_;
   std::vector<Caller*> processes_;
-  bool nobody_dies_ = false;  // for now
+  bool nobody_dies_ = false;  // while the log is an older copy
   const Caller* dead_for_good_ = nullptr;
 
  private:
