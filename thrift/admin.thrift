@@ -64,6 +64,37 @@ struct SagaView {
   4: required list<StepView> steps
 }
 
+/** A site of a three-phase commit. */
+struct SiteView {
+  /** Its branch; 0: the coordinator's witness. */
+  1: required i32 number
+  /** Of the branch; empty for the witness. */
+  2: required string resource
+  /** host:port of the processes that answer its peers. */
+  3: required list<string> addresses
+  /** What it answered last: initial, waiting, pre-committed, pre-aborted, committed, aborted; empty: nothing yet. */
+  4: required string state
+  /** The last election it joined and the last attempt it accepted, as "round.leader"; empty: nothing heard, or none. */
+  5: required string elected
+  6: required string accepted
+}
+
+/** Of a three-phase commit, beside its branches. */
+struct QuorumView {
+  /** By number. */
+  1: required list<SiteView> sites
+  /** So many of them decide. */
+  2: required i32 needed
+  /** The ballot under which it was decided, or is being tried: "round.leader"; empty before the first. */
+  3: required string ballot
+  /** Who led it: "coordinator", or "site 2 (orders)"; empty before the first. */
+  4: required string leader
+  /** Once decided: the sites whose acceptances were the majority; 0 is the witness. */
+  5: required list<i32> quorum
+  /** Undecided: the sites that have not answered, and are needed for a majority. */
+  6: required list<i32> missing
+}
+
 struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
@@ -91,6 +122,8 @@ struct TransactionView {
   11: required string advice
   /** Of a saga alone. */
   12: optional SagaView saga
+  /** Of a three-phase commit alone. */
+  13: optional QuorumView quorum
 }
 
 /** A prepared branch in a database that this log does not answer for. */

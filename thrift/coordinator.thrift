@@ -31,6 +31,8 @@ struct BeginRequest {
   2: required string comment
   /** Who owns the transaction, for people; at most 200 bytes. */
   3: required string owner
+  /** Absent: TWO_PHASE. */
+  4: optional types.Protocol protocol
 }
 
 struct BeginReply {

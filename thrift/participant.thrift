@@ -12,6 +12,9 @@ struct ResourceOffer {
   1: required string name
   /** The identity of the database behind it; a name that comes back with another is refused. */
   2: required string identity
+  /** host:port at which this process answers the resource's peers (peer.thrift); absent: its branches cannot be sites
+      of a three-phase commit. */
+  3: optional string peer_address
 }
 
 struct AttachRequest {
@@ -49,7 +52,10 @@ enum CommandKind {
   PREPARE = 1,  // make the branch durable and vote
   COMMIT = 2,   // the decision is commit
   ABORT = 3,    // the decision is abort
-  PROVE = 4     // one-phase: say what became of the branch, by evidence
+  PROVE = 4,    // one-phase: say what became of the branch, by evidence
+  ELECT = 5,       // three-phase: join the ballot; answered by a SiteReport, as the next two
+  PRE_COMMIT = 6,  // three-phase: accept commit under the ballot
+  PRE_ABORT = 7    // three-phase: accept abort under the ballot
 }
 
 struct Command {
@@ -67,6 +73,12 @@ struct Command {
   6: required i64 epoch
   /** As given with the vote; empty for PREPARE and for an abort before the vote. */
   7: required types.Evidence evidence
+  /** Three-phase, of PREPARE: the transaction's sites, to be stored with the vote. */
+  8: optional list<types.Site> sites
+  /** Three-phase: of all but PREPARE. */
+  9: optional types.Ballot ballot
+  /** Three-phase, of COMMIT and ABORT: the sites whose acceptances were the majority. */
+  10: optional list<i32> quorum
 }
 
 enum ActionOp {
@@ -182,6 +194,15 @@ struct EndReport {
   4: required string detail
 }
 
+/** Three-phase: what a site holds. */
+struct SiteReport {
+  /** The transaction's id. */
+  1: required string gtid
+  /** The site: its branch, counted from 1. */
+  2: required i32 branch
+  3: required types.SiteAnswer answer
+}
+
 /** A prepared branch that a scan of a database found. */
 struct FoundBranch {
   /** The resource in whose database the scan found it. */
@@ -201,6 +222,8 @@ struct ReportRequest {
   4: required list<FoundBranch> found
   /** Answers to calls of sagas; at most 10,000. */
   5: optional list<ActionAnswer> answers
+  /** Answers to ELECT, PRE_COMMIT and PRE_ABORT; before the end of a branch, what its site holds. At most 10,000. */
+  6: optional list<SiteReport> sites
 }
 
 service ParticipantService {

@@ -111,6 +111,52 @@ struct BranchVote {
   5: required bool retryable
 }
 
+/** How a transaction is brought to its decision. */
+enum Protocol {
+  TWO_PHASE = 1,   // the coordinator's log decides
+  THREE_PHASE = 2  // a majority of the sites decides, with or without the coordinator
+}
+
+/** Numbers the attempts of a three-phase commit to reach a decision; compared by round, then leader. */
+struct Ballot {
+  1: required i64 round
+  /** The number of the site that leads; 0: the coordinator. */
+  2: required i32 leader
+}
+
+/** One that has a voice in a three-phase commit. */
+struct Site {
+  /** Its branch, counted from 1; 0: the coordinator's witness. */
+  1: required i32 number
+  /** Of the branch; empty for the witness. */
+  2: required string resource
+  /** host:port of the processes that answer its peers; at most 16. The witness answers where the coordinator does. */
+  3: required list<string> addresses
+}
+
+enum SiteState {
+  INITIAL = 1,        // has not voted
+  WAITING = 2,        // voted yes; prepared
+  PRE_COMMITTED = 3,  // accepted an attempt to commit
+  PRE_ABORTED = 4,    // accepted an attempt to abort
+  COMMITTED = 5,      // decided; final
+  ABORTED = 6         // decided; final
+}
+
+/** What a site holds durably once it has heard what it answers to. */
+struct SiteAnswer {
+  1: required SiteState state
+  /** The last election it joined. */
+  2: required Ballot elected
+  /** The last attempt it accepted; round 0: none. */
+  3: required Ballot accepted
+  /** Of COMMITTED and ABORTED: the ballot under which it was decided; absent: alone, before anybody could have
+      pre-committed. */
+  4: optional Ballot decided_ballot
+  /** With decided_ballot: the sites whose acceptances were the majority. */
+  5: optional list<i32> decided_quorum
+}
+
 /** What is so in the database after trying to finish a branch. */
 enum BranchEnd {
   COMMITTED = 1,  // done now or proved

@@ -39,6 +39,7 @@ struct BeginCall {
   std::chrono::milliseconds timeout{0};  // 0: the default of the settings
   std::string comment;
   std::string owner;
+  Protocol protocol = Protocol::kTwoPhase;
 };
 struct Begun {
   Gtid gtid;
@@ -142,6 +143,7 @@ struct Hurried {
 struct OfferedResource {
   std::string name;
   std::string identity;
+  std::string peer_address{};  // where it answers its peers; empty: no site of three-phase commit
 };
 struct AttachCall {
   std::string process;
@@ -164,6 +166,10 @@ struct Command {
   int attempt = 1;
   Epoch epoch = 0;
   Evidence evidence;
+  // Of three-phase commit; empty for any other.
+  Roster sites{};                      // of kPrepare
+  Ballot ballot{};                     // of all but kPrepare and kProve
+  std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
 };
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
@@ -186,11 +192,22 @@ struct EndReport {
   BranchKey key;
   FinishResult result;
 };
+struct SiteReport {
+  BranchKey key;
+  SiteAnswer answer;
+};
 struct ReportCall {
   SessionId session;
   std::vector<VoteReport> votes;
   std::vector<EndReport> ends;
   std::vector<SagaAnswer> answers{};
+  std::vector<SiteReport> sites{};
+};
+
+// What a site says to the coordinator's witness.
+struct PeerCall {
+  Gtid gtid;
+  PeerMessage message;
 };
 
 struct SessionView {
@@ -273,6 +290,9 @@ class Engine {
   void Fetch(FetchCall call, Completion<CommandBatch> done);
   void Report(ReportCall call, Completion<std::monostate> done);
   void Detach(SessionId session, Completion<std::monostate> done);
+  // As a site of the transaction (number 0): answered once what the answer says is durable.
+  // kNotFound: not running here; kRefused: it is no three-phase commit.
+  void Peer(PeerCall call, Completion<SiteAnswer> done);
   // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or
   // leaves it alone while there is none. kNotFound: not running here.
   void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);

@@ -203,6 +203,9 @@ const char* ToString(CommandKind kind) {
     case CommandKind::kCommit: return "commit";
     case CommandKind::kAbort: return "abort";
     case CommandKind::kProve: return "prove";
+    case CommandKind::kElect: return "elect";
+    case CommandKind::kPreCommit: return "pre-commit";
+    case CommandKind::kPreAbort: return "pre-abort";
   }
   return "unrecognised";
 }

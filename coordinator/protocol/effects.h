@@ -13,7 +13,16 @@
 
 namespace settle::coordinator {
 
-enum class CommandKind { kPrepare = 1, kCommit = 2, kAbort = 3, kProve = 4 };
+enum class CommandKind {
+  kPrepare = 1,
+  kCommit = 2,
+  kAbort = 3,
+  kProve = 4,
+  // Of three-phase commit.
+  kElect = 5,
+  kPreCommit = 6,
+  kPreAbort = 7,
+};
 
 enum class Timer { kVote, kRetry };
 
@@ -27,6 +36,10 @@ struct Send {
   SessionId session;
   int attempt = 1;
   Evidence evidence;
+  // Of three-phase commit; empty for any other.
+  Roster sites{};                      // of kPrepare
+  Ballot ballot{};                     // of all but kPrepare and kProve
+  std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
 
   friend bool operator==(const Send&, const Send&) = default;
 };
@@ -128,6 +141,13 @@ struct Skipped {
 
   friend bool operator==(const Skipped&, const Skipped&) = default;
 };
+// To whoever asked by event::PeerCalled: it is durable.
+struct AnswerPeer {
+  std::uint64_t call = 0;
+  SiteAnswer answer;
+
+  friend bool operator==(const AnswerPeer&, const AnswerPeer&) = default;
+};
 struct OnePhaseGranted {
   friend bool operator==(const OnePhaseGranted&, const OnePhaseGranted&) = default;
 };
@@ -153,8 +173,8 @@ using Effect =
     std::variant<effect::Send, effect::Call, effect::Pause, effect::StopCall, effect::Alarm,
                  effect::Persist, effect::ArmTimer, effect::CancelTimer, effect::ReplyDecided,
                  effect::ReplyApplied, effect::Enlisted, effect::TryAccepted, effect::TryAnswered,
-                 effect::Skipped, effect::OnePhaseGranted, effect::OnePhaseDeclined, effect::Refuse,
-                 effect::Forget>;
+                 effect::Skipped, effect::OnePhaseGranted,
+                 effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator

@@ -11,6 +11,7 @@
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle::coordinator {
 
@@ -33,6 +34,9 @@ struct Enlist {
   SessionId session;        // that owns the branch until it is prepared
   std::string process;      // of the session, for people
   std::string request_key;  // a repeated enlist with the same key is the same branch
+  // host:port of the processes of the resource that answer peers, the owner's first; empty: it
+  // cannot be a site of three-phase commit.
+  std::vector<std::string> peers{};
 };
 
 // The application wants something reserved in a service. A repeated one with the same key is the
@@ -69,6 +73,20 @@ struct RetryTimerFired {};
 // A participant answered a prepare.
 struct Voted {
   BranchVote vote;
+};
+
+// Three-phase commit: a site answered elect, pre-commit or pre-abort, or says what it holds before
+// it says how its branch ended.
+struct SiteAnswered {
+  BranchNumber site = 0;
+  SiteAnswer answer;
+};
+
+// A site leads a recovery round and speaks to the coordinator's witness. `call` names the question
+// in effect::AnswerPeer.
+struct PeerCalled {
+  std::uint64_t call = 0;
+  PeerMessage message;
 };
 
 // A participant says what is so after a commit, abort or prove.
@@ -142,13 +160,12 @@ struct Restored {
 
 }  // namespace event
 
-using Event =
-    std::variant<event::Enlist, event::TryRequested, event::CommitRequested,
-                 event::OnePhaseRequested, event::AbortRequested, event::DeadlineReached,
-                 event::VoteTimerFired, event::RetryTimerFired, event::Voted, event::Finished,
-                 event::Answered, event::CallTimerFired, event::ParticipantReady, event::Persisted,
-                 event::PersistRefused, event::SessionLost, event::ResourceReady,
-                 event::FoundPrepared, event::RetryRequested, event::SkipRequested,
-                 event::ForgetRequested, event::Restored>;
+using Event = std::variant<
+    event::Enlist, event::TryRequested, event::CommitRequested, event::OnePhaseRequested,
+    event::AbortRequested, event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired,
+    event::Voted, event::Finished, event::Answered,
+    event::CallTimerFired, event::ParticipantReady, event::Persisted, event::PersistRefused,
+    event::SessionLost, event::ResourceReady, event::FoundPrepared, event::RetryRequested,
+    event::SkipRequested, event::ForgetRequested, event::Restored>;
 
 }  // namespace settle::coordinator

@@ -12,6 +12,7 @@
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle::coordinator {
 
@@ -36,6 +37,38 @@ struct CommitRecord {
   std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
 
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
+};
+
+// Of three-phase commit. Forced before the first pre-commit is sent: from here on its sites can
+// decide without the coordinator, so nothing may be presumed of it any more. It is also the
+// pre-commit of the coordinator's own site, under kFirstBallot.
+struct PreCommitRecord {
+  Gtid gtid;
+  Origin origin;
+  WallTime at = 0;
+  std::vector<DecidedBranch> branches;  // in order; all of them voted kCommit
+  Roster sites;
+
+  friend bool operator==(const PreCommitRecord&, const PreCommitRecord&) = default;
+};
+
+// Of three-phase commit. Forced before the coordinator leads a ballot, and before it answers, as
+// a site, what it joined or accepted. The last one of a transaction holds.
+struct BallotRecord {
+  Gtid gtid;
+  SiteAnswer at;
+
+  friend bool operator==(const BallotRecord&, const BallotRecord&) = default;
+};
+
+// Of three-phase commit. Forced: the decision to abort after pre-commit may have been sent.
+struct QuorumAbortRecord {
+  Gtid gtid;
+  WallTime decided = 0;
+  DecidedBy by;
+  std::string reason;  // one line
+
+  friend bool operator==(const QuorumAbortRecord&, const QuorumAbortRecord&) = default;
 };
 
 // Forced before a reservation's try is sent: from here on somebody must confirm or cancel it, and
@@ -105,6 +138,23 @@ struct BranchSummary {
 // The last error of a branch whose call found nobody to make it to.
 std::string NobodyServes(const std::string& participant);
 
+// A site of a three-phase commit as people see it.
+struct SiteSummary {
+  Site site;
+  std::optional<SiteAnswer> last;  // what it answered last
+
+  friend bool operator==(const SiteSummary&, const SiteSummary&) = default;
+};
+struct QuorumSummary {
+  std::vector<SiteSummary> sites;  // by number
+  std::size_t needed = 0;
+  DecidedBy
+      by;  // once decided; before, `by.ballot` is the ballot that is being tried, round 0: none
+  std::vector<BranchNumber> missing{};  // undecided: have not answered, needed for a majority
+
+  friend bool operator==(const QuorumSummary&, const QuorumSummary&) = default;
+};
+
 struct TimelineEntry {
   WallTime at = 0;
   std::string what;
@@ -122,6 +172,7 @@ struct TransactionSummary {
   std::vector<BranchSummary> branches;
   std::vector<TimelineEntry> timeline;
   std::optional<SagaSummary> saga{};
+  std::optional<QuorumSummary> quorum{};
 
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };

@@ -214,6 +214,9 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
       SETTLE_ASSERT(ending_.outcome != Outcome::kUndecided, Describe(*this));
       break;
     case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
+    case CommandKind::kElect:
+    case CommandKind::kPreCommit:
+    case CommandKind::kPreAbort: break;
   }
   ++branch.attempts;
   return {kind,           branch.number,   branch.resource,

@@ -65,6 +65,9 @@ wire::CommandKind::type ToWire(CommandKind kind) {
     case CommandKind::kCommit: return wire::CommandKind::COMMIT;
     case CommandKind::kAbort: return wire::CommandKind::ABORT;
     case CommandKind::kProve: return wire::CommandKind::PROVE;
+    case CommandKind::kElect: return wire::CommandKind::ELECT;
+    case CommandKind::kPreCommit: return wire::CommandKind::PRE_COMMIT;
+    case CommandKind::kPreAbort: return wire::CommandKind::PRE_ABORT;
   }
   return static_cast<wire::CommandKind::type>(
       0);  // refused by every reader, never taken for a command

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,8 +21,27 @@
 #include "settle/saga.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle {
+
+// Sites of three-phase commit (docs/three_phase_commit.md) answer each other, so that a majority of
+// them ends a transaction whose coordinator is gone.
+struct PeerOptions {
+  // host:port to listen on, port 0: any; "" (the default): this process is no site, and its
+  // resources are not taken into three-phase commits. There is no TLS yet: only this machine's own
+  // addresses, unless `insecure`.
+  std::string listen{};
+  // host:port that peers dial, when it is another one than the process listens on.
+  std::string advertise{};
+  bool insecure = false;
+  // A prepared branch of which the coordinator was not heard for so long, while it cannot be
+  // reached, is brought to its end by its peers and this process; ten times as long while it can.
+  std::chrono::milliseconds patience{3'000};
+  // Further addresses at which a resource's processes answer, by its name: for a process that came
+  // after the transaction was prepared, e.g. `settle agent`.
+  std::map<std::string, std::vector<std::string>> known{};
+};
 
 struct CoordinatorOptions {
   // host:port of the coordinator; several name the same coordinator reached by several ways, tried
@@ -34,6 +54,8 @@ struct CoordinatorOptions {
   // The participants whose actions this process serves (settle/action_participant.h). Their
   // barriers are checked by Connect.
   std::vector<std::shared_ptr<ActionParticipant>> participants{};
+  // Three-phase commit: how this process answers the other sites.
+  PeerOptions peers{};
   std::chrono::milliseconds connect_timeout{2'000};
   // How long one call may take before its outcome is called unknown.
   std::chrono::milliseconds call_timeout{40'000};
@@ -53,6 +75,9 @@ struct BeginOptions {
   std::chrono::milliseconds timeout{0};
   // The application's own words, e.g. a business key; shown to operators.
   std::string comment{};
+  // kThreePhase: a majority of the branches ends it should the coordinator never come back. Its
+  // resources must be served by processes that listen for their peers (PeerOptions).
+  Protocol protocol = Protocol::kTwoPhase;
 };
 
 // Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by

@@ -18,8 +18,11 @@
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/status.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle {
+
+class SiteLedger;  // settle/site_ledger.h
 
 // One branch's work while its process lives: begun, worked in, prepared, finished. Used by one
 // thread at a time, except for Fence. Dropping it unprepared rolls its work back; dropping it
@@ -46,6 +49,14 @@ class Branch {
   }
   virtual FinishResult CommitOnePhase() {
     return {BranchEnd::kRetry, "this resource has no one-phase commit"};
+  }
+
+  // Three-phase commit. Called before StartPrepare: this branch is a site of the transaction, with
+  // these peers. With its yes-vote it leaves a record in the resource's ledger, kWaiting, as
+  // durable as the prepare itself; it never votes read-only; and it votes no, rolled back, when its
+  // ledger holds a record already: its peers decided without it.
+  [[nodiscard]] virtual Status BecomeSite(const Roster&) {
+    return Fail(ErrorCode::kRefused, "this resource cannot be a site of three-phase commit");
   }
 
   // Rolls back an unprepared branch and kills the handle: nothing can run in it, or outside the
@@ -84,6 +95,10 @@ class Resource {
   virtual FinishResult Prove(const BranchKey&, const Evidence&) {
     return {BranchEnd::kRetry, "this resource has no one-phase commit"};
   }
+
+  // Null: its branches cannot be sites of three-phase commit. Asked once Identify has succeeded;
+  // lives as long as the resource.
+  virtual SiteLedger* site_ledger() { return nullptr; }
 
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.

@@ -48,6 +48,9 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
     case CommandKind::kCommit: return OnCommit(command.evidence);
     case CommandKind::kAbort: return OnAbort(command.evidence);
     case CommandKind::kProve: return OnProve(command.evidence);
+    case CommandKind::kElect:
+    case CommandKind::kPreCommit:
+    case CommandKind::kPreAbort: return {};  // to the branch's record alone, whatever it does
   }
   return {};
 }
@@ -345,6 +348,9 @@ const char* ToString(CommandKind kind) {
     case CommandKind::kCommit: return "commit";
     case CommandKind::kAbort: return "abort";
     case CommandKind::kProve: return "prove";
+    case CommandKind::kElect: return "elect";
+    case CommandKind::kPreCommit: return "pre-commit";
+    case CommandKind::kPreAbort: return "pre-abort";
   }
   return "unrecognised";
 }

@@ -16,6 +16,7 @@
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle::sdk {
 
@@ -32,6 +33,7 @@ struct BeginCall {
   milliseconds timeout{0};
   std::string comment;
   std::string owner;
+  Protocol protocol = Protocol::kTwoPhase;
 };
 struct Begun {
   Gtid gtid;
@@ -115,6 +117,7 @@ struct AbortCall {
 struct OfferedResource {
   std::string name;
   std::string identity;
+  std::string peer_address{};  // of this process; empty: no site of three-phase commit
 };
 struct AttachCall {
   std::string process;
@@ -130,7 +133,16 @@ struct Attached {
   milliseconds session_timeout{0};
 };
 
-enum class CommandKind { kPrepare = 1, kCommit = 2, kAbort = 3, kProve = 4 };
+enum class CommandKind {
+  kPrepare = 1,
+  kCommit = 2,
+  kAbort = 3,
+  kProve = 4,
+  // Of three-phase commit.
+  kElect = 5,
+  kPreCommit = 6,
+  kPreAbort = 7,
+};
 
 struct Command {
   CommandKind kind = CommandKind::kPrepare;
@@ -139,6 +151,10 @@ struct Command {
   int attempt = 1;
   Epoch epoch = 0;
   Evidence evidence;
+  // Of three-phase commit; empty for any other.
+  Roster sites{};                      // of kPrepare
+  Ballot ballot{};                     // of all but kPrepare and kProve
+  std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
 };
 
 // A call of a participant's action. `key`: the saga and the step.
@@ -187,6 +203,14 @@ struct EndReport {
 
   friend bool operator==(const EndReport&, const EndReport&) = default;
 };
+// What a site answers to kElect, kPreCommit and kPreAbort; after kCommit and kAbort it comes before
+// the end.
+struct SiteReport {
+  BranchKey key;
+  SiteAnswer answer;
+
+  friend bool operator==(const SiteReport&, const SiteReport&) = default;
+};
 struct FoundBranch {
   std::string resource;
   std::string database_name;
@@ -199,6 +223,14 @@ struct ReportCall {
   std::vector<EndReport> ends;
   std::vector<FoundBranch> found;
   std::vector<ActionAnswer> answers;
+  std::vector<SiteReport> sites{};
+};
+
+// What one site says to another, or to the coordinator's witness (site 0 of key.gtid).
+struct PeerCall {
+  BranchKey key;         // the site that is to answer
+  std::string resource;  // empty for the witness
+  PeerMessage message;
 };
 
 }  // namespace settle::sdk

@@ -131,6 +131,9 @@ Result<CommandKind> FromWire(wire::CommandKind::type kind) {
     case wire::CommandKind::COMMIT: return CommandKind::kCommit;
     case wire::CommandKind::ABORT: return CommandKind::kAbort;
     case wire::CommandKind::PROVE: return CommandKind::kProve;
+    case wire::CommandKind::ELECT: return CommandKind::kElect;
+    case wire::CommandKind::PRE_COMMIT: return CommandKind::kPreCommit;
+    case wire::CommandKind::PRE_ABORT: return CommandKind::kPreAbort;
   }
   return Strange("command " + std::to_string(static_cast<int>(kind)));
 }

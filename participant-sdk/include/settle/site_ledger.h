@@ -1,0 +1,42 @@
+// Where a database keeps what its branches know as sites of quorum three-phase commit
+// (docs/three_phase_commit.md). A resource that has one can be a site: Resource::site_ledger().
+#pragma once
+
+#include <optional>
+
+#include "settle/barrier.h"
+#include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/status.h"
+#include "settle/vocabulary/three_phase.h"
+
+namespace settle {
+
+// Thread-safe, blocking. Its records are in the branch's own database, outside of the branch's
+// transaction: they are read and written while the branch is prepared.
+class SiteLedger {
+ public:
+  virtual ~SiteLedger() = default;
+
+  // Nothing: the branch was never told to prepare as a site, or its record was pruned. A branch
+  // that is prepared is never shown as kInitial.
+  [[nodiscard]] virtual Result<std::optional<SiteRecord>> Find(const BranchKey& key) = 0;
+
+  enum class Durability {
+    kForce,  // durable when it returns
+    // Durable with, and never later than, the next forced write to the same database: for a final
+    // state, which the finish of the branch follows and others know.
+    kLazy,
+  };
+  // Replaces what Find gave by `after`. False: it is something else by now, and nothing was done.
+  // Two of the same key at once: one of them hears false.
+  [[nodiscard]] virtual Result<bool> Put(const BranchKey& key,
+                                         const std::optional<SiteRecord>& before,
+                                         const SiteRecord& after, Durability durability) = 0;
+
+  // Throws away the final records of the mark's log at or below it. From then on, also after a
+  // crash, Find and Put of such a key are kExpired: a late message of a peer must not make a new
+  // record of what has ended.
+  [[nodiscard]] virtual Status Prune(const EndedThrough& mark) = 0;
+};
+
+}  // namespace settle

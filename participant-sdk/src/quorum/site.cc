@@ -1,0 +1,45 @@
+#include "quorum/site.h"
+
+namespace settle::quorum {
+namespace {
+
+bool HasVoted(SiteState state) {
+  return state == SiteState::kWaiting || state == SiteState::kPreCommitted ||
+         state == SiteState::kPreAborted;
+}
+
+SiteAnswer Accept(SiteAnswer kept, const Ballot& ballot, SiteState state) {
+  if (ballot != kept.elected || !HasVoted(kept.state)) return kept;
+  kept.state = state;
+  kept.accepted = ballot;
+  return kept;
+}
+
+SiteAnswer Obey(SiteAnswer kept, const PeerMessage& message, SiteState state) {
+  kept.state = state;
+  kept.decided = {message.ballot, message.quorum};
+  return kept;
+}
+
+}  // namespace
+
+SiteAnswer After(SiteAnswer kept, const PeerMessage& message) {
+  if (IsFinal(kept.state)) return kept;
+  switch (message.verb) {
+    case PeerVerb::kState: return kept;
+    case PeerVerb::kElect:
+      if (message.ballot <= kept.elected) return kept;
+      if (kept.state == SiteState::kInitial) kept.state = SiteState::kAborted;
+      kept.elected = message.ballot;
+      return kept;
+    case PeerVerb::kPreCommit: return Accept(kept, message.ballot, SiteState::kPreCommitted);
+    case PeerVerb::kPreAbort: return Accept(kept, message.ballot, SiteState::kPreAborted);
+    case PeerVerb::kCommit:
+      // Nobody can decide to commit without this site's vote.
+      return kept.state == SiteState::kInitial ? kept : Obey(kept, message, SiteState::kCommitted);
+    case PeerVerb::kAbort: return Obey(kept, message, SiteState::kAborted);
+  }
+  return kept;
+}
+
+}  // namespace settle::quorum
