@@ -155,6 +155,10 @@ struct QuorumSummary {
   friend bool operator==(const QuorumSummary&, const QuorumSummary&) = default;
 };
 
+std::string NameOf(const Site& site);  // "site 2 (orders)", "the witness"
+// Who leads, or led, its ballot: "coordinator", or "site 2 (orders)".
+std::string LeaderOf(const QuorumSummary& quorum);
+
 struct TimelineEntry {
   WallTime at = 0;
   std::string what;
@@ -196,10 +200,10 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
-                            ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
-                            SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
-                            RegisteredRecord>;
+using Record =
+    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
+                 ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
+                 SagaEndRecord, DefinitionRecord, RegisteredRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;
