@@ -79,6 +79,17 @@ enum class PlantedBug {
   kRestoredConfirmTakenForDone,
   kReservationsDoNotHoldTheMark,
   kEndOfReservationsNotForced,
+  // three-phase commit: coordinator/protocol, coordinator/recovery
+  kPreCommitNotRecorded,
+  kOwnBallotNotForced,
+  kWitnessAnswersBeforeDurable,
+  kQuorumAbortNotForced,
+  kAbortsAloneAfterPreCommit,
+  kPreCommitAcceptedUnderAnotherBallot,
+  // three-phase commit: rules shared by sites and coordinator
+  kBallotsNotCompared,
+  kRecoversWithoutQuorum,
+  kAnyPreCommitTakenForTheLatest,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,
