@@ -83,13 +83,10 @@ enum class PlantedBug {
   kPreCommitNotRecorded,
   kOwnBallotNotForced,
   kWitnessAnswersBeforeDurable,
+  kPreCommitNotForced,
   kQuorumAbortNotForced,
   kAbortsAloneAfterPreCommit,
-  kPreCommitAcceptedUnderAnotherBallot,
-  // three-phase commit: rules shared by sites and coordinator
-  kBallotsNotCompared,
-  kRecoversWithoutQuorum,
-  kAnyPreCommitTakenForTheLatest,
+  kLeadsAgainWithTheSameBallot,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,
