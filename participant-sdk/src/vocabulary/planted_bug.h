@@ -79,6 +79,13 @@ enum class PlantedBug {
   kRestoredConfirmTakenForDone,
   kReservationsDoNotHoldTheMark,
   kEndOfReservationsNotForced,
+  // quorum three-phase commit: participant-sdk/src/quorum
+  kBallotsNotCompared,
+  kElectionNotForced,
+  kAttemptNotForced,
+  kElectedBeforeItsVoteKeepsNothing,
+  kRecoversWithoutQuorum,
+  kAnyPreCommitTakenForTheLatest,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,
