@@ -35,6 +35,7 @@ struct CommitRecord {
   Origin origin;
   WallTime decided = 0;
   std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
+  DecidedBy by{};                       // of three-phase commit; round 0 for any other
 
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
@@ -200,10 +201,10 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-using Record =
-    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
-                 ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
-                 SagaEndRecord, DefinitionRecord, RegisteredRecord>;
+using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
+                            ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
+                            SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
+                            RegisteredRecord, PreCommitRecord, BallotRecord, QuorumAbortRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;
