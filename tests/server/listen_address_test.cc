@@ -1,9 +1,9 @@
-#include "rpc/listen_address.h"
+#include "server/listen_address.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace settle::coordinator {
+namespace settle::server {
 namespace {
 
 TEST(ListenAddress, IsAHostAndAPort) {
@@ -37,4 +37,4 @@ TEST(ListenAddress, IsPrintedAsItIsWritten) {
 }
 
 }  // namespace
-}  // namespace settle::coordinator
+}  // namespace settle::server

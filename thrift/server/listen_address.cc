@@ -1,4 +1,4 @@
-#include "rpc/listen_address.h"
+#include "server/listen_address.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -11,7 +11,7 @@
 
 #include "settle/vocabulary/gtid.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {
   const auto wrong = [&] {
@@ -83,4 +83,4 @@ Result<SocketAddress> Resolve(const ListenAddress& address) {
   return result;
 }
 
-}  // namespace settle::coordinator
+}  // namespace settle::server
