@@ -23,13 +23,13 @@ TEST_P(LedgerContract, OfABranchThatNobodyToldNothingIsFound) {
 TEST_P(LedgerContract, EveryColumnSurvivesACrashAndIsSeenByOthers) {
   SiteRecord record = Waiting();
   ASSERT_TRUE(Put(std::nullopt, record));
-  const auto other = world_->Open();
   const auto then = [&](SiteAnswer at) {
     const SiteRecord before = record;
     record.at = std::move(at);
     ASSERT_TRUE(Put(before, record));
-    world_->Crash();
-    EXPECT_EQ(*other->site_ledger()->Find(SiteKey()), record);
+    Crash();
+    EXPECT_EQ(Found(), record);
+    EXPECT_EQ(*world_->Open()->site_ledger()->Find(SiteKey()), record);
   };
   then({kWaiting, {2, 1}, {}, {}});
   then({kPreCommitted, {2, 1}, {2, 1}, {}});
@@ -91,7 +91,7 @@ TEST_P(LedgerContract, ALazyRecordIsDurableWithTheNextForcedOne) {
   ASSERT_TRUE(Put(std::nullopt, Waiting(), SiteKey(1), Durability::kLazy));
   ASSERT_TRUE(Put(std::nullopt, Waiting(), SiteKey(2), Durability::kForce));
   ASSERT_TRUE(Put(std::nullopt, Waiting(), SiteKey(3), Durability::kLazy));
-  world_->Crash();
+  Crash();
   EXPECT_EQ(Found(SiteKey(1)), Waiting());
   EXPECT_EQ(Found(SiteKey(2)), Waiting());
   EXPECT_EQ(Found(SiteKey(3)), std::nullopt) << "what makes the first line count";
@@ -108,27 +108,27 @@ TEST_P(LedgerContract, FinalRecordsUpToTheMarkGoAndTheOthersStay) {
   const BranchKey of_another_log{Gtid::Make("zzzzzzzzzzzz", 1, 1, 7), 1};
   ASSERT_TRUE(Put(std::nullopt, Fenced({2, 1}), of_another_log));
 
-  ASSERT_TRUE(ledger_.Prune({kLog, 1, 3}));
+  ASSERT_TRUE(ledger_->Prune({kLog, 1, 3}));
   EXPECT_EQ(world_->Rows(), "3");
   EXPECT_EQ(Found(SiteKey(3)), Waiting()) << "somebody has to end it";
   EXPECT_EQ(Found(SiteKey(4)), Fenced({2, 1}));
   EXPECT_EQ(Found(of_another_log), Fenced({2, 1}));
-  ASSERT_TRUE(ledger_.Prune({kLog, 2, 0})) << "a later epoch is above all of an earlier one";
+  ASSERT_TRUE(ledger_->Prune({kLog, 2, 0})) << "a later epoch is above all of an earlier one";
   EXPECT_EQ(world_->Rows(), "2");
-  EXPECT_EQ(ledger_.Prune({"no log", 1, 1}).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(ledger_->Prune({"no log", 1, 1}).error().code, ErrorCode::kInvalid);
 }
 
 TEST_P(LedgerContract, WhatWasPrunedIsExpiredAlsoAfterACrashAndNothingComesBack) {
   ASSERT_TRUE(Put(std::nullopt, Fenced({2, 1})));
-  ASSERT_TRUE(ledger_.Prune({kLog, 1, 2}));
-  world_->Crash();
-  ASSERT_TRUE(ledger_.Prune({kLog, 1, 1})) << "the mark does not go back";
+  ASSERT_TRUE(ledger_->Prune({kLog, 1, 2}));
+  Crash();
+  ASSERT_TRUE(ledger_->Prune({kLog, 1, 1})) << "the mark does not go back";
   for (const std::uint64_t sequence : {1, 2}) {
-    const auto found = ledger_.Find(SiteKey(sequence));
+    const auto found = ledger_->Find(SiteKey(sequence));
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error().code, ErrorCode::kExpired);
     const auto put =
-        ledger_.Put(SiteKey(sequence), std::nullopt, Fenced({3, 1}), Durability::kForce);
+        ledger_->Put(SiteKey(sequence), std::nullopt, Fenced({3, 1}), Durability::kForce);
     ASSERT_FALSE(put);
     EXPECT_EQ(put.error().code, ErrorCode::kExpired);
     const auto late = world_->Work(*resource_, SiteKey(sequence));
@@ -154,10 +154,10 @@ TEST_P(LedgerContract, PruneAgainstPutsAtOnceLeavesNothingBelowTheMarkThatWasNot
   });
   while (put_through < kMany) {
     const std::uint64_t mark = put_through + 1;
-    ASSERT_TRUE(ledger_.Prune({kLog, 1, mark}));
+    ASSERT_TRUE(ledger_->Prune({kLog, 1, mark}));
   }
   elections.join();
-  ASSERT_TRUE(ledger_.Prune({kLog, 1, kMany}));
+  ASSERT_TRUE(ledger_->Prune({kLog, 1, kMany}));
   EXPECT_EQ(world_->Rows(), "0");
 }
 
@@ -168,11 +168,11 @@ TEST_P(LedgerContract, WhatSomebodyEditedByHandIsDamageAndIsLeftAsItIs) {
     world_->Query("DELETE FROM settle_three_phase");
     ASSERT_TRUE(Put(std::nullopt, Waiting()));
     world_->Query(std::string("UPDATE settle_three_phase SET ") + edit);
-    const auto found = ledger_.Find(SiteKey());
+    const auto found = ledger_->Find(SiteKey());
     ASSERT_FALSE(found) << edit;
     EXPECT_EQ(found.error().code, ErrorCode::kCorrupt);
     EXPECT_THAT(found.error().message, HasSubstr(std::string(edit).substr(0, 5)));
-    const auto put = ledger_.Put(SiteKey(), Waiting(), Fenced({2, 1}), Durability::kForce);
+    const auto put = ledger_->Put(SiteKey(), Waiting(), Fenced({2, 1}), Durability::kForce);
     if (put) {
       EXPECT_FALSE(*put) << edit;
     } else {
@@ -180,29 +180,30 @@ TEST_P(LedgerContract, WhatSomebodyEditedByHandIsDamageAndIsLeftAsItIs) {
     }
     EXPECT_EQ(world_->Query(std::string("SELECT count(*) FROM settle_three_phase WHERE ") + edit),
               "1");
-    EXPECT_TRUE(ledger_.Prune({"zzzzzzzzzzzz", 1, 1})) << "others go on";
+    EXPECT_TRUE(ledger_->Prune({"zzzzzzzzzzzz", 1, 1})) << "others go on";
   }
 }
 
 TEST_P(LedgerContract, WhatCannotBeStoredIsRefusedAndNothingIsWritten) {
   SiteRecord hostile = Waiting();
   hostile.sites[0].addresses = {"db1:1'); DROP TABLE account; --"};
-  const auto put = ledger_.Put(SiteKey(), std::nullopt, hostile, Durability::kForce);
+  const auto put = ledger_->Put(SiteKey(), std::nullopt, hostile, Durability::kForce);
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, ErrorCode::kInvalid);
   const BranchKey huge{Gtid::Make(kLog, 18446744073709551615U, 1, 7), 1};
-  EXPECT_EQ(ledger_.Find(huge).error().code, ErrorCode::kInvalid);
-  EXPECT_EQ(ledger_.Put(huge, std::nullopt, Waiting(), Durability::kForce).error().code,
+  EXPECT_EQ(ledger_->Find(huge).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(ledger_->Put(huge, std::nullopt, Waiting(), Durability::kForce).error().code,
             ErrorCode::kInvalid);
   EXPECT_EQ(world_->Rows(), "0");
 }
 
 TEST_P(LedgerContract, WithoutTheTableEveryCallSaysSo) {
   world_->Query("DROP TABLE settle_three_phase");
-  EXPECT_THAT(Describe(ledger_.Find(SiteKey()).error()), HasSubstr("settle_three_phase"));
-  EXPECT_THAT(Describe(ledger_.Put(SiteKey(), std::nullopt, Waiting(), Durability::kForce).error()),
-              HasSubstr("settle_three_phase"));
-  EXPECT_FALSE(ledger_.Prune({kLog, 1, 1}));
+  EXPECT_THAT(Describe(ledger_->Find(SiteKey()).error()), HasSubstr("settle_three_phase"));
+  EXPECT_THAT(
+      Describe(ledger_->Put(SiteKey(), std::nullopt, Waiting(), Durability::kForce).error()),
+      HasSubstr("settle_three_phase"));
+  EXPECT_FALSE(ledger_->Prune({kLog, 1, 1}));
 }
 
 }  // namespace

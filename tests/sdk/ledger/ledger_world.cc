@@ -1,8 +1,12 @@
 #include "sdk/ledger/ledger_world.h"
 
+#include <fstream>
+#include <list>
 #include <stdexcept>
 
+#include "log/faulty_vfs.h"
 #include "sdk/postgres/world.h"
+#include "sdk/sqlite/bank_file.h"
 #include "settle/postgres_barrier.h"
 
 namespace settle::testing {
@@ -47,9 +51,50 @@ class OnPostgres : public LedgerWorld {
   World world_{FromTemplate({"wal_writer_delay=10s"})};
 };
 
+using coordinator::FaultyVfs;
+
+// On a disk that a power failure can strike: what was not synced is gone.
+class OnSqlite : public LedgerWorld {
+ public:
+  OnSqlite() {
+    FaultyVfs::Installed().Record(/*at=*/0, nullptr);
+    directories_.emplace_back();
+    bank_ = std::make_unique<BankFile>(directories_.back() / "bank.db");
+  }
+  ~OnSqlite() override { FaultyVfs::Installed().StopRecording(); }
+
+  std::shared_ptr<Resource> Open() override {
+    auto bank = bank_->Resource();
+    Must(bank->Identify());
+    return bank;
+  }
+  std::shared_ptr<Branch> Work(Resource& resource, const BranchKey& key, bool writes) override {
+    return WorkIn(dynamic_cast<SqliteResource&>(resource), key, writes);
+  }
+  std::string Query(const std::string& sql) const override { return bank_->Query(sql); }
+  void Crash() override {
+    const auto left = FaultyVfs::Installed().AfterPowerFailure(FaultyVfs::Unsynced::kGone, 0);
+    const std::string before = bank_->path();
+    directories_.emplace_back();
+    const std::string path = directories_.back() / "bank.db";
+    for (const char* file : {"", "-wal"}) {
+      const std::string& bytes = left.at(before + file);
+      std::ofstream(path + file, std::ios::binary) << bytes;
+    }
+    bank_ = std::make_unique<BankFile>(path, BankFile::Existing{});
+  }
+
+ private:
+  std::list<TemporaryDirectory> directories_;
+  std::unique_ptr<BankFile> bank_;
+};
+
 }  // namespace
 
-std::unique_ptr<LedgerWorld> LedgerWorld::Make(Kind) { return std::make_unique<OnPostgres>(); }
+std::unique_ptr<LedgerWorld> LedgerWorld::Make(Kind kind) {
+  if (kind == Kind::kPostgres) return std::make_unique<OnPostgres>();
+  return std::make_unique<OnSqlite>();
+}
 
 BranchKey SiteKey(std::uint64_t sequence) { return {Gtid::Make(kLog, 1, sequence, 0x9f3c2a51), 1}; }
 
@@ -74,7 +119,9 @@ VoteResult PrepareSite(Branch& branch, const Roster& sites) {
   return branch.AwaitPrepare();
 }
 
-std::vector<LedgerWorld::Kind> LedgerKinds() { return {LedgerWorld::Kind::kPostgres}; }
+std::vector<LedgerWorld::Kind> LedgerKinds() {
+  return {LedgerWorld::Kind::kPostgres, LedgerWorld::Kind::kSqlite};
+}
 
 std::string NameOf(LedgerWorld::Kind kind) {
   return kind == LedgerWorld::Kind::kPostgres ? "Postgres" : "Sqlite";

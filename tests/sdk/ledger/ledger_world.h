@@ -29,7 +29,8 @@ class LedgerWorld {
                                        bool writes = true) = 0;
   // On a connection that knows nothing of Settle: the first column of the first row, or empty.
   virtual std::string Query(const std::string& sql) const = 0;
-  // The database loses what was not durable.
+  // The database loses what was not durable, and comes back. Resources that were open are of the
+  // time before.
   virtual void Crash() = 0;
 
   std::string Balance() const { return Query("SELECT balance FROM account WHERE id = 1"); }
@@ -54,21 +55,27 @@ VoteResult PrepareSite(Branch& branch, const Roster& sites = ThreeSites());
 class LedgerTest : public ::testing::TestWithParam<LedgerWorld::Kind> {
  protected:
   std::optional<SiteRecord> Found(const BranchKey& key = SiteKey()) {
-    const auto found = ledger_.Find(key);
+    const auto found = ledger_->Find(key);
     EXPECT_TRUE(found) << Describe(found.error());
     return found.value_or(std::nullopt);
   }
   bool Put(const std::optional<SiteRecord>& before, const SiteRecord& after,
            const BranchKey& key = SiteKey(),
            SiteLedger::Durability durability = SiteLedger::Durability::kForce) {
-    const auto put = ledger_.Put(key, before, after, durability);
+    const auto put = ledger_->Put(key, before, after, durability);
     EXPECT_TRUE(put) << Describe(put.error());
     return put.value_or(false);
   }
 
+  void Crash() {
+    world_->Crash();
+    resource_ = world_->Open();
+    ledger_ = resource_->site_ledger();
+  }
+
   const std::unique_ptr<LedgerWorld> world_ = LedgerWorld::Make(GetParam());
-  const std::shared_ptr<Resource> resource_ = world_->Open();
-  SiteLedger& ledger_ = *resource_->site_ledger();
+  std::shared_ptr<Resource> resource_ = world_->Open();
+  SiteLedger* ledger_ = resource_->site_ledger();
 };
 
 std::vector<LedgerWorld::Kind> LedgerKinds();

@@ -28,14 +28,14 @@ TEST_P(SiteVote, M10_TheRecordIsThereAfterACrashRightAfterTheVote) {
   const auto branch = world_->Work(*resource_, SiteKey());
   const VoteResult vote = PrepareSite(*branch);
   ASSERT_EQ(vote.vote, Vote::kCommit) << vote.reason;
-  world_->Crash();
+  Crash();
   const SiteRecord waiting{{kWaiting, kFirstBallot, {}, {}}, ThreeSites(), vote.evidence};
   EXPECT_EQ(Found(), waiting);
   SiteRecord pre_committed = waiting;
   pre_committed.at = quorum::After(waiting.at, {PeerVerb::kPreCommit, kFirstBallot, {}});
   ASSERT_EQ(pre_committed.at.state, kPreCommitted);
   EXPECT_TRUE(Put(waiting, pre_committed));
-  world_->Crash();
+  Crash();
   EXPECT_EQ(Found(), pre_committed);
 }
 
@@ -110,7 +110,7 @@ TEST_P(SiteVote, ThePeersRecordMovesWhileTheBranchIsPreparedHereAndInAnotherProc
   ASSERT_EQ(vote.vote, Vote::kCommit) << vote.reason;
   SiteRecord before = *Found();
   const auto other = world_->Open();
-  SiteLedger* ledgers[] = {&ledger_, other->site_ledger()};
+  SiteLedger* ledgers[] = {ledger_, other->site_ledger()};
   int turn = 0;
   for (const PeerMessage& message :
        {PeerMessage{PeerVerb::kElect, {2, 1}, {}}, PeerMessage{PeerVerb::kPreCommit, {2, 1}, {}},
@@ -143,8 +143,8 @@ TEST_P(SiteVote, M10_ABranchWhoseRecordIsFinalIsFoundAndFinishedByItsKeyAfterACr
     ended.at.state = commit ? kCommitted : kAborted;
     ended.at.decided = {kFirstBallot, {0, 1}};
     ASSERT_TRUE(Put(before, ended, key));
-    world_->Crash();
-    const auto next = world_->Open();
+    Crash();
+    const auto next = resource_;
     EXPECT_THAT(*next->ScanPrepared(), ::testing::ElementsAre(key.DatabaseName()));
     const auto found = next->site_ledger()->Find(key);
     ASSERT_TRUE(found) << Describe(found.error());
@@ -160,7 +160,7 @@ TEST_P(SiteVote, APreparedSiteWhoseRecordSomebodyRemovedIsNotTakenForOneThatNeve
   const auto branch = world_->Work(*resource_, SiteKey());
   ASSERT_EQ(PrepareSite(*branch).vote, Vote::kCommit);
   world_->Query("DELETE FROM settle_three_phase");
-  const auto found = ledger_.Find(SiteKey());
+  const auto found = ledger_->Find(SiteKey());
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, ErrorCode::kCorrupt);
   EXPECT_THAT(found.error().message, HasSubstr("prepared"));
