@@ -29,7 +29,7 @@ std::optional<Ending> DecidedHere(State& transaction) {
     if (record && *record && IsFinal((*record)->at.state)) {
       std::string words = DecisionWords((*record)->at, (*record)->sites);
       if ((*record)->at.state == SiteState::kAborted) {
-        return AbortedEnding(AbortCause::kRolledBack, std::move(words));
+        return AbortedEnding(AbortCause::kQuorum, std::move(words));
       }
       return Ending{Outcome::kCommitted, AbortCause::kNone, std::move(words), false};
     }
