@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include "settle/barrier.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"

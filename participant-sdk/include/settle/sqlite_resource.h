@@ -87,6 +87,7 @@ class SqliteBranch : public Branch {
   // branch is dead.
   sqlite3* connection();
 
+  Status BecomeSite(const Roster& sites) override;
   VoteResult AwaitPrepare() override;
   FinishResult AwaitFinish(Decision decision) override;
   Result<Evidence> TakeEvidence() override;
@@ -134,8 +135,13 @@ class SqliteResource : public Resource {
 
   [[nodiscard]] Result<std::vector<std::string>> ScanPrepared() override;
 
+  // Never null. A change waits for other writers at most the busy timeout (kRetry); one that aborts
+  // a branch still at work in this process fences that first.
+  SiteLedger* site_ledger() override;
+
  private:
   std::shared_ptr<sqlite::File> file_;
+  std::unique_ptr<SiteLedger> ledger_;
 };
 
 }  // namespace settle
