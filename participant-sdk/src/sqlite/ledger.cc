@@ -54,10 +54,11 @@ Result<std::optional<SiteRecord>> Ledger::Find(const BranchKey& key) {
 Result<bool> Ledger::Put(const BranchKey& key, const std::optional<SiteRecord>& before,
                          const SiteRecord& after, Durability durability) {
   if (file_.is_forked()) return Fail(file_.Ready().error());
-  // It has the write lock, and can never commit any more. Should it be prepared meanwhile, what is
-  // compared below is not the same any more.
+  // A branch that is still at work has the write lock, and once peers abort it nothing of it can
+  // ever be committed. Should it be prepared before this reaches it, it has a record by then.
   const auto live = file_.live();
-  if (live != nullptr && live->key() == key && after.at.state == SiteState::kAborted) live->Fence();
+  const bool fences = !before && after.at.state == SiteState::kAborted;
+  if (fences && live != nullptr && live->key() == key) live->Fence();
   const Result<std::unique_ptr<Connection>> connection = BeginWriting(durability);
   if (!connection) return Fail(connection.error());
   const Result<std::optional<SiteRecord>> now = FindRecord(**connection, key);
