@@ -1,0 +1,450 @@
+/*
+ * Three-phase commit, the quorum kind: Keidar and Dolev, "Increasing the Resilience of Distributed
+ * and Replicated Database Systems", JCSS 57(3), 1998 (E3PC), as Settle runs it.
+ *
+ * What happens in it
+ *   SITES vote; all that voted yes are in w. The first coordinator owns ballot 1: it forces that
+ *   prepare-commit may have been sent, sends it, and decides commit once a majority accepted.
+ *   Anybody who hears nothing, rightly or wrongly, may lead a higher ballot (2 .. BALLOTS): elect a
+ *   majority, look at the answers, propose pre-commit or pre-abort, decide once a majority accepted.
+ *   All of these overlap here in every way; nobody ever waits for anybody.
+ *
+ * What is checked
+ *   Safety     nobody decides, or learns, commit when anybody ever decided abort, or the other way
+ *              round (Decide() below). A decision stands: sites that crash may forget that they
+ *              heard it, the variable `decided` does not.
+ *   Liveness   (-DLIVENESS) from every state that can be reached with the ballots before the last
+ *              one: if then a majority is connected, nobody fails any more and one leader is left
+ *              alone with the last ballot, all connected sites end. The coordinator takes no part.
+ *              That is what can be had: two leaders that outbid each other for ever end nothing.
+ *
+ * What is abstracted away
+ *   Messages   are facts: what was sent once can be read by anybody, at any time, in any order, any
+ *              number of times, or never. So loss, delay, doubling and reordering need no channels.
+ *   Suspicion  a leader may begin at any time: false suspicion is the rule, not the exception.
+ *   Leaders    are nowhere in particular. A site that leads, or the coordinator that came back, is
+ *              one of these that does less. That one ballot has one leader, who takes it up once,
+ *              is an assumption (-DBALLOT_TAKEN_UP_TWICE shows that it is needed); the program
+ *              earns it by a compare-and-set of the leading site's own row, or a forced record.
+ *   Stopping   of a leader or of the coordinator is that it does nothing any more.
+ *   Asking     a site for its state is the same as hearing its decision, if it has one.
+ *
+ * What a site keeps: state, elected (the law's le), accepted (la); each once in memory and once on
+ * disk. A crash sets memory to what is on disk.
+ *
+ * Parameters   -DSITES=3 (to 5), -DBALLOTS=2 (to 4)
+ *   -DWITNESS  site 0 is the coordinator's witness: it casts no vote; the coordinator's forced mark
+ *              is its pre-commit, and what the coordinator aborts alone is its abort.
+ *   -DLIVENESS, -DMINORITY, and the mistakes in the list below.
+ *
+ * The mistakes: each of these splits it. The shortest story of each, told from spin's own trail,
+ * is in docs/models.md.
+ *   BALLOTS_NOT_COMPARED        sites take part in any ballot, also in a lower one
+ *   ELECTED_NOT_FORCED          le is lost in a crash
+ *   PREPARED_STATE_NOT_FORCED   pc, pa and la are lost in a crash
+ *   FIRST_FORGETS_PRE_COMMIT    the first coordinator does not force its mark
+ *   ABORTS_ALONE_IN_W           a site in w aborts when its timer runs out
+ *   RECOVERS_WITHOUT_QUORUM     a leader proposes whoever answered
+ *   ANY_PRE_COMMIT_WINS         "any pc" in place of "the highest attempt"   (needs three ballots)
+ *   BALLOT_TAKEN_UP_TWICE       a leader crashes and leads the same ballot again
+ *   FENCE_NOT_KEPT              elect at q answers abort, and the site may still prepare
+ *   DECIDES_WITHOUT_QUORUM      a leader takes one acceptance for a decision
+ * And three that show that the checks look at anything at all: each must be reported.
+ *   NEVER_COMMITS_BY_RECOVERY, NEVER_ABORTS_BY_RECOVERY    claim that no leader ever decides that
+ *   MINORITY                    with LIVENESS: less than a majority is connected. It waits.
+ */
+#ifndef SITES
+#define SITES 3
+#endif
+#ifndef BALLOTS
+#define BALLOTS 2
+#endif
+
+#define ALL ((1 << SITES) - 1)
+#define MAJORITY (SITES / 2 + 1)
+#define BIT(site) (1 << (site))
+#define COUNT(set) \
+  (((set) & 1) + (((set) >> 1) & 1) + (((set) >> 2) & 1) + (((set) >> 3) & 1) + (((set) >> 4) & 1))
+#define IS_MAJORITY(set) (COUNT(set) >= MAJORITY)
+#define AT(ballot, site) ((ballot) * SITES + (site))
+
+/* States of a site. */
+#define Q 0  /* working, has not voted */
+#define W 1  /* prepared, voted yes */
+#define PC 2 /* pre-committed */
+#define PA 3 /* pre-aborted */
+#define C 4  /* committed */
+#define A 5  /* aborted */
+#define IS_FINAL(state) ((state) >= C)
+#define IS_OPEN(state) ((state) == W || (state) == PC || (state) == PA)
+
+/* Values, as sets: nothing is 0. */
+#define COMMIT 1
+#define ABORT 2
+
+/* The sites' records. */
+byte state[SITES], elected[SITES], accepted[SITES];
+byte disk_state[SITES], disk_elected[SITES], disk_accepted[SITES];
+
+/* Messages: who sent it, or what was sent. */
+byte yes_votes;                           /* sites */
+bit elect_sent[BALLOTS + 1];
+byte answered[BALLOTS + 1];               /* sites that answered elect(ballot), undecided */
+byte answer_state[(BALLOTS + 1) * SITES]; /* with what */
+byte answer_accepted[(BALLOTS + 1) * SITES];
+byte proposed[BALLOTS + 1];               /* prepare-commit(ballot), prepare-abort(ballot) */
+byte commit_acks[BALLOTS + 1];            /* sites */
+byte abort_acks[BALLOTS + 1];
+byte told;                                /* decisions that can be heard */
+
+byte decided; /* what was ever decided by anybody: nothing that crashes */
+
+/* The first coordinator. */
+mtype = { voting, pre_committing, down, retired };
+mtype coordinator = voting;
+bit mark; /* its forced record: prepare-commit may have been sent */
+
+/* After `healed` nobody fails any more, and only the connected sites and the last leader act. */
+bit healed;
+byte connected = ALL;
+
+#ifdef LIVENESS
+#define ACTS(site) (!healed || (connected & BIT(site)))
+#define BROKEN (!healed)
+#define LEADS(ballot) (healed == ((ballot) == BALLOTS))
+#else
+#define ACTS(site) true
+#define BROKEN true
+#define LEADS(ballot) true
+#endif
+
+#ifdef WITNESS
+#define VOTERS (ALL - 1)
+#else
+#define VOTERS ALL
+#endif
+
+inline Decide(value) {
+  told = told | (value);
+  decided = decided | (value);
+  assert(decided != (COMMIT | ABORT));
+}
+
+inline Force(site) {
+  disk_state[site] = state[site];
+  disk_elected[site] = elected[site];
+  disk_accepted[site] = accepted[site];
+}
+
+inline ForceElected(site) {
+#ifndef ELECTED_NOT_FORCED
+  Force(site);
+#endif
+}
+
+inline ForcePrepared(site) {
+#ifndef PREPARED_STATE_NOT_FORCED
+  Force(site);
+#endif
+}
+
+/* elect(ballot) at a site. One that has ended answers how: that is `told`. */
+#ifdef BALLOTS_NOT_COMPARED
+#define MAY_JOIN(site, ballot) true
+#define MAY_ACCEPT(site, ballot) true
+#else
+#define MAY_JOIN(site, ballot) ((ballot) > elected[site])
+#define MAY_ACCEPT(site, ballot) ((ballot) == elected[site])
+#endif
+
+inline Join(site, ballot) {
+  if
+  :: state[site] == Q -> /* the fence: a prepare that comes later finds it */
+#ifndef FENCE_NOT_KEPT
+     state[site] = A;
+     Force(site);
+#endif
+     Decide(ABORT)
+  :: else ->
+     elected[site] = ballot;
+     ForceElected(site);
+     answer_state[AT(ballot, site)] = state[site];
+     answer_accepted[AT(ballot, site)] = accepted[site];
+     answered[ballot] = answered[ballot] | BIT(site)
+  fi
+}
+
+/* prepare-commit(ballot) or prepare-abort(ballot) at a site. */
+inline AcceptCommit(site, ballot) {
+  state[site] = PC;
+  elected[site] = ballot;
+  accepted[site] = ballot;
+  ForcePrepared(site);
+  commit_acks[ballot] = commit_acks[ballot] | BIT(site)
+}
+inline AcceptAbort(site, ballot) {
+  state[site] = PA;
+  elected[site] = ballot;
+  accepted[site] = ballot;
+  ForcePrepared(site);
+  abort_acks[ballot] = abort_acks[ballot] | BIT(site)
+}
+
+proctype Site(byte me) {
+  byte ballot;
+end:
+  do
+#ifdef WITNESS
+  :: atomic { me != 0 && ACTS(me) && state[me] == Q ->
+#else
+  :: atomic { ACTS(me) && state[me] == Q ->
+#endif
+     if
+     :: state[me] = W; /* the prepared branch, with the record in the same database: one flush */
+        Force(me);
+        yes_votes = yes_votes | BIT(me)
+     :: state[me] = A; /* votes no: nothing that must be durable, see the crash */
+        Decide(ABORT)
+     fi }
+
+     /* One message, of any ballot. */
+  :: atomic { ACTS(me) && !IS_FINAL(state[me]) ->
+     ballot = 1;
+     do
+     :: ballot < BALLOTS -> ballot++
+     :: break
+     od;
+     if
+     :: elect_sent[ballot] && MAY_JOIN(me, ballot) -> Join(me, ballot)
+     :: (proposed[ballot] & COMMIT) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) ->
+        AcceptCommit(me, ballot)
+     :: (proposed[ballot] & ABORT) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) ->
+        AcceptAbort(me, ballot)
+     :: else
+     fi;
+     ballot = 0 }
+
+     /* Obeys whoever knows the decision. Lazily: the flush of COMMIT PREPARED covers it later. */
+  :: atomic { ACTS(me) && !IS_FINAL(state[me]) && (told & COMMIT) ->
+     state[me] = C;
+     Decide(COMMIT) }
+  :: atomic { ACTS(me) && !IS_FINAL(state[me]) && (told & ABORT) ->
+     state[me] = A;
+     Decide(ABORT) }
+  :: atomic { ACTS(me) && IS_FINAL(state[me]) && disk_state[me] != state[me] -> Force(me) }
+
+     /* Dies, and is back. What was not on disk is gone; work that was not prepared is gone too. */
+  :: atomic { BROKEN ->
+     state[me] = disk_state[me];
+     elected[me] = disk_elected[me];
+     accepted[me] = disk_accepted[me];
+     if
+     :: state[me] == Q -> state[me] = A; Force(me); Decide(ABORT)
+     :: else
+     fi }
+
+#ifdef ABORTS_ALONE_IN_W
+  :: atomic { ACTS(me) && state[me] == W -> state[me] = A; Force(me); Decide(ABORT) }
+#endif
+  od
+}
+
+proctype FirstCoordinator() {
+end:
+  do
+#ifdef WITNESS
+  :: atomic { BROKEN && coordinator == voting && yes_votes == VOTERS && state[0] == Q ->
+     state[0] = PC; /* the forced mark is the witness's record */
+     accepted[0] = 1;
+#ifndef FIRST_FORGETS_PRE_COMMIT
+     Force(0);
+#endif
+     commit_acks[1] = commit_acks[1] | BIT(0);
+#else
+  :: atomic { BROKEN && coordinator == voting && yes_votes == VOTERS ->
+#ifndef FIRST_FORGETS_PRE_COMMIT
+     mark = 1;
+#endif
+#endif
+     coordinator = pre_committing;
+     proposed[1] = COMMIT }
+
+     /* A no, a timeout, an operator: alone, and nothing is written. */
+  :: atomic { BROKEN && coordinator == voting ->
+     coordinator = retired;
+#ifdef WITNESS
+     if
+     :: state[0] == Q -> state[0] = A
+     :: else /* its witness was elected first, and aborted */
+     fi;
+#endif
+     Decide(ABORT) }
+
+  :: atomic { BROKEN && coordinator == pre_committing && IS_MAJORITY(commit_acks[1]) ->
+     coordinator = retired;
+     Decide(COMMIT) }
+
+#ifndef WITNESS
+     /* Dies. If it comes back: without its mark it presumes abort; with it it leads a ballot of its
+        own, which is one of the leaders below. With a witness the crash of site 0 is its crash. */
+  :: atomic { BROKEN && coordinator != retired && coordinator != down -> coordinator = down }
+  :: atomic { BROKEN && coordinator == down && !mark -> coordinator = retired; Decide(ABORT) }
+#endif
+  od
+}
+
+/* Leads `ballot`, from 2. */
+proctype Leader(byte ballot) {
+  byte site, chosen, highest, pre_committed, pre_aborted;
+end:
+  do
+  :: atomic { LEADS(ballot) && !elect_sent[ballot] -> elect_sent[ballot] = 1 }
+
+     /* Proposes by the answers of a majority that it happens to have read. */
+#ifdef RECOVERS_WITHOUT_QUORUM
+  :: atomic { LEADS(ballot) && proposed[ballot] == 0 && answered[ballot] != 0 ->
+#elif defined(BALLOT_TAKEN_UP_TWICE)
+  :: atomic { LEADS(ballot) && IS_MAJORITY(answered[ballot]) ->
+#else
+  :: atomic { LEADS(ballot) && proposed[ballot] == 0 && IS_MAJORITY(answered[ballot]) ->
+#endif
+     do
+     :: site < SITES ->
+        if
+        :: answered[ballot] & BIT(site) -> chosen = chosen | BIT(site)
+        :: true
+        fi;
+        site++
+     :: else -> break
+     od;
+     skip;
+     d_step {
+       site = 0;
+       do /* of the answers with the highest attempt: are all in pc? */
+       :: site < SITES ->
+          if
+          :: (chosen & BIT(site)) && answer_accepted[AT(ballot, site)] > highest ->
+             highest = answer_accepted[AT(ballot, site)];
+             pre_committed = (answer_state[AT(ballot, site)] == PC);
+             pre_aborted = !pre_committed
+          :: (chosen & BIT(site)) && answer_accepted[AT(ballot, site)] == highest && highest > 0 ->
+             pre_aborted = pre_aborted || answer_state[AT(ballot, site)] != PC
+          :: else
+          fi;
+#ifdef ANY_PRE_COMMIT_WINS
+          pre_aborted = 0;
+          pre_committed = pre_committed ||
+                          ((chosen & BIT(site)) && answer_state[AT(ballot, site)] == PC);
+#endif
+          site++
+       :: else -> break
+       od
+     };
+     if
+#ifdef RECOVERS_WITHOUT_QUORUM
+     :: chosen == 0
+#else
+     :: !IS_MAJORITY(chosen) /* has not read enough yet */
+#endif
+     :: else ->
+        if
+        :: pre_committed && !pre_aborted -> proposed[ballot] = proposed[ballot] | COMMIT
+        :: else -> proposed[ballot] = proposed[ballot] | ABORT
+        fi
+     fi;
+     site = 0; chosen = 0; highest = 0; pre_committed = 0; pre_aborted = 0 }
+
+#ifdef DECIDES_WITHOUT_QUORUM
+#define SUFFICES(acks) ((acks) != 0)
+#else
+#define SUFFICES(acks) IS_MAJORITY(acks)
+#endif
+  :: atomic { LEADS(ballot) && SUFFICES(commit_acks[ballot]) && !(told & COMMIT) ->
+#ifdef NEVER_COMMITS_BY_RECOVERY
+     assert(decided & COMMIT);
+#endif
+     Decide(COMMIT) }
+  :: atomic { LEADS(ballot) && SUFFICES(abort_acks[ballot]) && !(told & ABORT) ->
+#ifdef NEVER_ABORTS_BY_RECOVERY
+     assert(decided & ABORT);
+#endif
+     Decide(ABORT) }
+  od
+}
+
+#ifdef LIVENESS
+#ifdef MINORITY
+#define CONNECTED_SITES (MAJORITY - 1)
+#else
+#define CONNECTED_SITES MAJORITY
+#endif
+
+/* Heals once, at any time; then looks whether anything is left that could happen. */
+proctype Healer() {
+  byte site, set, open;
+  atomic {
+    do
+    :: site < SITES ->
+       if
+       :: COUNT(set) < CONNECTED_SITES -> set = set | BIT(site)
+       :: SITES - site > CONNECTED_SITES - COUNT(set)
+       fi;
+       site++
+    :: else -> break
+    od;
+    connected = set;
+    healed = 1;
+    if
+    :: told = 0 /* what others said and did not arrive is lost with them ... */
+    :: true
+    fi;
+    site = 0;
+    do /* ... what the connected sites know can be asked */
+    :: site < SITES ->
+       if
+       :: (set & BIT(site)) && state[site] == C -> told = told | COMMIT
+       :: (set & BIT(site)) && state[site] == A -> told = told | ABORT
+       :: else
+       fi;
+       site++
+    :: else -> break
+    od;
+    site = 0
+  };
+  atomic {
+    timeout -> /* nobody can do anything any more */
+    do
+    :: site < SITES ->
+       open = open + ((set & BIT(site)) && !IS_FINAL(state[site]));
+       site++
+    :: else -> break
+    od;
+    assert(open == 0)
+  }
+}
+#endif
+
+init {
+  byte i;
+  atomic {
+    do
+    :: i < SITES -> elected[i] = 1; disk_elected[i] = 1; i++
+    :: else -> break
+    od;
+    i = 0;
+    do
+    :: i < SITES -> run Site(i); i++
+    :: else -> break
+    od;
+    run FirstCoordinator();
+    i = 2;
+    do
+    :: i <= BALLOTS -> run Leader(i); i++
+    :: else -> break
+    od;
+#ifdef LIVENESS
+    run Healer();
+#endif
+    i = 0
+  }
+}
