@@ -48,7 +48,9 @@
  *   ANY_PRE_COMMIT_WINS         "any pc" in place of "the highest attempt"   (needs three ballots)
  *   BALLOT_TAKEN_UP_TWICE       a leader crashes and leads the same ballot again
  *   FENCE_NOT_KEPT              elect at q answers abort, and the site may still prepare
- *   DECIDES_WITHOUT_QUORUM      a leader takes one acceptance for a decision
+ *   PRUNED_ROW_IS_NO_ROW        once all have ended a site removes its record, and takes a late
+ *                               elect for one about work that never voted
+ *   DECIDES_WITHOUT_QUORUM      one acceptance is taken for a decision
  * And three that show that the checks look at anything at all: each must be reported.
  *   NEVER_COMMITS_BY_RECOVERY, NEVER_ABORTS_BY_RECOVERY    claim that no leader ever decides that
  *   MINORITY                    with LIVENESS: less than a majority is connected. It waits.
@@ -99,6 +101,10 @@ byte told;                                /* decisions that can be heard */
 
 byte decided; /* what was ever decided by anybody: nothing that crashes */
 
+#define COMMITTED(site) ((site) >= SITES || disk_state[(site) % SITES] == C)
+#define ALL_COMMITTED \
+  (COMMITTED(0) && COMMITTED(1) && COMMITTED(2) && COMMITTED(3) && COMMITTED(4))
+
 /* The first coordinator. */
 mtype = { voting, pre_committing, down, retired };
 mtype coordinator = voting;
@@ -127,24 +133,28 @@ byte connected = ALL;
 inline Decide(value) {
   told = told | (value);
   decided = decided | (value);
-  assert(decided != (COMMIT | ABORT));
+  assert(decided != (COMMIT | ABORT))
 }
 
 inline Force(site) {
   disk_state[site] = state[site];
   disk_elected[site] = elected[site];
-  disk_accepted[site] = accepted[site];
+  disk_accepted[site] = accepted[site]
 }
 
 inline ForceElected(site) {
-#ifndef ELECTED_NOT_FORCED
-  Force(site);
+#ifdef ELECTED_NOT_FORCED
+  skip
+#else
+  Force(site)
 #endif
 }
 
 inline ForcePrepared(site) {
-#ifndef PREPARED_STATE_NOT_FORCED
-  Force(site);
+#ifdef PREPARED_STATE_NOT_FORCED
+  skip
+#else
+  Force(site)
 #endif
 }
 
@@ -175,23 +185,28 @@ inline Join(site, ballot) {
 }
 
 /* prepare-commit(ballot) or prepare-abort(ballot) at a site. */
-inline AcceptCommit(site, ballot) {
-  state[site] = PC;
+#define HAS_ACCEPTED(site, ballot, value) (state[site] == value && accepted[site] == ballot)
+
+inline Accept(site, ballot, value, acks) {
+  state[site] = value;
   elected[site] = ballot;
   accepted[site] = ballot;
   ForcePrepared(site);
-  commit_acks[ballot] = commit_acks[ballot] | BIT(site)
-}
-inline AcceptAbort(site, ballot) {
-  state[site] = PA;
-  elected[site] = ballot;
-  accepted[site] = ballot;
-  ForcePrepared(site);
-  abort_acks[ballot] = abort_acks[ballot] | BIT(site)
+  acks = acks | BIT(site)
 }
 
+/* What may arrive at site `me`. A message that would change nothing is as good as lost. */
+#define MESSAGES(ballot) \
+  :: atomic { ACTS(me) && !IS_FINAL(state[me]) && elect_sent[ballot] && MAY_JOIN(me, ballot) -> \
+     Join(me, ballot) } \
+  :: atomic { ACTS(me) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) && \
+              (proposed[ballot] & COMMIT) && !HAS_ACCEPTED(me, ballot, PC) -> \
+     Accept(me, ballot, PC, commit_acks[ballot]) } \
+  :: atomic { ACTS(me) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) && \
+              (proposed[ballot] & ABORT) && !HAS_ACCEPTED(me, ballot, PA) -> \
+     Accept(me, ballot, PA, abort_acks[ballot]) }
+
 proctype Site(byte me) {
-  byte ballot;
 end:
   do
 #ifdef WITNESS
@@ -207,22 +222,14 @@ end:
         Decide(ABORT)
      fi }
 
-     /* One message, of any ballot. */
-  :: atomic { ACTS(me) && !IS_FINAL(state[me]) ->
-     ballot = 1;
-     do
-     :: ballot < BALLOTS -> ballot++
-     :: break
-     od;
-     if
-     :: elect_sent[ballot] && MAY_JOIN(me, ballot) -> Join(me, ballot)
-     :: (proposed[ballot] & COMMIT) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) ->
-        AcceptCommit(me, ballot)
-     :: (proposed[ballot] & ABORT) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) ->
-        AcceptAbort(me, ballot)
-     :: else
-     fi;
-     ballot = 0 }
+  MESSAGES(1)
+  MESSAGES(2)
+#if BALLOTS >= 3
+  MESSAGES(3)
+#endif
+#if BALLOTS >= 4
+  MESSAGES(4)
+#endif
 
      /* Obeys whoever knows the decision. Lazily: the flush of COMMIT PREPARED covers it later. */
   :: atomic { ACTS(me) && !IS_FINAL(state[me]) && (told & COMMIT) ->
@@ -243,11 +250,20 @@ end:
      :: else
      fi }
 
+#ifdef PRUNED_ROW_IS_NO_ROW
+  :: atomic { ALL_COMMITTED && elect_sent[2] -> Decide(ABORT) }
+#endif
 #ifdef ABORTS_ALONE_IN_W
   :: atomic { ACTS(me) && state[me] == W -> state[me] = A; Force(me); Decide(ABORT) }
 #endif
   od
 }
+
+#ifdef DECIDES_WITHOUT_QUORUM
+#define SUFFICES(acks) ((acks) != 0)
+#else
+#define SUFFICES(acks) IS_MAJORITY(acks)
+#endif
 
 proctype FirstCoordinator() {
 end:
@@ -280,7 +296,7 @@ end:
 #endif
      Decide(ABORT) }
 
-  :: atomic { BROKEN && coordinator == pre_committing && IS_MAJORITY(commit_acks[1]) ->
+  :: atomic { BROKEN && coordinator == pre_committing && SUFFICES(commit_acks[1]) ->
      coordinator = retired;
      Decide(COMMIT) }
 
@@ -354,11 +370,6 @@ end:
      fi;
      site = 0; chosen = 0; highest = 0; pre_committed = 0; pre_aborted = 0 }
 
-#ifdef DECIDES_WITHOUT_QUORUM
-#define SUFFICES(acks) ((acks) != 0)
-#else
-#define SUFFICES(acks) IS_MAJORITY(acks)
-#endif
   :: atomic { LEADS(ballot) && SUFFICES(commit_acks[ballot]) && !(told & COMMIT) ->
 #ifdef NEVER_COMMITS_BY_RECOVERY
      assert(decided & COMMIT);
