@@ -86,14 +86,20 @@ bit aborting_record;
 byte end_record;
 byte told; /* to anybody, ever: nothing that crashes */
 
+/* What pan names when it is violated. */
+bit once_in_effect = 1, order = 1, pivot_stands = 1, ending_holds = 1, saga_ends = 1, the_claim = 1;
+#define MUST(property, condition) \
+  property = (condition); \
+  assert(property)
+
 bit healed;
 #define BROKEN (!healed)
 
 inline Tell(outcome) {
   told = told | (outcome);
-  assert(told != (COMMITTED | ABORTED));
-  assert(told != COMMITTED || STANDS == ALL);
-  assert(told != ABORTED || STANDS == 0)
+  MUST(ending_holds, told != (COMMITTED | ABORTED));
+  MUST(ending_holds, told != COMMITTED || STANDS == ALL);
+  MUST(ending_holds, told != ABORTED || STANDS == 0)
 }
 
 /* One action at its participant: in one local transaction. */
@@ -101,15 +107,17 @@ inline Run(step) {
   if
   :: ran & BIT(step) -> /* a copy: answers the same */
 #ifdef COPY_RUNS_AGAIN
-     assert(false) /* twice in effect */
+     printf("step %d takes effect again\n", step);
+     MUST(once_in_effect, false)
 #else
      skip
 #endif
   :: suppressed & BIT(step) /* too late: says so */
   :: else ->
+     printf("step %d takes effect\n", step);
      ran = ran | BIT(step);
-     assert((BEFORE(step) & STANDS) == BEFORE(step));
-     assert(told == 0)
+     MUST(order, (BEFORE(step) & STANDS) == BEFORE(step));
+     MUST(ending_holds, told == 0)
   fi
 }
 
@@ -120,10 +128,13 @@ inline Undo(step) {
      undone = undone | BIT(step);
      if
      :: ran & BIT(step) ->
-        assert((AFTER(step) & STANDS) == 0);
-        assert((PIVOT & ran) == 0);
-        assert(told == 0)
-     :: else -> /* empty: does nothing, and keeps the action from ever running */
+        printf("step %d is undone\n", step);
+        MUST(order, (AFTER(step) & STANDS) == 0);
+        MUST(pivot_stands, (PIVOT & ran) == 0);
+        MUST(ending_holds, told == 0)
+     :: else ->
+        printf("step %d is undone before it took effect\n", step);
+        /* empty: does nothing, and keeps the action from ever running */
 #ifdef LATE_CALL_NOT_SUPPRESSED
         skip
 #else
@@ -144,9 +155,11 @@ end:
   do
   :: atomic { (calls & BIT(step)) && WOULD_CHANGE(step) -> Run(step) }
   :: atomic { step != 4 && (calls & BIT(step)) && !((ran | suppressed | failed) & BIT(step)) ->
+     printf("step %d fails: nothing is kept of it\n", step);
      failed = failed | BIT(step) } /* the business says no; all is rolled back */
   :: atomic { (compensations & BIT(step)) && !(undone & BIT(step)) -> Undo(step) }
   :: atomic { (PIVOT & BIT(step)) && fence_sent && !((ran | suppressed) & BIT(step)) ->
+     printf("the pivot is fenced\n");
      suppressed = suppressed | BIT(step) }
   od
 }
@@ -186,17 +199,22 @@ inline TurnBack(reason_is_failure_of_pivot) {
 #define ABOUT(step) \
   :: atomic { phase == running && (BEFORE(step) & known_done) == BEFORE(step) && \
               !(known_done & BIT(step)) && !(may_be_called & calls & BIT(step)) -> \
+     printf("step %d is called\n", step); \
      may_be_called = may_be_called | BIT(step); \
      calls = calls | BIT(step) } \
   :: atomic { phase == running && (may_be_called & ran & BIT(step)) && !(known_done & BIT(step)) -> \
+     printf("the coordinator hears that step %d is done\n", step); \
      known_done = known_done | BIT(step) } \
   :: atomic { phase == running && (may_be_called & failed & BIT(step)) && \
               !(known_done & (BIT(step) | PIVOT)) -> \
+     printf("the coordinator hears that step %d failed\n", step); \
      TurnBack(PIVOT & BIT(step)) } \
   :: atomic { phase == compensating && (TO_UNDO & BIT(step)) && IS_FREE(step) && \
               !(compensations & BIT(step)) && !(known_undone & BIT(step)) -> \
+     printf("the compensation of step %d is called\n", step); \
      compensations = compensations | BIT(step) } \
   :: atomic { phase == compensating && (undone & BIT(step)) && !(known_undone & BIT(step)) -> \
+     printf("the coordinator hears that step %d is undone\n", step); \
      known_undone = known_undone | BIT(step) }
 
 proctype Coordinator() {
@@ -208,24 +226,31 @@ end:
   ABOUT(3)
   ABOUT(4)
      /* The deadline, or somebody cancels. Refused once the pivot is known to have run. */
-  :: atomic { phase == running && !(known_done & PIVOT) -> TurnBack(false) }
+  :: atomic { phase == running && !(known_done & PIVOT) ->
+     printf("the saga is cancelled\n");
+     TurnBack(false) }
      /* Fenced in an earlier life, before the aborting record was durable. */
   :: atomic { phase == running && (suppressed & PIVOT) -> phase = stopping }
 
   :: atomic { phase == fencing && !fence_sent -> fence_sent = 1 }
-  :: atomic { phase == fencing && (suppressed & PIVOT) -> phase = stopping }
+  :: atomic { phase == fencing && (suppressed & PIVOT) ->
+     printf("the coordinator hears that the pivot is fenced\n");
+     phase = stopping }
   :: atomic { phase == fencing && (ran & PIVOT) -> /* goes forward */
 #ifdef NEVER_RAN_AT_THE_FENCE
-     assert(false);
+     MUST(the_claim, false);
 #endif
      known_done = known_done | PIVOT;
      phase = running }
 
 #ifdef ABORTING_NOT_FORCED
-  :: atomic { phase == stopping -> phase = compensating }
+  :: atomic { phase == stopping ->
+     printf("the coordinator undoes, its aborting record still being written\n");
+     phase = compensating }
   :: atomic { phase == compensating && !aborting_record -> aborting_record = 1 }
 #else
   :: atomic { phase == stopping ->
+     printf("the aborting record is durable\n");
      aborting_record = 1; /* before: goes forward again after a crash */
      phase = compensating }
 #endif
@@ -233,6 +258,7 @@ end:
   :: atomic { phase == running && known_done == ALL -> phase = ending }
   :: atomic { phase == compensating && (TO_UNDO & (ALL - known_undone)) == 0 -> phase = ending }
   :: atomic { phase == ending ->
+     printf("the end record is durable\n");
      end_record = (aborting_record -> ABORTED : COMMITTED);
      phase = ended }
 #ifdef TOLD_BEFORE_END_IS_DURABLE
@@ -241,14 +267,14 @@ end:
   :: atomic { phase == ended && told == 0 ->
 #endif
 #ifdef NEVER_COMMITS
-     assert(aborting_record);
+     MUST(the_claim, aborting_record);
 #endif
 #ifdef NEVER_ABORTS
-     assert(!aborting_record);
+     MUST(the_claim, !aborting_record);
 #endif
      if
-     :: aborting_record -> Tell(ABORTED)
-     :: else -> Tell(COMMITTED)
+     :: aborting_record -> printf("told: aborted\n"); Tell(ABORTED)
+     :: else -> printf("told: committed\n"); Tell(COMMITTED)
      fi }
 
      /* Lazy records are written some time. */
@@ -256,8 +282,10 @@ end:
   :: atomic { phase != down && disk_undone != known_undone -> disk_undone = known_undone }
      /* Dies, and is back: what has no record may have been called. */
   :: atomic { BROKEN && phase != down ->
+     printf("the coordinator dies\n");
      phase = down; may_be_called = 0; known_done = 0; known_undone = 0 }
   :: atomic { phase == down ->
+     printf("the coordinator is back\n");
      may_be_called = ALL;
      known_done = disk_done;
      known_undone = disk_undone;
@@ -272,6 +300,7 @@ end:
 /* Heals once, at any time; then looks whether anything is left that could happen. */
 proctype Healer() {
   atomic {
+    printf("nobody fails any more; what was on its way may be lost\n");
     healed = 1;
     if
     :: calls = 0; compensations = 0; fence_sent = 0; failed = 0
@@ -280,8 +309,8 @@ proctype Healer() {
   };
   atomic {
     timeout ->
-    assert(phase == ended && told != 0);
-    assert(STANDS == (told == COMMITTED -> ALL : 0))
+    MUST(saga_ends, phase == ended && told != 0);
+    MUST(ending_holds, STANDS == (told == COMMITTED -> ALL : 0))
   }
 }
 

@@ -30,19 +30,15 @@
 #define ALL ((1 << SITES) - 1)
 #define BIT(site) (1 << (site))
 
-#define Q 0
-#define W 1
-#define PC 2
-#define C 4
-#define A 5
-#define IS_FINAL(state) ((state) >= C)
+mtype = { working, prepared, pre_committed, committed, aborted };
+#define IS_FINAL(state) ((state) == committed || (state) == aborted)
 
 #define COMMIT 1
 #define ABORT 2
 
 #define COORDINATOR SITES /* leads first */
 
-byte state[SITES];
+mtype state[SITES] = working;
 byte alive = ALL | BIT(COORDINATOR);
 byte leader = COORDINATOR;
 
@@ -54,6 +50,12 @@ byte in_reach;        /* of the leading site, when it looked */
 
 byte decided;
 bit coordinator_is_done;
+
+/* What pan names when it is violated. */
+bit one_decision = 1, living_sites_end = 1;
+#define MUST(property, condition) \
+  property = (condition); \
+  assert(property)
 
 #ifdef FALSE_SUSPICION
 #define SEEMS_DEAD(who) true
@@ -71,23 +73,29 @@ bit coordinator_is_done;
 
 inline Decide(value) {
   decided = decided | (value);
-  assert(decided != (COMMIT | ABORT))
+  MUST(one_decision, decided != (COMMIT | ABORT))
 }
 
 #define PRE_COMMIT_FROM(sender) \
-  :: atomic { LIVES(me) && (state[me] == W || state[me] == PC) && \
+  :: atomic { LIVES(me) && (state[me] == prepared || state[me] == pre_committed) && \
               (ARRIVES(pre_commit_sent) & BIT(sender)) && !(acks[sender] & BIT(me)) -> \
-     state[me] = PC; \
+     printf("site %d acknowledges the pre-commit of %d\n", me, sender); \
+     state[me] = pre_committed; \
      acks[sender] = acks[sender] | BIT(me) }
 
 proctype Site(byte me) {
-  byte site, pre_committed, ended;
+  byte site, ended;
+  bit saw_pre_commit;
 end:
   do
-  :: atomic { LIVES(me) && state[me] == Q ->
+  :: atomic { LIVES(me) && state[me] == working ->
      if
-     :: state[me] = W; yes_votes = yes_votes | BIT(me)
-     :: state[me] = A; Decide(ABORT)
+     :: printf("site %d votes yes\n", me);
+        state[me] = prepared;
+        yes_votes = yes_votes | BIT(me)
+     :: printf("site %d votes no\n", me);
+        state[me] = aborted;
+        Decide(ABORT)
      fi }
   PRE_COMMIT_FROM(0)
   PRE_COMMIT_FROM(1)
@@ -97,17 +105,28 @@ end:
   PRE_COMMIT_FROM(4)
 #endif
   :: atomic { LIVES(me) && !IS_FINAL(state[me]) && ARRIVES(commit_sent) ->
-     state[me] = C; Decide(COMMIT) }
+     printf("site %d hears: committed\n", me);
+     state[me] = committed;
+     Decide(COMMIT) }
   :: atomic { LIVES(me) && !IS_FINAL(state[me]) && ARRIVES(abort_sent) ->
-     state[me] = A; Decide(ABORT) }
+     printf("site %d hears: aborted\n", me);
+     state[me] = aborted;
+     Decide(ABORT) }
      /* One site at least lives. */
-  :: atomic { LIVES(me) && (alive & ALL) != BIT(me) -> alive = alive - BIT(me) }
+  :: atomic { LIVES(me) && (alive & ALL) != BIT(me) ->
+     printf("site %d dies\n", me);
+     alive = alive - BIT(me) }
 
 #ifdef TIMERS
-  :: atomic { LIVES(me) && state[me] <= W && SEEMS_DEAD(COORDINATOR) ->
-     state[me] = A; Decide(ABORT) }
-  :: atomic { LIVES(me) && state[me] == PC && SEEMS_DEAD(COORDINATOR) ->
-     state[me] = C; Decide(COMMIT) }
+  :: atomic { LIVES(me) && (state[me] == working || state[me] == prepared) &&
+              SEEMS_DEAD(COORDINATOR) ->
+     printf("site %d, prepared, has waited long enough and aborts\n", me);
+     state[me] = aborted;
+     Decide(ABORT) }
+  :: atomic { LIVES(me) && state[me] == pre_committed && SEEMS_DEAD(COORDINATOR) ->
+     printf("site %d, pre-committed, has waited long enough and commits\n", me);
+     state[me] = committed;
+     Decide(COMMIT) }
 #else
      /* Takes the lead, and looks at all it reaches. */
   :: atomic { LIVES(me) && leader != me && SEEMS_DEAD(leader) ->
@@ -130,9 +149,9 @@ end:
      :: site < SITES ->
         if
         :: (in_reach & BIT(site)) && IS_FINAL(state[site]) ->
-           ended = ended | (state[site] == C -> COMMIT : ABORT)
-        :: (in_reach & BIT(site)) && state[site] == PC ->
-           pre_committed = 1;
+           ended = ended | (state[site] == committed -> COMMIT : ABORT)
+        :: (in_reach & BIT(site)) && state[site] == pre_committed ->
+           saw_pre_commit = 1;
            acks[me] = acks[me] | BIT(site)
         :: else
         fi;
@@ -140,14 +159,22 @@ end:
      :: else -> break
      od;
      if
-     :: ended & COMMIT -> commit_sent = commit_sent | BIT(me); Decide(COMMIT)
-     :: ended & ABORT -> abort_sent = abort_sent | BIT(me); Decide(ABORT)
-     :: !ended && !pre_committed -> abort_sent = abort_sent | BIT(me); Decide(ABORT)
-     :: else -> pre_commit_sent = pre_commit_sent | BIT(me)
+     :: ended & COMMIT ->
+        printf("site %d leads; somebody has committed: so do all\n", me);
+        commit_sent = commit_sent | BIT(me);
+        Decide(COMMIT)
+     :: (ended & ABORT) || (!ended && !saw_pre_commit) ->
+        printf("site %d leads; somebody has aborted, or nobody it reaches is pre-committed: aborts\n", me);
+        abort_sent = abort_sent | BIT(me);
+        Decide(ABORT)
+     :: else ->
+        printf("site %d leads; somebody is pre-committed: sends pre-commit\n", me);
+        pre_commit_sent = pre_commit_sent | BIT(me)
      fi;
-     site = 0; pre_committed = 0; ended = 0 }
+     site = 0; saw_pre_commit = 0; ended = 0 }
   :: atomic { LIVES(me) && leader == me && (pre_commit_sent & BIT(me)) &&
               !(commit_sent & BIT(me)) && ALL_ACKNOWLEDGED(in_reach, me) ->
+     printf("site %d, leading, commits\n", me);
      commit_sent = commit_sent | BIT(me);
      Decide(COMMIT) }
 #endif
@@ -158,18 +185,23 @@ proctype Coordinator() {
 end:
   do
   :: atomic { LIVES(COORDINATOR) && !coordinator_is_done && !pre_commit_sent && yes_votes == ALL ->
+     printf("the coordinator, %d, sends pre-commit\n", COORDINATOR);
      pre_commit_sent = BIT(COORDINATOR) }
   :: atomic { LIVES(COORDINATOR) && !coordinator_is_done && !pre_commit_sent ->
+     printf("the coordinator, %d, aborts\n", COORDINATOR);
      coordinator_is_done = 1;
      abort_sent = BIT(COORDINATOR);
      Decide(ABORT) }
      /* Waits for those who live; those who are dead will learn it when they are back. */
   :: atomic { LIVES(COORDINATOR) && !coordinator_is_done && (pre_commit_sent & BIT(COORDINATOR)) &&
               ALL_ACKNOWLEDGED(ALL, COORDINATOR) ->
+     printf("the coordinator, %d, commits\n", COORDINATOR);
      coordinator_is_done = 1;
      commit_sent = commit_sent | BIT(COORDINATOR);
      Decide(COMMIT) }
-  :: atomic { LIVES(COORDINATOR) -> alive = alive - BIT(COORDINATOR) }
+  :: atomic { LIVES(COORDINATOR) ->
+     printf("the coordinator, %d, dies\n", COORDINATOR);
+     alive = alive - BIT(COORDINATOR) }
   od
 }
 
@@ -179,7 +211,9 @@ proctype Watcher() {
   atomic {
     timeout ->
     do
-    :: site < SITES -> assert(!LIVES(site) || IS_FINAL(state[site])); site++
+    :: site < SITES ->
+       MUST(living_sites_end, !LIVES(site) || IS_FINAL(state[site]));
+       site++
     :: else -> break
     od
   }

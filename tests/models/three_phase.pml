@@ -70,29 +70,25 @@
 #define IS_MAJORITY(set) (COUNT(set) >= MAJORITY)
 #define AT(ballot, site) ((ballot) * SITES + (site))
 
-/* States of a site. */
-#define Q 0  /* working, has not voted */
-#define W 1  /* prepared, voted yes */
-#define PC 2 /* pre-committed */
-#define PA 3 /* pre-aborted */
-#define C 4  /* committed */
-#define A 5  /* aborted */
-#define IS_FINAL(state) ((state) >= C)
-#define IS_OPEN(state) ((state) == W || (state) == PC || (state) == PA)
+/* The law's q, w, pc, pa, c, a. A prepared site has voted yes. */
+mtype = { working, prepared, pre_committed, pre_aborted, committed, aborted };
+#define IS_FINAL(state) ((state) == committed || (state) == aborted)
+#define IS_OPEN(state) (!IS_FINAL(state) && (state) != working)
 
 /* Values, as sets: nothing is 0. */
 #define COMMIT 1
 #define ABORT 2
 
 /* The sites' records. */
-byte state[SITES], elected[SITES], accepted[SITES];
-byte disk_state[SITES], disk_elected[SITES], disk_accepted[SITES];
+mtype state[SITES] = working, disk_state[SITES] = working;
+byte elected[SITES] = 1, disk_elected[SITES] = 1;
+byte accepted[SITES], disk_accepted[SITES];
 
 /* Messages: who sent it, or what was sent. */
 byte yes_votes;                           /* sites */
 bit elect_sent[BALLOTS + 1];
 byte answered[BALLOTS + 1];               /* sites that answered elect(ballot), undecided */
-byte answer_state[(BALLOTS + 1) * SITES]; /* with what */
+mtype answer_state[(BALLOTS + 1) * SITES]; /* with what */
 byte answer_accepted[(BALLOTS + 1) * SITES];
 byte proposed[BALLOTS + 1];               /* prepare-commit(ballot), prepare-abort(ballot) */
 byte commit_acks[BALLOTS + 1];            /* sites */
@@ -101,9 +97,15 @@ byte told;                                /* decisions that can be heard */
 
 byte decided; /* what was ever decided by anybody: nothing that crashes */
 
-#define COMMITTED(site) ((site) >= SITES || disk_state[(site) % SITES] == C)
+#define COMMITTED(site) ((site) >= SITES || disk_state[(site) % SITES] == committed)
 #define ALL_COMMITTED \
   (COMMITTED(0) && COMMITTED(1) && COMMITTED(2) && COMMITTED(3) && COMMITTED(4))
+
+/* What pan names when it is violated. */
+bit one_decision = 1, connected_sites_end = 1, the_claim = 1;
+#define MUST(property, condition) \
+  property = (condition); \
+  assert(property)
 
 /* The first coordinator. */
 mtype = { voting, pre_committing, down, retired };
@@ -133,7 +135,7 @@ byte connected = ALL;
 inline Decide(value) {
   told = told | (value);
   decided = decided | (value);
-  assert(decided != (COMMIT | ABORT))
+  MUST(one_decision, decided != (COMMIT | ABORT))
 }
 
 inline Force(site) {
@@ -169,13 +171,16 @@ inline ForcePrepared(site) {
 
 inline Join(site, ballot) {
   if
-  :: state[site] == Q -> /* the fence: a prepare that comes later finds it */
+  :: state[site] == working -> /* the fence: a prepare that comes later finds it */
+     printf("site %d, not prepared, is elected for ballot %d: aborted\n", site, ballot);
 #ifndef FENCE_NOT_KEPT
-     state[site] = A;
+     state[site] = aborted;
      Force(site);
 #endif
      Decide(ABORT)
   :: else ->
+     printf("site %d joins ballot %d: %e, accepted %d\n", site, ballot, state[site],
+            accepted[site]);
      elected[site] = ballot;
      ForceElected(site);
      answer_state[AT(ballot, site)] = state[site];
@@ -188,6 +193,7 @@ inline Join(site, ballot) {
 #define HAS_ACCEPTED(site, ballot, value) (state[site] == value && accepted[site] == ballot)
 
 inline Accept(site, ballot, value, acks) {
+  printf("site %d accepts ballot %d: %e\n", site, ballot, value);
   state[site] = value;
   elected[site] = ballot;
   accepted[site] = ballot;
@@ -200,25 +206,27 @@ inline Accept(site, ballot, value, acks) {
   :: atomic { ACTS(me) && !IS_FINAL(state[me]) && elect_sent[ballot] && MAY_JOIN(me, ballot) -> \
      Join(me, ballot) } \
   :: atomic { ACTS(me) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) && \
-              (proposed[ballot] & COMMIT) && !HAS_ACCEPTED(me, ballot, PC) -> \
-     Accept(me, ballot, PC, commit_acks[ballot]) } \
+              (proposed[ballot] & COMMIT) && !HAS_ACCEPTED(me, ballot, pre_committed) -> \
+     Accept(me, ballot, pre_committed, commit_acks[ballot]) } \
   :: atomic { ACTS(me) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) && \
-              (proposed[ballot] & ABORT) && !HAS_ACCEPTED(me, ballot, PA) -> \
-     Accept(me, ballot, PA, abort_acks[ballot]) }
+              (proposed[ballot] & ABORT) && !HAS_ACCEPTED(me, ballot, pre_aborted) -> \
+     Accept(me, ballot, pre_aborted, abort_acks[ballot]) }
 
 proctype Site(byte me) {
 end:
   do
 #ifdef WITNESS
-  :: atomic { me != 0 && ACTS(me) && state[me] == Q ->
+  :: atomic { me != 0 && ACTS(me) && state[me] == working ->
 #else
-  :: atomic { ACTS(me) && state[me] == Q ->
+  :: atomic { ACTS(me) && state[me] == working ->
 #endif
      if
-     :: state[me] = W; /* the prepared branch, with the record in the same database: one flush */
+     :: printf("site %d prepares and votes yes\n", me);
+        state[me] = prepared; /* the prepared branch, with the record in the same database: one flush */
         Force(me);
         yes_votes = yes_votes | BIT(me)
-     :: state[me] = A; /* votes no: nothing that must be durable, see the crash */
+     :: printf("site %d votes no\n", me);
+        state[me] = aborted; /* nothing that must be durable, see the crash */
         Decide(ABORT)
      fi }
 
@@ -233,10 +241,12 @@ end:
 
      /* Obeys whoever knows the decision. Lazily: the flush of COMMIT PREPARED covers it later. */
   :: atomic { ACTS(me) && !IS_FINAL(state[me]) && (told & COMMIT) ->
-     state[me] = C;
+     printf("site %d hears: committed\n", me);
+     state[me] = committed;
      Decide(COMMIT) }
   :: atomic { ACTS(me) && !IS_FINAL(state[me]) && (told & ABORT) ->
-     state[me] = A;
+     printf("site %d hears: aborted\n", me);
+     state[me] = aborted;
      Decide(ABORT) }
   :: atomic { ACTS(me) && IS_FINAL(state[me]) && disk_state[me] != state[me] -> Force(me) }
 
@@ -245,16 +255,24 @@ end:
      state[me] = disk_state[me];
      elected[me] = disk_elected[me];
      accepted[me] = disk_accepted[me];
+     printf("site %d dies and is back: %e, elected %d, accepted %d\n", me, state[me], elected[me],
+            accepted[me]);
      if
-     :: state[me] == Q -> state[me] = A; Force(me); Decide(ABORT)
+     :: state[me] == working -> state[me] = aborted; Force(me); Decide(ABORT)
      :: else
      fi }
 
 #ifdef PRUNED_ROW_IS_NO_ROW
-  :: atomic { ALL_COMMITTED && elect_sent[2] -> Decide(ABORT) }
+  :: atomic { ALL_COMMITTED && elect_sent[2] ->
+     printf("site %d has removed its record; elected for ballot 2 it says: aborted\n", me);
+     Decide(ABORT) }
 #endif
 #ifdef ABORTS_ALONE_IN_W
-  :: atomic { ACTS(me) && state[me] == W -> state[me] = A; Force(me); Decide(ABORT) }
+  :: atomic { ACTS(me) && state[me] == prepared ->
+     printf("site %d aborts alone\n", me);
+     state[me] = aborted;
+     Force(me);
+     Decide(ABORT) }
 #endif
   od
 }
@@ -269,8 +287,8 @@ proctype FirstCoordinator() {
 end:
   do
 #ifdef WITNESS
-  :: atomic { BROKEN && coordinator == voting && yes_votes == VOTERS && state[0] == Q ->
-     state[0] = PC; /* the forced mark is the witness's record */
+  :: atomic { BROKEN && coordinator == voting && yes_votes == VOTERS && state[0] == working ->
+     state[0] = pre_committed; /* the forced mark is the witness's record */
      accepted[0] = 1;
 #ifndef FIRST_FORGETS_PRE_COMMIT
      Force(0);
@@ -282,39 +300,50 @@ end:
      mark = 1;
 #endif
 #endif
+     printf("the coordinator sends prepare-commit(1)\n");
      coordinator = pre_committing;
      proposed[1] = COMMIT }
 
      /* A no, a timeout, an operator: alone, and nothing is written. */
   :: atomic { BROKEN && coordinator == voting ->
+     printf("the coordinator aborts alone\n");
      coordinator = retired;
 #ifdef WITNESS
      if
-     :: state[0] == Q -> state[0] = A
+     :: state[0] == working -> state[0] = aborted
      :: else /* its witness was elected first, and aborted */
      fi;
 #endif
      Decide(ABORT) }
 
   :: atomic { BROKEN && coordinator == pre_committing && SUFFICES(commit_acks[1]) ->
+     printf("the coordinator decides commit by ballot 1\n");
      coordinator = retired;
      Decide(COMMIT) }
 
 #ifndef WITNESS
      /* Dies. If it comes back: without its mark it presumes abort; with it it leads a ballot of its
         own, which is one of the leaders below. With a witness the crash of site 0 is its crash. */
-  :: atomic { BROKEN && coordinator != retired && coordinator != down -> coordinator = down }
-  :: atomic { BROKEN && coordinator == down && !mark -> coordinator = retired; Decide(ABORT) }
+  :: atomic { BROKEN && coordinator != retired && coordinator != down ->
+     printf("the coordinator dies\n");
+     coordinator = down }
+  :: atomic { BROKEN && coordinator == down && !mark ->
+     printf("the coordinator is back and presumes abort\n");
+     coordinator = retired;
+     Decide(ABORT) }
 #endif
   od
 }
 
 /* Leads `ballot`, from 2. */
 proctype Leader(byte ballot) {
-  byte site, chosen, highest, pre_committed, pre_aborted;
+  byte site, chosen, highest;
+  bit says_commit, says_abort;
 end:
   do
-  :: atomic { LEADS(ballot) && !elect_sent[ballot] -> elect_sent[ballot] = 1 }
+  :: atomic { LEADS(ballot) && !elect_sent[ballot] ->
+     printf("somebody leads ballot %d and sends elect\n", ballot);
+     elect_sent[ballot] = 1 }
 
      /* Proposes by the answers of a majority that it happens to have read. */
 #ifdef RECOVERS_WITHOUT_QUORUM
@@ -336,23 +365,23 @@ end:
      skip;
      d_step {
        site = 0;
-       do /* of the answers with the highest attempt: are all in pc? */
-       :: site < SITES ->
+       do /* of the answers with the highest attempt: are all pre-committed? */
+       :: site < SITES && (chosen & BIT(site)) ->
+#ifdef ANY_PRE_COMMIT_WINS
+          says_commit = says_commit || answer_state[AT(ballot, site)] == pre_committed;
+#else
           if
-          :: (chosen & BIT(site)) && answer_accepted[AT(ballot, site)] > highest ->
+          :: answer_accepted[AT(ballot, site)] > highest ->
              highest = answer_accepted[AT(ballot, site)];
-             pre_committed = (answer_state[AT(ballot, site)] == PC);
-             pre_aborted = !pre_committed
-          :: (chosen & BIT(site)) && answer_accepted[AT(ballot, site)] == highest && highest > 0 ->
-             pre_aborted = pre_aborted || answer_state[AT(ballot, site)] != PC
+             says_commit = (answer_state[AT(ballot, site)] == pre_committed);
+             says_abort = !says_commit
+          :: answer_accepted[AT(ballot, site)] == highest && highest > 0 ->
+             says_abort = says_abort || answer_state[AT(ballot, site)] != pre_committed
           :: else
           fi;
-#ifdef ANY_PRE_COMMIT_WINS
-          pre_aborted = 0;
-          pre_committed = pre_committed ||
-                          ((chosen & BIT(site)) && answer_state[AT(ballot, site)] == PC);
 #endif
           site++
+       :: site < SITES && !(chosen & BIT(site)) -> site++
        :: else -> break
        od
      };
@@ -364,21 +393,27 @@ end:
 #endif
      :: else ->
         if
-        :: pre_committed && !pre_aborted -> proposed[ballot] = proposed[ballot] | COMMIT
-        :: else -> proposed[ballot] = proposed[ballot] | ABORT
+        :: says_commit && !says_abort ->
+           printf("its leader proposes pre-commit to ballot %d\n", ballot);
+           proposed[ballot] = proposed[ballot] | COMMIT
+        :: else ->
+           printf("its leader proposes pre-abort to ballot %d\n", ballot);
+           proposed[ballot] = proposed[ballot] | ABORT
         fi
      fi;
-     site = 0; chosen = 0; highest = 0; pre_committed = 0; pre_aborted = 0 }
+     site = 0; chosen = 0; highest = 0; says_commit = 0; says_abort = 0 }
 
   :: atomic { LEADS(ballot) && SUFFICES(commit_acks[ballot]) && !(told & COMMIT) ->
 #ifdef NEVER_COMMITS_BY_RECOVERY
-     assert(decided & COMMIT);
+     MUST(the_claim, decided & COMMIT);
 #endif
+     printf("the leader of ballot %d decides commit\n", ballot);
      Decide(COMMIT) }
   :: atomic { LEADS(ballot) && SUFFICES(abort_acks[ballot]) && !(told & ABORT) ->
 #ifdef NEVER_ABORTS_BY_RECOVERY
-     assert(decided & ABORT);
+     MUST(the_claim, decided & ABORT);
 #endif
+     printf("the leader of ballot %d decides abort\n", ballot);
      Decide(ABORT) }
   od
 }
@@ -403,6 +438,7 @@ proctype Healer() {
        site++
     :: else -> break
     od;
+    printf("healed: sites %d are connected (1 for site 0, 2 for 1, 4 for 2, ...)\n", set);
     connected = set;
     healed = 1;
     if
@@ -413,8 +449,8 @@ proctype Healer() {
     do /* ... what the connected sites know can be asked */
     :: site < SITES ->
        if
-       :: (set & BIT(site)) && state[site] == C -> told = told | COMMIT
-       :: (set & BIT(site)) && state[site] == A -> told = told | ABORT
+       :: (set & BIT(site)) && state[site] == committed -> told = told | COMMIT
+       :: (set & BIT(site)) && state[site] == aborted -> told = told | ABORT
        :: else
        fi;
        site++
@@ -430,7 +466,7 @@ proctype Healer() {
        site++
     :: else -> break
     od;
-    assert(open == 0)
+    MUST(connected_sites_end, open == 0)
   }
 }
 #endif
@@ -438,11 +474,6 @@ proctype Healer() {
 init {
   byte i;
   atomic {
-    do
-    :: i < SITES -> elected[i] = 1; disk_elected[i] = 1; i++
-    :: else -> break
-    od;
-    i = 0;
     do
     :: i < SITES -> run Site(i); i++
     :: else -> break

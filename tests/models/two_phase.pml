@@ -42,16 +42,12 @@
 #define ALL ((1 << BRANCHES) - 1)
 #define BIT(branch) (1 << (branch))
 
-/* States of a branch. */
-#define WORKING 0
-#define PREPARED 1
-#define COMMITTED 2
-#define ABORTED 3
+mtype:branch = { working, prepared, committed, aborted };
 
 #define COMMIT 1
 #define ABORT 2
 
-byte state[BRANCHES], disk_state[BRANCHES];
+mtype:branch state[BRANCHES] = working, disk_state[BRANCHES] = working;
 
 /* Messages. */
 bit prepare_sent;
@@ -61,9 +57,15 @@ byte told;                   /* decisions that can be heard */
 byte decided; /* whatever anybody was ever told: nothing that crashes */
 
 /* The coordinator: its phase is in memory, its records are on disk but for the lazy one. */
-mtype = { undecided, deciding, committing, aborting, forgotten, down, replaying };
-mtype phase = undecided;
+mtype:phase = { undecided, deciding, committing, aborting, forgotten, down, replaying };
+mtype:phase phase = undecided;
 bit commit_record, end_record, end_is_buffered, pruned;
+
+/* What pan names when it is violated. */
+bit one_decision = 1, all_ends = 1, the_claim = 1;
+#define MUST(property, condition) \
+  property = (condition); \
+  assert(property)
 
 bit healed;
 #define BROKEN (!healed)
@@ -71,46 +73,51 @@ bit healed;
 inline Decide(value) {
   told = told | (value);
   decided = decided | (value);
-  assert(decided != (COMMIT | ABORT))
+  MUST(one_decision, decided != (COMMIT | ABORT))
 }
 
 proctype Branch(byte me) {
 end:
   do
      /* The vote. What was not prepared when the process dies is gone, so a no need not be kept. */
-  :: atomic { state[me] == WORKING && prepare_sent ->
-     state[me] = PREPARED;
+  :: atomic { state[me] == working && prepare_sent ->
+     printf("branch %d prepares and votes yes\n", me);
+     state[me] = prepared;
 #ifndef VOTES_BEFORE_PREPARED
-     disk_state[me] = PREPARED;
+     disk_state[me] = prepared;
 #endif
      yes_votes = yes_votes | BIT(me) }
-  :: atomic { state[me] == WORKING ->
-     state[me] = ABORTED; disk_state[me] = ABORTED;
+  :: atomic { state[me] == working ->
+     printf("branch %d votes no\n", me);
+     state[me] = aborted; disk_state[me] = aborted;
      Decide(ABORT) }
 
      /* COMMIT PREPARED and ROLLBACK PREPARED flush, then it is acknowledged. */
-  :: atomic { state[me] == PREPARED && (told & COMMIT) ->
-     state[me] = COMMITTED;
+  :: atomic { state[me] == prepared && (told & COMMIT) ->
+     printf("branch %d commits and acknowledges it\n", me);
+     state[me] = committed;
 #ifndef ACKNOWLEDGES_BEFORE_DURABLE
-     disk_state[me] = COMMITTED;
+     disk_state[me] = committed;
 #endif
      Decide(COMMIT);
      commit_acks = commit_acks | BIT(me) }
-  :: atomic { state[me] == COMMITTED && (told & COMMIT) && !(commit_acks & BIT(me)) ->
+  :: atomic { state[me] == committed && (told & COMMIT) && !(commit_acks & BIT(me)) ->
      commit_acks = commit_acks | BIT(me) } /* already done, says the proof */
-  :: atomic { (state[me] == PREPARED || state[me] == WORKING) && (told & ABORT) ->
-     state[me] = ABORTED; disk_state[me] = ABORTED;
+  :: atomic { (state[me] == prepared || state[me] == working) && (told & ABORT) ->
+     printf("branch %d aborts\n", me);
+     state[me] = aborted; disk_state[me] = aborted;
      Decide(ABORT) }
 #ifdef ACKNOWLEDGES_BEFORE_DURABLE
-  :: atomic { state[me] == COMMITTED && disk_state[me] != COMMITTED ->
-     disk_state[me] = COMMITTED }
+  :: atomic { state[me] == committed && disk_state[me] != committed ->
+     disk_state[me] = committed }
 #endif
 
      /* Dies, and is back. */
   :: atomic { BROKEN ->
      state[me] = disk_state[me];
+     printf("branch %d dies and is back: %e\n", me, state[me]);
      if
-     :: state[me] == WORKING -> state[me] = ABORTED; disk_state[me] = ABORTED; Decide(ABORT)
+     :: state[me] == working -> state[me] = aborted; disk_state[me] = aborted; Decide(ABORT)
      :: else
      fi }
   od
@@ -120,18 +127,27 @@ proctype Coordinator() {
 end:
   do
   :: atomic { phase == undecided && !prepare_sent -> prepare_sent = 1 }
-  :: atomic { phase == undecided && yes_votes == ALL -> phase = deciding }
+  :: atomic { phase == undecided && yes_votes == ALL ->
+     printf("all voted yes: the coordinator writes its record\n");
+     phase = deciding }
      /* A no, the vote timer, an operator, the deadline. */
-  :: atomic { phase == undecided -> phase = aborting; Decide(ABORT) }
+  :: atomic { phase == undecided ->
+     printf("the coordinator aborts\n");
+     phase = aborting;
+     Decide(ABORT) }
 
 #ifdef REPLIES_BEFORE_DURABLE
-  :: atomic { phase == deciding && !(told & COMMIT) -> Decide(COMMIT) }
+  :: atomic { phase == deciding && !(told & COMMIT) ->
+     printf("commit is told before the record is durable\n");
+     Decide(COMMIT) }
 #endif
   :: atomic { phase == deciding ->
+     printf("the record is durable\n");
      commit_record = 1; /* before: no record, abort is presumed. After: it is committed */
      phase = committing }
      /* The log refused it: no space. It certainly is not there. */
   :: atomic { phase == deciding ->
+     printf("the write of the record failed: taken for not there\n");
 #ifdef IO_ERROR_TAKEN_FOR_REFUSAL
      commit_record = 1;
 #endif
@@ -141,8 +157,9 @@ end:
      /* Tells the client and the branches, again and again. */
   :: atomic { phase == committing && !(told & COMMIT) ->
 #ifdef NEVER_COMMITS
-     assert(false);
+     MUST(the_claim, false);
 #endif
+     printf("commit is told\n");
      Decide(COMMIT) }
   :: atomic { phase == aborting && !(told & ABORT) -> Decide(ABORT) }
 
@@ -151,19 +168,28 @@ end:
 #else
   :: atomic { phase == committing && commit_acks == ALL ->
 #endif
+     printf("the coordinator forgets it, and buffers the end record\n");
      end_is_buffered = 1;
      phase = forgotten }
   :: atomic { phase == aborting -> phase = forgotten } /* who was not told asks */
   :: atomic { end_is_buffered && phase != down ->
+     printf("the end record is durable\n");
      end_record = 1;
      end_is_buffered = 0 }
   :: atomic { phase == forgotten && end_record && !pruned ->
+     printf("its records are pruned\n");
      commit_record = 0;
      pruned = 1 } /* the log knows, of ranges, what was pruned */
 
-  :: atomic { BROKEN && phase != down -> phase = down; end_is_buffered = 0 }
-  :: atomic { phase == down -> phase = replaying }
+  :: atomic { BROKEN && phase != down ->
+     printf("the coordinator dies\n");
+     phase = down;
+     end_is_buffered = 0 }
+  :: atomic { phase == down ->
+     printf("the coordinator is back and reads its log\n");
+     phase = replaying }
   :: atomic { phase == replaying ->
+     printf("its log is read\n");
      if
      :: commit_record && !end_record -> phase = committing
      :: else -> phase = forgotten
@@ -171,21 +197,29 @@ end:
 
      /* "What became of it?" A branch that was found prepared asks, or a client. Undecided, while
         it is undecided or deciding; nobody answers while the log is read. */
-  :: atomic { phase == forgotten && commit_record && !(told & COMMIT) -> Decide(COMMIT) }
+  :: atomic { phase == forgotten && commit_record && !(told & COMMIT) ->
+     printf("somebody asks and is told: committed\n");
+     Decide(COMMIT) }
   :: atomic { phase == forgotten && !commit_record && !pruned && !(told & ABORT) ->
 #ifdef NEVER_PRESUMES
-     assert(false);
+     MUST(the_claim, false);
 #endif
+     printf("somebody asks and is told: aborted\n");
      Decide(ABORT) }
 #ifdef PRESUMES_WHILE_UNDECIDED
   :: atomic { (phase == undecided || phase == deciding) && !commit_record && !(told & ABORT) ->
+     printf("somebody asks and is told: aborted\n");
      Decide(ABORT) }
 #endif
 #ifdef PRESUMES_WHILE_REPLAYING
-  :: atomic { phase == replaying && !(told & ABORT) -> Decide(ABORT) }
+  :: atomic { phase == replaying && !(told & ABORT) ->
+     printf("somebody asks and is told: aborted\n");
+     Decide(ABORT) }
 #endif
 #ifdef PRESUMES_AFTER_PRUNING
-  :: atomic { phase == forgotten && pruned && !(told & ABORT) -> Decide(ABORT) }
+  :: atomic { phase == forgotten && pruned && !(told & ABORT) ->
+     printf("somebody asks and is told: aborted\n");
+     Decide(ABORT) }
 #endif
   od
 }
@@ -194,6 +228,7 @@ end:
 proctype Healer() {
   byte branch;
   atomic {
+    printf("nobody fails any more; what was on its way may be lost\n");
     healed = 1;
     if
     :: told = 0; commit_acks = 0 /* what was on its way is lost */
@@ -202,9 +237,11 @@ proctype Healer() {
   };
   atomic {
     timeout ->
-    assert(phase == forgotten);
+    MUST(all_ends, phase == forgotten);
     do
-    :: branch < BRANCHES -> assert(state[branch] != PREPARED); branch++
+    :: branch < BRANCHES ->
+       MUST(all_ends, state[branch] != prepared);
+       branch++
     :: else -> break
     od
   }
