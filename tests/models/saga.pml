@@ -16,8 +16,8 @@
  *
  * What is checked
  *   Once       a step takes effect once, and is undone once.
- *   Order      a step takes effect only while those before it stand, and is undone only when nothing
- *              that rests on it stands.
+ *   Order      a step takes effect only while those before it stand, and is undone only when
+ *              nothing that rests on it stands.
  *   Pivot      once it ran nothing is undone.
  *   Endings    told committed: all steps stand, for ever. Told aborted: nothing stands, for ever.
  *              What was told does not change.
@@ -28,8 +28,8 @@
  *   Answers    a participant's rows only grow, so that an answer was sent is that its row is there;
  *              it is read at any time after that, or never. That a step failed leaves no row: it is
  *              a message.
- *   Participants   a call is one local transaction with its barrier rows, so dying in it is nothing,
- *              or all of it; what the barrier does inside is not in question here.
+ *   Participants   a call is one local transaction with its barrier rows, so dying in it is
+ *              nothing, or all of it; what the barrier does inside is not in question here.
  *   Data       inputs and results; attempts, pauses, time-outs; operators who skip (damage).
  *
  * The mistakes; each must be found. Their stories are in docs/models.md.
@@ -202,7 +202,8 @@ inline TurnBack(reason_is_failure_of_pivot) {
      printf("step %d is called\n", step); \
      may_be_called = may_be_called | BIT(step); \
      calls = calls | BIT(step) } \
-  :: atomic { phase == running && (may_be_called & ran & BIT(step)) && !(known_done & BIT(step)) -> \
+  :: atomic { phase == running && (may_be_called & ran & BIT(step)) && \
+              !(known_done & BIT(step)) -> \
      printf("the coordinator hears that step %d is done\n", step); \
      known_done = known_done | BIT(step) } \
   :: atomic { phase == running && (may_be_called & failed & BIT(step)) && \

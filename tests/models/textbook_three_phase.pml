@@ -4,9 +4,10 @@
  *
  * What happens in it
  *   Sites vote; all that voted yes are in w. The coordinator sends pre-commit, waits until every
- *   site that lives has acknowledged it, and commits. When it is dead, any site that lives leads: it
- *   looks at whom it reaches. Somebody has ended: the same for all. Nobody is in pc: abort. Somebody
- *   is: all are brought to pc first, then commit. When that leader dies, the next one leads.
+ *   site that lives has acknowledged it, and commits. When it is dead, any site that lives leads:
+ *   it looks at whom it reaches. Somebody has ended: the same for all. Nobody is in pc: abort.
+ *   Somebody is: all are brought to pc first, then commit. When that leader dies, the next one
+ *   leads.
  *
  * What is checked
  *   Safety     nobody decides, or hears, commit when anybody ever decided abort, or the other way
@@ -164,7 +165,7 @@ end:
         commit_sent = commit_sent | BIT(me);
         Decide(COMMIT)
      :: (ended & ABORT) || (!ended && !saw_pre_commit) ->
-        printf("site %d leads; somebody has aborted, or nobody it reaches is pre-committed: aborts\n", me);
+        printf("site %d leads; one has aborted, or none it reaches is pre-committed: aborts\n", me);
         abort_sent = abort_sent | BIT(me);
         Decide(ABORT)
      :: else ->

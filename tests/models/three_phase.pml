@@ -6,8 +6,8 @@
  *   SITES vote; all that voted yes are in w. The first coordinator owns ballot 1: it forces that
  *   prepare-commit may have been sent, sends it, and decides commit once a majority accepted.
  *   Anybody who hears nothing, rightly or wrongly, may lead a higher ballot (2 .. BALLOTS): elect a
- *   majority, look at the answers, propose pre-commit or pre-abort, decide once a majority accepted.
- *   All of these overlap here in every way; nobody ever waits for anybody.
+ *   majority, look at the answers, propose pre-commit or pre-abort, and decide once a majority
+ *   accepted. All of these overlap here in every way; nobody ever waits for anybody.
  *
  * What is checked
  *   Safety     nobody decides, or learns, commit when anybody ever decided abort, or the other way
@@ -29,8 +29,9 @@
  *   Stopping   of a leader or of the coordinator is that it does nothing any more.
  *   Asking     a site for its state is the same as hearing its decision, if it has one.
  *
- * What a site keeps: state, elected (the law's le), accepted (la); each once in memory and once on
- * disk. A crash sets memory to what is on disk.
+ * What a site keeps: its state (q, w, pc, pa, c, a), the last ballot it was elected in (le) and the
+ * last one it accepted (la); each once in memory and once on disk. A crash sets memory to what is on
+ * disk. Only how it ended is written lazily. Preparing a branch and its row is one flush, one step.
  *
  * Parameters   -DSITES=3 (to 5), -DBALLOTS=2 (to 4)
  *   -DWITNESS  site 0 is the coordinator's witness: it casts no vote; the coordinator's forced mark
@@ -70,7 +71,7 @@
 #define IS_MAJORITY(set) (COUNT(set) >= MAJORITY)
 #define AT(ballot, site) ((ballot) * SITES + (site))
 
-/* The law's q, w, pc, pa, c, a. A prepared site has voted yes. */
+/* q, w, pc, pa, c, a. A prepared site has voted yes. */
 mtype = { working, prepared, pre_committed, pre_aborted, committed, aborted };
 #define IS_FINAL(state) ((state) == committed || (state) == aborted)
 #define IS_OPEN(state) (!IS_FINAL(state) && (state) != working)
@@ -222,7 +223,7 @@ end:
 #endif
      if
      :: printf("site %d prepares and votes yes\n", me);
-        state[me] = prepared; /* the prepared branch, with the record in the same database: one flush */
+        state[me] = prepared; /* the branch, and the record in the same database: one flush */
         Force(me);
         yes_votes = yes_votes | BIT(me)
      :: printf("site %d votes no\n", me);
