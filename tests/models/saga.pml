@@ -77,6 +77,7 @@ byte failed;               /* answers */
 mtype = { running, fencing, stopping, compensating, ending, ended, down };
 mtype phase = running;
 byte may_be_called, known_done, known_undone;
+bit turns_back;
 /* Its log. The begin record is durable before any of this; results are lazy. */
 byte disk_done, disk_undone;
 bit aborting_record;
@@ -179,11 +180,16 @@ inline TurnBack(reason_is_failure_of_pivot) {
   fi
 }
 
+/* What is heard to have failed still may be called: another copy may be on its way. */
+#ifdef UNDOES_NOT_WHAT_FAILED
+#define MAY_STILL_BE_CALLED(step) (may_be_called & (ALL - BIT(step)))
+#else
+#define MAY_STILL_BE_CALLED(step) may_be_called
+#endif
+
 /* What has to be undone. */
 #ifdef UNDOES_WHAT_IS_KNOWN_DONE
 #define TO_UNDO (UNDOABLE & known_done)
-#elif defined(UNDOES_NOT_WHAT_FAILED)
-#define TO_UNDO (UNDOABLE & may_be_called & (ALL - failed))
 #else
 #define TO_UNDO (UNDOABLE & may_be_called)
 #endif
@@ -209,7 +215,8 @@ inline TurnBack(reason_is_failure_of_pivot) {
   :: atomic { phase == running && (may_be_called & failed & BIT(step)) && \
               !(known_done & (BIT(step) | PIVOT)) -> \
      printf("the coordinator hears that step %d failed\n", step); \
-     TurnBack(PIVOT & BIT(step)) } \
+     TurnBack(PIVOT & BIT(step)); \
+     may_be_called = MAY_STILL_BE_CALLED(step) } \
   :: atomic { phase == compensating && (TO_UNDO & BIT(step)) && IS_FREE(step) && \
               !(compensations & BIT(step)) && !(known_undone & BIT(step)) -> \
      printf("the compensation of step %d is called\n", step); \
@@ -247,12 +254,14 @@ end:
 #ifdef ABORTING_NOT_FORCED
   :: atomic { phase == stopping ->
      printf("the coordinator undoes, its aborting record still being written\n");
+     turns_back = 1;
      phase = compensating }
   :: atomic { phase == compensating && !aborting_record -> aborting_record = 1 }
 #else
   :: atomic { phase == stopping ->
      printf("the aborting record is durable\n");
      aborting_record = 1; /* before: goes forward again after a crash */
+     turns_back = 1;
      phase = compensating }
 #endif
 
@@ -260,7 +269,7 @@ end:
   :: atomic { phase == compensating && (TO_UNDO & (ALL - known_undone)) == 0 -> phase = ending }
   :: atomic { phase == ending ->
      printf("the end record is durable\n");
-     end_record = (aborting_record -> ABORTED : COMMITTED);
+     end_record = (turns_back -> ABORTED : COMMITTED);
      phase = ended }
 #ifdef TOLD_BEFORE_END_IS_DURABLE
   :: atomic { (phase == ended || phase == ending) && told == 0 ->
@@ -268,13 +277,13 @@ end:
   :: atomic { phase == ended && told == 0 ->
 #endif
 #ifdef NEVER_COMMITS
-     MUST(the_claim, aborting_record);
+     MUST(the_claim, turns_back);
 #endif
 #ifdef NEVER_ABORTS
-     MUST(the_claim, !aborting_record);
+     MUST(the_claim, !turns_back);
 #endif
      if
-     :: aborting_record -> printf("told: aborted\n"); Tell(ABORTED)
+     :: turns_back -> printf("told: aborted\n"); Tell(ABORTED)
      :: else -> printf("told: committed\n"); Tell(COMMITTED)
      fi }
 
@@ -284,12 +293,13 @@ end:
      /* Dies, and is back: what has no record may have been called. */
   :: atomic { BROKEN && phase != down ->
      printf("the coordinator dies\n");
-     phase = down; may_be_called = 0; known_done = 0; known_undone = 0 }
+     phase = down; may_be_called = 0; known_done = 0; known_undone = 0; turns_back = 0 }
   :: atomic { phase == down ->
      printf("the coordinator is back\n");
      may_be_called = ALL;
      known_done = disk_done;
      known_undone = disk_undone;
+     turns_back = aborting_record;
      if
      :: end_record -> phase = ended
      :: !end_record && aborting_record -> phase = compensating

@@ -132,6 +132,7 @@ end:
      /* Takes the lead, and looks at all it reaches. */
   :: atomic { LIVES(me) && leader != me && SEEMS_DEAD(leader) ->
      leader = me;
+     in_reach = BIT(me);
      do
      :: site < SITES ->
         if
@@ -144,7 +145,6 @@ end:
         site++
      :: else -> break
      od;
-     in_reach = in_reach | BIT(me);
      site = 0;
      do
      :: site < SITES ->
@@ -163,10 +163,12 @@ end:
      :: ended & COMMIT ->
         printf("site %d leads; somebody has committed: so do all\n", me);
         commit_sent = commit_sent | BIT(me);
+        state[me] = committed;
         Decide(COMMIT)
      :: (ended & ABORT) || (!ended && !saw_pre_commit) ->
         printf("site %d leads; one has aborted, or none it reaches is pre-committed: aborts\n", me);
         abort_sent = abort_sent | BIT(me);
+        state[me] = aborted;
         Decide(ABORT)
      :: else ->
         printf("site %d leads; somebody is pre-committed: sends pre-commit\n", me);
@@ -177,6 +179,7 @@ end:
               !(commit_sent & BIT(me)) && ALL_ACKNOWLEDGED(in_reach, me) ->
      printf("site %d, leading, commits\n", me);
      commit_sent = commit_sent | BIT(me);
+     state[me] = committed;
      Decide(COMMIT) }
 #endif
   od
