@@ -299,7 +299,7 @@ end:
      may_be_called = ALL;
      known_done = disk_done;
      known_undone = disk_undone;
-     turns_back = aborting_record;
+     turns_back = (end_record == ABORTED || (!end_record && aborting_record));
      if
      :: end_record -> phase = ended
      :: !end_record && aborting_record -> phase = compensating
