@@ -40,13 +40,14 @@
  *
  * The mistakes: each of these splits it. The shortest story of each, told from spin's own trail,
  * is in docs/models.md.
- *   BALLOTS_NOT_COMPARED        sites take part in any ballot, also in a lower one
+ *   JOINS_ANY_BALLOT            sites join a ballot lower than one they joined   (three ballots)
+ *   ACCEPTS_ANY_BALLOT          sites accept in a ballot that they have left for a higher one
  *   ELECTED_NOT_FORCED          le is lost in a crash
  *   PREPARED_STATE_NOT_FORCED   pc, pa and la are lost in a crash
  *   FIRST_FORGETS_PRE_COMMIT    the first coordinator does not force its mark
  *   ABORTS_ALONE_IN_W           a site in w aborts when its timer runs out
  *   RECOVERS_WITHOUT_QUORUM     a leader proposes whoever answered
- *   ANY_PRE_COMMIT_WINS         "any pc" in place of "the highest attempt"   (needs three ballots)
+ *   ANY_PRE_COMMIT_WINS         "any pc" in place of "the highest attempt"   (three ballots)
  *   BALLOT_TAKEN_UP_TWICE       a leader crashes and leads the same ballot again
  *   FENCE_NOT_KEPT              elect at q answers abort, and the site may still prepare
  *   PRUNED_ROW_IS_NO_ROW        once all have ended a site removes its record, and takes a late
@@ -162,11 +163,14 @@ inline ForcePrepared(site) {
 }
 
 /* elect(ballot) at a site. One that has ended answers how: that is `told`. */
-#ifdef BALLOTS_NOT_COMPARED
-#define MAY_JOIN(site, ballot) true
-#define MAY_ACCEPT(site, ballot) true
+#ifdef JOINS_ANY_BALLOT
+#define MAY_JOIN(site, ballot) ((ballot) != elected[site])
 #else
 #define MAY_JOIN(site, ballot) ((ballot) > elected[site])
+#endif
+#ifdef ACCEPTS_ANY_BALLOT
+#define MAY_ACCEPT(site, ballot) true
+#else
 #define MAY_ACCEPT(site, ballot) ((ballot) == elected[site])
 #endif
 
