@@ -15,8 +15,9 @@
  *              heard it, the variable `decided` does not.
  *   Liveness   (-DLIVENESS) from every state that can be reached with the ballots before the last
  *              one: if then a majority is connected, nobody fails any more and one leader is left
- *              alone with the last ballot, all connected sites end. The coordinator takes no part.
- *              That is what can be had: two leaders that outbid each other for ever end nothing.
+ *              alone with the last ballot, all connected sites end. The first coordinator decides
+ *              nothing any more; its witness, if connected, is a site like any other. That is what
+ *              can be had: two leaders that outbid each other for ever end nothing.
  *
  * What is abstracted away
  *   Messages   are facts: what was sent once can be read by anybody, at any time, in any order, any
@@ -30,8 +31,9 @@
  *   Asking     a site for its state is the same as hearing its decision, if it has one.
  *
  * What a site keeps: its state (q, w, pc, pa, c, a), the last ballot it was elected in (le) and the
- * last one it accepted (la); each once in memory and once on disk. A crash sets memory to what is on
- * disk. Only how it ended is written lazily. Preparing a branch and its row is one flush, one step.
+ * last one it accepted (la); each once in memory and once on disk. A crash sets memory to what is
+ * on disk. Only how it ended is written lazily. Preparing is one step: that the record says w may
+ * be lost on PostgreSQL, but a record in q with a prepared branch beside it is read as w.
  *
  * Parameters   -DSITES=3 (to 5), -DBALLOTS=2 (to 4)
  *   -DWITNESS  site 0 is the coordinator's witness: it casts no vote; the coordinator's forced mark
@@ -46,9 +48,11 @@
  *   PREPARED_STATE_NOT_FORCED   pc, pa and la are lost in a crash
  *   FIRST_FORGETS_PRE_COMMIT    the first coordinator does not force its mark
  *   ABORTS_ALONE_IN_W           a site in w aborts when its timer runs out
- *   RECOVERS_WITHOUT_QUORUM     a leader proposes whoever answered
+ *   RECOVERS_WITHOUT_QUORUM     a leader proposes by whoever answered
  *   ANY_PRE_COMMIT_WINS         "any pc" in place of "the highest attempt"   (three ballots)
  *   BALLOT_TAKEN_UP_TWICE       a leader crashes and leads the same ballot again
+ *   BRANCH_NOT_LOOKED_FOR       after a crash the record in q is believed, though a prepared
+ *                               branch stands beside it
  *   FENCE_NOT_KEPT              elect at q answers abort, and the site may still prepare
  *   PRUNED_ROW_IS_NO_ROW        once all have ended a site removes its record, and takes a late
  *                               elect for one about work that never voted
@@ -228,7 +232,9 @@ end:
      if
      :: printf("site %d prepares and votes yes\n", me);
         state[me] = prepared; /* the branch, and the record in the same database: one flush */
+#ifndef BRANCH_NOT_LOOKED_FOR
         Force(me);
+#endif
         yes_votes = yes_votes | BIT(me)
      :: printf("site %d votes no\n", me);
         state[me] = aborted; /* nothing that must be durable, see the crash */
