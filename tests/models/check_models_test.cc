@@ -2,6 +2,7 @@
 // unfound, and on a search that did not come to its end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -14,6 +15,7 @@
 
 #include "support/child_process.h"
 #include "support/temporary_directory.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 namespace {
@@ -66,14 +68,20 @@ class CheckModels : public ::testing::Test {
     Write(models() + "/" + model + ".pml", text);
   }
 
-  Output Run(const std::vector<std::string>& more = {},
-             const std::vector<std::string>& environment = {}) const {
+  Launch Script(const std::vector<std::string>& more = {},
+                const std::vector<std::string>& environment = {}) const {
     Launch launch;
     launch.arguments = {(Source() / "scripts/check-models").string(), "--models", models()};
     launch.arguments.insert(launch.arguments.end(), more.begin(), more.end());
     launch.output_path = directory_ / "output";
     launch.environment = environment;
     launch.environment.push_back("TMPDIR=" + temporary());
+    return launch;
+  }
+
+  Output Run(const std::vector<std::string>& more = {},
+             const std::vector<std::string>& environment = {}) const {
+    const Launch launch = Script(more, environment);
     fs::remove(launch.output_path);
     const int status = AwaitProcess(StartProcess(launch));
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, TextOf(launch.output_path)};
@@ -200,6 +208,32 @@ TEST_F(CheckModels, TellsTheStoryOfACounterExampleIfAsked) {
                                      "    the coordinator is back and reads its log\n"
                                      "    somebody asks and is told: aborted\n"));
   EXPECT_THAT(Run().text, Not(HasSubstr("the coordinator dies")));
+}
+
+TEST_F(CheckModels, StopsItsSearchesWhenItIsTold) {
+  Write(models() + "/endless.pml",
+        "int x, y; active [2] proctype P() { end: do :: x++ :: x-- :: y++ :: y-- od }\n");
+  Write(
+      models() + "/checks",
+      "small shortest holds endless\nsmall shortest holds endless\nsmall shortest holds endless\n");
+  const pid_t script = StartProcess(Script({"--jobs", "2"}));
+  const auto searches = [&] {
+    std::vector<pid_t> found;
+    for (const pid_t process : DescendantsOf(script)) {
+      if (TextOf("/proc/" + std::to_string(process) + "/comm") == "pan\n") found.push_back(process);
+    }
+    return found;
+  };
+  const bool both = WaitUntil([&] { return searches().size() == 2; });
+  const std::vector<pid_t> running = searches();
+  ASSERT_EQ(kill(script, SIGTERM), 0);
+  const int status = AwaitProcess(script);
+  EXPECT_TRUE(both) << TextOf(Script().output_path);
+  EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 130);
+  for (const pid_t search : running) {
+    EXPECT_TRUE(WaitUntil([&] { return HasEnded(search); })) << search;
+  }
+  EXPECT_TRUE(fs::is_empty(temporary()));
 }
 
 // A switch that no check sets would be a mistake that nobody looks for.

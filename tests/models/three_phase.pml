@@ -38,9 +38,6 @@
  * Parameters   -DSITES=3 (to 5), -DBALLOTS=2 (to 4)
  *   -DWITNESS  site 0 is the coordinator's witness: it casts no vote; the coordinator's forced mark
  *              is its pre-commit, and what the coordinator aborts alone is its abort.
- *   -DSYMMETRY sites that vote are alike, so it is enough to look at those runs in which they
- *              answer ballot 2 in the order of their numbers: any other is one of these with the
- *              sites renamed. Not with LIVENESS, where some sites are disconnected.
  *   -DLIVENESS, -DMINORITY, and the mistakes in the list below.
  *
  * The mistakes: each of these splits it. The shortest story of each, told from spin's own trail,
@@ -169,14 +166,6 @@ inline ForcePrepared(site) {
 #endif
 }
 
-#ifdef SYMMETRY
-#define BELOW(site) ((BIT(site) - 1) & VOTERS)
-#define IN_ORDER(site, ballot) \
-  ((ballot) != 2 || state[site] == working || (answered[2] & BELOW(site)) == BELOW(site))
-#else
-#define IN_ORDER(site, ballot) true
-#endif
-
 /* elect(ballot) at a site. One that has ended answers how: that is `told`. */
 #ifdef JOINS_ANY_BALLOT
 #define MAY_JOIN(site, ballot) ((ballot) != elected[site])
@@ -223,8 +212,7 @@ inline Accept(site, ballot, value, acks) {
 
 /* What may arrive at site `me`. A message that would change nothing is as good as lost. */
 #define MESSAGES(ballot) \
-  :: atomic { ACTS(me) && !IS_FINAL(state[me]) && elect_sent[ballot] && MAY_JOIN(me, ballot) && \
-              IN_ORDER(me, ballot) -> \
+  :: atomic { ACTS(me) && !IS_FINAL(state[me]) && elect_sent[ballot] && MAY_JOIN(me, ballot) -> \
      Join(me, ballot) } \
   :: atomic { ACTS(me) && IS_OPEN(state[me]) && MAY_ACCEPT(me, ballot) && \
               (proposed[ballot] & COMMIT) && !HAS_ACCEPTED(me, ballot, pre_committed) -> \
