@@ -24,20 +24,11 @@ std::string LeaderOf(const Ballot& ballot) {
   return ballot.leader == 0 ? "coordinator" : Name(ballot.leader);
 }
 
-// Of an answer to the leader of `ballot`: whether it may count for anything.
-bool Matters(const SiteAnswer& answer, const Ballot& ballot) {
-  return IsFinal(answer.state) || answer.elected == ballot || answer.accepted == ballot;
-}
-
 // Who decided with whom makes no difference to what follows.
 SiteAnswer Told(const SiteAnswer& kept, const PeerMessage& message) {
   SiteAnswer after = After(kept, message);
   after.decided = {};
   return after;
-}
-
-bool Contains(const std::vector<SiteAnswer>& answers, const SiteAnswer& answer) {
-  return std::find(answers.begin(), answers.end(), answer) != answers.end();
 }
 
 }  // namespace
@@ -76,6 +67,15 @@ bool World::CanPreCommit() const {
 // Before it can have pre-committed.
 bool World::CanAbortAlone() const { return !pre_committed_ && !aborted_alone_; }
 
+// One that forgets nothing in a crash only stops, as anybody may; before it has pre-committed it
+// aborts alone.
+bool World::CoordinatorMayForget() const {
+  if (coordinator_crashed_ || !pre_committed_) return false;
+  if (HasWitness() && sites_.at(0).kept != sites_.at(0).durable) return true;
+  return setting_.omission == Omission::kForgetsThatItPreCommitted ||
+         setting_.omission == Omission::kReusesItsBallot;
+}
+
 bool World::MayLead(const Ballot& ballot) const {
   const auto times = std::count_if(leads_.begin(), leads_.end(),
                                    [&](const Lead& lead) { return lead.ballot == ballot; });
@@ -104,45 +104,35 @@ std::vector<std::string> World::Choices() const {
   }
   if (CanPreCommit()) choices.push_back("coordinator pre-commits");
   if (CanAbortAlone()) choices.push_back("coordinator aborts-alone");
-  if (!coordinator_crashed_) choices.push_back("coordinator crashes");
+  if (CoordinatorMayForget()) choices.push_back("coordinator crashes");
   for (const Ballot& ballot : setting_.recoveries) {
     if (MayLead(ballot)) choices.push_back(LeaderOf(ballot) + " leads " + ToString(ballot));
   }
-  for (const Lead& lead : leads_) {
-    ListMessages(lead, choices);
-    if (lead.round && !lead.round->decision()) ListAnswers(lead, choices);
-  }
+  for (const Lead& lead : leads_) ListMessages(lead, choices);
   return choices;
 }
 
-// Those whose arrival changes anything.
+// Those whose arrival, or whose answer, changes anything.
 void World::ListMessages(const Lead& lead, std::vector<std::string>& choices) const {
-  const bool listens = lead.round && !lead.round->decision();
   for (const PeerMessage& message : lead.sent) {
     for (const auto& [number, site] : sites_) {
       const SiteAnswer after = Told(site.kept, message);
-      const auto coming = lead.coming.find(number);
-      const bool known = coming != lead.coming.end() && Contains(coming->second, after);
-      if (after == site.kept && !(listens && !known && Matters(after, lead.ballot))) continue;
-      choices.push_back(Name(number) + " hears " + NameOf(lead) + " " +
-                        settle::ToString(message.verb));
+      const std::string hears =
+          Name(number) + " hears " + NameOf(lead) + " " + settle::ToString(message.verb);
+      if (Counts(lead, number, after)) choices.push_back(hears);
+      if (after != site.kept) choices.push_back(hears + ", unanswered");
     }
   }
 }
 
-void World::ListAnswers(const Lead& lead, std::vector<std::string>& choices) const {
-  for (const auto& [number, answers] : lead.coming) {
-    for (const SiteAnswer& answer : answers) {
-      Round after = *lead.round;
-      const bool moved = after.Take(number, answer);
-      const auto taken = lead.taken.find(number);
-      const bool first = after.Unanswered() != lead.round->Unanswered();
-      const bool another =
-          taken != lead.taken.end() && taken->second != answer && answer.elected == lead.ballot;
-      if (moved || first || another)
-        choices.push_back(NameOf(lead) + " takes " + Name(number) + " " + Words(answer));
-    }
-  }
+// Whether it makes a difference to the leader.
+bool World::Counts(const Lead& lead, BranchNumber number, const SiteAnswer& answer) {
+  if (!lead.round || lead.round->decision()) return false;
+  Round after = *lead.round;
+  if (after.Take(number, answer) || after.Unanswered() != lead.round->Unanswered()) return true;
+  const auto taken = lead.taken.find(number);
+  return taken != lead.taken.end() && taken->second != answer && answer.elected == lead.ballot &&
+         lead.round->message().verb == PeerVerb::kElect;
 }
 
 void World::Do(const std::string& choice) {
@@ -175,22 +165,18 @@ void World::Do(const std::string& choice) {
     }
   } else if (what == "hears") {
     Lead& lead = LeadNamed(whom);
+    const std::string verb = rest.substr(0, rest.find(','));
     const auto message =
         std::find_if(lead.sent.begin(), lead.sent.end(),
-                     [&](const PeerMessage& one) { return settle::ToString(one.verb) == rest; });
-    Hear(NumberOf(who), lead, *message);
-  } else if (what == "takes") {
-    Lead& lead = LeadNamed(who);
-    const std::vector<SiteAnswer>& coming = lead.coming.at(NumberOf(whom));
-    const SiteAnswer answer = *std::find_if(
-        coming.begin(), coming.end(), [&](const SiteAnswer& one) { return Words(one) == rest; });
-    Take(lead, NumberOf(whom), answer);
+                     [&](const PeerMessage& one) { return settle::ToString(one.verb) == verb; });
+    const SiteAnswer answer = Hear(NumberOf(who), *message);
+    if (rest == verb) Take(lead, NumberOf(who), answer);
   }
 }
 
 void World::PreCommit() {
   pre_committed_ = true;
-  Lead lead{kFirstBallot, Round::First(roster_), {}, {}, {}};
+  Lead lead{kFirstBallot, Round::First(roster_), {}, {}};
   lead.sent.push_back(lead.round->message());
   leads_.push_back(std::move(lead));
   if (!HasWitness()) return;
@@ -205,7 +191,7 @@ void World::PreCommit() {
 void World::AbortAlone() {
   aborted_alone_ = true;
   Decided(Decision::kAbort, "coordinator, alone");
-  leads_.push_back({{}, std::nullopt, {{PeerVerb::kAbort, {}, {}}}, {}, {}});
+  leads_.push_back({{}, std::nullopt, {{PeerVerb::kAbort, {}, {}}}, {}});
 }
 
 // Whoever it told of is still told: that is on the wire. When it is back it leads a round of its
@@ -229,7 +215,6 @@ void World::CrashSite(BranchNumber number) {
 
 void World::Die(Lead& lead) {
   lead.round.reset();
-  lead.coming.clear();
   lead.taken.clear();
 }
 
@@ -241,7 +226,7 @@ void World::StartToLead(const Ballot& ballot) {
     const SiteAnswer after = Told(own->second.kept, {PeerVerb::kElect, ballot, {}});
     forced ? Keep(own->second, after) : void(own->second.kept = after);
   }
-  Lead lead{ballot, Round(roster_, ballot), {}, {}, {}};
+  Lead lead{ballot, Round(roster_, ballot), {}, {}};
   lead.sent.push_back(lead.round->message());
   leads_.push_back(std::move(lead));
 }
@@ -254,36 +239,25 @@ void World::Keep(Site& site, const SiteAnswer& after) {
   }
 }
 
-void World::Hear(BranchNumber number, Lead& lead, const PeerMessage& message) {
+SiteAnswer World::Hear(BranchNumber number, const PeerMessage& message) {
   Site& site = sites_.at(number);
   const SiteAnswer after = Told(site.kept, message);
   const bool hasty = number == 0 && setting_.omission == Omission::kAnswersBeforeItIsDurable;
   hasty ? void(site.kept = after) : Keep(site, after);
   if (after.state == SiteState::kCommitted) Decided(Decision::kCommit, Name(number));
   if (after.state == SiteState::kAborted) Decided(Decision::kAbort, Name(number));
-  if (!lead.round || lead.round->decision() || !Matters(after, lead.ballot)) return;
-  std::vector<SiteAnswer>& coming = lead.coming[number];
-  if (!Contains(coming, after)) coming.push_back(after);
+  return after;
 }
 
 void World::Take(Lead& lead, BranchNumber number, const SiteAnswer& answer) {
-  const bool moved = lead.round->Take(number, answer);
-  if (!moved) {
+  if (!lead.round->Take(number, answer)) {
     lead.taken[number] = answer;
     return;
   }
   lead.taken.clear();
   lead.sent.push_back(lead.round->message());
-  if (const auto decision = lead.round->decision()) {
+  if (const auto decision = lead.round->decision())
     Decided(*decision, "the leader of " + ToString(lead.ballot));
-    lead.coming.clear();
-  }
-  // What answered the election alone counts no more.
-  for (auto& [site, answers] : lead.coming) {
-    std::erase_if(answers, [&](const SiteAnswer& one) {
-      return !IsFinal(one.state) && one.accepted != lead.ballot;
-    });
-  }
 }
 
 void World::Decided(Decision decision, const std::string& by) {
@@ -334,19 +308,6 @@ std::string World::Key() const {
     key += lead.round ? '+' : '-';
     if (lead.round) {
       for (const BranchNumber number : lead.round->Unanswered()) key += static_cast<char>(number);
-    }
-    for (const auto& [number, answers] : lead.coming) {
-      key += '?';
-      key += static_cast<char>(number);
-      std::vector<std::string> each;
-      for (const SiteAnswer& answer : answers) {
-        const std::size_t size = key.size();
-        add(answer);
-        each.push_back(key.substr(size));
-        key.resize(size);
-      }
-      std::sort(each.begin(), each.end());
-      for (const std::string& one : each) key += one;
     }
     for (const auto& [number, answer] : lead.taken) {
       key += '!';

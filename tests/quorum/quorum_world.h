@@ -1,7 +1,8 @@
 // A transaction of quorum three-phase commit with its sites, its first coordinator and the leaders
 // of recovery rounds, made of nothing but quorum::After, quorum::HowToKeep and quorum::Round. What
 // was sent may arrive at any later time, any number of times, or never; what was not forced is lost
-// in a crash.
+// in a crash. An answer reaches its leader at once or never: one that is late is like one that came
+// at once to a leader that was slow to go on.
 #pragma once
 
 #include <map>
@@ -63,10 +64,9 @@ class World {
   // A ballot that is led, or was.
   struct Lead {
     Ballot ballot;
-    std::optional<Round> round;                              // none: its leader died
-    std::vector<PeerMessage> sent;                           // to every site
-    std::map<BranchNumber, std::vector<SiteAnswer>> coming;  // to its leader
-    std::map<BranchNumber, SiteAnswer> taken;                // answers to the last message
+    std::optional<Round> round;                // none: its leader died
+    std::vector<PeerMessage> sent;             // to every site
+    std::map<BranchNumber, SiteAnswer> taken;  // answers to the last message
   };
 
   bool HasWitness() const { return sites_.contains(0); }
@@ -74,16 +74,17 @@ class World {
   Lead& LeadNamed(const std::string& name);
   bool CanPreCommit() const;
   bool CanAbortAlone() const;
+  bool CoordinatorMayForget() const;
   bool MayLead(const Ballot& ballot) const;
   void ListMessages(const Lead& lead, std::vector<std::string>& choices) const;
-  void ListAnswers(const Lead& lead, std::vector<std::string>& choices) const;
+  static bool Counts(const Lead& lead, BranchNumber number, const SiteAnswer& answer);
 
   void PreCommit();
   void AbortAlone();
   void CrashCoordinator();
   void CrashSite(BranchNumber number);
   void StartToLead(const Ballot& ballot);
-  void Hear(BranchNumber number, Lead& lead, const PeerMessage& message);
+  SiteAnswer Hear(BranchNumber number, const PeerMessage& message);
   void Take(Lead& lead, BranchNumber number, const SiteAnswer& answer);
   void Keep(Site& site, const SiteAnswer& after);
   void Decided(Decision decision, const std::string& by);
