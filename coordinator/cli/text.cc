@@ -118,11 +118,10 @@ const char* Word(wire::AbortCause::type cause) {
   // The wire counts from 1, the vocabulary from 0.
   static_assert(static_cast<int>(wire::AbortCause::NONE) ==
                 static_cast<int>(AbortCause::kNone) + 1);
-  static_assert(static_cast<int>(wire::AbortCause::STEP_FAILED) ==
-                static_cast<int>(AbortCause::kStepFailed) + 1);
+  static_assert(static_cast<int>(wire::AbortCause::QUORUM) ==
+                static_cast<int>(AbortCause::kQuorum) + 1);
   const int value = static_cast<int>(cause);
-  if (value < wire::AbortCause::NONE || value > wire::AbortCause::STEP_FAILED)
-    return "unrecognised";
+  if (value < wire::AbortCause::NONE || value > wire::AbortCause::QUORUM) return "unrecognised";
   return ToString(static_cast<AbortCause>(value - 1));
 }
 

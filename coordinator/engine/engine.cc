@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds kTick{100};
 const Gtid& RestoredTransaction::gtid() const {
   if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
   if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
+  if (const auto* abort = std::get_if<QuorumAbortRecord>(&decision)) return abort->gtid;
+  if (pre_commit) return pre_commit->gtid;
+  if (ballot) return ballot->gtid;
   if (!heuristics.empty()) return heuristics.front().gtid;
   return registered.empty() ? forgotten->gtid : registered.front().gtid;
 }
@@ -208,9 +211,8 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   }
   for (SagaAnswer& answer : call.answers) {
     Shard& shard = ShardOf(answer.key.gtid);
-    shard.mailbox().PostAlways([&shard, reporter, answer = std::move(answer)] {
-      shard.Answered(*reporter, answer);
-    });
+    shard.mailbox().PostAlways(
+        [&shard, reporter, answer = std::move(answer)] { shard.Answered(*reporter, answer); });
   }
   done(std::monostate{});
 }

@@ -227,9 +227,12 @@ struct ParticipantView {
 // What recovery read from the log.
 struct RestoredTransaction {
   // None: aborted. Only its damage was written down, or reservations that are to be cancelled.
-  std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision{};
+  std::variant<std::monostate, CommitRecord, OnePhaseRecord, QuorumAbortRecord> decision{};
   std::vector<HeuristicRecord> heuristics;
   std::vector<RegisteredRecord> registered{};
+  // Of three-phase commit: without a decision nothing is presumed of it.
+  std::optional<PreCommitRecord> pre_commit{};
+  std::optional<BallotRecord> ballot{};     // the last one
   std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.

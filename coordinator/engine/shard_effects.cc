@@ -62,9 +62,15 @@ void Shard::Perform(Transaction& transaction, Effect effect,
   std::visit(
       Overloaded{
           [&](effect::Send& send) {
-            const bool sent = sessions_.Send(
-                send.session,
-                {send.kind, {gtid, send.branch}, send.resource, send.attempt, 0, send.evidence});
+            const bool sent = sessions_.Send(send.session, {send.kind,
+                                                            {gtid, send.branch},
+                                                            send.resource,
+                                                            send.attempt,
+                                                            0,
+                                                            send.evidence,
+                                                            std::move(send.sites),
+                                                            send.ballot,
+                                                            std::move(send.quorum)});
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
@@ -101,6 +107,10 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyDecided& reply) { TellDecided(transaction, reply); },
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
+          [&](const effect::AnswerPeer& answer) {
+            auto asked = transaction.peer_waiters.extract(answer.call);
+            if (!asked.empty()) asked.mapped()(answer.answer);
+          },
           [&](const effect::OnePhaseGranted&) {
             TellOnePhase(transaction, {true, transaction.machine.ending()});
           },
@@ -119,6 +129,8 @@ void Shard::Persist(Transaction& transaction, Record record) {
   const WallTime now = clock_.WallNow();
   if (auto* commit = std::get_if<CommitRecord>(&record)) commit->decided = now;
   if (auto* one_phase = std::get_if<OnePhaseRecord>(&record)) one_phase->delegated = now;
+  if (auto* pre_commit = std::get_if<PreCommitRecord>(&record)) pre_commit->at = now;
+  if (auto* abort = std::get_if<QuorumAbortRecord>(&record)) abort->decided = now;
   if (auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
     heuristic->learned = now;
     transaction.Note(now, "heuristic: " + heuristic->detail);

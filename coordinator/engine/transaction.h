@@ -47,6 +47,7 @@ struct Transaction {
   std::vector<TryWaiter> try_waiters;  // the newest last
   std::vector<SkipWaiter> skip_waiters;
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
+  std::map<std::uint64_t, Completion<SiteAnswer>> peer_waiters{};  // by event::PeerCalled::call
   std::vector<Completion<std::monostate>> forget_waiters;
   WallTime ended = 0;
   // Of the latest command or call of a branch.

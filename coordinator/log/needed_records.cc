@@ -16,7 +16,9 @@ Subject SubjectOf(const Record& record) {
     subject.name = "saga " + definition.name + " " + std::to_string(definition.version);
   }
   subject.decides = std::holds_alternative<CommitRecord>(record) ||
-                    std::holds_alternative<OnePhaseRecord>(record);
+                    std::holds_alternative<OnePhaseRecord>(record) ||
+                    std::holds_alternative<PreCommitRecord>(record) ||
+                    std::holds_alternative<QuorumAbortRecord>(record);
   if (const auto* end = std::get_if<EndRecord>(&record)) {
     subject.ended = end->summary.ending.outcome;
   }

@@ -17,9 +17,10 @@ namespace settle::coordinator {
 
 // What a record is about, as far as the log itself cares.
 struct Subject {
-  Gtid gtid;                     // empty for a record of no transaction
-  std::string name;              // of that: the newest record with this name is needed
-  bool decides = false;          // a CommitRecord or a OnePhaseRecord
+  Gtid gtid;         // empty for a record of no transaction
+  std::string name;  // of that: the newest record with this name is needed
+  // Such as is written while a transaction runs, and not only of damage that is found later.
+  bool decides = false;
   std::optional<Outcome> ended;  // of an EndRecord
 };
 

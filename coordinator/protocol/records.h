@@ -35,6 +35,7 @@ struct CommitRecord {
   Origin origin;
   WallTime decided = 0;
   std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
+  DecidedBy by{};                       // of three-phase commit; round 0 for any other
 
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
@@ -199,7 +200,7 @@ struct ResourceRecord {
 using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
                             ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
                             SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
-                            RegisteredRecord>;
+                            RegisteredRecord, PreCommitRecord, BallotRecord, QuorumAbortRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;

@@ -267,6 +267,12 @@ Effects TwoPhase::On(const event::Voted& event) {
   return {};  // a second copy of a vote, or one that no longer matters
 }
 
+Effects TwoPhase::On(const event::SiteAnswered&) { return {}; }
+
+Effects TwoPhase::On(const event::PeerCalled&) {
+  return {effect::Refuse{ErrorCode::kRefused, "the transaction is no three-phase commit"}};
+}
+
 // A branch that was to be aborted turned out to be prepared. What it said before stands if that was
 // damage, or a vote that left nothing behind.
 Effects TwoPhase::AbortOnceMore(Branch& branch) {

@@ -120,6 +120,8 @@ class TwoPhase {
   Effects On(const event::VoteTimerFired& event);
   Effects On(const event::RetryTimerFired& event);
   Effects On(const event::Voted& event);
+  Effects On(const event::SiteAnswered& event);
+  Effects On(const event::PeerCalled& event);
   Effects On(const event::Finished& event);
   Effects On(const event::Answered& event);
   Effects On(const event::CallTimerFired& event);

@@ -53,6 +53,21 @@ struct Replay {
     if (SETTLE_PLANTED_BUG(kOnePhaseRecordNotReplayed)) return;
     Decide(position, std::move(record));
   }
+  void Visit(std::uint64_t position, QuorumAbortRecord record) {
+    Decide(position, std::move(record));
+  }
+  void Visit(std::uint64_t position, PreCommitRecord record) {
+    if (SETTLE_PLANTED_BUG(kPreCommitNotRecorded)) return;
+    RestoredTransaction& transaction = At(record.gtid, position).transaction;
+    if (transaction.pre_commit && transaction.contradiction.empty()) {
+      transaction.contradiction = "the record at position " + std::to_string(position) +
+                                  " pre-commits what was pre-committed before";
+    }
+    if (!transaction.pre_commit) transaction.pre_commit = std::move(record);
+  }
+  void Visit(std::uint64_t position, BallotRecord record) {
+    At(record.gtid, position).transaction.ballot = std::move(record);
+  }
   void Visit(std::uint64_t position, HeuristicRecord record) {
     if (SETTLE_PLANTED_BUG(kHeuristicsNotReplayed)) return;
     At(record.gtid, position).transaction.heuristics.push_back(std::move(record));

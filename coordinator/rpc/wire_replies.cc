@@ -55,6 +55,7 @@ wire::AbortCause::type ToWire(AbortCause cause) {
     case AbortCause::kPresumed: return wire::AbortCause::PRESUMED;
     case AbortCause::kRolledBack: return wire::AbortCause::ROLLED_BACK;
     case AbortCause::kStepFailed: return wire::AbortCause::STEP_FAILED;
+    case AbortCause::kQuorum: return wire::AbortCause::QUORUM;
   }
   return wire::AbortCause::NONE;
 }

@@ -48,7 +48,7 @@ std::set<std::string> WordsOf(int first, int last) {
 
 TEST(Words, EveryValueHasAWordOfItsOwn) {
   WordsOf<Outcome>(1, static_cast<int>(Outcome::kHeuristicCommit));
-  WordsOf<AbortCause>(0, static_cast<int>(AbortCause::kStepFailed));
+  WordsOf<AbortCause>(0, static_cast<int>(AbortCause::kQuorum));
   WordsOf<Decision>(1, static_cast<int>(Decision::kAbort));
   WordsOf<Vote>(1, static_cast<int>(Vote::kNo));
   WordsOf<BranchEnd>(1, static_cast<int>(BranchEnd::kRetry));

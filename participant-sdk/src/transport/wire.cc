@@ -121,6 +121,7 @@ Result<AbortCause> FromWire(wire::AbortCause::type cause) {
     case wire::AbortCause::PRESUMED: return AbortCause::kPresumed;
     case wire::AbortCause::ROLLED_BACK: return AbortCause::kRolledBack;
     case wire::AbortCause::STEP_FAILED: return AbortCause::kStepFailed;
+    case wire::AbortCause::QUORUM: return AbortCause::kQuorum;
   }
   return Strange("abort cause " + std::to_string(static_cast<int>(cause)));
 }

@@ -79,6 +79,13 @@ enum class PlantedBug {
   kRestoredConfirmTakenForDone,
   kReservationsDoNotHoldTheMark,
   kEndOfReservationsNotForced,
+  // quorum three-phase commit: coordinator/protocol, coordinator/engine, coordinator/recovery
+  kPreCommitNotRecorded,
+  kOwnBallotNotForced,
+  kWitnessAnswersBeforeDurable,
+  kPreCommitNotForced,
+  kQuorumAbortNotForced,
+  kAbortsAloneAfterPreCommit,
   // quorum three-phase commit: participant-sdk/src/quorum
   kBallotsNotCompared,
   kElectionNotForced,
