@@ -111,7 +111,8 @@ class ConnectedCoordinator final : public Coordinator {
     if (!program_->options.resources.empty() || !program_->options.participants.empty()) {
       session_ = std::make_unique<sdk::Session>(program_->Links(), program_->options.scan_interval,
                                                 program_->participant, program_->options.warn);
-      return session_->Start();
+      return session_->Start(program_->options.attach_later ? sdk::Session::First::kAttachLater
+                                                            : sdk::Session::First::kAttach);
     }
     Result<sdk::Hello> hello = program_->pool.Call<sdk::Hello>(
         program_->Brief(), [](Link& link, Instant) { return Result<sdk::Hello>(link.hello()); });
@@ -124,7 +125,8 @@ class ConnectedCoordinator final : public Coordinator {
     if (options.comment.size() > kCommentMost || options.timeout.count() < 0) {
       return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
     }
-    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label};
+    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
+                              options.protocol};
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
     Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
         program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
@@ -133,8 +135,8 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(
-        std::make_unique<State>(program_, std::move(begun->gtid), State::Role::kOwner));
+    return GlobalTransaction(std::make_unique<State>(program_, std::move(begun->gtid),
+                                                     State::Role::kOwner, options.protocol));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {
