@@ -20,8 +20,9 @@
 #include "rpc/admin_handler.h"
 #include "rpc/coordinator_handler.h"
 #include "rpc/participant_handler.h"
-#include "rpc/server.h"
 #include "rpc/thrift_output.h"
+#include "rpc/warn.h"
+#include "server/server.h"
 #include "settle/vocabulary/gtid.h"
 #include "settled/exit_codes.h"
 #include "settled/options.h"
@@ -54,7 +55,7 @@ void PrepareProcess() {
 
 // A connection that is refused by us is told so; one that runs into the kernel's limit takes the
 // log's files along.
-ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
+server::Settings WithinDescriptors(server::Settings settings, Observer& observer) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return settings;
   const std::size_t room = limit.rlim_cur > 2 * kDescriptorsForOurselves
@@ -69,8 +70,8 @@ ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
   return settings;
 }
 
-Result<SocketAddress> WhereToListen(const Options& options, Observer& observer) {
-  Result<SocketAddress> address = Resolve(options.listen);
+Result<server::SocketAddress> WhereToListen(const Options& options, Observer& observer) {
+  Result<server::SocketAddress> address = server::Resolve(options.listen);
   if (!address || address->loopback()) return address;
   if (!options.insecure) {
     return Fail(ErrorCode::kInvalid,
@@ -118,7 +119,7 @@ void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most,
   }
 }
 
-void SayReady(const Options& options, const Server& server, const LogIdentity& log,
+void SayReady(const Options& options, const server::Server& server, const LogIdentity& log,
               std::size_t recovered) {
   std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n",
               Release(), server.address().c_str(), log.log_id.c_str(),
@@ -141,7 +142,7 @@ struct TaskStopper {
 };
 
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
-  const Result<SocketAddress> address = WhereToListen(options, observer);
+  const Result<server::SocketAddress> address = WhereToListen(options, observer);
   if (!address) {
     return Refuse(address.error(),
                   address.error().code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen);
@@ -176,8 +177,9 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const auto participant = std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer);
   const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
   const ShardThreads shard_threads(engine);
-  Server server(WithinDescriptors(options.server, observer),
-                OnOnePort(coordinator, participant, admin), calls, observer);
+  server::Server server(
+      WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, admin),
+      {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }}, Warn(observer));
   if (Status started = server.Start(*address); !started)
     return Refuse(started.error(), kExitCannotListen);
   if (Status written = ready_file.Write(server.address()); !written) {

@@ -1,4 +1,4 @@
-#include "rpc/server.h"
+#include "server/server.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -9,9 +9,9 @@
 #include <cstring>
 #include <system_error>
 
-#include "rpc/dispatch.h"
+#include "server/dispatch.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 namespace {
 
 constexpr int kBacklog = 1024;
@@ -52,13 +52,12 @@ std::string BoundAddress(int listener) {
 
 }  // namespace
 
-Server::Server(const ServerSettings& settings,
-               std::shared_ptr<apache::thrift::TProcessor> processor, Calls& calls,
-               Observer& observer)
+Server::Server(const Settings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
+               Interrupts interrupts, Complain complain)
     : settings_(settings),
       processor_(std::move(processor)),
-      calls_(calls),
-      complaints_(observer),
+      interrupts_(std::move(interrupts)),
+      complaints_(std::move(complain)),
       budget_(settings.buffered_bytes_max) {}
 
 Server::~Server() {
@@ -183,10 +182,10 @@ void Server::Stop(std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
   stopping_ = true;
   for (const auto& connection : serving_) connection->frames->Interrupt();
-  calls_.StopParked();
+  interrupts_.parked();
   const auto none_left = [this] { return serving_.empty(); };
   if (!retired_one_.wait_for(lock, patience, none_left)) {
-    calls_.StopAll();
+    interrupts_.all();
     if (!retired_one_.wait_for(lock, kLastReplies, none_left)) {
       for (const auto& connection : serving_) connection->frames->Cut();
       retired_one_.wait(lock, none_left);
@@ -196,4 +195,4 @@ void Server::Stop(std::chrono::milliseconds patience) {
   JoinRetired();
 }
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

@@ -1,12 +1,12 @@
-#include "rpc/complaints.h"
+#include "server/complaints.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 
 void Complaints::Say(const std::string& what) {
   std::string line = what;
   {
     const std::scoped_lock lock(mutex_);
-    const Instant now = std::chrono::steady_clock::now();
+    const auto now = std::chrono::steady_clock::now();
     if (now < next_) {
       ++left_out_;
       return;
@@ -15,7 +15,7 @@ void Complaints::Say(const std::string& what) {
     if (left_out_ > 0) line += " (and " + std::to_string(left_out_) + " more complaints before)";
     left_out_ = 0;
   }
-  observer_.Event(Observer::Level::kWarning, {}, line);
+  complain_(line);
 }
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

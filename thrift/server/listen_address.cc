@@ -1,4 +1,4 @@
-#include "rpc/listen_address.h"
+#include "server/listen_address.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -11,7 +11,7 @@
 
 #include "settle/vocabulary/gtid.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {
   const auto wrong = [&] {
@@ -50,6 +50,20 @@ bool SocketAddress::loopback() const {
   return false;
 }
 
+bool SocketAddress::any() const {
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &storage, sizeof(in));
+    return in.sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  if (storage.ss_family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, &storage, sizeof(in));
+    return IN6_IS_ADDR_UNSPECIFIED(&in.sin6_addr) != 0;
+  }
+  return false;
+}
+
 std::string SocketAddress::text() const {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
@@ -83,4 +97,4 @@ Result<SocketAddress> Resolve(const ListenAddress& address) {
   return result;
 }
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

@@ -1,9 +1,9 @@
-#include "rpc/listen_address.h"
+#include "server/listen_address.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace settle::coordinator {
+namespace settle::server {
 namespace {
 
 TEST(ListenAddress, IsAHostAndAPort) {
@@ -31,10 +31,18 @@ TEST(ListenAddress, KnowsWhichAddressesOnlyThisMachineReaches) {
   EXPECT_FALSE(Resolve({"192.0.2.1", 1})->loopback());
 }
 
+TEST(ListenAddress, KnowsWhichAddressesStandForTheWholeMachine) {
+  EXPECT_TRUE(Resolve({"0.0.0.0", 1})->any());
+  EXPECT_TRUE(Resolve({"::", 1})->any());
+  EXPECT_FALSE(Resolve({"127.0.0.1", 1})->any());
+  EXPECT_FALSE(Resolve({"::1", 1})->any());
+  EXPECT_FALSE(Resolve({"192.0.2.1", 1})->any());
+}
+
 TEST(ListenAddress, IsPrintedAsItIsWritten) {
   EXPECT_EQ(Resolve({"127.0.0.1", 7420})->text(), "127.0.0.1:7420");
   EXPECT_EQ(Resolve({"::1", 7420})->text(), "[::1]:7420");
 }
 
 }  // namespace
-}  // namespace settle::coordinator
+}  // namespace settle::server

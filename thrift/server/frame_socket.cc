@@ -1,4 +1,4 @@
-#include "rpc/frame_socket.h"
+#include "server/frame_socket.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string>
 
-namespace settle::coordinator {
+namespace settle::server {
 namespace {
 
 constexpr std::size_t kLengthBytes = 4;
@@ -188,4 +188,4 @@ void FrameSocket::LimitIdle(std::chrono::milliseconds limit) {
   ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
 }
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

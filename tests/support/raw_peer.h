@@ -15,10 +15,10 @@
 
 namespace settle::testing {
 
-class RawClient {
+class RawPeer {
  public:
-  RawClient() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-  explicit RawClient(const std::string& address) : RawClient() { Connect(address); }
+  RawPeer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  explicit RawPeer(const std::string& address) : RawPeer() { Connect(address); }
 
   // "127.0.0.1:<port>".
   void Connect(const std::string& address) {
@@ -31,9 +31,9 @@ class RawClient {
       throw std::runtime_error("cannot connect to " + address);
     }
   }
-  ~RawClient() { ::close(socket_); }
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
+  ~RawPeer() { ::close(socket_); }
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
 
   // False when the peer has closed already.
   bool Send(const std::string& bytes) {

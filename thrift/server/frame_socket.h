@@ -13,7 +13,7 @@
 
 #include "settle/vocabulary/status.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 
 struct FrameLimits {
   std::size_t frame_bytes_max = 16 * 1024 * 1024;
@@ -79,4 +79,4 @@ class FrameSocket {
   bool greeted_ = false;        // a whole frame has come
 };
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

@@ -1,4 +1,4 @@
-#include "rpc/dispatch.h"
+#include "server/dispatch.h"
 
 #include <thrift/TApplicationException.h>
 
@@ -6,7 +6,7 @@
 
 #include "settle/vocabulary/gtid.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 namespace {
 
 using apache::thrift::TApplicationException;
@@ -88,4 +88,4 @@ std::span<const std::uint8_t> Dispatch::Refusal(std::span<std::uint8_t> frame, i
   }
 }
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

@@ -9,12 +9,15 @@
 #include <thrift/transport/TSocket.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <vector>
 
-#include "recording_observer.h"
-#include "rpc/server.h"
+#include "server/server.h"
 #include "wire/CoordinatorService.h"
 
 namespace settle::testing {
@@ -37,13 +40,45 @@ class LittleHandler : public wire::CoordinatorServiceNull {
                                                                          const std::string&) {};
 };
 
+// What the server complained of.
+class Heard {
+ public:
+  void Take(const std::string& line) {
+    const std::scoped_lock lock(mutex_);
+    lines_.push_back(line);
+    told_.notify_all();
+  }
+  std::vector<std::string> lines() {
+    const std::scoped_lock lock(mutex_);
+    return lines_;
+  }
+  bool AwaitOneWith(const std::string& words) {
+    std::unique_lock lock(mutex_);
+    return told_.wait_for(lock, std::chrono::seconds(10), [&] {
+      for (const std::string& line : lines_) {
+        if (line.find(words) != std::string::npos) return true;
+      }
+      return false;
+    });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable told_;
+  std::vector<std::string> lines_;
+};
+
 struct Served {
-  explicit Served(const coordinator::ServerSettings& settings = {}) {
+  explicit Served(const server::Settings& settings = {}) {
     auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
     all->registerProcessor("coordinator",
                            std::make_shared<wire::CoordinatorServiceProcessor>(handler));
-    server = std::make_unique<coordinator::Server>(settings, all, calls, observer);
-    const auto address = coordinator::Resolve({.host = "127.0.0.1", .port = 0});
+    server = std::make_unique<server::Server>(
+        settings, all,
+        server::Interrupts{.parked = [this] { parked.request_stop(); },
+                           .all = [this] { calls.request_stop(); }},
+        [this](const std::string& line) { heard.Take(line); });
+    const auto address = server::Resolve({.host = "127.0.0.1", .port = 0});
     if (!address) throw std::runtime_error(Describe(address.error()));
     if (Status started = server->Start(*address); !started)
       throw std::runtime_error(Describe(started.error()));
@@ -51,9 +86,10 @@ struct Served {
   const std::string& address() const { return server->address(); }
 
   std::shared_ptr<LittleHandler> handler = std::make_shared<LittleHandler>();
-  RecordingObserver observer;
-  coordinator::Calls calls;
-  std::unique_ptr<coordinator::Server> server;
+  Heard heard;
+  std::stop_source parked;
+  std::stop_source calls;
+  std::unique_ptr<server::Server> server;
 };
 
 // An ordinary Thrift client.

@@ -9,11 +9,11 @@
 
 #include "settle/vocabulary/status.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 
 struct ListenAddress {
-  std::string host = "127.0.0.1";
-  std::uint16_t port = 7420;  // 0: any free one
+  std::string host;
+  std::uint16_t port = 0;  // 0: any free one
 
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
@@ -28,6 +28,8 @@ struct SocketAddress {
 
   // Reachable from this machine alone.
   bool loopback() const;
+  // Every address of this machine: 0.0.0.0 or [::].
+  bool any() const;
   // "127.0.0.1:7420", "[::1]:7420".
   std::string text() const;
 };
@@ -35,4 +37,4 @@ struct SocketAddress {
 // The first address that the host has; kUnavailable when it has none. May block on name resolution.
 [[nodiscard]] Result<SocketAddress> Resolve(const ListenAddress& address);
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

@@ -9,14 +9,14 @@
 #include <thread>
 #include <vector>
 
-#include "raw_client.h"
-#include "rpc/server.h"
 #include "served.h"
+#include "server/server.h"
+#include "support/raw_peer.h"
 
 namespace settle::testing {
 namespace {
 
-using namespace coordinator;
+using namespace server;
 using namespace std::chrono_literals;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
@@ -33,7 +33,7 @@ std::size_t ResidentBytes() {
 }
 
 void ExpectClosedAndOthersServed(Served& served, const std::string& bytes) {
-  RawClient peer(served.address());
+  RawPeer peer(served.address());
   peer.Send(bytes);
   EXPECT_TRUE(peer.ReadToEnd().has_value()) << "the connection is still open";
   EXPECT_EQ(Client(served.address()).Hello("others"), "others");
@@ -56,7 +56,7 @@ TEST_P(MalformedFrame, N04_N05_ClosesItsConnectionAndHarmsNobodyElse) {
   Served served;
   ExpectClosedAndOthersServed(served, GetParam().bytes);
   EXPECT_EQ(served.handler->calls, 1);  // of the others
-  EXPECT_TRUE(served.observer.AwaitOneWith(GetParam().why));
+  EXPECT_TRUE(served.heard.AwaitOneWith(GetParam().why));
 }
 
 std::string DeepNesting(int depth) {
@@ -108,11 +108,11 @@ TEST(ServerLimits, N04_AClaimCostsNoMemory) {
   Served served;
   Client(served.address()).Hello("warm up");
   const std::size_t before = ResidentBytes();
-  std::vector<std::unique_ptr<RawClient>> peers;
+  std::vector<std::unique_ptr<RawPeer>> peers;
   for (int i = 0; i < 20; ++i) {
-    peers.push_back(std::make_unique<RawClient>(served.address()));
+    peers.push_back(std::make_unique<RawPeer>(served.address()));
     peers.back()->Send(BigEndian(16 * 1024 * 1024) + std::string(20'000, 'x'));  // a claim of 16 MB
-    peers.push_back(std::make_unique<RawClient>(served.address()));
+    peers.push_back(std::make_unique<RawPeer>(served.address()));
     peers.back()->Send(
         Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + BigEndian(900'000)));
   }
@@ -121,19 +121,19 @@ TEST(ServerLimits, N04_AClaimCostsNoMemory) {
 }
 
 TEST(ServerLimits, N04_LargeFramesShareABudgetAndGiveItBack) {
-  ServerSettings settings;
+  Settings settings;
   settings.buffered_bytes_max = 3 * 1024 * 1024;
   Served served(settings);
   const std::string megabytes(2 * 1024 * 1024, 'x');
-  RawClient first(served.address());
+  RawPeer first(served.address());
   ASSERT_TRUE(first.Send(BigEndian(2 * 1024 * 1024 + 100) +
                          megabytes));  // not whole: its memory stays taken
   std::thread second([&] {
-    RawClient peer(served.address());
+    RawPeer peer(served.address());
     peer.Send(BigEndian(2 * 1024 * 1024 + 100) + megabytes);
     peer.ReadToEnd();
   });
-  EXPECT_TRUE(served.observer.AwaitOneWith("memory for large frames"));
+  EXPECT_TRUE(served.heard.AwaitOneWith("memory for large frames"));
   second.join();
   ::shutdown(first.socket(), SHUT_RDWR);
   EXPECT_TRUE(first.ReadToEnd().has_value());
@@ -143,37 +143,37 @@ TEST(ServerLimits, N04_LargeFramesShareABudgetAndGiveItBack) {
 
 TEST(ServerLimits, N05_ATruncatedFrameIsDroppedWithItsConnection) {
   Served served;
-  RawClient peer(served.address());
+  RawPeer peer(served.address());
   ASSERT_TRUE(peer.Send(BigEndian(100) + "only this"));
   ::shutdown(peer.socket(), SHUT_WR);
   EXPECT_THAT(peer.ReadToEnd(), Optional(IsEmpty()));
-  EXPECT_TRUE(served.observer.AwaitOneWith("closed inside a frame"));
+  EXPECT_TRUE(served.heard.AwaitOneWith("closed inside a frame"));
 }
 
 TEST(ServerLimits, N05_ComplaintsAreLoggedAtABoundedRate) {
   Served served;
   for (int i = 0; i < 200; ++i) {
-    RawClient peer(served.address());
+    RawPeer peer(served.address());
     peer.Send(BigEndian(0));
     ASSERT_TRUE(peer.ReadToEnd().has_value());
   }
-  EXPECT_THAT(served.observer.events(), SizeIs(::testing::Le(20u)));
+  EXPECT_THAT(served.heard.lines(), SizeIs(::testing::Le(20u)));
 }
 
 TEST(ServerLimits, N05_WhatAPeerSentIsEscapedInTheLog) {
   Served served;
-  RawClient peer(served.address());
+  RawPeer peer(served.address());
   peer.Send(Frame(CallHeader("\x1b[31mtreasury\n:hello") + kStop));
   ASSERT_TRUE(peer.ReadToEnd().has_value());
-  ASSERT_TRUE(served.observer.AwaitOneWith("treasury"));
-  for (const std::string& event : served.observer.events()) {
+  ASSERT_TRUE(served.heard.AwaitOneWith("treasury"));
+  for (const std::string& event : served.heard.lines()) {
     EXPECT_EQ(event.find('\x1b'), std::string::npos) << event;
     EXPECT_EQ(event.find('\n'), std::string::npos) << event;
   }
 }
 
-ServerSettings Hasty() {
-  ServerSettings settings;
+Settings Hasty() {
+  Settings settings;
   settings.frame.io_timeout = 300ms;
   settings.frame.idle_timeout = 60s;
   return settings;
@@ -181,7 +181,7 @@ ServerSettings Hasty() {
 
 TEST(ServerLimits, N03_OneByteAtATimeIsCutOffByTheFramesDeadline) {
   Served served(Hasty());
-  RawClient peer(served.address());
+  RawPeer peer(served.address());
   const auto begun = std::chrono::steady_clock::now();
   const std::string frame = Frame(std::string(1000, 'x'));
   std::size_t sent = 0;
@@ -189,20 +189,20 @@ TEST(ServerLimits, N03_OneByteAtATimeIsCutOffByTheFramesDeadline) {
   EXPECT_THAT(peer.ReadToEnd(), Optional(IsEmpty()));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 10s);
   EXPECT_LT(sent, frame.size());
-  EXPECT_TRUE(served.observer.AwaitOneWith("a frame was not whole within"));
+  EXPECT_TRUE(served.heard.AwaitOneWith("a frame was not whole within"));
 }
 
 TEST(ServerLimits, N03_AConnectionThatNeverSpeaksIsClosed) {
   Served served(Hasty());
-  RawClient silent(served.address());
+  RawPeer silent(served.address());
   EXPECT_THAT(silent.ReadToEnd(), Optional(IsEmpty()));
 }
 
 TEST(ServerLimits, N03_AConnectionThatHasSpokenMayRestUpToTheIdleTimeout) {
-  ServerSettings settings = Hasty();
+  Settings settings = Hasty();
   settings.frame.idle_timeout = 1500ms;
   Served served(settings);
-  RawClient peer(served.address());
+  RawPeer peer(served.address());
   peer.Send(Frame(CallHeader("coordinator:explode") + kStop));
   ASSERT_TRUE(peer.Readable(10s));
   char reply[512];
@@ -216,17 +216,17 @@ TEST(ServerLimits, N03_AnAnswerThatIsNotTakenIsGivenUp) {
   served.handler->on_outcome = [](wire::Ending& ending, const std::string&) {
     ending.reason = std::string(12'000'000, 'x');
   };
-  RawClient deaf(served.address());
+  RawPeer deaf(served.address());
   ASSERT_TRUE(
       deaf.Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + Text("g") + kStop)));
-  EXPECT_TRUE(served.observer.AwaitOneWith("a reply was not taken within"));
+  EXPECT_TRUE(served.heard.AwaitOneWith("a reply was not taken within"));
 }
 
 TEST(ServerLimits, N03_HundredsOfSlowPeersDoNotDelayOthers) {
   Served served(Hasty());
-  std::vector<std::unique_ptr<RawClient>> slow;
+  std::vector<std::unique_ptr<RawPeer>> slow;
   for (int i = 0; i < 300; ++i) {
-    slow.push_back(std::make_unique<RawClient>(served.address()));
+    slow.push_back(std::make_unique<RawPeer>(served.address()));
     slow.back()->Send(BigEndian(1000));
   }
   const auto begun = std::chrono::steady_clock::now();
@@ -236,7 +236,7 @@ TEST(ServerLimits, N03_HundredsOfSlowPeersDoNotDelayOthers) {
 }
 
 TEST(ServerLimits, C22_ConnectionsBeyondTheLimitAreClosedAndThePlacesComeBack) {
-  ServerSettings settings;
+  Settings settings;
   settings.connections_max = 2;
   Served served(settings);
   {
@@ -244,9 +244,9 @@ TEST(ServerLimits, C22_ConnectionsBeyondTheLimitAreClosedAndThePlacesComeBack) {
     Client second(served.address());
     first.Hello("first");
     second.Hello("second");
-    RawClient third(served.address());
+    RawPeer third(served.address());
     EXPECT_THAT(third.ReadToEnd(), Optional(IsEmpty()));
-    EXPECT_TRUE(served.observer.AwaitOneWith("all 2 are in use"));
+    EXPECT_TRUE(served.heard.AwaitOneWith("all 2 are in use"));
     EXPECT_EQ(first.Hello("still"), "still");
   }
   // The places are free as soon as the server has seen the ends of both.
@@ -265,14 +265,14 @@ TEST(ServerLimits, C22_WithoutDescriptorsConnectionsWaitAndAreServedLater) {
   Served served;
   Client known(served.address());
   known.Hello("before");
-  RawClient late;
+  RawPeer late;
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   rlimit none = limit;
   none.rlim_cur = 3;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   late.Connect(served.address());
-  const bool complained = served.observer.AwaitOneWith("connections cannot be accepted for now");
+  const bool complained = served.heard.AwaitOneWith("connections cannot be accepted for now");
   EXPECT_EQ(known.Hello("during"), "during");
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_TRUE(complained);

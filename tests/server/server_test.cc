@@ -1,4 +1,4 @@
-#include "rpc/server.h"
+#include "server/server.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,13 +7,13 @@
 #include <future>
 #include <thread>
 
-#include "raw_client.h"
 #include "served.h"
+#include "support/raw_peer.h"
 
 namespace settle::testing {
 namespace {
 
-using namespace coordinator;
+using namespace server;
 using apache::thrift::TApplicationException;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
@@ -43,7 +43,7 @@ TEST(Server, ServesManyConnectionsAtOnce) {
 
 TEST(Server, AnswersCallsThatCameTogetherInOneSegmentEachInTurn) {
   Served served;
-  RawClient client(served.address());
+  RawPeer client(served.address());
   const std::string call =
       Frame(CallHeader("coordinator:hello") + Field(kStruct, 1) + Field(kI32, 1) + BigEndian(1) +
             Field(kI32, 2) + BigEndian(1) + Field(kString, 3) + Text("a") + kStop + kStop);
@@ -62,8 +62,7 @@ TEST(Server, ListensOnlyWhereItIsToldTo) {
 
 TEST(Server, SaysWhatKeepsItFromListening) {
   Served served;
-  Calls calls;
-  Server second({}, nullptr, calls, served.observer);
+  Server second({}, nullptr, {}, [](const std::string&) {});
   const auto port = static_cast<std::uint16_t>(std::stoi(served.address().substr(10)));
   const Status started = second.Start(*Resolve({.host = "127.0.0.1", .port = port}));
   ASSERT_FALSE(started);
@@ -73,7 +72,7 @@ TEST(Server, SaysWhatKeepsItFromListening) {
 
 TEST(Server, N05_AnUnknownMethodIsRefusedByNameAndTheConnectionGoesOn) {
   Served served;
-  RawClient client(served.address());
+  RawPeer client(served.address());
   ASSERT_TRUE(client.Send(Frame(CallHeader("coordinator:explode") + kStop)));
   ASSERT_TRUE(client.Readable(10s));
   ::shutdown(client.socket(), SHUT_WR);
@@ -95,7 +94,7 @@ TEST(Server, N05_AnUnknownServiceIsRefusedByNameAndClosed) {
 
 TEST(Server, N05_ACallWithoutARequiredFieldIsRefusedAndNeverReachesTheHandler) {
   Served served;
-  RawClient client(served.address());
+  RawPeer client(served.address());
   // version_low alone, of three required fields.
   ASSERT_TRUE(client.Send(Frame(CallHeader("coordinator:hello") + Field(kStruct, 1) +
                                 Field(kI32, 1) + BigEndian(1) + kStop + kStop)));
@@ -129,7 +128,7 @@ TEST(Server, ACallInProgressIsAnsweredBeforeAPatientStop) {
 
 TEST(Server, StopEndsIdleConnectionsAndAcceptsNoMore) {
   Served served;
-  RawClient idle(served.address());
+  RawPeer idle(served.address());
   Client client(served.address());
   client.Hello("first");
   served.server->Stop(30s);
@@ -142,13 +141,11 @@ TEST(Server, StopEndsParkedCallsAtOnceAndTellsOthersToAskWhenPatienceIsOver) {
   std::atomic<int> arrived{0};
   served.handler->on_outcome = [&](wire::Ending& ending, const std::string& kind) {
     ++arrived;
-    const bool parked = kind == "parked";
-    const Result<Ending> never = served.calls.Await<Ending>(
-        {.limit = 60s,
-         .if_given_up = parked ? ErrorCode::kRetry : ErrorCode::kAskOutcome,
-         .kind = parked ? Calls::Kind::kParked : Calls::Kind::kWorking},
-        [](const Completion<Ending>&) {});
-    ending.reason = ToString(never.error().code);
+    std::promise<void> stopped;
+    const std::stop_callback on_stop((kind == "parked" ? served.parked : served.calls).get_token(),
+                                     [&] { stopped.set_value(); });
+    stopped.get_future().wait();
+    ending.reason = kind + " was stopped";
   };
   const auto ask = [&](const char* kind) {
     return std::async(std::launch::async, [&served, kind] {
@@ -162,9 +159,9 @@ TEST(Server, StopEndsParkedCallsAtOnceAndTellsOthersToAskWhenPatienceIsOver) {
   auto working = ask("working");
   while (arrived < 2) std::this_thread::yield();
   auto stopped = std::async(std::launch::async, [&] { served.server->Stop(3s); });
-  EXPECT_EQ(parked.get(), "retry");
+  EXPECT_EQ(parked.get(), "parked was stopped");
   EXPECT_EQ(working.wait_for(0s), std::future_status::timeout);
-  EXPECT_EQ(working.get(), "ask-outcome");
+  EXPECT_EQ(working.get(), "working was stopped");
   stopped.get();
 }
 
@@ -173,7 +170,7 @@ TEST(Server, StopCutsOffAPeerThatDoesNotTakeItsAnswer) {
   served.handler->on_outcome = [](wire::Ending& ending, const std::string&) {
     ending.reason = std::string(8'000'000, 'x');
   };
-  RawClient deaf(served.address());
+  RawPeer deaf(served.address());
   ASSERT_TRUE(
       deaf.Send(Frame(CallHeader("coordinator:outcome") + Field(kString, 1) + Text("g") + kStop)));
   while (served.handler->calls == 0) std::this_thread::yield();

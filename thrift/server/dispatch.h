@@ -12,7 +12,7 @@
 #include <span>
 #include <string>
 
-namespace settle::coordinator {
+namespace settle::server {
 
 class Dispatch {
  public:
@@ -45,4 +45,4 @@ class Dispatch {
   std::shared_ptr<apache::thrift::protocol::TProtocol> writer_;
 };
 
-}  // namespace settle::coordinator
+}  // namespace settle::server

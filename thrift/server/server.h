@@ -1,14 +1,16 @@
-// The one port of the daemon: framed binary Thrift, a thread for each connection (measured twice as
-// fast as a queue in front of workers), and hard limits on what a peer can cost. A peer that does
-// not keep to the protocol is answered by name where it can still be understood, then closed; that
-// is logged at a bounded rate.
+// A port that speaks framed binary Thrift, of the daemon and of participants alike: a thread for
+// each connection (measured twice as fast as a queue in front of workers), and hard limits on what
+// a peer can cost. A peer that does not keep to the protocol is answered by name where it can still
+// be understood, then closed; that is told at a bounded rate.
 #pragma once
 
 #include <thrift/TProcessor.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -16,15 +18,13 @@
 #include <string>
 #include <thread>
 
-#include "engine/ports.h"
-#include "rpc/calls.h"
-#include "rpc/complaints.h"
-#include "rpc/frame_socket.h"
-#include "rpc/listen_address.h"
+#include "server/complaints.h"
+#include "server/frame_socket.h"
+#include "server/listen_address.h"
 
-namespace settle::coordinator {
+namespace settle::server {
 
-struct ServerSettings {
+struct Settings {
   std::size_t connections_max = 4'000;  // more are closed at once
   FrameLimits frame;
   std::size_t buffered_bytes_max = 256 * 1024 * 1024;  // of large frames, all connections together
@@ -32,11 +32,16 @@ struct ServerSettings {
   std::int32_t container_items_max = 10'000;           // of one list or map in a call
 };
 
+// How calls in progress are made to end when the server stops. Called on the thread that stops.
+struct Interrupts {
+  std::function<void()> parked = [] {};  // those that wait for work that someone else does
+  std::function<void()> all = [] {};
+};
+
 class Server {
  public:
-  // References must outlive the server.
-  Server(const ServerSettings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
-         Calls& calls, Observer& observer);
+  Server(const Settings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
+         Interrupts interrupts, Complain complain);
   ~Server();  // stops without patience
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -49,7 +54,7 @@ class Server {
   const std::string& address() const { return address_; }
 
   // Accepts no more, ends parked calls at once and gives the others so long to be answered, then
-  // cuts them off: they hear "ask the outcome". Blocking; returns when no connection is left.
+  // interrupts all and cuts their connections off. Blocking; returns when no call is left.
   void Stop(std::chrono::milliseconds patience);
 
  private:
@@ -66,9 +71,9 @@ class Server {
   void JoinRetired();
   void PauseAccepting();
 
-  const ServerSettings settings_;
+  const Settings settings_;
   const std::shared_ptr<apache::thrift::TProcessor> processor_;
-  Calls& calls_;
+  const Interrupts interrupts_;
   Complaints complaints_;
   MemoryBudget budget_;
 
@@ -84,4 +89,4 @@ class Server {
   Connections retired_;  // ended by themselves; their threads are to be joined
 };
 
-}  // namespace settle::coordinator
+}  // namespace settle::server
