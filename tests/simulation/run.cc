@@ -47,6 +47,7 @@ void EndAtAssertion(int) {
 std::unique_ptr<Run> MakeRun(Protocol protocol, std::uint64_t seed, World::Telling telling) {
   switch (protocol) {
     case Protocol::kTwoPhase: return MakeTwoPhaseRun(seed, telling);
+    case Protocol::kThreePhase: return MakeThreePhaseRun(seed, telling);
     case Protocol::kSaga: return MakeSagaRun(seed, telling);
     case Protocol::kTcc: return MakeTccRun(seed, telling);
   }

@@ -49,6 +49,7 @@ class Run {
 };
 
 std::unique_ptr<Run> MakeTwoPhaseRun(std::uint64_t seed, World::Telling telling);
+std::unique_ptr<Run> MakeThreePhaseRun(std::uint64_t seed, World::Telling telling);
 std::unique_ptr<Run> MakeTccRun(std::uint64_t seed, World::Telling telling);
 std::unique_ptr<Run> MakeSagaRun(std::uint64_t seed, World::Telling telling);
 
