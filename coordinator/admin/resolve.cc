@@ -17,6 +17,14 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
     return Fail(ErrorCode::kRefused, gtid + " is quarantined: " + view.summary.ending.reason,
                 view.advice);
   }
+  if (AwaitsAMajority(view.summary)) {
+    return Fail(ErrorCode::kRefused,
+                gtid +
+                    " may have been pre-committed, so only a majority of its sites can decide "
+                    "it: it waits for " +
+                    view.waiting_for,
+                view.advice);
+  }
   if (state == "deciding" || state == "delegating" || state == "one-phase") {
     return Fail(ErrorCode::kRefused, gtid + " is " + state + ": it waits for " + view.waiting_for,
                 "nobody but " + std::string(state == "deciding" ? "the log" : "its resource") +

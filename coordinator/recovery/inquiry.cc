@@ -77,7 +77,11 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
     const bool aborted = (*ended)->ending.cause != AbortCause::kNone;
-    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
+    if (branch == nullptr) {
+      Verdict verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
+      if ((*ended)->quorum) verdict.decided_by = (*ended)->quorum->by;
+      return verdict;
+    }
     // Also one whose process was lost before its vote, and which had prepared unheard.
     const bool undamaged = branch->state == ToString(TwoPhase::BranchState::kAborting) ||
                            branch->state == ToString(TwoPhase::BranchState::kAborted);
@@ -108,6 +112,24 @@ Result<SagaEnd> Inquiry::AskSagaEnd(const Gtid& gtid) {
   Result<Verdict> verdict = ReadVerdict({gtid, 0});
   if (!verdict) return Fail(verdict.error());
   return SagaEnd{verdict->ending, std::move(verdict->results)};
+}
+
+Result<SiteAnswer> Inquiry::AskWitness(const Gtid& gtid) const {
+  const Result<Verdict> verdict = ReadVerdict({gtid, 0});
+  if (!verdict) return Fail(verdict.error());
+  const Ending& ending = verdict->ending;
+  if (!ending.committed() && !ending.aborted() && !verdict->decided_by) {
+    return Fail(ErrorCode::kRefused,
+                "transaction " + gtid.text() + " ended as " + settle::ToString(ending.outcome) +
+                    ": that is neither a commit nor an abort",
+                "see 'settle show " + gtid.text() + "'");
+  }
+  // What branches became against the decision does not change the decision.
+  const bool committed = ending.cause == AbortCause::kNone;
+  return SiteAnswer{committed ? SiteState::kCommitted : SiteState::kAborted,
+                    kFirstBallot,
+                    {},
+                    verdict->decided_by.value_or(DecidedBy{})};
 }
 
 void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {

@@ -20,6 +20,7 @@
 #include "rpc/admin_handler.h"
 #include "rpc/coordinator_handler.h"
 #include "rpc/participant_handler.h"
+#include "rpc/peer_handler.h"
 #include "rpc/thrift_output.h"
 #include "rpc/warn.h"
 #include "server/server.h"
@@ -90,12 +91,13 @@ Result<server::SocketAddress> WhereToListen(const Options& options, Observer& ob
 std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
     std::shared_ptr<wire::CoordinatorServiceIf> coordinator,
     std::shared_ptr<wire::ParticipantServiceIf> participant,
-    std::shared_ptr<wire::AdminServiceIf> admin) {
+    std::shared_ptr<wire::PeerServiceIf> peer, std::shared_ptr<wire::AdminServiceIf> admin) {
   auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
   all->registerProcessor(
       "coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(std::move(coordinator)));
   all->registerProcessor(
       "participant", std::make_shared<wire::ParticipantServiceProcessor>(std::move(participant)));
+  all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(std::move(peer)));
   all->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(std::move(admin)));
   return all;
 }
@@ -175,10 +177,11 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
       CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry, calls,
       observer);
   const auto participant = std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer);
+  const auto peer = std::make_shared<PeerHandler>(engine, inquiry, calls, observer);
   const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
   const ShardThreads shard_threads(engine);
   server::Server server(
-      WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, admin),
+      WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, peer, admin),
       {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }}, Warn(observer));
   if (Status started = server.Start(*address); !started)
     return Refuse(started.error(), kExitCannotListen);
