@@ -142,7 +142,8 @@ void Process::Report() {
                   {site_reports_.begin(), site_reports_.end()}};
   const std::vector<std::pair<std::string, std::string>> found(found_.begin(), found_.end());
   const auto reported_now = [this, session = session_, votes = votes_.size(), ends = ends_.size(),
-                             sites = site_reports_.size(), found = found_.size()](const Result<std::monostate>& reported) {
+                             sites = site_reports_.size(),
+                             found = found_.size()](const Result<std::monostate>& reported) {
     reporting_ = false;
     if (reported) {
       votes_.erase(votes_.begin(), votes_.begin() + static_cast<long>(votes));
@@ -263,17 +264,16 @@ void Process::PerformOne(const sdk::Step& step) {
 void Process::FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
                          std::optional<Evidence> evidence, std::function<void()> done,
                          std::optional<DecidedBy> by) {
-  Later(Effort(),
-        [this, key, resource, decision, evidence = std::move(evidence), done = std::move(done),
-         by = std::move(by)] {
-          if (by && !MayFinish(key, resource, decision, *by)) return;
-          const FinishResult result =
-              FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
-          Later(Effort(), [this, key, result, done] {
-            Tell(key, sdk::event::Finished{result});
-            if (done) done();
-          });
-        });
+  Later(Effort(), [this, key, resource, decision, evidence = std::move(evidence),
+                   done = std::move(done), by = std::move(by)] {
+    if (by && !MayFinish(key, resource, decision, *by)) return;
+    const FinishResult result =
+        FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
+    Later(Effort(), [this, key, result, done] {
+      Tell(key, sdk::event::Finished{result});
+      if (done) done();
+    });
+  });
 }
 
 std::optional<Evidence> Process::EvidenceOfWork(const BranchKey& key) const {

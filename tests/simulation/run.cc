@@ -108,6 +108,7 @@ SeedResult Run::Play(const std::function<void()>& halfway) {
   while (world_.now() < rough_until && world_.Step()) {
   }
   if (halfway) halfway();
+  BeforeHealing();
   adversary().Heal();
   SeedResult result;
   result.settled_after = AwaitTheEnd();

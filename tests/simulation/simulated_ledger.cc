@@ -61,8 +61,8 @@ Result<bool> SimulatedLedger::Put(const BranchKey& key, const std::optional<Site
   const bool forced = durability == Durability::kForce;
   if (forced) durable_ = written_;
   world_.Effect(database_.name(), forced ? "forces " : "writes ", key.DatabaseName(), " ",
-                ToString(after.at.state), ", elected ", ToString(after.at.elected),
-                ", accepted ", ToString(after.at.accepted));
+                ToString(after.at.state), ", elected ", ToString(after.at.elected), ", accepted ",
+                ToString(after.at.accepted));
   if (!database_.up()) return Unreachable(database_.name());
   if (world_.Strikes(world_.roughness.finish_lost, Fault::kRecordReplyLost))
     return Unreachable(database_.name());

@@ -25,7 +25,7 @@ class SimulatedLedger : public SiteLedger {
   Result<std::optional<SiteRecord>> Find(const BranchKey& key) override;
   Result<bool> Put(const BranchKey& key, const std::optional<SiteRecord>& before,
                    const SiteRecord& after, Durability durability) override;
-  Status Prune(const EndedThrough&) override { return {}; }
+  Status Prune(const settle::EndedThrough&) override { return {}; }
 
   // Of a prepare: its row before, and that it has voted yes after. False: the database cannot be
   // reached, or there is a record already that says otherwise.
@@ -54,8 +54,7 @@ class SimulatedLedger : public SiteLedger {
 // What settle::sdk::Sites is given: a resource that has nothing but its ledger.
 class LedgerOnly : public Resource {
  public:
-  explicit LedgerOnly(SimulatedLedger& ledger)
-      : name_(ledger.database().name()), ledger_(ledger) {}
+  explicit LedgerOnly(SimulatedLedger& ledger) : name_(ledger.database().name()), ledger_(ledger) {}
   const std::string& name() const override { return name_; }
   Result<std::string> Identify() override { return name_; }
   FinishResult Finish(const BranchKey&, Decision, const Evidence&) override {

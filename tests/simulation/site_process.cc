@@ -13,7 +13,8 @@ constexpr microseconds kScanEvery{80'000};
 
 std::vector<std::shared_ptr<Resource>> AsResources(const std::vector<SimulatedLedger*>& ledgers) {
   std::vector<std::shared_ptr<Resource>> resources;
-  for (SimulatedLedger* ledger : ledgers) resources.push_back(std::make_shared<LedgerOnly>(*ledger));
+  for (SimulatedLedger* ledger : ledgers)
+    resources.push_back(std::make_shared<LedgerOnly>(*ledger));
   return resources;
 }
 

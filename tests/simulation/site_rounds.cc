@@ -64,9 +64,9 @@ void SiteProcess::Drive(const BranchKey& key, const CasePtr& watched) {
     watched->busy = false;
     WakeAt(key, watched, wait->until);
   } else if (const auto* take = std::get_if<sdk::recovery::TakeBallot>(&act)) {
-    Perform(key, watched, *take);
+    TakeBallot(key, watched, *take);
   } else if (const auto* obey = std::get_if<sdk::recovery::Obey>(&act)) {
-    Perform(key, watched, *obey);
+    Obey(key, watched, *obey);
   } else if (const auto* tell = std::get_if<sdk::recovery::Tell>(&act)) {
     Exchange(key, watched, *tell);
   } else {
@@ -74,8 +74,8 @@ void SiteProcess::Drive(const BranchKey& key, const CasePtr& watched) {
   }
 }
 
-void SiteProcess::Perform(const BranchKey& key, const CasePtr& watched,
-                          const sdk::recovery::TakeBallot& take) {
+void SiteProcess::TakeBallot(const BranchKey& key, const CasePtr& watched,
+                             const sdk::recovery::TakeBallot& take) {
   Later(Effort(), [this, key, watched, above = take.above] {
     const auto taken = records_.Lead(key, watched->resource, above);
     if (taken) {
@@ -100,8 +100,8 @@ void SiteProcess::Perform(const BranchKey& key, const CasePtr& watched,
   });
 }
 
-void SiteProcess::Perform(const BranchKey& key, const CasePtr& watched,
-                          const sdk::recovery::Obey& obey) {
+void SiteProcess::Obey(const BranchKey& key, const CasePtr& watched,
+                       const sdk::recovery::Obey& obey) {
   Later(Effort(), [this, key, watched, message = obey.message] {
     const Result<SiteAnswer> kept = Answer({key, watched->resource, message});
     if (kept && IsFinal(kept->state)) {
@@ -139,12 +139,10 @@ void SiteProcess::Exchange(const BranchKey& key, const CasePtr& watched,
 void SiteProcess::Ask(const BranchKey& site, const Roster& sites, const PeerMessage& message,
                       const Reply& reply) {
   if (site.number == 0) return AskWitness(site.gtid, message, reply);
-  const auto found = std::find_if(sites.begin(), sites.end(), [&](const Site& one) {
-    return one.number == site.number;
-  });
+  const auto found = std::find_if(sites.begin(), sites.end(),
+                                  [&](const Site& one) { return one.number == site.number; });
   const sdk::PeerCall call{site, found->resource, message};
-  if (Serves(found->resource))
-    return Later(Effort(), [this, call, reply] { reply(Answer(call)); });
+  if (Serves(found->resource)) return Later(Effort(), [this, call, reply] { reply(Answer(call)); });
   AskPeer(found->addresses, 0, call, reply);
 }
 
@@ -153,7 +151,12 @@ void SiteProcess::AskWitness(const Gtid& gtid, const PeerMessage& message, const
       {"peer", gtid, 1, kAnswerWithin},
       [this, gtid, message](Engine& engine, Inquiry& inquiry, Completion<SiteAnswer> done) {
         world_.Count(Fault::kWitnessAsked);
-        TellWitness(engine, inquiry, {gtid, message}, std::move(done));
+        // As rpc/peer_handler.cc.
+        engine.Peer({gtid, message}, [&inquiry, gtid, done](Result<SiteAnswer> answer) {
+          if (!answer && answer.error().code == ErrorCode::kNotFound)
+            answer = inquiry.AskWitness(gtid);
+          done(std::move(answer));
+        });
       },
       reply);
 }
@@ -191,10 +194,10 @@ void SiteProcess::AskPeer(const std::vector<std::string>& addresses, std::size_t
       peer.Later(peer.Effort(), [this, &peer, call, heard] {
         const Result<SiteAnswer> answer = peer.Answer(call);
         const auto says = [&] {
-          return answer ? call.key.DatabaseName() + " is " + ToString(answer->state) +
-                              ", elected " + ToString(answer->elected) + ", accepted " +
-                              ToString(answer->accepted)
-                        : "refusal of peer: " + answer.error().message;
+          return answer
+                     ? call.key.DatabaseName() + " is " + ToString(answer->state) + ", elected " +
+                           ToString(answer->elected) + ", accepted " + ToString(answer->accepted)
+                     : "refusal of peer: " + answer.error().message;
         };
         world_.Send(peer.WayTo(name()), says, [heard, answer] { heard(answer); });
       });
