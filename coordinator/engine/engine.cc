@@ -85,7 +85,8 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    if (!transaction.registered.empty()) admission_->unended.Restore(transaction.gtid());
+    if (!transaction.registered.empty() || transaction.pre_commit)
+      admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
   }

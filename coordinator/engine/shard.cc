@@ -123,6 +123,14 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
 void Shard::Restore(RestoredTransaction restored) {
   if (!restored.contradiction.empty()) return Quarantine(restored);
   auto transaction = [&] {
+    if (restored.pre_commit) {
+      TwoPhase::RestoredQuorum records{*restored.pre_commit, restored.ballot};
+      if (const auto* commit = std::get_if<CommitRecord>(&restored.decision))
+        records.commit = *commit;
+      if (const auto* abort = std::get_if<QuorumAbortRecord>(&restored.decision))
+        records.abort = *abort;
+      return std::make_unique<Transaction>(TwoPhase(records, restored.heuristics));
+    }
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(
           TwoPhase(*commit, restored.heuristics, restored.registered));
@@ -151,6 +159,10 @@ void Shard::Restore(RestoredTransaction restored) {
   const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
   SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
   CountRunning();
+  if (here.machine.state() == TwoPhase::State::kQuorum) {
+    ++undecided_count_;
+    admission_.quota.TakeBeyond(here.machine.origin().owner);
+  }
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 

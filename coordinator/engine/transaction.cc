@@ -19,6 +19,7 @@ TransactionSummary Transaction::Summary() const {
   summary.origin = machine.origin();
   summary.ended = ended;
   summary.timeline = timeline;
+  summary.quorum = machine.quorum();
   for (const TwoPhase::Branch& branch : machine.branches()) {
     BranchSummary row;
     row.number = branch.number;
@@ -64,12 +65,14 @@ std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
 bool Transaction::IsInDoubt() const {
   switch (machine.state()) {
     case TwoPhase::State::kOnePhase:
+    case TwoPhase::State::kQuorum:
     case TwoPhase::State::kCommitting:
     case TwoPhase::State::kDamaged:
     case TwoPhase::State::kForgetting: return true;
     case TwoPhase::State::kAborting: return !machine.Unfinished().empty();
     case TwoPhase::State::kActive:
     case TwoPhase::State::kPreparing:
+    case TwoPhase::State::kPreCommitting:
     case TwoPhase::State::kDeciding:
     case TwoPhase::State::kDelegating:
     case TwoPhase::State::kDone: return false;
