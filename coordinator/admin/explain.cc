@@ -61,7 +61,7 @@ std::string MajorityThatIsOut(const TransactionSummary& summary) {
   const QuorumSummary& quorum = *summary.quorum;
   const std::size_t answered = quorum.sites.size() - quorum.missing.size();
   if (quorum.missing.empty() || answered >= quorum.needed) {
-    return "the decision log's disk, under ballot " + ToString(quorum.by.ballot);
+    return "the decision log's disk, to record who decided or who leads";
   }
   std::string sites;
   for (const SiteSummary& one : quorum.sites) {
@@ -146,8 +146,7 @@ std::string HoldsTheMark(const TransactionSummary& summary) {
 }  // namespace
 
 bool AwaitsAMajority(const TransactionSummary& summary) {
-  return summary.quorum && summary.quorum->by.ballot.round != 0 &&
-         summary.ending.outcome == Outcome::kUndecided;
+  return summary.quorum && summary.state == "quorum";
 }
 
 bool IsReservation(const BranchSummary& branch) { return branch.identity.starts_with("action "); }
@@ -187,9 +186,9 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (CallsParticipants(summary.state)) {
     view.waiting_for = out;
     view.advice = HelpForASaga(summary);
-  } else if (summary.state == "deciding" || summary.state == "delegating" ||
-             summary.state == "beginning" || summary.state == "stopping" ||
-             summary.state == "ending") {
+  } else if (summary.state == "pre-committing" || summary.state == "deciding" ||
+             summary.state == "delegating" || summary.state == "beginning" ||
+             summary.state == "stopping" || summary.state == "ending") {
     view.waiting_for = "the decision log's disk";
   } else if (summary.state == "one-phase") {
     view.waiting_for = "proof of what became of its only branch: " + out;

@@ -25,9 +25,12 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
                     view.waiting_for,
                 view.advice);
   }
-  if (state == "deciding" || state == "delegating" || state == "one-phase") {
+  if (state == "pre-committing" || state == "deciding" || state == "delegating" ||
+      state == "one-phase") {
     return Fail(ErrorCode::kRefused, gtid + " is " + state + ": it waits for " + view.waiting_for,
-                "nobody but " + std::string(state == "deciding" ? "the log" : "its resource") +
+                "nobody but " +
+                    std::string(state == "delegating" || state == "one-phase" ? "its resource"
+                                                                              : "the log") +
                     " knows the decision now");
   }
   if (outcome == Outcome::kUndecided) {

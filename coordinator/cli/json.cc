@@ -37,6 +37,7 @@ Json ToJson(const wire::SessionView& session) {
   Json json{{"session", session.session}, {"process", session.process}};
   PutTime(json, "attached", session.attached_us);
   json["idle_ms"] = session.idle_ms;
+  json["peer_address"] = session.peer_address;
   return json;
 }
 

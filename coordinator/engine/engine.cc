@@ -85,7 +85,12 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    if (!transaction.registered.empty() || transaction.pre_commit)
+    const auto* commit = std::get_if<CommitRecord>(&transaction.decision);
+    const bool three_phase =
+        transaction.pre_commit || transaction.ballot ||
+        std::holds_alternative<QuorumAbortRecord>(transaction.decision) ||
+        (commit != nullptr && commit->by.ballot.round != 0);
+    if (!transaction.registered.empty() || three_phase)
       admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
@@ -205,6 +210,11 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
     shard.mailbox().PostAlways(
         [&shard, reporter, vote = std::move(vote)] { shard.Voted(*reporter, vote); });
   }
+  for (SiteReport& site : call.sites) {  // before the end of the same branch
+    Shard& shard = ShardOf(site.key.gtid);
+    shard.mailbox().PostAlways(
+        [&shard, reporter, site = std::move(site)] { shard.SiteAnswered(*reporter, site); });
+  }
   for (EndReport& end : call.ends) {
     Shard& shard = ShardOf(end.key.gtid);
     shard.mailbox().PostAlways(
@@ -221,6 +231,14 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
 void Engine::Detach(SessionId session, Completion<std::monostate> done) {
   sessions_->Detach(session);
   done(std::monostate{});
+}
+
+void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done,
+       [call = std::move(call)](Shard& shard, const Completion<SiteAnswer>& reply) {
+         shard.Peer(call, reply);
+       });
 }
 
 void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {

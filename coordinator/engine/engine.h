@@ -216,6 +216,7 @@ struct SessionView {
   std::string process;
   WallTime attached = 0;
   std::chrono::milliseconds idle{0};
+  std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
 };
 struct ParticipantView {
   std::string resource;

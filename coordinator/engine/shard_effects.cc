@@ -6,6 +6,7 @@
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
+#include "engine/witness.h"
 #include "protocol/describe.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
@@ -16,13 +17,23 @@ namespace {
 
 bool IsUndecided(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing ||
-         state == TwoPhase::State::kPreCommitting || state == TwoPhase::State::kQuorum ||
          state == TwoPhase::State::kDeciding || state == TwoPhase::State::kDelegating;
 }
 
 // No other record is written then.
 bool IsRegistering(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing;
+}
+
+// What a site is asked to join or accept.
+bool IsAsked(CommandKind kind) {
+  return kind == CommandKind::kElect || kind == CommandKind::kPreCommit ||
+         kind == CommandKind::kPreAbort;
+}
+
+// " under ballot 2.0".
+std::string UnderBallot(const effect::Send& send) {
+  return IsAsked(send.kind) ? " under ballot " + settle::ToString(send.ballot) : "";
 }
 
 template <typename... Fs>
@@ -37,17 +48,21 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
+  const bool three_phase = transaction.machine.protocol() == Protocol::kThreePhase;
+  const std::optional<QuorumSummary> quorum =
+      three_phase ? transaction.machine.quorum() : std::nullopt;
   Effects effects = transaction.machine.Handle(event);
+  if (three_phase) NoteQuorum(transaction, quorum);
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
     admission_.quota.GiveBack(transaction.machine.origin().owner);
-    // A reservation's participant must know a repeated confirm or cancel for as long as one can
-    // come, a site what its peers may ask.
-    const bool reserved = transaction.machine.has_reservations() &&
-                          !SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark);
-    if (!reserved && transaction.machine.protocol() == Protocol::kTwoPhase)
-      admission_.unended.End(transaction.machine.gtid());
+    // A reservation's participant must know a repeated confirm or cancel, and a site of three-phase
+    // commit how it was decided, for as long as somebody can ask.
+    const bool holds_the_mark = (transaction.machine.has_reservations() &&
+                                 !SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark)) ||
+                                three_phase;
+    if (!holds_the_mark) admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
@@ -76,11 +91,12 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
-                  std::string(ToString(send.kind)) +
+                  std::string(ToString(send.kind)) + UnderBallot(send) +
                       (sent ? " sent to branch " : " waits for somebody to serve branch ") +
                       std::to_string(send.branch) + " in " + send.resource);
             }
             transaction.CountAttempt(send.branch, send.attempt, sent);
+            if (IsAsked(send.kind)) transaction.asked = send.kind;
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
@@ -110,8 +126,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
           [&](const effect::AnswerPeer& answer) {
-            auto asked = transaction.peer_waiters.extract(answer.call);
-            if (!asked.empty()) asked.mapped()(answer.answer);
+            AnswerPeer(transaction, answer.call, answer.answer);
           },
           [&](const effect::OnePhaseGranted&) {
             TellOnePhase(transaction, {true, transaction.machine.ending()});
@@ -154,12 +169,7 @@ void Shard::Persist(Transaction& transaction, Record record) {
       (SETTLE_PLANTED_BUG(kHeuristicNotForced) &&
        std::holds_alternative<HeuristicRecord>(record)) ||
       (SETTLE_PLANTED_BUG(kRegisteredNotForced) &&
-       std::holds_alternative<RegisteredRecord>(record)) ||
-      (SETTLE_PLANTED_BUG(kPreCommitNotForced) &&
-       std::holds_alternative<PreCommitRecord>(record)) ||
-      (SETTLE_PLANTED_BUG(kOwnBallotNotForced) && std::holds_alternative<BallotRecord>(record)) ||
-      (SETTLE_PLANTED_BUG(kQuorumAbortNotForced) &&
-       std::holds_alternative<QuorumAbortRecord>(record));
+       std::holds_alternative<RegisteredRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(
@@ -282,12 +292,17 @@ void Shard::Forget(Transaction& transaction) {
   // that it has ended, and may have forgotten it by then, so its end is forced.
   const bool reserved =
       transaction.machine.has_reservations() && !SETTLE_PLANTED_BUG(kEndOfReservationsNotForced);
-  // Of a three-phase commit the records of a quorum's abort would be restored, and not presumed.
-  const bool presumable =
-      ending.aborted() && !reserved && transaction.machine.protocol() == Protocol::kTwoPhase;
-  ended_.emplace(gtid, Ended{transaction.Summary(), presumable,
+  TransactionSummary summary = transaction.Summary();
+  // What may have been pre-committed has records, and is not presumed.
+  const bool pre_committed = summary.quorum && summary.quorum->by.ballot.round != 0;
+  const bool presumable = ending.aborted() && !reserved && !pre_committed;
+  ended_.emplace(gtid, Ended{std::move(summary), presumable,
                              reserved ? Durability::kForce : Durability::kLazy});
   const auto forgotten = std::move(transaction.forget_waiters);
+  while (!transaction.peer_waiters.empty()) {
+    AnswerPeer(transaction, transaction.peer_waiters.begin()->first,
+               FinalAnswer(ended_.at(gtid).summary));
+  }
   running_.erase(gtid);
   CountRunning();
   WriteEnd(gtid);

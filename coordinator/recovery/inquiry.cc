@@ -1,6 +1,7 @@
 #include "recovery/inquiry.h"
 
 #include "engine/await.h"
+#include "engine/witness.h"
 #include "protocol/two_phase.h"
 #include "vocabulary/planted_bug.h"
 
@@ -77,11 +78,7 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
     const bool aborted = (*ended)->ending.cause != AbortCause::kNone;
-    if (branch == nullptr) {
-      Verdict verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
-      if ((*ended)->quorum) verdict.decided_by = (*ended)->quorum->by;
-      return verdict;
-    }
+    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
     // Also one whose process was lost before its vote, and which had prepared unheard.
     const bool undamaged = branch->state == ToString(TwoPhase::BranchState::kAborting) ||
                            branch->state == ToString(TwoPhase::BranchState::kAborted);
@@ -115,21 +112,11 @@ Result<SagaEnd> Inquiry::AskSagaEnd(const Gtid& gtid) {
 }
 
 Result<SiteAnswer> Inquiry::AskWitness(const Gtid& gtid) const {
-  const Result<Verdict> verdict = ReadVerdict({gtid, 0});
-  if (!verdict) return Fail(verdict.error());
-  const Ending& ending = verdict->ending;
-  if (!ending.committed() && !ending.aborted() && !verdict->decided_by) {
-    return Fail(ErrorCode::kRefused,
-                "transaction " + gtid.text() + " ended as " + settle::ToString(ending.outcome) +
-                    ": that is neither a commit nor an abort",
-                "see 'settle show " + gtid.text() + "'");
-  }
-  // What branches became against the decision does not change the decision.
-  const bool committed = ending.cause == AbortCause::kNone;
-  return SiteAnswer{committed ? SiteState::kCommitted : SiteState::kAborted,
-                    kFirstBallot,
-                    {},
-                    verdict->decided_by.value_or(DecidedBy{})};
+  if (Status ours = CheckOurs(gtid); !ours) return Fail(ours.error());
+  const Result<std::optional<TransactionSummary>> ended = log_.FindEnded(gtid);
+  if (!ended) return Fail(ended.error());
+  if (*ended) return FinalAnswer(**ended);
+  return SiteAnswer{SiteState::kAborted, kFirstBallot, {}, {}};  // presumed, as any other
 }
 
 void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {

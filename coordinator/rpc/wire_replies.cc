@@ -212,6 +212,7 @@ wire::SessionView ToWire(const SessionView& session) {
   line.process = session.process;
   line.attached_us = session.attached;
   line.idle_ms = session.idle.count();
+  if (!session.peer_address.empty()) line.__set_peer_address(session.peer_address);
   return line;
 }
 
