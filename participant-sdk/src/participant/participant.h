@@ -47,10 +47,12 @@ class Participant {
   Participant(const Participant&) = delete;
   Participant& operator=(const Participant&) = delete;
 
-  // From now on its branches can be sites of three-phase commit, whose peers reach this process at
-  // `address` (host:port). Before anything else is called; not thread-safe.
+  // From now on its branches can be sites of three-phase commit. Before anything else is called;
+  // not thread-safe, neither is the next.
   void BecomeSites(const PeerOptions& options, const std::vector<std::string>& coordinators,
-                   const std::string& address, TellPeer tell);
+                   TellPeer tell);
+  // Its peers reach this process there (host:port). Before it attaches.
+  void ReachedAt(const std::string& address) { peer_address_ = address; }
   // Where peers reach a site in this resource; empty: it cannot be one.
   std::string PeerAddressOf(const std::string& resource) const;
   // What a site of this process answers a peer, or itself. Blocking. Errors as Sites::Tell.

@@ -19,9 +19,7 @@ Decision DecisionOf(const SiteRecord& record) {
 }  // namespace
 
 void Participant::BecomeSites(const PeerOptions& options,
-                              const std::vector<std::string>& coordinators,
-                              const std::string& address, TellPeer tell) {
-  peer_address_ = address;
+                              const std::vector<std::string>& coordinators, TellPeer tell) {
   rounds_ = std::make_unique<RecoveryRounds>(
       options, coordinators, sites_,
       RecoveryRounds::Ports{[this](const PeerCall& call) { return Answer(call); }, std::move(tell),
