@@ -142,10 +142,18 @@ void Shard::Restore(RestoredTransaction restored) {
     }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
-  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+  const auto* commit = std::get_if<CommitRecord>(&restored.decision);
+  if (restored.pre_commit) {
+    const PreCommitRecord& record = *restored.pre_commit;
+    transaction->Note(record.origin.began,
+                      "begun by " + record.origin.owner + ", for three-phase commit");
+    transaction->Note(record.at, "every site had voted yes; pre-commit may have been sent");
+  } else if (commit != nullptr) {
     transaction->Note(commit->origin.began, "begun by " + commit->origin.owner);
-    transaction->Note(commit->decided, "decided to commit");
   }
+  if (commit != nullptr) transaction->Note(commit->decided, "decided to commit");
+  if (const auto* abort = std::get_if<QuorumAbortRecord>(&restored.decision))
+    transaction->Note(abort->decided, "decided to abort: " + abort->reason);
   for (const RegisteredRecord& record : restored.registered) {
     transaction->Note(record.at, "registered branch " + std::to_string(record.branch) + " in " +
                                      record.participant + ", action " + record.action);

@@ -92,7 +92,9 @@ void Shard::NoteQuorum(Transaction& transaction, const std::optional<QuorumSumma
   for (const SiteSummary& site : after->sites) {
     const SiteSummary* earlier = FindSite(before, site.site.number);
     if (!site.last || (earlier != nullptr && earlier->last == site.last)) continue;
-    const bool outbids = tried.round != 0 && !was_decided && site.last->elected > tried;
+    const bool final = IsFinal(site.last->state);
+    if (final && site.site.number == 0) continue;  // it says what is noted below
+    const bool outbids = tried.round != 0 && !was_decided && !final && site.last->elected > tried;
     transaction.Note(
         now, Said(site) + (outbids ? ", which outbids ballot " + settle::ToString(tried) : ""));
   }
