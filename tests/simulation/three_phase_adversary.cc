@@ -112,10 +112,10 @@ void ThreePhaseAdversary::HealAPart() {
   }
   std::set<BranchKey> to_end;
   std::set<BranchKey> to_wait;
-  for (const Side& side : {one, other}) {
-    to_end.merge(ToBeEndedBy(side, victims_.scene));
-    to_wait.merge(ToWaitOn(side, victims_.scene));
-  }
+  to_end.merge(ToBeEndedBy(one, victims_.scene));
+  to_end.merge(ToBeEndedBy(other, victims_.scene));
+  to_wait.merge(ToWaitOn(one, other, victims_.scene));
+  to_wait.merge(ToWaitOn(other, one, victims_.scene));
   const Instant until = world_.now() + kMajorityBound;
   while (world_.now() < until && world_.Step()) {
   }

@@ -62,7 +62,7 @@ std::set<BranchKey> ToBeEndedBy(const Side& side, const SiteScene& scene) {
   return keys;
 }
 
-std::set<BranchKey> ToWaitOn(const Side& side, const SiteScene& scene) {
+std::set<BranchKey> ToWaitOn(const Side& side, const Side& other, const SiteScene& scene) {
   const std::map<BranchKey, Found> all = AllRecords(scene);
   std::set<BranchKey> keys;
   if (side.coordinator) return keys;  // it may know the end, or be able to refuse one
@@ -76,9 +76,9 @@ std::set<BranchKey> ToWaitOn(const Side& side, const SiteScene& scene) {
     for (const Site& site : record.sites) {
       if (site.number == 0 || !IsServedOn(side, site.resource, scene)) continue;
       ++reached;
-      const auto other = all.find({key.gtid, site.number});
-      known = known || other == all.end() || other->second.record.at.state == SiteState::kInitial ||
-              IsFinal(other->second.record.at.state);
+      const auto peer = all.find({key.gtid, site.number});
+      known = known || peer == all.end() || peer->second.record.at.state == SiteState::kInitial ||
+              IsFinal(peer->second.record.at.state) || IsServedOn(other, site.resource, scene);
     }
     if (!known && reached < MajorityOf(record.sites.size())) keys.insert(key);
   }

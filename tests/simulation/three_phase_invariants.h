@@ -32,8 +32,9 @@ struct Side {
 // on the side.
 std::set<BranchKey> ToBeEndedBy(const Side& side, const SiteScene& scene);
 // The undecided branches on that side that can end there by nobody: no majority of sites is on it,
-// nobody there knows how it ended or can refuse to vote.
-std::set<BranchKey> ToWaitOn(const Side& side, const SiteScene& scene);
+// nobody there knows how it ended or can refuse to vote, and no database of theirs is reached from
+// the `other` side as well.
+std::set<BranchKey> ToWaitOn(const Side& side, const Side& other, const SiteScene& scene);
 
 bool IsFinalNow(const BranchKey& key, const SiteScene& scene);
 
