@@ -12,6 +12,7 @@ set_target_properties(settle_vocabulary PROPERTIES EXPORT_NAME vocabulary)
 set_target_properties(settle_branch_machine PROPERTIES EXPORT_NAME branch_machine)
 set_target_properties(settle_barrier PROPERTIES EXPORT_NAME barrier)
 set_target_properties(settle_quorum PROPERTIES EXPORT_NAME quorum)
+set_target_properties(settle_peer PROPERTIES EXPORT_NAME peer)
 set_target_properties(settle_server PROPERTIES EXPORT_NAME server)
 set_target_properties(settle_transport PROPERTIES EXPORT_NAME transport)
 set_target_properties(settle_wire PROPERTIES EXPORT_NAME wire)
@@ -21,7 +22,7 @@ set_target_properties(settle_migrations_postgresql PROPERTIES EXPORT_NAME migrat
 set_target_properties(settle_migrations_sqlite PROPERTIES EXPORT_NAME migrations_sqlite)
 
 install(TARGETS settle_sdk settle_sdk_headers settle_vocabulary settle_branch_machine settle_barrier settle_quorum
-  settle_server settle_transport settle_wire EXPORT settle-sdk)
+  settle_peer settle_server settle_transport settle_wire EXPORT settle-sdk)
 install(TARGETS settle_postgres settle_migrations_postgresql EXPORT settle-postgres)
 install(TARGETS settle_sqlite settle_migrations_sqlite EXPORT settle-sqlite)
 install(DIRECTORY participant-sdk/include/settle DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}

@@ -31,6 +31,14 @@ TEST(ListenAddress, KnowsWhichAddressesOnlyThisMachineReaches) {
   EXPECT_FALSE(Resolve({"192.0.2.1", 1})->loopback());
 }
 
+TEST(ListenAddress, KnowsWhichAddressesStandForTheWholeMachine) {
+  EXPECT_TRUE(Resolve({"0.0.0.0", 1})->any());
+  EXPECT_TRUE(Resolve({"::", 1})->any());
+  EXPECT_FALSE(Resolve({"127.0.0.1", 1})->any());
+  EXPECT_FALSE(Resolve({"::1", 1})->any());
+  EXPECT_FALSE(Resolve({"192.0.2.1", 1})->any());
+}
+
 TEST(ListenAddress, IsPrintedAsItIsWritten) {
   EXPECT_EQ(Resolve({"127.0.0.1", 7420})->text(), "127.0.0.1:7420");
   EXPECT_EQ(Resolve({"::1", 7420})->text(), "[::1]:7420");

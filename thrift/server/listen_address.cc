@@ -50,6 +50,20 @@ bool SocketAddress::loopback() const {
   return false;
 }
 
+bool SocketAddress::any() const {
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &storage, sizeof(in));
+    return in.sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  if (storage.ss_family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, &storage, sizeof(in));
+    return IN6_IS_ADDR_UNSPECIFIED(&in.sin6_addr) != 0;
+  }
+  return false;
+}
+
 std::string SocketAddress::text() const {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};

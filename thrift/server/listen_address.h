@@ -28,6 +28,8 @@ struct SocketAddress {
 
   // Reachable from this machine alone.
   bool loopback() const;
+  // Every address of this machine: 0.0.0.0 or [::].
+  bool any() const;
   // "127.0.0.1:7420", "[::1]:7420".
   std::string text() const;
 };
