@@ -67,7 +67,8 @@ enum AbortCause {
   LOG_REFUSED = 8,
   PRESUMED = 9,
   ROLLED_BACK = 10,
-  STEP_FAILED = 11
+  STEP_FAILED = 11,
+  QUORUM = 12
 }
 
 /** The answer to "what became of it?". */

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "settle/vocabulary/outcome.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle::cli {
 namespace {
@@ -118,11 +119,10 @@ const char* Word(wire::AbortCause::type cause) {
   // The wire counts from 1, the vocabulary from 0.
   static_assert(static_cast<int>(wire::AbortCause::NONE) ==
                 static_cast<int>(AbortCause::kNone) + 1);
-  static_assert(static_cast<int>(wire::AbortCause::STEP_FAILED) ==
-                static_cast<int>(AbortCause::kStepFailed) + 1);
+  static_assert(static_cast<int>(wire::AbortCause::QUORUM) ==
+                static_cast<int>(AbortCause::kQuorum) + 1);
   const int value = static_cast<int>(cause);
-  if (value < wire::AbortCause::NONE || value > wire::AbortCause::STEP_FAILED)
-    return "unrecognised";
+  if (value < wire::AbortCause::NONE || value > wire::AbortCause::QUORUM) return "unrecognised";
   return ToString(static_cast<AbortCause>(value - 1));
 }
 
@@ -135,6 +135,11 @@ ErrorCode CodeOf(wire::ErrorCode::type code) {
   if (value < wire::ErrorCode::RETRY || value > wire::ErrorCode::INTERNAL)
     return ErrorCode::kInternal;
   return static_cast<ErrorCode>(value - 1);
+}
+
+const char* ProtocolOf(const wire::TransactionView& transaction) {
+  if (transaction.__isset.saga) return "saga";
+  return ToString(transaction.__isset.quorum ? Protocol::kThreePhase : Protocol::kTwoPhase);
 }
 
 std::string EndingText(const wire::Ending& ending) {

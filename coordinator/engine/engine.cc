@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds kTick{100};
 const Gtid& RestoredTransaction::gtid() const {
   if (const auto* commit = std::get_if<CommitRecord>(&decision)) return commit->gtid;
   if (const auto* one_phase = std::get_if<OnePhaseRecord>(&decision)) return one_phase->gtid;
+  if (const auto* abort = std::get_if<QuorumAbortRecord>(&decision)) return abort->gtid;
+  if (pre_commit) return pre_commit->gtid;
+  if (ballot) return ballot->gtid;
   if (!heuristics.empty()) return heuristics.front().gtid;
   return registered.empty() ? forgotten->gtid : registered.front().gtid;
 }
@@ -82,7 +85,8 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    if (!transaction.registered.empty()) admission_->unended.Restore(transaction.gtid());
+    if (!transaction.registered.empty() || transaction.pre_commit)
+      admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
   }
@@ -201,6 +205,11 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
     shard.mailbox().PostAlways(
         [&shard, reporter, vote = std::move(vote)] { shard.Voted(*reporter, vote); });
   }
+  for (SiteReport& site : call.sites) {  // before the end of the same branch
+    Shard& shard = ShardOf(site.key.gtid);
+    shard.mailbox().PostAlways(
+        [&shard, reporter, site = std::move(site)] { shard.SiteAnswered(*reporter, site); });
+  }
   for (EndReport& end : call.ends) {
     Shard& shard = ShardOf(end.key.gtid);
     shard.mailbox().PostAlways(
@@ -208,9 +217,8 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   }
   for (SagaAnswer& answer : call.answers) {
     Shard& shard = ShardOf(answer.key.gtid);
-    shard.mailbox().PostAlways([&shard, reporter, answer = std::move(answer)] {
-      shard.Answered(*reporter, answer);
-    });
+    shard.mailbox().PostAlways(
+        [&shard, reporter, answer = std::move(answer)] { shard.Answered(*reporter, answer); });
   }
   done(std::monostate{});
 }
@@ -218,6 +226,14 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
 void Engine::Detach(SessionId session, Completion<std::monostate> done) {
   sessions_->Detach(session);
   done(std::monostate{});
+}
+
+void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done,
+       [call = std::move(call)](Shard& shard, const Completion<SiteAnswer>& reply) {
+         shard.Peer(call, reply);
+       });
 }
 
 void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {

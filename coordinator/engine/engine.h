@@ -175,7 +175,8 @@ struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
   std::vector<SagaCall> calls{};
-  std::optional<EndedThrough> ended_through{};  // for sessions that serve participants
+  // For sessions that serve participants or answer peers: both keep what it lets them prune.
+  std::optional<EndedThrough> ended_through{};
 };
 struct FetchCall {
   SessionId session;
@@ -215,6 +216,7 @@ struct SessionView {
   std::string process;
   WallTime attached = 0;
   std::chrono::milliseconds idle{0};
+  std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
 };
 struct ParticipantView {
   std::string resource;
@@ -227,9 +229,12 @@ struct ParticipantView {
 // What recovery read from the log.
 struct RestoredTransaction {
   // None: aborted. Only its damage was written down, or reservations that are to be cancelled.
-  std::variant<std::monostate, CommitRecord, OnePhaseRecord> decision{};
+  std::variant<std::monostate, CommitRecord, OnePhaseRecord, QuorumAbortRecord> decision{};
   std::vector<HeuristicRecord> heuristics;
   std::vector<RegisteredRecord> registered{};
+  // Of three-phase commit: without a decision nothing is presumed of it.
+  std::optional<PreCommitRecord> pre_commit{};
+  std::optional<BallotRecord> ballot{};     // the last one
   std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.

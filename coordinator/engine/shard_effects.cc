@@ -6,6 +6,7 @@
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
+#include "engine/witness.h"
 #include "protocol/describe.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
@@ -16,12 +17,24 @@ namespace {
 
 bool IsUndecided(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing ||
+         state == TwoPhase::State::kPreCommitting || state == TwoPhase::State::kQuorum ||
          state == TwoPhase::State::kDeciding || state == TwoPhase::State::kDelegating;
 }
 
 // No other record is written then.
 bool IsRegistering(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing;
+}
+
+// What a site is asked to join or accept.
+bool IsAsked(CommandKind kind) {
+  return kind == CommandKind::kElect || kind == CommandKind::kPreCommit ||
+         kind == CommandKind::kPreAbort;
+}
+
+// " under ballot 2.0".
+std::string UnderBallot(const effect::Send& send) {
+  return IsAsked(send.kind) ? " under ballot " + settle::ToString(send.ballot) : "";
 }
 
 template <typename... Fs>
@@ -36,15 +49,20 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
+  const bool three_phase = transaction.machine.protocol() == Protocol::kThreePhase;
+  const std::optional<QuorumSummary> quorum =
+      three_phase ? transaction.machine.quorum() : std::nullopt;
   Effects effects = transaction.machine.Handle(event);
+  if (three_phase) NoteQuorum(transaction, quorum);
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
     admission_.quota.GiveBack(transaction.machine.origin().owner);
     // A reservation's participant must know a repeated confirm or cancel for as long as one can
-    // come.
-    if (!transaction.machine.has_reservations() ||
-        SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark))
+    // come, a site what its peers may ask.
+    const bool reserved = transaction.machine.has_reservations() &&
+                          !SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark);
+    if (!reserved && transaction.machine.protocol() == Protocol::kTwoPhase)
       admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
@@ -62,17 +80,24 @@ void Shard::Perform(Transaction& transaction, Effect effect,
   std::visit(
       Overloaded{
           [&](effect::Send& send) {
-            const bool sent = sessions_.Send(
-                send.session,
-                {send.kind, {gtid, send.branch}, send.resource, send.attempt, 0, send.evidence});
+            const bool sent = sessions_.Send(send.session, {send.kind,
+                                                            {gtid, send.branch},
+                                                            send.resource,
+                                                            send.attempt,
+                                                            0,
+                                                            send.evidence,
+                                                            std::move(send.sites),
+                                                            send.ballot,
+                                                            std::move(send.quorum)});
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
-                  std::string(ToString(send.kind)) +
+                  std::string(ToString(send.kind)) + UnderBallot(send) +
                       (sent ? " sent to branch " : " waits for somebody to serve branch ") +
                       std::to_string(send.branch) + " in " + send.resource);
             }
             transaction.CountAttempt(send.branch, send.attempt, sent);
+            if (IsAsked(send.kind)) transaction.asked = send.kind;
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
@@ -101,6 +126,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyDecided& reply) { TellDecided(transaction, reply); },
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
+          [&](const effect::AnswerPeer& answer) {
+            AnswerPeer(transaction, answer.call, answer.answer);
+          },
           [&](const effect::OnePhaseGranted&) {
             TellOnePhase(transaction, {true, transaction.machine.ending()});
           },
@@ -119,6 +147,8 @@ void Shard::Persist(Transaction& transaction, Record record) {
   const WallTime now = clock_.WallNow();
   if (auto* commit = std::get_if<CommitRecord>(&record)) commit->decided = now;
   if (auto* one_phase = std::get_if<OnePhaseRecord>(&record)) one_phase->delegated = now;
+  if (auto* pre_commit = std::get_if<PreCommitRecord>(&record)) pre_commit->at = now;
+  if (auto* abort = std::get_if<QuorumAbortRecord>(&record)) abort->decided = now;
   if (auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
     heuristic->learned = now;
     transaction.Note(now, "heuristic: " + heuristic->detail);
@@ -140,7 +170,10 @@ void Shard::Persist(Transaction& transaction, Record record) {
       (SETTLE_PLANTED_BUG(kHeuristicNotForced) &&
        std::holds_alternative<HeuristicRecord>(record)) ||
       (SETTLE_PLANTED_BUG(kRegisteredNotForced) &&
-       std::holds_alternative<RegisteredRecord>(record));
+       std::holds_alternative<RegisteredRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kPreCommitNotForced) &&
+       std::holds_alternative<PreCommitRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kOwnBallotNotForced) && std::holds_alternative<BallotRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(
@@ -263,9 +296,16 @@ void Shard::Forget(Transaction& transaction) {
   // that it has ended, and may have forgotten it by then, so its end is forced.
   const bool reserved =
       transaction.machine.has_reservations() && !SETTLE_PLANTED_BUG(kEndOfReservationsNotForced);
-  ended_.emplace(gtid, Ended{transaction.Summary(), ending.aborted() && !reserved,
+  // Of a three-phase commit the records of a quorum's abort would be restored, and not presumed.
+  const bool presumable =
+      ending.aborted() && !reserved && transaction.machine.protocol() == Protocol::kTwoPhase;
+  ended_.emplace(gtid, Ended{transaction.Summary(), presumable,
                              reserved ? Durability::kForce : Durability::kLazy});
   const auto forgotten = std::move(transaction.forget_waiters);
+  while (!transaction.peer_waiters.empty()) {
+    AnswerPeer(transaction, transaction.peer_waiters.begin()->first,
+               FinalAnswer(ended_.at(gtid).summary));
+  }
   running_.erase(gtid);
   CountRunning();
   WriteEnd(gtid);

@@ -19,6 +19,8 @@ TransactionSummary Transaction::Summary() const {
   summary.origin = machine.origin();
   summary.ended = ended;
   summary.timeline = timeline;
+  if (machine.protocol() == Protocol::kThreePhase)
+    summary.quorum = machine.quorum().value_or(QuorumSummary{});
   for (const TwoPhase::Branch& branch : machine.branches()) {
     BranchSummary row;
     row.number = branch.number;
@@ -56,20 +58,23 @@ bool Transaction::IsUnserved(BranchNumber branch) const {
 
 // A participant that is not there is named at once, and not when the call's time is over.
 std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
-  const bool unserved =
-      branch.reservation && IsOutstanding(branch.state) && IsUnserved(branch.number);
+  const bool owes = branch.reservation ? IsOutstanding(branch.state)
+                                       : machine.state() == TwoPhase::State::kQuorum;
+  const bool unserved = owes && IsUnserved(branch.number);
   return unserved ? NobodyServes(branch.resource) : branch.last_error;
 }
 
 bool Transaction::IsInDoubt() const {
   switch (machine.state()) {
     case TwoPhase::State::kOnePhase:
+    case TwoPhase::State::kQuorum:
     case TwoPhase::State::kCommitting:
     case TwoPhase::State::kDamaged:
     case TwoPhase::State::kForgetting: return true;
     case TwoPhase::State::kAborting: return !machine.Unfinished().empty();
     case TwoPhase::State::kActive:
     case TwoPhase::State::kPreparing:
+    case TwoPhase::State::kPreCommitting:
     case TwoPhase::State::kDeciding:
     case TwoPhase::State::kDelegating:
     case TwoPhase::State::kDone: return false;

@@ -40,11 +40,12 @@ void StoreLittle(Unsigned value, std::string& out) {
 constexpr int First(AbortCause) { return 0; }
 constexpr int First(...) { return 1; }
 constexpr int Last(Outcome) { return static_cast<int>(Outcome::kHeuristicCommit); }
-constexpr int Last(AbortCause) { return static_cast<int>(AbortCause::kStepFailed); }
+constexpr int Last(AbortCause) { return static_cast<int>(AbortCause::kQuorum); }
 constexpr int Last(Vote) { return static_cast<int>(Vote::kNo); }
 constexpr int Last(BranchEnd) { return static_cast<int>(BranchEnd::kRetry); }
 constexpr int Last(ActionOp) { return static_cast<int>(ActionOp::kFence); }
 constexpr int Last(SagaAct) { return static_cast<int>(SagaAct::kSetInput); }
+constexpr int Last(SiteState) { return static_cast<int>(SiteState::kAborted); }
 constexpr int Last(saga::StepKind) { return static_cast<int>(saga::StepKind::kPivot); }
 
 // Stored sequences and epochs must also fit SQLite's signed integers.

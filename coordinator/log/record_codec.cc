@@ -23,18 +23,25 @@ struct Type {
   std::uint8_t version;  // of its body
   const char* name;
 };
-constexpr Type TypeOf(const CommitRecord&) { return {1, 1, "commit"}; }
+// By whom it was decided came with version 5, for three-phase commit alone.
+Type TypeOf(const CommitRecord& record) {
+  return {1, static_cast<std::uint8_t>(record.by == DecidedBy{} ? 1 : 5), "commit"};
+}
 constexpr Type TypeOf(const OnePhaseRecord&) { return {2, 1, "one-phase"}; }
 constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
 // Only a saga's ending can have the cause that came with version 3.
 Type TypeOf(const EndRecord& record) {
+  const AbortCause cause = record.summary.ending.cause;
+  if (record.summary.quorum || cause == AbortCause::kQuorum) return {4, 5, "end"};
   if (record.summary.saga) return {4, 4, "end"};
-  const bool is_new = record.summary.ending.cause == AbortCause::kStepFailed;
+  const bool is_new = cause == AbortCause::kStepFailed;
   return {4, static_cast<std::uint8_t>(is_new ? 3 : 1), "end"};
 }
 constexpr Type TypeOf(const ResourceRecord&) { return {5, 1, "resource"}; }
-// Only a damaged saga can have been aborted for that cause and be forgotten.
+// Only a damaged saga can have been aborted for a failed step and be forgotten, only a three-phase
+// commit by a quorum.
 Type TypeOf(const ForgetRecord& record) {
+  if (record.ending.cause == AbortCause::kQuorum) return {6, 5, "forget"};
   const bool is_new = record.ending.cause == AbortCause::kStepFailed;
   return {6, static_cast<std::uint8_t>(is_new ? 3 : 2), "forget"};
 }
@@ -52,6 +59,9 @@ constexpr Type TypeOf(const SagaActRecord&) { return {10, 3, "saga act"}; }
 constexpr Type TypeOf(const SagaEndRecord&) { return {11, 3, "saga end"}; }
 constexpr Type TypeOf(const DefinitionRecord&) { return {12, 4, "definition"}; }
 constexpr Type TypeOf(const RegisteredRecord&) { return {13, 4, "registered"}; }
+constexpr Type TypeOf(const PreCommitRecord&) { return {14, 5, "pre-commit"}; }
+constexpr Type TypeOf(const BallotRecord&) { return {15, 5, "ballot"}; }
+constexpr Type TypeOf(const QuorumAbortRecord&) { return {16, 5, "quorum abort"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
@@ -136,6 +146,9 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 11: return DecodeBody<SagaEndRecord>(version, body);
     case 12: return DecodeBody<DefinitionRecord>(version, body);
     case 13: return DecodeBody<RegisteredRecord>(version, body);
+    case 14: return DecodeBody<PreCommitRecord>(version, body);
+    case 15: return DecodeBody<BallotRecord>(version, body);
+    case 16: return DecodeBody<QuorumAbortRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

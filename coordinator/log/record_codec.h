@@ -6,10 +6,10 @@
 // Frame, in every version:
 //
 //   offset  size  what
-//   0       1     version, at most 4
+//   0       1     version, at most 5
 //   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
 //                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end,
-//                  12 definition, 13 registered
+//                  12 definition, 13 registered, 14 pre-commit, 15 ballot, 16 quorum abort
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -23,7 +23,7 @@
 //   gtid           text, as Gtid::text()
 //   list of X      u32 count (at most kListMax), then so many X
 //   flag           u8, 0 or 1
-//   outcome, cause, vote, branch end, step kind, op, act: u8, the value of the enum
+//   outcome, cause, vote, branch end, step kind, op, act, site state: u8, the value of the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
 //   origin         text owner, text comment, time began
@@ -72,6 +72,22 @@
 //   step summary   u32 number, text name, text action, step kind, list of u32 after, text result,
 //                  time called, time changed
 //
+// Bodies that came with version 5, with the cause "quorum", which takes a forget that has it to
+// version 5 as well; a commit and an end have them that are of a three-phase commit:
+//
+//   pre-commit     gtid, origin, time at, list of decided branch, list of site
+//   ballot         gtid, site answer
+//   quorum abort   gtid, time decided, decided by, text reason
+//   commit         as in version 1, then decided by
+//   end            as in version 1, then a flag and if it is 1: list of site summary, u64 needed,
+//                  decided by, list of u32 missing
+//
+//   ballot number  u64 round, u32 leader
+//   site           u32 number, text resource, list of text addresses
+//   decided by     ballot number, list of u32 quorum
+//   site answer    site state, ballot number elected, ballot number accepted, decided by
+//   site summary   site, flag answered, and if it is 1 the site answer
+//
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is
 // read for ever. A record is written in the lowest version that has its body, so an older program
@@ -90,7 +106,7 @@
 
 namespace settle::coordinator {
 
-inline constexpr std::uint8_t kRecordVersion = 4;           // the highest
+inline constexpr std::uint8_t kRecordVersion = 5;           // the highest
 inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
 inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
 inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record

@@ -61,12 +61,35 @@ void Fields(Archive& archive, V& entry) {
   archive.Field("timeline.what", entry.what);
 }
 
+template <typename Archive, Is<std::string> V>
+void Fields(Archive& archive, V& text) {
+  archive.Field("text in a list", text);
+}
+
+template <typename Archive, Is<BranchNumber> V>
+void Fields(Archive& archive, V& number) {
+  archive.Field("number in a list", number);
+}
+
+template <typename Archive, Is<Ballot> V>
+void Fields(Archive& archive, V& ballot) {
+  archive.Field("ballot.round", ballot.round);
+  archive.Field("ballot.leader", ballot.leader);
+}
+
+template <typename Archive, Is<DecidedBy> V>
+void Fields(Archive& archive, V& by) {
+  Fields(archive, by.ballot);
+  archive.Field("by.quorum", by.quorum);
+}
+
 template <typename Archive, Is<CommitRecord> V>
 void Fields(Archive& archive, V& record) {
   archive.Field("gtid", record.gtid);
   Fields(archive, record.origin);
   archive.Field("decided", record.decided);
   archive.Field("branches", record.branches);
+  if (archive.version() >= 5) Fields(archive, record.by);
 }
 
 template <typename Archive, Is<OnePhaseRecord> V>
@@ -115,17 +138,71 @@ void Fields(Archive& archive, V& record) {
   archive.Field("at", record.at);
 }
 
+// ---- Three-phase commit.
+
+template <typename Archive, Is<Site> V>
+void Fields(Archive& archive, V& site) {
+  archive.Field("site.number", site.number);
+  archive.Field("site.resource", site.resource);
+  archive.Field("site.addresses", site.addresses);
+}
+
+template <typename Archive, Is<SiteAnswer> V>
+void Fields(Archive& archive, V& answer) {
+  archive.Field("answer.state", answer.state);
+  Fields(archive, answer.elected);
+  Fields(archive, answer.accepted);
+  Fields(archive, answer.decided);
+}
+
+// `V` is an optional struct.
+template <typename Archive, typename V>
+void OptionalFields(Archive& archive, const char* name, V& value) {
+  bool has = value.has_value();
+  archive.Field(name, has);
+  if (!has) return;
+  if constexpr (!std::is_const_v<V>) value.emplace();
+  Fields(archive, *value);
+}
+
+template <typename Archive, Is<SiteSummary> V>
+void Fields(Archive& archive, V& summary) {
+  Fields(archive, summary.site);
+  OptionalFields(archive, "site.answered", summary.last);
+}
+
+template <typename Archive, Is<QuorumSummary> V>
+void Fields(Archive& archive, V& quorum) {
+  archive.Field("quorum.sites", quorum.sites);
+  archive.Field("quorum.needed", quorum.needed);
+  Fields(archive, quorum.by);
+  archive.Field("quorum.missing", quorum.missing);
+}
+
+template <typename Archive, Is<PreCommitRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("at", record.at);
+  archive.Field("branches", record.branches);
+  archive.Field("sites", record.sites);
+}
+
+template <typename Archive, Is<BallotRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.at);
+}
+
+template <typename Archive, Is<QuorumAbortRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  archive.Field("decided", record.decided);
+  Fields(archive, record.by);
+  archive.Field("reason", record.reason);
+}
+
 // ---- Sagas.
-
-template <typename Archive, Is<std::string> V>
-void Fields(Archive& archive, V& name) {
-  archive.Field("name in a list", name);
-}
-
-template <typename Archive, Is<BranchNumber> V>
-void Fields(Archive& archive, V& number) {
-  archive.Field("number in a list", number);
-}
 
 template <typename Archive, Is<saga::StepDefinition> V>
 void Fields(Archive& archive, V& step) {
@@ -191,8 +268,12 @@ void Fields(Archive& archive, V& record) {
   archive.Field("branches", summary.branches);
   archive.Field("timeline", summary.timeline);
   if (archive.version() < 4) return;
-  if constexpr (!std::is_const_v<V>) summary.saga.emplace();
-  Fields(archive, *summary.saga);
+  if (archive.version() == 4) {
+    if constexpr (!std::is_const_v<V>) summary.saga.emplace();
+    Fields(archive, *summary.saga);
+    return;
+  }
+  OptionalFields(archive, "quorum", summary.quorum);
 }
 
 template <typename Archive, Is<SagaBeginRecord> V>

@@ -33,9 +33,44 @@ std::string Words(const DecidedBranch& branch) {
          Trailing(branch.evidence);
 }
 
+// " by 0 2": branches or sites, after a word; nothing if there are none.
+std::string TrailingNumbers(const char* word, const std::vector<BranchNumber>& numbers) {
+  std::string text = numbers.empty() ? "" : std::string(" ") + word;
+  for (const BranchNumber number : numbers) text += " " + Number(number);
+  return text;
+}
+
+std::string TrailingSites(const Roster& sites) {
+  std::vector<BranchNumber> numbers;
+  for (const Site& site : sites) numbers.push_back(site.number);
+  return TrailingNumbers("sites", numbers);
+}
+
+// " ballot 2.1 by 0 1"; nothing of what was decided alone.
+std::string Trailing(const Ballot& ballot, const std::vector<BranchNumber>& quorum) {
+  return (ballot == Ballot{} ? "" : " ballot " + settle::ToString(ballot)) +
+         TrailingNumbers("by", quorum);
+}
+
+std::string Words(const SiteAnswer& answer) {
+  return std::string(settle::ToString(answer.state)) + " elected " +
+         settle::ToString(answer.elected) + " accepted " + settle::ToString(answer.accepted) +
+         Trailing(answer.decided.ballot, answer.decided.quorum);
+}
+
+std::string Words(const std::vector<DecidedBranch>& branches) {
+  std::string text;
+  for (const DecidedBranch& branch : branches) {
+    text += (branch.number == 1 ? " " : ", ") + Words(branch);
+  }
+  return text;
+}
+
 struct EventWords {
   std::string operator()(const event::Enlist& e) const {
-    return "enlist " + e.resource + " session " + e.session + " key " + e.request_key;
+    std::string text = "enlist " + e.resource + " session " + e.session + " key " + e.request_key;
+    for (const std::string& peer : e.peers) text += " peer " + peer;
+    return text;
   }
   std::string operator()(const event::TryRequested& e) const {
     return "try " + e.participant + "/" + e.action + " key " + e.request_key + " " +
@@ -61,6 +96,13 @@ struct EventWords {
   std::string operator()(const event::RetryTimerFired&) const { return "retry-timer"; }
   std::string operator()(const event::Voted& e) const {
     return "vote " + Number(e.vote.branch) + " " + Words(e.vote.result);
+  }
+  std::string operator()(const event::SiteAnswered& e) const {
+    return "site " + Number(e.site) + " " + Words(e.answer);
+  }
+  std::string operator()(const event::PeerCalled& e) const {
+    return "peer " + Number(e.call) + " " + settle::ToString(e.message.verb) +
+           Trailing(e.message.ballot, e.message.quorum);
   }
   std::string operator()(const event::Finished& e) const {
     return "finished " + Number(e.branch) + " " + settle::ToString(e.result.end) +
@@ -106,11 +148,17 @@ struct EventWords {
 
 struct RecordWords {
   std::string operator()(const CommitRecord& record) const {
-    std::string text = "commit record:";
-    for (const DecidedBranch& branch : record.branches) {
-      text += (branch.number == 1 ? " " : ", ") + Words(branch);
-    }
-    return text;
+    return "commit record:" + Words(record.branches) + Trailing(record.by.ballot, record.by.quorum);
+  }
+  std::string operator()(const PreCommitRecord& record) const {
+    return "pre-commit record:" + Words(record.branches) + TrailingSites(record.sites);
+  }
+  std::string operator()(const BallotRecord& record) const {
+    return "ballot record: " + Words(record.at);
+  }
+  std::string operator()(const QuorumAbortRecord& record) const {
+    return "quorum abort record:" + Trailing(record.by.ballot, record.by.quorum) +
+           TrailingReason(record.reason);
   }
   std::string operator()(const OnePhaseRecord& record) const {
     return "one-phase record: " + Words(record.branch);
@@ -148,7 +196,8 @@ struct EffectWords {
   std::string operator()(const effect::Send& e) const {
     return std::string("send ") + ToString(e.kind) + " " + Number(e.branch) + " " + e.resource +
            " " + (e.session.empty() ? std::string("any-session") : "session " + e.session) +
-           " attempt " + std::to_string(e.attempt) + Trailing(e.evidence);
+           " attempt " + std::to_string(e.attempt) + Trailing(e.evidence) + TrailingSites(e.sites) +
+           Trailing(e.ballot, e.quorum);
   }
   std::string operator()(const effect::Call& e) const {
     return std::string("call ") + settle::ToString(e.op) + " " + Number(e.branch) + " " +
@@ -187,6 +236,9 @@ struct EffectWords {
     return "reply applied: " + Describe(e.ending);
   }
   std::string operator()(const effect::Enlisted& e) const { return "enlisted " + Number(e.branch); }
+  std::string operator()(const effect::AnswerPeer& e) const {
+    return "answer peer " + Number(e.call) + " " + Words(e.answer);
+  }
   std::string operator()(const effect::OnePhaseGranted&) const { return "one-phase granted"; }
   std::string operator()(const effect::OnePhaseDeclined&) const { return "one-phase declined"; }
   std::string operator()(const effect::Refuse& e) const {

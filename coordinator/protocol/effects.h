@@ -173,7 +173,7 @@ using Effect =
     std::variant<effect::Send, effect::Call, effect::Pause, effect::StopCall, effect::Alarm,
                  effect::Persist, effect::ArmTimer, effect::CancelTimer, effect::ReplyDecided,
                  effect::ReplyApplied, effect::Enlisted, effect::TryAccepted, effect::TryAnswered,
-                 effect::Skipped, effect::OnePhaseGranted,
+                 effect::Skipped, effect::AnswerPeer, effect::OnePhaseGranted,
                  effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
 using Effects = std::vector<Effect>;
 

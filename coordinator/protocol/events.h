@@ -163,7 +163,7 @@ struct Restored {
 using Event = std::variant<
     event::Enlist, event::TryRequested, event::CommitRequested, event::OnePhaseRequested,
     event::AbortRequested, event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired,
-    event::Voted, event::Finished, event::Answered,
+    event::Voted, event::SiteAnswered, event::PeerCalled, event::Finished, event::Answered,
     event::CallTimerFired, event::ParticipantReady, event::Persisted, event::PersistRefused,
     event::SessionLost, event::ResourceReady, event::FoundPrepared, event::RetryRequested,
     event::SkipRequested, event::ForgetRequested, event::Restored>;

@@ -35,6 +35,7 @@ struct CommitRecord {
   Origin origin;
   WallTime decided = 0;
   std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
+  DecidedBy by{};                       // of three-phase commit; round 0 for any other
 
   friend bool operator==(const CommitRecord&, const CommitRecord&) = default;
 };
@@ -155,6 +156,10 @@ struct QuorumSummary {
   friend bool operator==(const QuorumSummary&, const QuorumSummary&) = default;
 };
 
+std::string NameOf(const Site& site);  // "site 2 (orders)", "the witness"
+// Who leads, or led, its ballot: "coordinator", or "site 2 (orders)".
+std::string LeaderOf(const QuorumSummary& quorum);
+
 struct TimelineEntry {
   WallTime at = 0;
   std::string what;
@@ -199,7 +204,7 @@ struct ResourceRecord {
 using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
                             ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
                             SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
-                            RegisteredRecord>;
+                            RegisteredRecord, PreCommitRecord, BallotRecord, QuorumAbortRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;

@@ -42,13 +42,71 @@ std::string InDecision(const CommitRecord& commit) {
 
 std::string InDecision(const OnePhaseRecord& one_phase) { return InBranch(one_phase.branch, 1); }
 
+std::string InDecision(const QuorumAbortRecord&) { return {}; }  // see InThreePhase
+
 std::string InDecision(std::monostate) { return {}; }
 
 BranchNumber LastBranch(const CommitRecord& commit) {
   return static_cast<BranchNumber>(commit.branches.size());
 }
 BranchNumber LastBranch(const OnePhaseRecord&) { return 1; }
+BranchNumber LastBranch(const QuorumAbortRecord&) { return kBranchNumberMax; }
 BranchNumber LastBranch(std::monostate) { return kBranchNumberMax; }
+
+// The sites of a transaction with these branches: see Roster.
+std::string InSites(const PreCommitRecord& record) {
+  const std::size_t witness = record.branches.size() % 2 == 0 ? 1 : 0;
+  if (record.sites.size() != record.branches.size() + witness) {
+    return "it has " + std::to_string(record.sites.size()) + " sites and " +
+           std::to_string(record.branches.size()) + " branches";
+  }
+  if (witness == 1 && record.sites.front().number != 0) return "its sites lack the witness";
+  for (const DecidedBranch& branch : record.branches) {
+    const Site& site = record.sites[witness + branch.number - 1];
+    if (site.number == branch.number && site.resource == branch.resource) continue;
+    return "its site of branch " + std::to_string(branch.number) + " is another one";
+  }
+  return {};
+}
+
+std::string InPreCommit(const PreCommitRecord& record) {
+  if (record.branches.empty() || record.branches.size() > kBranchNumberMax) {
+    return "it pre-commits " + std::to_string(record.branches.size()) + " branches";
+  }
+  BranchNumber expected = 0;
+  for (const DecidedBranch& branch : record.branches) {
+    if (std::string wrong = InBranch(branch, ++expected); !wrong.empty()) return wrong;
+    if (branch.vote == Vote::kCommit) continue;
+    return "it is pre-committed, and branch " + std::to_string(branch.number) + " voted " +
+           settle::ToString(branch.vote);
+  }
+  return InSites(record);
+}
+
+std::string InThreePhase(const RestoredTransaction& transaction) {
+  const auto* commit = std::get_if<CommitRecord>(&transaction.decision);
+  if (!transaction.pre_commit) {
+    const bool quorum = transaction.ballot || (commit != nullptr && commit->by != DecidedBy{}) ||
+                        std::holds_alternative<QuorumAbortRecord>(transaction.decision);
+    return quorum ? "a quorum was asked for, and no record says that it was pre-committed" : "";
+  }
+  if (std::string wrong = InPreCommit(*transaction.pre_commit); !wrong.empty()) return wrong;
+  if (std::holds_alternative<OnePhaseRecord>(transaction.decision)) {
+    return "it was pre-committed, and its decision was left to one branch";
+  }
+  if (!transaction.registered.empty()) return "it was pre-committed, and has reservations";
+  if (commit != nullptr && commit->branches != transaction.pre_commit->branches) {
+    return "its branches were others when it was pre-committed than when it was decided";
+  }
+  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  if (!decided && !transaction.heuristics.empty()) {
+    return "there is damage, and no record says how it was decided";
+  }
+  if (transaction.ballot && IsFinal(transaction.ballot->at.state)) {
+    return "a ballot was recorded after the decision";
+  }
+  return {};
+}
 
 std::string InDamage(const HeuristicRecord& heuristic, BranchNumber last) {
   const std::string name = "branch " + std::to_string(heuristic.branch);
@@ -93,7 +151,10 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
   std::string wrong =
       std::visit([](const auto& decision) { return InDecision(decision); }, transaction.decision);
   const BranchNumber last =
-      std::visit([](const auto& decision) { return LastBranch(decision); }, transaction.decision);
+      transaction.pre_commit ? static_cast<BranchNumber>(transaction.pre_commit->branches.size())
+                             : std::visit([](const auto& decision) { return LastBranch(decision); },
+                                          transaction.decision);
+  if (wrong.empty()) wrong = InThreePhase(transaction);
   for (const HeuristicRecord& heuristic : transaction.heuristics) {
     if (!wrong.empty()) return wrong;
     wrong = InDamage(heuristic, last);

@@ -3,12 +3,9 @@
 #include <gmock/gmock.h>
 #include <zlib.h>
 
-#include <cstdlib>
 #include <random>
-#include <sstream>
 
 #include "samples.h"
-#include "temporary_log.h"
 
 namespace settle::coordinator {
 namespace {
@@ -45,19 +42,24 @@ TEST(RecordCodec, EveryTypeOfRecordComesBackAsItWas) {
 
 TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 1, 0);
-  const std::vector<Record> records = {CommitRecord{gtid, {}, 0, {}},
-                                       OnePhaseRecord{gtid, {}, 0, {}},
-                                       HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
-                                       EndRecord{{gtid, "", {}, {}, 0, {}, {}}},
-                                       ResourceRecord{},
-                                       ForgetRecord{gtid, {}, "", "", 0},
-                                       SagaBeginRecord{gtid, {}, "", {"", 0, 0, {}}, ""},
-                                       SagaStepRecord{gtid, 0, ActionOp::kAction, ""},
-                                       SagaAbortingRecord{gtid, {}, 0, {}},
-                                       SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0},
-                                       SagaEndRecord{gtid, {}, 0},
-                                       DefinitionRecord{},
-                                       EndRecord{{gtid, "", {}, {}, 0, {}, {}, SagaSummary{}}}};
+  const std::vector<Record> records = {
+      CommitRecord{gtid, {}, 0, {}},
+      OnePhaseRecord{gtid, {}, 0, {}},
+      HeuristicRecord{gtid, 0, BranchEnd::kHazard, "", 0},
+      EndRecord{{gtid, "", {}, {}, 0, {}, {}}},
+      ResourceRecord{},
+      ForgetRecord{gtid, {}, "", "", 0},
+      SagaBeginRecord{gtid, {}, "", {"", 0, 0, {}}, ""},
+      SagaStepRecord{gtid, 0, ActionOp::kAction, ""},
+      SagaAbortingRecord{gtid, {}, 0, {}},
+      SagaActRecord{gtid, 0, SagaAct::kSkip, "", "", "", 0},
+      SagaEndRecord{gtid, {}, 0},
+      DefinitionRecord{},
+      EndRecord{{gtid, "", {}, {}, 0, {}, {}, SagaSummary{}}},
+      PreCommitRecord{gtid, {}, 0, {}, {}},
+      BallotRecord{gtid, {}},
+      QuorumAbortRecord{gtid, 0, {}, ""},
+      EndRecord{{gtid, "", {}, {}, 0, {}, {}, {}, QuorumSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
 
@@ -112,15 +114,15 @@ TEST(RecordCodec, TheBytesOfASagaBeginOfVersion3StayWhatTheyAre) {
       "\x03\x07"          // version, type
       "\x89\x00\x00\x00"  // length of the body
       "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
-      "\x02\x00\x00\x00me\x00\x00\x00\x00"                        // owner, comment
-      "\x02\x01\x00\x00\x00\x00\x00\x00"                          // began
-      "\x01\x00\x00\x00k\x01\x00\x00\x00t\x02\x00\x00\x00"        // key, name, version
-      "\x03\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00"          // deadline; one step
-      "\x01\x00\x00\x00s\x01\x00\x00\x00p\x01\x00\x00\x00\x61"     // name, participant, action
-      "\x02\x00\x00\x00{}\x00\x00\x00\x00\x03"                     // input, after, kind
-      "\x05\x00\x00\x00\x64\x00\x00\x00\x00\x00\x00\x00"          // attempts, first pause
-      "\x60\xea\x00\x00\x00\x00\x00\x00\x96\x00\x00\x00"          // longest pause, factor
-      "\xe8\x03\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00{}",       // time-out; the saga's input
+      "\x02\x00\x00\x00me\x00\x00\x00\x00"                      // owner, comment
+      "\x02\x01\x00\x00\x00\x00\x00\x00"                        // began
+      "\x01\x00\x00\x00k\x01\x00\x00\x00t\x02\x00\x00\x00"      // key, name, version
+      "\x03\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00"        // deadline; one step
+      "\x01\x00\x00\x00s\x01\x00\x00\x00p\x01\x00\x00\x00\x61"  // name, participant, action
+      "\x02\x00\x00\x00{}\x00\x00\x00\x00\x03"                  // input, after, kind
+      "\x05\x00\x00\x00\x64\x00\x00\x00\x00\x00\x00\x00"        // attempts, first pause
+      "\x60\xea\x00\x00\x00\x00\x00\x00\x96\x00\x00\x00"        // longest pause, factor
+      "\xe8\x03\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00{}",     // time-out; the saga's input
       143);
   EXPECT_EQ(Encoded(record), bytes + Encoded(record).substr(bytes.size()));
   EXPECT_EQ(Encoded(record).size(), bytes.size() + 4);
@@ -145,16 +147,86 @@ TEST(RecordCodec, TheBytesOfARegisteredRecordStayWhatTheyAre) {
   const RegisteredRecord record{
       SampleGtid("k3m9qxw4c7ab", 1, 2), {"me", "", 258}, 7, "i", "r", "{}", 513};
   EXPECT_EQ(Encoded(record),
-            std::string("\x04\x0d"                                 // version, type
-                        "\x4b\x00\x00\x00"                         // length of the body
+            std::string("\x04\x0d"          // version, type
+                        "\x4b\x00\x00\x00"  // length of the body
                         "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
-                        "\x02\x00\x00\x00me\x00\x00\x00\x00"       // owner, comment
-                        "\x02\x01\x00\x00\x00\x00\x00\x00"         // began
-                        "\x07\x00\x00\x00"                         // branch
-                        "\x01\x00\x00\x00i\x01\x00\x00\x00r"       // participant, action
-                        "\x02\x00\x00\x00{}"                       // input
-                        "\x01\x02\x00\x00\x00\x00\x00\x00"         // at
-                        "\x0e\xc6\xec\x8e", 85));
+                        "\x02\x00\x00\x00me\x00\x00\x00\x00"  // owner, comment
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"    // began
+                        "\x07\x00\x00\x00"                    // branch
+                        "\x01\x00\x00\x00i\x01\x00\x00\x00r"  // participant, action
+                        "\x02\x00\x00\x00{}"                  // input
+                        "\x01\x02\x00\x00\x00\x00\x00\x00"    // at
+                        "\x0e\xc6\xec\x8e",
+                        85));
+}
+
+TEST(RecordCodec, TheBytesOfAPreCommitRecordStayWhatTheyAre) {
+  const PreCommitRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2),
+                               {"me", "", 258},
+                               513,
+                               {{1, "r", Vote::kCommit, {"d", 3, "x"}}},
+                               {{0, "", {}}, {1, "r", {"h:1"}}}};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x05\x0e"          // version, type
+                        "\x77\x00\x00\x00"  // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x02\x00\x00\x00me\x00\x00\x00\x00"     // owner, comment
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"       // began
+                        "\x01\x02\x00\x00\x00\x00\x00\x00"       // at
+                        "\x01\x00\x00\x00"                       // one branch
+                        "\x01\x00\x00\x00\x01\x00\x00\x00r\x01"  // number, resource, vote
+                        "\x01\x00\x00\x00\x64\x03\x00\x00\x00\x01\x00\x00\x00x"  // evidence
+                        "\x02\x00\x00\x00"                                       // two sites
+                        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"       // the witness
+                        "\x01\x00\x00\x00\x01\x00\x00\x00r"                      // number, resource
+                        "\x01\x00\x00\x00\x03\x00\x00\x00h:1"                    // one address
+                        "\xf7\xd1x\x94",
+                        129));
+}
+
+TEST(RecordCodec, TheBytesOfVersion5StayWhatTheyAre) {
+  const BallotRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2),
+                            {SiteState::kPreCommitted, {2, 3}, {1, 0}, {{4, 5}, {0, 6}}}};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x05\x0f"          // version, type
+                        "\x4e\x00\x00\x00"  // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x03"                                              // state
+                        "\x02\x00\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00"  // elected
+                        "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"  // accepted
+                        "\x04\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00"  // decided by: ballot
+                        "\x02\x00\x00\x00\x00\x00\x00\x00\x06\x00\x00\x00"  // quorum
+                        "\x1e+\xe4>",
+                        88));
+}
+
+TEST(RecordCodec, TheBytesOfAQuorumAbortStayWhatTheyAre) {
+  const QuorumAbortRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2), 258, {{4, 5}, {0, 6}}, "no"};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x05\x10"          // version, type
+                        "\x43\x00\x00\x00"  // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"                  // decided
+                        "\x04\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00"  // decided by: ballot
+                        "\x02\x00\x00\x00\x00\x00\x00\x00\x06\x00\x00\x00"  // quorum
+                        "\x02\x00\x00\x00no"                                // reason
+                        "U\x0bUE",
+                        77));
+}
+
+// The body of version 1, and behind it by whom it was decided.
+TEST(RecordCodec, TheBytesOfACommitOfThreePhaseStayWhatTheyAre) {
+  const CommitRecord two_phase = SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, 2));
+  CommitRecord record = two_phase;
+  record.by = {{4, 5}, {0, 6}};
+  const std::string bytes = Encoded(record);
+  const std::string before = Encoded(two_phase);
+  EXPECT_EQ(bytes.substr(0, 2), "\x05\x01");
+  EXPECT_EQ(bytes.substr(6, bytes.size() - 10),
+            before.substr(6, before.size() - 10) +
+                std::string("\x04\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00"
+                            "\x02\x00\x00\x00\x00\x00\x00\x00\x06\x00\x00\x00",
+                            24));
 }
 
 TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
@@ -163,16 +235,18 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
     const bool is_newest = std::find(newest.begin(), newest.end(), record) != newest.end();
     const std::vector<Record> version4 = SampleVersion4Records(SampleGtid("k3m9qxw4c7ab", 2, 1842));
     const bool is_version4 = std::find(version4.begin(), version4.end(), record) != version4.end();
+    const std::vector<Record> version5 = SampleVersion5Records(SampleGtid("k3m9qxw4c7ab", 2, 1842));
+    const bool is_version5 = std::find(version5.begin(), version5.end(), record) != version5.end();
     const bool is_forget = std::holds_alternative<ForgetRecord>(record);
     std::string bytes = Encoded(record);
     const int version = bytes[0];
-    EXPECT_EQ(version, is_version4 ? 4 : is_newest ? 3 : is_forget ? 2 : 1);
-    for (const int other : {1, 2, 3, 4}) {
+    EXPECT_EQ(version, is_version5 ? 5 : is_version4 ? 4 : is_newest ? 3 : is_forget ? 2 : 1);
+    for (const int other : {1, 2, 3, 4, 5}) {
       if (other == version) continue;
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
       EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-      // Version 4 has more fields of an end and of a step than earlier ones.
+      // Versions 4 and 5 have more fields of some records than earlier ones.
       EXPECT_THAT(error.message, ::testing::AnyOf(HasSubstr("record has format version"),
                                                   HasSubstr("record is malformed")));
     }
@@ -220,17 +294,17 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 5;
+  bytes[0] = 6;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 5"));
-  EXPECT_THAT(error.message, HasSubstr("up to 4"));
+  EXPECT_THAT(error.message, HasSubstr("format version 6"));
+  EXPECT_THAT(error.message, HasSubstr("up to 5"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
   std::string type = Encoded(SampleResource());
-  type[1] = 14;
-  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 14"));
+  type[1] = 17;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 17"));
 
   std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
   const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();
@@ -272,8 +346,9 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     if (round % 2 == 0) {
       bytes.resize(random() % 200);
       for (char& byte : bytes) byte = static_cast<char>(random());
-      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 13);
-      if (bytes.size() > 2) bytes[0] = bytes[1] > 11 ? 4 : bytes[1] > 6 ? 3 : bytes[1] == 6 ? 2 : 1;
+      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 16);
+      if (bytes.size() > 2)
+        bytes[0] = bytes[1] > 13 ? 5 : bytes[1] > 11 ? 4 : bytes[1] > 6 ? 3 : bytes[1] == 6 ? 2 : 1;
     } else {
       bytes = Encoded(records[random() % records.size()]);
       for (int flips = 0; flips < 3; ++flips) {
@@ -290,60 +365,6 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     ASSERT_EQ(Encoded(*record), WithChecksum(bytes));
   }
   EXPECT_GT(decoded, 1000);
-}
-
-// docs/decision_log.md is for whoever reads a log without this program.
-
-std::string FromSource(const std::string& path) {
-  const char* top = std::getenv("SETTLE_SOURCE");
-  return ReadFile((top == nullptr ? std::string(".") : std::string(top)) + "/" + path);
-}
-
-// The fenced block after `marker`.
-std::string BlockOfThePage(const std::string& marker) {
-  const std::string page = FromSource("docs/decision_log.md");
-  const std::string fence = "```\n";
-  const std::size_t begin = page.find(fence, page.find(marker));
-  const std::size_t end = page.find(fence, begin + 1);
-  if (page.find(marker) == std::string::npos || end == std::string::npos) return "";
-  return page.substr(begin + fence.size(), end - begin - fence.size());
-}
-
-TEST(RecordCodecPage, SaysOfTheBytesWhatTheHeaderSays) {
-  std::istringstream header(FromSource("coordinator/log/record_codec.h"));
-  std::string grammar;
-  bool within = false;
-  for (std::string line; std::getline(header, line) && line != "#pragma once";) {
-    within = within || line.starts_with("// Frame, in every version");
-    if (within) grammar += line.substr(std::min<std::size_t>(line.size(), 3)) + "\n";
-  }
-  ASSERT_NE(grammar, "");
-  EXPECT_EQ(BlockOfThePage("the same words as in coordinator/log/record_codec.h"), grammar);
-}
-
-TEST(RecordCodecPage, NamesEveryValueOfAnEnum) {
-  const std::string page = FromSource("docs/decision_log.md");
-  for (int value = 0; value <= 9; ++value) {
-    const auto cell = [&](auto of, int least, int most) {
-      if (value < least || value > most) return std::string(" ");
-      return " " + std::string(ToString(static_cast<decltype(of)>(value))) + " ";
-    };
-    const std::string row = "| " + std::to_string(value) + " |" + cell(Outcome{}, 1, 9) + "|" +
-                            cell(AbortCause{}, 0, 9) + "|" + cell(Vote{}, 1, 3) + "|" +
-                            cell(BranchEnd{}, 1, 4) + "|";
-    EXPECT_THAT(page, HasSubstr(row));
-  }
-}
-
-TEST(RecordCodecPage, ShowsAnExampleAsItIsWritten) {
-  std::istringstream lines(BlockOfThePage("compared with what the codec writes"));
-  std::string bytes;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream pairs(line.substr(0, line.find('|')));
-    for (int byte = 0; pairs >> std::hex >> byte;) bytes.push_back(static_cast<char>(byte));
-  }
-  const ResourceRecord record{"stock", "sqlite:6f1c", "first attach", "", 1'700'000'000'000'000};
-  EXPECT_EQ(bytes, Encoded(record));
 }
 
 }  // namespace

@@ -111,12 +111,38 @@ std::vector<Record> SampleVersion4Records(const Gtid& gtid) {
           SampleRegistered(gtid)};
 }
 
+std::vector<Record> SampleVersion5Records(const Gtid& gtid) {
+  const DecidedBy by{{3, 2}, {0, 2}};
+  const Roster sites{
+      {0, "", {"settled:7070"}}, {1, "accounts", {"a:7100", "b:7100"}}, {2, "stock", {}}};
+  CommitRecord commit = SampleCommit(gtid);
+  commit.by = by;
+  EndRecord end = SampleEnd(gtid);
+  end.summary.quorum = {
+      {{sites[0], SiteAnswer{SiteState::kCommitted, {3, 2}, {3, 2}, by}}, {sites[1], {}}},
+      2,
+      by,
+      {1}};
+  ForgetRecord forget = SampleForget(gtid);
+  forget.ending.cause = AbortCause::kQuorum;
+  EndRecord aborted = SampleEnd(gtid, Outcome::kAborted);
+  aborted.summary.ending.cause = AbortCause::kQuorum;
+  return {PreCommitRecord{gtid, kOrigin, 1'700'000'001'023'456, commit.branches, sites},
+          BallotRecord{gtid, {SiteState::kPreAborted, {2, 0}, {1, 0}, {}}},
+          QuorumAbortRecord{gtid, 1'700'000'001'123'456, by, "no majority had pre-committed"},
+          commit,
+          end,
+          forget,
+          aborted};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
                               SampleEnd(gtid),    SampleResource(),     SampleForget(gtid)};
   for (Record& record : SampleSagaRecords(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleVersion4Records(gtid)) records.push_back(std::move(record));
+  for (Record& record : SampleVersion5Records(gtid)) records.push_back(std::move(record));
   return records;
 }
 

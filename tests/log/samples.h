@@ -23,6 +23,8 @@ SagaBeginRecord SampleSagaBegin(const Gtid& gtid);
 // All that came with version 3.
 std::vector<Record> SampleSagaRecords(const Gtid& gtid);
 std::vector<Record> SampleVersion4Records(const Gtid& gtid);
+// Those of three-phase commit.
+std::vector<Record> SampleVersion5Records(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

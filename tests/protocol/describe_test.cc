@@ -25,6 +25,14 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "retry-timer",
       "vote 2 no \"could not serialize access [40001]\" retryable",
       "vote 1 commit evidence=pg/a/b/3/701",
+      "enlist bank-a session s1 key k1 peer a:7100 peer b:7100",
+      "site 2 pre-committed elected 1.0 accepted 1.0",
+      "site 1 committed elected 3.2 accepted 2.1 ballot 3.2 by 0 2",
+      "site 2 aborted elected 1.0 accepted 0.0",
+      "peer 7 state",
+      "peer 8 elect ballot 2.1",
+      "peer 9 commit ballot 2.1 by 0 1",
+      "peer 9 abort",
       "finished 1 aborted \"detail\"",
       "finished 4 retry",
       "persisted",
@@ -68,6 +76,9 @@ TEST(Describe, WhatIsNotAnEventIsRefusedByTheWordThatIsWrong) {
            {"commit 1=yes", "yes"},
            {"enlist bank-a s1", "s1"},
            {"finished 1", "the end of the line"},
+           {"site 1 bored elected 1.0 accepted 1.0", "bored"},
+           {"site 1 waiting elected 1 accepted 1.0", "1"},
+           {"peer 1 vote", "vote"},
            {"try inventory key t1 {}", "inventory"},
            {"answer 1 action 1 done", "action"},
            {"answer 1 try 1 maybe", "maybe"},
@@ -91,6 +102,17 @@ TEST(Describe, RecordsAreNamedAsTheLogKnowsThem) {
                                          {{1, "bank-a", Vote::kCommit, {"pg-a", 1, "701"}},
                                           {2, "bank-b", Vote::kReadOnly, {}}}}}),
             "commit record: 1 bank-a commit evidence=pg-a/1/701, 2 bank-b read-only");
+  const std::vector<DecidedBranch> branches{{1, "bank-a", Vote::kCommit, {}},
+                                            {2, "bank-b", Vote::kCommit, {}}};
+  EXPECT_EQ(Describe(Record{PreCommitRecord{
+                {}, {}, 0, branches, {{0, "", {}}, {1, "bank-a", {}}, {2, "bank-b", {}}}}}),
+            "pre-commit record: 1 bank-a commit, 2 bank-b commit sites 0 1 2");
+  EXPECT_EQ(Describe(Record{BallotRecord{{}, {SiteState::kPreCommitted, {2, 0}, {1, 0}, {}}}}),
+            "ballot record: pre-committed elected 2.0 accepted 1.0");
+  EXPECT_EQ(Describe(Record{QuorumAbortRecord{{}, 0, {{2, 0}, {0, 2}}, "why"}}),
+            "quorum abort record: ballot 2.0 by 0 2 \"why\"");
+  EXPECT_EQ(Describe(Record{CommitRecord{{}, {}, 0, branches, {{2, 1}, {0, 1}}}}),
+            "commit record: 1 bank-a commit, 2 bank-b commit ballot 2.1 by 0 1");
   EXPECT_EQ(Describe(Record{ResourceRecord{"bank-a", "pg-a", "first attach", "", 0}}),
             "resource record: bank-a is pg-a");
   const ForgetRecord forget{

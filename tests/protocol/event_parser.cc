@@ -45,6 +45,49 @@ event::CommitRequested TakeCommit(WordReader& reader) {
   return commit;
 }
 
+// "2.1"
+Ballot BallotOf(WordReader& reader, const std::string& text) {
+  const std::size_t dot = text.find('.');
+  if (dot == std::string::npos) return reader.Bad(text), Ballot{};
+  return {reader.Number<std::uint64_t>(text.substr(0, dot)), reader.Number(text.substr(dot + 1))};
+}
+
+// "ballot 2.1 by 0 1", or nothing.
+DecidedBy TakeDecidedByIfAny(WordReader& reader) {
+  DecidedBy by;
+  if (reader.TakeIf("ballot")) by.ballot = BallotOf(reader, reader.Take());
+  if (!reader.TakeIf("by")) return by;
+  while (!reader.AtEnd() && !reader.error()) by.quorum.push_back(reader.TakeNumber());
+  return by;
+}
+
+event::SiteAnswered TakeSiteAnswered(WordReader& reader) {
+  constexpr std::array kStates{SiteState::kInitial,      SiteState::kWaiting,
+                               SiteState::kPreCommitted, SiteState::kPreAborted,
+                               SiteState::kCommitted,    SiteState::kAborted};
+  event::SiteAnswered answered;
+  answered.site = reader.TakeNumber();
+  answered.answer.state = reader.OneOf(kStates, reader.Take());
+  reader.Expect("elected");
+  answered.answer.elected = BallotOf(reader, reader.Take());
+  reader.Expect("accepted");
+  answered.answer.accepted = BallotOf(reader, reader.Take());
+  answered.answer.decided = TakeDecidedByIfAny(reader);
+  return answered;
+}
+
+event::PeerCalled TakePeerCalled(WordReader& reader) {
+  constexpr std::array kVerbs{PeerVerb::kState,    PeerVerb::kElect,  PeerVerb::kPreCommit,
+                              PeerVerb::kPreAbort, PeerVerb::kCommit, PeerVerb::kAbort};
+  event::PeerCalled called;
+  called.call = reader.TakeNumber<std::uint64_t>();
+  called.message.verb = reader.OneOf(kVerbs, reader.Take());
+  DecidedBy by = TakeDecidedByIfAny(reader);
+  called.message.ballot = by.ballot;
+  called.message.quorum = std::move(by.quorum);
+  return called;
+}
+
 event::AbortRequested TakeAbort(WordReader& reader) {
   event::AbortRequested abort;
   abort.cause =
@@ -98,6 +141,7 @@ Event TakeEvent(WordReader& reader) {
     enlist.session = reader.Take();
     reader.Expect("key");
     enlist.request_key = reader.Take();
+    while (reader.TakeIf("peer")) enlist.peers.push_back(reader.Take());
     return enlist;
   }
   if (reader.TakeIf("try")) return TakeTry(reader);
@@ -127,6 +171,8 @@ Event TakeEvent(WordReader& reader) {
     const BranchNumber branch = reader.TakeNumber();
     return event::Voted{{branch, TakeVote(reader, reader.Take())}};
   }
+  if (reader.TakeIf("site")) return TakeSiteAnswered(reader);
+  if (reader.TakeIf("peer")) return TakePeerCalled(reader);
   if (reader.TakeIf("finished")) {
     event::Finished finished{reader.TakeNumber(), {}};
     constexpr std::array kEnds{BranchEnd::kCommitted, BranchEnd::kAborted, BranchEnd::kHazard,

@@ -217,6 +217,7 @@ class Step {
   }
   void See(const effect::Enlisted&) {}
   void See(const effect::OnePhaseDeclined&) {}
+  void See(const effect::AnswerPeer&) {}
   void See(const effect::Refuse&) {}
 
   // A final word is followed by the same one, or by word of the damage.

@@ -156,6 +156,7 @@ TEST(Wire, EveryOutcomeCauseAndErrorKeepsItsName) {
             wire::AbortCause::ROLLED_BACK);
   EXPECT_EQ(ToWire(Ending{{}, AbortCause::kStepFailed, {}, false}).cause,
             wire::AbortCause::STEP_FAILED);
+  EXPECT_EQ(ToWire(Ending{{}, AbortCause::kQuorum, {}, false}).cause, wire::AbortCause::QUORUM);
   for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
     const auto code = static_cast<ErrorCode>(i);
     EXPECT_EQ(wire::_ErrorCode_VALUES_TO_NAMES.at(ToWire(Error{code, "m", ""}).code),

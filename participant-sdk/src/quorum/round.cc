@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::quorum {
 
 Round::Round(const Roster& sites, const Ballot& ballot)
@@ -14,6 +16,11 @@ Round Round::First(const Roster& sites) {
   Round round(sites, kFirstBallot);
   round.message_.verb = PeerVerb::kPreCommit;
   return round;
+}
+
+std::size_t Round::needed() const {
+  if (SETTLE_PLANTED_BUG(kRecoversWithoutQuorum) && ballot_ != kFirstBallot) return 1;
+  return MajorityOf(answers_.size());
 }
 
 std::optional<Decision> Round::decision() const {
@@ -64,6 +71,9 @@ bool Round::Decide(PeerVerb decision, DecidedBy by) {
 PeerVerb Round::ChooseAttempt() const {
   Ballot latest;
   for (const auto& [site, answer] : answers_) {
+    if (SETTLE_PLANTED_BUG(kAnyPreCommitTakenForTheLatest) && answer &&
+        answer->state == SiteState::kPreCommitted)
+      return PeerVerb::kPreCommit;
     if (answer) latest = std::max(latest, answer->accepted);
   }
   bool all_pre_committed = latest.round >= 1;

@@ -37,7 +37,7 @@ class Round {
   bool Take(BranchNumber site, const SiteAnswer& answer);
 
   std::size_t sites() const { return answers_.size(); }
-  std::size_t needed() const { return MajorityOf(answers_.size()); }
+  std::size_t needed() const;
   std::optional<Decision> decision() const;
   // By whom, once it is decided: this round's own quorum, or what a site said that knew it.
   const DecidedBy& decided() const { return decided_; }

@@ -1,5 +1,7 @@
 #include "quorum/site.h"
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::quorum {
 namespace {
 
@@ -9,7 +11,8 @@ bool HasVoted(SiteState state) {
 }
 
 SiteAnswer Accept(SiteAnswer kept, const Ballot& ballot, SiteState state) {
-  if (ballot != kept.elected || !HasVoted(kept.state)) return kept;
+  if (ballot != kept.elected && !SETTLE_PLANTED_BUG(kBallotsNotCompared)) return kept;
+  if (!HasVoted(kept.state)) return kept;
   kept.state = state;
   kept.accepted = ballot;
   return kept;
@@ -28,7 +31,7 @@ SiteAnswer After(SiteAnswer kept, const PeerMessage& message) {
   switch (message.verb) {
     case PeerVerb::kState: return kept;
     case PeerVerb::kElect:
-      if (message.ballot <= kept.elected) return kept;
+      if (message.ballot <= kept.elected && !SETTLE_PLANTED_BUG(kBallotsNotCompared)) return kept;
       if (kept.state == SiteState::kInitial) kept.state = SiteState::kAborted;
       kept.elected = message.ballot;
       return kept;
@@ -40,6 +43,18 @@ SiteAnswer After(SiteAnswer kept, const PeerMessage& message) {
     case PeerVerb::kAbort: return Obey(kept, message, SiteState::kAborted);
   }
   return kept;
+}
+
+Keep HowToKeep(const SiteAnswer& before, const SiteAnswer& after) {
+  if (after == before) return Keep::kNothing;
+  const bool accepted = after.accepted != before.accepted;
+  const bool joined = after.elected != before.elected;
+  if (SETTLE_PLANTED_BUG(kElectionNotForced) && joined && !IsFinal(after.state))
+    return Keep::kLazily;
+  if (SETTLE_PLANTED_BUG(kAttemptNotForced) && accepted) return Keep::kLazily;
+  if (SETTLE_PLANTED_BUG(kElectedBeforeItsVoteKeepsNothing) && joined && IsFinal(after.state))
+    return Keep::kNothing;
+  return joined || accepted ? Keep::kForced : Keep::kLazily;
 }
 
 }  // namespace settle::quorum

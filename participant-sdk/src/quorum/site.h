@@ -13,4 +13,14 @@ namespace settle::quorum {
 // to commit, and from then on it never votes yes.
 [[nodiscard]] SiteAnswer After(SiteAnswer kept, const PeerMessage& message);
 
+// How the site keeps `after` in place of `before`, before it answers.
+enum class Keep {
+  kNothing,  // it is the same
+  // It was told a decision, and others know that: should it be lost, the site is told again.
+  kLazily,
+  // It joined or accepted: a majority may rest on that, and nobody could tell it what it forgot.
+  kForced,
+};
+[[nodiscard]] Keep HowToKeep(const SiteAnswer& before, const SiteAnswer& after);
+
 }  // namespace settle::quorum

@@ -32,6 +32,7 @@ const char* ToString(AbortCause cause) {
     case AbortCause::kPresumed: return "presumed";
     case AbortCause::kRolledBack: return "rolled-back-by-resource";
     case AbortCause::kStepFailed: return "step-failed";
+    case AbortCause::kQuorum: return "quorum";
   }
   return "unrecognised";
 }

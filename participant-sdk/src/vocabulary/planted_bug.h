@@ -79,6 +79,19 @@ enum class PlantedBug {
   kRestoredConfirmTakenForDone,
   kReservationsDoNotHoldTheMark,
   kEndOfReservationsNotForced,
+  // quorum three-phase commit: coordinator/protocol, coordinator/engine, coordinator/recovery
+  kPreCommitNotRecorded,
+  kOwnBallotNotForced,
+  kWitnessAnswersBeforeDurable,
+  kPreCommitNotForced,
+  kAbortsAloneAfterPreCommit,
+  // quorum three-phase commit: participant-sdk/src/quorum
+  kBallotsNotCompared,
+  kElectionNotForced,
+  kAttemptNotForced,
+  kElectedBeforeItsVoteKeepsNothing,
+  kRecoversWithoutQuorum,
+  kAnyPreCommitTakenForTheLatest,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,

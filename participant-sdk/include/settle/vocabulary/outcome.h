@@ -30,6 +30,7 @@ enum class AbortCause {
   kPresumed = 8,         // no record of a commit exists: it never was decided
   kRolledBack = 9,       // one-phase: the resource proved that it had rolled back
   kStepFailed = 10,      // a saga's step failed, or gave no answer as often as it may
+  kQuorum = 11,          // three-phase: a majority of the sites agreed to abort in a recovery round
 };
 
 enum class Decision { kCommit = 1, kAbort = 2 };
