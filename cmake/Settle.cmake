@@ -41,8 +41,9 @@ function(settle_room name)
   file(MAKE_DIRECTORY ${root})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${name} SYMBOLIC)
   add_library(settle_${name} STATIC ${ROOM_SOURCES})
-  target_include_directories(settle_${name} PUBLIC ${root})
-  target_link_libraries(settle_${name} PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATELY} settle_flags)
+  target_include_directories(settle_${name} PUBLIC $<BUILD_INTERFACE:${root}>)
+  target_link_libraries(settle_${name}
+    PUBLIC ${ROOM_USES} PRIVATE ${ROOM_PRIVATELY} $<BUILD_INTERFACE:settle_flags>)
 endfunction()
 
 # settle_with_planted_bugs(<name> <targets>...)

@@ -183,6 +183,8 @@ struct SessionView {
   3: required i64 attached_us
   /** Milliseconds since it last fetched. */
   4: required i64 idle_ms
+  /** host:port where it answers the resource's peers in three-phase commits; absent: it is no site. */
+  5: optional string peer_address
 }
 
 struct ParticipantView {

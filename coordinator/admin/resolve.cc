@@ -17,9 +17,20 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
     return Fail(ErrorCode::kRefused, gtid + " is quarantined: " + view.summary.ending.reason,
                 view.advice);
   }
-  if (state == "deciding" || state == "delegating" || state == "one-phase") {
+  if (AwaitsAMajority(view.summary)) {
+    return Fail(ErrorCode::kRefused,
+                gtid +
+                    " may have been pre-committed, so only a majority of its sites can decide "
+                    "it: it waits for " +
+                    view.waiting_for,
+                view.advice);
+  }
+  if (state == "pre-committing" || state == "deciding" || state == "delegating" ||
+      state == "one-phase") {
     return Fail(ErrorCode::kRefused, gtid + " is " + state + ": it waits for " + view.waiting_for,
-                "nobody but " + std::string(state == "deciding" ? "the log" : "its resource") +
+                "nobody but " +
+                    std::string(state == "delegating" || state == "one-phase" ? "its resource"
+                                                                              : "the log") +
                     " knows the decision now");
   }
   if (outcome == Outcome::kUndecided) {

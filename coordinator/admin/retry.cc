@@ -45,7 +45,7 @@ Status CheckDecided(const TransactionView& view) {
                     " is quarantined, and nothing is sent for it: " + view.summary.ending.reason,
                 view.advice);
   }
-  if (CallsParticipants(state)) return {};
+  if (CallsParticipants(state) || AwaitsAMajority(view.summary)) return {};
   if (view.summary.ending.outcome == Outcome::kUndecided && state != "one-phase") {
     return Fail(ErrorCode::kRefused,
                 "transaction " + view.summary.gtid.text() + " is " + state +

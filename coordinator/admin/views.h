@@ -58,6 +58,10 @@ struct ParticipantPage {
 bool IsReservation(const BranchSummary& branch);
 bool HasReservations(const TransactionSummary& summary);
 
+// A three-phase commit that may have been pre-committed and is not decided: a majority of its sites
+// decides it, and nobody else can.
+bool AwaitsAMajority(const TransactionSummary& summary);
+
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);
 

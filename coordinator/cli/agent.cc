@@ -5,6 +5,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/agent_errand.h"
+#include "cli/agent_peers.h"
 #include "cli/dsn.h"
 #include "cli/verb.h"
 #include "cli/watched_resource.h"
@@ -109,8 +110,9 @@ Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
 
 class Agent {
  public:
-  Agent(const Given& given, Surroundings& around, std::shared_ptr<Resource> resource)
-      : once_(given.Has("once")),
+  Agent(bool once, PeerOptions peers, Surroundings& around, std::shared_ptr<Resource> resource)
+      : once_(once),
+        peers_(std::move(peers)),
         around_(around),
         say_(around),
         inner_(std::move(resource)),
@@ -162,14 +164,13 @@ class Agent {
           Coordinator::Connect({.addresses = {around_.address},
                                 .application = "settle agent",
                                 .resources = {watched_},
+                                .peers = peers_,
+                                .attach_later = !peers_.listen.empty(),
                                 .scan_interval = once_ ? milliseconds(1'000) : milliseconds(30'000),
                                 .warn = [this](const std::string& line) { say_.Say(line); }});
       if (connected) {
         coordinator_ = *std::move(connected);
-        say_.Say(
-            fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
-                        "prepared, does no work of its own",
-                        inner_->name(), around_.address, coordinator_->log_id()));
+        SayWhatItDoes();
         WarnOfDatabase();
         return {};
       }
@@ -179,6 +180,22 @@ class Agent {
         say_.Say(inner_->name() + ": not attached: " + why + " (trying again)");
       }
       if (stop_.Await(once_ ? std::min(pause, kPauseFirst) : pause)) return {};
+    }
+  }
+
+  void SayWhatItDoes() {
+    const std::string log_id = coordinator_->log_id();
+    say_.Say(log_id.empty()
+                 ? fmt::format("{}: the coordinator at {} cannot be reached; until it can, what is "
+                               "prepared is ended by a majority of its sites, or waits for one",
+                               inner_->name(), around_.address)
+                 : fmt::format("{}: attached to the coordinator at {}, log {}; finishes what is "
+                               "prepared, does no work of its own",
+                               inner_->name(), around_.address, log_id));
+    if (!peers_.listen.empty()) {
+      say_.Say(fmt::format("{}: a site of three-phase commits, reached by its peers at {}",
+                           inner_->name(),
+                           peers_.advertise.empty() ? peers_.listen : peers_.advertise));
     }
   }
 
@@ -225,6 +242,7 @@ class Agent {
 
   StopSignals stop_;
   const bool once_;
+  const PeerOptions peers_;  // `listen` empty: no site of three-phase commits
   Surroundings& around_;
   Reporter say_;
   const std::shared_ptr<Resource> inner_;
@@ -235,9 +253,20 @@ class Agent {
 };
 
 Result<Answer> Run(const Given& given, Surroundings& around) {
+  Result<PeerOptions> peers = PeersGiven(given);
+  if (!peers) return Fail(std::move(peers).error());
   Result<std::shared_ptr<Resource>> resource = MakeResource(given);
   if (!resource) return Fail(resource.error());
-  return Agent(given, around, *std::move(resource)).Run();
+  return Agent(given.Has("once"), *std::move(peers), around, *std::move(resource)).Run();
+}
+
+std::vector<VerbOption> Options() {
+  std::vector<VerbOption> all{{"resource", "NAME", "the resource's name", /*required=*/true},
+                              {"dsn", "DSN", "its PostgreSQL database, as libpq writes it"},
+                              {"sqlite", "FILE", "its SQLite file"},
+                              {"once", "", "finish what is in doubt now, then exit"}};
+  for (VerbOption& option : PeerVerbOptions()) all.push_back(std::move(option));
+  return all;
 }
 
 }  // namespace
@@ -245,10 +274,7 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kAgent{
     .name = "agent",
     .operands = {},
-    .options = {{"resource", "NAME", "the resource's name", /*required=*/true},
-                {"dsn", "DSN", "its PostgreSQL database, as libpq writes it"},
-                {"sqlite", "FILE", "its SQLite file"},
-                {"once", "", "finish what is in doubt now, then exit"}},
+    .options = Options(),
     .summary = "finish a resource's prepared branches when no application is up",
     .details =
         "Attaches under the resource's name and carries out what is decided, as any process of "
@@ -262,6 +288,15 @@ const Verb kAgent{
         "--once waits until what was in doubt at its start is not, at most --timeout (1m if not "
         "given): exit\n"
         "code 0, or 6 with the branches that are left.\n"
+        "With --peer-listen it is a site of three-phase commits in its resource's place: it starts "
+        "also while\n"
+        "the coordinator is gone, ends what is prepared as soon as a majority of a transaction's "
+        "sites can be\n"
+        "reached, and says which are missing until then. Transactions know the addresses at which "
+        "their sites\n"
+        "answered when they were prepared: listen where the application did, or name the agent in "
+        "the others'\n"
+        "--peers.\n"
         "FILE must have been served by an application before: any other is refused and left as it "
         "is.\n"
         "A password must not stand in DSN, where everybody sees it: libpq takes it from ~/.pgpass, "

@@ -20,8 +20,23 @@ bool IsOutstanding(const wire::BranchView& step) {
          step.state == "skipping" || step.state == "skipped";
 }
 
+// How the sites stand whose majority decides.
+std::string Why(const wire::QuorumView& quorum) {
+  std::string why;
+  for (const wire::SiteView& site : quorum.sites) {
+    const std::string name =
+        site.number == 0 ? "the witness"
+                         : fmt::format("site {} ({})", site.number, Printable(site.resource));
+    why += fmt::format("{}{} {}", why.empty() ? "" : "; ", name,
+                       site.state.empty() ? "was not heard" : "is " + Printable(site.state));
+  }
+  return why;
+}
+
 // The branches that keep it from ending, each with how it stands.
 std::string Why(const wire::TransactionView& transaction) {
+  const bool undecided = transaction.ending.outcome == wire::Outcome::UNDECIDED;
+  if (undecided && !transaction.quorum.sites.empty()) return Why(transaction.quorum);
   std::string why;
   for (const wire::BranchView& branch : transaction.branches) {
     const bool of_saga = transaction.__isset.saga;
@@ -41,6 +56,7 @@ std::string TransactionText(const wire::TransactionView& transaction, const Surr
   return fmt::format("\n{}  {}{}\n", around.paint.Bold(Printable(transaction.gtid)),
                      Printable(transaction.state), age.empty() ? "" : ", " + age + " old") +
          Fields({{"  outcome", EndingText(transaction.ending)},
+                 {"  protocol", ProtocolOf(transaction)},
                  {"  owner", Printable(transaction.owner)},
                  {"  comment", Printable(transaction.comment)},
                  {"  began", Rfc3339(transaction.began_us)},
@@ -112,6 +128,9 @@ const Verb kInDoubt{
     .options = WithPageOptions({{"check", "", "exit with 6 if there is anything, for monitoring"}}),
     .summary = "what is in doubt: how old, why, what it waits for, what can safely be done",
     .details =
+        "A three-phase commit that waits for a majority of its sites says how each of them stands "
+        "and which\n"
+        "are missing.\n"
         "Also lists strays, on the first page: prepared branches that a scan of a database found "
         "and that\n"
         "this log does not answer for. They are left alone, since only their own coordinator knows "

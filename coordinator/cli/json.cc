@@ -37,6 +37,7 @@ Json ToJson(const wire::SessionView& session) {
   Json json{{"session", session.session}, {"process", session.process}};
   PutTime(json, "attached", session.attached_us);
   json["idle_ms"] = session.idle_ms;
+  json["peer_address"] = session.peer_address;
   return json;
 }
 
@@ -51,6 +52,11 @@ Json ToJson(const wire::StepView& step) {
   PutTime(json, "changed", step.changed_us);
   json["result"] = step.__isset.result ? Json(step.result) : Json(nullptr);
   return json;
+}
+
+Json ToJson(const wire::SiteView& site) {
+  return {{"site", site.number}, {"resource", site.resource}, {"addresses", site.addresses},
+          {"state", site.state}, {"elected", site.elected},   {"accepted", site.accepted}};
 }
 
 template <typename T>
@@ -99,11 +105,9 @@ Json ToJson(const wire::StatusReply& status) {
 }
 
 Json ToJson(const wire::TransactionView& transaction) {
-  Json json{{"gtid", transaction.gtid},
-            {"state", transaction.state},
-            {"ending", ToJson(transaction.ending)},
-            {"owner", transaction.owner},
-            {"comment", transaction.comment}};
+  Json json{{"gtid", transaction.gtid},   {"protocol", ProtocolOf(transaction)},
+            {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
+            {"owner", transaction.owner}, {"comment", transaction.comment}};
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);
@@ -116,6 +120,12 @@ Json ToJson(const wire::TransactionView& transaction) {
                     {"version", saga.version},
                     {"request_key", saga.request_key},
                     {"steps", List(saga.steps)}};
+  }
+  if (transaction.__isset.quorum) {
+    const wire::QuorumView& quorum = transaction.quorum;
+    json["quorum"] = {{"sites", List(quorum.sites)}, {"needed", quorum.needed},
+                      {"ballot", quorum.ballot},     {"leader", quorum.leader},
+                      {"quorum", quorum.quorum},     {"missing", quorum.missing}};
   }
   return json;
 }

@@ -18,6 +18,7 @@ Row RowOf(const wire::TransactionView& transaction, std::int64_t now_us) {
   }
   const bool undecided = transaction.ending.outcome == wire::Outcome::UNDECIDED;
   return {Printable(transaction.gtid),
+          ProtocolOf(transaction),
           Printable(transaction.state),
           undecided ? "" : Word(transaction.ending.outcome),
           Rfc3339(transaction.began_us),
@@ -45,9 +46,9 @@ Result<Page> Fetch(AdminClient& client, const std::string& which, const wire::Pa
   for (const auto& transaction : reply->transactions)
     rows.push_back(RowOf(transaction, around.now_us));
   if (!rows.empty()) {
-    answer.text =
-        Table({"GTID", "STATE", "OUTCOME", "BEGAN", "LASTED", "RESOURCES", "OWNER", "COMMENT"},
-              rows, around.paint);
+    answer.text = Table({"GTID", "PROTOCOL", "STATE", "OUTCOME", "BEGAN", "LASTED", "RESOURCES",
+                         "OWNER", "COMMENT"},
+                        rows, around.paint);
   } else if (page.cursor.empty() && reply->next_cursor.empty()) {
     answer.text = which == "all" ? "no transactions\n" : fmt::format("no {} transactions\n", which);
   }
@@ -74,7 +75,8 @@ const Verb kList{
         {{"open", "", "only those that have not ended"}, {"ended", "", "only those that have"}}),
     .summary = "transactions, newest first, those that have not ended before those that have",
     .details =
-        "LASTED is the time from begin to the end, or to now by this machine's clock.\n"
+        "PROTOCOL is 2pc, 3pc or saga. LASTED is the time from begin to the end, or to now by this "
+        "machine's clock.\n"
         "One that ends while the pages are read may be shown twice: open, then ended.",
     .run = Run};
 

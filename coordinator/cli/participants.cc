@@ -18,7 +18,8 @@ void AddRows(const wire::ParticipantView& participant, std::int64_t now_us,
     for (const wire::SessionView& session : sessions) {
       row.resize(3);
       row.insert(row.end(), {Printable(session.process) + what, Since(session.attached_us, now_us),
-                             Age(std::chrono::milliseconds(session.idle_ms))});
+                             Age(std::chrono::milliseconds(session.idle_ms)),
+                             Printable(session.peer_address)});
       rows.push_back(row);
       row = {" ", " ", " "};
     }
@@ -33,7 +34,8 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
   std::vector<Row> rows;
   for (const auto& participant : participants) AddRows(participant, around.now_us, rows);
   std::string text =
-      Table({"NAME", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE"}, rows, around.paint);
+      Table({"NAME", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE", "ANSWERS PEERS AT"}, rows,
+            around.paint);
   for (const auto& participant : participants) {
     if (participant.refused_identity.empty()) continue;
     text += "\n" + around.paint.Alarm(fmt::format(
@@ -75,7 +77,9 @@ const Verb kParticipants{
     .details =
         "IDENTITY is the database that a resource's name stands for; a participant of sagas has "
         "none.\n"
-        "WAITING counts the transactions and sagas that wait for the name.",
+        "WAITING counts the transactions and sagas that wait for the name.\n"
+        "ANSWERS PEERS AT is where a process takes part in the recovery rounds of three-phase "
+        "commits.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -6,6 +6,7 @@
 #include "cli/json.h"
 #include "cli/steps.h"
 #include "cli/table.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle::cli {
 namespace {
@@ -30,6 +31,46 @@ std::string BranchesText(const std::vector<wire::BranchView>& branches, Paint pa
   return Table(
       {"BRANCH", "RESOURCE", "STATE", "VOTE", "ATTEMPTS", "EVIDENCE", "PROCESS", "LAST ERROR"},
       rows, paint);
+}
+
+// "2.1, led by site 1 (orders)".
+std::string BallotText(const wire::TransactionView& transaction) {
+  const wire::QuorumView& quorum = transaction.quorum;
+  if (quorum.ballot.empty()) return {};
+  return fmt::format("{}, led by {}", Printable(quorum.ballot), Printable(quorum.leader));
+}
+
+// Site numbers, as people read them.
+std::string NumbersText(const std::vector<std::int32_t>& sites) {
+  return ToString(std::vector<BranchNumber>(sites.begin(), sites.end()));
+}
+
+// Who decided it, or how many are to.
+std::string QuorumText(const wire::TransactionView& transaction) {
+  const wire::QuorumView& quorum = transaction.quorum;
+  if (quorum.sites.empty()) return {};
+  const std::string of = fmt::format("{} of {} sites", quorum.needed, quorum.sites.size());
+  if (!quorum.quorum.empty()) {
+    return fmt::format("{} ({} decide)", NumbersText(quorum.quorum), of);
+  }
+  if (quorum.missing.empty()) return fmt::format("{} decide", of);
+  return fmt::format("{} decide; have not answered: {}", of, NumbersText(quorum.missing));
+}
+
+std::string SitesText(const std::vector<wire::SiteView>& sites, Paint paint) {
+  std::vector<Row> rows;
+  for (const wire::SiteView& site : sites) {
+    std::string addresses;
+    for (const std::string& address : site.addresses)
+      addresses += (addresses.empty() ? "" : " ") + Printable(address);
+    const bool witness = site.number == 0;
+    rows.push_back({fmt::format("{}", site.number),
+                    witness ? "the coordinator's witness" : Printable(site.resource),
+                    Printable(site.state), Printable(site.elected), Printable(site.accepted),
+                    witness ? "where the coordinator listens" : addresses});
+  }
+  return Table({"SITE", "RESOURCE", "STATE", "ELECTED", "ACCEPTED", "ANSWERS PEERS AT"}, rows,
+               paint);
 }
 
 std::string TimelineText(const std::vector<wire::TimelineEntry>& timeline, Paint paint) {
@@ -65,6 +106,9 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   std::string text = Fields({{"gtid", Printable(transaction.gtid)},
                              {"state", Printable(transaction.state)},
                              {"outcome", outcome},
+                             {"protocol", ProtocolOf(transaction)},
+                             {"ballot", BallotText(transaction)},
+                             {"quorum", QuorumText(transaction)},
                              {"saga", SagaText(transaction)},
                              {"owner", Printable(transaction.owner)},
                              {"comment", Printable(transaction.comment)},
@@ -78,6 +122,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   } else if (!transaction.branches.empty()) {
     text += "\n" + BranchesText(transaction.branches, paint);
   }
+  if (!transaction.quorum.sites.empty()) text += "\n" + SitesText(transaction.quorum.sites, paint);
   if (!transaction.timeline.empty()) text += "\n" + TimelineText(transaction.timeline, paint);
   return text;
 }
@@ -111,6 +156,11 @@ const Verb kShow{
         "anything was recorded; such a transaction is presumed to be aborted.\n"
         "EVIDENCE names the database and its own transaction, as recorded with the vote; with it\n"
         "the database can be asked for proof.\n"
+        "Of a three-phase commit the sites are listed: what each of them answered last (STATE), "
+        "the last\n"
+        "election it joined and the last attempt it accepted, each as ROUND.LEADER, where leader 0 "
+        "is the\n"
+        "coordinator; who led the ballot; and the sites whose acceptances decided.\n"
         "The steps of a saga are drawn as a tree: each under the one that it waits for and that "
         "comes last.",
     .run = Run};

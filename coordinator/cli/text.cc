@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "settle/vocabulary/outcome.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle::cli {
 namespace {
@@ -134,6 +135,11 @@ ErrorCode CodeOf(wire::ErrorCode::type code) {
   if (value < wire::ErrorCode::RETRY || value > wire::ErrorCode::INTERNAL)
     return ErrorCode::kInternal;
   return static_cast<ErrorCode>(value - 1);
+}
+
+const char* ProtocolOf(const wire::TransactionView& transaction) {
+  if (transaction.__isset.saga) return "saga";
+  return ToString(transaction.__isset.quorum ? Protocol::kThreePhase : Protocol::kTwoPhase);
 }
 
 std::string EndingText(const wire::Ending& ending) {

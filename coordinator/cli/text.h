@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "settle/vocabulary/status.h"
-#include "wire/types_types.h"
+#include "wire/admin_types.h"
 
 namespace settle::cli {
 
@@ -32,6 +32,9 @@ std::string Since(std::int64_t at_us, std::int64_t now_us);
 const char* Word(wire::Outcome::type outcome);
 const char* Word(wire::AbortCause::type cause);
 ErrorCode CodeOf(wire::ErrorCode::type code);
+
+// How it is brought to its decision: "2pc", "3pc", "saga".
+const char* ProtocolOf(const wire::TransactionView& transaction);
 
 // "aborted (voted-no): duplicate key", for one line.
 std::string EndingText(const wire::Ending& ending);

@@ -23,6 +23,7 @@ class WatchedResource : public Resource {
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
   Result<std::vector<std::string>> ScanPrepared() override;
+  SiteLedger* site_ledger() override { return inner_->site_ledger(); }
 
  private:
   FinishResult Tell(const char* what, const BranchKey& key, FinishResult result);

@@ -205,6 +205,11 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
     shard.mailbox().PostAlways(
         [&shard, reporter, vote = std::move(vote)] { shard.Voted(*reporter, vote); });
   }
+  for (SiteReport& site : call.sites) {  // before the end of the same branch
+    Shard& shard = ShardOf(site.key.gtid);
+    shard.mailbox().PostAlways(
+        [&shard, reporter, site = std::move(site)] { shard.SiteAnswered(*reporter, site); });
+  }
   for (EndReport& end : call.ends) {
     Shard& shard = ShardOf(end.key.gtid);
     shard.mailbox().PostAlways(
@@ -221,6 +226,14 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
 void Engine::Detach(SessionId session, Completion<std::monostate> done) {
   sessions_->Detach(session);
   done(std::monostate{});
+}
+
+void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
+  const Gtid gtid = call.gtid;
+  Post(gtid, done,
+       [call = std::move(call)](Shard& shard, const Completion<SiteAnswer>& reply) {
+         shard.Peer(call, reply);
+       });
 }
 
 void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {

@@ -175,7 +175,8 @@ struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
   std::vector<Command> commands;
   std::vector<SagaCall> calls{};
-  std::optional<EndedThrough> ended_through{};  // for sessions that serve participants
+  // For sessions that serve participants or answer peers: both keep what it lets them prune.
+  std::optional<EndedThrough> ended_through{};
 };
 struct FetchCall {
   SessionId session;
@@ -215,6 +216,7 @@ struct SessionView {
   std::string process;
   WallTime attached = 0;
   std::chrono::milliseconds idle{0};
+  std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
 };
 struct ParticipantView {
   std::string resource;

@@ -9,7 +9,7 @@ SessionView Sessions::ViewOf(const SessionId& id) const {
   const Session& session = sessions_.at(id);
   const auto idle =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
-  return {id, session.process, session.attached, idle};
+  return {id, session.process, session.attached, idle, {}};
 }
 
 std::vector<ParticipantView> Sessions::View() const {
@@ -21,7 +21,10 @@ std::vector<ParticipantView> Sessions::View() const {
     view.refused_identity = binding.refused_identity;
     const auto serving = serving_.find(resource);
     if (serving == serving_.end()) continue;
-    for (const SessionId& id : serving->second) view.sessions.push_back(ViewOf(id));
+    for (const SessionId& id : serving->second) {
+      view.sessions.push_back(ViewOf(id));
+      view.sessions.back().peer_address = sessions_.at(id).resources.at(resource).peer_address;
+    }
   }
   for (const auto& [participant, sessions] : acting_) {
     for (const SessionId& id : sessions) by_name[participant].action_sessions.push_back(ViewOf(id));

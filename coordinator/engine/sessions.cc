@@ -144,7 +144,8 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     session.attached = clock_.WallNow();
     session.last_sign = clock_.Now();
     for (const OfferedResource& resource : call.resources) {
-      session.resources[resource.name] = resource.identity;
+      session.resources[resource.name] = resource;
+      session.answers_peers = session.answers_peers || !resource.peer_address.empty();
       serving_[resource.name].insert(id);
       served_since_.try_emplace(resource.name, clock_.Now());
     }
@@ -189,7 +190,8 @@ void Sessions::Park(Session& session, const FetchCall& call, Completion<CommandB
 
 CommandBatch Sessions::EmptyBatch(const Session& session) const {
   CommandBatch batch;
-  if (!session.participants.empty()) batch.ended_through = listener_.ended_through();
+  if (!session.participants.empty() || session.answers_peers)
+    batch.ended_through = listener_.ended_through();
   return batch;
 }
 
@@ -240,7 +242,8 @@ bool Sessions::Send(const SessionId& preferred, Command command) {
       answer = SayThatItOverflows(*session, command.key.gtid);
     } else {
       // A retry of what was not even fetched yet would only be more work for who is slow already.
-      if (!session->queued.emplace(command.key, command.kind).second) return false;
+      if (!session->queued.emplace(command.key, command.kind).second)
+        return Replace(*session, command);
       sent = true;
       command.epoch = log_.identity().epoch;
       session->queue.push_back(std::move(command));
@@ -258,8 +261,7 @@ Result<Sessions::Serves> Sessions::Touch(const SessionId& session) {
   found->second.last_sign = clock_.Now();
   Serves serves;
   serves.participants = found->second.participants;
-  for (const auto& [resource, identity] : found->second.resources)
-    serves.resources.insert(resource);
+  for (const auto& [name, resource] : found->second.resources) serves.resources.insert(name);
   return serves;
 }
 
@@ -274,7 +276,7 @@ Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session,
                 "the session does not serve resource \"" + Escaped(resource) + "\"",
                 "name the resource when the session attaches");
   }
-  return Owner{served->second, found->second.process};
+  return Owner{served->second.identity, found->second.process};
 }
 
 bool Sessions::IsAttached(const SessionId& session) const {
@@ -292,10 +294,10 @@ std::optional<Instant> Sessions::ServedSince(const std::string& resource) const 
 void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
-  for (const auto& [resource, identity] : found->second.resources) {
-    std::set<SessionId>& left = serving_[resource];
+  for (const auto& [name, resource] : found->second.resources) {
+    std::set<SessionId>& left = serving_[name];
     left.erase(id);
-    if (left.empty()) served_since_.erase(resource);
+    if (left.empty()) served_since_.erase(name);
   }
   for (const std::string& participant : found->second.participants) {
     const auto acting = acting_.find(participant);
@@ -375,7 +377,7 @@ void Sessions::Rebind(const ResourceRecord& accepted) {
     const std::lock_guard lock(mutex_);
     bindings_[accepted.resource] = {accepted.identity, "", true};
     for (const SessionId& id : std::set<SessionId>(serving_[accepted.resource])) {
-      if (sessions_.at(id).resources.at(accepted.resource) != accepted.identity)
+      if (sessions_.at(id).resources.at(accepted.resource).identity != accepted.identity)
         Remove(id, answers);
     }
   }

@@ -54,6 +54,9 @@ class Sessions {
   // kNotFound: no such session, or it does not serve the resource.
   [[nodiscard]] Result<Owner> FindOwner(const SessionId& session,
                                         const std::string& resource) const;
+  // Where the processes of the resource answer its peers: the owner's address first, at most
+  // kPeerAddressesMost. Empty: the owner answers none.
+  std::vector<std::string> PeersOf(const std::string& resource, const SessionId& owner) const;
   bool IsAttached(const SessionId& session) const;
   // Since when there has been a session of the resource at every moment; none if there is none.
   std::optional<Instant> ServedSince(const std::string& resource) const;
@@ -77,7 +80,8 @@ class Sessions {
   using CallKey = std::pair<BranchKey, ActionOp>;
   struct Session {
     std::string process;
-    std::map<std::string, std::string> resources;  // name -> identity
+    std::map<std::string, OfferedResource> resources;  // by name
+    bool answers_peers = false;                        // for one of them at least
     WallTime attached = 0;
     Instant last_sign{};
     std::deque<Command> queue;
@@ -119,6 +123,7 @@ class Sessions {
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
   Answer SayThatItOverflows(Session& session, const Gtid& gtid);
   Session* Choose(const SessionId& preferred, const Command& command);
+  static bool Replace(Session& session, const Command& command);
   void Rebind(const ResourceRecord& accepted);
   void Remove(const SessionId& session, std::vector<Answer>& answers);
 

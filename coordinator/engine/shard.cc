@@ -105,8 +105,10 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
   auto transaction = std::make_unique<Transaction>(
-      TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}));
-  transaction->Note(now, "begun by " + call.owner);
+      TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}, call.protocol));
+  const bool three_phase = call.protocol == Protocol::kThreePhase;
+  transaction->Note(now,
+                    "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
   const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
                            ? Instant(std::chrono::microseconds(now))
@@ -140,10 +142,18 @@ void Shard::Restore(RestoredTransaction restored) {
     }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
-  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+  const auto* commit = std::get_if<CommitRecord>(&restored.decision);
+  if (restored.pre_commit) {
+    const PreCommitRecord& record = *restored.pre_commit;
+    transaction->Note(record.origin.began,
+                      "begun by " + record.origin.owner + ", for three-phase commit");
+    transaction->Note(record.at, "every site had voted yes; pre-commit may have been sent");
+  } else if (commit != nullptr) {
     transaction->Note(commit->origin.began, "begun by " + commit->origin.owner);
-    transaction->Note(commit->decided, "decided to commit");
   }
+  if (commit != nullptr) transaction->Note(commit->decided, "decided to commit");
+  if (const auto* abort = std::get_if<QuorumAbortRecord>(&restored.decision))
+    transaction->Note(abort->decided, "decided to abort: " + abort->reason);
   for (const RegisteredRecord& record : restored.registered) {
     transaction->Note(record.at, "registered branch " + std::to_string(record.branch) + " in " +
                                      record.participant + ", action " + record.action);
@@ -178,10 +188,11 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
-  Handle(
-      *transaction,
-      event::Enlist{call.resource, owner.identity, call.session, owner.process, call.request_key},
-      done, [&](Error error) { done(Fail(std::move(error))); });
+  event::Enlist enlist{call.resource, owner.identity,   call.session,
+                       owner.process, call.request_key, {}};
+  if (transaction->machine.protocol() == Protocol::kThreePhase)
+    enlist.peers = sessions_.PeersOf(call.resource, call.session);
+  Handle(*transaction, enlist, done, [&](Error error) { done(Fail(std::move(error))); });
   // The session may have been lost after it was looked up and before its branch was known here.
   if (!sessions_.IsAttached(call.session)) SessionLost(call.session);
 }

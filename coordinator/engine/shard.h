@@ -56,7 +56,9 @@ class Shard {
   void Abort(const AbortCall& call, const Completion<Ending>& done);
   void AskOutcome(const Gtid& gtid, const Completion<Ending>& done);
   void Voted(const Reporter& reporter, const VoteReport& report);
+  void SiteAnswered(const Reporter& reporter, const SiteReport& report);
   void Finished(const Reporter& reporter, const EndReport& report);
+  void Peer(const PeerCall& call, const Completion<SiteAnswer>& done);
   // Of a saga's step or a reservation.
   void Answered(const Reporter& reporter, const SagaAnswer& answer);
   void ParticipantReady(const std::string& participant);
@@ -109,6 +111,9 @@ class Shard {
   void Perform(Transaction& transaction, const effect::Skipped& skipped);
   void TellTried(Transaction& transaction, BranchNumber branch);
   void RefuseTries(Transaction& transaction, const Ending& ending);
+  static void AnswerPeer(Transaction& transaction, std::uint64_t call,
+                         const Result<SiteAnswer>& answer);
+  void NoteQuorum(Transaction& transaction, const std::optional<QuorumSummary>& before);
   void TryWaitIsOver(Transaction& transaction, std::uint64_t waiter);
   void Persist(Transaction& transaction, Record record);
   void OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason);

@@ -6,6 +6,7 @@
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
+#include "engine/witness.h"
 #include "protocol/describe.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
@@ -25,6 +26,17 @@ bool IsRegistering(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing;
 }
 
+// What a site is asked to join or accept.
+bool IsAsked(CommandKind kind) {
+  return kind == CommandKind::kElect || kind == CommandKind::kPreCommit ||
+         kind == CommandKind::kPreAbort;
+}
+
+// " under ballot 2.0".
+std::string UnderBallot(const effect::Send& send) {
+  return IsAsked(send.kind) ? " under ballot " + settle::ToString(send.ballot) : "";
+}
+
 template <typename... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -37,7 +49,11 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 void Shard::Handle(Transaction& transaction, const Event& event,
                    const Completion<BranchNumber>& enlisted, const Refused& refused) {
   const bool was_undecided = IsUndecided(transaction.machine.state());
+  const bool three_phase = transaction.machine.protocol() == Protocol::kThreePhase;
+  const std::optional<QuorumSummary> quorum =
+      three_phase ? transaction.machine.quorum() : std::nullopt;
   Effects effects = transaction.machine.Handle(event);
+  if (three_phase) NoteQuorum(transaction, quorum);
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
@@ -76,11 +92,12 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
-                  std::string(ToString(send.kind)) +
+                  std::string(ToString(send.kind)) + UnderBallot(send) +
                       (sent ? " sent to branch " : " waits for somebody to serve branch ") +
                       std::to_string(send.branch) + " in " + send.resource);
             }
             transaction.CountAttempt(send.branch, send.attempt, sent);
+            if (IsAsked(send.kind)) transaction.asked = send.kind;
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
@@ -110,8 +127,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
           [&](const effect::AnswerPeer& answer) {
-            auto asked = transaction.peer_waiters.extract(answer.call);
-            if (!asked.empty()) asked.mapped()(answer.answer);
+            AnswerPeer(transaction, answer.call, answer.answer);
           },
           [&](const effect::OnePhaseGranted&) {
             TellOnePhase(transaction, {true, transaction.machine.ending()});
@@ -286,6 +302,10 @@ void Shard::Forget(Transaction& transaction) {
   ended_.emplace(gtid, Ended{transaction.Summary(), presumable,
                              reserved ? Durability::kForce : Durability::kLazy});
   const auto forgotten = std::move(transaction.forget_waiters);
+  while (!transaction.peer_waiters.empty()) {
+    AnswerPeer(transaction, transaction.peer_waiters.begin()->first,
+               FinalAnswer(ended_.at(gtid).summary));
+  }
   running_.erase(gtid);
   CountRunning();
   WriteEnd(gtid);

@@ -42,7 +42,22 @@ CommandKind OutstandingOf(TwoPhase::State state) {
   return state == TwoPhase::State::kCommitting ? CommandKind::kCommit : CommandKind::kAbort;
 }
 
-void AddOutstanding(const TwoPhase& machine, Hurried& hurried) {
+// The sites whose answers a three-phase commit waits for; the witness is no resource.
+std::vector<BranchNumber> SitesOut(const TwoPhase& machine) {
+  if (machine.state() != TwoPhase::State::kQuorum) return {};
+  std::vector<BranchNumber> sites = machine.quorum()->missing;
+  std::erase(sites, BranchNumber{0});
+  return sites;
+}
+
+void AddOutstanding(const Transaction& transaction, Hurried& hurried) {
+  const TwoPhase& machine = transaction.machine;
+  const std::vector<BranchNumber> sites = SitesOut(machine);
+  for (const BranchNumber number : sites) {
+    const std::string& resource = machine.branches()[number - 1].resource;
+    ++hurried.sent[{resource, transaction.asked.value_or(CommandKind::kElect)}].count;
+  }
+  if (!sites.empty()) ++hurried.transactions;
   const std::vector<BranchNumber> unfinished = machine.Unfinished();
   if (unfinished.empty()) return;
   ++hurried.transactions;
@@ -59,7 +74,8 @@ void AddOutstanding(const TwoPhase& machine, Hurried& hurried) {
 }
 
 bool WaitsFor(const TwoPhase& machine, const std::string& resource) {
-  const std::vector<BranchNumber> unfinished = machine.Unfinished();
+  std::vector<BranchNumber> unfinished = machine.Unfinished();
+  if (unfinished.empty()) unfinished = SitesOut(machine);
   return std::any_of(unfinished.begin(), unfinished.end(), [&](BranchNumber number) {
     return resource.empty() || machine.branches()[number - 1].resource == resource;
   });
@@ -128,6 +144,8 @@ OpenCounts Shard::CountOpen() const {
     for (const TwoPhase::Branch& branch : machine.branches()) {
       if (IsOutstanding(branch.state)) waited_for.insert(branch.resource);
     }
+    for (const BranchNumber site : SitesOut(machine))
+      waited_for.insert(machine.branches()[site - 1].resource);
     for (const std::string_view resource : waited_for) ++counts.waiting[std::string(resource)];
   }
   sagas_.Count(counts);
@@ -143,7 +161,7 @@ void Shard::Hurry(const Gtid& gtid, const Completion<Hurried>& done) {
     return done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
   }
   Hurried hurried;
-  AddOutstanding(transaction->machine, hurried);
+  AddOutstanding(*transaction, hurried);
   Handle(*transaction, event::RetryRequested{});
   done(std::move(hurried));
 }
@@ -156,7 +174,7 @@ Hurried Shard::HurryAll(const std::string& resource) {
   Hurried hurried;
   for (const Gtid& gtid : gtids) {
     Transaction& transaction = *Find(gtid);
-    AddOutstanding(transaction.machine, hurried);
+    AddOutstanding(transaction, hurried);
     Handle(transaction, event::RetryRequested{});
   }
   sagas_.HurryAll(resource, hurried);

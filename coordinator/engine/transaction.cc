@@ -19,7 +19,8 @@ TransactionSummary Transaction::Summary() const {
   summary.origin = machine.origin();
   summary.ended = ended;
   summary.timeline = timeline;
-  summary.quorum = machine.quorum();
+  if (machine.protocol() == Protocol::kThreePhase)
+    summary.quorum = machine.quorum().value_or(QuorumSummary{});
   for (const TwoPhase::Branch& branch : machine.branches()) {
     BranchSummary row;
     row.number = branch.number;
@@ -57,8 +58,9 @@ bool Transaction::IsUnserved(BranchNumber branch) const {
 
 // A participant that is not there is named at once, and not when the call's time is over.
 std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
-  const bool unserved =
-      branch.reservation && IsOutstanding(branch.state) && IsUnserved(branch.number);
+  const bool owes = branch.reservation ? IsOutstanding(branch.state)
+                                       : machine.state() == TwoPhase::State::kQuorum;
+  const bool unserved = owes && IsUnserved(branch.number);
   return unserved ? NobodyServes(branch.resource) : branch.last_error;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ struct Transaction {
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
   std::map<std::uint64_t, Completion<SiteAnswer>> peer_waiters{};  // by event::PeerCalled::call
   std::vector<Completion<std::monostate>> forget_waiters;
+  std::optional<CommandKind> asked{};  // three-phase: what its sites were asked last
   WallTime ended = 0;
   // Of the latest command or call of a branch.
   struct Unsent {

@@ -24,6 +24,20 @@ std::string NobodyServes(const std::string& participant) {
   return "no process serves " + participant;
 }
 
+std::string NameOf(const Site& site) {
+  if (site.number == 0) return "the witness";
+  return "site " + std::to_string(site.number) + " (" + site.resource + ")";
+}
+
+std::string LeaderOf(const QuorumSummary& quorum) {
+  const BranchNumber leader = quorum.by.ballot.leader;
+  if (leader == 0) return "coordinator";
+  for (const SiteSummary& site : quorum.sites) {
+    if (site.site.number == leader) return NameOf(site.site);
+  }
+  return "site " + std::to_string(leader);
+}
+
 std::string ForgottenBy(const std::string& operator_name, const std::string& reason) {
   return "forgotten by " + operator_name + ": " + reason;
 }

@@ -156,6 +156,10 @@ struct QuorumSummary {
   friend bool operator==(const QuorumSummary&, const QuorumSummary&) = default;
 };
 
+std::string NameOf(const Site& site);  // "site 2 (orders)", "the witness"
+// Who leads, or led, its ballot: "coordinator", or "site 2 (orders)".
+std::string LeaderOf(const QuorumSummary& quorum);
+
 struct TimelineEntry {
   WallTime at = 0;
   std::string what;

@@ -1,6 +1,7 @@
 #include "recovery/inquiry.h"
 
 #include "engine/await.h"
+#include "engine/witness.h"
 #include "protocol/two_phase.h"
 #include "vocabulary/planted_bug.h"
 
@@ -110,6 +111,14 @@ Result<SagaEnd> Inquiry::AskSagaEnd(const Gtid& gtid) {
   Result<Verdict> verdict = ReadVerdict({gtid, 0});
   if (!verdict) return Fail(verdict.error());
   return SagaEnd{verdict->ending, std::move(verdict->results)};
+}
+
+Result<SiteAnswer> Inquiry::AskWitness(const Gtid& gtid) const {
+  if (Status ours = CheckOurs(gtid); !ours) return Fail(ours.error());
+  const Result<std::optional<TransactionSummary>> ended = log_.FindEnded(gtid);
+  if (!ended) return Fail(ended.error());
+  if (*ended) return FinalAnswer(**ended);
+  return SiteAnswer{SiteState::kAborted, kFirstBallot, {}, {}};  // presumed, as any other
 }
 
 void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {

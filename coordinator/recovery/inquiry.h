@@ -45,6 +45,11 @@ class Inquiry {
   // undecided. Blocking.
   [[nodiscard]] Result<SagaEnd> AskSagaEnd(const Gtid& gtid);
 
+  // As the witness of a three-phase commit that is known not to be running: what was decided, and
+  // by whom; without a record, that it is aborted. kRefused: it ended in a way that says neither;
+  // else as AskOutcome. Blocking.
+  [[nodiscard]] Result<SiteAnswer> AskWitness(const Gtid& gtid) const;
+
   // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if
   // anything, is a command to the resource's sessions.
   void Found(const std::string& resource, const std::string& database_name);

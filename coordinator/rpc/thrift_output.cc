@@ -5,14 +5,15 @@
 #include <memory>
 #include <mutex>
 
-#include "rpc/complaints.h"
+#include "rpc/warn.h"
+#include "server/complaints.h"
 
 namespace settle::coordinator {
 namespace {
 
 // Thrift's function takes no context, so it must be found here.
 std::mutex mutex;
-std::unique_ptr<Complaints> complaints;
+std::unique_ptr<server::Complaints> complaints;
 
 void Say(const char* message) {
   const std::scoped_lock lock(mutex);
@@ -23,7 +24,7 @@ void Say(const char* message) {
 
 ThriftOutput::ThriftOutput(Observer& observer) {
   const std::scoped_lock lock(mutex);
-  complaints = std::make_unique<Complaints>(observer);
+  complaints = std::make_unique<server::Complaints>(Warn(observer));
   apache::thrift::GlobalOutput.setOutputFunction(&Say);
 }
 

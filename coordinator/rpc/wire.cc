@@ -133,7 +133,13 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
     return Fail(text.error());
   if (Status text = CheckText("owner", request.owner, kNameBytesMax); !text)
     return Fail(text.error());
-  return BeginCall{*timeout, request.comment, request.owner};
+  BeginCall call{*timeout, request.comment, request.owner};
+  if (request.__isset.protocol) {
+    const Result<Protocol> protocol = ProtocolFromWire(request.protocol);
+    if (!protocol) return Fail(protocol.error());
+    call.protocol = *protocol;
+  }
+  return call;
 }
 
 Result<EnlistCall> FromWire(const wire::EnlistRequest& request) {
@@ -211,6 +217,10 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
     if (!names.insert(offer.name).second)
       return Wrong("resources", "name " + offer.name + " twice");
     call.resources.push_back({offer.name, offer.identity});
+    if (!offer.__isset.peer_address) continue;
+    if (Status address = CheckPeerAddress(offer.peer_address); !address)
+      return Fail(address.error());
+    call.resources.back().peer_address = offer.peer_address;
   }
   if (request.epoch_seen < 0) return Wrong("epoch_seen", "is negative");
   if (!request.log_id_seen.empty() && !IsLogId(request.log_id_seen)) {
@@ -256,6 +266,11 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
     Result<SagaAnswer> answer = FromWire(each);
     if (!answer) return Fail(answer.error());
     full.report.answers.push_back(*std::move(answer));
+  }
+  for (const wire::SiteReport& each : request.sites) {
+    Result<SiteReport> site = FromWire(each);
+    if (!site) return Fail(site.error());
+    full.report.sites.push_back(*std::move(site));
   }
   for (const wire::FoundBranch& each : request.found) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());

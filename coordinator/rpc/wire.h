@@ -16,6 +16,7 @@
 #include "wire/admin_types.h"
 #include "wire/coordinator_types.h"
 #include "wire/participant_types.h"
+#include "wire/peer_types.h"
 
 namespace settle::coordinator {
 
@@ -32,6 +33,7 @@ std::string OneLine(const std::string& text);
 [[nodiscard]] Result<Gtid> GtidFromWire(const std::string& text);
 [[nodiscard]] Result<SessionId> SessionFromWire(const std::string& text);
 [[nodiscard]] Result<BeginCall> FromWire(const wire::BeginRequest& request);
+[[nodiscard]] Result<Protocol> ProtocolFromWire(const wire::Protocol::type& protocol);
 [[nodiscard]] Result<EnlistCall> FromWire(const wire::EnlistRequest& request);
 [[nodiscard]] Result<TryCall> FromWire(const wire::TryRequest& request);
 [[nodiscard]] Result<CommitCall> FromWire(const wire::CommitRequest& request);
@@ -48,6 +50,7 @@ struct AwaitSagaCall {
     const std::vector<std::string>& participants);
 [[nodiscard]] Result<SagaAnswer> FromWire(const wire::ActionAnswer& answer);
 [[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
+[[nodiscard]] Result<SiteReport> FromWire(const wire::SiteReport& report);
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
 [[nodiscard]] Result<ForgetCall> FromWire(const wire::ForgetRequest& request);
@@ -91,12 +94,19 @@ struct FullReport {
 };
 [[nodiscard]] Result<FullReport> FromWire(const wire::ReportRequest& request);
 
+// To the witness. kNotFound: it asks another site.
+[[nodiscard]] Result<PeerCall> FromWire(const wire::PeerRequest& request);
+
 wire::ServiceError ToWire(const Error& error);
 wire::Ending ToWire(const Ending& ending);
 wire::TryReply ToWire(const TryAnswer& answer);
 wire::CommitReply ToWire(const CommitAnswer& answer);
 wire::OnePhaseReply ToWire(const OnePhaseAnswer& answer);
 wire::CommandBatch ToWire(const CommandBatch& batch);
+// What a command of three-phase commit says beside.
+void AddQuorum(const Command& command, wire::Command& reply);
+wire::SiteAnswer ToWire(const SiteAnswer& answer);
+wire::QuorumView ToWire(const QuorumSummary& quorum);
 wire::ActionCall ToWire(const SagaCall& call);
 wire::AwaitSagaReply ToWire(const SagaEnd& end);
 wire::TransactionView ToWire(const TransactionView& view);

@@ -115,6 +115,7 @@ wire::Command ToWire(const Command& command) {
   reply.attempt = command.attempt;
   reply.epoch = Clamped<std::int64_t>(command.epoch);
   reply.evidence = ToWire(command.evidence);
+  AddQuorum(command, reply);
   return reply;
 }
 
@@ -191,6 +192,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.waiting_for = view.waiting_for;
   reply.advice = view.advice;
   if (summary.saga) reply.__set_saga(ToWire(*summary.saga));
+  if (summary.quorum) reply.__set_quorum(ToWire(*summary.quorum));
   return reply;
 }
 
@@ -210,6 +212,7 @@ wire::SessionView ToWire(const SessionView& session) {
   line.process = session.process;
   line.attached_us = session.attached;
   line.idle_ms = session.idle.count();
+  if (!session.peer_address.empty()) line.__set_peer_address(session.peer_address);
   return line;
 }
 

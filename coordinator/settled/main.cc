@@ -20,8 +20,10 @@
 #include "rpc/admin_handler.h"
 #include "rpc/coordinator_handler.h"
 #include "rpc/participant_handler.h"
-#include "rpc/server.h"
+#include "rpc/peer_handler.h"
 #include "rpc/thrift_output.h"
+#include "rpc/warn.h"
+#include "server/server.h"
 #include "settle/vocabulary/gtid.h"
 #include "settled/exit_codes.h"
 #include "settled/options.h"
@@ -54,7 +56,7 @@ void PrepareProcess() {
 
 // A connection that is refused by us is told so; one that runs into the kernel's limit takes the
 // log's files along.
-ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
+server::Settings WithinDescriptors(server::Settings settings, Observer& observer) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return settings;
   const std::size_t room = limit.rlim_cur > 2 * kDescriptorsForOurselves
@@ -69,8 +71,8 @@ ServerSettings WithinDescriptors(ServerSettings settings, Observer& observer) {
   return settings;
 }
 
-Result<SocketAddress> WhereToListen(const Options& options, Observer& observer) {
-  Result<SocketAddress> address = Resolve(options.listen);
+Result<server::SocketAddress> WhereToListen(const Options& options, Observer& observer) {
+  Result<server::SocketAddress> address = server::Resolve(options.listen);
   if (!address || address->loopback()) return address;
   if (!options.insecure) {
     return Fail(ErrorCode::kInvalid,
@@ -89,12 +91,13 @@ Result<SocketAddress> WhereToListen(const Options& options, Observer& observer) 
 std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
     std::shared_ptr<wire::CoordinatorServiceIf> coordinator,
     std::shared_ptr<wire::ParticipantServiceIf> participant,
-    std::shared_ptr<wire::AdminServiceIf> admin) {
+    std::shared_ptr<wire::PeerServiceIf> peer, std::shared_ptr<wire::AdminServiceIf> admin) {
   auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
   all->registerProcessor(
       "coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(std::move(coordinator)));
   all->registerProcessor(
       "participant", std::make_shared<wire::ParticipantServiceProcessor>(std::move(participant)));
+  all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(std::move(peer)));
   all->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(std::move(admin)));
   return all;
 }
@@ -118,7 +121,7 @@ void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most,
   }
 }
 
-void SayReady(const Options& options, const Server& server, const LogIdentity& log,
+void SayReady(const Options& options, const server::Server& server, const LogIdentity& log,
               std::size_t recovered) {
   std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n",
               Release(), server.address().c_str(), log.log_id.c_str(),
@@ -141,7 +144,7 @@ struct TaskStopper {
 };
 
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
-  const Result<SocketAddress> address = WhereToListen(options, observer);
+  const Result<server::SocketAddress> address = WhereToListen(options, observer);
   if (!address) {
     return Refuse(address.error(),
                   address.error().code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen);
@@ -174,10 +177,12 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
       CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry, calls,
       observer);
   const auto participant = std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer);
+  const auto peer = std::make_shared<PeerHandler>(engine, inquiry, calls, observer);
   const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
   const ShardThreads shard_threads(engine);
-  Server server(WithinDescriptors(options.server, observer),
-                OnOnePort(coordinator, participant, admin), calls, observer);
+  server::Server server(
+      WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, peer, admin),
+      {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }}, Warn(observer));
   if (Status started = server.Start(*address); !started)
     return Refuse(started.error(), kExitCannotListen);
   if (Status written = ready_file.Write(server.address()); !written) {

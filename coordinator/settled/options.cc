@@ -81,7 +81,7 @@ Row Listen() {
   return {"listen", "HOST:PORT",
           "where to listen; port 0 takes any free one (default 127.0.0.1:7420)",
           [](const std::string& given, Options& options) -> Status {
-            const Result<ListenAddress> address = ParseListenAddress(given);
+            const Result<server::ListenAddress> address = server::ParseListenAddress(given);
             if (!address) return Fail(address.error());
             options.listen = *address;
             return {};

@@ -10,19 +10,19 @@
 #include "engine/settings.h"
 #include "log/sqlite_decision_log.h"
 #include "observe/log_observer.h"
-#include "rpc/listen_address.h"
-#include "rpc/server.h"
+#include "server/listen_address.h"
+#include "server/server.h"
 
 namespace settle::coordinator {
 
 struct Options {
   std::string log_path;
   std::uint64_t keep_ended = PruneLimits{}.keep_ended;
-  ListenAddress listen;
+  server::ListenAddress listen{"127.0.0.1", 7420};
   bool insecure = false;   // listens beyond this machine although nothing on the wire is protected
   std::string ready_file;  // empty: none
   Settings engine;
-  ServerSettings server;
+  server::Settings server;
   std::chrono::milliseconds drain_timeout{30'000};
   LogSettings log;
 };

@@ -4,6 +4,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/agent_errand.h"
+#include "cli/agent_peers.h"
 #include "cli/arguments.h"
 #include "settle/sqlite_resource.h"
 #include "support/temporary_directory.h"
@@ -51,6 +52,49 @@ TEST_F(SettleAgent, ExitsWith70WhenALineCannotBeWritten) {
   const auto print = [](const std::string&) { return false; };
   EXPECT_EQ(cli::Run(words, {.default_address = nobody}).exit, ExitCode::kInDoubt);
   EXPECT_EQ(cli::Run(words, {.default_address = nobody, .print = print}).exit, ExitCode::kInternal);
+}
+
+TEST(SettleAgentPeers, AreGivenByTheirResourcesNames) {
+  const auto peers =
+      PeersGiven({{},
+                  {{"peer-listen", "127.0.0.1:7421"},
+                   {"peer-advertise", "10.0.0.6:7421"},
+                   {"peers", "bank=10.0.0.7:7421,orders=[fd00::8]:7421,bank=10.0.0.9:7421"},
+                   {"peer-patience", "500ms"},
+                   {"insecure", ""}}});
+  ASSERT_TRUE(peers) << Describe(peers.error());
+  EXPECT_EQ(peers->listen, "127.0.0.1:7421");
+  EXPECT_EQ(peers->advertise, "10.0.0.6:7421");
+  EXPECT_TRUE(peers->insecure);
+  EXPECT_EQ(peers->patience, std::chrono::milliseconds(500));
+  const std::vector<std::string> bank{"10.0.0.7:7421", "10.0.0.9:7421"};
+  EXPECT_EQ(peers->known.at("bank"), bank);
+  EXPECT_EQ(peers->known.at("orders"), std::vector<std::string>{"[fd00::8]:7421"});
+}
+
+TEST(SettleAgentPeers, WithoutAnAddressToListenOnThereAreNone) {
+  const auto none = PeersGiven({});
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->listen, "");
+  for (const char* option : {"peer-advertise", "peers", "peer-patience", "insecure"}) {
+    const auto refused = PeersGiven({{}, {{option, "x"}}});
+    ASSERT_FALSE(refused) << option;
+    EXPECT_EQ(refused.error().message,
+              std::string("--") + option + " is of no use without --peer-listen HOST:PORT");
+  }
+}
+
+TEST(SettleAgentPeers, AreRefusedByNameWhenTheyMakeNoSense) {
+  const auto refusal = [](const std::string& option, const std::string& value) {
+    const auto peers = PeersGiven({{}, {{"peer-listen", "127.0.0.1:0"}, {option, value}}});
+    return peers ? "taken" : peers.error().message;
+  };
+  EXPECT_EQ(refusal("peers", "10.0.0.7:7421"), "--peers: \"10.0.0.7:7421\" is not NAME=HOST:PORT");
+  EXPECT_EQ(refusal("peers", "bank=10.0.0.7:7421,"), "--peers: \"\" is not NAME=HOST:PORT");
+  EXPECT_THAT(refusal("peers", "bank=here"), HasSubstr("\"here\" is not HOST:PORT"));
+  EXPECT_THAT(refusal("peers", "a b=10.0.0.7:7421"), HasSubstr("a b"));
+  EXPECT_THAT(refusal("peer-patience", "long"), HasSubstr("\"long\""));
+  EXPECT_THAT(refusal("once", ""), HasSubstr("--once asks the coordinator"));
 }
 
 // A database that holds what it is told to, and never finishes anything.

@@ -49,10 +49,10 @@ TEST_F(Verbs, ListShowsOneLineForEachTransaction) {
   const Printed printed = Run({"list"});
   EXPECT_EQ(printed.exit, ExitCode::kOk);
   EXPECT_THAT(printed.out, StartsWith("GTID "));
-  EXPECT_THAT(
-      printed.out,
-      HasSubstr("k3m9qxw4c7ab.2.1842.9f3c2a51  committing  committed  2026-01-02T03:04:05.000006Z  "
-                "3 m 12 s  bank-a bank-b  shop/4711@host  order 17\n"));
+  EXPECT_THAT(printed.out,
+              HasSubstr("k3m9qxw4c7ab.2.1842.9f3c2a51  2pc       committing  committed  "
+                        "2026-01-02T03:04:05.000006Z  "
+                        "3 m 12 s  bank-a bank-b  shop/4711@host  order 17\n"));
   EXPECT_THAT(printed.out, Not(HasSubstr("there are more")));
   EXPECT_EQ(RunJson({"list"})["transactions"][0]["gtid"], kGtid);
 }
@@ -314,8 +314,8 @@ TEST_F(Verbs, ParticipantsShowsSessionsAndARefusedIdentity) {
   const Printed printed = Run({"participants"});
   EXPECT_THAT(
       printed.out,
-      AllOf(HasSubstr("bank-a  postgresql:1:2  3        shop/1@a            3 m 12 s  40 ms\n"),
-            HasSubstr("bank-b  sqlite:old      0        nobody              -         -\n"),
+      AllOf(HasSubstr("bank-a  postgresql:1:2  3        shop/1@a            3 m 12 s  40 ms  -\n"),
+            HasSubstr("bank-b  sqlite:old      0        nobody              -         -      -\n"),
             HasSubstr("                                 shop/1@a (actions)  3 m 12 s"),
             HasSubstr("settle participants accept bank-b 'sqlite:new' --reason TEXT")));
   EXPECT_EQ(RunJson({"participants"})["participants"][0]["sessions"][1]["idle_ms"], 40);

@@ -46,6 +46,9 @@ Launch Application::MakeLaunch() const {
   for (const auto& [name, dsn] : options_.banks) {
     launch.arguments.insert(launch.arguments.end(), {"--bank", name + "=" + dsn});
   }
+  if (!options_.peers.empty()) {
+    launch.arguments.insert(launch.arguments.end(), {"--peers", options_.peers});
+  }
   return launch;
 }
 

@@ -24,6 +24,7 @@ struct ApplicationOptions {
   Fault fault = Fault::kDies;                    // there
   std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
+  std::string peers;  // not empty: three-phase commit, and where it listens for its peers
 };
 
 // Every function throws std::runtime_error, with what the program said, when an answer does not

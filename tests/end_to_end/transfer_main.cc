@@ -4,6 +4,8 @@
 //   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes
 //                --bank a=postgresql:dbname=a --bank b=sqlite:/tmp/b.db < commands > answers
 //
+// With --peers 127.0.0.1:0 its transactions are three-phase commits, and it is a site of them.
+//
 // The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a
 // resource would not have it. Serves its resources until its standard input ends.
 #include <poll.h>
@@ -30,6 +32,7 @@ struct Options {
   unsigned seed = 1;
   std::chrono::milliseconds call_timeout{15'000};
   std::map<std::string, Bank> banks;
+  std::string peers;
 };
 
 Options Parse(const std::vector<std::string>& words) {
@@ -39,6 +42,7 @@ Options Parse(const std::vector<std::string>& words) {
     if (words[i] == "--coordinator") options.coordinator = value;
     if (words[i] == "--name") options.name = value;
     if (words[i] == "--notes") options.notes = value;
+    if (words[i] == "--peers") options.peers = value;
     if (words[i] == "--seed") options.seed = static_cast<unsigned>(std::stoul(value));
     if (words[i] == "--call-timeout-ms") {
       options.call_timeout = std::chrono::milliseconds(std::stol(value));
@@ -58,6 +62,8 @@ int Run(const Options& options) {
   link.application = options.name;
   link.call_timeout = options.call_timeout;
   link.scan_interval = std::chrono::milliseconds(500);
+  link.peers.listen = options.peers;
+  link.attach_later = !options.peers.empty();  // a site goes on without the coordinator
   for (const auto& [name, bank] : options.banks) link.resources.push_back(bank.resource);
   auto coordinator = settle::Coordinator::Connect(link);
   if (!coordinator) {
@@ -66,10 +72,13 @@ int Run(const Options& options) {
     return 1;
   }
   settle::testing::NotesWriter notes(options.notes);
-  settle::testing::TransferScript script(**coordinator, options.banks, notes, options.seed, [] {
+  const auto has_input = [] {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     return ::poll(&input, 1, 0) > 0;
-  });
+  };
+  settle::testing::TransferScript script(
+      **coordinator, options.banks, notes, options.seed, has_input,
+      options.peers.empty() ? settle::Protocol::kTwoPhase : settle::Protocol::kThreePhase);
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << script.Answer(line) << std::endl;

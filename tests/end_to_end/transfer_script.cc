@@ -58,12 +58,14 @@ Bank MakeBank(const std::string& name, const std::string& dsn) {
 }
 
 TransferScript::TransferScript(Coordinator& coordinator, std::map<std::string, Bank> banks,
-                               NotesWriter& notes, unsigned seed, std::function<bool()> has_input)
+                               NotesWriter& notes, unsigned seed, std::function<bool()> has_input,
+                               Protocol protocol)
     : coordinator_(coordinator),
       banks_(std::move(banks)),
       notes_(notes),
       random_(seed),
-      has_input_(std::move(has_input)) {}
+      has_input_(std::move(has_input)),
+      protocol_(protocol) {}
 
 void TransferScript::Forget() {
   branches_.clear();
@@ -72,7 +74,8 @@ void TransferScript::Forget() {
 
 std::string TransferScript::Begin(milliseconds timeout) {
   Forget();
-  auto begun = coordinator_.Begin({.timeout = timeout, .comment = "a transfer"});
+  auto begun =
+      coordinator_.Begin({.timeout = timeout, .comment = "a transfer", .protocol = protocol_});
   if (!begun) return Say(begun.error());
   transaction_.emplace(std::move(*begun));
   return "ok " + transaction_->gtid().text();

@@ -48,7 +48,7 @@ class TransferScript {
  public:
   // `has_input`: the next command is there.
   TransferScript(Coordinator& coordinator, std::map<std::string, Bank> banks, NotesWriter& notes,
-                 unsigned seed, std::function<bool()> has_input);
+                 unsigned seed, std::function<bool()> has_input, Protocol protocol);
 
   // Blocking. The answer to one command.
   std::string Answer(const std::string& line);
@@ -69,6 +69,7 @@ class TransferScript {
   NotesWriter& notes_;
   std::minstd_rand random_;
   const std::function<bool()> has_input_;
+  const Protocol protocol_;
   std::optional<GlobalTransaction> transaction_;
   std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
 };

@@ -1,5 +1,6 @@
 #include "end_to_end/world.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 
@@ -11,22 +12,23 @@ const char* ToString(Kind kind) { return kind == Kind::kPostgres ? "Postgres" : 
 }  // namespace
 
 std::string ToString(const Kinds& kinds) {
-  return std::string(ToString(kinds.a)) + ToString(kinds.b);
+  return std::string(ToString(kinds.a)) + ToString(kinds.b) + (kinds.c ? ToString(*kinds.c) : "");
 }
 
 std::ostream& operator<<(std::ostream& out, const Kinds& kinds) { return out << ToString(kinds); }
 
 World::World(Kinds kinds) : daemon_(directory_.path()) {
-  if (kinds.a == Kind::kPostgres || kinds.b == Kind::kPostgres) {
-    cluster_ = MakeCluster();
-  }
-  const auto make = [&](Kind kind, const std::string& name) {
-    return kind == Kind::kPostgres ? MakePostgresBank(*cluster_, "bank_" + name)
-                                   : MakeSqliteBank(directory_ / ("bank-" + name + ".db"));
+  const auto make = [&](Kind kind, char letter) {
+    const std::string name(1, letter);
+    if (kind == Kind::kPostgres && cluster_ == nullptr) cluster_ = MakeCluster();
+    banks_[letter] = kind == Kind::kPostgres
+                         ? MakePostgresBank(*cluster_, "bank_" + name)
+                         : MakeSqliteBank(directory_ / ("bank-" + name + ".db"));
+    dsns_[name] = banks_[letter]->Dsn();
   };
-  a_ = make(kinds.a, "a");
-  b_ = make(kinds.b, "b");
-  dsns_ = {{"a", a_->Dsn()}, {"b", b_->Dsn()}};
+  make(kinds.a, 'a');
+  make(kinds.b, 'b');
+  if (kinds.c) make(*kinds.c, 'c');
 }
 
 Application& World::Start(const Role& role) {
@@ -38,7 +40,8 @@ Application& World::Start(const Role& role) {
                              .failpoint = role.failpoint,
                              .fault = role.fault,
                              .call_timeout = role.call_timeout,
-                             .seed = static_cast<unsigned>(applications_.size() + 1)};
+                             .seed = static_cast<unsigned>(applications_.size() + 1),
+                             .peers = role.peers};
   for (const char bank : role.banks) {
     options.banks[std::string(1, bank)] = dsns_.at(std::string(1, bank));
   }
@@ -52,7 +55,9 @@ Application& World::Start(const Role& role) {
 
 void World::StartDaemonToDieAt(const std::string& failpoint, Fault fault) {
   daemon_.Start();
-  Start().Quit();
+  std::string all;
+  for (const auto& [name, bank] : banks_) all += name;
+  Start({.banks = all}).Quit();
   const auto ended = daemon_.Terminate();
   if (!ended || ended->code != 0) throw std::runtime_error("settled did not stop:\n" + Said());
   daemon_.Start(failpoint, fault);
@@ -74,6 +79,19 @@ std::string World::MoveTogether(Application& shop, Application& service) {
   return gtid;
 }
 
+std::string World::MoveTogether(Application& shop, Application& service, Application& third) {
+  std::string gtid = shop.Begin();
+  const std::string join = "join " + shop.Tell("context");
+  shop.Tell("move a -10");
+  service.Tell(join);
+  service.Tell("move b 4");
+  service.Tell("leave");
+  third.Tell(join);
+  third.Tell("move c 6");
+  third.Tell("leave");
+  return gtid;
+}
+
 std::string World::OutcomeShown(const std::string& gtid) {
   const CliAnswer shown = Cli({"show", gtid});  // its exit code tells apart what has no record
   if (!shown.json.is_object()) return "";
@@ -82,7 +100,11 @@ std::string World::OutcomeShown(const std::string& gtid) {
   return shown.json["ending"]["outcome"];
 }
 
-std::vector<BankFacts> World::Facts() const { return {ReadFacts(*a_), ReadFacts(*b_)}; }
+std::vector<BankFacts> World::Facts() const {
+  std::vector<BankFacts> facts;
+  for (const auto& [name, bank] : banks_) facts.push_back(ReadFacts(*bank));
+  return facts;
+}
 
 Notes World::AllNotes() const {
   std::vector<std::string> paths;
@@ -91,17 +113,21 @@ Notes World::AllNotes() const {
 }
 
 std::size_t World::HalvesOf(const std::string& gtid) const {
-  return a_->Transfers().count(gtid) + b_->Transfers().count(gtid);
+  std::size_t count = 0;
+  for (const auto& [name, bank] : banks_) count += bank->Transfers().count(gtid);
+  return count;
 }
 
 std::size_t World::PreparedBranches() const {
-  return a_->Prepared().size() + b_->Prepared().size();
+  std::size_t count = 0;
+  for (const auto& [name, bank] : banks_) count += bank->Prepared().size();
+  return count;
 }
 
 std::vector<std::string> World::SettleAndCheck(std::chrono::milliseconds bound) {
   const auto settled = [this] {
     const std::vector<BankFacts> facts = Facts();
-    if (!IsQuiet(facts[0]) || !IsQuiet(facts[1])) return false;
+    if (!std::all_of(facts.begin(), facts.end(), IsQuiet)) return false;
     const CliAnswer open = Cli({"list", "--open"});
     if (open.code != 0 || !open.json["transactions"].empty()) return false;
     return Cli({"in-doubt", "--check"}).code == 0;

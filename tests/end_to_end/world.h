@@ -1,4 +1,4 @@
-// Two banks, a daemon and applications: what most end-to-end tests happen in.
+// Two banks, or three, a daemon and applications: what most end-to-end tests happen in.
 //
 //   World world({Kind::kPostgres, Kind::kSqlite});
 //   world.daemon().Start();
@@ -7,7 +7,9 @@
 //   EXPECT_THAT(world.SettleAndCheck(), IsEmpty());
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -22,10 +24,11 @@
 
 namespace settle::testing {
 
-// The databases behind the resources "a" and "b".
+// The databases behind the resources "a", "b" and, where there is a third, "c".
 struct Kinds {
   Kind a = Kind::kPostgres;
   Kind b = Kind::kPostgres;
+  std::optional<Kind> c{};
 };
 std::string ToString(const Kinds& kinds);  // "PostgresSqlite"
 std::ostream& operator<<(std::ostream& out, const Kinds& kinds);
@@ -33,6 +36,7 @@ std::ostream& operator<<(std::ostream& out, const Kinds& kinds);
 inline constexpr Kinds kBothPostgres{Kind::kPostgres, Kind::kPostgres};
 inline constexpr Kinds kBothSqlite{Kind::kSqlite, Kind::kSqlite};
 inline constexpr Kinds kMixed{Kind::kPostgres, Kind::kSqlite};
+inline constexpr Kinds kThreeBanks{Kind::kPostgres, Kind::kPostgres, Kind::kSqlite};
 
 // What an application serves and where it is to come to harm.
 struct Role {
@@ -42,6 +46,8 @@ struct Role {
   bool may_be_refused = false;
   std::chrono::milliseconds call_timeout = 15s;
   std::string coordinator{};  // reached by this address instead of the daemon's own
+  // Its transactions are three-phase commits, and it is a site of them: listens for its peers here.
+  std::string peers{};
 };
 
 class World {
@@ -51,7 +57,7 @@ class World {
   World& operator=(const World&) = delete;
 
   Daemon& daemon() { return daemon_; }
-  Database& bank(char name) { return name == 'a' ? *a_ : *b_; }
+  Database& bank(char name) { return *banks_.at(name); }
   PostgresCluster& cluster() { return *cluster_; }  // where there is a PostgreSQL bank
   std::string operator/(const std::string& name) const { return directory_ / name; }
   // Where a resource's DSN leads from now on; for applications started later.
@@ -68,6 +74,8 @@ class World {
   std::string Move(Application& shop);
   // The same by two programs: the shop in bank a, the service in bank b, which has left.
   std::string MoveTogether(Application& shop, Application& service);
+  // The same by three, of which the shop's amount is shared by the others.
+  std::string MoveTogether(Application& shop, Application& service, Application& third);
 
   CliAnswer Cli(const std::vector<std::string>& words) { return RunCli(daemon_.address(), words); }
   // The outcome that `settle show` tells, "expired" for a pruned one; empty when it does not.
@@ -79,7 +87,7 @@ class World {
   // What the programs said; printed when a test fails.
   std::string Said() const;
 
-  // How many transfers are in the banks: 2 when a transfer took effect in both.
+  // How many transfers are in the banks: as many as there are banks when it took effect in all.
   std::size_t HalvesOf(const std::string& gtid) const;
   std::size_t PreparedBranches() const;
 
@@ -89,8 +97,7 @@ class World {
 
   const TemporaryDirectory directory_;
   std::unique_ptr<PostgresCluster> cluster_;
-  std::unique_ptr<Database> a_;
-  std::unique_ptr<Database> b_;
+  std::map<char, std::unique_ptr<Database>> banks_;
   std::map<std::string, std::string> dsns_;
   Daemon daemon_;
   std::vector<std::unique_ptr<Application>> applications_;

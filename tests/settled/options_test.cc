@@ -50,7 +50,7 @@ class ConfigFile {
 TEST(Options, OnlyTheLogIsRequiredAndTheRestIsSafe) {
   const Options options = Parsed({});
   EXPECT_EQ(options.log_path, "l.db");
-  EXPECT_EQ(options.listen, (ListenAddress{"127.0.0.1", 7420}));
+  EXPECT_EQ(options.listen, (server::ListenAddress{"127.0.0.1", 7420}));
   EXPECT_FALSE(options.insecure);
   EXPECT_EQ(options.keep_ended, 1'000'000u);
   EXPECT_EQ(options.engine.vote_timeout, Settings().vote_timeout);
@@ -110,7 +110,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "--log-format",
                                   "json",
                                   "--insecure"});
-  EXPECT_EQ(options.listen, (ListenAddress{"::1", 0}));
+  EXPECT_EQ(options.listen, (server::ListenAddress{"::1", 0}));
   EXPECT_EQ(options.ready_file, "/tmp/r");
   EXPECT_TRUE(options.insecure);
   EXPECT_EQ(options.engine.shards, 3u);

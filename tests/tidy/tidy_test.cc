@@ -35,7 +35,8 @@ std::vector<std::string> LinesOf(const fs::path& path) {
 const std::vector<Source>& Sources() {
   static const std::vector<Source> sources = [] {
     std::vector<Source> found;
-    for (const char* folder : {"coordinator", "participant-sdk", "tests", "examples", "bench"}) {
+    for (const char* folder :
+         {"coordinator", "participant-sdk", "thrift", "tests", "examples", "bench"}) {
       for (const auto& entry : fs::recursive_directory_iterator(Top() / folder)) {
         const std::string extension = entry.path().extension();
         if (extension != ".cc" && extension != ".h" && extension != ".py") continue;
@@ -91,11 +92,13 @@ TEST(Tidy, IncludesDoNotGoAroundTheRooms) {
 TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
   const std::map<std::string, std::vector<std::string>> places{
       {"#include <thrift/",
-       {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
-        "participant-sdk/src/transport/", "tests/", "examples/", "bench/"}},
+       {"thrift/server/", "coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
+        "participant-sdk/src/transport/", "participant-sdk/src/peer/", "tests/", "examples/",
+        "bench/"}},
       {"#include \"wire/",
        {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
-        "participant-sdk/src/transport/", "tests/", "examples/", "bench/"}},
+        "participant-sdk/src/transport/", "participant-sdk/src/peer/", "tests/", "examples/",
+        "bench/"}},
       {"#include <libpq-fe.h>", {"participant-sdk/src/postgres/", "tests/", "examples/", "bench/"}},
       {"#include <sqlite3.h>",
        {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/", "bench/"}},

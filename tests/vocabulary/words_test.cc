@@ -9,6 +9,7 @@
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
+#include "settle/vocabulary/three_phase.h"
 
 namespace settle {
 namespace {
@@ -54,6 +55,8 @@ TEST(Words, EveryValueHasAWordOfItsOwn) {
   WordsOf<BranchEnd>(1, static_cast<int>(BranchEnd::kRetry));
   WordsOf<ActionOp>(1, static_cast<int>(ActionOp::kCancel));
   WordsOf<AnswerKind>(1, static_cast<int>(AnswerKind::kSuppressed));
+  WordsOf<SiteState>(1, static_cast<int>(SiteState::kAborted));
+  WordsOf<PeerVerb>(1, static_cast<int>(PeerVerb::kAbort));
   WordsOf<ErrorCode>(0, static_cast<int>(ErrorCode::kInternal));
 }
 
@@ -71,6 +74,23 @@ TEST(Words, AnErrorReadsAsOneLine) {
   EXPECT_EQ(Describe(Error{ErrorCode::kRefused, "it has ended", "begin a new one"}),
             "it has ended; begin a new one");
   EXPECT_EQ(Describe(Error{ErrorCode::kRefused, "it has ended", ""}), "it has ended");
+}
+
+TEST(PeerAddress, IsAHostAndAPort) {
+  for (const std::string good : {"127.0.0.1:1", "[fd00::7]:65535", "db-1.example:7421"}) {
+    EXPECT_TRUE(CheckPeerAddress(good)) << good;
+  }
+  const std::string long_host(300, 'h');
+  for (const std::string& bad :
+       {std::string(), std::string(":7421"), std::string("host"), std::string("host:"),
+        std::string("host:0"), std::string("host:65536"), std::string("host:-1"),
+        std::string("host:7421 "), std::string("fd00::7:7421"), std::string("[]:7421"),
+        std::string("ho st:7421"), std::string("host:74\n21"), std::string("h\xC3\xB6st:1"),
+        long_host + ":1"}) {
+    const Status checked = CheckPeerAddress(bad);
+    ASSERT_FALSE(checked) << bad;
+    EXPECT_EQ(checked.error().code, ErrorCode::kInvalid) << bad;
+  }
 }
 
 }  // namespace

@@ -56,6 +56,10 @@ struct CoordinatorOptions {
   std::vector<std::shared_ptr<ActionParticipant>> participants{};
   // Three-phase commit: how this process answers the other sites.
   PeerOptions peers{};
+  // Connect succeeds also while the coordinator cannot be reached, and attaches when it can: for a
+  // process that is to end its sites' transactions with their peers although the coordinator is
+  // gone. Whatever needs the coordinator is kUnavailable until then.
+  bool attach_later = false;
   std::chrono::milliseconds connect_timeout{2'000};
   // How long one call may take before its outcome is called unknown.
   std::chrono::milliseconds call_timeout{40'000};

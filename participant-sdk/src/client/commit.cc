@@ -96,21 +96,6 @@ std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVo
   return fates;
 }
 
-// Branches in other processes that had not ended when the coordinator replied.
-void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished,
-                    Ending& ending) {
-  std::string others;
-  for (const BranchNumber number : unfinished) {
-    const bool ours =
-        std::any_of(transaction.branches.begin(), transaction.branches.end(),
-                    [&](const LocalBranch& branch) { return branch.key.number == number; });
-    if (!ours) others += (others.empty() ? "branch " : ", branch ") + std::to_string(number);
-  }
-  if (others.empty()) return;
-  if (ending.reason.empty()) ending.reason = ToString(ending.outcome);
-  ending.reason += "; in other processes " + others + " not applied yet";
-}
-
 Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, CommitAnswer answer,
                       const CommitOptions& options, Instant until) {
   const Scope scope = answer.finish_here ? Scope::kWhole : Scope::kPart;
@@ -143,6 +128,20 @@ Ending LeftToTheCoordinator(State& transaction, const std::vector<BranchVote>& v
 
 }  // namespace
 
+void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished,
+                    Ending& ending) {
+  std::string others;
+  for (const BranchNumber number : unfinished) {
+    const bool ours =
+        std::any_of(transaction.branches.begin(), transaction.branches.end(),
+                    [&](const LocalBranch& branch) { return branch.key.number == number; });
+    if (!ours) others += (others.empty() ? "branch " : ", branch ") + std::to_string(number);
+  }
+  if (others.empty()) return;
+  if (ending.reason.empty()) ending.reason = ToString(ending.outcome);
+  ending.reason += "; in other processes " + others + " not applied yet";
+}
+
 Ending CommitTransaction(State& transaction, const CommitOptions& options) {
   // Crash here: nothing was prepared, every database rolls back when it misses its connection.
   SETTLE_FAILPOINT("client.before_prepare");
@@ -153,6 +152,7 @@ Ending CommitTransaction(State& transaction, const CommitOptions& options) {
       return *std::move(ending);
     }
   }
+  if (transaction.protocol == Protocol::kThreePhase) return CommitBySites(transaction, options);
   std::vector<BranchVote> votes = PrepareAll(transaction);
   if (std::any_of(votes.begin(), votes.end(), IsNo)) return Refuse(transaction, std::move(votes));
   return Decide(transaction, std::move(votes), options);

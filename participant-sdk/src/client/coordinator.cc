@@ -10,6 +10,7 @@
 #include "action/desk.h"
 #include "client/context_text.h"
 #include "client/endings.h"
+#include "client/peering.h"
 #include "client/program.h"
 #include "client/sagas.h"
 #include "client/transaction_state.h"
@@ -46,10 +47,12 @@ Status CheckOptions(const CoordinatorOptions& options) {
     }
   }
   const bool positive = options.connect_timeout.count() > 0 && options.call_timeout.count() > 0 &&
-                        options.scan_interval.count() > 0 && options.workers_per_resource > 0;
+                        options.scan_interval.count() > 0 && options.workers_per_resource > 0 &&
+                        options.peers.patience.count() > 0;
   if (!positive) {
     return Fail(ErrorCode::kInvalid,
-                "a time-out, the scan interval or the number of workers is not positive");
+                "a time-out, the peers' patience, the scan interval or the number of workers is "
+                "not positive");
   }
   std::set<std::string> names;
   for (const std::shared_ptr<Resource>& resource : options.resources) {
@@ -100,18 +103,28 @@ class ConnectedCoordinator final : public Coordinator {
       : program_(std::move(program)), process_(::getpid()) {}
 
   ~ConnectedCoordinator() override {
-    if (::getpid() == process_) return;
+    if (::getpid() == process_) {
+      static_cast<void>(ConnectedCoordinator::Detach());
+      return;
+    }
     // A forked child has none of the threads, and the connections are its parent's: leave
     // everything alone.
     static_cast<void>(session_.release());
+    static_cast<void>(peering_.release());
     static_cast<void>(new std::shared_ptr<Program>(program_));
   }
 
   Status Start() {
+    if (!program_->options.peers.listen.empty()) {
+      Result<std::unique_ptr<sdk::Peering>> peering = sdk::Peering::Start(*program_);
+      if (!peering) return Fail(std::move(peering).error());
+      peering_ = *std::move(peering);
+    }
     if (!program_->options.resources.empty() || !program_->options.participants.empty()) {
       session_ = std::make_unique<sdk::Session>(program_->Links(), program_->options.scan_interval,
                                                 program_->participant, program_->options.warn);
-      return session_->Start();
+      return session_->Start(program_->options.attach_later ? sdk::Session::First::kAttachLater
+                                                            : sdk::Session::First::kAttach);
     }
     Result<sdk::Hello> hello = program_->pool.Call<sdk::Hello>(
         program_->Brief(), [](Link& link, Instant) { return Result<sdk::Hello>(link.hello()); });
@@ -124,7 +137,8 @@ class ConnectedCoordinator final : public Coordinator {
     if (options.comment.size() > kCommentMost || options.timeout.count() < 0) {
       return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
     }
-    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label};
+    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
+                              options.protocol};
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
     Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
         program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
@@ -133,8 +147,8 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(
-        std::make_unique<State>(program_, std::move(begun->gtid), State::Role::kOwner));
+    return GlobalTransaction(std::make_unique<State>(program_, std::move(begun->gtid),
+                                                     State::Role::kOwner, options.protocol));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {
@@ -183,10 +197,14 @@ class ConnectedCoordinator final : public Coordinator {
   std::string log_id() const override { return program_->participant.log_id(); }
   Epoch epoch() const override { return program_->participant.epoch(); }
 
-  Status Detach() override { return session_ == nullptr ? Status() : session_->Stop(); }
+  Status Detach() override {
+    if (peering_ != nullptr) peering_->Stop();
+    return session_ == nullptr ? Status() : session_->Stop();
+  }
 
  private:
   std::shared_ptr<Program> program_;
+  std::unique_ptr<sdk::Peering> peering_;  // none if it is no site
   std::unique_ptr<sdk::Session> session_;  // none without resources and participants
   const pid_t process_;
 };

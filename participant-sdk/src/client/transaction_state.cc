@@ -25,8 +25,13 @@ constexpr std::chrono::milliseconds kReplyMargin{5'000};
 
 }  // namespace
 
-GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role)
-    : program_(std::move(program)), gtid(std::move(gtid)), role(role), process_(::getpid()) {}
+GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role,
+                                Protocol protocol)
+    : program_(std::move(program)),
+      gtid(std::move(gtid)),
+      role(role),
+      protocol(protocol),
+      process_(::getpid()) {}
 
 GlobalTransaction::State::~State() {
   if (ending || left) return;
@@ -189,6 +194,17 @@ Status GlobalTransaction::State::Leave() {
   }
   if (left) return {};
   if (ending) return Fail(ErrorCode::kRefused, "the transaction was aborted in this process");
+  if (Status leaving = LeaveBranches(); !leaving) {
+    ending = sdk::AbortedEnding(AbortCause::kRequested, leaving.error().message);
+    return Fail(ErrorCode::kRetryTransaction, "the work cannot be committed: " + ending->reason,
+                "tell the caller, who aborts and may do the work again in a new transaction");
+  }
+  left = true;
+  branches.clear();
+  return {};
+}
+
+Status GlobalTransaction::State::LeaveBranches() {
   for (const LocalBranch& branch : branches) {
     if (branch.handle != nullptr) participant().Tell(branch.key, sdk::event::ApplicationLeft{});
     if (participant().StateOf(branch.key) == sdk::BranchState::kLeft) continue;
@@ -196,12 +212,8 @@ Status GlobalTransaction::State::Leave() {
     const std::string reason = "branch " + std::to_string(branch.key.number) + " in " +
                                branch.resource->name() + ": " + why;
     RollBackHere(reason, true);
-    ending = sdk::AbortedEnding(AbortCause::kRequested, reason);
-    return Fail(ErrorCode::kRetryTransaction, "the work cannot be committed: " + ending->reason,
-                "tell the caller, who aborts and may do the work again in a new transaction");
+    return Fail(ErrorCode::kRetryTransaction, reason);
   }
-  left = true;
-  branches.clear();
   return {};
 }
 

@@ -27,7 +27,8 @@ class GlobalTransaction::State {
     std::string failed;              // why it could not be opened
   };
 
-  State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role);
+  State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role,
+        Protocol protocol = Protocol::kTwoPhase);
   ~State();  // rolls back what was not ended
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -39,6 +40,9 @@ class GlobalTransaction::State {
   void GiveUp(const BranchKey& key, const Error& why);
   Ending Abort(const std::string& reason, sdk::Patience patience);
   Status Leave();
+  // Leaves the branches of this process to the coordinator, for its prepare. An error: one of them
+  // is dead, and all were rolled back.
+  Status LeaveBranches();
 
   // Rolls back, now, every branch of this process that is not ended; true for each that is certain
   // not to be prepared any more. `tell` as in event::ApplicationDrops.
@@ -53,6 +57,7 @@ class GlobalTransaction::State {
   const std::shared_ptr<sdk::Program> program_;
   const Gtid gtid;
   const Role role;
+  const Protocol protocol;  // as begun; of a joined one it makes no difference
   std::vector<LocalBranch> branches;
   bool tried = false;                          // something may have been reserved in a service
   std::optional<Ending> ending;                // once known, or known not to be known

@@ -7,6 +7,8 @@
 namespace settle::sdk {
 namespace {
 
+constexpr const char* kByCoordinator = "the coordinator had it rolled back";
+constexpr const char* kBySites = "its sites decided to abort";
 constexpr const char* kNotKnown =
     "this process does not know the branch: it was rolled back, or its process is gone";
 
@@ -32,8 +34,9 @@ void BranchMachine::End(FinishResult end) {
 BranchEffects BranchMachine::Finish(Decision decision, const Evidence& evidence) {
   state_ = BranchState::kFinishing;
   decision_ = decision;
-  if (handle_works_) return {effect::FinishByHandle{decision}};
-  return {effect::FinishByKey{decision, of_this_process_ ? vote_.evidence : evidence}};
+  if (handle_works_) return {effect::FinishByHandle{decision, may_be_site(), by_}};
+  return {effect::FinishByKey{decision, of_this_process_ ? vote_.evidence : evidence, may_be_site(),
+                              by_}};
 }
 
 BranchEffects BranchMachine::FenceFor(std::string why) {
@@ -44,9 +47,9 @@ BranchEffects BranchMachine::FenceFor(std::string why) {
 
 BranchEffects BranchMachine::On(const event::Commanded& command) {
   switch (command.kind) {
-    case CommandKind::kPrepare: return OnPrepare();
-    case CommandKind::kCommit: return OnCommit(command.evidence);
-    case CommandKind::kAbort: return OnAbort(command.evidence);
+    case CommandKind::kPrepare: return OnPrepare(command.sites);
+    case CommandKind::kCommit: by_ = command.by; return OnCommit(command.evidence);
+    case CommandKind::kAbort: by_ = command.by; return OnAbort(command.evidence, kByCoordinator);
     case CommandKind::kProve: return OnProve(command.evidence);
     case CommandKind::kElect:
     case CommandKind::kPreCommit:
@@ -55,7 +58,26 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
   return {};
 }
 
-BranchEffects BranchMachine::OnPrepare() {
+// What is under way against it is overruled by the record; what was only told is forgotten.
+BranchEffects BranchMachine::On(const event::SitesDecided& decided) {
+  site_ = true;
+  if (state_ == BranchState::kFinishing && Contradicts(decided.decision)) return {};
+  by_ = decided.by;
+  decision_.reset();
+  if (state_ == BranchState::kFinishing) decision_ = decided.decision;
+  return decided.decision == Decision::kCommit ? OnCommit(decided.evidence)
+                                               : OnAbort(decided.evidence, kBySites);
+}
+
+BranchEffects BranchMachine::On(const event::Overruled& overruled) {
+  if (state_ != BranchState::kFinishing) return {};
+  decision_.reset();
+  state_ = of_this_process_ ? BranchState::kPrepared : BranchState::kUnknown;
+  if (!tell_end_ && !end_asked_) return {};
+  return RetryEnd(overruled.why.c_str());
+}
+
+BranchEffects BranchMachine::OnPrepare(const Roster& sites) {
   switch (state_) {
     case BranchState::kUnknown:
       // Remembered: should the answer to the enlist be still on its way here, the branch must not
@@ -70,8 +92,9 @@ BranchEffects BranchMachine::OnPrepare() {
       return FenceFor("the application is still working in the branch: it has not called Leave()");
     case BranchState::kLeft:
       vote_asked_ = true;
+      site_ = !sites.empty();
       state_ = BranchState::kPreparing;
-      return {effect::Prepare{}};
+      return {effect::Prepare{sites}};
     case BranchState::kPreparing:
     case BranchState::kFencing: vote_asked_ = true; return {};
     case BranchState::kPrepared: return {effect::ReportVote{vote_}};
@@ -111,22 +134,20 @@ BranchEffects BranchMachine::OnCommit(const Evidence& evidence) {
   return {};
 }
 
-BranchEffects BranchMachine::OnAbort(const Evidence& evidence) {
+BranchEffects BranchMachine::OnAbort(const Evidence& evidence, const char* why) {
   if (state_ != BranchState::kEnded && Contradicts(Decision::kAbort)) {
     return RetryEnd("told to abort after it was told to commit: left alone");
   }
   end_asked_ = true;
   switch (state_) {
     case BranchState::kUnknown:
-    case BranchState::kPrepared:
-      why_ = "the coordinator had it rolled back";
-      return Finish(Decision::kAbort, evidence);
+    case BranchState::kPrepared: why_ = why; return Finish(Decision::kAbort, evidence);
     case BranchState::kWorking:
     case BranchState::kLeft:
-    case BranchState::kAsking: return FenceFor("the coordinator had it rolled back");
+    case BranchState::kAsking: return FenceFor(why);
     case BranchState::kPreparing:
       doomed_ = true;
-      why_ = "the coordinator had it rolled back";
+      why_ = why;
       return {};
     case BranchState::kFinishing:
     case BranchState::kFencing:

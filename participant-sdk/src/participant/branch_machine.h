@@ -42,6 +42,19 @@ namespace event {
 struct Commanded {
   CommandKind kind = CommandKind::kPrepare;
   Evidence evidence;
+  Roster sites{};  // of kPrepare: not empty for a site of three-phase commit
+  DecidedBy by{};  // of kCommit and kAbort of a site
+};
+// Three-phase commit: the branch's record has become final, or was found to be, whoever told it.
+struct SitesDecided {
+  Decision decision = Decision::kAbort;
+  Evidence evidence;  // as in the record
+  DecidedBy by{};
+};
+// Three-phase commit: nothing of what was to be finished was done, because the branch's record says
+// the other decision.
+struct Overruled {
+  std::string why;
 };
 
 // The application is about to do this in its own thread: it may if the answer is effect::Proceed.
@@ -86,7 +99,8 @@ struct Forgotten {
 }  // namespace event
 
 using BranchEvent =
-    std::variant<event::Commanded, event::ApplicationPrepares, event::ApplicationFinishes,
+    std::variant<event::Commanded, event::SitesDecided, event::Overruled,
+                 event::ApplicationPrepares, event::ApplicationFinishes,
                  event::ApplicationAsksOnePhase, event::ApplicationCommitsOnePhase,
                  event::ApplicationDrops, event::ApplicationLeft, event::ApplicationHandsOver,
                  event::OnePhaseDeclined, event::OnePhaseGivenUp, event::Voted, event::Finished,
@@ -100,15 +114,22 @@ struct Proceed {
 };
 // Operations; each is answered by an event: Voted, Finished or Fenced.
 struct Prepare {
+  Roster sites{};  // not empty: as a site of three-phase commit
   friend bool operator==(const Prepare&, const Prepare&) = default;
 };
+// `may_be_site`: its record, if there is one, is to say the decision before anything is done, and
+// `by` whom it was made; if it says the other one, nothing is done and Overruled is the answer.
 struct FinishByHandle {
   Decision decision = Decision::kAbort;
+  bool may_be_site = false;
+  DecidedBy by{};
   friend bool operator==(const FinishByHandle&, const FinishByHandle&) = default;
 };
 struct FinishByKey {
   Decision decision = Decision::kAbort;
   Evidence evidence;
+  bool may_be_site = false;
+  DecidedBy by{};
   friend bool operator==(const FinishByKey&, const FinishByKey&) = default;
 };
 struct Prove {
@@ -130,9 +151,9 @@ struct ReportEnd {
 
 }  // namespace effect
 
-using BranchEffect = std::variant<effect::Proceed, effect::Prepare, effect::FinishByHandle,
-                                  effect::FinishByKey, effect::Prove, effect::Fence,
-                                  effect::ReportVote, effect::ReportEnd>;
+using BranchEffect =
+    std::variant<effect::Proceed, effect::Prepare, effect::FinishByHandle, effect::FinishByKey,
+                 effect::Prove, effect::Fence, effect::ReportVote, effect::ReportEnd>;
 using BranchEffects = std::vector<BranchEffect>;
 
 class BranchMachine {
@@ -147,11 +168,15 @@ class BranchMachine {
   BranchState state() const { return state_; }
   // Once ended; a read-only branch counts as committed.
   const FinishResult& end() const { return end_; }
+  // False: this process knows that it is no site of three-phase commit.
+  bool may_be_site() const { return site_ || !of_this_process_; }
 
  private:
   explicit BranchMachine(BranchState state) : state_(state) {}
 
   BranchEffects On(const event::Commanded& command);
+  BranchEffects On(const event::SitesDecided& decided);
+  BranchEffects On(const event::Overruled& overruled);
   BranchEffects On(const event::ApplicationPrepares&);
   BranchEffects On(const event::ApplicationFinishes& finishes);
   BranchEffects On(const event::ApplicationAsksOnePhase&);
@@ -166,9 +191,9 @@ class BranchMachine {
   BranchEffects On(const event::Fenced&);
   BranchEffects On(const event::Forgotten& forgotten);
 
-  BranchEffects OnPrepare();
+  BranchEffects OnPrepare(const Roster& sites);
   BranchEffects OnCommit(const Evidence& evidence);
-  BranchEffects OnAbort(const Evidence& evidence);
+  BranchEffects OnAbort(const Evidence& evidence, const char* why);
   BranchEffects OnProve(const Evidence& evidence);
 
   BranchEffects Finish(Decision decision, const Evidence& evidence);
@@ -178,16 +203,19 @@ class BranchMachine {
   VoteResult NoVote() const;
 
   BranchState state_;
-  VoteResult vote_;        // once cast
-  std::optional<Decision> decision_;  // once told: there is one decision for a transaction, ever
-  FinishResult end_;       // once ended
-  std::string why_;        // it is or will be rolled back
+  VoteResult vote_;  // once cast
+  // Once told: there is one decision for a transaction, ever.
+  std::optional<Decision> decision_;
+  DecidedBy by_;      // it; of a site
+  FinishResult end_;  // once ended
+  std::string why_;   // it is or will be rolled back
   bool of_this_process_ = state_ != BranchState::kUnknown;
+  bool site_ = false;                     // of three-phase commit, for certain
   bool handle_works_ = of_this_process_;  // else it is finished by its key
-  bool doomed_ = false;      // to be rolled back as soon as its prepare has answered
-  bool vote_asked_ = false;  // the coordinator waits for the vote
-  bool end_asked_ = false;   // the coordinator waits for the end
-  bool tell_end_ = true;     // or does not know that there is one, and need not
+  bool doomed_ = false;                   // to be rolled back as soon as its prepare has answered
+  bool vote_asked_ = false;               // the coordinator waits for the vote
+  bool end_asked_ = false;                // the coordinator waits for the end
+  bool tell_end_ = true;                  // or does not know that there is one, and need not
 };
 
 const char* ToString(BranchState state);

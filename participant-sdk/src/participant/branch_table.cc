@@ -90,13 +90,30 @@ Result<Steps> BranchTable::Handle(const Command& command) {
   Result<Steps> steps =
       Heed(command.key.gtid, command.epoch, std::string(ToString(command.kind)) + " a branch");
   if (!steps) return steps;
-  Append(*steps,
-         Advance(command.key, event::Commanded{command.kind, command.evidence}, command.resource));
+  const event::Commanded commanded{
+      command.kind, command.evidence, command.sites, {command.ballot, command.quorum}};
+  Append(*steps, Advance(command.key, commanded, command.resource));
   return steps;
 }
 
 Steps BranchTable::Handle(const BranchKey& key, const BranchEvent& event) {
   return Advance(key, event, {});
+}
+
+Steps BranchTable::Handle(const BranchKey& key, const std::string& resource,
+                          const event::SitesDecided& decided) {
+  return Advance(key, decided, resource);
+}
+
+Steps BranchTable::ForgetLeft(const std::string& why) {
+  std::vector<BranchKey> left;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.machine.state() == BranchState::kLeft) left.push_back(key);
+  }
+  std::sort(left.begin(), left.end());
+  Steps steps;
+  for (const BranchKey& key : left) Append(steps, Handle(key, event::Forgotten{why}));
+  return steps;
 }
 
 Steps BranchTable::Advance(const BranchKey& key, const BranchEvent& event,
@@ -146,6 +163,11 @@ bool BranchTable::Found(const BranchKey& key, std::uint64_t ended_before) {
     case BranchState::kProving: return false;
   }
   return false;
+}
+
+bool BranchTable::MayBeSite(const BranchKey& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() || found->second.machine.may_be_site();
 }
 
 BranchState BranchTable::StateOf(const BranchKey& key) const {

@@ -54,12 +54,21 @@ class BranchTable {
   [[nodiscard]] Result<Steps> Handle(const Command& command);
 
   Steps Handle(const BranchKey& key, const BranchEvent& event);
+  // Of a branch that need not be of this process.
+  Steps Handle(const BranchKey& key, const std::string& resource,
+               const event::SitesDecided& decided);
+
+  // Rolls back what was left to the coordinator and is not prepared: the coordinator was out of
+  // reach for so long that it has given this process up, and nobody else can end it.
+  Steps ForgetLeft(const std::string& why);
 
   // A scan that began when `ended_count` was `ended_before` found the branch prepared. True: the
   // coordinator is to hear of it. False: it is being worked on here, or ended since.
   std::uint64_t ended_count() const { return ended_count_; }
   bool Found(const BranchKey& key, std::uint64_t ended_before);
 
+  // False: this process knows that it is no site of three-phase commit.
+  bool MayBeSite(const BranchKey& key) const;
   BranchState StateOf(const BranchKey& key) const;
   std::optional<FinishResult> EndOf(const BranchKey& key) const;
   Epoch HighestEpoch(const std::string& log_id) const;

@@ -57,12 +57,19 @@ void Outbox::Add(ActionAnswer answer) {
   changed_.notify_one();
 }
 
+void Outbox::Add(SiteReport site) {
+  std::lock_guard lock(mutex_);
+  sites_.push_back(std::move(site));
+  changed_.notify_one();
+}
+
 ReportCall Outbox::Take(std::size_t most) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return closed_ || !empty(); });
   ReportCall batch;
   batch.votes = TakeFront(votes_, most);
-  batch.ends = TakeFront(ends_, most);
+  batch.sites = TakeFront(sites_, most);
+  if (sites_.empty()) batch.ends = TakeFront(ends_, most);
   batch.found = TakeFront(found_, most);
   batch.answers = TakeFront(answers_, HowManyFit(answers_, most));
   return batch;

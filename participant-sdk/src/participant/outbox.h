@@ -18,16 +18,17 @@ class Outbox {
   void Add(EndReport end);
   void Add(FoundBranch found);
   void Add(ActionAnswer answer);
+  void Add(SiteReport site);
 
-  // Waits for something to report, then takes at most `most` of each kind. Empty once closed and
-  // drained.
+  // Waits for something to report, then takes at most `most` of each kind; no end before all that
+  // was said of sites before it. Empty once closed and drained.
   ReportCall Take(std::size_t most);
   // Take no longer waits; what is queued can still be taken.
   void Close();
 
  private:
   bool empty() const {
-    return votes_.empty() && ends_.empty() && found_.empty() && answers_.empty();
+    return votes_.empty() && ends_.empty() && found_.empty() && answers_.empty() && sites_.empty();
   }
 
   std::mutex mutex_;
@@ -36,11 +37,13 @@ class Outbox {
   std::deque<EndReport> ends_;
   std::deque<FoundBranch> found_;
   std::deque<ActionAnswer> answers_;
+  std::deque<SiteReport> sites_;
   bool closed_ = false;
 };
 
 inline bool IsEmpty(const ReportCall& batch) {
-  return batch.votes.empty() && batch.ends.empty() && batch.found.empty() && batch.answers.empty();
+  return batch.votes.empty() && batch.ends.empty() && batch.found.empty() &&
+         batch.answers.empty() && batch.sites.empty();
 }
 
 }  // namespace settle::sdk

@@ -24,6 +24,12 @@ std::vector<std::shared_ptr<Barrier>> BarriersOf(const Participant::Actors& acto
   return distinct;
 }
 
+std::vector<std::shared_ptr<Resource>> ResourcesOf(const std::vector<OwnResource>& own) {
+  std::vector<std::shared_ptr<Resource>> resources;
+  for (const OwnResource& one : own) resources.push_back(one.resource);
+  return resources;
+}
+
 }  // namespace
 
 Participant::Participant(std::vector<OwnResource> resources, int workers_per_resource,
@@ -31,7 +37,8 @@ Participant::Participant(std::vector<OwnResource> resources, int workers_per_res
     : resources_(std::move(resources)),
       actors_(std::move(actors)),
       warn_(std::move(warn)),
-      pruner_(BarriersOf(actors_), warn_) {
+      sites_(ResourcesOf(resources_)),
+      pruner_(BarriersOf(actors_), sites_.ledgers(), warn_) {
   for (const OwnResource& own : resources_) {
     desks_.emplace(own.resource->name(),
                    Desk{own, std::make_unique<Workers>(workers_per_resource)});
@@ -43,6 +50,7 @@ Participant::~Participant() { Stop(); }
 void Participant::Stop() {
   const Instant began = std::chrono::steady_clock::now();
   const Instant until = began + kStopPatience;
+  if (rounds_ != nullptr) rounds_->Stop();
   for (auto& [name, desk] : desks_) desk.workers->Stop(until);
   for (const std::shared_ptr<ActionParticipant>& actor : actors_) {
     actor->desk().Leave(outbox_, began);
@@ -130,8 +138,12 @@ void Participant::Carry(const std::vector<Command>& commands) {
         refused = Describe(wanted.error());
       }
     }
-    if (!refused.empty()) warn_(refused);
     Perform(std::move(steps));
+    if (refused.empty()) {
+      CarryToSite(command);
+    } else {
+      warn_(refused);
+    }
   }
 }
 
@@ -170,10 +182,16 @@ void Participant::Carry(std::vector<ActionCall> calls) {
 void Participant::RefuseUnserved(const Command& command) {
   const std::string why =
       "this process does not serve a resource named \"" + Escaped(command.resource) + "\"";
-  if (command.kind == CommandKind::kPrepare) {
-    outbox_.Add(VoteReport{command.key, {Vote::kNo, {}, why, false}});
-  } else {
-    outbox_.Add(EndReport{command.key, {BranchEnd::kRetry, why}});
+  switch (command.kind) {
+    case CommandKind::kPrepare:
+      outbox_.Add(VoteReport{command.key, {Vote::kNo, {}, why, false}});
+      return;
+    case CommandKind::kCommit:
+    case CommandKind::kAbort:
+    case CommandKind::kProve: outbox_.Add(EndReport{command.key, {BranchEnd::kRetry, why}}); return;
+    case CommandKind::kElect:
+    case CommandKind::kPreCommit:
+    case CommandKind::kPreAbort: warn_(why); return;
   }
 }
 
@@ -191,11 +209,15 @@ bool Participant::Hold(const BranchKey& key, std::shared_ptr<Branch> branch) {
 }
 
 bool Participant::Tell(const BranchKey& key, const BranchEvent& event) {
+  return Advance(key, [&] { return table_.Handle(key, event); });
+}
+
+bool Participant::Advance(const BranchKey& key, const std::function<Steps()>& handle) {
   Steps steps;
   std::shared_ptr<Branch> done_with;  // let go outside the lock: that may end a connection
   {
     std::lock_guard lock(mutex_);
-    steps = table_.Handle(key, event);
+    steps = handle();
     const BranchState state = table_.StateOf(key);
     if (state == BranchState::kEnded || state == BranchState::kUnknown) {
       if (auto found = handles_.find(key); found != handles_.end()) {
@@ -253,17 +275,12 @@ void Participant::Post(const Step& step) {
   Resource* const resource = desk->second.own.resource.get();
   desk->second.workers->Post([this, step, resource] {
     const BranchKey& key = step.key;
-    if (std::holds_alternative<effect::Prepare>(step.effect)) {
-      RunPrepare(key, *resource);
-    } else if (const auto* finish = std::get_if<effect::FinishByHandle>(&step.effect)) {
-      RunFinish(key, finish->decision);
+    if (const auto* prepare = std::get_if<effect::Prepare>(&step.effect)) {
+      RunPrepare(key, *resource, prepare->sites);
+    } else if (const auto* by_handle = std::get_if<effect::FinishByHandle>(&step.effect)) {
+      RunFinish(key, *resource, *by_handle);
     } else if (const auto* by_key = std::get_if<effect::FinishByKey>(&step.effect)) {
-      SETTLE_FAILPOINT("participant.before_finish");
-      const FinishResult result = FinishByKey(*resource, key, by_key->decision, by_key->evidence);
-      // Crash here: done in the database, the coordinator does not know and commands it again;
-      // proof answers.
-      SETTLE_FAILPOINT("participant.finished");
-      Tell(key, event::Finished{result});
+      RunFinish(key, *resource, *by_key);
     } else if (const auto* prove = std::get_if<effect::Prove>(&step.effect)) {
       Tell(key, event::Finished{Prove(*resource, key, prove->evidence)});
     } else if (std::holds_alternative<effect::Fence>(step.effect)) {
@@ -272,27 +289,41 @@ void Participant::Post(const Step& step) {
   });
 }
 
-void Participant::RunPrepare(const BranchKey& key, Resource& resource) {
+void Participant::RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites) {
   const std::shared_ptr<Branch> handle = HandleOf(key);
   if (handle == nullptr) {
     Tell(key, event::Voted{{Vote::kNo, {}, "the branch was never opened", false}});
     return;
   }
-  const VoteResult vote = PrepareNow(*handle, resource, key);
+  const VoteResult vote = sites.empty() ? PrepareNow(*handle, resource, key)
+                                        : PrepareSite(key, *handle, resource, sites);
   // Crash here: prepared, the vote was never told. The coordinator takes the branch for lost and
   // aborts; the next scan of the database finds it.
   SETTLE_FAILPOINT("participant.before_vote");
   Tell(key, event::Voted{vote});
 }
 
-void Participant::RunFinish(const BranchKey& key, Decision decision) {
+void Participant::RunFinish(const BranchKey& key, Resource& resource,
+                            const effect::FinishByHandle& finish) {
   const std::shared_ptr<Branch> handle = HandleOf(key);
   if (handle == nullptr) {
     Tell(key, event::Finished{{BranchEnd::kRetry, "the branch has no handle in this process"}});
     return;
   }
+  if (finish.may_be_site && !MayFinish(key, resource.name(), finish.decision, finish.by)) return;
   SETTLE_FAILPOINT("participant.before_finish");
-  const FinishResult result = Finish(*handle, decision).Await();
+  const FinishResult result = Finish(*handle, finish.decision).Await();
+  SETTLE_FAILPOINT("participant.finished");
+  Tell(key, event::Finished{result});
+}
+
+void Participant::RunFinish(const BranchKey& key, Resource& resource,
+                            const effect::FinishByKey& finish) {
+  if (finish.may_be_site && !MayFinish(key, resource.name(), finish.decision, finish.by)) return;
+  SETTLE_FAILPOINT("participant.before_finish");
+  const FinishResult result = FinishByKey(resource, key, finish.decision, finish.evidence);
+  // Crash here: done in the database, the coordinator does not know and commands it again; proof
+  // answers.
   SETTLE_FAILPOINT("participant.finished");
   Tell(key, event::Finished{result});
 }
@@ -326,16 +357,25 @@ void Participant::RunScan(const std::string& name) {
   }
   const Result<std::vector<std::string>> names = ScanPrepared(*desk.own.resource);
   bool first_failure = false;
+  std::vector<std::string> found;
+  bool in_touch = false;
   {
     std::lock_guard lock(mutex_);
     desk.scanning = false;
     first_failure = !names && !desk.scan_failed;
     desk.scan_failed = !names;
+    in_touch = in_touch_;
     // A scan that failed half way counts for nothing.
     for (std::size_t i = 0; names && i < names->size(); ++i) {
       const Result<BranchKey> key = BranchKey::ParseDatabaseName((*names)[i]);
-      if (!key || table_.Found(*key, ended_before)) outbox_.Add(FoundBranch{name, (*names)[i]});
+      if (!key || table_.Found(*key, ended_before)) found.push_back((*names)[i]);
     }
+  }
+  for (const std::string& branch : found) {
+    const Result<BranchKey> key = BranchKey::ParseDatabaseName(branch);
+    if (key && IsLeftToSites(*key, name)) continue;
+    // The coordinator that comes back has everything looked for anew.
+    if (in_touch) outbox_.Add(FoundBranch{name, branch});
   }
   if (first_failure) {
     warn_("cannot look for prepared branches in " + name + ": " + Describe(names.error()));

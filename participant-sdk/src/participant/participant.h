@@ -19,6 +19,8 @@
 #include "action/pruner.h"
 #include "participant/branch_table.h"
 #include "participant/outbox.h"
+#include "participant/recovery_rounds.h"
+#include "participant/sites.h"
 #include "participant/workers.h"
 #include "settle/action_participant.h"
 #include "settle/resource.h"
@@ -45,6 +47,18 @@ class Participant {
   Participant(const Participant&) = delete;
   Participant& operator=(const Participant&) = delete;
 
+  // From now on its branches can be sites of three-phase commit. Before anything else is called;
+  // not thread-safe, neither is the next.
+  void BecomeSites(const PeerOptions& options, const std::vector<std::string>& coordinators,
+                   TellPeer tell);
+  // Its peers reach this process there (host:port). Before it attaches.
+  void ReachedAt(const std::string& address) { peer_address_ = address; }
+  // Where peers reach a site in this resource; empty: it cannot be one.
+  std::string PeerAddressOf(const std::string& resource) const;
+  // What a site of this process answers a peer, or itself. Blocking. Errors as Sites::Tell.
+  [[nodiscard]] Result<SiteAnswer> Answer(const PeerCall& call);
+  const Sites& sites() const { return sites_; }
+
   const std::vector<OwnResource>& resources() const { return resources_; }
   const Actors& actors() const { return actors_; }
   Outbox& outbox() { return outbox_; }
@@ -54,6 +68,10 @@ class Participant {
   [[nodiscard]] Status Meet(const Hello& hello);
   [[nodiscard]] Status Attach(const Attached& attached);
   void Detached();
+  // Whether the coordinator can be reached, by the last attempt.
+  void InTouch(bool yes);
+  // The coordinator was out of reach for longer than it keeps a session.
+  void ForgetLeft();
   void Carry(const std::vector<Command>& commands);
   void Carry(std::vector<ActionCall> calls);
   void Prune(const EndedThrough& mark) { pruner_.Prune(mark); }
@@ -92,13 +110,23 @@ class Participant {
     bool scan_failed = false;
   };
 
+  bool Advance(const BranchKey& key, const std::function<Steps()>& handle);
   void Perform(Steps steps);
   void Post(const Step& step);
-  void RunPrepare(const BranchKey& key, Resource& resource);
-  void RunFinish(const BranchKey& key, Decision decision);
+  void RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites);
+  void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByHandle& finish);
+  void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByKey& finish);
   void RunFence(const BranchKey& key);
   void RunScan(const std::string& name);
   void RefuseUnserved(const Command& command);
+  // Of sites: participant_sites.cc.
+  void CarryToSite(const Command& command);
+  void Conclude(const BranchKey& key, const std::string& resource, const SiteRecord& record);
+  bool MayFinish(const BranchKey& key, const std::string& resource, Decision decision,
+                 const DecidedBy& by);
+  bool IsLeftToSites(const BranchKey& key, const std::string& resource);
+  VoteResult PrepareSite(const BranchKey& key, Branch& branch, Resource& resource,
+                         const Roster& sites);
   std::shared_ptr<Branch> HandleOf(const BranchKey& key) const;
 
   const std::vector<OwnResource> resources_;
@@ -112,6 +140,10 @@ class Participant {
   std::map<std::string, Desk> desks_;  // by resource name; made once
   std::string log_id_;
   SessionId session_;
+  bool in_touch_ = false;
+  const Sites sites_;
+  std::string peer_address_;                // set once
+  std::unique_ptr<RecoveryRounds> rounds_;  // set once; null: this process is no site
   Pruner pruner_;
 };
 

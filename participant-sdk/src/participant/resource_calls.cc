@@ -46,6 +46,22 @@ VoteResult PrepareNow(Branch& branch, Resource& resource, const BranchKey& key) 
   return Prepare(branch, resource, key).Await();
 }
 
+VoteResult PrepareSiteNow(Branch& branch, Resource& resource, const BranchKey& key,
+                          const Roster& sites) {
+  const Status site = Caught([&] { return branch.BecomeSite(sites); },
+                             [](const char* what) -> Status { return Broken(what); });
+  if (!site) return RefuseNow(branch, Describe(site.error()));
+  VoteResult vote = PrepareNow(branch, resource, key);
+  if (vote.vote != Vote::kReadOnly) return vote;
+  return {Vote::kNo, {}, "the resource voted read-only as a site of three-phase commit", false};
+}
+
+VoteResult RefuseNow(Branch& branch, const std::string& reason) {
+  std::string fence_failed;
+  if (FenceNow(branch, fence_failed)) return {Vote::kNo, {}, reason, false};
+  return {Vote::kNo, {}, reason + "; rolling it back threw: " + fence_failed, false};
+}
+
 Finish::Finish(Branch& branch, Decision decision) : branch_(branch), decision_(decision) {
   started_ = Caught(
       [&] {

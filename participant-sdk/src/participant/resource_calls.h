@@ -22,6 +22,11 @@ class Prepare {
 };
 
 VoteResult PrepareNow(Branch& branch, Resource& resource, const BranchKey& key);
+// As a site of three-phase commit, which has no read-only votes.
+VoteResult PrepareSiteNow(Branch& branch, Resource& resource, const BranchKey& key,
+                          const Roster& sites);
+// Rolls back, and votes no.
+VoteResult RefuseNow(Branch& branch, const std::string& reason);
 
 // Phase two by the handle.
 class Finish {
@@ -41,8 +46,8 @@ Result<Evidence> TakeEvidence(Branch& branch);
 // False when it threw; its text is in `why`.
 bool FenceNow(Branch& branch, std::string& why);
 
-FinishResult FinishByKey(
-    Resource& resource, const BranchKey& key, Decision decision, const Evidence& evidence);
+FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision,
+                         const Evidence& evidence);
 FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence);
 Result<std::string> Identify(Resource& resource);
 std::vector<std::string> Warnings(const Resource& resource);

@@ -24,8 +24,14 @@ Session::Session(LinkSettings settings, milliseconds scan_interval, Participant&
 
 Session::~Session() { Stop(); }
 
-Status Session::Start() {
-  if (Status attached = EnsureAttached(); !attached) return attached;
+Status Session::Start(First first) {
+  const Status attached = EnsureAttached();
+  NoteTouch(attached.has_value());
+  if (!attached) {
+    const bool may_come = attached.error().code == ErrorCode::kUnavailable;
+    if (first != First::kAttachLater || !may_come) return attached;
+    Complain(attached.error());
+  }
   thread_ = std::thread([this] { Run(); });
   reporter_.Start();
   return {};
@@ -45,10 +51,13 @@ void Session::Run() {
   Backoff backoff;
   while (!stop_.interrupted()) {
     Status done = EnsureAttached();
+    if (done) NoteTouch(true);
     // Said now and not when the first poll returns, which may be seconds later.
     if (done && std::exchange(away_, false)) warn_("attached to the coordinator again");
-    if (done) ScanIfDue();
+    // Also without a coordinator: sites of three-phase commit are found so, and end without it.
+    ScanIfDue();
     if (done) done = FetchOnce();
+    NoteTouch(done.has_value());
     if (done) {
       backoff.Reset();
       last_complaint_.clear();
@@ -87,7 +96,8 @@ Status Session::AttachAnew() {
   AttachCall call;
   call.process = settings_.application;
   for (const OwnResource& own : participant_.resources()) {
-    call.resources.push_back({own.resource->name(), own.identity});
+    const std::string& name = own.resource->name();
+    call.resources.push_back({name, own.identity, participant_.PeerAddressOf(name)});
   }
   for (const auto& actor : participant_.actors()) call.participants.push_back(actor->name());
   // Of the log that this process was attached to before, so that a coordinator with another one, or
@@ -128,6 +138,14 @@ void Session::ScanIfDue() {
   if (Clock::now() < next_scan_) return;
   next_scan_ = Clock::now() + scan_interval_;
   participant_.Scan();
+}
+
+void Session::NoteTouch(bool yes) {
+  participant_.InTouch(yes);
+  if (yes) touched_ = Clock::now();
+  const bool given_up =
+      !attached_.session.empty() && Clock::now() - touched_ > attached_.session_timeout;
+  if (!yes && given_up) participant_.ForgetLeft();
 }
 
 // Once for each kind of trouble, not once for each attempt.

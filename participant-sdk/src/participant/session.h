@@ -22,9 +22,12 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Blocking: attaches, so that whatever is wrong is known to whoever connects, and starts the
-  // threads.
-  [[nodiscard]] Status Start();
+  enum class First {
+    kAttach,       // before Start returns, so that whatever is wrong is known to whoever connects
+    kAttachLater,  // if it cannot be reached: kUnavailable is no error then
+  };
+  // Blocking: attaches and starts the threads.
+  [[nodiscard]] Status Start(First first = First::kAttach);
   // Blocking: ends the long poll, waits for what is being done to the databases, tells what became
   // of it (for a second at most) and detaches. An error: the coordinator could not be told, and
   // notices by itself a session time-out later. Again: says the same.
@@ -37,6 +40,7 @@ class Session {
   [[nodiscard]] Status AttachAnew();
   [[nodiscard]] Status FetchOnce();
   void ScanIfDue();
+  void NoteTouch(bool yes);
   void Complain(const Error& why);
 
   const LinkSettings settings_;
@@ -52,6 +56,7 @@ class Session {
   Instant next_scan_{};
   std::string last_complaint_;
   bool away_ = false;  // as was said last
+  Instant touched_{};  // when the coordinator was last reached
   std::thread thread_;
 };
 

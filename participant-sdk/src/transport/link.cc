@@ -1,14 +1,12 @@
 #include "transport/link.h"
 
 #include <thrift/TApplicationException.h>
-#include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
-#include <thrift/transport/TBufferTransports.h>
 
 #include <algorithm>
 #include <charconv>
 
-#include "transport/deadline_socket.h"
+#include "transport/framed_wire.h"
 #include "transport/wire.h"
 #include "wire/types_constants.h"
 
@@ -16,40 +14,20 @@ namespace settle::sdk {
 namespace {
 
 using apache::thrift::TApplicationException;
-using apache::thrift::TConfiguration;
-using apache::thrift::protocol::TBinaryProtocol;
 using apache::thrift::protocol::TMultiplexedProtocol;
-using apache::thrift::transport::TBufferedTransport;
-using apache::thrift::transport::TFramedTransport;
-using apache::thrift::transport::TTransportException;
 
-// What a peer may make us allocate. Thrift's own defaults trust the peer.
-constexpr int kFrameMost = 16 * 1024 * 1024;
-constexpr int kStringMost = 1024 * 1024;
-constexpr int kContainerMost = 100'000;
-constexpr int kNestingMost = 16;
-constexpr std::uint32_t kBuffer = 4096;
-constexpr std::uint32_t kBufferKept = 256 * 1024;
+constexpr AnswerLimits kAnswerLimits{.frame_bytes_max = 16 * 1024 * 1024,
+                                     .string_bytes_max = 1024 * 1024,
+                                     .container_items_max = 100'000};
 
 }  // namespace
 
-struct Link::Wires {
+struct Link::Wires : FramedWire {
   explicit Wires(const Interrupter* interrupter)
-      : limits(std::make_shared<TConfiguration>(kFrameMost, kFrameMost, kNestingMost)),
-        socket(std::make_shared<DeadlineSocket>(limits, interrupter)),
-        // Buffered, so that a frame's length and its body are one system call.
-        buffered(std::make_shared<TBufferedTransport>(socket, kBuffer, limits)),
-        frames(std::make_shared<TFramedTransport>(buffered, kBuffer, kBufferKept, limits)),
-        protocol(
-            std::make_shared<TBinaryProtocol>(frames, kStringMost, kContainerMost, true, true)),
+      : FramedWire(kAnswerLimits, interrupter),
         coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")),
         participant(std::make_shared<TMultiplexedProtocol>(protocol, "participant")) {}
 
-  std::shared_ptr<TConfiguration> limits;
-  std::shared_ptr<DeadlineSocket> socket;
-  std::shared_ptr<TBufferedTransport> buffered;
-  std::shared_ptr<TFramedTransport> frames;
-  std::shared_ptr<TBinaryProtocol> protocol;
   wire::CoordinatorServiceClient coordinator;
   wire::ParticipantServiceClient participant;
 };
@@ -57,8 +35,7 @@ struct Link::Wires {
 Result<Address> ParseAddress(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   const auto refuse = [&] {
-    return Fail(ErrorCode::kInvalid,
-                "\"" + Escaped(text) + "\" is not the address of a coordinator",
+    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not HOST:PORT",
                 "write host:port, for example 127.0.0.1:7420 or [::1]:7420");
   };
   if (colon == std::string::npos || colon == 0) return refuse();

@@ -73,26 +73,6 @@ wire::BranchVote ToWire(BranchNumber branch, const VoteResult& result) {
   return out;
 }
 
-Result<ErrorCode> CodeFromWire(wire::ErrorCode::type code) {
-  switch (code) {
-    case wire::ErrorCode::RETRY: return ErrorCode::kRetry;
-    case wire::ErrorCode::RETRY_TRANSACTION: return ErrorCode::kRetryTransaction;
-    case wire::ErrorCode::ASK_OUTCOME: return ErrorCode::kAskOutcome;
-    case wire::ErrorCode::REFUSED: return ErrorCode::kRefused;
-    case wire::ErrorCode::INVALID: return ErrorCode::kInvalid;
-    case wire::ErrorCode::NOT_FOUND: return ErrorCode::kNotFound;
-    case wire::ErrorCode::UNAVAILABLE: return ErrorCode::kUnavailable;
-    case wire::ErrorCode::WRONG_LOG: return ErrorCode::kWrongLog;
-    case wire::ErrorCode::EXPIRED: return ErrorCode::kExpired;
-    case wire::ErrorCode::STALE_EPOCH: return ErrorCode::kStaleEpoch;
-    case wire::ErrorCode::VERSION: return ErrorCode::kVersion;
-    case wire::ErrorCode::DENIED: return ErrorCode::kDenied;
-    case wire::ErrorCode::CORRUPT: return ErrorCode::kCorrupt;
-    case wire::ErrorCode::INTERNAL: return ErrorCode::kInternal;
-  }
-  return Strange("error code " + std::to_string(static_cast<int>(code)));
-}
-
 Result<Outcome> FromWire(wire::Outcome::type outcome) {
   switch (outcome) {
     case wire::Outcome::COMMITTED: return Outcome::kCommitted;
@@ -153,8 +133,10 @@ Result<Command> FromWire(const wire::Command& command) {
   if (!gtid) return Fail(gtid.error());
   if (!branch) return Fail(branch.error());
   if (!epoch) return Fail(epoch.error());
-  return Command{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
-                 *epoch, FromWire(command.evidence)};
+  Command out{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
+              *epoch, FromWire(command.evidence)};
+  if (Status quorum = AddQuorum(command, out); !quorum) return Fail(quorum.error());
+  return out;
 }
 
 }  // namespace
@@ -183,6 +165,7 @@ wire::BeginRequest ToWire(const BeginCall& call) {
   out.timeout_ms = call.timeout.count();
   out.comment = OneLine(call.comment, kTextMost);
   out.owner = OneLine(call.owner, kLabelMost);
+  if (call.protocol == Protocol::kThreePhase) out.__set_protocol(wire::Protocol::THREE_PHASE);
   return out;
 }
 
@@ -229,6 +212,7 @@ wire::AttachRequest ToWire(const AttachCall& call) {
     wire::ResourceOffer offer;
     offer.name = resource.name;
     offer.identity = resource.identity;
+    if (!resource.peer_address.empty()) offer.__set_peer_address(resource.peer_address);
     out.resources.push_back(std::move(offer));
   }
   out.epoch_seen = static_cast<std::int64_t>(call.epoch_seen);
@@ -272,14 +256,10 @@ wire::ReportRequest ToWire(const ReportCall& call) {
   std::vector<wire::ActionAnswer> answers;
   for (const ActionAnswer& answer : call.answers) answers.push_back(ToWire(answer));
   if (!answers.empty()) out.__set_answers(answers);
+  std::vector<wire::SiteReport> sites;
+  for (const SiteReport& site : call.sites) sites.push_back(ToWire(site));
+  if (!sites.empty()) out.__set_sites(sites);
   return out;
-}
-
-Error FromWire(const wire::ServiceError& error) {
-  Result<ErrorCode> code = CodeFromWire(error.code);
-  if (!code) return code.error();
-  return {*code, OneLine(error.message, kTextMost),
-          error.__isset.advice ? OneLine(error.advice, kTextMost) : std::string()};
 }
 
 Result<Hello> FromWire(const wire::HelloReply& reply) {

@@ -5,6 +5,7 @@
 #include "transport/messages.h"
 #include "wire/CoordinatorService.h"
 #include "wire/ParticipantService.h"
+#include "wire/PeerService.h"
 
 namespace settle::sdk {
 
@@ -20,6 +21,9 @@ wire::AwaitSagaRequest ToWire(const AwaitSagaCall& call);
 wire::AttachRequest ToWire(const AttachCall& call);
 wire::FetchRequest ToWire(const FetchCall& call);
 wire::ReportRequest ToWire(const ReportCall& call);
+wire::PeerRequest ToWire(const PeerCall& call);
+wire::SiteAnswer ToWire(const SiteAnswer& answer);
+wire::ServiceError ToWire(const Error& error);
 
 Error FromWire(const wire::ServiceError& error);
 [[nodiscard]] Result<Hello> FromWire(const wire::HelloReply& reply);
@@ -33,6 +37,9 @@ Error FromWire(const wire::ServiceError& error);
 [[nodiscard]] Result<Attached> FromWire(const wire::AttachReply& reply);
 [[nodiscard]] Result<CommandBatch> FromWire(const wire::CommandBatch& batch,
                                             const std::string& log_id);
+// From a peer. kInvalid says which field is wrong.
+[[nodiscard]] Result<PeerCall> FromWire(const wire::PeerRequest& request);
+[[nodiscard]] Result<SiteAnswer> FromWire(const wire::SiteAnswer& answer);
 
 // Text from outside as one line of valid UTF-8 of at most `most` bytes.
 std::string OneLine(std::string_view text, std::size_t most);

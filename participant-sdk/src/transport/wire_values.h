@@ -32,5 +32,8 @@ inline Result<BranchNumber> BranchFromWire(std::int32_t branch) {
 [[nodiscard]] Result<EndedThrough> FromWire(const wire::EndedThrough& mark,
                                             const std::string& log_id);
 wire::ActionAnswer ToWire(const ActionAnswer& answer);
+wire::SiteReport ToWire(const SiteReport& report);
+// What a command of three-phase commit says beside what every other says.
+[[nodiscard]] Status AddQuorum(const wire::Command& command, Command& out);
 
 }  // namespace settle::sdk

@@ -14,6 +14,7 @@ const Evidence kEvidence{"fake:1", 7, "4711"};
 const VoteResult kYes{Vote::kCommit, kEvidence, {}, false};
 const VoteResult kReadOnly{Vote::kReadOnly, {}, {}, false};
 const VoteResult kNo{Vote::kNo, {}, "constraint failed", true};
+constexpr bool kMayBeSite = true;  // nothing is known of it here
 const FinishResult kCommitted{BranchEnd::kCommitted, {}};
 const FinishResult kAborted{BranchEnd::kAborted, {}};
 const FinishResult kRetry{BranchEnd::kRetry, "connection refused"};
@@ -86,8 +87,7 @@ TEST(BranchMachine, P02_AnAbortThatOvertakesPrepareKillsTheBranch) {
     EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)), IsEmpty());
     EXPECT_THAT(branch.Handle(event::Fenced{}),
                 ElementsAre(VotesNo("rolled back"), ReportsEnd(BranchEnd::kAborted)));
-    EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)),
-                ElementsAre(VotesNo("rolled back")));
+    EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)), ElementsAre(VotesNo("rolled back")));
     EXPECT_THAT(branch.Handle(event::ApplicationPrepares{}), IsEmpty());
   }
 }
@@ -154,7 +154,7 @@ TEST(BranchMachine, P03_ACommitThatCouldNotBeDoneIsTriedAgainByKeyWithTheEvidenc
 TEST(BranchMachine, P03_ACommitOfAnUnknownBranchIsDoneByKeyWithTheEvidenceOfTheCommand) {
   BranchMachine branch = BranchMachine::Unknown();
   EXPECT_THAT(branch.Handle(Command(CommandKind::kCommit)),
-              ElementsAre(effect::FinishByKey{Decision::kCommit, kEvidence}));
+              ElementsAre(effect::FinishByKey{Decision::kCommit, kEvidence, kMayBeSite}));
   EXPECT_THAT(branch.Handle(Command(CommandKind::kCommit)), IsEmpty());
   EXPECT_THAT(branch.Handle(event::Finished{kRetry}), ElementsAre(effect::ReportEnd{kRetry}));
   EXPECT_EQ(branch.state(), BranchState::kUnknown);
@@ -163,7 +163,7 @@ TEST(BranchMachine, P03_ACommitOfAnUnknownBranchIsDoneByKeyWithTheEvidenceOfTheC
 TEST(BranchMachine, P04_AnAbortOfAnUnknownBranchIsDoneByKey) {
   BranchMachine branch = BranchMachine::Unknown();
   EXPECT_THAT(branch.Handle(Command(CommandKind::kAbort)),
-              ElementsAre(effect::FinishByKey{Decision::kAbort, kEvidence}));
+              ElementsAre(effect::FinishByKey{Decision::kAbort, kEvidence, kMayBeSite}));
   EXPECT_THAT(branch.Handle(event::Finished{kAborted}), ElementsAre(effect::ReportEnd{kAborted}));
   EXPECT_THAT(branch.Handle(Command(CommandKind::kPrepare)), ElementsAre(VotesNo("")));
 }

@@ -79,7 +79,7 @@ TEST(BranchTable, ACommandOfANewEpochAnnouncesThatEpoch) {
   ASSERT_TRUE(steps);
   EXPECT_THAT(*steps, ElementsAre(Step{Key(3, 1), "bank", effect::Fence{}},
                                   Step{Key(3, 9), "bank",
-                                       effect::FinishByKey{Decision::kAbort, {}}}));
+                                       effect::FinishByKey{Decision::kAbort, {}, true}}));
   EXPECT_EQ(table.HighestEpoch(kLog), 4u);
 }
 
@@ -172,7 +172,7 @@ TEST(BranchTable, AScanThatContradictsTheMemoryOfAnEndMakesTheDatabaseAnswerComm
   const Result<Steps> steps = table.Handle(Commanded(CommandKind::kAbort, Key(3, 1), 3));
   ASSERT_TRUE(steps);
   EXPECT_THAT(*steps, ElementsAre(Step{Key(3, 1), "bank",
-                                       effect::FinishByKey{Decision::kAbort, {}}}));
+                                       effect::FinishByKey{Decision::kAbort, {}, true}}));
 }
 
 }  // namespace

@@ -95,8 +95,20 @@ VoteResult FakeBranch::AwaitPrepare() {
   resource_.Note("prepare", key_);
   VoteResult vote{Vote::kCommit, {resource_.identity, 1, std::to_string(key_.number)}, {}, false};
   if (resource_.on_prepare) vote = resource_.on_prepare(key_);
+  if (vote.vote == Vote::kCommit && !sites_.empty()) {
+    const SiteRecord record{{SiteState::kWaiting, kFirstBallot, {}, {}}, sites_, vote.evidence};
+    const auto kept =
+        resource_.ledger->Put(key_, std::nullopt, record, SiteLedger::Durability::kForce);
+    if (!kept || !*kept) return {Vote::kNo, {}, "its peers decided without it", false};
+  }
   if (vote.vote == Vote::kCommit) resource_.SetPrepared(key_);
   return vote;
+}
+
+Status FakeBranch::BecomeSite(const Roster& sites) {
+  if (resource_.ledger == nullptr) return Branch::BecomeSite(sites);
+  sites_ = sites;
+  return {};
 }
 
 FinishResult FakeBranch::AwaitFinish(Decision decision) {

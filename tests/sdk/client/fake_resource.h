@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "fake_ledger.h"
 #include "settle/resource.h"
 
 namespace settle::sdk {
@@ -25,7 +26,7 @@ class FakeResource : public Resource {
 
   // What it answers; changed only while no call can be under way, or guarded by the test itself.
   std::function<VoteResult(const BranchKey&)> on_prepare;
-  std::function<FinishResult(const BranchKey&, Decision)> on_finish;         // by handle
+  std::function<FinishResult(const BranchKey&, Decision)> on_finish;  // by handle
   std::function<FinishResult(const BranchKey&, Decision)> on_finish_by_key;
   std::function<Result<Evidence>(const BranchKey&)> on_evidence;
   std::function<FinishResult(const BranchKey&)> on_one_phase;
@@ -35,6 +36,8 @@ class FakeResource : public Resource {
   std::function<Result<std::vector<std::string>>()> on_scan;
   std::string identity;
   std::vector<std::string> warned_of;
+  // Set before anything runs: its branches can be sites of three-phase commit.
+  std::shared_ptr<FakeLedger> ledger;
 
   Result<std::shared_ptr<FakeBranch>> Open(const BranchKey& key);
 
@@ -44,6 +47,7 @@ class FakeResource : public Resource {
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
   Result<std::vector<std::string>> ScanPrepared() override;
+  SiteLedger* site_ledger() override { return ledger.get(); }
 
   // What the database holds, whoever is connected.
   void SetPrepared(const BranchKey& key);
@@ -74,6 +78,7 @@ class FakeBranch : public Branch {
 
   void StartPrepare() override;
   VoteResult AwaitPrepare() override;
+  Status BecomeSite(const Roster& sites) override;
   FinishResult AwaitFinish(Decision decision) override;
   Result<Evidence> TakeEvidence() override;
   FinishResult CommitOnePhase() override;
@@ -84,6 +89,7 @@ class FakeBranch : public Branch {
   const BranchKey key_;
   mutable std::mutex mutex_;
   bool dead_ = false;
+  Roster sites_;
 };
 
 }  // namespace settle::sdk

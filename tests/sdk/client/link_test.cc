@@ -1,12 +1,8 @@
 // One connection, and the pool of them, against peers that do not keep to the contract.
 #include "transport/link.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <barrier>
@@ -16,6 +12,7 @@
 #include <thread>
 
 #include "fake_coordinator.h"
+#include "raw_service.h"
 #include "transport/link_pool.h"
 
 namespace settle::sdk {
@@ -24,61 +21,6 @@ namespace {
 using std::chrono::seconds;
 using testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
-
-// Accepts one connection at a time, reads what comes, and answers with these bytes, `gap` between
-// them.
-class RawPeer {
- public:
-  explicit RawPeer(std::string answer, milliseconds gap = milliseconds(0), bool hang_up = false)
-      : answer_(std::move(answer)), gap_(gap), hang_up_(hang_up) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(listener_, 8), 0);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { Run(); });
-  }
-  ~RawPeer() {
-    stop_.Interrupt();
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  void Run() {
-    for (;;) {
-      const int peer = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (peer < 0) return;
-      char request[4096];
-      if (::recv(peer, request, sizeof request, 0) > 0) Answer(peer);
-      if (!hang_up_) stop_.Sleep(seconds(30));
-      ::close(peer);
-    }
-  }
-  void Answer(int peer) {
-    if (gap_ == milliseconds(0)) {
-      ::send(peer, answer_.data(), answer_.size(), MSG_NOSIGNAL);
-      return;
-    }
-    for (const char byte : answer_) {
-      if (::send(peer, &byte, 1, MSG_NOSIGNAL) != 1 || stop_.Sleep(gap_)) return;
-    }
-  }
-
-  const std::string answer_;
-  const milliseconds gap_;
-  const bool hang_up_;
-  int listener_ = -1;
-  int port_ = 0;
-  Interrupter stop_;
-  std::thread thread_;
-};
 
 Result<std::unique_ptr<Link>> Open(const std::vector<std::string>& addresses,
                                    milliseconds patience = milliseconds(2'000)) {
@@ -93,8 +35,8 @@ std::string Frame(std::uint32_t length, const std::string& payload) {
 
 // A reply to hello with this body, in strict binary form.
 std::string HelloReply(const std::string& body) {
-  const std::string message = std::string("\x80\x01\x00\x02\x00\x00\x00\x05hello\0\0\0\0", 17) +
-      body;
+  const std::string message =
+      std::string("\x80\x01\x00\x02\x00\x00\x00\x05hello\0\0\0\0", 17) + body;
   return Frame(static_cast<std::uint32_t>(message.size()), message);
 }
 
@@ -117,7 +59,7 @@ TEST(Link, TriesAddressesInTurnAndNamesEveryOneThatFailed) {
 }
 
 TEST(Link, GoesOnToTheNextAddressWhenOneAcceptsAndNeverAnswers) {
-  RawPeer silent("");
+  RawService silent("");
   FakeCoordinator fake;
   EXPECT_TRUE(Open({silent.address(), fake.address()}, milliseconds(100)));
 }
@@ -133,7 +75,7 @@ TEST(Link, P15_ACoordinatorWithoutACommonVersionIsRefusedByName) {
 }
 
 TEST(Link, N03_BytesThatDripAreCutOffAtTheDeadline) {
-  RawPeer dripping(HelloReply(std::string(200, 'x')), milliseconds(20));
+  RawService dripping(HelloReply(std::string(200, 'x')), milliseconds(20));
   const Clock::time_point start = Clock::now();
   EXPECT_FALSE(Open({dripping.address()}, milliseconds(200)));
   EXPECT_LT(Clock::now() - start, milliseconds(1'000));
@@ -145,7 +87,7 @@ TEST(Link, N04_FramesAndStringsOverTheLimitAreRefusedBeforeMemoryIsTaken) {
   for (const std::string& hostile :
        {Frame(0x7fffffff, "x"), Frame(0xffffffff, "x"), Frame(16 * 1024 * 1024 + 1, "x"),
         Frame(0, ""), claims_64_mb}) {
-    RawPeer peer(hostile, milliseconds(0), true);
+    RawService peer(hostile, milliseconds(0), true);
     const Clock::time_point start = Clock::now();
     EXPECT_FALSE(Open({peer.address()}));
     EXPECT_LT(Clock::now() - start, milliseconds(1'500));
@@ -157,7 +99,7 @@ TEST(Link, N05_GarbageAndOtherProtocolsAreRefused) {
        {std::string("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
         std::string("\x15\x03\x03\x00\x02\x02\x46", 7), std::string(5000, 'A'),
         HelloReply(std::string("\0", 1)), HelloReply("\x0c")}) {
-    RawPeer peer(garbage, milliseconds(0), true);
+    RawService peer(garbage, milliseconds(0), true);
     EXPECT_FALSE(Open({peer.address()}));
   }
 }
@@ -193,8 +135,8 @@ TEST(Link, N06_ThePoolDoesNotUseAConnectionAgainWhoseReplyDidNotCome) {
   std::promise<void> go;
   std::shared_future<void> released = go.get_future().share();
   fake.on_begin = [released] { released.wait(); };
-  LinkPool pool(
-      {{fake.address()}, "test", milliseconds(500)}, [](const Hello&) { return Status(); });
+  LinkPool pool({{fake.address()}, "test", milliseconds(500)},
+                [](const Hello&) { return Status(); });
   const auto begin = [](Link& link, Instant by) { return link.Begin({}, by); };
   EXPECT_FALSE(pool.Call<Begun>({milliseconds(100), milliseconds(100)}, begin));
   go.set_value();
@@ -223,8 +165,8 @@ TEST(Link, AnErrorOfTheCoordinatorKeepsTheConnection) {
 TEST(Link, MoreThanOneFrameLimitOfTrafficFitsThroughOneConnection) {
   FakeCoordinator fake;
   fake.on_outcome = [](const std::string&, wire::Ending& ending) {
-    ending = WireEnding(wire::Outcome::ABORTED, wire::AbortCause::DEADLINE,
-                        std::string(900'000, 'r'));
+    ending =
+        WireEnding(wire::Outcome::ABORTED, wire::AbortCause::DEADLINE, std::string(900'000, 'r'));
     return true;
   };
   auto link = Open({fake.address()});
@@ -240,8 +182,8 @@ TEST(Link, MoreThanOneFrameLimitOfTrafficFitsThroughOneConnection) {
 TEST(Link, TextFromOutsideBecomesOneLineOfUtf8) {
   FakeCoordinator fake;
   fake.on_outcome = [](const std::string&, wire::Ending& ending) {
-    ending = WireEnding(
-        wire::Outcome::ABORTED, wire::AbortCause::DEADLINE, "a\n\x1b[31mb\xff\xc3\xa9");
+    ending =
+        WireEnding(wire::Outcome::ABORTED, wire::AbortCause::DEADLINE, "a\n\x1b[31mb\xff\xc3\xa9");
     return true;
   };
   auto link = Open({fake.address()});
@@ -258,8 +200,8 @@ TEST(Link, AnInterruptedWaitEndsAtOnce) {
   std::shared_future<void> released = go.get_future().share();
   fake.on_begin = [released] { released.wait(); };
   Interrupter interrupter;
-  auto link = Link::Open({{fake.address()}, "test", seconds(2)}, &interrupter,
-                         Clock::now() + seconds(2));
+  auto link =
+      Link::Open({{fake.address()}, "test", seconds(2)}, &interrupter, Clock::now() + seconds(2));
   ASSERT_TRUE(link);
   const Clock::time_point start = Clock::now();
   std::thread stopper([&] { interrupter.Interrupt(); });
@@ -271,8 +213,8 @@ TEST(Link, AnInterruptedWaitEndsAtOnce) {
 
 TEST(LinkPool, ACallWhoseConnectionWasLostWhileIdleIsMadeAgainAtOnce) {
   FakeCoordinator fake;
-  LinkPool pool(
-      {{fake.address()}, "test", milliseconds(500)}, [](const Hello&) { return Status(); });
+  LinkPool pool({{fake.address()}, "test", milliseconds(500)},
+                [](const Hello&) { return Status(); });
   const auto begin = [](Link& link, Instant by) { return link.Begin({}, by); };
   ASSERT_TRUE(pool.Call<Begun>({milliseconds(0), seconds(1)}, begin));
   fake.Restart(2);
@@ -281,8 +223,8 @@ TEST(LinkPool, ACallWhoseConnectionWasLostWhileIdleIsMadeAgainAtOnce) {
 
 TEST(LinkPool, SaysWhetherACallMayHaveHadAnEffect) {
   FakeCoordinator fake;
-  LinkPool pool(
-      {{fake.address()}, "test", milliseconds(500)}, [](const Hello&) { return Status(); });
+  LinkPool pool({{fake.address()}, "test", milliseconds(500)},
+                [](const Hello&) { return Status(); });
   const auto begin = [](Link& link, Instant by) { return link.Begin({}, by); };
   fake.on_begin = [] { FakeCoordinator::CutConnection(); };
   EXPECT_EQ(pool.Call<Begun>({milliseconds(100), seconds(1)}, begin).error().code,

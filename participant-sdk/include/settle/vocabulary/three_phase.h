@@ -8,10 +8,12 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/status.h"
 
 namespace settle {
 
@@ -96,6 +98,12 @@ struct PeerMessage {
 
   friend bool operator==(const PeerMessage&, const PeerMessage&) = default;
 };
+
+// A roster names at most so many addresses of one resource.
+inline constexpr std::size_t kPeerAddressesMost = 16;
+// kInvalid unless host:port or [IPv6]:port, port 1 to 65535, at most 300 bytes, printable. The host
+// is not looked up.
+[[nodiscard]] Status CheckPeerAddress(std::string_view address);
 
 // So many of `sites` decide.
 inline std::size_t MajorityOf(std::size_t sites) { return sites / 2 + 1; }

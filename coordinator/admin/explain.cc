@@ -1,0 +1,225 @@
+// Says in words what a transaction waits for and what is safe.
+#include <algorithm>
+#include <string_view>
+
+#include "admin/views.h"
+
+namespace settle::coordinator {
+namespace {
+
+bool IsUnfinished(const BranchSummary& branch) {
+  return branch.state == "committing" || branch.state == "aborting" ||
+         branch.state == "one-phase" || branch.state == "preparing" || branch.state == "running" ||
+         branch.state == "fencing" || branch.state == "undoing" || branch.state == "trying" ||
+         branch.state == "confirming" || branch.state == "cancelling";
+}
+
+std::string BranchesThatAreOut(const TransactionSummary& summary) {
+  std::string out;
+  for (const BranchSummary& branch : summary.branches) {
+    if (!IsUnfinished(branch)) continue;
+    // A saga's: "step flight, action reserve-seat".
+    out += (out.empty() ? "" : ", ") +
+           (summary.saga ? branch.identity + " at " + branch.resource
+                         : "branch " + std::to_string(branch.number) + " in " + branch.resource);
+    if (!branch.last_error.empty()) out += " (" + branch.last_error + ")";
+  }
+  return out;
+}
+
+// What keeps a called participant from getting on, as something to do about it.
+std::string HelpForTheCalled(const BranchSummary& out) {
+  if (out.last_error.empty()) return "nothing is needed while " + out.resource + " is at work";
+  return out.last_error == NobodyServes(out.resource)
+             ? "start a process that serves " + out.resource
+             : "mend the cause at " + out.resource;
+}
+
+// "bring a process back, or ...": the stock agent serves the databases that Settle knows.
+std::string BringAProcessBack(const BranchSummary& out) {
+  const std::string bring = "bring a process that serves the resource back";
+  if (IsReservation(out)) return HelpForTheCalled(out);
+  const std::string& identity = out.identity.empty() ? out.evidence.database : out.identity;
+  if (!identity.starts_with("postgresql:") && !identity.starts_with("sqlite:")) return bring;
+  return bring + ", or run 'settle agent --resource " + out.resource + " ...'";
+}
+
+std::string BringAProcessBack(const TransactionSummary& summary) {
+  const auto out = std::find_if(summary.branches.begin(), summary.branches.end(), IsUnfinished);
+  if (out == summary.branches.end()) return "bring a process that serves the resource back";
+  return BringAProcessBack(*out);
+}
+
+const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber site) {
+  const auto branch = std::find_if(summary.branches.begin(), summary.branches.end(),
+                                   [site](const BranchSummary& one) { return one.number == site; });
+  return branch == summary.branches.end() ? nullptr : &*branch;
+}
+
+// What a three-phase commit needs to be decided, and who of its sites could give it.
+std::string MajorityThatIsOut(const TransactionSummary& summary) {
+  const QuorumSummary& quorum = *summary.quorum;
+  const std::size_t answered = quorum.sites.size() - quorum.missing.size();
+  if (quorum.missing.empty() || answered >= quorum.needed) {
+    return "the decision log's disk, to record who decided or who leads";
+  }
+  std::string sites;
+  for (const SiteSummary& one : quorum.sites) {
+    const BranchNumber number = one.site.number;
+    if (std::find(quorum.missing.begin(), quorum.missing.end(), number) == quorum.missing.end())
+      continue;
+    sites += (sites.empty() ? "" : "; ") + NameOf(one.site);
+    const BranchSummary* branch = BranchOf(summary, number);
+    if (branch != nullptr && !branch->last_error.empty()) sites += ", " + branch->last_error;
+  }
+  const std::string all = std::to_string(quorum.sites.size());
+  return std::to_string(quorum.needed - answered) + " more of its " + all +
+         " sites to answer ballot " + ToString(quorum.by.ballot) + " (" +
+         std::to_string(quorum.needed) + " of " + all + " decide); missing: " + sites;
+}
+
+std::string HelpForAMajority(const TransactionSummary& summary) {
+  const std::string again = "they are asked again by themselves; 'settle retry " +
+                            summary.gtid.text() + "' asks them now; no operator can decide it";
+  for (const BranchNumber number : summary.quorum->missing) {
+    const BranchSummary* branch = BranchOf(summary, number);
+    if (branch != nullptr) return BringAProcessBack(*branch) + ": " + again;
+  }
+  return again;
+}
+
+bool IsPivot(const TransactionSummary& summary, BranchNumber step) {
+  if (!summary.saga) return false;
+  const auto& steps = summary.saga->steps;
+  return std::any_of(steps.begin(), steps.end(), [step](const StepSummary& one) {
+    return one.number == step && one.kind == saga::StepKind::kPivot;
+  });
+}
+
+// What a person can do about the first of a saga's steps that does not get on, or else about the
+// first one that is out.
+std::string HelpForASaga(const TransactionSummary& summary) {
+  const auto& steps = summary.branches;
+  const auto is_stuck = [](const BranchSummary& step) {
+    return IsUnfinished(step) && !step.last_error.empty();
+  };
+  const auto stuck = std::find_if(steps.begin(), steps.end(), is_stuck);
+  const auto out =
+      stuck == steps.end() ? std::find_if(steps.begin(), steps.end(), IsUnfinished) : stuck;
+  if (out == steps.end()) return "";
+  const std::string of = summary.gtid.text() + " --step " + std::to_string(out->number);
+  std::string advice = HelpForTheCalled(*out) + ": the call is repeated by itself; 'settle retry " +
+                       of + "' repeats it now";
+  if (stuck == steps.end()) return advice;
+  const bool past_pivot = std::any_of(steps.begin(), steps.end(), [&](const BranchSummary& step) {
+    return step.state == "done" && IsPivot(summary, step.number);
+  });
+  if (out->state == "undoing" || past_pivot) {
+    return advice + "; what can never succeed: 'settle set-input " + of +
+           " --input JSON --reason ...' corrects it, 'settle skip " + of +
+           " --reason ...' gives it up as damage";
+  }
+  if (summary.state != "running") return advice;
+  return advice + "; 'settle saga cancel " + summary.gtid.text() +
+         " --reason ...' turns the saga back";
+}
+
+// The same for a confirm or cancel.
+std::string HelpForTheReserved(const TransactionSummary& summary) {
+  const auto stuck = std::find_if(
+      summary.branches.begin(), summary.branches.end(), [](const BranchSummary& branch) {
+        return IsReservation(branch) && IsUnfinished(branch) && !branch.last_error.empty();
+      });
+  if (stuck == summary.branches.end()) return "";
+  return "; what can never succeed: 'settle skip " + summary.gtid.text() + " --step " +
+         std::to_string(stuck->number) + " --reason ...' gives it up as damage";
+}
+
+// Participants keep what they know of it and of every later one until it is let go of.
+std::string HoldsTheMark(const TransactionSummary& summary) {
+  return summary.saga || summary.quorum || HasReservations(summary)
+             ? "; until then participants keep their notes on it and on all that began "
+               "after it"
+             : "";
+}
+
+}  // namespace
+
+bool AwaitsAMajority(const TransactionSummary& summary) {
+  return summary.quorum && summary.state == "quorum";
+}
+
+bool IsReservation(const BranchSummary& branch) { return branch.identity.starts_with("action "); }
+
+bool HasReservations(const TransactionSummary& summary) {
+  return std::any_of(summary.branches.begin(), summary.branches.end(), IsReservation);
+}
+
+bool CallsParticipants(std::string_view state) {
+  return state == "running" || state == "fencing" || state == "compensating";
+}
+
+Status CheckRecorded(const TransactionView& view) {
+  const TransactionSummary& summary = view.summary;
+  if (summary.ending.cause != AbortCause::kPresumed || !summary.branches.empty()) return {};
+  return Fail(ErrorCode::kNotFound,
+              "the log has no record of transaction " + summary.gtid.text() +
+                  ": it is presumed aborted, and there is nothing to send",
+              "check the gtid; a branch that is still prepared is ended by the next scan of its "
+              "database");
+}
+
+TransactionView Explain(TransactionSummary summary) {
+  TransactionView view;
+  const std::string out = BranchesThatAreOut(summary);
+  const std::string gtid = summary.gtid.text();
+  if (summary.state == "active") {
+    view.waiting_for =
+        "its application to ask for commit or abort; the deadline aborts it otherwise";
+    view.advice = "nothing is needed; 'settle resolve " + gtid + " abort --reason ...' ends it now";
+  } else if (summary.state == "preparing") {
+    view.waiting_for = "the vote of " + out;
+    view.advice = "nothing is needed; the vote time-out aborts it otherwise";
+  } else if (AwaitsAMajority(summary)) {
+    view.waiting_for = MajorityThatIsOut(summary);
+    view.advice = HelpForAMajority(summary);
+  } else if (CallsParticipants(summary.state)) {
+    view.waiting_for = out;
+    view.advice = HelpForASaga(summary);
+  } else if (summary.state == "pre-committing" || summary.state == "deciding" ||
+             summary.state == "delegating" || summary.state == "beginning" ||
+             summary.state == "stopping" || summary.state == "ending") {
+    view.waiting_for = "the decision log's disk";
+  } else if (summary.state == "one-phase") {
+    view.waiting_for = "proof of what became of its only branch: " + out;
+    view.advice = BringAProcessBack(summary) + ": its own record decides";
+  } else if (summary.state == "committing" || summary.state == "aborting") {
+    const std::string verb = summary.state == "committing" ? "commit" : "abort";
+    view.waiting_for = out + " to " + verb;
+    if (out.empty())
+      view.waiting_for = "the decision log's disk, to record what became of its branches";
+    if (!out.empty())
+      view.advice = BringAProcessBack(summary) + ": the decision is " + verb +
+                    " and is sent again by itself; 'settle retry " + gtid + "' sends it now" +
+                    HelpForTheReserved(summary);
+  } else if (summary.state == "damaged") {
+    view.waiting_for = "a person";
+    view.advice =
+        "compare its branches with their databases and repair by hand; then 'settle forget " +
+        gtid + " --reason ...' lets go of it" + HoldsTheMark(summary) +
+        ". What is damaged: " + summary.ending.reason;
+  } else if (summary.state == "quarantined") {
+    view.waiting_for = "a person";
+    view.advice =
+        "nothing is sent for it and nothing is presumed: compare its branches with their "
+        "databases, and the log with a backup; end by hand what is still prepared there, all of it "
+        "alike; then 'settle forget " +
+        gtid + " --reason ...' lets go of it" + HoldsTheMark(summary);
+  } else if (summary.state == "forgetting") {
+    view.waiting_for = "the decision log's disk, to record that it is repaired";
+  }
+  view.summary = std::move(summary);
+  return view;
+}
+
+}  // namespace settle::coordinator

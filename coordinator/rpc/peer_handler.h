@@ -1,0 +1,27 @@
+// PeerService, for site 0 alone: what the sites of a three-phase commit ask the coordinator's
+// witness when one of them leads a recovery round. Thread-safe.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/ports.h"
+#include "recovery/inquiry.h"
+#include "rpc/calls.h"
+#include "wire/PeerService.h"
+
+namespace settle::coordinator {
+
+class PeerHandler : public wire::PeerServiceIf {
+ public:
+  // References must outlive the handler.
+  PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer);
+
+  void tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) override;
+
+ private:
+  Engine& engine_;
+  Inquiry& inquiry_;
+  Calls& calls_;
+  Observer& observer_;
+};
+
+}  // namespace settle::coordinator

@@ -1,0 +1,36 @@
+// This process among the sites of three-phase commits: answers its peers, and speaks to them.
+#pragma once
+
+#include <memory>
+
+#include "client/program.h"
+#include "peer/peer_links.h"
+#include "peer/peer_server.h"
+#include "transport/interrupter.h"
+
+namespace settle::sdk {
+
+class Peering {
+ public:
+  // Before the program attaches: its resources are offered with the address. Errors as
+  // PeerServer::Listen.
+  [[nodiscard]] static Result<std::unique_ptr<Peering>> Start(Program& program);
+  ~Peering();  // Stop()
+  Peering(const Peering&) = delete;
+  Peering& operator=(const Peering&) = delete;
+
+  // Blocking, a second or so: answers what is being asked, and leads no more.
+  void Stop();
+
+ private:
+  struct Links {
+    Interrupter stop;
+    PeerLinks links{&stop};
+  };
+  explicit Peering(std::shared_ptr<Links> links) : links_(std::move(links)) {}
+
+  const std::shared_ptr<Links> links_;  // the participant's too
+  std::unique_ptr<PeerServer> server_;
+};
+
+}  // namespace settle::sdk

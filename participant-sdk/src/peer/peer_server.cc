@@ -1,0 +1,105 @@
+#include "peer/peer_server.h"
+
+#include <thrift/processor/TMultiplexedProcessor.h>
+
+#include <exception>
+#include <utility>
+
+#include "transport/wire.h"
+
+namespace settle::sdk {
+namespace {
+
+using std::chrono_literals::operator""s;
+
+// The edge between values and Thrift's exceptions.
+class PeerHandler : public wire::PeerServiceIf {
+ public:
+  explicit PeerHandler(AnswerPeer answer) : answer_(std::move(answer)) {}
+
+  void tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) override {
+    const Result<PeerCall> call = FromWire(request);
+    if (!call) throw ToWire(call.error());
+    const Result<SiteAnswer> answer = Answer(*call);
+    if (!answer) throw ToWire(answer.error());
+    reply = ToWire(*answer);
+  }
+
+ private:
+  Result<SiteAnswer> Answer(const PeerCall& call) {
+    try {
+      return answer_(call);
+    } catch (const std::exception& error) {
+      return Fail(ErrorCode::kInternal, "the site failed to answer: " + OneLine(error.what(), 300));
+    }
+  }
+
+  const AnswerPeer answer_;
+};
+
+std::shared_ptr<apache::thrift::TProcessor> Service(AnswerPeer answer) {
+  auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
+  all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(
+                                     std::make_shared<PeerHandler>(std::move(answer))));
+  return all;
+}
+
+Result<server::SocketAddress> WhereToListen(const PeerOptions& options) {
+  const Result<server::ListenAddress> parsed = server::ParseListenAddress(options.listen);
+  if (!parsed) return Fail(parsed.error());
+  Result<server::SocketAddress> address = server::Resolve(*parsed);
+  if (!address || address->loopback()) return address;
+  if (!options.insecure) {
+    return Fail(ErrorCode::kInvalid,
+                "the address for peers, " + address->text() +
+                    ", can be reached from other machines, and what peers say is neither encrypted "
+                    "nor authenticated: whoever reaches it can end transactions",
+                "listen for peers on 127.0.0.1, or ask for insecure peers where the network itself "
+                "is trusted");
+  }
+  if (address->any() && options.advertise.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                "the address for peers, " + address->text() +
+                    ", stands for all of this machine and cannot be dialled by another",
+                "say as well which address is to be advertised to peers");
+  }
+  return address;
+}
+
+}  // namespace
+
+server::Settings PeerServerSettings() {
+  return {.connections_max = 256,
+          .frame = {.frame_bytes_max = 64 * 1024, .idle_timeout = 60s, .io_timeout = 10s},
+          .buffered_bytes_max = 4 * 1024 * 1024,
+          .string_bytes_max = 4 * 1024,
+          .container_items_max = 10'000};
+}
+
+PeerServer::PeerServer(AnswerPeer answer, server::Complain warn, const server::Settings& settings)
+    : server_(settings, Service(std::move(answer)), {}, std::move(warn)) {}
+
+PeerServer::~PeerServer() = default;
+
+Result<std::unique_ptr<PeerServer>> PeerServer::Listen(const PeerOptions& options,
+                                                       AnswerPeer answer, server::Complain warn,
+                                                       const server::Settings& settings) {
+  if (!options.advertise.empty()) {
+    if (Status fits = CheckPeerAddress(options.advertise); !fits) return Fail(fits.error());
+  }
+  const Result<server::SocketAddress> address = WhereToListen(options);
+  if (!address) return Fail(address.error());
+  std::unique_ptr<PeerServer> made(new PeerServer(
+      std::move(answer), [warn](const std::string& what) { warn("a peer: " + what); }, settings));
+  if (Status started = made->server_.Start(*address); !started) return Fail(started.error());
+  made->address_ = options.advertise.empty() ? made->server_.address() : options.advertise;
+  if (!address->loopback()) {
+    warn("listening for peers on " + made->server_.address() +
+         " without encryption or authentication: whoever reaches it can end transactions");
+  }
+  return made;
+}
+
+void PeerServer::Stop(std::chrono::milliseconds patience) { server_.Stop(patience); }
+
+}  // namespace settle::sdk

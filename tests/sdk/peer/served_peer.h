@@ -1,0 +1,57 @@
+// A process whose resources are sites, listening on a free port, and what it complained of.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "peer/peer_server.h"
+#include "support/wait_until.h"
+
+namespace settle::sdk {
+
+inline PeerCall Elect(const std::string& resource = "bank") {
+  return {
+      {Gtid::Make("abcdefghijkl", 3, 7, 0x01020304), 2}, resource, {PeerVerb::kElect, {3, 1}, {}}};
+}
+inline SiteAnswer Joined() { return {SiteState::kWaiting, {3, 1}, {1, 0}, {}}; }
+
+class ServedPeer {
+ public:
+  explicit ServedPeer(
+      AnswerPeer answer = [](const PeerCall&) { return Joined(); },
+      const server::Settings& settings = PeerServerSettings(),
+      const std::string& listen = "127.0.0.1:0") {
+    Result<std::unique_ptr<PeerServer>> listening = PeerServer::Listen(
+        {.listen = listen}, std::move(answer),
+        [this](const std::string& line) {
+          const std::scoped_lock lock(mutex_);
+          warnings_.push_back(line);
+        },
+        settings);
+    if (!listening) throw std::runtime_error(Describe(listening.error()));
+    server_ = *std::move(listening);
+  }
+
+  const std::string& address() const { return server_->address(); }
+  void Stop(std::chrono::milliseconds patience) { server_->Stop(patience); }
+  bool AwaitWarning(const std::string& words) {
+    return testing::WaitUntil([&] {
+      const std::scoped_lock lock(mutex_);
+      for (const std::string& line : warnings_) {
+        if (line.find(words) != std::string::npos) return true;
+      }
+      return false;
+    });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> warnings_;
+  std::unique_ptr<PeerServer> server_;
+};
+
+}  // namespace settle::sdk

@@ -1,0 +1,48 @@
+#include "server/listen_address.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace settle::server {
+namespace {
+
+TEST(ListenAddress, IsAHostAndAPort) {
+  EXPECT_EQ(*ParseListenAddress("127.0.0.1:7420"), (ListenAddress{"127.0.0.1", 7420}));
+  EXPECT_EQ(*ParseListenAddress("[::1]:0"), (ListenAddress{"::1", 0}));
+  EXPECT_EQ(*ParseListenAddress("localhost:65535"), (ListenAddress{"localhost", 65535}));
+}
+
+TEST(ListenAddress, AnythingElseIsRefused) {
+  for (const char* text :
+       {"", ":", "7420", "127.0.0.1", "127.0.0.1:", ":7420", "127.0.0.1:65536", "127.0.0.1:-1",
+        "127.0.0.1:74x", "::1:7420", "127.0.0.1: 7420", "127.0.0.1:+1"}) {
+    const auto parsed = ParseListenAddress(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, ErrorCode::kInvalid) << text;
+  }
+}
+
+TEST(ListenAddress, KnowsWhichAddressesOnlyThisMachineReaches) {
+  EXPECT_TRUE(Resolve({"127.0.0.1", 1})->loopback());
+  EXPECT_TRUE(Resolve({"127.8.9.10", 1})->loopback());
+  EXPECT_TRUE(Resolve({"::1", 1})->loopback());
+  EXPECT_FALSE(Resolve({"0.0.0.0", 1})->loopback());
+  EXPECT_FALSE(Resolve({"::", 1})->loopback());
+  EXPECT_FALSE(Resolve({"192.0.2.1", 1})->loopback());
+}
+
+TEST(ListenAddress, KnowsWhichAddressesStandForTheWholeMachine) {
+  EXPECT_TRUE(Resolve({"0.0.0.0", 1})->any());
+  EXPECT_TRUE(Resolve({"::", 1})->any());
+  EXPECT_FALSE(Resolve({"127.0.0.1", 1})->any());
+  EXPECT_FALSE(Resolve({"::1", 1})->any());
+  EXPECT_FALSE(Resolve({"192.0.2.1", 1})->any());
+}
+
+TEST(ListenAddress, IsPrintedAsItIsWritten) {
+  EXPECT_EQ(Resolve({"127.0.0.1", 7420})->text(), "127.0.0.1:7420");
+  EXPECT_EQ(Resolve({"::1", 7420})->text(), "[::1]:7420");
+}
+
+}  // namespace
+}  // namespace settle::server
