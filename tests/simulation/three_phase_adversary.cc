@@ -1,6 +1,7 @@
 #include "simulation/three_phase_adversary.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace settle::simulation {
@@ -13,6 +14,7 @@ constexpr microseconds kInFlight{60'000};  // by then what was sent before a cut
 void ThreePhaseAdversary::BeginOwn() {
   Every(world_.roughness.database_life, [this] { CrashDatabase(); });
   Every(world_.roughness.partition_every, [this] { CutInTwo(); });
+  if (world_.roughness.operator_acts > 0) Every(microseconds(5'000), [this] { OperatorActs(); });
   if (world_.Happens(0.3)) world_.After(Soon(microseconds(300'000)), [this] { GoForGood(); });
   if (!world_.Happens(0.5)) return;
   for (SimulatedLedger& ledger : victims_.scene.ledgers)
@@ -59,6 +61,27 @@ void ThreePhaseAdversary::GoForGood() {
   coordinator_.Crash();
   stays_down_ = true;
   gone_ = true;
+}
+
+void ThreePhaseAdversary::OperatorActs() {
+  if (victims_.notes.empty() || !world_.Happens(world_.roughness.operator_acts)) return;
+  const bool aborts = world_.Happens(0.5);
+  const Gtid gtid =
+      std::next(victims_.notes.begin(), static_cast<long>(world_.Pick(victims_.notes.size())))
+          ->first;
+  coordinator_.Arrive([this, aborts, gtid](Engine& engine, Inquiry&) {
+    if (aborts) {
+      engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
+                   [this](const Result<Ending>& ending) {
+                     if (ending && ending->cause == AbortCause::kOperator)
+                       world_.Count(Fault::kOperatorAborts);
+                   });
+    } else {
+      engine.Hurry(gtid, [this](const Result<Hurried>& hurried) {
+        if (hurried) world_.Count(Fault::kOperatorHurries);
+      });
+    }
+  });
 }
 
 // Another leader's election comes to another process of the site, just now.

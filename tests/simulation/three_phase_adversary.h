@@ -20,6 +20,7 @@ class ThreePhaseAdversary : public Adversary {
  public:
   struct Victims {
     std::deque<SimulatedDatabase>& databases;
+    const std::map<Gtid, Note>& notes;
     const SiteScene scene;
   };
   ThreePhaseAdversary(World& world, CoordinatorNode& coordinator, Disk& disk, Victims victims)
@@ -35,6 +36,7 @@ class ThreePhaseAdversary : public Adversary {
   void CrashDatabase();
   void CutInTwo();
   void GoForGood();
+  void OperatorActs();
   void ChangeRecord(SimulatedLedger& ledger, const BranchKey& key);
 
   Victims victims_;
