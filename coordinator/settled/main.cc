@@ -112,12 +112,15 @@ void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most,
   switch (wakeups.Await(at_most)) {
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
+      return observer.Event(Observer::Level::kWarning, {},
+                            "--drain-timeout is over; what was not decided is aborted by "
+                            "presumption, or, a three-phase "
+                            "commit, decided by its sites");
+    case Wakeups::Cause::kSignal:
       return observer.Event(
           Observer::Level::kWarning, {},
-          "--drain-timeout is over; what was not decided is aborted by presumption");
-    case Wakeups::Cause::kSignal:
-      return observer.Event(Observer::Level::kWarning, {},
-                            "a second signal; what was not decided is aborted by presumption");
+          "a second signal; what was not decided is aborted by presumption, or, a "
+          "three-phase commit, decided by its sites");
   }
 }
 
