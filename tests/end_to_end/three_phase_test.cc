@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <stdexcept>
 
 #include "end_to_end/agent.h"
 #include "end_to_end/fixture.h"
@@ -53,7 +54,14 @@ std::string NameOfMoment(const ::testing::TestParamInfo<Moment>& info) { return 
 
 class Sites : public EndToEnd {
  protected:
-  explicit Sites(Kinds kinds) : EndToEnd(kinds) {}
+  explicit Sites(Kinds kinds) : EndToEnd(kinds) {
+    for (const char bank : kinds.c ? std::string("abc") : std::string("ab")) {
+      if (world_.bank(bank).kind() != Kind::kPostgres) continue;
+      const CliAnswer installed =
+          world_.Cli({"barrier", "install", "--dsn", AfterColon(world_.bank(bank).Dsn())});
+      if (installed.code != 0) throw std::runtime_error(installed.out + installed.err);
+    }
+  }
 
   Application& Site(char bank) {
     return world_.Start({.banks = std::string(1, bank), .peers = kAnyPort});
@@ -119,7 +127,9 @@ class ThreeSites : public Sites {
   void ExpectOutcome(const Moment& moment) {
     const std::string outcome = OutcomeIn("abc");
     EXPECT_NE(outcome, "split");
-    if (*moment.outcome != '\0') EXPECT_EQ(outcome, moment.outcome);
+    if (*moment.outcome != '\0') {
+      EXPECT_EQ(outcome, moment.outcome);
+    }
     EXPECT_EQ(OrphanLocks('a'), "0");
     EXPECT_EQ(OrphanLocks('b'), "0");
   }
