@@ -185,6 +185,9 @@ class SitesTest : public ::testing::Test {
   static std::shared_ptr<FakeResource> Bank(const std::string& name) {
     auto bank = std::make_shared<FakeResource>(name);
     bank->ledger = std::make_shared<FakeLedger>();
+    bank->ledger->is_prepared = [of = bank.get()](const BranchKey& key) {
+      return of->IsPrepared(key);
+    };
     return bank;
   }
   std::unique_ptr<SiteProcess> Start(const std::shared_ptr<FakeResource>& bank,
