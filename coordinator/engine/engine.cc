@@ -85,12 +85,7 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    const auto* commit = std::get_if<CommitRecord>(&transaction.decision);
-    const bool three_phase =
-        transaction.pre_commit || transaction.ballot ||
-        std::holds_alternative<QuorumAbortRecord>(transaction.decision) ||
-        (commit != nullptr && commit->by.ballot.round != 0);
-    if (!transaction.registered.empty() || three_phase)
+    if (!transaction.registered.empty() || transaction.pre_commit)
       admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));

@@ -125,6 +125,14 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
 void Shard::Restore(RestoredTransaction restored) {
   if (!restored.contradiction.empty()) return Quarantine(restored);
   auto transaction = [&] {
+    if (restored.pre_commit) {
+      TwoPhase::RestoredQuorum records{*restored.pre_commit, restored.ballot};
+      if (const auto* commit = std::get_if<CommitRecord>(&restored.decision))
+        records.commit = *commit;
+      if (const auto* abort = std::get_if<QuorumAbortRecord>(&restored.decision))
+        records.abort = *abort;
+      return std::make_unique<Transaction>(TwoPhase(records, restored.heuristics));
+    }
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(
           TwoPhase(*commit, restored.heuristics, restored.registered));
@@ -134,10 +142,18 @@ void Shard::Restore(RestoredTransaction restored) {
     }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
-  if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
+  const auto* commit = std::get_if<CommitRecord>(&restored.decision);
+  if (restored.pre_commit) {
+    const PreCommitRecord& record = *restored.pre_commit;
+    transaction->Note(record.origin.began,
+                      "begun by " + record.origin.owner + ", for three-phase commit");
+    transaction->Note(record.at, "every site had voted yes; pre-commit may have been sent");
+  } else if (commit != nullptr) {
     transaction->Note(commit->origin.began, "begun by " + commit->origin.owner);
-    transaction->Note(commit->decided, "decided to commit");
   }
+  if (commit != nullptr) transaction->Note(commit->decided, "decided to commit");
+  if (const auto* abort = std::get_if<QuorumAbortRecord>(&restored.decision))
+    transaction->Note(abort->decided, "decided to abort: " + abort->reason);
   for (const RegisteredRecord& record : restored.registered) {
     transaction->Note(record.at, "registered branch " + std::to_string(record.branch) + " in " +
                                      record.participant + ", action " + record.action);
@@ -153,6 +169,10 @@ void Shard::Restore(RestoredTransaction restored) {
   const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
   SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
   CountRunning();
+  if (here.machine.state() == TwoPhase::State::kQuorum) {
+    ++undecided_count_;
+    admission_.quota.TakeBeyond(here.machine.origin().owner);
+  }
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
 

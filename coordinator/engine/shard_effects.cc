@@ -17,6 +17,7 @@ namespace {
 
 bool IsUndecided(TwoPhase::State state) {
   return state == TwoPhase::State::kActive || state == TwoPhase::State::kPreparing ||
+         state == TwoPhase::State::kPreCommitting || state == TwoPhase::State::kQuorum ||
          state == TwoPhase::State::kDeciding || state == TwoPhase::State::kDelegating;
 }
 
@@ -57,12 +58,12 @@ void Shard::Handle(Transaction& transaction, const Event& event,
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
     admission_.quota.GiveBack(transaction.machine.origin().owner);
-    // A reservation's participant must know a repeated confirm or cancel, and a site of three-phase
-    // commit how it was decided, for as long as somebody can ask.
-    const bool holds_the_mark = (transaction.machine.has_reservations() &&
-                                 !SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark)) ||
-                                three_phase;
-    if (!holds_the_mark) admission_.unended.End(transaction.machine.gtid());
+    // A reservation's participant must know a repeated confirm or cancel for as long as one can
+    // come, a site what its peers may ask.
+    const bool reserved = transaction.machine.has_reservations() &&
+                          !SETTLE_PLANTED_BUG(kReservationsDoNotHoldTheMark);
+    if (!reserved && transaction.machine.protocol() == Protocol::kTwoPhase)
+      admission_.unended.End(transaction.machine.gtid());
   }
   // Only Forget, which is always the last effect, drops the transaction.
   for (Effect& effect : effects) {
@@ -169,7 +170,10 @@ void Shard::Persist(Transaction& transaction, Record record) {
       (SETTLE_PLANTED_BUG(kHeuristicNotForced) &&
        std::holds_alternative<HeuristicRecord>(record)) ||
       (SETTLE_PLANTED_BUG(kRegisteredNotForced) &&
-       std::holds_alternative<RegisteredRecord>(record));
+       std::holds_alternative<RegisteredRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kPreCommitNotForced) &&
+       std::holds_alternative<PreCommitRecord>(record)) ||
+      (SETTLE_PLANTED_BUG(kOwnBallotNotForced) && std::holds_alternative<BallotRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(
@@ -292,11 +296,10 @@ void Shard::Forget(Transaction& transaction) {
   // that it has ended, and may have forgotten it by then, so its end is forced.
   const bool reserved =
       transaction.machine.has_reservations() && !SETTLE_PLANTED_BUG(kEndOfReservationsNotForced);
-  TransactionSummary summary = transaction.Summary();
-  // What may have been pre-committed has records, and is not presumed.
-  const bool pre_committed = summary.quorum && summary.quorum->by.ballot.round != 0;
-  const bool presumable = ending.aborted() && !reserved && !pre_committed;
-  ended_.emplace(gtid, Ended{std::move(summary), presumable,
+  // Of a three-phase commit the records of a quorum's abort would be restored, and not presumed.
+  const bool presumable =
+      ending.aborted() && !reserved && transaction.machine.protocol() == Protocol::kTwoPhase;
+  ended_.emplace(gtid, Ended{transaction.Summary(), presumable,
                              reserved ? Durability::kForce : Durability::kLazy});
   const auto forgotten = std::move(transaction.forget_waiters);
   while (!transaction.peer_waiters.empty()) {

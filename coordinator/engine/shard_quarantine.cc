@@ -27,8 +27,14 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
     row.evidence = branch.evidence;
     summary.branches.push_back(std::move(row));
   };
+  if (restored.pre_commit) {
+    summary.origin = restored.pre_commit->origin;
+    for (const DecidedBranch& branch : restored.pre_commit->branches) show(branch);
+    summary.timeline.push_back({restored.pre_commit->at, "pre-committed, by the first record"});
+  }
   if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
     summary.origin = commit->origin;
+    summary.branches.clear();
     for (const DecidedBranch& branch : commit->branches) show(branch);
     summary.timeline.push_back({commit->decided, "decided to commit, by the first record"});
   }

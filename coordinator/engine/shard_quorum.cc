@@ -13,7 +13,7 @@ namespace {
 // lead a round, and lead it again. The log answers always, or the process ends.
 constexpr std::size_t kPeersMax = 1'000;
 
-const SiteSummary* Find(const std::optional<QuorumSummary>& quorum, BranchNumber number) {
+const SiteSummary* FindSite(const std::optional<QuorumSummary>& quorum, BranchNumber number) {
   if (!quorum) return nullptr;
   const auto found =
       std::find_if(quorum->sites.begin(), quorum->sites.end(),
@@ -90,9 +90,11 @@ void Shard::NoteQuorum(Transaction& transaction, const std::optional<QuorumSumma
   const Ballot tried = before ? before->by.ballot : Ballot{};
   const bool was_decided = before && !before->by.quorum.empty();
   for (const SiteSummary& site : after->sites) {
-    const SiteSummary* earlier = Find(before, site.site.number);
+    const SiteSummary* earlier = FindSite(before, site.site.number);
     if (!site.last || (earlier != nullptr && earlier->last == site.last)) continue;
-    const bool outbids = tried.round != 0 && !was_decided && site.last->elected > tried;
+    const bool final = IsFinal(site.last->state);
+    if (final && site.site.number == 0) continue;  // it says what is noted below
+    const bool outbids = tried.round != 0 && !was_decided && !final && site.last->elected > tried;
     transaction.Note(
         now, Said(site) + (outbids ? ", which outbids ballot " + settle::ToString(tried) : ""));
   }

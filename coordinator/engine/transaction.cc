@@ -67,12 +67,14 @@ std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
 bool Transaction::IsInDoubt() const {
   switch (machine.state()) {
     case TwoPhase::State::kOnePhase:
+    case TwoPhase::State::kQuorum:
     case TwoPhase::State::kCommitting:
     case TwoPhase::State::kDamaged:
     case TwoPhase::State::kForgetting: return true;
     case TwoPhase::State::kAborting: return !machine.Unfinished().empty();
     case TwoPhase::State::kActive:
     case TwoPhase::State::kPreparing:
+    case TwoPhase::State::kPreCommitting:
     case TwoPhase::State::kDeciding:
     case TwoPhase::State::kDelegating:
     case TwoPhase::State::kDone: return false;

@@ -19,6 +19,7 @@ Subject SubjectOf(const Record& record) {
                     std::holds_alternative<OnePhaseRecord>(record) ||
                     std::holds_alternative<PreCommitRecord>(record) ||
                     std::holds_alternative<QuorumAbortRecord>(record);
+  subject.replaces = std::holds_alternative<BallotRecord>(record);
   if (const auto* end = std::get_if<EndRecord>(&record)) {
     subject.ended = end->summary.ending.outcome;
   }
@@ -30,6 +31,11 @@ void NeededRecords::Add(std::uint64_t position, const Subject& subject) {
     named_[subject.name] = position;
   } else if (!subject.ended) {
     Open& open = open_[subject.gtid];
+    if (subject.replaces && open.ballot) {
+      std::erase(open.positions, *open.ballot);
+      --open_records_;
+    }
+    if (subject.replaces) open.ballot = position;
     open.positions.push_back(position);
     open.decided = open.decided || subject.decides;
     ++open_records_;
@@ -59,8 +65,9 @@ void NeededRecords::Move(std::uint64_t from, std::uint64_t to, const Subject& su
   if (subject.gtid.empty()) {
     named_[subject.name] = to;
   } else {
-    auto& positions = open_[subject.gtid].positions;
-    std::replace(positions.begin(), positions.end(), from, to);
+    Open& open = open_[subject.gtid];
+    std::replace(open.positions.begin(), open.positions.end(), from, to);
+    if (open.ballot == from) open.ballot = to;
   }
 }
 

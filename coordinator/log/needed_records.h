@@ -21,6 +21,7 @@ struct Subject {
   std::string name;  // of that: the newest record with this name is needed
   // Such as is written while a transaction runs, and not only of damage that is found later.
   bool decides = false;
+  bool replaces = false;         // a BallotRecord: the last one of its transaction is needed
   std::optional<Outcome> ended;  // of an EndRecord
 };
 
@@ -42,6 +43,7 @@ class NeededRecords {
  private:
   struct Open {
     std::vector<std::uint64_t> positions;
+    std::optional<std::uint64_t> ballot;  // one of them
     bool decided = false;
   };
   std::unordered_map<Gtid, Open> open_;

@@ -15,8 +15,8 @@ bool IsUnvoted(const TwoPhase::Branch& branch) { return !branch.voted; }
 
 }  // namespace
 
-TwoPhase::TwoPhase(Gtid gtid, Origin origin, Limits limits)
-    : gtid_(std::move(gtid)), origin_(std::move(origin)), limits_(limits) {}
+TwoPhase::TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol)
+    : gtid_(std::move(gtid)), origin_(std::move(origin)), limits_(limits), protocol_(protocol) {}
 
 Effects TwoPhase::Handle(const Event& event) {
   return std::visit([this](const auto& e) { return On(e); }, event);
@@ -38,8 +38,16 @@ Effects TwoPhase::On(const event::Enlist& event) {
   }
   if (same != branches_.end()) return {effect::Enlisted{same->number}};
   if (Effects refused = RefuseToJoin(); !refused.empty()) return refused;
+  if (protocol_ == Protocol::kThreePhase && event.peers.empty()) {
+    return {effect::Refuse{ErrorCode::kRefused,
+                           "a branch of a three-phase commit must answer its peers, and no process "
+                           "that serves " +
+                               event.resource +
+                               " does: set CoordinatorOptions::peers where it is served"}};
+  }
   Branch branch;
   branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+  branch.peers = event.peers;
   branch.resource = event.resource;
   branch.identity = event.identity;
   branch.session = event.session;
@@ -62,7 +70,14 @@ Effects TwoPhase::RefuseToJoin() const {
       "the transaction has its maximum of " + std::to_string(limits_.branches_max) + " branches"}};
 }
 
-void TwoPhase::TakeVote(Branch& branch, const VoteResult& vote) {
+void TwoPhase::TakeVote(Branch& branch, VoteResult vote) {
+  if (protocol_ == Protocol::kThreePhase && vote.vote == Vote::kReadOnly) {
+    // A quorum without it would be another one than its peers know of.
+    vote = {Vote::kNo,
+            {},
+            "it voted read-only, and each branch of a three-phase commit is a site",
+            false};
+  }
   branch.voted = true;
   branch.vote = vote;
   branch.attempts = 0;
@@ -88,6 +103,7 @@ Effects TwoPhase::On(const event::CommitRequested& event) {
                  ? ", which the transaction does not have"
                  : ", a reservation: its participant alone says whether it is made")}};
   }
+  if (Effects refused = RefuseVotesWithoutRoster(event); !refused.empty()) return refused;
   for (const BranchVote& vote : event.votes) {
     Branch& branch = *Find(vote.branch);
     TakeVote(branch, vote.result);
@@ -98,6 +114,8 @@ Effects TwoPhase::On(const event::CommitRequested& event) {
 
 Effects TwoPhase::StartPreparing() {
   state_ = State::kPreparing;
+  if (protocol_ == Protocol::kThreePhase && !branches_.empty())
+    quorum_.emplace(MakeRoster(branches_));
   Effects effects;
   const bool refused = std::any_of(branches_.begin(), branches_.end(), [](const Branch& branch) {
     return branch.state == BranchState::kRefused;
@@ -129,13 +147,10 @@ Effects TwoPhase::DecideIfAllVoted() {
   }
   if (std::any_of(branches_.begin(), branches_.end(), IsUnvoted)) return {};
 
-  CommitRecord record{gtid_, origin_, 0, {}};
+  if (quorum_) return StartPreCommit();
   bool wrote = false;
   finish_here_ = true;
   for (const Branch& branch : branches_) {
-    record.branches.push_back(
-        {branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
-    if (SETTLE_PLANTED_BUG(kEvidenceNotRecorded)) record.branches.back().evidence = {};
     if (branch.state != BranchState::kPrepared) continue;
     wrote = true;
     finish_here_ = finish_here_ && branch.voted_by_caller;
@@ -148,16 +163,27 @@ Effects TwoPhase::DecideIfAllVoted() {
   }
   state_ = State::kDeciding;  // commit is sent from OnDecisionDurable and nowhere else
   Effects effects{effect::CancelTimer{Timer::kVote}, effect::CancelTimer{Timer::kRetry},
-                  effect::Persist{std::move(record)}};
+                  effect::Persist{CommitRecord{gtid_, origin_, 0, Decided()}}};
   if (SETTLE_PLANTED_BUG(kReplyBeforeTheRecordIsDurable)) Add(effects, OnDecisionDurable());
   return effects;
 }
 
+std::vector<DecidedBranch> TwoPhase::Decided() const {
+  std::vector<DecidedBranch> decided;
+  for (const Branch& branch : branches_) {
+    decided.push_back({branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
+    if (SETTLE_PLANTED_BUG(kEvidenceNotRecorded)) decided.back().evidence = {};
+  }
+  return decided;
+}
+
+// Alone, or as the sites' quorum decided.
 Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
   state_ = State::kAborting;
   decision_ = Decision::kAbort;
   ending_ = {Outcome::kAborted, cause, std::move(reason), retryable};
   Effects effects{effect::CancelTimer{Timer::kVote}, effect::ReplyApplied{ending_}};
+  Add(effects, AnswerAsked());
   for (Branch& branch : branches_) {
     if (branch.reservation) {
       // No record of the abort is needed first: what is registered and not decided is cancelled by
@@ -201,6 +227,8 @@ Effects TwoPhase::AnswerLateRequest() const {
   switch (state_) {
     case State::kActive:
     case State::kPreparing:
+    case State::kPreCommitting:
+    case State::kQuorum:
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase: return {};
@@ -215,7 +243,8 @@ Effects TwoPhase::AnswerLateRequest() const {
 
 Effects TwoPhase::On(const event::AbortRequested& event) {
   const bool open = state_ == State::kActive || state_ == State::kPreparing;
-  if (!open && !(SETTLE_PLANTED_BUG(kAbortObeyedAfterTheLastVote) && state_ == State::kDeciding)) {
+  if (!open && !(SETTLE_PLANTED_BUG(kAbortObeyedAfterTheLastVote) && state_ == State::kDeciding) &&
+      !(SETTLE_PLANTED_BUG(kAbortsAloneAfterPreCommit) && state_ == State::kQuorum)) {
     return AnswerLateRequest();
   }
   for (const BranchNumber number : event.rolled_back) {
@@ -267,12 +296,6 @@ Effects TwoPhase::On(const event::Voted& event) {
   return {};  // a second copy of a vote, or one that no longer matters
 }
 
-Effects TwoPhase::On(const event::SiteAnswered&) { return {}; }
-
-Effects TwoPhase::On(const event::PeerCalled&) {
-  return {effect::Refuse{ErrorCode::kRefused, "the transaction is no three-phase commit"}};
-}
-
 // A branch that was to be aborted turned out to be prepared. What it said before stands if that was
 // damage, or a vote that left nothing behind.
 Effects TwoPhase::AbortOnceMore(Branch& branch) {
@@ -315,6 +338,9 @@ Effects TwoPhase::On(const event::SessionLost& event) {
       if (state_ == State::kAborting) Add(effects, EndIfAllFinished());
       return effects;
     }
+    case State::kQuorum:
+      return TellUnanswered([](const Branch& branch) { return branch.session.empty(); });
+    case State::kPreCommitting:
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:

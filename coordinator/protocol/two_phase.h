@@ -5,9 +5,11 @@
 //   Effects effects = transaction.Handle(event::Enlist{...});
 //
 // Nothing is written before the decision and nothing for an abort; one forced record per committed
-// transaction. The state table, with what a crash in each state means, is in docs/protocols.md.
-// Source: Mohan, Lindsay, Obermarck, "Transaction Management in the R* Distributed Database
-// Management System", ACM TODS 11(4), 1986, section 3 (presumed abort, read-only votes).
+// transaction. Of a three-phase commit it is the same machine, with the sites' quorum between the
+// last vote and the decision (three_phase.h). The state table, with what a crash in each state
+// means, is in docs/protocols.md. Source: Mohan, Lindsay, Obermarck, "Transaction Management in the
+// R* Distributed Database Management System", ACM TODS 11(4), 1986, section 3 (presumed abort,
+// read-only votes).
 #pragma once
 
 #include <deque>
@@ -19,14 +21,18 @@
 #include "protocol/effects.h"
 #include "protocol/events.h"
 #include "protocol/records.h"
+#include "protocol/three_phase.h"
 
 namespace settle::coordinator {
 
 class TwoPhase {
  public:
   enum class State {
-    kActive,      // work goes on; a crash aborts
-    kPreparing,   // prepare was sent; a crash aborts
+    kActive,     // work goes on; a crash aborts
+    kPreparing,  // prepare was sent; a crash aborts
+    // Three-phase: that pre-commit may be sent is on its way to the disk; a crash aborts, or not.
+    kPreCommitting,
+    kQuorum,      // three-phase: a majority of the sites decides; a crash leads a recovery round
     kDeciding,    // the commit record is on its way to the disk; only the log knows
     kDelegating,  // the one-phase record is on its way to the disk
     kOnePhase,    // the lone branch's resource decides; settled by evidence
@@ -75,6 +81,7 @@ class TwoPhase {
     SessionId session;  // its owner; empty once that is gone
     std::string process;
     std::string request_key;
+    std::vector<std::string> peers{};  // of three-phase commit: Site::addresses
     BranchState state = BranchState::kWorking;
     bool voted = false;
     bool voted_by_caller = false;  // with the commit request
@@ -87,7 +94,7 @@ class TwoPhase {
     std::size_t branches_max = 64;
   };
 
-  TwoPhase(Gtid gtid, Origin origin, Limits limits);
+  TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol = Protocol::kTwoPhase);
   // From the log, at start. Send event::Restored before anything else.
   TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics,
            const std::vector<RegisteredRecord>& registered = {});
@@ -96,6 +103,14 @@ class TwoPhase {
   // are to be cancelled; `heuristics` and `registered` are not both empty.
   explicit TwoPhase(const std::vector<HeuristicRecord>& heuristics,
                     const std::vector<RegisteredRecord>& registered = {});
+  // A three-phase commit of which pre-commit may have been sent. At most one of the decisions.
+  struct RestoredQuorum {
+    PreCommitRecord pre_commit;
+    std::optional<BallotRecord> ballot{};  // the last one
+    std::optional<CommitRecord> commit{};
+    std::optional<QuorumAbortRecord> abort{};
+  };
+  TwoPhase(const RestoredQuorum& records, const std::vector<HeuristicRecord>& heuristics);
 
   Effects Handle(const Event& event);
 
@@ -109,6 +124,9 @@ class TwoPhase {
   std::vector<BranchNumber> Unfinished() const;
   // Something was registered: until its end is in the log, a start cancels it anew.
   bool has_reservations() const;
+  Protocol protocol() const { return protocol_; }
+  // Of a three-phase commit, from prepare on.
+  std::optional<QuorumSummary> quorum() const;
 
  private:
   Effects On(const event::Enlist& event);
@@ -137,7 +155,8 @@ class TwoPhase {
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);
-  void TakeVote(Branch& branch, const VoteResult& vote);
+  void TakeVote(Branch& branch, VoteResult vote);
+  std::vector<DecidedBranch> Decided() const;
   Effects StartPreparing();
   Effects DecideIfAllVoted();
   Effects Abort(AbortCause cause, std::string reason, bool retryable);
@@ -158,6 +177,7 @@ class TwoPhase {
   effect::Send SendTo(Branch& branch, CommandKind kind);
   effect::Send SendAbort(Branch& branch);
   Effects AbortFound(const event::FoundPrepared& found);
+  effect::Send AbortOf(const event::FoundPrepared& found) const;
   bool NeedsRetryTimer() const;
 
   // Reservations.
@@ -176,9 +196,27 @@ class TwoPhase {
   static Effects BackOff(Branch& branch);
   static Effects Rest(Branch& branch, BranchState state);  // nothing is called any more
 
+  // Three-phase commit.
+  Effects StartPreCommit();
+  Effects OnPreCommitDurable();
+  Effects OnKept();
+  Effects OnKeepingRefused(const std::string& why);
+  Effects GetOn();
+  void AnswerNext(Effects& effects);
+  Effects PersistDecision();
+  Effects TellSites();
+  Effects TellUnanswered(const std::function<bool(const Branch&)>& wanted);
+  Effects TryAgain();
+  Effects AnswerAsked();
+  Effects AnswerBeforePreCommit(const event::PeerCalled& event);
+  Effects RefuseVotesWithoutRoster(const event::CommitRequested& event) const;
+  SiteAnswer FinalAnswer() const;
+  std::string WhyAborted() const;
+
   Gtid gtid_;
   Origin origin_;
   Limits limits_;
+  Protocol protocol_ = Protocol::kTwoPhase;
   State state_ = State::kActive;
   std::vector<Branch> branches_;
   Ending ending_{Outcome::kUndecided, AbortCause::kNone, "", false};
@@ -189,7 +227,16 @@ class TwoPhase {
   std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
-  ForgetRecord forget_;  // while kForgetting
+  ForgetRecord forget_;               // while kForgetting
+  std::optional<ThreePhase> quorum_;  // of three-phase commit, from prepare on
+  struct Keeping {
+    SiteAnswer at;
+    std::optional<std::uint64_t> call;  // of the peer that waits for it
+  };
+  int told_ = 0;                         // so often the sites were told the same; while kQuorum
+  std::optional<Keeping> keeping_;       // a ballot record on its way to the disk; while kQuorum
+  bool abort_on_its_way_ = false;        // the quorum's, to the disk; while kQuorum
+  std::deque<event::PeerCalled> asked_;  // once what is on its way to the disk is there
 };
 
 const char* ToString(TwoPhase::State state);

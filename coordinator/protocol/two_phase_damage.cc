@@ -79,6 +79,8 @@ Effects TwoPhase::On(const event::ForgetRequested& event) {
                                                       forget_.reason}};
     case State::kActive:
     case State::kPreparing:
+    case State::kPreCommitting:
+    case State::kQuorum:
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase:

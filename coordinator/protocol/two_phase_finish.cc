@@ -30,6 +30,8 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kOnePhase: return {effect::OnePhaseGranted{}};
     case State::kDelegating: return {};
     case State::kPreparing:
+    case State::kPreCommitting:
+    case State::kQuorum:
     case State::kDeciding:
     case State::kCommitting:
     case State::kAborting:
@@ -55,6 +57,8 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
 Effects TwoPhase::On(const event::Persisted&) {
   if (!registering_.empty()) return OnRegistered();
   switch (state_) {
+    case State::kPreCommitting: return OnPreCommitDurable();
+    case State::kQuorum: return OnKept();
     case State::kDeciding: return OnDecisionDurable();
     case State::kDelegating:
       state_ = State::kOnePhase;
@@ -81,6 +85,7 @@ Effects TwoPhase::OnDecisionDurable() {
   decision_ = Decision::kCommit;
   ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
   Effects effects{effect::ReplyDecided{ending_, finish_here_}};
+  Add(effects, AnswerAsked());
   for (Branch& branch : branches_) {
     if (branch.state != BranchState::kPrepared) continue;
     if (branch.reservation) {
@@ -88,6 +93,7 @@ Effects TwoPhase::OnDecisionDurable() {
       continue;
     }
     branch.state = BranchState::kCommitting;
+    branch.attempts = 0;
     // The caller finishes its branches, unless its session is already gone.
     if (!finish_here_ || branch.session.empty())
       effects.push_back(SendTo(branch, CommandKind::kCommit));
@@ -100,7 +106,11 @@ Effects TwoPhase::OnDecisionDurable() {
 Effects TwoPhase::On(const event::PersistRefused& event) {
   if (!registering_.empty()) return OnRegistrationRefused(event.reason);
   switch (state_) {
+    case State::kQuorum: return OnKeepingRefused(event.reason);
     case State::kDeciding:
+      if (quorum_) return OnKeepingRefused(event.reason);
+      [[fallthrough]];
+    case State::kPreCommitting:
     case State::kDelegating:
       return Abort(AbortCause::kLogRefused, "the decision could not be stored: " + event.reason,
                    true);
@@ -139,6 +149,8 @@ Effects TwoPhase::On(const event::Finished& event) {
     case State::kOnePhase: return FinishedOnePhase(*branch, event.result);
     case State::kActive:
     case State::kPreparing:
+    case State::kPreCommitting:
+    case State::kQuorum:
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:
@@ -216,11 +228,13 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
     case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
     case CommandKind::kElect:
     case CommandKind::kPreCommit:
-    case CommandKind::kPreAbort: break;
+    case CommandKind::kPreAbort: SETTLE_ASSERT(state_ == State::kQuorum, Describe(*this)); break;
   }
   ++branch.attempts;
-  return {kind,           branch.number,   branch.resource,
-          branch.session, branch.attempts, branch.vote.evidence};
+  effect::Send send{kind,           branch.number,   branch.resource,
+                    branch.session, branch.attempts, branch.vote.evidence};
+  if (quorum_) AddQuorum(send, *quorum_);
+  return send;
 }
 
 // Sends again what the wanted branches have not answered.
@@ -240,6 +254,7 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
 }
 
 Effects TwoPhase::On(const event::RetryTimerFired&) {
+  if (state_ == State::kQuorum) return TryAgain();
   Effects effects = SendOutstanding([](const Branch&) { return true; });
   for (const BranchNumber number : std::exchange(unrecorded_, {})) {
     const auto known =
@@ -265,8 +280,10 @@ Effects TwoPhase::On(const event::RetryRequested&) {
       Add(effects, CallOutstanding([](const Branch&) { return true; }));
       return effects;
     }
+    case State::kQuorum: retries_ = 0; return TryAgain();
     case State::kActive:
     case State::kPreparing:
+    case State::kPreCommitting:
     case State::kDeciding:
     case State::kDelegating:
     case State::kDamaged:
@@ -277,9 +294,16 @@ Effects TwoPhase::On(const event::RetryRequested&) {
 }
 
 Effects TwoPhase::On(const event::ResourceReady& event) {
-  return SendOutstanding([&](const Branch& branch) {
+  const auto waits = [&](const Branch& branch) {
     return branch.resource == event.resource && branch.session.empty();
-  });
+  };
+  return state_ == State::kQuorum ? TellUnanswered(waits) : SendOutstanding(waits);
+}
+
+effect::Send TwoPhase::AbortOf(const event::FoundPrepared& found) const {
+  effect::Send abort{CommandKind::kAbort, found.branch, found.resource, "", 1, {}};
+  if (quorum_) AddQuorum(abort, *quorum_);
+  return abort;
 }
 
 Effects TwoPhase::On(const event::FoundPrepared& event) {
@@ -307,9 +331,11 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
           branch->state != BranchState::kRefused) {
         return {};
       }
-      return {effect::Send{CommandKind::kAbort, event.branch, event.resource, "", 1, {}}};
+      return {AbortOf(event)};
     case State::kActive:  // undecided: left alone
     case State::kPreparing:
+    case State::kPreCommitting:
+    case State::kQuorum:
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase:

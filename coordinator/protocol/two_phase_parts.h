@@ -18,4 +18,10 @@ inline bool IsUnfinished(const TwoPhase::Branch& branch) {
          branch.state == TwoPhase::BranchState::kOnePhase;
 }
 
+// Every branch is a site; with an even number of them the coordinator is one too.
+Roster MakeRoster(const std::vector<TwoPhase::Branch>& branches);
+
+// What a command to a site carries beside what every command carries.
+void AddQuorum(effect::Send& send, const ThreePhase& quorum);
+
 }  // namespace settle::coordinator

@@ -75,6 +75,11 @@ Effects TwoPhase::On(const event::TryRequested& event) {
     const bool may_come = state_ == State::kActive || state_ == State::kPreparing;
     if (may_come) return {effect::TryAccepted{same->number}};
   }
+  if (protocol_ == Protocol::kThreePhase) {
+    return {effect::Refuse{ErrorCode::kRefused,
+                           "a three-phase commit has no reservations: a service that confirms and "
+                           "cancels is no site of it; begin a two-phase transaction"}};
+  }
   if (Effects refused = RefuseToJoin(); !refused.empty()) return refused;
   Branch branch;
   branch.number = static_cast<BranchNumber>(branches_.size() + 1);

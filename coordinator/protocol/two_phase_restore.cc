@@ -7,6 +7,20 @@
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
+namespace {
+
+TwoPhase::Branch Restored(const DecidedBranch& decided, TwoPhase::BranchState state) {
+  TwoPhase::Branch branch;
+  branch.number = decided.number;
+  branch.resource = decided.resource;
+  branch.identity = decided.evidence.database;
+  branch.voted = true;
+  branch.vote = {decided.vote, decided.evidence, "", false};
+  branch.state = decided.vote == Vote::kReadOnly ? TwoPhase::BranchState::kReadOnly : state;
+  return branch;
+}
+
+}  // namespace
 
 Effects TwoPhase::On(const event::Restored& event) {
   if (event.forgotten) {
@@ -19,6 +33,12 @@ Effects TwoPhase::On(const event::Restored& event) {
     return Forgotten(*event.forgotten);
   }
   retries_ = 1;
+  if (state_ == State::kQuorum) {
+    quorum_->Lead();
+    Effects effects = GetOn();
+    effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+    return effects;
+  }
   const auto all = [](const Branch&) { return true; };
   Effects effects = SendOutstanding(all);
   Add(effects, CallOutstanding(all));
@@ -34,21 +54,38 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
   decision_ = Decision::kCommit;
   ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
   for (const DecidedBranch& decided : record.branches) {
-    Branch branch;
-    branch.number = decided.number;
-    branch.resource = decided.resource;
-    branch.identity = decided.evidence.database;
-    branch.voted = true;
-    branch.vote = {decided.vote, decided.evidence, "", false};
-    branch.state =
-        decided.vote == Vote::kReadOnly ? BranchState::kReadOnly : BranchState::kCommitting;
+    branches_.push_back(Restored(decided, BranchState::kCommitting));
     if (SETTLE_PLANTED_BUG(kRestoredBranchTakenForFinished) && decided.number > 1)
-      branch.state = BranchState::kCommitted;
-    branches_.push_back(std::move(branch));
+      branches_.back().state = BranchState::kCommitted;
   }
   for (const RegisteredRecord& one : registered) {
     const bool forgotten = SETTLE_PLANTED_BUG(kRestoredConfirmTakenForDone);
     Restore(one, forgotten ? BranchState::kCommitted : branches_[one.branch - 1].state);
+  }
+  TakeHeuristics(heuristics);
+}
+
+TwoPhase::TwoPhase(const RestoredQuorum& records, const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(records.pre_commit.gtid),
+      origin_(records.pre_commit.origin),
+      protocol_(Protocol::kThreePhase),
+      state_(State::kQuorum) {
+  quorum_.emplace(records.pre_commit, records.ballot);
+  BranchState told = BranchState::kPrepared;
+  if (records.commit) {
+    state_ = State::kCommitting;
+    decision_ = Decision::kCommit;
+    told = BranchState::kCommitting;
+    ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};
+    quorum_->Learn(SiteState::kCommitted, records.commit->by);
+  } else if (records.abort) {
+    state_ = State::kAborting;
+    told = BranchState::kAborting;
+    ending_ = {Outcome::kAborted, AbortCause::kQuorum, records.abort->reason, true};
+    quorum_->Learn(SiteState::kAborted, records.abort->by);
+  }
+  for (const DecidedBranch& decided : records.pre_commit.branches) {
+    branches_.push_back(Restored(decided, told));
   }
   TakeHeuristics(heuristics);
 }
@@ -117,6 +154,8 @@ const char* ToString(TwoPhase::State state) {
   switch (state) {
     case TwoPhase::State::kActive: return "active";
     case TwoPhase::State::kPreparing: return "preparing";
+    case TwoPhase::State::kPreCommitting: return "pre-committing";
+    case TwoPhase::State::kQuorum: return "quorum";
     case TwoPhase::State::kDeciding: return "deciding";
     case TwoPhase::State::kDelegating: return "delegating";
     case TwoPhase::State::kOnePhase: return "one-phase";

@@ -98,6 +98,10 @@ std::string InThreePhase(const RestoredTransaction& transaction) {
   if (commit != nullptr && commit->branches != transaction.pre_commit->branches) {
     return "its branches were others when it was pre-committed than when it was decided";
   }
+  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  if (!decided && !transaction.heuristics.empty()) {
+    return "there is damage, and no record says how it was decided";
+  }
   if (transaction.ballot && IsFinal(transaction.ballot->at.state)) {
     return "a ballot was recorded after the decision";
   }

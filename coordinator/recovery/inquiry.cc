@@ -78,6 +78,7 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
   if (*ended) {
     const BranchSummary* branch = FindBranch(**ended, key.number);
     const bool aborted = (*ended)->ending.cause != AbortCause::kNone;
+    const DecidedBy by = (*ended)->quorum ? (*ended)->quorum->by : DecidedBy{};
     if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
     // Also one whose process was lost before its vote, and which had prepared unheard.
     const bool undamaged = branch->state == ToString(TwoPhase::BranchState::kAborting) ||
@@ -86,7 +87,8 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
                    branch->evidence,
                    branch->vote == settle::ToString(Vote::kCommit),
                    {},
-                   aborted && undamaged};
+                   aborted && undamaged,
+                   by};
   }
   return Verdict{PresumedAbort(), {}, false};
 }
@@ -190,6 +192,8 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   // repaired, and is still to be aborted.
   if (verdict->still_to_be_aborted) verdict->ending = PresumedAbort();
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
+  command.ballot = verdict->by.ballot;
+  command.quorum = verdict->by.quorum;
   if (verdict->ending.committed() && !verdict->voted_commit) {
     return LeaveAlone(resource, key.DatabaseName(),
                       "its transaction committed without it: the decision has no "

@@ -69,6 +69,7 @@ class Inquiry {
     std::map<std::string, std::string> results{};  // of a saga
     // Its end has an abort's cause, and knows no damage of the branch.
     bool still_to_be_aborted = false;
+    DecidedBy by{};  // of a three-phase commit
   };
   struct Sighting {
     Stray stray;

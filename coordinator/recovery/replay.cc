@@ -57,7 +57,6 @@ struct Replay {
     Decide(position, std::move(record));
   }
   void Visit(std::uint64_t position, PreCommitRecord record) {
-    if (SETTLE_PLANTED_BUG(kPreCommitNotRecorded)) return;
     RestoredTransaction& transaction = At(record.gtid, position).transaction;
     if (transaction.pre_commit && transaction.contradiction.empty()) {
       transaction.contradiction = "the record at position " + std::to_string(position) +
@@ -127,8 +126,12 @@ struct Replay {
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
   const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
-  const bool registered = !transaction.registered.empty();
-  const std::string was = decided ? "decided" : registered ? "registered" : "damaged";
+  const bool pre_committed = transaction.pre_commit.has_value();
+  const bool registered = !transaction.registered.empty() || pre_committed;
+  const std::string was = decided         ? "decided"
+                          : pre_committed ? "pre-committed"
+                          : registered    ? "registered"
+                                          : "damaged";
   const auto ended = log.FindEnded(transaction.gtid());
   if (!ended && ended.error().code == ErrorCode::kExpired) {
     return decided || registered ? "it had ended, and was pruned, before it was " + was
@@ -151,7 +154,11 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
   });
   if (!read) return Fail(read.error());
   std::map<std::uint64_t, RestoredTransaction> in_order;
-  for (auto& [gtid, entry] : replay.open) in_order[entry.position] = std::move(entry.transaction);
+  for (auto& [gtid, entry] : replay.open) {
+    const bool undecided = entry.decided == 0 && entry.transaction.pre_commit;
+    if (SETTLE_PLANTED_BUG(kPreCommitNotRecorded) && undecided) continue;
+    in_order[entry.position] = std::move(entry.transaction);
+  }
   RestoredState state;
   for (auto& [position, transaction] : in_order) {
     std::string& wrong = transaction.contradiction;

@@ -36,6 +36,31 @@ TEST_F(Pruning, L10_TheNewestEndsStayAndOlderOnesAreExpired) {
   EXPECT_EQ(WhatIsKnownOf(Of(7)), "nothing") << "the same sequence of another epoch";
 }
 
+BallotRecord BallotOf(const Gtid& gtid, std::uint64_t round) {
+  return {gtid, {SiteState::kPreCommitted, {round, 0}, kFirstBallot, {}}};
+}
+
+// A coordinator that waits for a majority leads ballot after ballot.
+TEST_F(Pruning, L10_OfAnUndecidedThreePhaseCommitTheLastBallotStays) {
+  Reopen();
+  const Epoch epoch = log->identity().epoch;
+  const auto pre_commit = [&] {
+    return std::get<PreCommitRecord>(SampleVersion5Records(Of(1, epoch)).front());
+  };
+  Append(pre_commit());
+  for (std::uint64_t round = 2; round < 40; ++round) Append(BallotOf(Of(1), round));
+  CommitAndEnd(2, 101);
+  AwaitPruned();
+  Append(BallotOf(Of(1), 40));  // in place of one that was moved
+  CommitAndEnd(102, 201);
+  AwaitPruned();
+  std::vector<Record> left;
+  for (const Record& record : Reopen()) {
+    if (GtidOf(record) == Of(1, epoch)) left.push_back(record);
+  }
+  EXPECT_THAT(left, ElementsAre(Record(pre_commit()), Record(BallotOf(Of(1, epoch), 40))));
+}
+
 TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
   Reopen();
   const Epoch epoch = log->identity().epoch;

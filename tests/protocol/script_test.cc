@@ -1,6 +1,7 @@
-// Plays every scripts/*.script, and scripts/tcc/*.script, against the two-phase machine
-// (script_runner.h). Beside events there are
+// Plays every scripts/*.script, scripts/tcc/*.script and scripts/three_phase/*.script against the
+// two-phase machine (script_runner.h). Beside events there are
 //   branches-max 2     first of all, if at all: the limit on branches
+//   three-phase        first of all, if at all: by quorum
 //   crash              the machine is rebuilt from the records that `persisted` made durable so
 //                      far; with none it is gone, abort is presumed, and the script ends
 #include <gtest/gtest.h>
@@ -26,6 +27,11 @@ class Stage {
     if (line.starts_with("branches-max ")) {
       const std::size_t most = std::stoul(line.substr(line.find(' ')));
       machine_ = std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{most});
+      return "";
+    }
+    if (line == "three-phase") {
+      machine_ =
+          std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kThreePhase);
       return "";
     }
     if (line == "crash") return Crash();
@@ -62,7 +68,14 @@ class Stage {
     appended_.clear();
     std::vector<HeuristicRecord> heuristics;
     std::vector<RegisteredRecord> registered;
+    std::optional<TwoPhase::RestoredQuorum> quorum;
     for (const Record& record : durable_) {
+      if (const auto* one = std::get_if<PreCommitRecord>(&record))
+        quorum.emplace().pre_commit = *one;
+      if (const auto* one = std::get_if<BallotRecord>(&record)) quorum->ballot = *one;
+      if (const auto* one = std::get_if<QuorumAbortRecord>(&record)) quorum->abort = *one;
+      if (const auto* one = std::get_if<CommitRecord>(&record); one && quorum)
+        quorum->commit = *one;
       if (const auto* one = std::get_if<HeuristicRecord>(&record)) heuristics.push_back(*one);
       if (const auto* one = std::get_if<RegisteredRecord>(&record)) registered.push_back(*one);
     }
@@ -75,6 +88,7 @@ class Stage {
         machine_ = std::make_unique<TwoPhase>(*one_phase, heuristics);
       }
     }
+    if (quorum) machine_ = std::make_unique<TwoPhase>(*quorum, heuristics);
     if (machine_ == nullptr && !(heuristics.empty() && registered.empty()))
       machine_ = std::make_unique<TwoPhase>(heuristics, registered);
     if (machine_ == nullptr) return "  nothing in the log: abort is presumed\n";
@@ -107,6 +121,18 @@ TEST_P(TccScript, IsWhatTheMachineDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Protocol, TccScript,
                          testing::ValuesIn(ScriptsIn(std::string(kScripts) + "/tcc")),
+                         [](const auto& test) { return test.param; });
+
+class ThreePhaseScript : public Script {};
+
+TEST_P(ThreePhaseScript, IsWhatTheMachineDoes) {
+  Stage stage;
+  ExpectScript(std::string(kScripts) + "/three_phase", GetParam(),
+               [&](const std::string& line) { return stage.Play(line); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Protocol, ThreePhaseScript,
+                         testing::ValuesIn(ScriptsIn(std::string(kScripts) + "/three_phase")),
                          [](const auto& test) { return test.param; });
 
 }  // namespace

@@ -44,6 +44,26 @@ RegisteredRecord Registered(BranchNumber branch, const std::string& participant 
 const Gtid kPoisoned = GtidNumber(1);
 const Gtid kSound = GtidNumber(2);
 
+const DecidedBy kBy{{2, 1}, {0, 1}};
+Roster SitesOf(BranchNumber branches) {
+  Roster sites;
+  if (branches % 2 == 0) sites.push_back({});
+  for (BranchNumber number = 1; number <= branches; ++number)
+    sites.push_back({number, number == 1 ? "bank-a" : "bank-b", {"h:1"}});
+  return sites;
+}
+PreCommitRecord PreCommitOf(std::vector<DecidedBranch> branches, Roster sites = SitesOf(2)) {
+  return {kPoisoned, {"shop", "order", 1}, 2, std::move(branches), std::move(sites)};
+}
+const std::vector<DecidedBranch> kTwo{Prepared(1), Prepared(2, "bank-b")};
+CommitRecord CommitBy(std::vector<DecidedBranch> branches, const DecidedBy& by = kBy) {
+  CommitRecord commit = CommitOf(kPoisoned, std::move(branches));
+  commit.by = by;
+  return commit;
+}
+const QuorumAbortRecord kAbort{kPoisoned, 3, kBy, "why"};
+BallotRecord BallotOf(SiteState state) { return {kPoisoned, {state, {2, 0}, {1, 0}, {}}}; }
+
 struct Poison {
   const char* name;
   std::vector<Record> records;
@@ -238,6 +258,55 @@ INSTANTIATE_TEST_SUITE_P(
         Poison{"registered_and_left_to_another",
                {Registered(1), OnePhaseOf(kPoisoned, 1)},
                "branch 1 is registered, and the decision was left to another branch"},
+        Poison{"M10_commit_and_quorum_abort",
+               {PreCommitOf(kTwo), CommitBy(kTwo), kAbort},
+               "position 3 decides what was decided at position 2"},
+        Poison{"M10_quorum_abort_and_commit",
+               {PreCommitOf(kTwo), kAbort, CommitBy(kTwo)},
+               "position 3 decides what was decided at position 2"},
+        Poison{"M10_pre_committed_twice",
+               {PreCommitOf(kTwo), PreCommitOf(kTwo)},
+               "position 2 pre-commits what was pre-committed before"},
+        Poison{"M10_pre_committed_after_its_end",
+               {EndOf(kPoisoned, Outcome::kAborted), PreCommitOf(kTwo)},
+               "ended as aborted before it was pre-committed"},
+        Poison{"M10_aborted_by_a_quorum_that_was_never_asked",
+               {kAbort},
+               "no record says that it was pre-committed"},
+        Poison{"M10_committed_by_a_quorum_that_was_never_asked",
+               {CommitBy(kTwo)},
+               "no record says that it was pre-committed"},
+        Poison{"M11_a_ballot_alone",
+               {BallotOf(SiteState::kPreCommitted)},
+               "no record says that it was pre-committed"},
+        Poison{"M11_a_ballot_after_the_decision",
+               {PreCommitOf(kTwo), BallotOf(SiteState::kAborted)},
+               "a ballot was recorded after the decision"},
+        Poison{"M10_pre_committed_against_a_read_only_vote",
+               {PreCommitOf({Prepared(1), {2, "bank-b", Vote::kReadOnly, {}}})},
+               "branch 2 voted read-only"},
+        Poison{"M10_pre_committed_without_branches", {PreCommitOf({})}, "pre-commits 0 branches"},
+        Poison{"M10_no_witness",
+               {PreCommitOf(kTwo, {{1, "bank-a", {}}, {2, "bank-b", {}}})},
+               "2 sites and 2 branches"},
+        Poison{"M10_another_in_place_of_the_witness",
+               {PreCommitOf(kTwo, {{1, "bank-a", {}}, {2, "bank-b", {}}, {3, "bank-b", {}}})},
+               "lack the witness"},
+        Poison{"M10_a_site_of_another_resource",
+               {PreCommitOf({Prepared(1), Prepared(2, "bank-c")})},
+               "site of branch 2 is another one"},
+        Poison{"M10_other_branches_when_decided",
+               {PreCommitOf(kTwo), CommitBy({Prepared(1), Prepared(2, "bank-c")})},
+               "its branches were others"},
+        Poison{"M10_damaged_and_not_decided",
+               {PreCommitOf(kTwo), DamageOf(kPoisoned, 1)},
+               "no record says how it was decided"},
+        Poison{"M10_pre_committed_and_left_to_one",
+               {PreCommitOf({Prepared(1)}, SitesOf(1)), OnePhaseOf(kPoisoned, 1)},
+               "its decision was left to one branch"},
+        Poison{"M10_pre_committed_with_reservations",
+               {PreCommitOf(kTwo), Registered(1)},
+               "has reservations"},
         Poison{"of_another_log", {CommitOf(kForeign, {Prepared(1)})}, "of log zzzzzzzzzzzz"},
         Poison{"of_an_epoch_to_come", {CommitOf(GtidNumber(1, 9), {Prepared(1)})}, "of epoch 9"}),
     [](const auto& test) { return std::string(test.param.name); });

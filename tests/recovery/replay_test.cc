@@ -112,9 +112,66 @@ TEST(Replay, WhatIsRegisteredAndNotEndedIsOpenAndBelongsToItsDecision) {
   EXPECT_EQ(state->open[1].contradiction, "");
 }
 
+PreCommitRecord PreCommitOf(std::uint64_t sequence) {
+  const CommitRecord commit = CommitOf(sequence);
+  return {commit.gtid,
+          commit.origin,
+          2,
+          commit.branches,
+          {{0, "", {}}, {1, "bank-a", {"a:7100"}}, {2, "bank-b", {"b:7100"}}}};
+}
+BallotRecord BallotOf(std::uint64_t sequence, std::uint64_t round) {
+  return {GtidNumber(sequence), {SiteState::kPreCommitted, {round, 0}, kFirstBallot, {}}};
+}
+
+TEST(Replay, M10_WhatIsPreCommittedAndNotDecidedIsOpenAndNeverPresumed) {
+  FakeLog log;
+  log.Keep(PreCommitOf(1));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 1U);
+  EXPECT_EQ(state->open[0].gtid(), GtidNumber(1));
+  EXPECT_EQ(state->open[0].pre_commit, PreCommitOf(1));
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(state->open[0].decision));
+  EXPECT_EQ(state->open[0].contradiction, "");
+}
+
+TEST(Replay, M11_TheLastBallotHolds) {
+  FakeLog log;
+  log.Keep(PreCommitOf(1));
+  log.Keep(BallotOf(1, 2));
+  log.Keep(BallotOf(1, 3));
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->open[0].ballot, BallotOf(1, 3));
+}
+
+TEST(Replay, M10_AQuorumsDecisionBelongsToWhatWasPreCommitted) {
+  FakeLog log;
+  log.Keep(PreCommitOf(1));
+  log.Keep(PreCommitOf(2));
+  log.Keep(BallotOf(1, 2));
+  log.Keep(QuorumAbortRecord{GtidNumber(1), 3, {{2, 0}, {0, 1}}, "why"});
+  CommitRecord commit = CommitOf(2);
+  commit.by = {kFirstBallot, {0, 1}};
+  log.Keep(commit);
+  const auto state = ReplayLog(log);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->open.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<QuorumAbortRecord>(state->open[0].decision));
+  EXPECT_TRUE(std::holds_alternative<CommitRecord>(state->open[1].decision));
+  for (const RestoredTransaction& one : state->open) EXPECT_EQ(one.contradiction, "");
+  log.Keep(EndOf(1));
+  log.Keep(EndOf(2));
+  EXPECT_THAT(ReplayLog(log)->open, IsEmpty());
+}
+
 ForgetRecord ForgottenOf(std::uint64_t sequence) {
-  return {GtidNumber(sequence), {Outcome::kMixed, AbortCause::kNone, "by hand", false}, "ann",
-          "repaired", 4};
+  return {GtidNumber(sequence),
+          {Outcome::kMixed, AbortCause::kNone, "by hand", false},
+          "ann",
+          "repaired",
+          4};
 }
 
 TEST(Replay, DamageThatAPersonForgotAndWhoseEndWasLostIsOpenAndForgotten) {

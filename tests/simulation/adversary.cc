@@ -60,7 +60,7 @@ void Adversary::CrashCoordinator() {
 
 void Adversary::RestartCoordinatorLater() {
   world_.After(Soon(microseconds(20'000)), [this] {
-    if (coordinator_.up()) return;
+    if (coordinator_.up() || stays_down_) return;
     coordinator_.Start();
     // Sometimes it dies again at once, in the middle of its recovery.
     if (world_.healed || !world_.Happens(0.2)) return;

@@ -30,6 +30,7 @@ class Adversary {
   Disk& disk_;
   std::vector<Caller*> processes_;
   bool nobody_dies_ = false;  // while the log is an older copy
+  bool stays_down_ = false;   // the coordinator
   const Caller* dead_for_good_ = nullptr;
 
  private:

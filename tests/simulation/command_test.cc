@@ -110,7 +110,7 @@ TEST(SettleSimulate, RunsSagasWithTheirOwnFaultsAndMutants) {
 
 TEST(SettleSimulate, WrongUsageExitsWith64AndSaysWhatIsWrong) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
-      {{"--protocol", "4pc"}, "it can be 2pc, saga or tcc"},
+      {{"--protocol", "4pc"}, "it can be 2pc, 3pc, saga or tcc"},
       {{"--seeds", "many"}, "--seeds: \"many\" is not a whole number from 1 to"},
       {{"--seeds", "0"}, "--seeds: \"0\" is not"},
       {{"--seeds", "-1"}, "--seeds: \"-1\" is not"},

@@ -16,25 +16,42 @@ bool IsOfReservations(Fault fault) {
   return false;
 }
 
+bool IsOfSites(Fault fault) {
+  using enum Fault;
+  for (const Fault one : {kVoteTimeout, kPrepareRefused, kFinishFailed, kFinishReplyLost,
+                          kScanFailed, kDatabaseCrashed}) {
+    if (fault == one) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::vector<Fault> FaultsOf(Protocol protocol) {
   constexpr auto kFirstOfTwoPhase = static_cast<std::size_t>(Fault::kOlderLogRefused);
   constexpr auto kFirstOfSagas = static_cast<std::size_t>(Fault::kStepFailed);
+  constexpr auto kFirstOfThreePhase = static_cast<std::size_t>(Fault::kSevered);
   std::vector<Fault> faults;
   for (std::size_t kind = 0; kind < kFaults; ++kind) {
-    const bool of_sagas = kind >= kFirstOfSagas;
-    const bool of_two_phase = kind >= kFirstOfTwoPhase && !of_sagas;
+    const bool of_three_phase = kind >= kFirstOfThreePhase;
+    const bool of_sagas = kind >= kFirstOfSagas && !of_three_phase;
+    const bool of_two_phase = kind >= kFirstOfTwoPhase && kind < kFirstOfSagas;
+    const bool of_all = kind < kFirstOfTwoPhase;
     const Fault fault = static_cast<Fault>(kind);
     switch (protocol) {
       case Protocol::kTwoPhase:
-        if (!of_sagas) faults.push_back(fault);
+        if (of_all || of_two_phase) faults.push_back(fault);
+        break;
+      case Protocol::kThreePhase:
+        // Nothing is ever damaged, so nothing is forgotten.
+        if (fault == Fault::kOperatorForgets) break;
+        if (of_all || of_three_phase || IsOfSites(fault)) faults.push_back(fault);
         break;
       case Protocol::kSaga:
-        if (!of_two_phase) faults.push_back(fault);
+        if (of_all || of_sagas) faults.push_back(fault);
         break;
       case Protocol::kTcc:
-        if ((!of_sagas && !of_two_phase) || IsOfReservations(fault)) faults.push_back(fault);
+        if (of_all || IsOfReservations(fault)) faults.push_back(fault);
         break;
     }
   }
@@ -111,6 +128,22 @@ const char* ToString(Fault fault) {
     case Fault::kCancelTooLate: return "cancel too late";
     case Fault::kOperatorSkips: return "operator skips";
     case Fault::kOperatorSetsInput: return "operator sets the input";
+    case Fault::kSevered: return "message cut off between two sides";
+    case Fault::kSeveredOneWay: return "message cut off from one side to the other";
+    case Fault::kMinorityCutOff: return "minority cut off from a majority that ends it";
+    case Fault::kCoordinatorGone: return "coordinator gone for good";
+    case Fault::kElectedUnvoted: return "site elected before its vote";
+    case Fault::kFalselySuspected: return "coordinator suspected falsely";
+    case Fault::kRoundsAtOnce: return "two rounds led at once";
+    case Fault::kSameSiteLedTwice: return "two processes lead for one site";
+    case Fault::kStaleBallot: return "stale ballot refused";
+    case Fault::kRecordChanged: return "record changed meanwhile";
+    case Fault::kRecordLost: return "lazy record lost in the crash";
+    case Fault::kRecordReplyLost: return "record written and not answered";
+    case Fault::kMajorityMissing: return "round given up without a majority";
+    case Fault::kEndedBySites: return "branch ended by its sites";
+    case Fault::kCoordinatorLeads: return "coordinator leads a recovery round";
+    case Fault::kWitnessAsked: return "witness asked";
   }
   return "unrecognised";
 }

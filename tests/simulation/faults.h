@@ -87,9 +87,26 @@ enum class Fault {
   kCancelTooLate,
   kOperatorSkips,
   kOperatorSetsInput,
+  // of three-phase commit alone
+  kSevered,           // between two sides of a cut, peers included
+  kSeveredOneWay,     // from one side to the other
+  kMinorityCutOff,    // from a majority that ends it
+  kCoordinatorGone,   // until all heals
+  kElectedUnvoted,    // a site was asked to join an election before it had voted
+  kFalselySuspected,  // the coordinator, while it was up and could be reached
+  kRoundsAtOnce,      // two leaders of one transaction at a time
+  kSameSiteLedTwice,  // by two processes of it at a time
+  kStaleBallot,       // refused by a site
+  kRecordChanged,     // by another, between its reading and its writing
+  kRecordLost,        // written lazily, in the crash of its database
+  kRecordReplyLost,   // written and not answered
+  kMajorityMissing,   // for a round, which was given up
+  kEndedBySites,      // a branch, by its peers' word
+  kCoordinatorLeads,  // a recovery round of its own
+  kWitnessAsked,      // by a site that leads
 };
 
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kOperatorSetsInput) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kWitnessAsked) + 1;
 
 using FaultCounts = std::array<std::uint64_t, kFaults>;
 

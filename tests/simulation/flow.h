@@ -17,6 +17,7 @@ struct Process::Flow {
   std::vector<Part> parts;
   coordinator::Wait wait = coordinator::Wait::kApplied;
   bool one_phase = false;
+  settle::Protocol protocol = settle::Protocol::kTwoPhase;
   Plan::Then then = Plan::Then::kCommit;
   std::size_t missing = 0;  // operations under way
   bool refused = false;     // a branch here voted no

@@ -31,6 +31,8 @@ inline constexpr const char* kCall<CommitAnswer> = "commit";
 template <>
 inline constexpr const char* kCall<OnePhaseAnswer> = "one-phase";
 template <>
+inline constexpr const char* kCall<SiteAnswer> = "peer";
+template <>
 inline constexpr const char* kCall<Ending> = "abort";
 
 template <typename T>

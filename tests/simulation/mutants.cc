@@ -8,6 +8,7 @@ namespace settle::simulation {
 const std::vector<Mutant>& Mutants() {
   using enum PlantedBug;
   constexpr auto kSaga = Protocol::kSaga;
+  constexpr auto kThree = Protocol::kThreePhase;
   constexpr auto kTcc = Protocol::kTcc;
   static const std::vector<Mutant> mutants{
       {kDecisionNotForced, "decision-not-forced",
@@ -60,6 +61,35 @@ const std::vector<Mutant>& Mutants() {
        "a branch that is prepared votes that it wrote nothing"},
       {kWorkKeptAfterTheSessionWasLost, "work-kept-after-the-session-was-lost",
        "unprepared work of a lost session stays open when its process attaches again"},
+      {kBallotsNotCompared, "ballots-not-compared",
+       "a site joins any election and accepts any attempt", kThree},
+      {kElectionNotForced, "election-not-forced",
+       "a site may forget in a crash which election it joined", kThree},
+      {kAttemptNotForced, "attempt-not-forced", "a site may forget in a crash what it accepted",
+       kThree},
+      {kPreCommitNotRecorded, "pre-commit-not-recorded",
+       "the coordinator records nowhere that it sent pre-commit", kThree},
+      {kAbortsAloneOnItsTimer, "aborts-alone-on-its-timer",
+       "a site that hears nothing of the coordinator aborts", kThree},
+      {kRecoversWithoutQuorum, "recovers-without-quorum",
+       "a recovery round decides with whoever can be reached", kThree},
+      {kAnyPreCommitTakenForTheLatest, "any-pre-commit-taken-for-the-latest",
+       "a recovery round repeats any pre-commit, however old", kThree},
+      {kLeadsWithoutItsOwnRecord, "leads-without-its-own-record",
+       "a site leads a ballot that its own record has not taken: two of its processes may", kThree},
+      {kElectedBeforeItsVoteKeepsNothing, "elected-before-its-vote-keeps-nothing",
+       "a site that is elected before its vote answers that it aborted, and leaves no row", kThree},
+      {kOwnBallotNotForced, "own-ballot-not-forced",
+       "a coordinator that comes back may lead a ballot again that it led before", kThree},
+      {kWitnessAnswersBeforeDurable, "witness-answers-before-durable",
+       "the witness answers while what it joined or accepted is on its way to the disk", kThree},
+      {kPreCommitNotForced, "pre-commit-not-forced",
+       "the record that pre-commit may be sent is appended lazily", kThree},
+      {kQuorumAbortNotForced, "quorum-abort-not-forced",
+       "the record that a quorum aborted is appended lazily, and told as soon as it is written",
+       kThree},
+      {kAbortsAloneAfterPreCommit, "aborts-alone-after-pre-commit",
+       "an abort still aborts when pre-commit may have been sent", kThree},
       {kSagaBeginNotForced, "saga-begin-not-forced",
        "a saga's begin is appended lazily, and its steps are called as soon as it is written",
        kSaga},

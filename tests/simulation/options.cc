@@ -25,7 +25,7 @@ po::options_description Known() {
   const auto word = [] { return po::value<std::string>()->value_name("NAME"); };
   auto add = known.add_options();
   add("help", "show this");
-  add("protocol", word(), "2pc (default), saga or tcc");
+  add("protocol", word(), "2pc (default), 3pc, saga or tcc");
   add("seeds", number(),
       "how many seeds to run (default 1000); with --mutant all, how many at the most for each try "
       "(default 20000)");
@@ -46,7 +46,7 @@ Protocol ProtocolOf(const po::variables_map& given) {
   if (given.count("protocol") == 0) return Protocol::kTwoPhase;
   const auto& name = given["protocol"].as<std::string>();
   if (const auto protocol = ParseProtocol(name)) return *protocol;
-  throw po::error("--protocol is \"" + Escaped(name) + "\"; it can be 2pc, saga or tcc");
+  throw po::error("--protocol is \"" + Escaped(name) + "\"; it can be 2pc, 3pc, saga or tcc");
 }
 
 std::string MutantOf(const po::variables_map& given, Protocol protocol) {

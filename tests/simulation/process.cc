@@ -22,6 +22,7 @@ void Process::OnCrash() {
   seen_log_.clear();
   votes_.clear();
   ends_.clear();
+  site_reports_.clear();
   found_.clear();
   reporting_ = false;
 }
@@ -55,6 +56,7 @@ void Process::Attach() {
   call.process = name();
   for (SimulatedDatabase* database : databases_)
     call.resources.push_back({database->name(), database->identity()});
+  OfferPeers(call);
   call.log_id_seen = seen_log_;
   call.epoch_seen = table_->HighestEpoch(seen_log_);
   Ask<Attached>(
@@ -63,6 +65,7 @@ void Process::Attach() {
         engine.Attach(call, std::move(done));
       },
       [this](const Result<Attached>& attached) {
+        NoteTouch(attached.has_value());
         if (attached) return OnAttached(*attached);
         Later(microseconds(20'000), [this] { Attach(); });
       });
@@ -98,6 +101,7 @@ void Process::Fetch() {
       },
       [this, session](const Result<CommandBatch>& batch) {
         if (session != session_) return;
+        NoteTouch(batch.has_value());
         if (!batch && batch.error().code == ErrorCode::kNotFound) return SessionIsLost();
         if (batch) Carry(*batch);
         Fetch();
@@ -113,27 +117,38 @@ void Process::Carry(const CommandBatch& batch) {
                      command.resource,
                      command.attempt,
                      command.epoch,
-                     command.evidence};
+                     command.evidence,
+                     command.sites,
+                     command.ballot,
+                     command.quorum};
     const Epoch seen = table_->HighestEpoch(coordinator_.disk().log_id);
     auto steps = table_->Handle(own);
     if (!steps) continue;
     witness_.Carries(command, seen);
     Perform(*std::move(steps));
+    CarryToSite(command);
   }
 }
 
 void Process::Report() {
-  if (reporting_ || session_.empty() || (votes_.empty() && ends_.empty() && found_.empty())) return;
+  const bool nothing = votes_.empty() && ends_.empty() && found_.empty() && site_reports_.empty();
+  if (reporting_ || session_.empty() || nothing) return;
   reporting_ = true;
   if (world_.telling()) TellReport();
-  ReportCall call{session_, {votes_.begin(), votes_.end()}, {ends_.begin(), ends_.end()}};
+  ReportCall call{session_,
+                  {votes_.begin(), votes_.end()},
+                  {ends_.begin(), ends_.end()},
+                  {},
+                  {site_reports_.begin(), site_reports_.end()}};
   const std::vector<std::pair<std::string, std::string>> found(found_.begin(), found_.end());
   const auto reported_now = [this, session = session_, votes = votes_.size(), ends = ends_.size(),
+                             sites = site_reports_.size(),
                              found = found_.size()](const Result<std::monostate>& reported) {
     reporting_ = false;
     if (reported) {
       votes_.erase(votes_.begin(), votes_.begin() + static_cast<long>(votes));
       ends_.erase(ends_.begin(), ends_.begin() + static_cast<long>(ends));
+      site_reports_.erase(site_reports_.begin(), site_reports_.begin() + static_cast<long>(sites));
       found_.erase(found_.begin(), found_.begin() + static_cast<long>(found));
     } else if (reported.error().code == ErrorCode::kNotFound && session == session_) {
       SessionIsLost();
@@ -168,6 +183,12 @@ void Process::TellReport() {
     world_.Say(name(), " reports: ", end.key.DatabaseName(), " ", settle::ToString(end.result.end),
                " ", end.result.detail);
   }
+  for (const coordinator::SiteReport& site : site_reports_) {
+    world_.Say(name(), " reports: ", site.key.DatabaseName(), " is ",
+               settle::ToString(site.answer.state), ", elected ",
+               settle::ToString(site.answer.elected), ", accepted ",
+               settle::ToString(site.answer.accepted));
+  }
   for (const auto& [resource, branch] : found_)
     world_.Say(name(), " reports: ", resource, " has ", branch, " prepared");
 }
@@ -181,9 +202,9 @@ void Process::Scan() {
     if (!names || names->empty()) continue;  // one that fails half way counts for nothing
     Later(Effort(), [this, database, names, ended_before] {
       for (const std::string& name : *names) {
-        if (table_->Found(*BranchKey::ParseDatabaseName(name), ended_before)) {
+        const BranchKey key = *BranchKey::ParseDatabaseName(name);
+        if (table_->Found(key, ended_before) && !IsLeftToSites(key, database->name()))
           found_.emplace_back(database->name(), name);
-        }
       }
       Report();
     });
@@ -215,15 +236,18 @@ void Process::PerformOne(const sdk::Step& step) {
     votes_.push_back({key.gtid, {key.number, vote->vote}});
   } else if (const auto* end = std::get_if<sdk::effect::ReportEnd>(&step.effect)) {
     ends_.push_back({key, end->end});
-  } else if (std::holds_alternative<sdk::effect::Prepare>(step.effect)) {
+  } else if (const auto* prepare = std::get_if<sdk::effect::Prepare>(&step.effect)) {
+    if (!prepare->sites.empty()) return PrepareAsSite(key, step.resource, prepare->sites);
     Later(Effort(), [this, key] {
       const VoteResult vote = PrepareNow(key);
       Later(Effort(), [this, key, vote] { Tell(key, sdk::event::Voted{vote}); });
     });
   } else if (const auto* finish = std::get_if<sdk::effect::FinishByHandle>(&step.effect)) {
-    FinishSoon(key, step.resource, finish->decision, std::nullopt);
+    FinishSoon(key, step.resource, finish->decision, std::nullopt, {},
+               finish->may_be_site ? std::optional(finish->by) : std::nullopt);
   } else if (const auto* by_key = std::get_if<sdk::effect::FinishByKey>(&step.effect)) {
-    FinishSoon(key, step.resource, by_key->decision, by_key->evidence);
+    FinishSoon(key, step.resource, by_key->decision, by_key->evidence, {},
+               by_key->may_be_site ? std::optional(by_key->by) : std::nullopt);
   } else if (const auto* prove = std::get_if<sdk::effect::Prove>(&step.effect)) {
     Later(Effort(), [this, key, resource = step.resource, evidence = prove->evidence] {
       const FinishResult result = DatabaseOf(resource)->Prove(evidence);
@@ -238,16 +262,24 @@ void Process::PerformOne(const sdk::Step& step) {
 
 // By the evidence that this process itself keeps, unless another is given.
 void Process::FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
-                         std::optional<Evidence> evidence, std::function<void()> done) {
-  Later(Effort(),
-        [this, key, resource, decision, evidence = std::move(evidence), done = std::move(done)] {
-          const FinishResult result =
-              FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
-          Later(Effort(), [this, key, result, done] {
-            Tell(key, sdk::event::Finished{result});
-            if (done) done();
-          });
-        });
+                         std::optional<Evidence> evidence, std::function<void()> done,
+                         std::optional<DecidedBy> by) {
+  Later(Effort(), [this, key, resource, decision, evidence = std::move(evidence),
+                   done = std::move(done), by = std::move(by)] {
+    if (by && !MayFinish(key, resource, decision, *by)) return;
+    const FinishResult result =
+        FinishNow(key, resource, decision, evidence ? *evidence : evidence_[key]);
+    Later(Effort(), [this, key, result, done] {
+      Tell(key, sdk::event::Finished{result});
+      if (done) done();
+    });
+  });
+}
+
+std::optional<Evidence> Process::EvidenceOfWork(const BranchKey& key) const {
+  const auto work = work_.find(key);
+  if (work == work_.end()) return std::nullopt;
+  return work->second.database->EvidenceOf(work->second.local);
 }
 
 VoteResult Process::PrepareNow(const BranchKey& key) {

@@ -32,6 +32,7 @@ struct Plan {
     std::string reserves_at = {};
   };
   enum class Then { kCommit, kAbort, kNothing };
+  settle::Protocol protocol = settle::Protocol::kTwoPhase;
 
   std::vector<Part> parts;
   coordinator::Wait wait = coordinator::Wait::kApplied;
@@ -51,6 +52,38 @@ class Process : public Caller {
   // A few branches, some of them in other processes.
   Plan DrawPlan();
 
+ protected:
+  void OnStart() override { Attach(); }
+  void OnCrash() override;
+
+  // --- of sites of three-phase commit (site_process.h)
+  virtual void OfferPeers(AttachCall&) {}
+  virtual void NoteTouch(bool /*yes*/) {}
+  virtual void CarryToSite(const Command&) {}
+  virtual void PrepareAsSite(const BranchKey&, const std::string& /*resource*/, const Roster&) {}
+  // False: its machine was told why it may not.
+  virtual bool MayFinish(const BranchKey&, const std::string& /*resource*/, Decision,
+                         const DecidedBy&) {
+    return true;
+  }
+  virtual bool IsLeftToSites(const BranchKey&, const std::string& /*resource*/) { return false; }
+  // How it was decided, by the records of this process's branches; nothing: they do not say.
+  virtual std::optional<Ending> DecidedHere(const std::vector<BranchKey>&) { return std::nullopt; }
+
+  void Report();
+  void Perform(sdk::Steps steps);
+  bool Tell(const BranchKey& key, const sdk::BranchEvent& event);
+  VoteResult PrepareNow(const BranchKey& key);
+  std::optional<Evidence> EvidenceOfWork(const BranchKey& key) const;  // while it is open
+  void RollBackWork(const BranchKey& key);
+  SimulatedDatabase* DatabaseOf(const std::string& resource) const;
+  microseconds Effort() { return microseconds(50) + world_.UpTo(microseconds(3000)); }
+
+  const std::vector<SimulatedDatabase*> databases_;
+  std::optional<sdk::BranchTable> table_{std::in_place};  // lost with every crash
+  std::deque<coordinator::SiteReport> site_reports_;
+  std::map<BranchKey, Evidence> evidence_;  // of this incarnation's prepared branches
+
  private:
   struct OpenWork {
     SimulatedDatabase* database = nullptr;
@@ -59,8 +92,6 @@ class Process : public Caller {
   struct Flow;  // one transaction being run by this process
   using FlowPtr = std::shared_ptr<Flow>;
 
-  void OnStart() override { Attach(); }
-  void OnCrash() override;
   bool Greets(std::uint64_t incarnation) override;
   // Caller::Ask, and the witness hears what is answered.
   template <typename T>
@@ -71,25 +102,20 @@ class Process : public Caller {
   void OnAttached(const Attached& attached);
   void Fetch();
   void Carry(const CommandBatch& batch);
-  void Report();
   void TellReport();
   void Scan();
   void SessionIsLost();
 
   // --- branches
-  void Perform(sdk::Steps steps);
-  bool Tell(const BranchKey& key, const sdk::BranchEvent& event);
   void PerformOne(const sdk::Step& step);
-  VoteResult PrepareNow(const BranchKey& key);
+  // `by`: of what may be a site, whose record is to say the decision first.
   void FinishSoon(const BranchKey& key, const std::string& resource, Decision decision,
-                  std::optional<Evidence> evidence, std::function<void()> done = {});
+                  std::optional<Evidence> evidence, std::function<void()> done = {},
+                  std::optional<DecidedBy> by = std::nullopt);
   FinishResult FinishNow(const BranchKey& key, const std::string& resource, Decision decision,
                          const Evidence& evidence);
-  SimulatedDatabase* DatabaseOf(const std::string& resource) const;
   bool OpenBranch(const BranchKey& key, SimulatedDatabase& database, std::int64_t change,
                   const SessionId& session);
-  void RollBackWork(const BranchKey& key);
-  microseconds Effort() { return microseconds(50) + world_.UpTo(microseconds(3000)); }
 
   // --- transactions
   void Enlist(const FlowPtr& flow, std::size_t index);
@@ -99,6 +125,8 @@ class Process : public Caller {
                    std::function<void(std::optional<BranchKey>)> done);
   void Try(const FlowPtr& flow, std::size_t index);
   void PrepareAll(const FlowPtr& flow);
+  void LeaveAll(const FlowPtr& flow);
+  bool LearnHere(const FlowPtr& flow);
   void OnVotes(const FlowPtr& flow);
   void Refuse(const FlowPtr& flow);
   void AskCommit(const FlowPtr& flow);
@@ -116,13 +144,10 @@ class Process : public Caller {
   void AskOutcomeLater(const Gtid& gtid, int tries);
   void NoteTold(const Gtid& gtid, const Ending& ending);
 
-  const std::vector<SimulatedDatabase*> databases_;
   std::map<Gtid, Note>& notes_;
   Witness witness_;
   std::vector<Process*> others_;
-  std::optional<sdk::BranchTable> table_{std::in_place};  // lost with every crash
   std::map<BranchKey, OpenWork> work_;
-  std::map<BranchKey, Evidence> evidence_;  // of this incarnation's prepared branches
   Epoch session_epoch_ = 0;
   Epoch greeted_ = 0;
   std::string seen_log_;

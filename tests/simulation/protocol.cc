@@ -5,6 +5,7 @@ namespace settle::simulation {
 const char* ToString(Protocol protocol) {
   switch (protocol) {
     case Protocol::kTwoPhase: return "2pc";
+    case Protocol::kThreePhase: return "3pc";
     case Protocol::kSaga: return "saga";
     case Protocol::kTcc: return "tcc";
   }

@@ -6,11 +6,12 @@
 
 namespace settle::simulation {
 
-enum class Protocol { kTwoPhase, kSaga, kTcc };
+enum class Protocol { kTwoPhase, kThreePhase, kSaga, kTcc };
 
-inline constexpr Protocol kProtocols[] = {Protocol::kTwoPhase, Protocol::kSaga, Protocol::kTcc};
+inline constexpr Protocol kProtocols[] = {Protocol::kTwoPhase, Protocol::kThreePhase,
+                                          Protocol::kSaga, Protocol::kTcc};
 
-// "2pc", "saga", "tcc".
+// "2pc", "3pc", "saga", "tcc".
 const char* ToString(Protocol protocol);
 std::optional<Protocol> ParseProtocol(std::string_view name);
 

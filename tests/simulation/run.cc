@@ -47,6 +47,7 @@ void EndAtAssertion(int) {
 std::unique_ptr<Run> MakeRun(Protocol protocol, std::uint64_t seed, World::Telling telling) {
   switch (protocol) {
     case Protocol::kTwoPhase: return MakeTwoPhaseRun(seed, telling);
+    case Protocol::kThreePhase: return MakeThreePhaseRun(seed, telling);
     case Protocol::kSaga: return MakeSagaRun(seed, telling);
     case Protocol::kTcc: return MakeTccRun(seed, telling);
   }
@@ -107,6 +108,7 @@ SeedResult Run::Play(const std::function<void()>& halfway) {
   while (world_.now() < rough_until && world_.Step()) {
   }
   if (halfway) halfway();
+  BeforeHealing();
   adversary().Heal();
   SeedResult result;
   result.settled_after = AwaitTheEnd();

@@ -37,6 +37,7 @@ class Run {
   virtual Adversary& adversary() = 0;
   virtual std::vector<Caller*> processes() = 0;
   virtual void BeginWork(microseconds rough_phase) = 0;
+  virtual void BeforeHealing() {}  // a part of the world heals first
   // Nothing runs but what only a person can end.
   virtual bool Ended() = 0;
   // What the coordinator is asked about when all is over, and what it says.
@@ -49,6 +50,7 @@ class Run {
 };
 
 std::unique_ptr<Run> MakeTwoPhaseRun(std::uint64_t seed, World::Telling telling);
+std::unique_ptr<Run> MakeThreePhaseRun(std::uint64_t seed, World::Telling telling);
 std::unique_ptr<Run> MakeTccRun(std::uint64_t seed, World::Telling telling);
 std::unique_ptr<Run> MakeSagaRun(std::uint64_t seed, World::Telling telling);
 

@@ -74,6 +74,7 @@ void SimulatedDatabase::Rollback(LocalTransaction local) {
 void SimulatedDatabase::Crash() {
   world_.Say("---- ", name_, " crashes ----");
   up_ = false;
+  if (when_it_crashes) when_it_crashes();
   for (const auto& [local, work] : open_) status_[local] = Status::kAborted;
   open_.clear();
 }
@@ -176,6 +177,7 @@ void SimulatedDatabase::BecomeStandby() {
 
 void SimulatedDatabase::Did(Change::What what, LocalTransaction local, const Work& work) {
   constexpr std::size_t kMost = 4;
+  if (when_it_flushes) when_it_flushes();
   if (!can_fail_over()) return;
   if (changes_.size() == kMost) changes_.pop_front();
   changes_.push_back({what, local, work});

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -65,6 +66,11 @@ class SimulatedDatabase {
   // Unanswered if the connection breaks.
   FinishResult FinishOverAConnection(const BranchKey& key, Decision decision,
                                      const Evidence& evidence);
+
+  // Told of every forced write, and of every crash of the server.
+  std::function<void()> when_it_flushes;
+  std::function<void()> when_it_crashes;
+  bool IsPrepared(const BranchKey& key) const { return prepared_.contains(key); }
 
   // --- for the checker
   std::int64_t balance() const { return balance_; }

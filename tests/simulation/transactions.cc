@@ -37,10 +37,12 @@ void Process::RunTransaction(const Plan& plan) {
   flow->wait = plan.wait;
   flow->one_phase = plan.one_phase;
   flow->then = plan.then;
+  flow->protocol = plan.protocol;
   Ask<Begun>(
       {}, 1, microseconds(40'000),
-      [this](Engine& engine, Inquiry&, Completion<Begun> done) {
-        engine.Begin({std::chrono::milliseconds(0), "simulated", name()}, std::move(done));
+      [this, protocol = plan.protocol](Engine& engine, Inquiry&, Completion<Begun> done) {
+        engine.Begin({std::chrono::milliseconds(0), "simulated", name(), protocol},
+                     std::move(done));
       },
       [this, flow, asked = world_.now()](const Result<Begun>& begun) {
         if (!begun) return;
@@ -93,6 +95,7 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
     if (flow->then == Plan::Then::kNothing) return;
     return Later(Effort(), [this, flow] {
       if (flow->then == Plan::Then::kAbort) return GiveUp(flow);
+      if (flow->protocol == settle::Protocol::kThreePhase) return LeaveAll(flow);
       flow->one_phase ? AskOnePhase(flow) : PrepareAll(flow);
     });
   }
@@ -129,6 +132,26 @@ void Process::Try(const FlowPtr& flow, std::size_t index) {
         if (!answer || answer->kind != AnswerKind::kDone) return GiveUp(flow);
         Enlist(flow, index + 1);
       });
+}
+
+// As client/commit_by_sites.cc: the coordinator has all branches prepared.
+void Process::LeaveAll(const FlowPtr& flow) {
+  for (const Flow::Part& part : flow->parts) {
+    if (part.where != this) continue;
+    if (table_->StateOf(*part.key) != sdk::BranchState::kWorking) return GiveUp(flow);
+    Tell(*part.key, sdk::event::ApplicationLeft{});
+  }
+  AskCommit(flow);
+}
+
+bool Process::LearnHere(const FlowPtr& flow) {
+  std::vector<BranchKey> own;
+  for (const Flow::Part& part : flow->parts) {
+    if (part.where == this) own.push_back(*part.key);
+  }
+  const std::optional<Ending> ending = DecidedHere(own);
+  if (ending) NoteTold(flow->gtid, *ending);
+  return ending.has_value();
 }
 
 void Process::PrepareAll(const FlowPtr& flow) {
@@ -205,6 +228,7 @@ void Process::AskCommit(const FlowPtr& flow) {
       },
       [this, flow](const Result<CommitAnswer>& answer) {
         if (answer) return OnCommitAnswer(flow, *answer);
+        if (LearnHere(flow)) return;
         if (answer.error().code == ErrorCode::kRetry) {
           return Later(microseconds(15'000), [this, flow] { AskCommit(flow); });
         }

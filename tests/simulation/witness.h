@@ -24,6 +24,7 @@ class Witness {
   void Hears(const Gtid&, const Attached&) {}
   void Hears(const Gtid&, BranchNumber) {}
   void Hears(const Gtid&, const coordinator::TryAnswer&) {}
+  void Hears(const Gtid&, const SiteAnswer&) {}
   void Hears(const Gtid&, std::monostate) {}
 
   // A process carries out a command, whose epoch it accepted; `seen` is the highest it had seen.

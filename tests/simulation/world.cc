@@ -93,18 +93,40 @@ bool World::Strikes(double probability, Fault kind) {
   return true;
 }
 
+const std::string& Way::from() const {
+  static const std::string kCoordinator = "coordinator";
+  return !peer.empty() || direction == Direction::kToCoordinator ? process : kCoordinator;
+}
+
+const std::string& Way::to() const {
+  static const std::string kCoordinator = "coordinator";
+  if (!peer.empty()) return peer;
+  return direction == Direction::kToCoordinator ? kCoordinator : process;
+}
+
+bool World::Severed(const std::string& from, const std::string& to) const {
+  if (!cut || cut->side.contains(from) == cut->side.contains(to)) return false;
+  return !cut->one_way || cut->side.contains(from);
+}
+
 bool World::CutOff(const Way& way) {
+  if (cut && Severed(way.from(), way.to())) {
+    Count(cut->one_way ? Fault::kSeveredOneWay : Fault::kSevered);
+    return true;
+  }
   if (!partition || healed) return false;
-  if (partition->direction && *partition->direction != way.direction) return false;
-  if (!partition->process.empty() && partition->process != way.process) return false;
+  if (partition->direction && (!way.peer.empty() || *partition->direction != way.direction))
+    return false;
+  if (!way.peer.empty() && partition->process != way.process && partition->process != way.peer)
+    return false;
+  if (way.peer.empty() && !partition->process.empty() && partition->process != way.process)
+    return false;
   Count(partition->kind);
   return true;
 }
 
 void World::SendAloud(Way& way, std::string what, std::function<void()> deliver) {
-  const bool there = way.direction == Direction::kToCoordinator;
-  Message message{there ? way.process : "coordinator", there ? "coordinator" : way.process,
-                  std::move(what)};
+  Message message{way.from(), way.to(), std::move(what)};
   if (script != nullptr) {
     if (!script->Loses(message)) After(UpTo(microseconds(500)), std::move(deliver));
     return Effect(message.from, "sends ", message.what, " to ", message.to);

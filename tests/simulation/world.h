@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -56,11 +57,15 @@ struct Roughness {
 
 enum class Direction { kToCoordinator, kFromCoordinator };
 
-// From a process to the coordinator, or back.
+// From a process to the coordinator, or back; or to another process.
 struct Way {
   std::string process;
   Direction direction = Direction::kToCoordinator;
   Instant last_arrival{};
+  std::string peer{};  // instead of the coordinator
+
+  const std::string& from() const;
+  const std::string& to() const;
 };
 
 // A message between a process and the coordinator, and what it says.
@@ -133,6 +138,14 @@ class World {
     std::optional<Direction> direction;  // none: both
   };
   std::optional<Partition> partition;
+  // The network is cut in two: nothing goes from one side to the other; one way: nothing goes out
+  // of the side that is named. The coordinator is on one of them, as any process is.
+  struct Cut {
+    std::set<std::string> side;
+    bool one_way = false;
+  };
+  std::optional<Cut> cut;
+  bool Severed(const std::string& from, const std::string& to) const;
 
   // --- faults
   Roughness roughness;

@@ -323,10 +323,12 @@ class EngineUnderTest {
 class Participant {
  public:
   // Each resource stands for the database "db:<name>".
-  Participant(EngineUnderTest& under_test, const std::vector<std::string>& resources)
+  Participant(EngineUnderTest& under_test, const std::vector<std::string>& resources,
+              const std::string& peer_address = "")
       : under_test_(under_test) {
     AttachCall call{"process", {}, "", 0};
-    for (const std::string& name : resources) call.resources.push_back({name, "db:" + name});
+    for (const std::string& name : resources)
+      call.resources.push_back({name, "db:" + name, peer_address});
     Answer<Attached> attached;
     under_test_.engine().Attach(call, attached.done());
     under_test_.Run();
@@ -334,6 +336,9 @@ class Participant {
   }
 
   const SessionId& session() const { return session_; }
+
+  // As it was told last.
+  const std::optional<EndedThrough>& ended_through() const { return ended_through_; }
 
   // What came since the last call.
   std::vector<Command> Take() {
@@ -344,6 +349,7 @@ class Participant {
       if (!poll_->ok()) return all;
       const CommandBatch batch = **poll_;
       poll_.reset();
+      if (batch.ended_through) ended_through_ = batch.ended_through;
       if (batch.number == 0) continue;  // the poll's time was up
       received_ = batch.number;
       all.insert(all.end(), batch.commands.begin(), batch.commands.end());
@@ -366,6 +372,9 @@ class Participant {
   void Finish(const Gtid& gtid, BranchNumber branch, BranchEnd end) {
     Report({session_, {}, {{{gtid, branch}, {end, ""}}}});
   }
+  void Say(const Gtid& gtid, BranchNumber site, const SiteAnswer& answer) {
+    Report({session_, {}, {}, {}, {{{gtid, site}, answer}}});
+  }
   void Detach() {
     Answer<std::monostate> detached;
     under_test_.engine().Detach(session_, detached.done());
@@ -386,6 +395,7 @@ class Participant {
   EngineUnderTest& under_test_;
   SessionId session_;
   std::int64_t received_ = 0;
+  std::optional<EndedThrough> ended_through_;
   std::optional<Answer<CommandBatch>> poll_;
 };
 

@@ -12,7 +12,8 @@
 //
 // What the file gets: tables settle_identity, settle_prepared, settle_outcome, settle_migration,
 // settle_three_phase, and those of a barrier (settle/sqlite_barrier.h), which stay empty, when the
-// resource is first used, three guard triggers for each table when a branch is opened, and WAL mode.
+// resource is first used, three guard triggers for each table when a branch is opened, and WAL
+// mode.
 //
 // As a site of three-phase commit a branch keeps its record in settle_three_phase. It does not hold
 // the file's write lock once it is prepared, so that other programs' writes are refused at once

@@ -4,6 +4,7 @@
 #include "participant/participant.h"
 #include "participant/resource_calls.h"
 #include "participant/site_words.h"
+#include "settle/vocabulary/failpoint.h"
 
 namespace settle::sdk {
 namespace {
@@ -94,6 +95,7 @@ void Participant::CarryToSite(const Command& command) {
     case CommandKind::kProve: return;
   }
   desks_.at(command.resource).workers->Post([this, call] {
+    SETTLE_FAILPOINT("participant.before_accept");
     const Result<SiteAnswer> answer = Answer(call);
     // The coordinator says it again to whom it has not heard.
     if (answer) outbox_.Add(SiteReport{call.key, *answer});

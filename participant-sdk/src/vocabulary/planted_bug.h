@@ -84,7 +84,6 @@ enum class PlantedBug {
   kOwnBallotNotForced,
   kWitnessAnswersBeforeDurable,
   kPreCommitNotForced,
-  kQuorumAbortNotForced,
   kAbortsAloneAfterPreCommit,
   // quorum three-phase commit: participant-sdk/src/quorum
   kBallotsNotCompared,
@@ -93,6 +92,9 @@ enum class PlantedBug {
   kElectedBeforeItsVoteKeepsNothing,
   kRecoversWithoutQuorum,
   kAnyPreCommitTakenForTheLatest,
+  // quorum three-phase commit: participant-sdk/src/participant
+  kAbortsAloneOnItsTimer,
+  kLeadsWithoutItsOwnRecord,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,

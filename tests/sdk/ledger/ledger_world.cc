@@ -1,5 +1,6 @@
 #include "sdk/ledger/ledger_world.h"
 
+#include <csignal>
 #include <fstream>
 #include <list>
 #include <stdexcept>
@@ -8,6 +9,7 @@
 #include "sdk/postgres/world.h"
 #include "sdk/sqlite/bank_file.h"
 #include "settle/postgres_barrier.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 namespace {
@@ -30,7 +32,11 @@ std::shared_ptr<Branch> WorkIn(R& resource, const BranchKey& key, bool writes) {
 
 class OnPostgres : public LedgerWorld {
  public:
-  OnPostgres() { Must(PostgresBarrier::Install(world_.cluster.Dsn("bank"))); }
+  OnPostgres() {
+    Must(PostgresBarrier::Install(world_.cluster.Dsn("bank")));
+    FreezeWalWriter(world_.cluster);
+  }
+  ~OnPostgres() override { world_.cluster.Kill(); }
 
   std::shared_ptr<Resource> Open() override {
     auto bank = world_.Resource({.name = "bank", .dsn = {}, .three_phase = true});
@@ -44,11 +50,11 @@ class OnPostgres : public LedgerWorld {
   void Crash() override {
     world_.cluster.Kill();
     world_.cluster.Start();
+    FreezeWalWriter(world_.cluster);
   }
 
  private:
-  // The log is not written behind anybody's back: what nobody flushed is lost in a crash.
-  World world_{FromTemplate({"wal_writer_delay=10s"})};
+  World world_{FromTemplate({"autovacuum=off"})};
 };
 
 using coordinator::FaultyVfs;
@@ -90,6 +96,17 @@ class OnSqlite : public LedgerWorld {
 };
 
 }  // namespace
+
+void FreezeWalWriter(const PostgresCluster& cluster) {
+  const auto find = [&] {
+    return cluster.Query("postgres",
+                         "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+  };
+  std::string pid;
+  if (!WaitUntil([&] { return !(pid = find()).empty(); }) || ::kill(std::stoi(pid), SIGSTOP) != 0) {
+    throw std::runtime_error("the server's WAL writer cannot be stopped");
+  }
+}
 
 std::unique_ptr<LedgerWorld> LedgerWorld::Make(Kind kind) {
   if (kind == Kind::kPostgres) return std::make_unique<OnPostgres>();

@@ -13,6 +13,12 @@
 
 namespace settle::testing {
 
+class PostgresCluster;
+
+// From here to the server's next start its log is not flushed behind anybody's back: what nobody
+// forced is lost in a crash. End such a server by Kill, which is quick.
+void FreezeWalWriter(const PostgresCluster& cluster);
+
 inline constexpr const char* kLog = "k3m9qxw4c7ab";
 
 // The accounts 1 and 2, 100 each. Settle's tables are there.

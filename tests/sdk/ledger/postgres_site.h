@@ -18,18 +18,18 @@
 
 namespace settle::testing {
 
-// The log is not written behind anybody's back: what nobody flushed is lost in a crash.
-inline constexpr const char* kNoWalWriter = "wal_writer_delay=10s";
-
 class PostgresSite : public ::testing::Test {
  protected:
-  explicit PostgresSite(std::vector<std::string> settings = {kNoWalWriter})
+  explicit PostgresSite(std::vector<std::string> settings = {"autovacuum=off"})
       : world_(FromTemplate(std::move(settings))) {
     EXPECT_TRUE(PostgresBarrier::Install(world_.cluster.Dsn("bank")));
     bank_ = Resource();
     EXPECT_TRUE(bank_->Identify());
+    FreezeWalWriter(world_.cluster);
     ledger_ = bank_->site_ledger();
   }
+
+  ~PostgresSite() override { world_.cluster.Kill(); }
 
   std::shared_ptr<PostgresResource> Resource(const std::string& more_dsn = "") {
     return world_.Resource(

@@ -124,43 +124,45 @@ TEST_F(PostgresSite, ABranchInWhichNothingRanIsPreparedToo) {
   EXPECT_EQ((*branch)->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
 }
 
-// Keidar and Dolev's count for a site: the vote, the pre-commit, the end.
+// As pg_stat_wal counts them once the sessions that made them are over.
+std::string SyncsOfEndedSessions(const World& world) {
+  const std::string others =
+      "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+      "AND pid <> pg_backend_pid()";
+  EXPECT_TRUE(WaitUntil([&] { return world.Query(others) == "0"; }));
+  return world.Query("SELECT wal_sync FROM pg_stat_wal");
+}
+
 TEST_F(PostgresSite, ASiteForcesThreeWritesAndABranchUnderTwoPhaseCommitTwo) {
-  const auto flushed = [&] { return world_.Query("SELECT pg_current_wal_flush_lsn()"); };
-  std::string before;
-  int forced = 0;
-  const auto count = [&] {
-    const std::string now = flushed();
-    if (now != before) ++forced;
-    before = now;
-  };
+  if (world_.Query("SELECT count(*) FROM pg_attribute WHERE attname = 'wal_sync' "
+                   "AND attrelid = to_regclass('pg_catalog.pg_stat_wal')") != "1") {
+    GTEST_SKIP() << "this release of PostgreSQL does not count them in pg_stat_wal";
+  }
+  bank_.reset();
   for (const bool three_phase : {true, false}) {
-    world_.Query("CHECKPOINT");
-    forced = 0;
     const BranchKey key = world_.NextKey();
-    const auto branch = world_.Working(*bank_, key);
-    before = flushed();
+    SyncsOfEndedSessions(world_);
+    world_.Query("SELECT pg_stat_reset_shared('wal')");
+    auto bank = Resource();
+    auto branch = world_.Working(*bank, key);
     if (three_phase) {
       ASSERT_TRUE(branch->BecomeSite(ThreeSites()));
     }
     ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
-    count();
     if (three_phase) {
-      SiteRecord record = **ledger_->Find(key);
-      for (const PeerMessage& message : {PeerMessage{PeerVerb::kPreCommit, kFirstBallot, {}},
-                                         PeerMessage{PeerVerb::kCommit, kFirstBallot, {0, 1}}}) {
-        SiteRecord after = record;
-        after.at = quorum::After(record.at, message);
-        const bool final = IsFinal(after.at.state);
-        ASSERT_TRUE(
-            *ledger_->Put(key, record, after, final ? Durability::kLazy : Durability::kForce));
-        count();
-        record = after;
-      }
+      SiteLedger& ledger = *bank->site_ledger();
+      const SiteRecord waiting = **ledger.Find(key);
+      SiteRecord pre_committed = waiting;
+      pre_committed.at = quorum::After(waiting.at, {PeerVerb::kPreCommit, kFirstBallot, {}});
+      ASSERT_TRUE(*ledger.Put(key, waiting, pre_committed, Durability::kForce));
+      SiteRecord committed = pre_committed;
+      committed.at = quorum::After(pre_committed.at, {PeerVerb::kCommit, kFirstBallot, {0, 1}});
+      ASSERT_TRUE(*ledger.Put(key, pre_committed, committed, Durability::kLazy));
     }
     ASSERT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
-    count();
-    EXPECT_EQ(forced, three_phase ? 3 : 2);
+    branch.reset();
+    bank.reset();
+    EXPECT_EQ(SyncsOfEndedSessions(world_), three_phase ? "3" : "2");
   }
 }
 

@@ -1,0 +1,158 @@
+#include "simulation/three_phase_adversary.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace settle::simulation {
+namespace {
+
+constexpr microseconds kInFlight{60'000};  // by then what was sent before a cut has arrived
+
+}  // namespace
+
+void ThreePhaseAdversary::BeginOwn() {
+  Every(world_.roughness.database_life, [this] { CrashDatabase(); });
+  Every(world_.roughness.partition_every, [this] { CutInTwo(); });
+  if (world_.roughness.operator_acts > 0) Every(microseconds(5'000), [this] { OperatorActs(); });
+  if (world_.Happens(0.3)) world_.After(Soon(microseconds(300'000)), [this] { GoForGood(); });
+  if (!world_.Happens(0.5)) return;
+  for (SimulatedLedger& ledger : victims_.scene.ledgers)
+    ledger.meanwhile = [this, &ledger](const BranchKey& key) { ChangeRecord(ledger, key); };
+}
+
+void ThreePhaseAdversary::HealOwn() {
+  world_.cut.reset();
+  gone_ = false;
+  for (SimulatedDatabase& database : victims_.databases) {
+    if (!database.up()) database.Start();
+  }
+}
+
+void ThreePhaseAdversary::CrashDatabase() {
+  SimulatedDatabase& database = victims_.databases[world_.Pick(victims_.databases.size())];
+  if (!database.up()) return;
+  world_.Count(Fault::kDatabaseCrashed);
+  database.Crash();
+  world_.After(Soon(microseconds(15'000)), [&database] { database.Start(); });
+}
+
+void ThreePhaseAdversary::CutInTwo() {
+  World::Cut cut;
+  cut.one_way = world_.Happens(0.3);
+  if (world_.Happens(0.5)) cut.side.insert("coordinator");
+  for (const Caller* process : processes_) {
+    if (world_.Happens(0.5)) cut.side.insert(process->name());
+  }
+  world_.cut = cut;
+  world_.Say("---- the network is cut in two ----");
+  world_.After(Soon(microseconds(80'000)), [this] {
+    if (world_.healed) return;
+    world_.cut.reset();
+    world_.Say("---- the network is one ----");
+  });
+}
+
+// Until all heals.
+void ThreePhaseAdversary::GoForGood() {
+  if (world_.healed || !coordinator_.up()) return;
+  world_.Count(Fault::kCoordinatorGone);
+  world_.Say("---- and for good ----");
+  coordinator_.Crash();
+  stays_down_ = true;
+  gone_ = true;
+}
+
+void ThreePhaseAdversary::OperatorActs() {
+  if (victims_.notes.empty() || !world_.Happens(world_.roughness.operator_acts)) return;
+  const bool aborts = world_.Happens(0.5);
+  const Gtid gtid =
+      std::next(victims_.notes.begin(), static_cast<long>(world_.Pick(victims_.notes.size())))
+          ->first;
+  coordinator_.Arrive([this, aborts, gtid](Engine& engine, Inquiry&) {
+    if (aborts) {
+      engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
+                   [this](const Result<Ending>& ending) {
+                     if (ending && ending->cause == AbortCause::kOperator)
+                       world_.Count(Fault::kOperatorAborts);
+                   });
+    } else {
+      engine.Hurry(gtid, [this](const Result<Hurried>& hurried) {
+        if (hurried) world_.Count(Fault::kOperatorHurries);
+      });
+    }
+  });
+}
+
+// Another leader's election comes to another process of the site, just now.
+void ThreePhaseAdversary::ChangeRecord(SimulatedLedger& ledger, const BranchKey& key) {
+  if (world_.healed || !world_.Happens(0.05)) return;
+  const auto record = ledger.Find(key);
+  if (!record || !*record) return;
+  const std::string& resource = ledger.database().name();
+  for (const auto& [name, process] : victims_.scene.processes) {
+    if (!process->up() || !process->Serves(resource) || !world_.Happens(0.5)) continue;
+    for (BranchNumber other = 1; other <= (*record)->sites.size(); ++other) {
+      for (const auto& [leader, leads] : victims_.scene.processes) {
+        const Ballot ballot = leads->LeadsFor({key.gtid, other});
+        if (ballot.round == 0) continue;
+        return process->TellRecord(key, resource, {PeerVerb::kElect, ballot, {}});
+      }
+    }
+  }
+}
+
+void ThreePhaseAdversary::HealAPart() {
+  Side one;
+  Side other;
+  world_.cut.emplace();
+  one.coordinator = !gone_ && world_.Happens(0.3);
+  other.coordinator = !gone_ && !one.coordinator && world_.Happens(0.5);
+  if (one.coordinator) world_.cut->side.insert("coordinator");
+  for (const Caller* process : processes_) {
+    const bool here = world_.Happens(0.65);
+    (here ? one : other).processes.insert(process->name());
+    if (here) world_.cut->side.insert(process->name());
+  }
+  world_.Say("---- both sides of a cut heal ----");
+  world_.healed = true;
+  world_.partition.reset();
+  disk_.full = false;
+  for (SimulatedDatabase& database : victims_.databases) {
+    if (!database.up()) database.Start();
+  }
+  const bool stays = one.coordinator || other.coordinator;
+  if (stays && !coordinator_.up()) coordinator_.Start();
+  if (!stays && coordinator_.up()) coordinator_.Crash();
+  stays_down_ = !stays;
+  if (coordinator_.up()) coordinator_.Thaw();
+  for (Caller* process : processes_) {
+    if (!process->up()) process->Start();
+    process->Thaw();
+  }
+  const Instant quiet = world_.now() + kInFlight;
+  while (world_.now() < quiet && world_.Step()) {
+  }
+  std::set<BranchKey> to_end;
+  std::set<BranchKey> to_wait;
+  to_end.merge(ToBeEndedBy(one, victims_.scene));
+  to_end.merge(ToBeEndedBy(other, victims_.scene));
+  to_wait.merge(ToWaitOn(one, other, victims_.scene));
+  to_wait.merge(ToWaitOn(other, one, victims_.scene));
+  const Instant until = world_.now() + kMajorityBound;
+  while (world_.now() < until && world_.Step()) {
+  }
+  CheckRecords(victims_.scene);
+  for (const BranchKey& key : to_end) {
+    if (!IsFinalNow(key, victims_.scene))
+      world_.Violates("progress: " + key.DatabaseName() + " waits, and a majority is connected");
+  }
+  for (const BranchKey& key : to_wait) {
+    if (IsFinalNow(key, victims_.scene))
+      world_.Violates("majority: " + key.DatabaseName() + " has ended without one");
+    world_.Count(Fault::kMinorityCutOff);
+  }
+  stays_down_ = false;
+}
+
+}  // namespace settle::simulation
