@@ -17,6 +17,12 @@ Decision DecisionOf(const SiteRecord& record) {
   return record.at.state == SiteState::kCommitted ? Decision::kCommit : Decision::kAbort;
 }
 
+// It was no site, or its record went when it had ended.
+bool HasNoRecord(const Result<std::optional<SiteRecord>>& found) {
+  if (found) return !found->has_value();
+  return found.error().code == ErrorCode::kNotFound || found.error().code == ErrorCode::kExpired;
+}
+
 }  // namespace
 
 void Participant::BecomeSites(const PeerOptions& options,
@@ -119,8 +125,7 @@ bool Participant::MayFinish(const BranchKey& key, const std::string& resource, D
                             const DecidedBy& by) {
   if (!sites_.Serves(resource)) return true;
   const Result<std::optional<SiteRecord>> found = sites_.Find(key, resource);
-  // One that is expired was no site, or its record went because it had ended.
-  if (found ? !found->has_value() : found.error().code == ErrorCode::kExpired) return true;
+  if (HasNoRecord(found)) return true;
   Result<Sites::Told> told =
       found ? sites_.Tell(key, resource, {VerbOf(decision), by.ballot, by.quorum})
             : Result<Sites::Told>(Fail(found.error()));
