@@ -87,11 +87,11 @@ const Verb kBarrierInstall{
     .operands = {},
     .options = {DsnOption(),
                 {"print", "", "print the SQL for a database without them; touch nothing"}},
-    .summary = "make or upgrade the tables of a participant's barrier",
+    .summary = "make or upgrade Settle's tables in a participant's database",
     .details =
-        "In the database that the actions write to; no coordinator is needed. All of it or "
-        "nothing; "
-        "where the\n"
+        "Those of a barrier, its locks and counters, and of branches that are sites of three-phase "
+        "commit, in the\n"
+        "database that they write to; no coordinator is needed. All of it or nothing; where the\n"
         "tables are there already nothing is done. In PostgreSQL they go to the first schema of "
         "the search_path,\n"
         "and the role needs CREATE on it; what the participant's own role needs then is in "

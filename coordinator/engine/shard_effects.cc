@@ -173,9 +173,7 @@ void Shard::Persist(Transaction& transaction, Record record) {
        std::holds_alternative<RegisteredRecord>(record)) ||
       (SETTLE_PLANTED_BUG(kPreCommitNotForced) &&
        std::holds_alternative<PreCommitRecord>(record)) ||
-      (SETTLE_PLANTED_BUG(kOwnBallotNotForced) && std::holds_alternative<BallotRecord>(record)) ||
-      (SETTLE_PLANTED_BUG(kQuorumAbortNotForced) &&
-       std::holds_alternative<QuorumAbortRecord>(record));
+      (SETTLE_PLANTED_BUG(kOwnBallotNotForced) && std::holds_alternative<BallotRecord>(record));
   // Crash before this is durable: no record, abort is presumed. After: it holds, even if `done`
   // never ran.
   DurableAppend(

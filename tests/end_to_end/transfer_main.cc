@@ -63,6 +63,7 @@ int Run(const Options& options) {
   link.call_timeout = options.call_timeout;
   link.scan_interval = std::chrono::milliseconds(500);
   link.peers.listen = options.peers;
+  link.attach_later = !options.peers.empty();  // a site goes on without the coordinator
   for (const auto& [name, bank] : options.banks) link.resources.push_back(bank.resource);
   auto coordinator = settle::Coordinator::Connect(link);
   if (!coordinator) {

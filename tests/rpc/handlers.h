@@ -15,6 +15,7 @@
 #include "rpc/admin_handler.h"
 #include "rpc/coordinator_handler.h"
 #include "rpc/participant_handler.h"
+#include "rpc/peer_handler.h"
 
 namespace settle::testing {
 
@@ -167,6 +168,7 @@ class Handlers : public ::testing::Test {
   CoordinatorHandler coordinator_{
       {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_};
   ParticipantHandler participant_{engine_, inquiry_, calls_, observer_};
+  PeerHandler peer_{engine_, inquiry_, calls_, observer_};
   AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_};
   ShardThreads threads_{engine_};
 };

@@ -37,15 +37,6 @@
 
 namespace settle {
 
-// Everything that this log began up to here, this included, has ended: no call of it is waited for.
-struct EndedThrough {
-  std::string log_id;
-  Epoch epoch = 0;
-  std::uint64_t sequence = 0;
-
-  friend bool operator==(const EndedThrough&, const EndedThrough&) = default;
-};
-
 // The local transaction that a barrier opened, for the time of one call of `business`. For one
 // thread at a time. The transaction is the barrier's to end: a statement that ends it (COMMIT,
 // ROLLBACK) kills the work, every later statement is refused (kRefused), and Run answers kUnknown.

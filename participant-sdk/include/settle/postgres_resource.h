@@ -8,7 +8,8 @@
 //   if (rows) std::cout << rows->rows[0][0].value();
 //
 // The server must be PostgreSQL 13 or later and have max_prepared_transactions above 0. The role of
-// the dsn needs no privileges beyond those of the application's own work.
+// the dsn needs no privileges beyond those of the application's own work, and no tables, unless its
+// branches are to be sites of three-phase commit (PostgresOptions::three_phase).
 //
 // PostgreSQL cannot prepare a transaction that used temporary tables, LISTEN or NOTIFY, WITH HOLD
 // cursors or foreign tables; such a branch votes no and says so. Effects that bypass the
@@ -45,6 +46,11 @@ struct PostgresOptions {
   // How long the server may take to answer a prepare or a finish before the connection is given up
   // and the truth is looked for through another.
   std::chrono::milliseconds reply_timeout{30'000};
+  // Its branches can be sites of three-phase commit (docs/three_phase_commit.md). The database then
+  // needs Settle's tables, made by `settle barrier install`, and the role SELECT, INSERT, UPDATE,
+  // DELETE on settle_three_phase and settle_barrier_mark and SELECT on settle_migration: Identify
+  // checks that and says what to run. Branches under two-phase commit need and touch none of it.
+  bool three_phase = false;
 };
 
 // Whether the dsn itself holds a password, which then stands wherever the dsn does: in a command

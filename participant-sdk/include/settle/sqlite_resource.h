@@ -11,8 +11,13 @@
 // while a prepared row is there. Readers never wait.
 //
 // What the file gets: tables settle_identity, settle_prepared, settle_outcome, settle_migration,
-// and those of a barrier (settle/sqlite_barrier.h), which stay empty, when the resource is first
-// used, three guard triggers for each table when a branch is opened, and WAL mode.
+// settle_three_phase, and those of a barrier (settle/sqlite_barrier.h), which stay empty, when the
+// resource is first used, three guard triggers for each table when a branch is opened, and WAL
+// mode.
+//
+// As a site of three-phase commit a branch keeps its record in settle_three_phase. It does not hold
+// the file's write lock once it is prepared, so that other programs' writes are refused at once
+// instead of waiting.
 //
 // What a branch cannot do; the statement is refused, and so is the vote, with the reason:
 //   - write to a table without a primary key, with generated columns, or to a virtual table
@@ -87,6 +92,7 @@ class SqliteBranch : public Branch {
   // branch is dead.
   sqlite3* connection();
 
+  Status BecomeSite(const Roster& sites) override;
   VoteResult AwaitPrepare() override;
   FinishResult AwaitFinish(Decision decision) override;
   Result<Evidence> TakeEvidence() override;
@@ -134,8 +140,13 @@ class SqliteResource : public Resource {
 
   [[nodiscard]] Result<std::vector<std::string>> ScanPrepared() override;
 
+  // Never null. A change waits for other writers at most the busy timeout (kRetry); one that aborts
+  // a branch still at work in this process fences that first.
+  SiteLedger* site_ledger() override;
+
  private:
   std::shared_ptr<sqlite::File> file_;
+  std::unique_ptr<SiteLedger> ledger_;
 };
 
 }  // namespace settle

@@ -5,9 +5,9 @@
 
 #include "barrier/notes.h"
 #include "postgres/barrier_prune.h"
-#include "postgres/barrier_tables.h"
 #include "postgres/barrier_work.h"
 #include "postgres/pool.h"
+#include "postgres/tables.h"
 #include "settle/postgres_barrier.h"
 #include "settle/vocabulary/failpoint.h"
 
@@ -49,7 +49,8 @@ class BarrierOnDatabase : public PostgresBarrier {
   Status Check() override {
     Result<Lease> lease = Take(Purpose::kSettle);
     if (!lease) return Fail(std::move(lease).error());
-    return postgres::CheckTables(**lease, options_.dsn, Clock::now() + options_.reply_timeout);
+    return postgres::CheckTables(**lease, options_.dsn, postgres::kBarrierTables,
+                                 Clock::now() + options_.reply_timeout);
   }
 
   Status Prune(const EndedThrough& mark) override {

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "postgres/barrier_tables.h"
+#include "postgres/tables.h"
 
 namespace settle::postgres {
 namespace {
@@ -10,11 +10,6 @@ namespace {
 using std::chrono_literals::operator""ms;
 
 constexpr auto kPause = 5ms;
-
-constexpr const char* kRaiseMark =
-    "INSERT INTO settle_barrier_mark AS m (log_id, epoch, sequence) VALUES ($1, $2, $3) "
-    "ON CONFLICT (log_id) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence "
-    "WHERE (m.epoch, m.sequence) < (excluded.epoch, excluded.sequence)";
 
 // A call takes this lock by its insert, before it looks at the mark, and keeps it to its end. So
 // once the mark is committed, whoever read an older one is among the holders of that moment.
@@ -39,8 +34,8 @@ class Pruning {
       : connection_(connection), mark_(mark), options_(options) {}
 
   Status Run() {
-    const Reply raised = Ask({kRaiseMark, Mark()});
-    if (!raised.ok()) return Fail(Explain(raised, connection_));
+    const Reply raised = Ask(RaiseMark(mark_));
+    if (!raised.ok()) return Fail(Explain(raised, connection_, kBarrierTables));
     if (Status ended = AwaitOlderCalls(); !ended) return ended;
     return Remove();
   }
@@ -59,7 +54,7 @@ class Pruning {
     std::optional<std::string> holders;
     for (;; std::this_thread::sleep_for(kPause)) {
       const Reply left = Ask({kHolders, {holders}});
-      if (!left.ok()) return Fail(Explain(left, connection_));
+      if (!left.ok()) return Fail(Explain(left, connection_, kBarrierTables));
       if (left.value(1) == "0") return {};
       holders = left.value(0);
       if (Clock::now() >= until) {
@@ -80,7 +75,7 @@ class Pruning {
       remove.parameters.insert(remove.parameters.end(),
                                {epoch, sequence, std::to_string(options_.prune_batch)});
       const Reply last = Ask(remove);
-      if (!last.ok()) return Fail(Explain(last, connection_));
+      if (!last.ok()) return Fail(Explain(last, connection_, kBarrierTables));
       if (last.row_count() == 0) return {};
       epoch = last.value(0);
       sequence = last.value(1);

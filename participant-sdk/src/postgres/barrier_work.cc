@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "postgres/barrier_tables.h"
+#include "postgres/tables.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::postgres {
@@ -92,7 +92,7 @@ Result<barrier::Found> BarrierWork::MakeNotes() {
     // Also of a plan that the server cannot use any more, because the tables are others.
     connection_.touched = true;
     connection_.plans_in_doubt = true;
-    return Fail(Explain(last, connection_));
+    return Fail(Explain(last, connection_, kBarrierTables));
   }
   return Read(last, replies[own].affected() == 1);
 }

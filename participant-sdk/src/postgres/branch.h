@@ -27,10 +27,11 @@ class BranchOnConnection : public PostgresBranch {
   ~BranchOnConnection() override;
 
   Result<Rows> Execute(const std::string& sql,
-                               const std::vector<std::optional<std::string>>& parameters) override;
+                       const std::vector<std::optional<std::string>>& parameters) override;
   const std::string& last_sqlstate() const override { return last_sqlstate_; }
   PGconn* connection() override;
 
+  Status BecomeSite(const Roster& sites) override;
   void StartPrepare() override;
   VoteResult AwaitPrepare() override;
   void StartFinish(Decision decision) override;
@@ -73,6 +74,10 @@ class BranchOnConnection : public PostgresBranch {
   void NoteFailure(const Reply& reply);
 
   void Prepare();
+  // False: it has voted.
+  bool TakeEvidenceForPrepare();
+  bool BeginRecord();
+  std::optional<VoteResult> ConfirmRecord();
   Result<EvidenceReply> AskEvidence(TakeXid take);
   void CollectVote();
   VoteResult JudgePrepare(const std::vector<Reply>& replies);
@@ -99,11 +104,13 @@ class BranchOnConnection : public PostgresBranch {
   bool lent_ = false;    // to the application, as connection()
 
   bool begun_ = false;
-  bool wrote_ = false;         // the server said so: it has an xid
-  bool must_prepare_ = false;  // did what only PREPARE can judge, although it may have no xid
-  bool ended_ = false;         // by the application
+  bool wrote_ = false;           // the server said so: it has an xid
+  bool must_prepare_ = false;    // did what only PREPARE can judge, although it may have no xid
+  bool ended_ = false;           // by the application
   bool evidence_rides_ = false;  // in front of the PREPARE
   bool unresolved_ = false;      // voted no without knowing that it is not prepared
+  std::optional<Roster> sites_;  // it is one of these
+  bool recorded_ = false;        // in the ledger, by this branch, and not abandoned yet
   std::optional<Decision> finish_sent_;
   std::string failure_;  // why it will vote no
   bool failure_passing_ = false;

@@ -101,10 +101,7 @@ FinishResult BranchOnConnection::CommitOnePhase() {
   // Either it was fenced, or its COMMIT went out before and was lost: the database knows.
   if (!MoveOn(Phase::kOpen, Phase::kCommitting)) return database_->Prove(key_, *evidence_);
   SETTLE_FAILPOINT("postgres.before_commit");
-  // PREPARE flushes whatever synchronous_commit says; this COMMIT has to as well.
-  lease_->Send({{"SELECT pg_catalog.set_config('synchronous_commit', 'on', true) "
-                 "WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"},
-                {"COMMIT"}});
+  lease_->Send({ForceCommit(), {"COMMIT"}});
   const Reply reply = std::move(lease_->Await(database_->ReplyDeadline()).back());
   End();
   if (reply.lost()) return ProveLostCommit();

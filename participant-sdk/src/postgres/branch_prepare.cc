@@ -2,15 +2,32 @@
 #include <utility>
 
 #include "postgres/branch.h"
+#include "postgres/ledger.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::postgres {
 namespace {
 
 const char* const kFenced = "the branch was rolled back before it was prepared";
+const char* const kDecidedWithout =
+    "the branch's site has a record already: its peers decided to abort before it had voted";
 constexpr const char* kPrepareTag = "PREPARE TRANSACTION";
 
 }  // namespace
+
+Status BranchOnConnection::BecomeSite(const Roster& sites) {
+  const Inside inside(*this, WhenBusy::kWait);
+  if (!inside) return Fail(ErrorCode::kRefused, inside.why());
+  if (!database_->options().three_phase) {
+    return Fail(
+        ErrorCode::kRefused,
+        "resource \"" + database_->options().name + "\" was not made for three-phase commit",
+        "set PostgresOptions::three_phase in every process that serves it");
+  }
+  if (phase() != Phase::kOpen) return Fail(ErrorCode::kRefused, "the branch is not open any more");
+  sites_ = sites;
+  return {};
+}
 
 void BranchOnConnection::StartPrepare() {
   const Inside inside(*this, WhenBusy::kWait);
@@ -22,6 +39,9 @@ VoteResult BranchOnConnection::AwaitPrepare() {
   if (!inside) return {Vote::kNo, {}, inside.why(), false};
   if (!vote_ && phase() == Phase::kOpen) Prepare();
   if (!vote_) CollectVote();
+  if (vote_->vote == Vote::kNo && std::exchange(recorded_, false)) {
+    Ledger(*database_).Abandon(key_);
+  }
   return *vote_;
 }
 
@@ -30,23 +50,18 @@ void BranchOnConnection::Prepare() {
   evidence_.reset();
   lease_->TakeBackNotices();
   if (!failure_.empty()) return VoteNo(failure_, failure_passing_);
-  if (!begun_) return VoteReadOnly();
+  if (!begun_ && !sites_) return VoteReadOnly();
   if (std::string why = WhyNotUsable(); !why.empty()) return VoteNo(why, lease_->broken());
   if (lease_->transaction_status() == PQTRANS_INERROR) {
     return VoteNo("a statement failed on connection(), the transaction cannot go on", false);
   }
-  // Where the server has not said that something was written it is asked first, since a branch that
-  // wrote nothing need not be prepared. Otherwise the evidence rides in front of the PREPARE: one
-  // round trip.
-  if (!wrote_ && !must_prepare_) {
-    Result<EvidenceReply> asked = AskEvidence(TakeXid::kIfAssigned);
-    if (!asked) {
-      return VoteNo(asked.error().message, asked.error().code == ErrorCode::kRetryTransaction);
+  if (!begun_) {
+    if (const Reply reply = RunInside({}); !reply.ok()) {
+      NoteFailure(reply);
+      return VoteNo(failure_, failure_passing_);
     }
-    const bool wrote = !asked->evidence.local_transaction.empty();
-    if (!wrote && !asked->wrote_elsewhere) return VoteReadOnly();
-    if (wrote) evidence_ = asked->evidence;
   }
+  if (!TakeEvidenceForPrepare() || (sites_ && !BeginRecord())) return;
   evidence_rides_ = !evidence_;
   if (!MoveOn(Phase::kOpen, Phase::kPreparing)) return VoteNo(kFenced, false);
   std::vector<Statement> statements;
@@ -54,6 +69,50 @@ void BranchOnConnection::Prepare() {
   statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(key_.DatabaseName())});
   SETTLE_FAILPOINT("postgres.before_prepare");
   lease_->Send(statements);
+}
+
+// False: it has voted.
+bool BranchOnConnection::TakeEvidenceForPrepare() {
+  // Where the server has not said that something was written it is asked first, since a branch that
+  // wrote nothing need not be prepared. Otherwise the evidence rides in front of the PREPARE: one
+  // round trip. A site is prepared anyway, and its record holds the evidence.
+  if (!sites_ && (wrote_ || must_prepare_)) return true;
+  const Result<EvidenceReply> asked = AskEvidence(sites_ ? TakeXid::kAssign : TakeXid::kIfAssigned);
+  if (!asked) {
+    VoteNo(asked.error().message, asked.error().code == ErrorCode::kRetryTransaction);
+    return false;
+  }
+  const bool wrote = !asked->evidence.local_transaction.empty();
+  if (wrote) evidence_ = asked->evidence;
+  if (wrote || asked->wrote_elsewhere) return true;
+  VoteReadOnly();
+  return false;
+}
+
+bool BranchOnConnection::BeginRecord() {
+  const Result<bool> begun = Ledger(*database_).Begin(key_, *sites_, *evidence_);
+  if (!begun) {
+    const ErrorCode code = begun.error().code;
+    const bool passing = code == ErrorCode::kRetry || code == ErrorCode::kUnavailable ||
+                         code == ErrorCode::kAskOutcome;
+    VoteNo("the site's record was not begun: " + Describe(begun.error()), passing);
+    return false;
+  }
+  recorded_ = *begun;
+  if (!recorded_) VoteNo(kDecidedWithout, false);
+  return recorded_;
+}
+
+// Nothing: it waits, or peers have moved it on already. Otherwise the reason of a no-vote, which is
+// safe whatever the record says: nobody can decide to commit without this vote.
+std::optional<VoteResult> BranchOnConnection::ConfirmRecord() {
+  const Result<SiteState> state = Ledger(*database_).Confirm(key_);
+  if (!state) {
+    return Withdraw("the site's record could not be brought to waiting: " + Describe(state.error()),
+                    true);
+  }
+  if (*state == SiteState::kAborted) return Withdraw(kDecidedWithout, false);
+  return std::nullopt;
 }
 
 Result<EvidenceReply> BranchOnConnection::AskEvidence(TakeXid take) {
@@ -87,8 +146,13 @@ VoteResult BranchOnConnection::JudgePrepare(const std::vector<Reply>& replies) {
   if (evidence_rides_) evidence_ = ReadEvidence(*lease_, replies.front()).evidence;
   SETTLE_FAILPOINT("postgres.after_prepare");
   if (lease_->replication_cancelled()) {
-    return Withdraw("the wait for the synchronous standbys was cancelled: a fail-over may lose the "
-                    "prepared branch", true);
+    return Withdraw(
+        "the wait for the synchronous standbys was cancelled: a fail-over may lose the "
+        "prepared branch",
+        true);
+  }
+  if (sites_) {
+    if (const std::optional<VoteResult> no = ConfirmRecord()) return *no;
   }
   bool fenced = false;
   {
@@ -125,8 +189,10 @@ VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& how) {
 
 VoteResult BranchOnConnection::Withdraw(const std::string& reason, bool retryable) {
   const bool reachable = !lease_->broken();
-  const bool done = reachable && lease_->Run(FinishStatement(key_, Decision::kAbort, *lease_),
-                                             database_->ReplyDeadline()).ok();
+  const bool done =
+      reachable &&
+      lease_->Run(FinishStatement(key_, Decision::kAbort, *lease_), database_->ReplyDeadline())
+          .ok();
   unresolved_ = !done && database_->Finish(key_, Decision::kAbort, {}).end != BranchEnd::kAborted;
   End();
   return {Vote::kNo, {}, reason, retryable};

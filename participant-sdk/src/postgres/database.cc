@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "postgres/evidence.h"
+#include "postgres/tables.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::postgres {
@@ -22,10 +23,10 @@ struct ServerState {
 };
 
 Result<ServerState> ReadServerState(Connection& connection, Clock::time_point deadline) {
-  const Reply reply = connection.Run(
-      {"SELECT pg_catalog.current_setting('max_prepared_transactions'), "
-       "pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('fsync')"},
-      deadline);
+  const Reply reply =
+      connection.Run({"SELECT pg_catalog.current_setting('max_prepared_transactions'), "
+                      "pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('fsync')"},
+                     deadline);
   if (!reply.ok()) return Fail(ErrorCode::kUnavailable, reply.words());
   return ServerState{.slots = std::atoi(reply.value(0).c_str()),
                      .standby = reply.value(1) == "t",
@@ -44,6 +45,12 @@ ServerOptions ServerOf(const PostgresOptions& options) {
 
 Statement FinishStatement(const BranchKey& key, Decision decision, const Connection& connection) {
   return {std::string(FinishTag(decision)) + " " + connection.Literal(key.DatabaseName())};
+}
+
+Statement ForceCommit() {
+  return {
+      "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) "
+      "WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"};
 }
 
 const char* FinishTag(Decision decision) {
@@ -66,11 +73,16 @@ Result<Lease> Database::Take(Purpose purpose, Freshness freshness) {
   if (Status name = CheckResourceName(options_.name); !name) return Fail(std::move(name).error());
   Result<Lease> lease = pool_.Take(purpose, freshness);
   if (!lease || purpose == Purpose::kSettle) return lease;
+  if (Status same = CheckIdentity(**lease); !same) return Fail(std::move(same).error());
+  return lease;
+}
+
+Status Database::CheckIdentity(const Connection& connection) const {
   const std::lock_guard lock(mutex_);
-  if (identity_.empty() || identity_ == (*lease)->facts().identity) return lease;
+  if (identity_.empty() || identity_ == connection.facts().identity) return {};
   return Fail(ErrorCode::kRefused,
               "resource \"" + options_.name + "\" was " + identity_ +
-                  " when it was attached, its dsn now leads to " + (*lease)->facts().identity,
+                  " when it was attached, its dsn now leads to " + connection.facts().identity,
               "point the dsn at the right database, or attach anew and have an operator accept it");
 }
 
@@ -89,6 +101,12 @@ Result<std::string> Database::Identify() {
                 resource + "the server cannot prepare transactions: max_prepared_transactions is 0",
                 "put max_prepared_transactions = 100 (or max_connections, if that is more) into "
                 "postgresql.conf and restart the server");
+  }
+  if (options_.three_phase) {
+    const Status tables = CheckTables(**lease, options_.dsn, kSiteTables, ReplyDeadline());
+    if (!tables) {
+      return Fail(tables.error().code, resource + tables.error().message, tables.error().advice);
+    }
   }
   const std::lock_guard lock(mutex_);
   identity_ = (*lease)->facts().identity;
@@ -118,9 +136,9 @@ Result<std::vector<std::string>> Database::ScanPrepared() {
   const Reply& reply = replies.back();
   const bool standby = replies.front().ok() && replies.front().value(0) == "t";
   if (!reply.ok() || replies.size() != 2 || standby) {
-    return Fail(ErrorCode::kUnavailable,
-                "resource \"" + options_.name + "\": the scan of prepared branches failed: " +
-                    (standby ? "the server is a standby" : reply.words()));
+    return Fail(ErrorCode::kUnavailable, "resource \"" + options_.name +
+                                             "\": the scan of prepared branches failed: " +
+                                             (standby ? "the server is a standby" : reply.words()));
   }
   std::vector<std::string> names;
   for (int row = 0; row < reply.row_count(); ++row) {
@@ -174,12 +192,12 @@ bool Database::AfterLoss(const ConnectionFacts& lost, Clock::time_point until,
     Result<Lease> lease = Take(Purpose::kSettle, Freshness::kNew);
     if (!lease) continue;
     if ((*lease)->facts().identity != lost.identity) continue;
-    const Reply alive = (*lease)->Run(
-        {"SELECT pg_catalog.pg_terminate_backend(pid) "
-         "FROM pg_catalog.pg_stat_get_activity($1::int) "
-         "WHERE (extract(epoch FROM backend_start) * 1000000)::bigint = $2::bigint",
-         {lost.backend_pid, lost.backend_start}},
-        until);
+    const Reply alive =
+        (*lease)->Run({"SELECT pg_catalog.pg_terminate_backend(pid) "
+                       "FROM pg_catalog.pg_stat_get_activity($1::int) "
+                       "WHERE (extract(epoch FROM backend_start) * 1000000)::bigint = $2::bigint",
+                       {lost.backend_pid, lost.backend_start}},
+                      until);
     if (!alive.ok() || alive.row_count() > 0) continue;
     if (look(**lease)) return true;
   }

@@ -21,6 +21,8 @@ class Database {
 
   const PostgresOptions& options() const { return options_; }
   Result<Lease> Take(Purpose purpose, Freshness freshness = Freshness::kAny);
+  // kRefused: it leads to another database than Identify found. Take makes sure of it for work.
+  Status CheckIdentity(const Connection& connection) const;
 
   Result<std::string> Identify();
   std::vector<std::string> warnings() const;
@@ -57,6 +59,10 @@ class Database {
 
 // The SQL of phase two.
 Statement FinishStatement(const BranchKey& key, Decision decision, const Connection& connection);
+
+// In a transaction: its COMMIT flushes, as PREPARE TRANSACTION does whatever synchronous_commit
+// says.
+Statement ForceCommit();
 
 // "PREPARE TRANSACTION", "COMMIT PREPARED", "ROLLBACK PREPARED": nothing else counts as done.
 const char* FinishTag(Decision decision);

@@ -6,6 +6,7 @@
 
 #include "postgres/branch.h"
 #include "postgres/database.h"
+#include "postgres/ledger.h"
 #include "settle/postgres_resource.h"
 
 namespace settle {
@@ -14,12 +15,15 @@ namespace {
 class ResourceOnDatabase : public PostgresResource {
  public:
   explicit ResourceOnDatabase(PostgresOptions options)
-      : database_(std::make_shared<postgres::Database>(std::move(options))) {}
+      : database_(std::make_shared<postgres::Database>(std::move(options))), ledger_(*database_) {}
 
   const std::string& name() const override { return database_->options().name; }
   Result<std::string> Identify() override { return database_->Identify(); }
   std::vector<std::string> warnings() const override { return database_->warnings(); }
   Result<std::vector<std::string>> ScanPrepared() override { return database_->ScanPrepared(); }
+  SiteLedger* site_ledger() override {
+    return database_->options().three_phase ? &ledger_ : nullptr;
+  }
 
   Result<std::shared_ptr<PostgresBranch>> Open(const BranchKey& key) override {
     Result<postgres::Lease> lease = database_->Take(postgres::Purpose::kWork);
@@ -35,6 +39,7 @@ class ResourceOnDatabase : public PostgresResource {
 
  private:
   const std::shared_ptr<postgres::Database> database_;
+  postgres::Ledger ledger_;
 };
 
 }  // namespace

@@ -28,8 +28,7 @@ Status CheckTables(Connection& connection, const std::string& path) {
   if (!version) return Fail(version.error());
   if (*version == LatestVersion()) return {};
   if (*version == 0) {
-    return Fail(ErrorCode::kNotFound,
-                Escaped(path) + " has no barrier: Settle's tables are missing",
+    return Fail(ErrorCode::kNotFound, Escaped(path) + " does not have Settle's tables",
                 InstallCommand(path));
   }
   const std::string have = "Settle's tables in " + Escaped(path) + " have version " +
@@ -47,14 +46,19 @@ Error Explain(Error error, const std::string& path) {
   return error;
 }
 
-Result<bool> RaiseMarkAndRemove(Connection& connection, const EndedThrough& mark, int most) {
+Status RaiseMark(Connection& connection, const EndedThrough& mark) {
   Statement raise(connection.raw(),
                   "INSERT INTO settle_barrier_mark (log_id, epoch, sequence) VALUES (?1, ?2, ?3) "
                   "ON CONFLICT (log_id) DO UPDATE SET epoch = excluded.epoch, "
                   "sequence = excluded.sequence "
                   "WHERE (epoch, sequence) < (excluded.epoch, excluded.sequence)");
   const Result<bool> raised = BindMark(raise, mark).Step();
-  if (!raised) return raised;
+  if (!raised) return Fail(raised.error());
+  return {};
+}
+
+Result<bool> RaiseMarkAndRemove(Connection& connection, const EndedThrough& mark, int most) {
+  if (Status raised = RaiseMark(connection, mark); !raised) return Fail(std::move(raised).error());
   Statement remove(connection.raw(),
                    "DELETE FROM settle_barrier WHERE (log_id, epoch, sequence, gtid, branch, op, "
                    "seq) IN (SELECT log_id, epoch, sequence, gtid, branch, op, seq "

@@ -15,6 +15,9 @@ namespace settle::sqlite {
 // A failed statement of the barrier's own, with advice where its tables are missing.
 Error Explain(Error error, const std::string& path);
 
+// Never lowers it. In the caller's write transaction.
+[[nodiscard]] Status RaiseMark(Connection& connection, const EndedThrough& mark);
+
 // In the caller's write transaction. True: there may be more to remove.
 [[nodiscard]] Result<bool> RaiseMarkAndRemove(Connection& connection, const EndedThrough& mark,
                                               int most);

@@ -138,14 +138,6 @@ Result<std::unique_ptr<Connection>> File::Connect() {
   return connection;
 }
 
-Result<std::vector<std::string>> File::ScanPrepared() {
-  if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
-  const std::lock_guard lock(mutex_);
-  const Result<std::optional<std::string>> name = FindStagedName(*keeper_);
-  if (!name) return Fail(name.error());
-  return name->has_value() ? std::vector{**name} : std::vector<std::string>{};
-}
-
 Result<std::shared_ptr<const TableRules>> File::GuardAndReadRules(Connection& connection) {
   const Result<std::string> version = connection.Ask("PRAGMA schema_version");
   if (!version) return Fail(version.error());

@@ -7,7 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "settle/sqlite_resource.h"
 #include "sqlite/connection.h"
@@ -40,7 +40,13 @@ class File {
   [[nodiscard]] Status Ready();
   // "sqlite:<id>:<inode>"; once Ready.
   const std::string& identity() const { return identity_; }
-  [[nodiscard]] Result<std::vector<std::string>> ScanPrepared();
+  // On a connection that is kept, for a look at a time.
+  template <typename Look>
+  auto Read(Look look) -> decltype(look(std::declval<Connection&>())) {
+    if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
+    const std::lock_guard lock(mutex_);
+    return look(*keeper_);
+  }
 
   // A connection to the very file that Ready saw.
   [[nodiscard]] Result<std::unique_ptr<Connection>> Connect();

@@ -2,6 +2,7 @@
 
 #include "settle/sqlite_resource.h"
 #include "sqlite/finish.h"
+#include "sqlite/ledger.h"
 #include "sqlite/store.h"
 #include "sqlite/work.h"
 
@@ -98,7 +99,8 @@ std::shared_ptr<SqliteResource> SqliteResource::Make(SqliteOptions options) {
 }
 
 SqliteResource::SqliteResource(SqliteOptions options)
-    : file_(std::make_shared<File>(std::move(options))) {}
+    : file_(std::make_shared<File>(std::move(options))),
+      ledger_(std::make_unique<sqlite::Ledger>(*file_)) {}
 
 SqliteResource::~SqliteResource() {
   if (file_->is_forked()) Leak(std::move(file_));
@@ -162,7 +164,13 @@ FinishResult SqliteResource::Prove(const BranchKey& key, const Evidence& evidenc
   return sqlite::ProveOnePhase(*writer->connection, file_->identity(), key, evidence);
 }
 
-Result<std::vector<std::string>> SqliteResource::ScanPrepared() { return file_->ScanPrepared(); }
+Result<std::vector<std::string>> SqliteResource::ScanPrepared() {
+  const Result<std::optional<std::string>> name = file_->Read(sqlite::FindStagedName);
+  if (!name) return Fail(name.error());
+  return name->has_value() ? std::vector{**name} : std::vector<std::string>{};
+}
+
+SiteLedger* SqliteResource::site_ledger() { return ledger_.get(); }
 
 SqliteBranch::SqliteBranch(std::shared_ptr<Work> work) : work_(std::move(work)) {}
 
@@ -176,6 +184,8 @@ Result<Rows> SqliteBranch::Execute(std::string_view sql,
 }
 
 sqlite3* SqliteBranch::connection() { return work_->Lend(); }
+
+Status SqliteBranch::BecomeSite(const Roster& sites) { return work_->BecomeSite(sites); }
 
 VoteResult SqliteBranch::AwaitPrepare() { return work_->Prepare(); }
 

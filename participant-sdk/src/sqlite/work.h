@@ -46,6 +46,7 @@ class Work {
   [[nodiscard]] Result<Rows> Execute(std::string_view sql,
                                      const std::vector<std::optional<std::string>>& parameters);
   sqlite3* Lend();
+  [[nodiscard]] Status BecomeSite(const Roster& sites);
   VoteResult Prepare();
   FinishResult Finish(Decision decision);
   Result<Evidence> TakeEvidence();
@@ -73,6 +74,7 @@ class Work {
   [[nodiscard]] Status CheckNoNullKeys();
   VoteResult PrepareOpen();
   VoteResult StageAndCommit(const Changes& changes);
+  [[nodiscard]] Status AddRecord();
   VoteResult No(const Error& why);
   FinishResult FinishPrepared(Decision decision);
   FinishResult CommitOpen();
@@ -95,6 +97,7 @@ class Work {
   // Stays until the end of this object: Fence interrupts it without the mutex.
   std::unique_ptr<Connection> connection_;
   std::optional<Recorder> recorder_;
+  std::optional<Roster> sites_;  // it is one of these
   std::int64_t changes_before_ = 0;
   std::atomic<Phase> phase_{Phase::kOpen};
   std::atomic<bool> fenced_{false};

@@ -2,6 +2,7 @@
 #include "settle/vocabulary/failpoint.h"
 #include "sqlite/authorize.h"
 #include "sqlite/finish.h"
+#include "sqlite/site_records.h"
 #include "sqlite/store.h"
 #include "sqlite/work.h"
 
@@ -66,6 +67,14 @@ VoteResult Work::No(const Error& why) {
   return {Vote::kNo, evidence(), why.message, why.code == ErrorCode::kRetry};
 }
 
+Status Work::BecomeSite(const Roster& sites) {
+  if (is_forked()) return Usable();
+  const std::lock_guard lock(mutex_);
+  if (Status usable = Usable(); !usable) return usable;
+  sites_ = sites;
+  return {};
+}
+
 VoteResult Work::Prepare() {
   if (is_forked()) return {Vote::kNo, {}, "a branch is dead in a forked child", false};
   const std::lock_guard lock(mutex_);
@@ -91,7 +100,7 @@ VoteResult Work::PrepareOpen() {
   const Status undone = connection_->Run(std::string("ROLLBACK TO ") + kBranchSavepoint);
   if (!undone) return No(undone.error());
   if (Status keys = CheckNoNullKeys(); !keys) return No(keys.error());
-  if (changes->ops == 0) {
+  if (changes->ops == 0 && !sites_) {
     End("it was read-only");
     return {Vote::kReadOnly, evidence(), {}, false};
   }
@@ -103,6 +112,7 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   SETTLE_FAILPOINT("sqlite.before_prepare");
   const Status released = connection_->Run(std::string("RELEASE ") + kBranchSavepoint);
   if (!released) return No(released.error());
+  if (Status added = AddRecord(); !added) return No(added.error());
   if (Status staged = Stage(*connection_, name_, changes); !staged) return No(staged.error());
   if (fenced_) return No({ErrorCode::kRefused, "the branch was aborted", {}});
   // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A
@@ -115,9 +125,26 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   return {Vote::kCommit, evidence(), {}, false};
 }
 
+// Of a site, becoming durable with the staged row.
+Status Work::AddRecord() {
+  if (!sites_) return {};
+  const Result<std::optional<SiteRecord>> found = FindRecord(*connection_, key_);
+  if (!found) return Fail(found.error());
+  if (found->has_value()) {
+    return Fail(ErrorCode::kRefused,
+                "the branch's site has a record already: its peers decided to abort before it had "
+                "voted");
+  }
+  SiteRecord waiting{{}, *sites_, evidence()};
+  waiting.at.state = SiteState::kWaiting;
+  return WriteRecord(*connection_, key_, waiting);
+}
+
 // Other writers wait for this lock instead of being refused by the guards. Who came in between is
-// refused by them, so that nothing depends on getting it.
+// refused by them, so that nothing depends on getting it. A site leaves it to those, in whatever
+// process, who change its record.
 void Work::HoldWriteLock() {
+  if (sites_) return;
   connection_->SetBusyTimeout(std::chrono::milliseconds(0));
   static_cast<void>(connection_->BeginImmediate());
   connection_->SetBusyTimeout(file_->options().busy_timeout);

@@ -84,7 +84,6 @@ enum class PlantedBug {
   kOwnBallotNotForced,
   kWitnessAnswersBeforeDurable,
   kPreCommitNotForced,
-  kQuorumAbortNotForced,
   kAbortsAloneAfterPreCommit,
   // quorum three-phase commit: participant-sdk/src/quorum
   kBallotsNotCompared,

@@ -77,8 +77,8 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     if (fake_.on_hello) fake_.on_hello(reply);
   }
 
-  void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest&) override {
-    fake_.Note("begin");
+  void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override {
+    fake_.Note(request.protocol == wire::Protocol::THREE_PHASE ? "begin 3pc" : "begin");
     if (fake_.on_begin) fake_.on_begin();
     std::lock_guard lock(fake_.mutex_);
     reply.gtid =
@@ -249,6 +249,10 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
       std::string line;
       fake_.NoteVote("vote ", vote.vote, line);
       fake_.Note(line);
+    }
+    for (const wire::SiteReport& site : request.sites) {
+      fake_.Note("site " + std::to_string(site.branch) + "=" +
+                 settle::ToString(static_cast<SiteState>(site.answer.state)));
     }
     for (const wire::EndReport& end : request.ends) {
       fake_.Note("end " + std::to_string(end.branch) + "=" + Word(end.became));

@@ -50,6 +50,7 @@ class FakeCoordinator {
   std::function<void(const wire::FetchRequest&)> on_fetch;
   std::function<void(const wire::ReportRequest&)> on_report;
   std::function<void(wire::HelloReply&)> on_hello;
+  std::function<void(wire::Command&)> on_command;  // before it is queued: what Send leaves empty
   std::int64_t session_timeout_ms = 10'000;
   // For hooks: answers no sooner, as a coordinator does while what is waited for goes on. Less if
   // the fake is stopped.
@@ -69,9 +70,10 @@ class FakeCoordinator {
   // Ends the sessions as a time-out would.
   void LoseSessions();
 
-  // What was heard, one line each: "begin", "enlist bank", "try airline/fly", "commit 1=commit
-  // 2=no", "abort", "detach", "vote 1=no", "end 1=committed", "found bank settle:...", "attach bank
-  // acts:airline seen=<log>/<epoch>", "answer <step>.<attempt>=done {}". Waits five seconds for it.
+  // What was heard, one line each: "begin", "begin 3pc", "enlist bank", "try airline/fly", "commit
+  // 1=commit 2=no", "abort", "detach", "vote 1=no", "site 1=waiting", "end 1=committed", "found
+  // bank settle:...", "attach bank acts:airline seen=<log>/<epoch>", "answer <step>.<attempt>=done
+  // {}". Waits five seconds for it.
   bool Await(const std::string& line);
   std::vector<std::string> heard();
   std::size_t Count(const std::string& line);

@@ -32,6 +32,7 @@ wire::Command FakeCoordinator::MakeCommand(wire::CommandKind::type kind, const B
   command.resource = resource;
   command.attempt = 1;
   command.epoch = epoch == 0 ? epoch_ : epoch;
+  if (on_command) on_command(command);
   return command;
 }
 

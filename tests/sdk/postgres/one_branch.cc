@@ -1,6 +1,6 @@
 // One branch from its work to its end, in a process that a failpoint may kill:
 //
-//   postgres_one_branch <dsn> <branch's name in the database> two-phase|one-phase
+//   postgres_one_branch <dsn> <branch's name in the database> two-phase|one-phase|three-phase
 //
 // Prints its evidence as soon as it has it. Exits with 0 when the branch is committed.
 #include <cstdio>
@@ -16,13 +16,15 @@ void Print(const settle::Evidence& evidence) {
   std::fflush(stdout);
 }
 
-bool Committed(settle::PostgresBranch& branch, bool one_phase) {
-  if (one_phase) {
+bool Committed(settle::PostgresBranch& branch, const std::string& mode) {
+  if (mode == "one-phase") {
     const settle::Result<settle::Evidence> evidence = branch.TakeEvidence();
     if (!evidence) return false;
     Print(*evidence);
     return branch.CommitOnePhase().end == settle::BranchEnd::kCommitted;
   }
+  const settle::Roster sites{{.number = 0}, {.number = 1, .resource = "bank"}};
+  if (mode == "three-phase" && !branch.BecomeSite(sites)) return false;
   const settle::VoteResult vote = branch.AwaitPrepare();
   if (vote.vote != settle::Vote::kCommit) return false;
   Print(vote.evidence);
@@ -35,9 +37,11 @@ int main(int argc, char** argv) {
   if (argc != 4) return 2;
   const auto key = settle::BranchKey::ParseDatabaseName(argv[2]);
   if (!key) return 2;
-  const auto bank = settle::PostgresResource::Make({.name = "bank", .dsn = argv[1]});
+  const std::string mode = argv[3];
+  const auto bank = settle::PostgresResource::Make(
+      {.name = "bank", .dsn = argv[1], .three_phase = mode == "three-phase"});
   const auto branch = bank->Open(*key);
   if (!branch) return 3;
   if (!(*branch)->Execute("UPDATE account SET balance = balance - 10 WHERE id = 1")) return 3;
-  return Committed(**branch, std::string(argv[3]) == "one-phase") ? 0 : 1;
+  return Committed(**branch, mode) ? 0 : 1;
 }

@@ -40,6 +40,9 @@ class BankFile {
   BankFile();
   // In a directory that the caller keeps.
   explicit BankFile(std::string path);
+  // One that is there.
+  struct Existing {};
+  BankFile(std::string path, Existing) : path_(std::move(path)) {}
 
   const std::string& path() const { return path_; }
   std::shared_ptr<SqliteResource> Resource(

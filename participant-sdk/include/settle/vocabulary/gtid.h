@@ -52,6 +52,16 @@ class Gtid {
   std::uint64_t sequence_ = 0;
 };
 
+// Everything that this log began up to here, this included, has ended: nothing of it is waited
+// for.
+struct EndedThrough {
+  std::string log_id;
+  Epoch epoch = 0;
+  std::uint64_t sequence = 0;
+
+  friend bool operator==(const EndedThrough&, const EndedThrough&) = default;
+};
+
 // One branch: what one participant does in one resource for one global transaction.
 struct BranchKey {
   Gtid gtid;

@@ -1,4 +1,4 @@
-#include "postgres/barrier_tables.h"
+#include "postgres/tables.h"
 
 #include <memory>
 
@@ -36,7 +36,7 @@ std::string InstallCommand(const std::string& dsn) {
 Status CheckVersion(int version, const std::string& dsn) {
   if (version == Latest()) return {};
   if (version == 0) {
-    return Fail(ErrorCode::kNotFound, "the database has no barrier: Settle's tables are missing",
+    return Fail(ErrorCode::kNotFound, "the database does not have Settle's tables",
                 "run: " + InstallCommand(dsn));
   }
   const std::string have = "Settle's tables in the database have version " +
@@ -48,7 +48,8 @@ Status CheckVersion(int version, const std::string& dsn) {
 }
 
 // 0: there are none.
-Result<int> ReadVersion(Connection& connection, Clock::time_point deadline) {
+Result<int> ReadVersion(Connection& connection, const std::string& tables,
+                        Clock::time_point deadline) {
   const Reply there =
       connection.Run({"SELECT pg_catalog.to_regclass('settle_migration') IS NOT NULL, "
                       "pg_catalog.pg_is_in_recovery()"},
@@ -61,28 +62,29 @@ Result<int> ReadVersion(Connection& connection, Clock::time_point deadline) {
   if (there.value(0) == "f") return 0;
   const Reply version =
       connection.Run({"SELECT coalesce(max(version), 0) FROM settle_migration"}, deadline);
-  if (!version.ok()) return Fail(Explain(version, connection));
+  if (!version.ok()) return Fail(Explain(version, connection, tables));
   return std::stoi(version.value(0));
 }
 
-std::string HowToGrant(const Connection& connection) {
+std::string HowToGrant(const Connection& connection, const std::string& tables) {
   const std::string& role = connection.facts().role;
-  return "run as the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON settle_barrier, "
-         "settle_barrier_mark TO " +
+  return "run as the tables' owner: GRANT SELECT, INSERT, UPDATE, DELETE ON " + tables + " TO " +
          role + "; GRANT SELECT ON settle_migration TO " + role;
 }
 
-Status CheckPrivileges(Connection& connection, Clock::time_point deadline) {
+Status CheckPrivileges(Connection& connection, const std::string& tables,
+                       Clock::time_point deadline) {
   const Reply missing = connection.Run(
-      {"SELECT string_agg(p || ' on ' || t, ', ') FROM unnest(ARRAY['settle_barrier', "
-       "'settle_barrier_mark']) t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p "
-       "WHERE NOT has_table_privilege(t, p)"},
+      {"SELECT string_agg(p || ' on ' || t, ', ') FROM unnest(string_to_array($1, ', ')) t, "
+       "unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p "
+       "WHERE NOT has_table_privilege(t, p)",
+       {tables}},
       deadline);
-  if (!missing.ok()) return Fail(Explain(missing, connection));
+  if (!missing.ok()) return Fail(Explain(missing, connection, tables));
   if (missing.null(0)) return {};
   return Fail(ErrorCode::kDenied,
               "the role " + connection.facts().role + " lacks " + missing.value(0),
-              HowToGrant(connection));
+              HowToGrant(connection, tables));
 }
 
 // Several statements in one text.
@@ -99,7 +101,8 @@ Status Apply(Connection& connection, TablesInstalled& installed) {
       RunScript(connection, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('settle_migration')); " +
                                 std::string(kMakeVersions));
   if (!done) return done;
-  const Result<int> version = ReadVersion(connection, Clock::now() + kInstallPatience);
+  const Result<int> version =
+      ReadVersion(connection, kBarrierTables, Clock::now() + kInstallPatience);
   if (!version) return Fail(version.error());
   installed = {.version_before = *version, .version = *version, .applied = {}};
   if (*version > Latest()) return CheckVersion(*version, "");
@@ -115,21 +118,30 @@ Status Apply(Connection& connection, TablesInstalled& installed) {
 
 }  // namespace
 
-Status CheckTables(Connection& connection, const std::string& dsn, Clock::time_point deadline) {
-  const Result<int> version = ReadVersion(connection, deadline);
+Status CheckTables(Connection& connection, const std::string& dsn, const std::string& tables,
+                   Clock::time_point deadline) {
+  const Result<int> version = ReadVersion(connection, tables, deadline);
   if (!version) return Fail(version.error());
   if (Status right = CheckVersion(*version, dsn); !right) return right;
-  return CheckPrivileges(connection, deadline);
+  return CheckPrivileges(connection, tables, deadline);
 }
 
-Error Explain(const Reply& reply, const Connection& connection) {
+Error Explain(const Reply& reply, const Connection& connection, const std::string& tables) {
   Error error{CodeFor(reply), reply.words(), ""};
   const std::string sqlstate = reply.sqlstate();
-  if (sqlstate == "42501") error.advice = HowToGrant(connection);
+  if (sqlstate == "42501") error.advice = HowToGrant(connection, tables);
   if (sqlstate == "42P01" || sqlstate == "42703") {
     error.advice = "Settle's tables are missing or old: see 'settle barrier check'";
   }
   return error;
+}
+
+Statement RaiseMark(const EndedThrough& mark) {
+  return {
+      "INSERT INTO settle_barrier_mark AS m (log_id, epoch, sequence) VALUES ($1, $2, $3) "
+      "ON CONFLICT (log_id) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence "
+      "WHERE (m.epoch, m.sequence) < (excluded.epoch, excluded.sequence)",
+      {mark.log_id, std::to_string(mark.epoch), std::to_string(mark.sequence)}};
 }
 
 }  // namespace postgres
