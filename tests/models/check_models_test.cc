@@ -256,5 +256,23 @@ TEST(Models, EveryMistakeThatAModelKnowsIsChecked) {
   EXPECT_GT(switches, 30);
 }
 
+TEST(Models, TheDocumentNamesMistakesAndPlantedBugsThatThereAre) {
+  const std::string bugs = TextOf(Source() / "participant-sdk/src/vocabulary/planted_bug.h");
+  const std::string checks = TextOf(Source() / "tests/models/checks");
+  const std::string document = TextOf(Source() / "docs/models.md");
+  const std::regex name("\\bk[A-Z][A-Za-z]+|`[A-Z]+_[A-Z_]+`");
+  int names = 0;
+  for (std::sregex_iterator found(document.begin(), document.end(), name), end; found != end;
+       ++found, ++names) {
+    const std::string text = found->str();
+    if (text.front() == 'k') {
+      EXPECT_THAT(bugs, HasSubstr("  " + text + ",\n"));
+    } else {
+      EXPECT_THAT(checks, HasSubstr("-D" + text.substr(1, text.size() - 2)));
+    }
+  }
+  EXPECT_GT(names, 50);
+}
+
 }  // namespace
 }  // namespace settle::testing

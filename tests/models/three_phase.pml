@@ -47,6 +47,7 @@
  *   ELECTED_NOT_FORCED          le is lost in a crash
  *   PREPARED_STATE_NOT_FORCED   pc, pa and la are lost in a crash
  *   FIRST_FORGETS_PRE_COMMIT    the first coordinator does not force its mark
+ *   ABORTS_ALONE_AFTER_PRE_COMMIT   the first coordinator aborts, though it sent prepare-commit
  *   ABORTS_ALONE_IN_W           a site in w aborts when its timer runs out
  *   RECOVERS_WITHOUT_QUORUM     a leader proposes by whoever answered
  *   ANY_PRE_COMMIT_WINS         "any pc" in place of "the highest attempt"   (three ballots)
@@ -316,7 +317,11 @@ end:
      proposed[1] = COMMIT }
 
      /* A no, a timeout, an operator: alone, and nothing is written. */
+#ifdef ABORTS_ALONE_AFTER_PRE_COMMIT
+  :: atomic { BROKEN && (coordinator == voting || coordinator == pre_committing) ->
+#else
   :: atomic { BROKEN && coordinator == voting ->
+#endif
      printf("the coordinator aborts alone\n");
      coordinator = retired;
 #ifdef WITNESS

@@ -43,6 +43,8 @@ std::vector<Fault> FaultsOf(Protocol protocol) {
         if (of_all || of_two_phase) faults.push_back(fault);
         break;
       case Protocol::kThreePhase:
+        // Nothing is ever damaged, so nothing is forgotten.
+        if (fault == Fault::kOperatorForgets) break;
         if (of_all || of_three_phase || IsOfSites(fault)) faults.push_back(fault);
         break;
       case Protocol::kSaga:

@@ -63,6 +63,7 @@ Result<bool> SimulatedLedger::Put(const BranchKey& key, const std::optional<Site
   world_.Effect(database_.name(), forced ? "forces " : "writes ", key.DatabaseName(), " ",
                 ToString(after.at.state), ", elected ", ToString(after.at.elected), ", accepted ",
                 ToString(after.at.accepted));
+  if (when_written) when_written(key, after);
   if (!database_.up()) return Unreachable(database_.name());
   if (world_.Strikes(world_.roughness.finish_lost, Fault::kRecordReplyLost))
     return Unreachable(database_.name());

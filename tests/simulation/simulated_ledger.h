@@ -35,6 +35,9 @@ class SimulatedLedger : public SiteLedger {
   // Another process changes the record between a reader's reading and its writing.
   std::function<void(const BranchKey& key)> meanwhile;
 
+  // Told of what a site has written now that it was told something.
+  std::function<void(const BranchKey& key, const SiteRecord& record)> when_written;
+
   // As Find gives them.
   Records Shown() const;
   SimulatedDatabase& database() { return database_; }

@@ -47,6 +47,8 @@ struct Disk {
   // What has been synced, by kind of record; the oracle of "told only after it is durable".
   std::unordered_set<Gtid> decided;
   std::unordered_set<Gtid> delegated;
+  std::unordered_set<Gtid> pre_committed;
+  std::unordered_set<Gtid> quorum_aborted;
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
   std::unordered_set<Gtid> forgotten;
   std::unordered_map<Gtid, SagaFacts> sagas;

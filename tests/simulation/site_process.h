@@ -74,7 +74,8 @@ class SiteProcess : public Process {
   void Settled(const BranchKey& key);
   void WakeAt(const BranchKey& key, const CasePtr& watched, sdk::recovery::Time due);
   void Drive(const BranchKey& key, const CasePtr& watched);
-  void TakeBallot(const BranchKey& key, const CasePtr& watched, const sdk::recovery::TakeBallot& take);
+  void TakeBallot(const BranchKey& key, const CasePtr& watched,
+                  const sdk::recovery::TakeBallot& take);
   void Obey(const BranchKey& key, const CasePtr& watched, const sdk::recovery::Obey& obey);
   void Exchange(const BranchKey& key, const CasePtr& watched, const sdk::recovery::Tell& tell);
   void Ask(const BranchKey& site, const Roster& sites, const PeerMessage& message,

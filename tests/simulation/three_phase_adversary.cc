@@ -1,6 +1,7 @@
 #include "simulation/three_phase_adversary.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace settle::simulation {
@@ -11,12 +12,22 @@ constexpr microseconds kInFlight{60'000};  // by then what was sent before a cut
 }  // namespace
 
 void ThreePhaseAdversary::BeginOwn() {
-  Every(world_.roughness.database_life, [this] { CrashDatabase(); });
+  Every(world_.roughness.database_life, [this] {
+    CrashDatabase(victims_.databases[world_.Pick(victims_.databases.size())],
+                  Soon(microseconds(15'000)));
+  });
   Every(world_.roughness.partition_every, [this] { CutInTwo(); });
+  if (world_.roughness.operator_acts > 0) Every(microseconds(5'000), [this] { OperatorActs(); });
   if (world_.Happens(0.3)) world_.After(Soon(microseconds(300'000)), [this] { GoForGood(); });
-  if (!world_.Happens(0.5)) return;
-  for (SimulatedLedger& ledger : victims_.scene.ledgers)
-    ledger.meanwhile = [this, &ledger](const BranchKey& key) { ChangeRecord(ledger, key); };
+  if (world_.Happens(0.6)) malice_ = 0.1 + 0.4 * world_.Chance();
+  const bool interferes = world_.Happens(0.5);
+  for (SimulatedLedger& ledger : victims_.scene.ledgers) {
+    ledger.when_written = [this, &ledger](const BranchKey&, const SiteRecord& record) {
+      Wrote(ledger.database(), record);
+    };
+    if (interferes)
+      ledger.meanwhile = [this, &ledger](const BranchKey& key) { ChangeRecord(ledger, key); };
+  }
 }
 
 void ThreePhaseAdversary::HealOwn() {
@@ -27,12 +38,50 @@ void ThreePhaseAdversary::HealOwn() {
   }
 }
 
-void ThreePhaseAdversary::CrashDatabase() {
-  SimulatedDatabase& database = victims_.databases[world_.Pick(victims_.databases.size())];
-  if (!database.up()) return;
+void ThreePhaseAdversary::CrashDatabase(SimulatedDatabase& database, microseconds lasting) {
+  if (!database.up() || world_.healed) return;
   world_.Count(Fault::kDatabaseCrashed);
   database.Crash();
-  world_.After(Soon(microseconds(15'000)), [&database] { database.Start(); });
+  world_.After(lasting, [&database] { database.Start(); });
+}
+
+// A site has joined or accepted: now it may forget that, or the network may change.
+void ThreePhaseAdversary::Wrote(SimulatedDatabase& database, const SiteRecord& record) {
+  if (world_.healed || IsFinal(record.at.state) || !world_.Happens(malice_)) return;
+  if (world_.Happens(0.4)) return CutInTwo();
+  world_.After(microseconds(1) + world_.UpTo(microseconds(6'000)),
+               [this, &database] { CrashDatabase(database, world_.UpTo(microseconds(4'000))); });
+}
+
+void ThreePhaseAdversary::BreakCoordinator() {
+  if (world_.healed || !coordinator_.up() || coordinator_.frozen()) return;
+  switch (world_.Pick(4)) {
+    case 0: return CutInTwo();
+    case 1:
+      world_.Count(Fault::kCoordinatorFrozen);
+      coordinator_.Freeze();
+      return world_.After(Soon(microseconds(100'000)), [this] {
+        if (coordinator_.up()) coordinator_.Thaw();
+      });
+    default:
+      world_.Count(Fault::kCoordinatorCrashed);
+      coordinator_.Crash();
+      return world_.After(Soon(microseconds(30'000)), [this] {
+        if (!coordinator_.up() && !stays_down_) coordinator_.Start();
+      });
+  }
+}
+
+void ThreePhaseAdversary::Saw(const Record& record) {
+  const bool pre_commits = std::holds_alternative<PreCommitRecord>(record);
+  const bool of_sites = pre_commits || std::holds_alternative<BallotRecord>(record) ||
+                        std::holds_alternative<QuorumAbortRecord>(record);
+  if (world_.healed || !of_sites || !world_.Happens(malice_)) return;
+  const microseconds soon = microseconds(1) + world_.UpTo(microseconds(8'000));
+  if (pre_commits && world_.Happens(0.2)) {
+    return world_.After(soon, [this, gtid = GtidOf(record)] { OperatorAborts(gtid); });
+  }
+  world_.After(soon, [this] { BreakCoordinator(); });
 }
 
 void ThreePhaseAdversary::CutInTwo() {
@@ -59,6 +108,29 @@ void ThreePhaseAdversary::GoForGood() {
   coordinator_.Crash();
   stays_down_ = true;
   gone_ = true;
+}
+
+void ThreePhaseAdversary::OperatorActs() {
+  if (victims_.notes.empty() || !world_.Happens(world_.roughness.operator_acts)) return;
+  const Gtid gtid =
+      std::next(victims_.notes.begin(), static_cast<long>(world_.Pick(victims_.notes.size())))
+          ->first;
+  if (world_.Happens(0.5)) return OperatorAborts(gtid);
+  coordinator_.Arrive([this, gtid](Engine& engine, Inquiry&) {
+    engine.Hurry(gtid, [this](const Result<Hurried>& hurried) {
+      if (hurried) world_.Count(Fault::kOperatorHurries);
+    });
+  });
+}
+
+void ThreePhaseAdversary::OperatorAborts(const Gtid& gtid) {
+  coordinator_.Arrive([this, gtid](Engine& engine, Inquiry&) {
+    engine.Abort({gtid, AbortCause::kOperator, "simulated operator", {}},
+                 [this](const Result<Ending>& ending) {
+                   if (ending && ending->cause == AbortCause::kOperator)
+                     world_.Count(Fault::kOperatorAborts);
+                 });
+  });
 }
 
 // Another leader's election comes to another process of the site, just now.

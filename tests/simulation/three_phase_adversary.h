@@ -20,6 +20,7 @@ class ThreePhaseAdversary : public Adversary {
  public:
   struct Victims {
     std::deque<SimulatedDatabase>& databases;
+    const std::map<Gtid, Note>& notes;
     const SiteScene scene;
   };
   ThreePhaseAdversary(World& world, CoordinatorNode& coordinator, Disk& disk, Victims victims)
@@ -28,17 +29,25 @@ class ThreePhaseAdversary : public Adversary {
   // Runs the world with a part of it healed, and checks what that part must do, and the other part
   // must not.
   void HealAPart();
+  // The coordinator hands a record to its log: the moments between two of them are short, and what
+  // is to break there is broken on purpose.
+  void Saw(const Record& record);
 
  private:
   void BeginOwn() override;
   void HealOwn() override;
-  void CrashDatabase();
+  void CrashDatabase(SimulatedDatabase& database, microseconds lasting);
+  void Wrote(SimulatedDatabase& database, const SiteRecord& record);
+  void BreakCoordinator();
   void CutInTwo();
   void GoForGood();
+  void OperatorActs();
+  void OperatorAborts(const Gtid& gtid);
   void ChangeRecord(SimulatedLedger& ledger, const BranchKey& key);
 
   Victims victims_;
   bool gone_ = false;  // the coordinator
+  double malice_ = 0;  // how often it strikes on purpose
 };
 
 }  // namespace settle::simulation

@@ -58,8 +58,11 @@ ThreePhaseRun::ThreePhaseRun(std::uint64_t seed, World::Telling telling)
     : Run(seed, telling, kProcesses + 1),
       witness_(world_, coordinator_, notes_),
       adversary_(world_, coordinator_, disk_,
-                 {databases_, {ledgers_, peers_, coordinator_, world_}}) {
-  disk_.watch = [this](const Record& record) { witness_.Appends(record); };
+                 {databases_, notes_, {ledgers_, peers_, coordinator_, world_}}) {
+  disk_.watch = [this](const Record& record) {
+    witness_.Appends(record);
+    adversary_.Saw(record);
+  };
   disk_.may_prune = [this](const Gtid& gtid) {
     return std::none_of(databases_.begin(), databases_.end(),
                         [&](const auto& database) { return database.Holds(gtid); });

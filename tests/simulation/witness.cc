@@ -58,10 +58,19 @@ void Witness::Hears(const Gtid& gtid, const Ending& ending) {
     world_.Violates("one decision per gtid: " + gtid.text() +
                     " is said to be aborted, and its commit record is durable");
   }
+  if (ending.aborted()) HearsAbort(gtid);
   if (IsDamage(ending.outcome) && !disk.damaged.contains(gtid)) {
     world_.Violates("heuristics: " + gtid.text() +
                     " is said to be damaged, and no durable record says so");
   }
+}
+
+// Sites that may have pre-committed are told an abort only once that is durable.
+void Witness::HearsAbort(const Gtid& gtid) {
+  const Disk& disk = coordinator_.disk();
+  if (!disk.pre_committed.contains(gtid) || disk.quorum_aborted.contains(gtid)) return;
+  world_.Violates("durability: " + gtid.text() +
+                  " was pre-committed and is said to be aborted, and no durable record says so");
 }
 
 void Witness::Hears(const Gtid& gtid, const OnePhaseAnswer& answer) {
@@ -77,6 +86,12 @@ void Witness::Hears(const Gtid&, const CommandBatch& batch) {
     if (command.kind == CommandKind::kCommit && !durable) {
       world_.Violates("durability: " + command.key.gtid.text() +
                       " is told to commit, and no durable record says so");
+    }
+    if (command.kind == CommandKind::kAbort) HearsAbort(command.key.gtid);
+    if (command.kind == CommandKind::kPreCommit &&
+        !coordinator_.disk().pre_committed.contains(command.key.gtid)) {
+      world_.Violates("durability: " + command.key.gtid.text() +
+                      " is told to pre-commit, and no durable record says so");
     }
   }
 }

@@ -21,6 +21,7 @@ class Witness {
   void Hears(const Gtid& gtid, const OnePhaseAnswer& answer);
   void Hears(const Gtid& gtid, const Ending& ending);
   void Hears(const Gtid& gtid, const CommandBatch& batch);
+  void HearsAbort(const Gtid& gtid);
   void Hears(const Gtid&, const Attached&) {}
   void Hears(const Gtid&, BranchNumber) {}
   void Hears(const Gtid&, const coordinator::TryAnswer&) {}

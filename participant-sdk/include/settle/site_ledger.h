@@ -22,7 +22,8 @@ class SiteLedger {
   virtual ~SiteLedger() = default;
 
   // Nothing: the branch was never told to prepare as a site. A branch that is prepared is never
-  // shown as kInitial, and one that is prepared without a record is kCorrupt.
+  // shown as kInitial; without a record it is kNotFound: it is no site, or somebody removed what a
+  // site kept, and it must not be taken for one that never voted.
   [[nodiscard]] virtual Result<std::optional<SiteRecord>> Find(const BranchKey& key) = 0;
 
   enum class Durability {

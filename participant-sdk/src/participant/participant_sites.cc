@@ -4,6 +4,7 @@
 #include "participant/participant.h"
 #include "participant/resource_calls.h"
 #include "participant/site_words.h"
+#include "settle/vocabulary/failpoint.h"
 
 namespace settle::sdk {
 namespace {
@@ -14,6 +15,12 @@ PeerVerb VerbOf(Decision decision) {
 
 Decision DecisionOf(const SiteRecord& record) {
   return record.at.state == SiteState::kCommitted ? Decision::kCommit : Decision::kAbort;
+}
+
+// It was no site, or its record went when it had ended.
+bool HasNoRecord(const Result<std::optional<SiteRecord>>& found) {
+  if (found) return !found->has_value();
+  return found.error().code == ErrorCode::kNotFound || found.error().code == ErrorCode::kExpired;
 }
 
 }  // namespace
@@ -88,6 +95,7 @@ void Participant::CarryToSite(const Command& command) {
     case CommandKind::kProve: return;
   }
   desks_.at(command.resource).workers->Post([this, call] {
+    SETTLE_FAILPOINT("participant.before_accept");
     const Result<SiteAnswer> answer = Answer(call);
     // The coordinator says it again to whom it has not heard.
     if (answer) outbox_.Add(SiteReport{call.key, *answer});
@@ -117,8 +125,7 @@ bool Participant::MayFinish(const BranchKey& key, const std::string& resource, D
                             const DecidedBy& by) {
   if (!sites_.Serves(resource)) return true;
   const Result<std::optional<SiteRecord>> found = sites_.Find(key, resource);
-  // One that is expired was no site, or its record went because it had ended.
-  if (found ? !found->has_value() : found.error().code == ErrorCode::kExpired) return true;
+  if (HasNoRecord(found)) return true;
   Result<Sites::Told> told =
       found ? sites_.Tell(key, resource, {VerbOf(decision), by.ballot, by.quorum})
             : Result<Sites::Told>(Fail(found.error()));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::sdk {
 namespace {
 
@@ -74,6 +76,10 @@ Act Recovery::Next(Time now) {
     phase_ = Phase::kAsking;
     suspicious_ = true;
     reached_.clear();
+    if (SETTLE_PLANTED_BUG(kAbortsAloneOnItsTimer)) {
+      decision_ = {PeerVerb::kAbort, {}, {}};
+      phase_ = Phase::kObeying;
+    }
   }
   switch (phase_) {
     case Phase::kTrusting: return recovery::Wait{Due()};

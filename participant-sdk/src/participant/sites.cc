@@ -4,6 +4,7 @@
 
 #include "participant/caught.h"
 #include "quorum/site.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::sdk {
 namespace {
@@ -94,6 +95,7 @@ Result<Sites::Taken> Sites::Lead(const BranchKey& key, const std::string& resour
     if (IsFinal(before.at.state)) return Taken{ballot, before};
     SiteRecord after = before;
     after.at = quorum::After(before.at, {PeerVerb::kElect, ballot, {}});
+    if (SETTLE_PLANTED_BUG(kLeadsWithoutItsOwnRecord)) return Taken{ballot, after};
     // Its own only if this very change was the one that took it: another process that serves the
     // database may want the same.
     const Result<bool> put =

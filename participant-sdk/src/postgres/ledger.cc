@@ -144,7 +144,7 @@ Result<std::optional<SiteRecord>> ReadRecord(const Reply& reply, const BranchKey
   const bool found = is(3);
   if (!found && is(2)) return Fail(Expired(key));
   if (!found && is(1)) {
-    return Fail(ErrorCode::kCorrupt,
+    return Fail(ErrorCode::kNotFound,
                 "branch " + key.DatabaseName() +
                     " is prepared, and has no record in settle_three_phase: it was no site, or "
                     "somebody removed the row",

@@ -50,7 +50,7 @@ Result<std::optional<SiteRecord>> FindRecord(Connection& connection, const Branc
                 "transaction " + key.gtid.text() + " ended, and its sites' records were removed");
   }
   if (!found && find.Int(2) != 0) {
-    return Fail(ErrorCode::kCorrupt,
+    return Fail(ErrorCode::kNotFound,
                 "branch " + name +
                     " is prepared, and has no record in settle_three_phase: it was "
                     "no site, or somebody removed the row",

@@ -92,6 +92,9 @@ enum class PlantedBug {
   kElectedBeforeItsVoteKeepsNothing,
   kRecoversWithoutQuorum,
   kAnyPreCommitTakenForTheLatest,
+  // quorum three-phase commit: participant-sdk/src/participant
+  kAbortsAloneOnItsTimer,
+  kLeadsWithoutItsOwnRecord,
   // participant-sdk
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,

@@ -17,6 +17,7 @@ class FakeLedger : public SiteLedger {
   // Before a Put looks whether the record is still what it was, without the lock: others can be
   // quicker there.
   std::function<void(const BranchKey&)> on_put;
+  std::function<bool(const BranchKey&)> is_prepared;  // set once
 
   Result<std::optional<SiteRecord>> Find(const BranchKey& key) override {
     std::lock_guard lock(mutex_);
@@ -24,7 +25,11 @@ class FakeLedger : public SiteLedger {
     if (away_) return Fail(ErrorCode::kUnavailable, "the database is down");
     if (IsPruned(key)) return Fail(ErrorCode::kExpired, "pruned");
     const auto found = records_.find(key);
-    return found == records_.end() ? std::nullopt : std::optional(found->second);
+    if (found != records_.end()) return found->second;
+    if (is_prepared && is_prepared(key)) {
+      return Fail(ErrorCode::kNotFound, "it is prepared, and has no record");
+    }
+    return std::nullopt;
   }
 
   Result<bool> Put(const BranchKey& key, const std::optional<SiteRecord>& before,

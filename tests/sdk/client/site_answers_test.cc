@@ -136,6 +136,19 @@ TEST_F(SiteAnswers, ATwoPhaseBranchThatThisProcessPreparedAsksNoLedger) {
   EXPECT_EQ(orders->ledger().asked(), 0u);
 }
 
+TEST_F(SiteAnswers, ATwoPhaseBranchThatIsFoundIsLeftToTheCoordinator) {
+  const auto orders = Orders();
+  orders->participant().InTouch(true);
+  orders_->SetPrepared(Key(1));
+  orders->participant().Scan();
+  const ReportCall told =
+      orders->Reported([](const ReportCall& all) { return !all.found.empty(); });
+  EXPECT_EQ(told.found.front().database_name, Key(1).DatabaseName());
+  EXPECT_EQ(orders->participant().Answer(Call(Key(1), PeerVerb::kElect, {2, 2})).error().code,
+            ErrorCode::kNotFound)
+      << "and never taken for a site that has not voted";
+}
+
 TEST_F(SiteAnswers, ATwoPhaseBranchIsFinishedByItsKeyAlsoWhenItsRecordWouldBePruned) {
   const auto orders = Orders();
   for (const BranchNumber number : {1u, 2u}) {

@@ -5,8 +5,6 @@
 namespace settle::sdk {
 namespace {
 
-using ::testing::HasSubstr;
-
 class SiteRounds : public SitesTest {};
 
 TEST_F(SiteRounds, M10_TwoSitesAbortWithoutTheWitnessWhatNobodyPreCommitted) {
@@ -15,18 +13,22 @@ TEST_F(SiteRounds, M10_TwoSitesAbortWithoutTheWitnessWhatNobodyPreCommitted) {
   const Roster sites = SitesIn({orders_, stock_});
   ASSERT_EQ(orders->Prepare(Key(1), sites).vote, Vote::kCommit);
   ASSERT_EQ(stock->Prepare(Key(2), sites).vote, Vote::kCommit);
+  orders->LoseCoordinator();
+  stock->LoseCoordinator();
   ASSERT_TRUE(WaitUntil([&] {
     return orders->HasEnded(Key(1), BranchEnd::kAborted) &&
            stock->HasEnded(Key(2), BranchEnd::kAborted);
   }));
   EXPECT_GT(network_.refused(), 0u) << "the witness was asked";
-  const SiteAnswer at = orders->ledger().Now(Key(1))->at;
-  EXPECT_EQ(at.state, SiteState::kAborted);
-  EXPECT_EQ(at.decided, stock->ledger().Now(Key(2))->at.decided);
-  EXPECT_THAT(at.decided.quorum, ::testing::ElementsAre(1, 2));
-  const std::string words = "was aborted by its sites: ballot " + ToString(at.decided.ballot);
-  EXPECT_EQ(orders->CountWarned(words), 1u);
-  EXPECT_EQ(stock->CountWarned(words), 1u);
+  // Each says under which ballot; should both have led, that need not be the same one.
+  for (const auto& [process, number] : {std::pair(orders.get(), 1u), std::pair(stock.get(), 2u)}) {
+    const SiteAnswer at = process->ledger().Now(Key(number))->at;
+    EXPECT_EQ(at.state, SiteState::kAborted);
+    EXPECT_THAT(at.decided.quorum, ::testing::ElementsAre(1, 2));
+    EXPECT_EQ(
+        process->CountWarned("was aborted by its sites: ballot " + ToString(at.decided.ballot)),
+        1u);
+  }
 }
 
 TEST_F(SiteRounds, M10_APreCommitOfTheLostCoordinatorIsBroughtToCommit) {
@@ -41,6 +43,8 @@ TEST_F(SiteRounds, M10_APreCommitOfTheLostCoordinatorIsBroughtToCommit) {
         process->Reported([](const ReportCall& all) { return !all.sites.empty(); });
     EXPECT_EQ(reported.sites.front().answer.state, SiteState::kPreCommitted);
   }
+  orders->LoseCoordinator();
+  stock->LoseCoordinator();
   // How it was decided is reported before what became of the branch.
   const ReportCall told = orders->Reported([](const ReportCall& all) { return !all.ends.empty(); });
   EXPECT_EQ(told.ends.front().result.end, BranchEnd::kCommitted);
@@ -63,6 +67,8 @@ TEST_F(SiteRounds, M10_OneSiteOfThreeGoneTheOthersEnd) {
   stock->Prepare(Key(2), sites);
   bills->Prepare(Key(3), sites);
   stock.reset();
+  orders->LoseCoordinator();
+  bills->LoseCoordinator();
   ASSERT_TRUE(WaitUntil([&] {
     return orders->HasEnded(Key(1), BranchEnd::kAborted) &&
            bills->HasEnded(Key(3), BranchEnd::kAborted);
@@ -70,15 +76,18 @@ TEST_F(SiteRounds, M10_OneSiteOfThreeGoneTheOthersEnd) {
   // It comes back, finds what it had prepared, and is told.
   ASSERT_TRUE(stock_->IsPrepared(Key(2)));
   stock = Start(stock_);
+  stock->LoseCoordinator();
   stock->participant().Scan();
   ASSERT_TRUE(WaitUntil([&] { return stock->HasEnded(Key(2), BranchEnd::kAborted); }));
-  EXPECT_EQ(stock->ledger().Now(Key(2))->at.decided, orders->ledger().Now(Key(1))->at.decided);
+  EXPECT_THAT(stock->ledger().Now(Key(2))->at.decided.quorum, ::testing::ElementsAre(1, 3));
 }
 
 TEST_F(SiteRounds, M10_AMinorityWaitsSaysSoOnceAndEndsWhenTheOthersAreBack) {
   const auto orders = Start(orders_, 20ms);
   const auto stock = Start(stock_, 20ms);
   network_.Cut("at-stock");
+  orders->LoseCoordinator();
+  stock->LoseCoordinator();
   const Roster sites = SitesIn({orders_, stock_});
   orders->Prepare(Key(1), sites);
   stock->Prepare(Key(2), sites);
@@ -102,32 +111,30 @@ TEST_F(SiteRounds, M10_AMinorityWaitsSaysSoOnceAndEndsWhenTheOthersAreBack) {
 }
 
 TEST_F(SiteRounds, M10_RoundsLedAtTheSameTimeEndEverybodyAlike) {
-  const auto orders = Start(orders_, 1ms);
-  const auto stock = Start(stock_, 1ms);
-  const auto bills = Start(bills_, 1ms);
+  const auto orders = Start(orders_);
+  const auto stock = Start(stock_);
+  const auto bills = Start(bills_);
   const Roster sites = SitesIn({orders_, stock_, bills_});
-  std::size_t contested = 0;
+  std::vector<Gtid> all;
   for (int i = 0; i < 20; ++i) {
     NextTransaction();
-    orders->Prepare(Key(1), sites);
-    stock->Prepare(Key(2), sites);
-    bills->Prepare(Key(3), sites);
+    all.push_back(gtid_);
+    ASSERT_EQ(orders->Prepare(Key(1), sites).vote, Vote::kCommit);
+    ASSERT_EQ(stock->Prepare(Key(2), sites).vote, Vote::kCommit);
+    ASSERT_EQ(bills->Prepare(Key(3), sites).vote, Vote::kCommit);
     if (i % 2 == 0) stock->Command(CommandKind::kPreCommit, Key(2), {}, kFirstBallot);
-    const auto final = [&] {
-      return IsFinal(orders->StateOf(Key(1))) && IsFinal(stock->StateOf(Key(2))) &&
-             IsFinal(bills->StateOf(Key(3)));
-    };
-    ASSERT_TRUE(WaitUntil(final)) << i;
-    EXPECT_EQ(orders->StateOf(Key(1)), stock->StateOf(Key(2))) << i;
-    EXPECT_EQ(orders->StateOf(Key(1)), bills->StateOf(Key(3))) << i;
-    const Ballot decided = orders->ledger().Now(Key(1))->at.decided.ballot;
-    contested += decided.round > 2 ? 1 : 0;
+  }
+  for (SiteProcess* process : {orders.get(), stock.get(), bills.get()}) process->LoseCoordinator();
+  for (const Gtid& gtid : all) {
+    gtid_ = gtid;
     ASSERT_TRUE(WaitUntil([&] {
       return !orders_->IsPrepared(Key(1)) && !stock_->IsPrepared(Key(2)) &&
              !bills_->IsPrepared(Key(3));
     }));
+    EXPECT_TRUE(IsFinal(orders->StateOf(Key(1))));
+    EXPECT_EQ(orders->StateOf(Key(1)), stock->StateOf(Key(2)));
+    EXPECT_EQ(orders->StateOf(Key(1)), bills->StateOf(Key(3)));
   }
-  RecordProperty("contested", static_cast<int>(contested));
 }
 
 TEST_F(SiteRounds, M10_AProcessThatComesLaterEndsWhatItFindsPrepared) {
@@ -136,6 +143,8 @@ TEST_F(SiteRounds, M10_AProcessThatComesLaterEndsWhatItFindsPrepared) {
   Start(stock_, 10s)->Prepare(Key(2), sites);
   const auto orders = Start(orders_);
   const auto stock = Start(stock_);
+  orders->LoseCoordinator();
+  stock->LoseCoordinator();
   orders->participant().Scan();
   stock->participant().Scan();
   ASSERT_TRUE(WaitUntil([&] {
@@ -162,7 +171,6 @@ TEST_F(SiteRounds, M10_ABranchWhoseRecordIsFinalIsFinishedWhereverItIsFound) {
 
 TEST_F(SiteRounds, WhileTheCoordinatorIsHeardNoRoundIsLed) {
   const auto orders = Start(orders_, 50ms);
-  orders->participant().InTouch(true);
   orders->Prepare(Key(1), SitesIn({orders_, stock_}));
   // Ten times its patience, and not before.
   std::this_thread::sleep_for(250ms);
@@ -171,12 +179,13 @@ TEST_F(SiteRounds, WhileTheCoordinatorIsHeardNoRoundIsLed) {
 }
 
 TEST_F(SiteRounds, M10_ADatabaseThatIsDownIsSaidOnceAndTriedAgain) {
-  const auto orders = Start(orders_, 20ms);
+  const auto orders = Start(orders_);
   const auto stock = Start(stock_, 10s);
   const Roster sites = SitesIn({orders_, stock_});
   stock->Prepare(Key(2), sites);
   orders->Prepare(Key(1), sites);
   orders_->ledger->SetAway(true);
+  orders->LoseCoordinator();
   ASSERT_TRUE(WaitUntil([&] { return orders->CountWarned("cannot be brought to its end") > 0; }));
   const std::size_t asked = orders_->ledger->asked();
   ASSERT_TRUE(WaitUntil([&] { return orders_->ledger->asked() > asked; }));

@@ -105,11 +105,15 @@ class SiteProcess {
     participant_.ReachedAt(address_);
     network_.Listen(address_, [this](const PeerCall& call) { return participant_.Answer(call); });
     EXPECT_TRUE(participant_.Attach({"session", kLog, 1, 10'000ms}));
+    participant_.InTouch(true);
   }
   ~SiteProcess() {
     network_.Leave(address_);
     participant_.Stop();
   }
+
+  // From now on its patience counts; before, ten times that.
+  void LoseCoordinator() { participant_.InTouch(false); }
 
   Participant& participant() { return participant_; }
   FakeResource& bank() { return *bank_; }
@@ -185,10 +189,13 @@ class SitesTest : public ::testing::Test {
   static std::shared_ptr<FakeResource> Bank(const std::string& name) {
     auto bank = std::make_shared<FakeResource>(name);
     bank->ledger = std::make_shared<FakeLedger>();
+    bank->ledger->is_prepared = [of = bank.get()](const BranchKey& key) {
+      return of->IsPrepared(key);
+    };
     return bank;
   }
   std::unique_ptr<SiteProcess> Start(const std::shared_ptr<FakeResource>& bank,
-                                     std::chrono::milliseconds patience = 100ms) {
+                                     std::chrono::milliseconds patience = 500ms) {
     return std::make_unique<SiteProcess>(network_, "at-" + bank->name(), bank, patience);
   }
   // Branch i+1 in the i-th bank; the witness makes their number odd.

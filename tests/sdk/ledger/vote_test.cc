@@ -162,7 +162,7 @@ TEST_P(SiteVote, APreparedSiteWhoseRecordSomebodyRemovedIsNotTakenForOneThatNeve
   world_->Query("DELETE FROM settle_three_phase");
   const auto found = ledger_->Find(SiteKey());
   ASSERT_FALSE(found);
-  EXPECT_EQ(found.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(found.error().code, ErrorCode::kNotFound);
   EXPECT_THAT(found.error().message, HasSubstr("prepared"));
   EXPECT_EQ(branch->AwaitFinish(Decision::kAbort).end, BranchEnd::kAborted);
 }

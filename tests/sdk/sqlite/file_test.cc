@@ -68,11 +68,12 @@ TEST(SqliteFile, TheFileIsInWalModeWithSettlesTables) {
   const BankFile bank;
   ASSERT_TRUE(bank.Resource()->Identify());
   EXPECT_EQ(bank.Query("PRAGMA journal_mode"), "wal");
-  EXPECT_EQ(bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = "
-                       "'table'"
-                       " ORDER BY name"),
-            "settle_barrier settle_barrier_mark settle_counter settle_identity settle_lock "
-            "settle_migration settle_outcome settle_prepared settle_reservation");
+  EXPECT_EQ(
+      bank.Query("SELECT name FROM sqlite_schema WHERE name GLOB 'settle_*' AND type = "
+                 "'table'"
+                 " ORDER BY name"),
+      "settle_barrier settle_barrier_mark settle_counter settle_identity settle_lock "
+      "settle_migration settle_outcome settle_prepared settle_reservation settle_three_phase");
 }
 
 TEST(SqliteFile, ABranchsConnectionIsFullySynchronous) {
