@@ -48,7 +48,7 @@ constexpr Moment kRecorded{"BeforeAnyPreCommitIsSent", "engine.decided", "aborte
 constexpr Moment kOneAccepted{"AfterOneSiteAccepted", "engine.site_answered", ""};
 constexpr Moment kMajority{"BeforeTheCommitRecord", "engine.before_decision:2", "committed"};
 constexpr Moment kDecided{"BeforeAnyCommitIsTold", "engine.decided:2", "committed"};
-constexpr Moment kOneTold{"AfterOneSiteWasTold", "engine.acknowledged", "committed"};
+constexpr Moment kOneFinished{"AfterASiteHasFinished", "engine.acknowledged", "committed"};
 
 std::string NameOfMoment(const ::testing::TestParamInfo<Moment>& info) { return info.param.name; }
 
@@ -57,8 +57,8 @@ class Sites : public EndToEnd {
   explicit Sites(Kinds kinds) : EndToEnd(kinds) {
     for (const char bank : kinds.c ? std::string("abc") : std::string("ab")) {
       if (world_.bank(bank).kind() != Kind::kPostgres) continue;
-      const CliAnswer installed =
-          world_.Cli({"barrier", "install", "--dsn", AfterColon(world_.bank(bank).Dsn())});
+      const CliAnswer installed = RunCli("127.0.0.1:1",  // no coordinator is asked
+                                         {"barrier", "install", "--dsn", world_.bank(bank).Dsn()});
       if (installed.code != 0) throw std::runtime_error(installed.out + installed.err);
     }
   }
@@ -150,7 +150,7 @@ class ThreeSites : public Sites {
 };
 
 const auto kEveryMoment = ::testing::Values(kFirstVote, kAllVoted, kRecorded, kOneAccepted,
-                                            kMajority, kDecided, kOneTold);
+                                            kMajority, kDecided, kOneFinished);
 
 class CoordinatorGoneForGood : public ThreeSites, public ::testing::WithParamInterface<Moment> {};
 
