@@ -146,6 +146,9 @@ class ThreeSites : public Sites {
     const CliAnswer shown = world_.Cli({"show", gtid_});
     EXPECT_GE(shown.json["quorum"]["quorum"].size(), 2u) << shown.out;
     EXPECT_FALSE(shown.json["quorum"]["ballot"].get<std::string>().empty()) << shown.out;
+    std::cout << "    the coordinator, back: ballot " << shown.json["quorum"]["ballot"] << " of "
+              << shown.json["quorum"]["leader"] << ", the quorum " << shown.json["quorum"]["quorum"]
+              << std::endl;
   }
 
   Application* a_ = nullptr;
