@@ -120,7 +120,7 @@ Result<SiteAnswer> SiteProcess::Answer(const sdk::PeerCall& call) {
   if (IsFinal(record.at.state) && news) {
     world_.Count(Fault::kEndedBySites);
     Settled(key);
-    Conclude(key, call.resource, record);
+    Conclude(key, call.resource, record, call.message.verb != PeerVerb::kElect);
   } else if (told->changed && call.message.ballot.leader != key.number) {
     Heard(key);
   }
@@ -133,11 +133,11 @@ void SiteProcess::TellRecord(const BranchKey& key, const std::string& resource,
 }
 
 void SiteProcess::Conclude(const BranchKey& key, const std::string& resource,
-                           const SiteRecord& record) {
+                           const SiteRecord& record, bool voted) {
   site_reports_.push_back({key, record.at});
   Perform(table_->Handle(
       key, resource,
-      sdk::event::SitesDecided{DecisionOf(record), record.evidence, record.at.decided}));
+      sdk::event::SitesDecided{DecisionOf(record), record.evidence, record.at.decided, voted}));
   Report();
 }
 
