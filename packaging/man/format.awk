@@ -56,11 +56,12 @@ what == "common-options" && inside && /^  / { option($0) }
 
 # The synopsis, the summary, options, details; the options of every verb are elsewhere.
 what == "verb" && NR == 1 { sub(/^settle /, ""); print ".TP\n" synopsis($0); next }
-what == "verb" && NR == 2 { print escaped(toupper(substr($0, 1, 1)) substr($0, 2)) "."; print ".RS"; next }
+what == "verb" && NR == 2 { print escaped(toupper(substr($0, 1, 1)) substr($0, 2)) "."; next }
 what == "verb" && /^Options of every verb/ { exit }
-what == "verb" && /^  --/ { option($0); listed = 1; next }
+what == "verb" && NF && !inset { print ".RS"; inset = 1 }
+what == "verb" && /^  --/ { option($0); next }
 what == "verb" && NF { if (!detailed++) print ".PP"; print escaped($0) }
-END { if (what == "verb") print ".RE" }
+END { if (inset) print ".RE" }
 
 # A heading is a line of #; an option is a paragraph of comments and its `name = value`.
 what == "configuration" && /^### / { gsub(/#/, ""); gsub(/^ +| +$/, ""); print ".SS " escaped($0); begun = 1; text = ""; next }
