@@ -2,6 +2,7 @@
 # coordinator's libraries, private headers and the build's include roots stay here. A component is a Debian package of
 # packaging/CMakeLists.txt.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME libsettle-dev)
 
 install(TARGETS settled COMPONENT settled)
 install(TARGETS settle COMPONENT settle)
@@ -21,30 +22,30 @@ set_target_properties(settle_migrations_postgresql PROPERTIES EXPORT_NAME migrat
 set_target_properties(settle_migrations_sqlite PROPERTIES EXPORT_NAME migrations_sqlite)
 
 install(TARGETS settle_sdk settle_sdk_headers settle_vocabulary settle_branch_machine settle_barrier settle_transport
-  settle_wire EXPORT settle-sdk COMPONENT libsettle-dev)
-install(TARGETS settle_postgres settle_migrations_postgresql EXPORT settle-postgres COMPONENT libsettle-dev)
-install(TARGETS settle_sqlite settle_migrations_sqlite EXPORT settle-sqlite COMPONENT libsettle-dev)
-install(DIRECTORY participant-sdk/include/settle DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT libsettle-dev
+  settle_wire EXPORT settle-sdk)
+install(TARGETS settle_postgres settle_migrations_postgresql EXPORT settle-postgres)
+install(TARGETS settle_sqlite settle_migrations_sqlite EXPORT settle-sqlite)
+install(DIRECTORY participant-sdk/include/settle DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h")
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/settle)
 foreach(component sdk postgres sqlite)
-  install(EXPORT settle-${component} NAMESPACE settle:: DESTINATION ${package} COMPONENT libsettle-dev)
+  install(EXPORT settle-${component} NAMESPACE settle:: DESTINATION ${package})
 endforeach()
 set(thrift_directory ${CMAKE_INSTALL_DATADIR}/settle/thrift)
 configure_package_config_file(cmake/settle-config.cmake.in ${CMAKE_BINARY_DIR}/package/settle-config.cmake
   INSTALL_DESTINATION ${package} PATH_VARS thrift_directory)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/package/settle-config-version.cmake
   COMPATIBILITY SameMinorVersion)
-install(DIRECTORY ${CMAKE_BINARY_DIR}/package/ DESTINATION ${package} COMPONENT libsettle-dev)
+install(DIRECTORY ${CMAKE_BINARY_DIR}/package/ DESTINATION ${package})
 
 # --- the wire contract, for other languages
-install(DIRECTORY thrift/ DESTINATION ${thrift_directory} COMPONENT libsettle-dev FILES_MATCHING PATTERN "*.thrift")
+install(DIRECTORY thrift/ DESTINATION ${thrift_directory} FILES_MATCHING PATTERN "*.thrift")
 
 # --- what people read, laid out so that the README's links lead there
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT settle)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT settle)
 # In a package its own debian/copyright stands for it.
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT license)
-install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT settle)
-install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT libsettle-dev USE_SOURCE_PERMISSIONS
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} USE_SOURCE_PERMISSIONS
   PATTERN "__pycache__" EXCLUDE)
