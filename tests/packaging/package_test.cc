@@ -15,7 +15,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsSupersetOf;
 namespace fs = std::filesystem;
 
 const std::vector<std::string> kNames{"settled", "settle", "libsettle-dev"};
@@ -84,6 +83,19 @@ TEST_F(UnpackedPackages, TheDaemonServesWithThePackagedConfigurationAndTheComman
   EXPECT_THAT(status.text, HasSubstr("epoch"));
   ::kill(daemon, SIGTERM);
   EXPECT_EQ(AwaitProcess(daemon), 0) << ReadFile(directory_ / "said");
+}
+
+TEST_F(UnpackedPackages, HaveEverythingThatIsInstalledWithoutThem) {
+  const std::string prefix = directory_ / "prefix";
+  Done({CMAKE, "--install", BUILD, "--prefix", prefix});
+  int files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(prefix)) {
+    if (entry.is_directory()) continue;
+    const std::string file = fs::relative(entry.path(), prefix);
+    EXPECT_TRUE(fs::exists(root_ + "/usr/" + file)) << file << " is in no package";
+    ++files;
+  }
+  EXPECT_GT(files, 100);
 }
 
 TEST_F(UnpackedPackages, EveryFileBelowEtcIsAConfigurationFileThatUpgradesKeep) {
