@@ -99,7 +99,8 @@ struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
   /** active, preparing, deciding, delegating, one-phase, committing, aborting, damaged, forgetting, quarantined,
-      done. Of a saga: beginning, running, fencing, stopping, compensating, ending, damaged, forgetting, quarantined,
+      done. Of a three-phase commit also: pre-committing, quorum (a majority of its sites decides).
+      Of a saga: beginning, running, fencing, stopping, compensating, ending, damaged, forgetting, quarantined,
       done; its steps are shown as branches. */
   2: required string state
   /** UNDECIDED while it is. */

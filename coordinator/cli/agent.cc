@@ -93,7 +93,7 @@ bool MayPass(ErrorCode code) {
          code == ErrorCode::kAskOutcome;
 }
 
-Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
+Result<std::shared_ptr<Resource>> MakeResource(const Given& given, bool is_site) {
   const std::string name = given.Option("resource");
   if (Status fits = CheckResourceName(name); !fits) return Fail(fits.error());
   if (given.Has("dsn") == given.Has("sqlite")) {
@@ -105,7 +105,8 @@ Result<std::shared_ptr<Resource>> MakeResource(const Given& given) {
         {.name = name, .path = given.Option("sqlite"), .existing_only = true});
   }
   if (Status fits = CheckDsn(given.Option("dsn")); !fits) return Fail(std::move(fits).error());
-  return PostgresResource::Make({.name = name, .dsn = given.Option("dsn"), .connections_max = 4});
+  return PostgresResource::Make(
+      {.name = name, .dsn = given.Option("dsn"), .connections_max = 4, .three_phase = is_site});
 }
 
 class Agent {
@@ -255,7 +256,7 @@ class Agent {
 Result<Answer> Run(const Given& given, Surroundings& around) {
   Result<PeerOptions> peers = PeersGiven(given);
   if (!peers) return Fail(std::move(peers).error());
-  Result<std::shared_ptr<Resource>> resource = MakeResource(given);
+  Result<std::shared_ptr<Resource>> resource = MakeResource(given, !peers->listen.empty());
   if (!resource) return Fail(resource.error());
   return Agent(given.Has("once"), *std::move(peers), around, *std::move(resource)).Run();
 }

@@ -23,6 +23,7 @@
 
 namespace {
 
+using settle::Protocol;
 using settle::testing::Bank;
 
 struct Options {
@@ -31,8 +32,10 @@ struct Options {
   std::string notes = "/dev/null";
   unsigned seed = 1;
   std::chrono::milliseconds call_timeout{15'000};
-  std::map<std::string, Bank> banks;
+  std::map<std::string, std::string> banks;  // their DSNs
   std::string peers;
+
+  Protocol protocol() const { return peers.empty() ? Protocol::kTwoPhase : Protocol::kThreePhase; }
 };
 
 Options Parse(const std::vector<std::string>& words) {
@@ -49,8 +52,7 @@ Options Parse(const std::vector<std::string>& words) {
     }
     if (words[i] == "--bank") {
       const std::size_t equals = value.find('=');
-      const std::string name = value.substr(0, equals);
-      options.banks[name] = settle::testing::MakeBank(name, value.substr(equals + 1));
+      options.banks[value.substr(0, equals)] = value.substr(equals + 1);
     }
   }
   return options;
@@ -64,7 +66,11 @@ int Run(const Options& options) {
   link.scan_interval = std::chrono::milliseconds(500);
   link.peers.listen = options.peers;
   link.attach_later = !options.peers.empty();  // a site goes on without the coordinator
-  for (const auto& [name, bank] : options.banks) link.resources.push_back(bank.resource);
+  std::map<std::string, Bank> banks;
+  for (const auto& [name, dsn] : options.banks) {
+    banks[name] = settle::testing::MakeBank(name, dsn, options.protocol());
+    link.resources.push_back(banks[name].resource);
+  }
   auto coordinator = settle::Coordinator::Connect(link);
   if (!coordinator) {
     const settle::Error& error = coordinator.error();
@@ -76,9 +82,8 @@ int Run(const Options& options) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     return ::poll(&input, 1, 0) > 0;
   };
-  settle::testing::TransferScript script(
-      **coordinator, options.banks, notes, options.seed, has_input,
-      options.peers.empty() ? settle::Protocol::kTwoPhase : settle::Protocol::kThreePhase);
+  settle::testing::TransferScript script(**coordinator, banks, notes, options.seed, has_input,
+                                         options.protocol());
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << script.Answer(line) << std::endl;

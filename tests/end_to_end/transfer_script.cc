@@ -46,12 +46,14 @@ std::string OneLine(std::string text) {
 
 }  // namespace
 
-Bank MakeBank(const std::string& name, const std::string& dsn) {
+Bank MakeBank(const std::string& name, const std::string& dsn, Protocol protocol) {
   const std::string scheme = dsn.substr(0, dsn.find(':'));
   const std::string rest = dsn.substr(std::min(dsn.size(), scheme.size() + 1));
   if (scheme == "postgresql") {
-    return BankOf(
-        PostgresResource::Make({.name = name, .dsn = rest, .reply_timeout = milliseconds(3'000)}));
+    return BankOf(PostgresResource::Make({.name = name,
+                                          .dsn = rest,
+                                          .reply_timeout = milliseconds(3'000),
+                                          .three_phase = protocol == Protocol::kThreePhase}));
   }
   if (scheme == "sqlite") return BankOf(SqliteResource::Make({.name = name, .path = rest}));
   throw std::runtime_error("no such kind of bank: " + dsn);

@@ -42,7 +42,8 @@ struct Bank {
 };
 
 // By name, from "postgresql:<connection string>" or "sqlite:<path>". Throws std::runtime_error.
-Bank MakeBank(const std::string& name, const std::string& dsn);
+// `protocol`: of the transactions that it is to be in.
+Bank MakeBank(const std::string& name, const std::string& dsn, Protocol protocol);
 
 class TransferScript {
  public:
