@@ -4,6 +4,7 @@
 
 #include "crash_matrix/saga_stage.h"
 #include "crash_matrix/tcc_stage.h"
+#include "crash_matrix/three_phase_stage.h"
 #include "crash_matrix/two_phase_stage.h"
 
 namespace settle::crash_matrix {
@@ -13,6 +14,8 @@ Played Play(const Scenario& scenario, Databases databases, const std::vector<Cra
   if (scenario.saga) return SagaStage(scenario, databases, crashes, staging).Run();
   if (!scenario.transactions[0].reservations.empty())
     return TccStage(scenario, databases, crashes, staging).Run();
+  if (scenario.transactions[0].protocol == settle::Protocol::kThreePhase)
+    return ThreePhaseStage(scenario, databases, crashes, staging).Run();
   return TwoPhaseStage(scenario, databases, crashes, staging).Run();
 }
 

@@ -51,6 +51,7 @@ struct Transaction {
   std::vector<Work> work = {};
   std::vector<Reservation> reservations = {};  // of a second transaction the same
   coordinator::Wait wait = coordinator::Wait::kApplied;
+  settle::Protocol protocol = settle::Protocol::kTwoPhase;
   bool one_phase = false;
   Then then = Then::kCommit;
   std::string client = "process-1";
@@ -90,13 +91,21 @@ struct MessagesAreLost {
   std::string what;  // as it begins
   int times = 1;
 };
-struct ProcessIsCutOff {  // from the coordinator
+struct ProcessIsCutOff {  // from everybody; the coordinator may be named too
   std::string process;
   microseconds lasting{0};
 };
 struct ProcessIsAway {  // it dies and comes back
   std::string process;
   microseconds lasting{0};
+};
+struct CoordinatorIsAway {  // it dies and comes back
+  microseconds lasting{0};
+};
+// The sites of three-phase commit that it serves take the coordinator for lost, once it watches
+// one.
+struct ProcessSuspects {
+  std::string process;
 };
 struct OperatorFinishes {  // what is prepared there, behind Settle's back
   std::string database;
@@ -113,9 +122,10 @@ struct OperatorSkips {      // asks until the step of the saga is stuck enough
   std::string step;
 };
 
-using Trouble = std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff,
-                             ProcessIsAway, OperatorFinishes, DatabaseForgets, OperatorAborts,
-                             OperatorRetries, OperatorForgets, OperatorSkips>;
+using Trouble =
+    std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff, ProcessIsAway,
+                 CoordinatorIsAway, ProcessSuspects, OperatorFinishes, DatabaseForgets,
+                 OperatorAborts, OperatorRetries, OperatorForgets, OperatorSkips>;
 
 // Happens once, right after the first step of `actor` whose words begin with `step`.
 struct Incident {
@@ -153,6 +163,7 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
 
 std::vector<Scenario> SagaScenarios();
 std::vector<Scenario> TccScenarios();
+std::vector<Scenario> ThreePhaseScenarios();
 const std::vector<Scenario>& Scenarios();  // all, of sagas and reservations too
 // Null: there is none of that name.
 const Scenario* FindScenario(const std::string& name);

@@ -251,8 +251,8 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> scenarios;
-    for (const auto& some :
-         {Commits(), Aborts(), Losses(), Hands(), SagaScenarios(), TccScenarios()})
+    for (const auto& some : {Commits(), Aborts(), Losses(), Hands(), SagaScenarios(),
+                             TccScenarios(), ThreePhaseScenarios()})
       scenarios.insert(scenarios.end(), some.begin(), some.end());
     return scenarios;
   }();

@@ -56,6 +56,7 @@ bool Stage::IsDatabase(const std::string& actor) const {
 }
 
 Played Stage::Run() {
+  Cast();
   disturbed_ = world_.now();
   world_.After(microseconds(0), [this] { coordinator_.Start(); });
   for (const auto& [name, process] : processes_)
@@ -214,6 +215,17 @@ void Stage::Happen(const ProcessIsAway& away) {
   });
   Later(away.lasting, [&process] {
     if (!process.up()) process.Start();
+  });
+}
+
+void Stage::Happen(const CoordinatorIsAway& away) {
+  world_.After(microseconds(1), [this] {
+    dying_ = true;
+    if (coordinator_.up()) coordinator_.Crash(0);
+    dying_ = false;
+  });
+  Later(away.lasting, [this] {
+    if (!coordinator_.up()) coordinator_.Start();
   });
 }
 

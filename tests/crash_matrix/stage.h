@@ -47,6 +47,7 @@ class Stage : protected simulation::Script {
  private:
   struct Stop {};  // thrown through the actor that dies
 
+  virtual void Cast() {}         // actors that need the rest of the stage
   virtual void BeginWork() = 0;  // all processes are ready
   virtual bool Ready() const = 0;
   virtual bool Settled() = 0;
@@ -75,6 +76,7 @@ class Stage : protected simulation::Script {
   void Happen(const MessagesAreLost& lost);
   void Happen(const ProcessIsCutOff& cut);
   void Happen(const ProcessIsAway& away);
+  void Happen(const CoordinatorIsAway& away);
   void Happen(const OperatorAborts&);
   void Happen(const OperatorRetries&);
   void Happen(const OperatorForgets&);

@@ -42,26 +42,33 @@ TwoPhaseStage::TwoPhaseStage(const Scenario& scenario, crash_matrix::Databases d
                              const std::vector<Crash>& crashes, const Staging& staging)
     : Stage(scenario, crashes, staging), witness_(world_, coordinator_, notes_) {
   disk_.watch = [this](const coordinator::Record& record) { witness_.Appends(record); };
-  std::map<std::string, std::set<std::string>> serves;
   for (const Transaction& transaction : scenario.transactions) {
-    serves[transaction.client];
-    for (const Work& work : transaction.work) serves[work.process].insert(work.database);
+    serves_[transaction.client];
+    for (const Work& work : transaction.work) serves_[work.process].insert(work.database);
   }
   for (const auto& [name, kind] : DatabasesOf(scenario, databases)) {
     const bool worked_in =
-        std::any_of(serves.begin(), serves.end(),
+        std::any_of(serves_.begin(), serves_.end(),
                     [&name = name](const auto& one) { return one.second.contains(name); });
     if (worked_in) databases_.emplace_back(world_, name, kind);
   }
-  for (const auto& [process, own] : serves) {
+}
+
+void TwoPhaseStage::Cast() {
+  for (const auto& [process, own] : serves_) {
     std::vector<SimulatedDatabase*> served;
     for (SimulatedDatabase& database : databases_) {
-      if (scenario.all_serve_all || own.contains(database.name())) served.push_back(&database);
+      if (scenario_.all_serve_all || own.contains(database.name())) served.push_back(&database);
     }
     auto& made = own_[process];
-    made = std::make_unique<Process>(world_, coordinator_, process, std::move(served), notes_);
+    made = MakeProcess(process, std::move(served));
     processes_[process] = made.get();
   }
+}
+
+std::unique_ptr<Process> TwoPhaseStage::MakeProcess(const std::string& name,
+                                                    std::vector<SimulatedDatabase*> served) {
+  return std::make_unique<Process>(world_, coordinator_, name, std::move(served), notes_);
 }
 
 SimulatedDatabase& TwoPhaseStage::DatabaseNamed(const std::string& name) {
@@ -100,6 +107,7 @@ void TwoPhaseStage::BeginWork() {
           {own_.at(work.process).get(), &DatabaseNamed(work.database), work.change});
     }
     plan.wait = transaction.wait;
+    plan.protocol = transaction.protocol;
     plan.one_phase = transaction.one_phase;
     plan.then = transaction.then;
     Process& client = *own_.at(transaction.client);
@@ -160,10 +168,12 @@ void TwoPhaseStage::Judge() {
   played_.violations.insert(played_.violations.begin(), violations.begin(), violations.end());
 }
 
-// A crash can turn a commit into an abort, never an abort into a commit.
+// A crash can turn a commit into an abort, never an abort into a commit; unless a majority of sites
+// aborts what all had voted for: which of two attempts comes first, a crash may change.
 void TwoPhaseStage::CheckOwnCrashes() {
   for (std::size_t i = 0; i < played_.fates.size(); ++i) {
-    const bool aborts = scenario_.ends[i].outcome == Outcome::kAborted;
+    const End& end = scenario_.ends[i];
+    const bool aborts = end.outcome == Outcome::kAborted && end.cause != AbortCause::kQuorum;
     if (aborts && played_.fates[i].committed != 0)
       Violation("it committed, and without the crash it aborts");
   }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,12 +31,17 @@ class TwoPhaseStage : public Stage {
     return simulation::Count(note);
   }
 
+  virtual std::unique_ptr<simulation::Process> MakeProcess(
+      const std::string& name, std::vector<simulation::SimulatedDatabase*> served);
+  void HappenOwn(const Trouble& trouble) override;
+
   std::map<Gtid, simulation::Note> notes_;
+  std::deque<simulation::SimulatedDatabase> databases_;
 
  private:
+  void Cast() override;
   void BeginWork() override;
   bool Settled() override { return simulation::Settled(scene_); }
-  void HappenOwn(const Trouble& trouble) override;
   void CheckOwnCrashes() override;
 
   void Happen(const OperatorFinishes& finishes);
@@ -43,7 +49,7 @@ class TwoPhaseStage : public Stage {
   void CheckAnswer(simulation::Note& note);
   simulation::SimulatedDatabase& DatabaseNamed(const std::string& name);
 
-  std::deque<simulation::SimulatedDatabase> databases_;
+  std::map<std::string, std::set<std::string>> serves_;  // which databases
   std::map<std::string, std::unique_ptr<simulation::Process>> own_;
   simulation::Witness witness_;
   const simulation::Scene scene_{notes_, databases_, disk_, coordinator_};

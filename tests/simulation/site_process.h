@@ -28,6 +28,8 @@ class SiteProcess : public Process {
   bool Serves(const std::string& resource) const { return records_.Serves(resource); }
   // Somebody else of the same site changes its record: what a message does that came just now.
   void TellRecord(const BranchKey& key, const std::string& resource, const PeerMessage& message);
+  // It takes the coordinator for lost now, for each site that it watches. False: it watches none.
+  bool Suspect();
   // The ballot under which it leads a round for one of its sites now; round 0: none.
   Ballot LeadsFor(const BranchKey& key) const;
 

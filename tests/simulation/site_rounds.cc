@@ -33,6 +33,16 @@ void SiteProcess::Watch(const BranchKey& key, const std::string& resource, const
   WakeAt(key, watched, watched->recovery.Due());
 }
 
+bool SiteProcess::Suspect() {
+  for (const auto& [key, watched] : cases_) {
+    if (watched->busy) continue;
+    watched->recovery.Next(watched->recovery.Due());  // as if it was that late
+    watched->busy = true;
+    Drive(key, watched);
+  }
+  return !cases_.empty();
+}
+
 void SiteProcess::Heard(const BranchKey& key) {
   const auto found = cases_.find(key);
   if (found != cases_.end()) found->second->recovery.Heard(Now(), world_.Chance());
