@@ -106,6 +106,7 @@ struct CoordinatorIsAway {  // it dies and comes back
 // one.
 struct ProcessSuspects {
   std::string process;
+  microseconds later{0};
 };
 struct OperatorFinishes {  // what is prepared there, behind Settle's back
   std::string database;

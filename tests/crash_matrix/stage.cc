@@ -62,8 +62,7 @@ Played Stage::Run() {
   for (const auto& [name, process] : processes_)
     world_.After(microseconds(0), [process = process] { process->Start(); });
   world_.After(kLookEvery, [this] { StartWork(); });
-  while (!(quiet_since_ && world_.now() - *quiet_since_ > kQuiet) &&
-         (under_way_ != 0 || world_.now() - disturbed_ < kBound)) {
+  while (!HasBeenQuiet() && (under_way_ != 0 || world_.now() - disturbed_ < kBound)) {
     try {
       world_.Step();
     } catch (const Stop&) {
@@ -90,6 +89,12 @@ void Stage::StartWork() {
 
 bool Stage::Quiet() {
   return started_ && under_way_ == 0 && coordinator_.up() && Settled() && coordinator_.log().idle();
+}
+
+// Also not disturbed since the last look.
+bool Stage::HasBeenQuiet() const {
+  return quiet_since_ && *quiet_since_ >= disturbed_ && under_way_ == 0 &&
+         world_.now() - *quiet_since_ > kQuiet;
 }
 
 void Stage::Look() {

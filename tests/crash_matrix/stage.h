@@ -66,6 +66,7 @@ class Stage : protected simulation::Script {
   void StartWork();
   void Look();
   bool Quiet();
+  bool HasBeenQuiet() const;
   bool IsDatabase(const std::string& actor) const;
   void Die();
   void Later(microseconds delay, std::function<void()> comes_back);

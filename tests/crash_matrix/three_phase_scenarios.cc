@@ -24,8 +24,29 @@ const std::vector<Work> kTwoSites{{"process-1", "bank-a", -10}, {"process-2", "b
 const Transaction kThree{.work = kThreeSites, .protocol = kThreePhase};
 const Transaction kTwo{.work = kTwoSites, .protocol = kThreePhase};
 
-Incident ReportIsLost(const char* process, int times) {
-  return {"coordinator", kPreCommits, MessagesAreLost{process, "coordinator", "report", times}};
+using Incidents = std::vector<Incident>;
+using Lost = MessagesAreLost;
+
+Incidents operator+(Incidents some, const Incidents& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
+
+// The coordinator does not hear who has pre-committed until they say so again.
+Incidents AcceptancesAreLost(const Transaction& transaction) {
+  Incidents lost;
+  for (const Work& work : transaction.work)
+    lost.push_back({"coordinator", kPreCommits, Lost{work.process, "coordinator", "report", 2}});
+  return lost;
+}
+
+// Nobody pre-commits, although the coordinator may think so.
+Incidents PreCommitIsLost(const Transaction& transaction) {
+  Incidents lost;
+  for (const Work& work : transaction.work)
+    lost.push_back({"coordinator", "appends pre-commit record",
+                    Lost{"coordinator", work.process, "answer to fetch, pre-commit", 1}});
+  return lost;
 }
 
 std::vector<Scenario> Ordinary() {
@@ -58,7 +79,7 @@ std::vector<Scenario> Ordinary() {
        .story = "a site is attached and does not vote",
        .transactions = {kThree},
        .incidents = {{"process-2", "prepares in bank-b",
-                      MessagesAreLost{"process-2", "coordinator", "report", 4}}},
+                      Lost{"process-2", "coordinator", "report", 4}}},
        .ends = {{kAborted, AbortCause::kVoteTimeout}}},
       {.name = "quorum-operator-aborts-too-late",
        .story = "an operator aborts it while pre-commit is on its way",
@@ -78,43 +99,48 @@ std::vector<Scenario> Away() {
       {.name = "quorum-site-away",
        .story = "a site has voted and is away: the others are a majority",
        .transactions = {kThree},
-       .incidents = {{"process-2", "sends report", ProcessIsAway{"process-2", milliseconds(900)}}},
+       .incidents = {{"process-2", "sends report", ProcessIsAway{"process-2", milliseconds(600)}}},
        .ends = {{kCommitted}}},
       {.name = "quorum-site-and-coordinator-away",
-       .story = "the coordinator and then a site go: the other two sites end it",
+       .story = "the coordinator and a site go before pre-commit: the other two sites end it",
        .transactions = {kThree},
-       .incidents = {{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(700)}},
-                     {"coordinator", kMayPreCommit, ProcessIsAway{"process-3", milliseconds(900)}}},
+       .incidents =
+           PreCommitIsLost(kThree) +
+           Incidents{{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(400)}},
+                     {"coordinator", kMayPreCommit, ProcessIsAway{"process-3", milliseconds(600)}}},
        .ends = {{kAborted, kQuorum}},
-       .shows = {"accepted 2."}},
+       .shows = {"quorum abort record: ballot", "by 1 2 "}},
       {.name = "quorum-restarted-and-aborts",
        .story = "the coordinator dies before anybody pre-committed, and leads a round of its own",
        .transactions = {kThree},
-       .incidents = {{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(3)}}},
+       .incidents = PreCommitIsLost(kThree) +
+                    Incidents{{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(3)}}},
        .ends = {{kAborted, kQuorum}},
-       .shows = {"ballot record", "answer to fetch, elect", "answer to fetch, pre-abort"}},
+       .shows = {"answer to fetch, elect", "answer to fetch, pre-abort",
+                 "quorum abort record: ballot 2.0"}},
       {.name = "quorum-restarted-and-commits",
        .story = "the coordinator dies; as the witness it had pre-committed, and leads to a commit",
        .transactions = {kTwo},
-       .incidents = {{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(3)}}},
+       .incidents = PreCommitIsLost(kTwo) +
+                    Incidents{{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(3)}}},
        .ends = {{kCommitted}},
        .shows = {"ballot record: pre-committed elected 2.0", "answer to fetch, elect",
                  "accepted 2.0"}},
       {.name = "quorum-aborted-meanwhile",
        .story = "the sites abort while the coordinator is away, and it learns that",
        .transactions = {kTwo},
-       .incidents = {{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(600)}}},
+       .incidents = PreCommitIsLost(kTwo) +
+                    Incidents{{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(350)}}},
        .ends = {{kAborted, kQuorum}},
        .shows = {"quorum abort record: ballot 2."}},
       {.name = "quorum-committed-meanwhile",
        .story = "sites that pre-committed commit while the coordinator is away",
        .transactions = {kThree},
-       .incidents = {ReportIsLost("process-1", 2),
-                     ReportIsLost("process-2", 2),
-                     ReportIsLost("process-3", 2),
-                     {"bank-c", "forces", CoordinatorIsAway{milliseconds(600)}}},
+       .incidents = AcceptancesAreLost(kThree) +
+                    Incidents{{"bank-c", "forces", CoordinatorIsAway{milliseconds(350)}}},
        .ends = {{kCommitted}},
-       .shows = {"ballot 2."}},
+       .shows = {"accepted 2.", "ballot 2."},
+       .timing = 2},
   };
 }
 
@@ -123,49 +149,49 @@ std::vector<Scenario> Outbid() {
       {.name = "quorum-outbid-by-a-commit",
        .story = "the coordinator is cut off when pre-commit has arrived, and the sites commit",
        .transactions = {kThree},
-       .incidents = {ReportIsLost("process-1", 2),
-                     ReportIsLost("process-2", 2),
-                     ReportIsLost("process-3", 2),
-                     {"bank-c", "forces", ProcessIsCutOff{"coordinator", milliseconds(500)}}},
+       .incidents =
+           AcceptancesAreLost(kThree) +
+           Incidents{{"bank-c", "forces", ProcessIsCutOff{"coordinator", milliseconds(350)}}},
        .ends = {{kCommitted}},
-       .shows = {"ballot 2."}},
+       .shows = {"accepted 2.", "ballot 2."}},
       {.name = "quorum-outbid-by-an-abort",
        .story = "the coordinator is cut off before pre-commit has arrived, and the sites abort",
        .transactions = {kTwo},
        .incidents = {{"coordinator", kMayPreCommit,
-                      ProcessIsCutOff{"coordinator", milliseconds(500)}}},
+                      ProcessIsCutOff{"coordinator", milliseconds(350)}}},
        .ends = {{kAborted, kQuorum}},
        .shows = {"quorum abort record: ballot 2."}},
       {.name = "quorum-two-rounds-at-once",
        .story = "two sites suspect the coordinator, and lead at the same time",
        .transactions = {kThree},
-       .incidents = {ReportIsLost("process-1", 2),
-                     ReportIsLost("process-2", 2),
-                     ReportIsLost("process-3", 2),
-                     {"coordinator", kPreCommits, ProcessSuspects{"process-1"}},
-                     {"coordinator", kPreCommits, ProcessSuspects{"process-2"}}},
+       .incidents = AcceptancesAreLost(kThree) +
+                    Incidents{{"bank-a", "forces", ProcessSuspects{"process-1"}},
+                              {"bank-b", "forces", ProcessSuspects{"process-2"}}},
        .ends = {{kCommitted}},
-       .shows = {"elected 2.1", "elected 2.2"}},
+       .shows = {"under 2.1", "under 2.2"},
+       .timing = 46},
       {.name = "quorum-witness-asked-before",
        .story = "a site asks the witness before all have voted: it aborts",
        .transactions = {kTwo},
        .incidents = {{"process-1", "prepares in bank-a",
-                      MessagesAreLost{"process-2", "coordinator", "report", 1}},
+                      Lost{"process-2", "coordinator", "report", 1}},
                      {"process-1", "sends report", ProcessSuspects{"process-1"}}},
        .ends = {{kAborted, kQuorum}},
        .shows = {"sends peer", "answer to peer"}},
       {.name = "quorum-witness-asked-meanwhile",
        .story = "a site asks the witness while its pre-commit record is on its way to the disk",
        .transactions = {kTwo},
-       .incidents = {{"process-2", "prepares in bank-b", ProcessSuspects{"process-1"}}},
+       .incidents = {{"process-2", "prepares in bank-b",
+                      Lost{"process-2", "coordinator", "report", 1}},
+                     {"process-2", "sends report", ProcessSuspects{"process-1", milliseconds(37)}}},
        .ends = {{kCommitted}},
-       .shows = {"ballot record: pre-committed elected 2.1"}},
+       .shows = {"ballot record: pre-committed elected 2.1"},
+       .timing = 117},
       {.name = "quorum-witness-asked-after",
        .story = "a site suspects a coordinator that is pre-committing, and leads it to the commit",
        .transactions = {kTwo},
-       .incidents = {ReportIsLost("process-1", 2),
-                     ReportIsLost("process-2", 2),
-                     {"coordinator", kPreCommits, ProcessSuspects{"process-1"}}},
+       .incidents =
+           AcceptancesAreLost(kTwo) + Incidents{{"bank-a", "forces", ProcessSuspects{"process-1"}}},
        .ends = {{kCommitted}},
        .shows = {"ballot record: pre-committed elected 2.1", "accepted 2.1"}},
   };
@@ -194,7 +220,7 @@ std::vector<Scenario> Refusals() {
        .story = "the sites abort without the coordinator, whose log has no space for that",
        .transactions = {kThree},
        .incidents = {{"coordinator", kMayPreCommit,
-                      ProcessIsCutOff{"coordinator", milliseconds(500)}},
+                      ProcessIsCutOff{"coordinator", milliseconds(350)}},
                      {"bank-a", "forces", DiskIsFull{}}},
        .ends = {{kAborted, kQuorum}},
        .shows = {"quorum abort record"}},
@@ -212,7 +238,9 @@ std::vector<Scenario> Hands() {
       {.name = "quorum-committed-by-hand",
        .story = "an operator commits a site's branch of what a majority aborts",
        .transactions = {kThree},
-       .incidents = {{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(3)}},
+       .incidents =
+           PreCommitIsLost(kThree) +
+           Incidents{{"coordinator", kMayPreCommit, CoordinatorIsAway{milliseconds(3)}},
                      {"coordinator", kMayPreCommit, OperatorFinishes{"bank-b", Decision::kCommit}}},
        .ends = {{Outcome::kMixed, kQuorum}},
        .shows = {"heuristic record: 2 committed"}},

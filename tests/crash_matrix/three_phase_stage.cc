@@ -48,7 +48,8 @@ std::unique_ptr<simulation::Process> ThreePhaseStage::MakeProcess(
 
 void ThreePhaseStage::HappenOwn(const Trouble& trouble) {
   if (const auto* suspects = std::get_if<ProcessSuspects>(&trouble))
-    return Suspect(suspects->process, 100);
+    return world_.After(suspects->later,
+                        [this, process = suspects->process] { Suspect(process, 100); });
   TwoPhaseStage::HappenOwn(trouble);
 }
 
@@ -71,10 +72,12 @@ void ThreePhaseStage::Wrote(const BranchKey& key, const SiteRecord& record) {
 
 void ThreePhaseStage::Judge() {
   simulation::CheckRecords(scene_);
-  for (const SimulatedLedger& ledger : ledgers_) {
+  for (SimulatedLedger& ledger : ledgers_) {
     for (const auto& [key, record] : ledger.Shown()) {
-      // Without a vote nobody waits for it.
+      // Without a vote nobody waits for it. What says that it is final is durable with the end of
+      // the branch: unless somebody else has ended that.
       if (record.at.state == SiteState::kInitial || IsFinal(record.at.state)) continue;
+      if (ledger.database().Meddled(key.gtid)) continue;
       Violation("progress: " + key.DatabaseName() + " is still " + ToString(record.at.state));
     }
   }
