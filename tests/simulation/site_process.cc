@@ -209,13 +209,12 @@ bool SiteProcess::MayFinish(const BranchKey& key, const std::string& resource, D
   Result<sdk::Sites::Told> told =
       found ? records_.Tell(key, resource, {VerbOf(decision), by.ballot, by.quorum})
             : Result<sdk::Sites::Told>(Fail(found.error()));
-  const auto left_alone = [&](const std::string& why) {
-    Tell(key, sdk::event::Finished{{BranchEnd::kRetry, why}});
+  if (!told) {
+    Tell(key, sdk::event::Finished{{BranchEnd::kRetry, told.error().message}});
     return false;
-  };
-  if (!told) return left_alone(told.error().message);
+  }
   const SiteRecord& record = told->record;
-  if (!IsFinal(record.at.state)) return left_alone("as a site it has not voted: left alone");
+  if (!IsFinal(record.at.state)) return true;
   Settled(key);
   if (DecisionOf(record) == decision) {
     site_reports_.push_back({key, record.at});

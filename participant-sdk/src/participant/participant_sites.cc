@@ -137,10 +137,9 @@ bool Participant::MayFinish(const BranchKey& key, const std::string& resource, D
     return false;
   }
   const SiteRecord& record = told->record;
-  if (!IsFinal(record.at.state)) {
-    Tell(key, event::Finished{{BranchEnd::kRetry, "as a site it has not voted: left alone"}});
-    return false;
-  }
+  // Told to commit, and no vote is recorded. Nobody decides that without its vote: a crash of the
+  // server took it from the record, and the branch, which would say so too, was ended by hand.
+  if (!IsFinal(record.at.state)) return true;
   if (DecisionOf(record) == decision) {
     if (rounds_ != nullptr) rounds_->Settled(key);
     outbox_.Add(SiteReport{key, record.at});

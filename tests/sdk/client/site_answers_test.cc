@@ -127,6 +127,19 @@ TEST_F(SiteAnswers, ACommandOfTheCoordinatorPutsTheRecordToItsEndFirst) {
   EXPECT_EQ(seen, SiteState::kCommitted);
 }
 
+TEST_F(SiteAnswers, ToldToCommitWhatWasRolledBackByHandItSaysSoAlsoIfACrashTookItsVote) {
+  const auto orders = Orders();
+  ASSERT_TRUE(*orders_->ledger->Put(Key(1), std::nullopt, SiteRecord{{}, sites_, {}},
+                                    SiteLedger::Durability::kForce));
+  orders_->on_finish_by_key = [](const BranchKey&, Decision) {
+    return FinishResult{BranchEnd::kAborted, "by evidence"};
+  };
+  orders->Command(CommandKind::kCommit, Key(1), {}, kFirstBallot);
+  const ReportCall told = orders->Reported([](const ReportCall& all) { return !all.ends.empty(); });
+  ASSERT_FALSE(told.ends.empty());
+  EXPECT_EQ(told.ends.front().result.end, BranchEnd::kAborted) << told.ends.front().result.detail;
+}
+
 TEST_F(SiteAnswers, ATwoPhaseBranchThatThisProcessPreparedAsksNoLedger) {
   const auto orders = Orders();
   ASSERT_EQ(orders->Prepare(Key(1), {}).vote, Vote::kCommit);
