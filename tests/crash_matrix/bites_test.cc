@@ -170,7 +170,18 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{"answer-of-the-try-counts-for-its-cancel", "tcc-aborted-by-the-client"},
         Planted{"restored-confirm-taken-for-done", "tcc-confirmed"},
         Planted{"reservations-do-not-hold-the-mark", "tcc-one-after-another"},
-        Planted{"end-of-reservations-not-forced", "tcc-one-after-another"}),
+        Planted{"end-of-reservations-not-forced", "tcc-one-after-another"},
+        Planted{"pre-commit-not-recorded", "quorum-three-sites"},
+        Planted{"pre-commit-not-forced", "quorum-three-sites"},
+        Planted{"election-not-forced", "quorum-three-sites"},
+        Planted{"attempt-not-forced", "quorum-three-sites"},
+        Planted{"recovers-without-quorum", "quorum-three-sites"},
+        Planted{"aborts-alone-on-its-timer", "quorum-committed-meanwhile"},
+        Planted{"aborts-alone-after-pre-commit", "quorum-operator-aborts-too-late"},
+        Planted{"ballots-not-compared", "quorum-outbid-by-an-abort"},
+        Planted{"any-pre-commit-taken-for-the-latest", "quorum-outbid-by-an-abort"},
+        Planted{"own-ballot-not-forced", "quorum-witness-asked-after"},
+        Planted{"witness-answers-before-durable", "quorum-witness-asked-meanwhile"}),
     [](const auto& info) {
       std::string name = info.param.mutant;
       std::replace(name.begin(), name.end(), '-', '_');
