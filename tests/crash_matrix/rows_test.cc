@@ -227,6 +227,37 @@ TEST_P(KilledCoordinator, C10_DuringRecovery_AtEachStep_ThreeTimesInARow_TheEndI
   EXPECT_GT(plays, 1000u);
 }
 
+// Of three-phase commit.
+TEST_P(KilledCoordinator, M10_InsidePreCommitsFlush_ItIsPresumedAbortedOrLedInARound) {
+  const Scenario& scenario = Named("quorum-two-sites-and-the-witness");
+  for (Crash crash : DeathsAfter(scenario, kCoordinator, "appends pre-commit record")) {
+    crash.survived = 0;
+    const Played lost = Die(scenario, {crash});
+    ExpectAborted(lost);
+    EXPECT_EQ(lost.fates[0].answer.cause, AbortCause::kPresumed);
+    EXPECT_EQ(Count(lost, kCoordinator, "appends ballot record"), 0u);
+    crash.survived = 1;
+    const Played kept = Die(scenario, {crash});
+    ExpectCommitted(kept);  // as the witness it has pre-committed, and that is in every majority
+    EXPECT_GE(Count(kept, kCoordinator, "sends answer to fetch, elect", kept.crashes[0]), 1u);
+  }
+}
+
+TEST_P(KilledCoordinator, M10_AfterPreCommit_AwayForLong_TheSitesEndItBeforeItIsBack) {
+  const Scenario& scenario = Named("quorum-three-sites");
+  for (Crash crash : DeathsAfter(scenario, kCoordinator, "sends answer to fetch, pre-commit")) {
+    crash.restart = Restart::kLate;
+    const Played played = Die(scenario, {crash});
+    std::size_t back = 0;
+    while (!Does(played.steps.at(back), kCoordinator, "raises the epoch to 2")) ++back;
+    const char* ends = played.fates[0].answer.committed() ? "commits" : "aborts";
+    for (const char* bank : {"bank-a", "bank-b", "bank-c"}) {
+      EXPECT_EQ(Count(played, bank, ends), 1u) << bank;
+      EXPECT_EQ(Count(played, bank, ends, back), 0u) << bank << " has waited for the coordinator";
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Over, KilledCoordinator,
                          ::testing::Values(Databases::kPostgres, Databases::kSqlite,
                                            Databases::kMixed),
