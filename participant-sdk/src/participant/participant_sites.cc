@@ -1,4 +1,5 @@
 // What of a participant is about sites of three-phase commit.
+#include <algorithm>
 #include <utility>
 
 #include "participant/participant.h"
@@ -131,6 +132,7 @@ bool Participant::MayFinish(const BranchKey& key, const std::string& resource, D
             : Result<Sites::Told>(Fail(found.error()));
   if (!told) {
     Tell(key, event::Finished{{BranchEnd::kRetry, Describe(told.error())}});
+    NotFinished(resource);
     return false;
   }
   const SiteRecord& record = told->record;
@@ -170,6 +172,17 @@ bool Participant::IsLeftToSites(const BranchKey& key, const std::string& resourc
   }
   if (rounds_ != nullptr) rounds_->Watch(key, resource, (*found)->sites);
   return false;
+}
+
+void Participant::NotFinished(const std::string& resource) {
+  std::lock_guard lock(mutex_);
+  desks_.at(resource).unfinished = true;
+}
+
+bool Participant::HasUnfinished() const {
+  std::lock_guard lock(mutex_);
+  return !in_touch_ && std::any_of(desks_.begin(), desks_.end(),
+                                   [](const auto& named) { return named.second.unfinished; });
 }
 
 }  // namespace settle::sdk

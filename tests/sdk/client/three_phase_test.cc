@@ -166,6 +166,26 @@ TEST_F(ThreePhase, M10_ACommitWhoseCoordinatorIsGoneIsToldWhatTheSitesDecided) {
   }
 }
 
+TEST_F(ThreePhase, M10_ABranchThatCouldNotBeFinishedIsTriedAgainWithoutTheCoordinator) {
+  DieInTheCommit();
+  bank_a_->on_finish = [](const BranchKey&, Decision) {
+    return FinishResult{BranchEnd::kRetry, "the connection was lost"};
+  };
+  CoordinatorOptions options = SiteOptions({bank_a_, bank_b_});
+  options.scan_interval = std::chrono::hours(1);
+  Connect(options);
+  GlobalTransaction transaction = BeginThreePhase();
+  Enlist(transaction, *bank_a_);
+  Enlist(transaction, *bank_b_);
+  const Gtid gtid = transaction.gtid();
+  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+  ASSERT_TRUE(BothVoted(gtid));
+  fake_.Stop();
+  EXPECT_TRUE(Eventually([&] { return !bank_a_->IsPrepared({gtid, 1}); }));
+  EXPECT_EQ(bank_a_->Count("abort 1"), 1u) << "by its handle, in vain";
+  EXPECT_EQ(committing.get().outcome, Outcome::kAborted);
+}
+
 TEST_F(ThreePhase, M10_WithoutAMajorityTheEndingIsUnknown) {
   sites_[2].resource = "elsewhere";
   DieInTheCommit();
