@@ -230,12 +230,36 @@ TEST_F(SiteAnswers, ALostRaceForTheRecordIsRunAgainAndNotForEver) {
 
 TEST_F(SiteAnswers, NoEndIsReportedBeforeWhatWasSaidOfItsSite) {
   Outbox outbox;
-  for (int i = 0; i < 3; ++i) outbox.Add(SiteReport{Key(1), {}});
+  for (BranchNumber site = 1; site <= 3; ++site) outbox.Add(SiteReport{Key(site), {}});
   outbox.Add(EndReport{Key(1), {}});
   EXPECT_TRUE(outbox.Take(2).ends.empty());
   const ReportCall second = outbox.Take(2);
   EXPECT_EQ(second.sites.size(), 1u);
   EXPECT_EQ(second.ends.size(), 1u);
+}
+
+TEST_F(SiteAnswers, WhatIsTriedAgainAndAgainDoesNotFillTheOutboxOfWhoIsNotAttached) {
+  Outbox outbox;
+  SiteAnswer latest;
+  for (std::uint64_t round = 2; round <= 4; ++round) {
+    latest.elected = {round, 2};
+    outbox.Add(SiteReport{Key(1), latest});
+    outbox.Add(EndReport{Key(1), {BranchEnd::kRetry, "round " + std::to_string(round)}});
+  }
+  outbox.Add(EndReport{Key(2), {BranchEnd::kRetry, "another branch"}});
+  outbox.Add(EndReport{Key(1), {BranchEnd::kAborted, ""}});
+  const ReportCall all = outbox.Take(100);
+  ASSERT_EQ(all.sites.size(), 1u);
+  EXPECT_EQ(all.sites.front().answer, latest);
+  ASSERT_EQ(all.ends.size(), 3u);
+  EXPECT_EQ(all.ends[0].result.detail, "round 4");
+  EXPECT_EQ(all.ends[1].key, Key(2));
+  EXPECT_EQ(all.ends[2].result.end, BranchEnd::kAborted);
+  const SiteAnswer decided{SiteState::kCommitted, {4, 2}, {4, 2}, {}};
+  outbox.Add(SiteReport{Key(1), decided});
+  outbox.Add(SiteReport{Key(1), latest});
+  EXPECT_EQ(outbox.Take(100).sites.front().answer, decided)
+      << "whoever comes late says nothing new";
 }
 
 }  // namespace
