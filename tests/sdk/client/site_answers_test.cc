@@ -1,4 +1,5 @@
 // What a site answers whom, what it keeps before it answers, and what it never does (M10, M11).
+#include <limits>
 #include <thread>
 
 #include "participant/sites.h"
@@ -202,6 +203,17 @@ TEST_F(SiteAnswers, M11_OfTwoProcessesOfOneSiteOnlyOneLeadsABallot) {
   second.join();
   EXPECT_GT(taken.size(), 200u);
   EXPECT_EQ(std::set<Ballot>(taken.begin(), taken.end()).size(), taken.size());
+}
+
+TEST_F(SiteAnswers, M11_NonsenseFromAPeerLeavesARoundToLead) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto orders = Orders();
+  orders->Prepare(Key(1), sites_);
+  orders->participant().Answer(Call(Key(1), PeerVerb::kElect, {kMost, 2})).value();
+  const auto taken = Sites({orders_}).Lead(Key(1), "orders", kMost);
+  ASSERT_TRUE(taken);
+  EXPECT_LT(taken->ballot.round, kMost) << "it could not be sent";
+  EXPECT_EQ(taken->record.at.elected, taken->ballot);
 }
 
 TEST_F(SiteAnswers, ALostRaceForTheRecordIsRunAgainAndNotForEver) {
