@@ -64,7 +64,7 @@ Result<SiteAnswer> Participant::Answer(const PeerCall& call) {
   // A reply of the database that was lost may have hidden that it changed.
   const bool news = told->changed || StateOf(key) == BranchState::kPrepared;
   if (IsFinal(record.at.state) && news) {
-    if (rounds_ != nullptr) rounds_->SettledBySites(key, call.resource, record);
+    if (rounds_ != nullptr) rounds_->SettledBySites(key, call.resource, record, told->changed);
     Conclude(key, call.resource, record);
   } else if (told->changed && rounds_ != nullptr && call.message.ballot.leader != key.number) {
     rounds_->Heard(key);  // somebody leads

@@ -1,4 +1,5 @@
 // What a site answers whom, what it keeps before it answers, and what it never does (M10, M11).
+#include <atomic>
 #include <limits>
 #include <thread>
 
@@ -214,6 +215,24 @@ TEST_F(SiteAnswers, M11_NonsenseFromAPeerLeavesARoundToLead) {
   ASSERT_TRUE(taken);
   EXPECT_LT(taken->ballot.round, kMost) << "it could not be sent";
   EXPECT_EQ(taken->record.at.elected, taken->ballot);
+}
+
+TEST_F(SiteAnswers, HowItWasDecidedIsSaidOnceHoweverOftenPeersAskAndItIsNotFinished) {
+  std::atomic<int> attempts = 0;
+  const auto refuse = [&](const BranchKey&, Decision) {
+    ++attempts;
+    return FinishResult{BranchEnd::kRetry, "the server starts up"};
+  };
+  orders_->on_finish = refuse;
+  orders_->on_finish_by_key = refuse;
+  const auto orders = Orders();
+  orders->Prepare(Key(1), sites_);
+  orders->participant().Answer(Call(Key(1), PeerVerb::kAbort, {2, 2}, {0, 2})).value();
+  ASSERT_TRUE(WaitUntil([&] {
+    orders->participant().Answer(Call(Key(1), PeerVerb::kState)).value();
+    return attempts > 3;
+  }));
+  EXPECT_EQ(orders->CountWarned("was aborted by its sites"), 1u);
 }
 
 TEST_F(SiteAnswers, ALostRaceForTheRecordIsRunAgainAndNotForEver) {
