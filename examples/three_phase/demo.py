@@ -94,6 +94,8 @@ class Demo:
         self.address = "127.0.0.1:0"
         self.banks = {"north": Postgres(options.north), "south": Postgres(options.south),
                       "coast": Sqlite(self.work / "coast.db")}
+        # Who comes back, or takes its place, is where the others look for it.
+        self.peers = dict.fromkeys(self.banks, "127.0.0.1:0")
         self.programs = []
         self.killed_at = None
         self.printing = threading.Lock()
@@ -122,15 +124,16 @@ class Demo:
 
     def start_bank(self, name):
         bank = self.start(name, self.bin / "three_phase", "--name", name,
-                          "--database", self.banks[name].target, "--coordinator", self.address)
-        bank.answer(1)
+                          "--database", self.banks[name].target, "--coordinator", self.address,
+                          "--peer-listen", self.peers[name])
+        self.peers[name] = bank.answer(1)
         return bank
 
     def start_agent(self, name):
         self.say(f"{name}: its application is down; settle agent --peer-listen takes its place")
         return self.start(f"{name}'s agent", self.bin / "settle", "--address", self.address, "agent",
                           "--resource", name, *self.banks[name].for_agent,
-                          "--peer-listen", "127.0.0.1:0", speaks=True)
+                          "--peer-listen", self.peers[name], speaks=True)
 
     def settle(self, *words):
         told = subprocess.run([str(self.bin / "settle"), "--address", self.address, *words],
@@ -244,12 +247,13 @@ class Demo:
         # At the commit only coast has something left to learn.
         gone = [coast if options.kill == "commit" else south] if options.site_gone else []
         gone = [coast, south] if options.two_gone else gone
+        self.say(f"{options.kill}:")
+        self.show(*self.banks)
         self.killed_at = time.monotonic()
         for program in [coordinator] + gone:
             program.kill()
-        self.say(f"killed for good, at {options.kill}: "
+        self.say("killed for good: "
                  + ", ".join(["the coordinator"] + [bank.name for bank in gone]))
-        self.show(*self.banks)
         for bank in (north, south, coast):
             if bank not in gone:
                 bank.go_on()

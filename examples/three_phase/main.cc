@@ -2,6 +2,7 @@
 // not.
 //
 //   three_phase --name NAME --database postgresql:DSN|sqlite:FILE --coordinator HOST:PORT
+//               [--peer-listen HOST:PORT]
 //
 // The database has three_phase_account(id INTEGER PRIMARY KEY, balance INTEGER). Whoever calls the
 // bank does so line by line, as demo.py does, which starts three of them:
@@ -11,7 +12,7 @@
 //   take AMOUNT CONTEXT  joins it; answers "joined"
 //   commit               answers what became of it
 //
-// Ends when its standard input does.
+// The first line that it prints is where its peers reach it. Ends when its standard input does.
 #include <boost/program_options.hpp>
 #include <functional>
 #include <iostream>
@@ -62,13 +63,14 @@ std::optional<Bank> Open(const std::string& name, const std::string& database) {
 
 // Connect begins
 settle::Result<std::unique_ptr<settle::Coordinator>> ConnectSite(
-    const std::string& coordinator, const std::shared_ptr<settle::Resource>& bank) {
+    const std::string& coordinator, const std::string& listen,
+    const std::shared_ptr<settle::Resource>& bank) {
   return settle::Coordinator::Connect({
       .addresses = {coordinator},
       .application = "three_phase",
       .resources = {bank},
-      .peers = {.listen = "127.0.0.1:0"},  // where the other sites reach this one
-      .attach_later = true,                // started while the coordinator is gone, it serves them
+      .peers = {.listen = listen},  // where the other sites reach this one
+      .attach_later = true,         // started while the coordinator is gone, it serves them
   });
 }
 // Connect ends
@@ -117,19 +119,20 @@ class Teller {
   std::optional<settle::GlobalTransaction> transfer_;
 };
 
-int Serve(const std::string& name, const std::string& database, const std::string& address) {
+int Serve(const std::string& name, const std::string& database, const std::string& address,
+          const std::string& listen) {
   const std::optional<Bank> bank = Open(name, database);
   if (!bank) {
     std::cerr << "three_phase: --database is postgresql:DSN or sqlite:FILE\n";
     return 2;
   }
-  auto coordinator = ConnectSite(address, bank->resource);
+  auto coordinator = ConnectSite(address, listen, bank->resource);
   if (!coordinator) {
     std::cerr << "three_phase: " << Describe(coordinator.error()) << "\n";
     return 1;
   }
   Teller teller(**coordinator, bank->add);
-  std::cout << "ready" << std::endl;
+  std::cout << (*coordinator)->peer_address() << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::cout << teller.Answer(line) << std::endl;
   }
@@ -143,11 +146,14 @@ int main(int argc, char** argv) {
   std::string name;
   std::string database;
   std::string coordinator;
+  std::string listen;
   options::options_description all("three_phase: serves a bank, told what to do line by line");
   auto add = all.add_options();
   add("name", options::value(&name)->required(), "of the bank, the same whoever serves it");
   add("database", options::value(&database)->required(), "postgresql:DSN or sqlite:FILE");
   add("coordinator", options::value(&coordinator)->default_value("127.0.0.1:7420"), "HOST:PORT");
+  add("peer-listen", options::value(&listen)->default_value("127.0.0.1:0"),
+      "where its peers reach it, HOST:PORT; 0: any free port");
   add("help", "this text");
   try {
     options::variables_map values;
@@ -162,5 +168,5 @@ int main(int argc, char** argv) {
     std::cerr << "three_phase: " << error.what() << "\nsee three_phase --help\n";
     return 2;
   }
-  return Serve(name, database, coordinator);
+  return Serve(name, database, coordinator, listen);
 }

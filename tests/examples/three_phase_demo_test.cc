@@ -97,8 +97,7 @@ using CoordinatorGone = ThreePhaseDemo;
 
 TEST_P(CoordinatorGone, M10_TheSitesEndIt_AndTheCoordinatorTellsTheStoryWhenItIsBack) {
   const std::string said = Run(GetParam(), {"--coordinator-back"});
-  EXPECT_THAT(said, HasSubstr(std::string("0.0 s  killed for good, at ") + GetParam().moment +
-                              ": the coordinator\n"));
+  EXPECT_THAT(said, HasSubstr("killed for good: the coordinator\n"));
   EXPECT_THAT(said, ContainsRegex(AtTheKill(GetParam())));
   ExpectAllEnded(said, GetParam());
   EXPECT_THAT(said, ContainsRegex("the coordinator is back\n"));
