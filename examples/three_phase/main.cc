@@ -47,6 +47,7 @@ struct Bank {
   Add add;
 };
 
+// Open begins
 std::optional<Bank> Open(const std::string& name, const std::string& database) {
   const std::string where = database.substr(database.find(':') + 1);
   if (database.starts_with("postgresql:")) {
@@ -60,6 +61,7 @@ std::optional<Bank> Open(const std::string& name, const std::string& database) {
   }
   return std::nullopt;
 }
+// Open ends
 
 // Connect begins
 settle::Result<std::unique_ptr<settle::Coordinator>> ConnectSite(
