@@ -131,9 +131,9 @@ class Demo:
 
     def start_agent(self, name):
         self.say(f"{name}: its application is down; settle agent --peer-listen takes its place")
-        return self.start(f"{name}'s agent", self.bin / "settle", "--address", self.address, "agent",
-                          "--resource", name, *self.banks[name].for_agent,
-                          "--peer-listen", self.peers[name], speaks=True)
+        self.start(f"{name}'s agent", self.bin / "settle", "agent", "--address", self.address,
+                   "--resource", name, *self.banks[name].for_agent,
+                   "--peer-listen", self.peers[name], speaks=True)
 
     def settle(self, *words):
         told = subprocess.run([str(self.bin / "settle"), "--address", self.address, *words],
@@ -280,7 +280,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--north", required=True, metavar="DSN", help="of a PostgreSQL database")
     parser.add_argument("--south", required=True, metavar="DSN", help="of another one")
-    parser.add_argument("--kill", choices=MOMENTS, default="all-votes", help="the coordinator, then")
+    parser.add_argument("--kill", choices=MOMENTS, default="all-votes", help="when it is killed")
     gone = parser.add_mutually_exclusive_group()
     gone.add_argument("--site-gone", action="store_true",
                       help="kill south with it; its agent comes when the others have ended")
