@@ -20,6 +20,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -47,8 +48,9 @@ class Program:
 
     def __init__(self, name, words, say, speaks=False):
         self.name, self.answers, self.said = name, [], []
+        with_us = ["setpriv", "--pdeathsig", "KILL"]  # it does not outlive this script
         self.process = subprocess.Popen(
-            [str(word) for word in words], text=True, stdin=subprocess.PIPE,
+            with_us + [str(word) for word in words], text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
         def heard(line):
@@ -87,10 +89,8 @@ class Program:
 
 
 class Demo:
-    def __init__(self, options):
-        self.bin, self.work = pathlib.Path(options.bin), pathlib.Path(options.work)
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(parents=True)
+    def __init__(self, options, work):
+        self.bin, self.work = pathlib.Path(options.bin), pathlib.Path(work)
         self.address = "127.0.0.1:0"
         self.banks = {"north": Postgres(options.north), "south": Postgres(options.south),
                       "coast": Sqlite(self.work / "coast.db")}
@@ -289,18 +289,23 @@ def main():
     parser.add_argument("--coordinator-back", action="store_true",
                         help="start it again at the end, and let it tell the story")
     parser.add_argument("--bin", default="build/release/bin", help="where the programs are")
-    parser.add_argument("--work", default="build/three_phase", help="for files; emptied first")
     options = parser.parse_args()
     if options.two_gone and options.kill == "commit":
         parser.error("at the commit north has ended, and waits for nobody")
-    demo = Demo(options)
-    try:
-        return demo.run(options)
-    except Failed as why:
-        print(f"demo.py: {why}", flush=True)
-        return 1
-    finally:
-        demo.end()
+    for program in [f"{options.bin}/{name}" for name in ("settled", "settle", "three_phase")]:
+        if not shutil.which(program):
+            parser.error(f"there is no {program}: see --bin, and README.md on building")
+    if not shutil.which("psql"):
+        parser.error("psql is not installed")
+    with tempfile.TemporaryDirectory(prefix="three_phase-") as work:
+        demo = Demo(options, work)
+        try:
+            return demo.run(options)
+        except Failed as why:
+            print(f"demo.py: {why}", flush=True)
+            return 1
+        finally:
+            demo.end()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,6 @@ class ThreePhaseDemo : public ::testing::TestWithParam<Variant> {
   std::string Run(const Variant& variant, std::vector<std::string> more = {}) {
     std::vector<std::string> words{PYTHON,    SOURCE "/examples/three_phase/demo.py",
                                    "--bin",   std::getenv("SETTLE_BIN"),
-                                   "--work",  directory_ / "work",
                                    "--north", cluster_.Dsn("north"),
                                    "--south", cluster_.Dsn("south"),
                                    "--kill",  variant.moment};
