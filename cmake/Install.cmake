@@ -1,8 +1,11 @@
 # What `cmake --install` puts where, by GNUInstallDirs: the programs, and what other projects build against. The
-# coordinator's libraries, private headers and the build's include roots stay here.
+# coordinator's libraries, private headers and the build's include roots stay here. A component is a Debian package of
+# packaging/CMakeLists.txt.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME libsettle-dev)
 
-install(TARGETS settled settle)
+install(TARGETS settled COMPONENT settled)
+install(TARGETS settle COMPONENT settle)
 
 # --- the participant SDK for find_package(settle): one export a component, so that who uses SQLite alone needs no
 # libpq. What only the archives themselves need is exported with them and is nobody's to name.
@@ -43,7 +46,9 @@ install(DIRECTORY ${CMAKE_BINARY_DIR}/package/ DESTINATION ${package})
 install(DIRECTORY thrift/ DESTINATION ${thrift_directory} FILES_MATCHING PATTERN "*.thrift" PATTERN "server" EXCLUDE)
 
 # --- what people read, laid out so that the README's links lead there
-install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
-install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR} USE_SOURCE_PERMISSIONS
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT settle)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT settle)
+# In a package its own debian/copyright stands for it.
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT license)
+install(DIRECTORY examples DESTINATION ${CMAKE_INSTALL_DOCDIR} USE_SOURCE_PERMISSIONS
   PATTERN "__pycache__" EXCLUDE)

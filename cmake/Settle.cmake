@@ -63,12 +63,13 @@ function(settle_with_planted_bugs name)
   endforeach()
 endfunction()
 
-# settle_test(<name> SOURCES ... USES ... [TIMEOUT <seconds>] [LABELS ...] [NEEDS <programs>])
+# settle_test(<name> SOURCES ... USES ... [TIMEOUT <seconds>] [LABELS ...] [NEEDS <programs>] [FIXTURE <name>])
 #
 # One GoogleTest program whose tests are each a ctest of their own. NEEDS names targets that must be built
-# before it runs; their folder is handed over in the environment variable SETTLE_BIN.
+# before it runs; their folder is handed over in the environment variable SETTLE_BIN. FIXTURE names the
+# ctest fixture that must have been set up.
 function(settle_test name)
-  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;USES;LABELS;NEEDS" ${ARGN})
+  cmake_parse_arguments(TEST "" "TIMEOUT;FIXTURE" "SOURCES;USES;LABELS;NEEDS" ${ARGN})
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 60)
   endif()
@@ -85,6 +86,9 @@ function(settle_test name)
     message(FATAL_ERROR "settle_test(${name}): one label at most, not ${TEST_LABELS}")
   elseif(labels EQUAL 1)
     list(APPEND properties LABELS ${TEST_LABELS})
+  endif()
+  if(TEST_FIXTURE)
+    list(APPEND properties FIXTURES_REQUIRED ${TEST_FIXTURE})
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${properties}
     ENVIRONMENT SETTLE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string>
@@ -26,8 +27,10 @@
 #include "server/server.h"
 #include "settle/vocabulary/gtid.h"
 #include "settled/exit_codes.h"
+#include "settled/heartbeat.h"
 #include "settled/options.h"
 #include "settled/ready_file.h"
+#include "settled/service_manager.h"
 #include "settled/system_ports.h"
 #include "settled/task_thread.h"
 #include "settled/wakeups.h"
@@ -37,10 +40,16 @@ namespace {
 
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
+constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
   std::fprintf(stderr, "settled: %s\n", Describe(error).c_str());
   return exit_code;
+}
+
+std::string Variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
 }
 
 // Everything that must be so before the first thread or file.
@@ -103,13 +112,13 @@ std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
 }
 
 // Ends the wait when nothing is undecided, when the time is over, or at a second signal.
-void Drain(Engine& engine, Wakeups& wakeups, std::chrono::milliseconds at_most,
-           Observer& observer) {
+void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
+           std::chrono::milliseconds at_most, Observer& observer) {
   observer.Event(Observer::Level::kInfo, {},
                  std::string(wakeups.signal_name()) +
                      ": no new transactions; waiting for those that are not decided");
   engine.Drain([&wakeups] { wakeups.Notify(); });
-  switch (wakeups.Await(at_most)) {
+  switch (heartbeat.Await(wakeups, at_most)) {
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
       return observer.Event(Observer::Level::kWarning, {},
@@ -131,6 +140,23 @@ void SayReady(const Options& options, const server::Server& server, const LogIde
               static_cast<unsigned long long>(log.epoch), Escaped(options.log_path).c_str(),
               recovered);
   std::fflush(stdout);
+}
+
+// Not being told would end with the manager's time-out for a start, long after this line.
+void TellReady(const ServiceManager& manager, const server::Server& server, const LogIdentity& log,
+               Observer& observer) {
+  const Status told = manager.Tell("READY=1\nSTATUS=serving on " + server.address() + ", log " +
+                                   log.log_id + " epoch " + std::to_string(log.epoch));
+  if (!told) observer.Event(Observer::Level::kWarning, {}, Describe(told.error()));
+}
+
+// The manager waits as long as this stop may take, whatever its unit says.
+void TellStopping(const ServiceManager& manager, std::chrono::milliseconds at_most) {
+  const std::chrono::microseconds extension = at_most + kCallsPatience + kClosingPatience;
+  (void)manager.Tell(
+      "STOPPING=1\nSTATUS=waiting for transactions that are not decided\n"
+      "EXTEND_TIMEOUT_USEC=" +
+      std::to_string(extension.count()));
 }
 
 // Closes the log before the engine goes: what is still being written completes into the engine's
@@ -192,9 +218,14 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
     return Refuse(written.error(), kExitNoReadyFile);
   }
   SayReady(options, server, log->identity(), recovered);
+  const ServiceManager manager(Variable("NOTIFY_SOCKET"));
+  TellReady(manager, server, log->identity(), observer);
 
-  wakeups.Await(std::nullopt);
-  Drain(engine, wakeups, options.drain_timeout, observer);
+  Heartbeat heartbeat(engine, manager,
+                      WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
+  heartbeat.Await(wakeups, std::nullopt);
+  TellStopping(manager, options.drain_timeout);
+  Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);
   server.Stop(kCallsPatience);
   observer.Event(Observer::Level::kInfo, {}, "stopped");
   return kExitClean;

@@ -1,9 +1,7 @@
 #include "settled/options.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <functional>
 #include <sstream>
 #include <utility>
@@ -11,6 +9,7 @@
 
 #include "protocol/records.h"
 #include "settle/vocabulary/gtid.h"
+#include "settled/config_file.h"
 #include "settled/exit_codes.h"
 #include "settled/option_values.h"
 
@@ -229,17 +228,17 @@ std::string HelpText() {
 }
 
 Status ReadConfig(const std::string& path, po::variables_map& given) {
-  std::ifstream file(path);
-  if (!file) {
-    return Fail(ErrorCode::kInvalid,
-                "--config: cannot read " + Escaped(path) + ": " + std::strerror(errno));
-  }
-  try {
-    po::store(po::parse_config_file(file, ServingOptions()), given);
-  } catch (const po::error& error) {
-    return Fail(ErrorCode::kInvalid, "--config: " + Escaped(path) + ": " + Escaped(error.what()),
-                "a line is name = value; --help lists the names");
-  }
+  const std::vector<Row> rows = AllRows();
+  const po::options_description known = ServingOptions();
+  const auto check = [&rows](const std::string& name, const std::string& value) -> Status {
+    const auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const Row& one) { return one.name == name; });
+    Options scratch;
+    return row == rows.end() ? Status() : row->apply(value, scratch);
+  };
+  Result<po::parsed_options> parsed = ParseConfigFile(path, known, check);
+  if (!parsed) return Fail(parsed.error());
+  po::store(*parsed, given);
   return {};
 }
 

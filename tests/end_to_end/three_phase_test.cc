@@ -142,6 +142,13 @@ class ThreeSites : public Sites {
         << "shown: " << world_.Cli({"show", gtid_}).out;
     EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
     EXPECT_EQ(OutcomeIn("abc"), outcome);
+    if (outcome != "committed") return;  // what may never have been recorded has no story
+    const CliAnswer shown = world_.Cli({"show", gtid_});
+    EXPECT_GE(shown.json["quorum"]["quorum"].size(), 2u) << shown.out;
+    EXPECT_FALSE(shown.json["quorum"]["ballot"].get<std::string>().empty()) << shown.out;
+    std::cout << "    the coordinator, back: ballot " << shown.json["quorum"]["ballot"] << " of "
+              << shown.json["quorum"]["leader"] << ", the quorum " << shown.json["quorum"]["quorum"]
+              << std::endl;
   }
 
   Application* a_ = nullptr;

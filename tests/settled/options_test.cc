@@ -184,16 +184,50 @@ TEST(Options, AConfigFileHoldsTheSameOptionsAndTheCommandLineWins) {
   EXPECT_TRUE(options.insecure);
 }
 
-TEST(Options, AConfigFileThatIsWrongIsNamedWithWhatIsWrong) {
+TEST(Options, AConfigFileThatCannotBeReadIsNamed) {
   EXPECT_THAT(Refusal({"--config", "/nonexistent/settled.conf"}),
-              HasSubstr("/nonexistent/settled.conf"));
-  const ConfigFile unknown("colour = blue\n");
-  EXPECT_THAT(Refusal({"--config", unknown.path()}),
-              AllOf(HasSubstr(unknown.path()), HasSubstr("colour")));
-  const ConfigFile value("vote-timeout = soon\n");
-  EXPECT_THAT(Refusal({"--config", value.path()}), HasSubstr("--vote-timeout"));
-  const ConfigFile recursive("config = other\n");
-  EXPECT_NE(Refusal({"--config", recursive.path()}), "was accepted");
+              AllOf(HasSubstr("/nonexistent/settled.conf"), HasSubstr("No such file")));
+  EXPECT_THAT(Refusal({"--config", "/"}), HasSubstr("cannot read /: Is a directory"));
+}
+
+TEST(Options, WhatIsWrongInAConfigFileIsNamedWithItsLine) {
+  const auto refused = [](const std::string& text) {
+    const ConfigFile config(text);
+    const std::string refusal = Refusal({"--config", config.path()});
+    EXPECT_THAT(refusal, HasSubstr(config.path()));
+    return refusal;
+  };
+  EXPECT_THAT(refused("# blue\n\ncolour = blue\n"),
+              AllOf(HasSubstr(" line 3: "), HasSubstr("colour"), HasSubstr("name = value")));
+  EXPECT_THAT(refused("shards = 2\nvote-timeout = soon\n"),
+              AllOf(HasSubstr(" line 2: vote-timeout: "), HasSubstr("100ms to 1h")));
+  EXPECT_THAT(refused("shards = 2\n\nshards = 3\n"),
+              AllOf(HasSubstr(" line 3: "), HasSubstr("shards is given in line 1 already")));
+  EXPECT_THAT(refused("insecure = perhaps\n"), HasSubstr(" line 1: "));
+  EXPECT_THAT(refused("shards\n"), AllOf(HasSubstr(" line 1: "), HasSubstr("shards")));
+  EXPECT_THAT(refused("\n  [limits]\nshards = 2\n"),
+              AllOf(HasSubstr(" line 2: "), HasSubstr("no sections")));
+  EXPECT_THAT(refused("--shards = 2\n"), HasSubstr("without dashes"));
+  EXPECT_THAT(refused("config = other\n"), HasSubstr("config"));
+  EXPECT_THAT(refused("help = yes\n"), HasSubstr("help"));
+  EXPECT_THAT(refused("log =\n"), HasSubstr("log: the path is empty"));
+}
+
+TEST(Options, AWrongLineOfTheFileIsRefusedAlsoWhereTheCommandLineWins) {
+  const ConfigFile config("shards = none\n");
+  EXPECT_THAT(Refusal({"--config", config.path(), "--shards", "2"}), HasSubstr(" line 1: shards"));
+}
+
+TEST(Options, A03_AHostileConfigFileIsEscapedInTheRefusal) {
+  std::string bytes = "vote\x1b[2J = 1\n";
+  for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+  for (const std::string& text :
+       std::vector<std::string>{bytes, "shards = \x1b[2J\n", std::string(100'000, '=')}) {
+    const ConfigFile config(text);
+    const std::string refusal = Refusal({"--config", config.path()});
+    EXPECT_THAT(refusal, HasSubstr(" line 1: "));
+    EXPECT_EQ(refusal.find('\x1b'), std::string::npos);
+  }
 }
 
 TEST(Options, HelpNamesEveryOptionWithRangeAndEveryExitCode) {

@@ -39,13 +39,15 @@ inline bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK
 // A daemon of the test's own, killed with the object.
 class Settled {
  public:
-  Settled(const TemporaryDirectory& directory, std::vector<std::string> options)
+  Settled(const TemporaryDirectory& directory, std::vector<std::string> options,
+          std::vector<std::string> environment = {})
       : output_(directory / ("output-" + std::to_string(++count))), ready_(directory / "ready") {
     const char* programs = std::getenv("SETTLE_BIN");
     options.insert(options.begin(), std::string(programs != nullptr ? programs : ".") + "/settled");
     Launch launch;
     launch.arguments = std::move(options);
     launch.output_path = output_;
+    launch.environment = std::move(environment);
     launch.ends_with_starter = true;
     process_ = StartProcess(launch);
   }

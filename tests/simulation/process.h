@@ -56,6 +56,10 @@ class Process : public Caller {
   void OnStart() override { Attach(); }
   void OnCrash() override;
 
+  // Caller::Ask, and the witness hears what is answered.
+  template <typename T>
+  void Ask(const Gtid& about, int tries, microseconds patience, Call<T> call, Answer<T> answer);
+
   // --- of sites of three-phase commit (site_process.h)
   virtual void OfferPeers(AttachCall&) {}
   virtual void NoteTouch(bool /*yes*/) {}
@@ -93,10 +97,6 @@ class Process : public Caller {
   using FlowPtr = std::shared_ptr<Flow>;
 
   bool Greets(std::uint64_t incarnation) override;
-  // Caller::Ask, and the witness hears what is answered.
-  template <typename T>
-  void Ask(const Gtid& about, int tries, microseconds patience, Call<T> call, Answer<T> answer);
-
   // --- session
   void Attach();
   void OnAttached(const Attached& attached);

@@ -25,6 +25,7 @@ void Disk::Sync() {
 void Disk::TakeSynced(const Record& record) {
   if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
   if (const auto* tried = std::get_if<PreCommitRecord>(&record)) pre_committed.insert(tried->gtid);
+  if (const auto* joined = std::get_if<BallotRecord>(&record)) ballots[joined->gtid] = joined->at;
   if (const auto* aborted = std::get_if<QuorumAbortRecord>(&record))
     quorum_aborted.insert(aborted->gtid);
   if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);

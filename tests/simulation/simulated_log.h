@@ -49,6 +49,7 @@ struct Disk {
   std::unordered_set<Gtid> delegated;
   std::unordered_set<Gtid> pre_committed;
   std::unordered_set<Gtid> quorum_aborted;
+  std::unordered_map<Gtid, SiteAnswer> ballots;  // the last that was joined or accepted
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
   std::unordered_set<Gtid> forgotten;
   std::unordered_map<Gtid, SagaFacts> sagas;

@@ -114,13 +114,17 @@ Result<SiteAnswer> SiteProcess::Answer(const sdk::PeerCall& call) {
   if (!told) return Fail(told.error());
   const SiteRecord& record = told->record;
   CountRefusal(call.message, record.at);
+  if (!LedgerOf(call.resource).Holds(key, record.at)) {
+    world_.Violates("durability: " + key.DatabaseName() +
+                    " says what it joined or accepted, and no durable record says so");
+  }
   const bool joined = told->changed && call.message.verb == PeerVerb::kElect;
   if (joined && record.at.state == SiteState::kAborted) world_.Count(Fault::kElectedUnvoted);
   const bool news = told->changed || table_->StateOf(key) == sdk::BranchState::kPrepared;
   if (IsFinal(record.at.state) && news) {
     world_.Count(Fault::kEndedBySites);
     Settled(key);
-    Conclude(key, call.resource, record);
+    Conclude(key, call.resource, record, call.message.verb != PeerVerb::kElect);
   } else if (told->changed && call.message.ballot.leader != key.number) {
     Heard(key);
   }
@@ -133,11 +137,11 @@ void SiteProcess::TellRecord(const BranchKey& key, const std::string& resource,
 }
 
 void SiteProcess::Conclude(const BranchKey& key, const std::string& resource,
-                           const SiteRecord& record) {
+                           const SiteRecord& record, bool voted) {
   site_reports_.push_back({key, record.at});
   Perform(table_->Handle(
       key, resource,
-      sdk::event::SitesDecided{DecisionOf(record), record.evidence, record.at.decided}));
+      sdk::event::SitesDecided{DecisionOf(record), record.evidence, record.at.decided, voted}));
   Report();
 }
 

@@ -63,7 +63,8 @@ class SiteProcess : public Process {
   void Vote(const BranchKey& key, const std::string& resource, VoteResult vote,
             const Roster& sites);
   Result<SiteAnswer> Answer(const sdk::PeerCall& call);
-  void Conclude(const BranchKey& key, const std::string& resource, const SiteRecord& record);
+  void Conclude(const BranchKey& key, const std::string& resource, const SiteRecord& record,
+                bool voted = true);
   void CountRefusal(const PeerMessage& message, const SiteAnswer& at);
   void ScanDetached();
 

@@ -147,8 +147,8 @@ void SiteProcess::Ask(const BranchKey& site, const Roster& sites, const PeerMess
 }
 
 void SiteProcess::AskWitness(const Gtid& gtid, const PeerMessage& message, const Reply& reply) {
-  Caller::Ask<SiteAnswer>(
-      {"peer", gtid, 1, kAnswerWithin},
+  Process::Ask<SiteAnswer>(
+      gtid, 1, kAnswerWithin,
       [this, gtid, message](Engine& engine, Inquiry& inquiry, Completion<SiteAnswer> done) {
         world_.Count(Fault::kWitnessAsked);
         // As rpc/peer_handler.cc.

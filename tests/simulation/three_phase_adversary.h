@@ -46,8 +46,9 @@ class ThreePhaseAdversary : public Adversary {
   void ChangeRecord(SimulatedLedger& ledger, const BranchKey& key);
 
   Victims victims_;
-  bool gone_ = false;  // the coordinator
-  double malice_ = 0;  // how often it strikes on purpose
+  bool gone_ = false;       // the coordinator
+  double malice_ = 0;       // how often it strikes on purpose
+  bool forgetful_ = false;  // then at databases more than at the network
 };
 
 }  // namespace settle::simulation

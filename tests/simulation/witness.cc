@@ -73,6 +73,22 @@ void Witness::HearsAbort(const Gtid& gtid) {
                   " was pre-committed and is said to be aborted, and no durable record says so");
 }
 
+void Witness::Hears(const Gtid& gtid, const SiteAnswer& answer) {
+  const Disk& disk = coordinator_.disk();
+  if (answer.state == SiteState::kAborted) return HearsAbort(gtid);
+  if (answer.state == SiteState::kCommitted)
+    return Hears(gtid, Ending{Outcome::kCommitted, AbortCause::kNone, "", false});
+  const auto kept = disk.ballots.find(gtid);
+  const SiteAnswer durable =
+      kept != disk.ballots.end() ? kept->second
+      : disk.pre_committed.contains(gtid)
+          ? SiteAnswer{SiteState::kPreCommitted, kFirstBallot, kFirstBallot, {}}
+          : SiteAnswer{};
+  if (answer.elected <= durable.elected && answer.accepted <= durable.accepted) return;
+  world_.Violates("durability: the witness of " + gtid.text() +
+                  " says what it joined or accepted, and no durable record says so");
+}
+
 void Witness::Hears(const Gtid& gtid, const OnePhaseAnswer& answer) {
   if (!answer.granted) return Hears(gtid, answer.ending);
   if (coordinator_.disk().delegated.contains(gtid)) return;

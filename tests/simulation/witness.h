@@ -22,10 +22,10 @@ class Witness {
   void Hears(const Gtid& gtid, const Ending& ending);
   void Hears(const Gtid& gtid, const CommandBatch& batch);
   void HearsAbort(const Gtid& gtid);
+  void Hears(const Gtid& gtid, const SiteAnswer& answer);  // as a site
   void Hears(const Gtid&, const Attached&) {}
   void Hears(const Gtid&, BranchNumber) {}
   void Hears(const Gtid&, const coordinator::TryAnswer&) {}
-  void Hears(const Gtid&, const SiteAnswer&) {}
   void Hears(const Gtid&, std::monostate) {}
 
   // A process carries out a command, whose epoch it accepted; `seen` is the highest it had seen.

@@ -19,12 +19,14 @@ struct ProgramOutput {
   std::string text;  // stdout and stderr
 };
 
-// Runs a program of the folder SETTLE_BIN to its end.
-inline ProgramOutput OutputOf(const std::string& program, std::vector<std::string> arguments) {
+// Runs a program, found by PATH, to its end.
+inline ProgramOutput OutputOfWords(std::vector<std::string> words,
+                                   std::vector<std::string> environment = {}) {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/output";
-  arguments.insert(arguments.begin(), std::string(std::getenv("SETTLE_BIN")) + "/" + program);
-  const int status = AwaitProcess(StartProcess({arguments, path}));
+  Launch launch{std::move(words), path};
+  launch.environment = std::move(environment);
+  const int status = AwaitProcess(StartProcess(launch));
   ProgramOutput output;
   output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   std::ifstream file(path);
@@ -33,6 +35,12 @@ inline ProgramOutput OutputOf(const std::string& program, std::vector<std::strin
     output.lines.push_back(line);
   }
   return output;
+}
+
+// The same of a program of the folder SETTLE_BIN.
+inline ProgramOutput OutputOf(const std::string& program, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), std::string(std::getenv("SETTLE_BIN")) + "/" + program);
+  return OutputOfWords(std::move(arguments));
 }
 
 }  // namespace settle::testing

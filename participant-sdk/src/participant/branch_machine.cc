@@ -60,6 +60,7 @@ BranchEffects BranchMachine::On(const event::Commanded& command) {
 
 // What is under way against it is overruled by the record; what was only told is forgotten.
 BranchEffects BranchMachine::On(const event::SitesDecided& decided) {
+  if (!decided.voted && !of_this_process_) return {};
   site_ = true;
   if (state_ == BranchState::kFinishing && Contradicts(decided.decision)) return {};
   by_ = decided.by;

@@ -50,6 +50,9 @@ struct SitesDecided {
   Decision decision = Decision::kAbort;
   Evidence evidence;  // as in the record
   DecidedBy by{};
+  // False: it was elected before its vote. Another process may still work in the branch, and only
+  // that one can end it.
+  bool voted = true;
 };
 // Three-phase commit: nothing of what was to be finished was done, because the branch's record says
 // the other decision.

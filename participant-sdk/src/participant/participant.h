@@ -121,7 +121,8 @@ class Participant {
   void RefuseUnserved(const Command& command);
   // Of sites: participant_sites.cc.
   void CarryToSite(const Command& command);
-  void Conclude(const BranchKey& key, const std::string& resource, const SiteRecord& record);
+  void Conclude(const BranchKey& key, const std::string& resource, const SiteRecord& record,
+                bool voted = true);
   bool MayFinish(const BranchKey& key, const std::string& resource, Decision decision,
                  const DecidedBy& by);
   bool IsLeftToSites(const BranchKey& key, const std::string& resource);

@@ -64,7 +64,9 @@ Result<SiteAnswer> Participant::Answer(const PeerCall& call) {
   const bool news = told->changed || StateOf(key) == BranchState::kPrepared;
   if (IsFinal(record.at.state) && news) {
     if (rounds_ != nullptr) rounds_->SettledBySites(key, call.resource, record);
-    Conclude(key, call.resource, record);
+    // An election ends only a site that has not voted.
+    const bool voted = call.message.verb != PeerVerb::kElect;
+    Conclude(key, call.resource, record, voted);
   } else if (told->changed && rounds_ != nullptr && call.message.ballot.leader != key.number) {
     rounds_->Heard(key);  // somebody leads
   }
@@ -74,11 +76,12 @@ Result<SiteAnswer> Participant::Answer(const PeerCall& call) {
 // The record has become final, or was found so: the branch follows it, and the coordinator learns
 // how it was decided.
 void Participant::Conclude(const BranchKey& key, const std::string& resource,
-                           const SiteRecord& record) {
+                           const SiteRecord& record, bool voted) {
   outbox_.Add(SiteReport{key, record.at});
   Advance(key, [&] {
     return table_.Handle(
-        key, resource, event::SitesDecided{DecisionOf(record), record.evidence, record.at.decided});
+        key, resource,
+        event::SitesDecided{DecisionOf(record), record.evidence, record.at.decided, voted});
   });
 }
 

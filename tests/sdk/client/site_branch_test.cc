@@ -67,6 +67,16 @@ TEST(SiteBranch, ItsRecordIsAskedBeforeItIsFinishedAndNoOthers) {
               ElementsAre(effect::FinishByHandle{Decision::kCommit}));
 }
 
+// Otherwise the coordinator would take it for ended, and nobody told the process that works in it.
+TEST(SiteBranch, M10_ElectedBeforeItsVoteItIsEndedByItsOwnProcessAlone) {
+  const event::SitesDecided unvoted{Decision::kAbort, {}, {}, false};
+  BranchMachine elsewhere = BranchMachine::Unknown();
+  EXPECT_THAT(elsewhere.Handle(unvoted), IsEmpty());
+  BranchMachine here = BranchMachine::Opened();
+  here.Handle(event::ApplicationLeft{});
+  EXPECT_THAT(here.Handle(unvoted), ElementsAre(BranchEffect{effect::Fence{}}));
+}
+
 TEST(SiteBranch, M10_WhatItsSitesDecidedIsCarriedOutAndReportedWithoutACommand) {
   BranchMachine branch = Prepared();
   EXPECT_THAT(branch.Handle(Decided(Decision::kCommit)),
