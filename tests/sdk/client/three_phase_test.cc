@@ -250,9 +250,11 @@ TEST_F(ThreePhase, OnlyResourcesWithALedgerAreOfferedWithAnAddress) {
   ConnectAsSites();
   EXPECT_THAT(OfferedAddress("bank-a"), testing::StartsWith("127.0.0.1:"));
   EXPECT_EQ(OfferedAddress("bank-b"), "");
+  EXPECT_EQ(coordinator_->peer_address(), OfferedAddress("bank-a"));
   coordinator_.reset();
   Connect();
   EXPECT_EQ(OfferedAddress("bank-a"), "") << "nor without PeerOptions";
+  EXPECT_EQ(coordinator_->peer_address(), "");
 }
 
 TEST_F(ThreePhase, M10_TwoProgramsEndOverTheirOwnPortsWhatTheCoordinatorLeft) {
