@@ -1,5 +1,6 @@
 #include "bench/settle_program.h"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <string>
@@ -13,11 +14,13 @@ SettleProgram::SettleProgram(const Banks& banks, const Daemon& daemon, int clien
     : way_(way) {
   for (int bank = 0; bank < banks.count(); ++bank) {
     // With wait = decision a client goes on while its last branch is still being committed, so each
-    // may have a second connection.
-    banks_.push_back(PostgresResource::Make({.name = std::string("bank-") + BankLetter(bank),
-                                             .dsn = banks.dsn(bank),
-                                             .connections_max = 2 * clients,
-                                             .three_phase = way == Way::kThreePhase}));
+    // may have a second connection. With few clients the SDK's default: as many are kept open, and
+    // commands need some beyond those of the clients.
+    banks_.push_back(PostgresResource::Make(
+        {.name = std::string("bank-") + BankLetter(bank),
+         .dsn = banks.dsn(bank),
+         .connections_max = std::max(PostgresOptions().connections_max, 2 * clients),
+         .three_phase = way == Way::kThreePhase}));
   }
   if (way == Way::kServicePrepares) service_ = Connect(daemon, banks_, progress);
   caller_ = Connect(daemon, service_ ? std::vector<Bank>{} : banks_, progress);
