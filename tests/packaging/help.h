@@ -50,7 +50,8 @@ inline std::string NameOf(const std::string& synopsis) {
 
 // Of one verb, or of every one: "--reason TEXT", "--json".
 inline std::set<std::string> OptionsOf(const std::vector<std::string>& help) {
-  std::set<std::string> options = Matches(help, R"(^  (--[a-z-]+( [A-Z][A-Z0-9:=,.@-]*)?)(  |,|$))");
+  std::set<std::string> options =
+      Matches(help, R"(^  (--[a-z-]+( [A-Z][A-Z0-9:=,.@-]*)?)(  |,|$))");
   options.insert("--version");  // stands behind --help in one line
   return options;
 }
