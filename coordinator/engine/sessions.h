@@ -6,6 +6,7 @@
 // (a session that went away, a full queue): the shard's retry timer sends them again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -74,9 +75,15 @@ class Sessions {
   void Tick();
 
   std::vector<ParticipantView> View() const;
+  // By Send and Call, since this object was made.
+  std::uint64_t commands_sent() const { return commands_sent_; }
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
+  // Bytes of texts in the commands of one batch, and in its calls: rosters, inputs and results can
+  // be long, and a batch must fit the wire's frame many times over.
+  static constexpr std::size_t kBatchBytesMax = 4 * 1024 * 1024;
+
   using CallKey = std::pair<BranchKey, ActionOp>;
   struct Session {
     std::string process;
@@ -120,6 +127,7 @@ class Sessions {
   SessionView ViewOf(const SessionId& id) const;
   CommandBatch EmptyBatch(const Session& session) const;
   CommandBatch NextBatch(Session& session, std::size_t most);
+  void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
   Answer SayThatItOverflows(Session& session, const Gtid& gtid);
   Session* Choose(const SessionId& preferred, const Command& command);
@@ -140,6 +148,7 @@ class Sessions {
   std::map<std::string, std::set<SessionId>> acting_;   // participant -> sessions
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
   std::uint64_t turn_ = 0;
+  std::atomic<std::uint64_t> commands_sent_ = 0;
 };
 
 }  // namespace settle::coordinator
