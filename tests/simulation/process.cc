@@ -50,6 +50,7 @@ SimulatedDatabase* Process::DatabaseOf(const std::string& resource) const {
 }
 
 void Process::Attach() {
+  NoteTouch(false);  // until it is answered, which may be never
   session_.clear();
   received_through_ = 0;
   AttachCall call;

@@ -124,7 +124,7 @@ Result<SiteAnswer> SiteProcess::Answer(const sdk::PeerCall& call) {
   if (IsFinal(record.at.state) && news) {
     world_.Count(Fault::kEndedBySites);
     Settled(key);
-    Conclude(key, call.resource, record, call.message.verb != PeerVerb::kElect);
+    Conclude(key, call.resource, record, told->had_voted);
   } else if (told->changed && call.message.ballot.leader != key.number) {
     Heard(key);
   }

@@ -7,7 +7,9 @@
 namespace settle::simulation {
 namespace {
 
-constexpr microseconds kInFlight{60'000};  // by then what was sent before a cut has arrived
+// By then what was sent before a cut has arrived, and what a site had heard it has obeyed: it waits
+// for the others' answers before, at up to two addresses each, and writes to its database after.
+constexpr microseconds kInFlight{200'000};
 
 }  // namespace
 

@@ -65,9 +65,7 @@ Result<SiteAnswer> Participant::Answer(const PeerCall& call) {
   const bool news = told->changed || StateOf(key) == BranchState::kPrepared;
   if (IsFinal(record.at.state) && news) {
     if (rounds_ != nullptr) rounds_->SettledBySites(key, call.resource, record, told->changed);
-    // An election ends only a site that has not voted.
-    const bool voted = call.message.verb != PeerVerb::kElect;
-    Conclude(key, call.resource, record, voted);
+    Conclude(key, call.resource, record, told->had_voted);
   } else if (told->changed && rounds_ != nullptr && call.message.ballot.leader != key.number) {
     rounds_->Heard(key);  // somebody leads
   }

@@ -73,7 +73,7 @@ Result<Sites::Told> Sites::Tell(const BranchKey& key, const std::string& resourc
     if (how == quorum::Keep::kNothing) return Told{before, false};
     const Result<bool> put = PutIn(**ledger, key, *found, after, how);
     if (!put) return Fail(put.error());
-    if (*put) return Told{after, true};
+    if (*put) return Told{after, true, before.at.state != SiteState::kInitial};
   }
   return Contended(key);
 }

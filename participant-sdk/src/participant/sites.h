@@ -31,6 +31,7 @@ class Sites {
   struct Told {
     SiteRecord record;  // as it is kept now
     bool changed = false;
+    bool had_voted = true;  // before it was told
   };
   // Tells the site, which has kept what the record says when this returns: durably, unless it is a
   // decision that others know. kNotFound as above; kExpired: it ended and was pruned; kRetry:

@@ -34,6 +34,19 @@ TEST_F(SiteAnswers, M10_ElectedBeforeItsVoteItAbortsDurablyAndNeverVotesYes) {
   EXPECT_FALSE(working->Work()) << "what was being done in it is rolled back";
 }
 
+TEST_F(SiteAnswers, M10_ToldOfTheAbortBeforeTheVoteItIsEndedByItsOwnProcessAlone) {
+  // The other process of the database knows nothing of the work, and cannot end it.
+  const auto other = Start(orders_, 100s);
+  const auto owner = std::make_unique<SiteProcess>(network_, "at-another", orders_, 100s);
+  const auto working = owner->Work(Key(1));
+  ASSERT_TRUE(other->participant().Answer(Call(Key(1), PeerVerb::kAbort)));
+  EXPECT_EQ(other->participant().StateOf(Key(1)), BranchState::kUnknown)
+      << "else the coordinator would take the branch for ended";
+  EXPECT_TRUE(working->Work());
+  const ReportCall told = other->Reported([](const ReportCall& all) { return !all.sites.empty(); });
+  EXPECT_EQ(told.sites.front().answer.state, SiteState::kAborted);
+}
+
 TEST_F(SiteAnswers, M10_APrepareThatComesAfterAnElectionVotesNo) {
   // Elected in another process of the same database, which knows nothing of the work.
   const auto other = Start(orders_, 100s);
