@@ -65,6 +65,14 @@ class ThreePhase : public ClientTest {
     SendToBoth(wire::CommandKind::PREPARE, gtid);
     return fake_.Await("vote 1=commit") && fake_.Await("vote 2=commit");
   }
+  // In a thread of its own. Returns once the coordinator was asked: the branches are left by then.
+  std::future<Ending> StartCommit(GlobalTransaction& transaction, const CommitOptions& how = {}) {
+    const std::size_t asked = fake_.Count("commit");
+    auto committing =
+        std::async(std::launch::async, [&transaction, how] { return transaction.Commit(how); });
+    EXPECT_TRUE(Eventually([&] { return fake_.Count("commit") > asked; }));
+    return committing;
+  }
   // Never answers the commit, and dies once the test stops it.
   void DieInTheCommit() {
     fake_.on_commit = [this](const wire::CommitRequest&, wire::CommitReply&) {
@@ -143,7 +151,7 @@ TEST_F(ThreePhase, M10_ACommitWhoseCoordinatorIsGoneIsToldWhatTheSitesDecided) {
     Enlist(transaction, *bank_a_);
     Enlist(transaction, *bank_b_);
     const Gtid gtid = transaction.gtid();
-    auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+    auto committing = StartCommit(transaction);
     SendToBoth(wire::CommandKind::PREPARE, gtid);
     ASSERT_TRUE(Eventually([&] {
       return bank_a_->IsPrepared({gtid, 1}) && bank_b_->IsPrepared({gtid, 2});
@@ -178,7 +186,7 @@ TEST_F(ThreePhase, M10_ABranchThatCouldNotBeFinishedIsTriedAgainWithoutTheCoordi
   Enlist(transaction, *bank_a_);
   Enlist(transaction, *bank_b_);
   const Gtid gtid = transaction.gtid();
-  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+  auto committing = StartCommit(transaction);
   ASSERT_TRUE(BothVoted(gtid));
   fake_.Stop();
   EXPECT_TRUE(Eventually([&] { return !bank_a_->IsPrepared({gtid, 1}); }));
@@ -197,7 +205,7 @@ TEST_F(ThreePhase, M16_ABranchRolledBackByHandIsNotTakenForTheDecision) {
   Enlist(transaction, *bank_a_);
   Enlist(transaction, *bank_b_);
   const Gtid gtid = transaction.gtid();
-  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+  auto committing = StartCommit(transaction);
   ASSERT_TRUE(BothVoted(gtid));
   SendToBoth(wire::CommandKind::PRE_COMMIT, gtid);
   ASSERT_TRUE(fake_.Await("site 1=pre-committed"));
@@ -217,9 +225,7 @@ TEST_F(ThreePhase, M10_WithoutAMajorityTheEndingIsUnknown) {
   (void)transaction.context();  // another process has the other branch
   Enlist(transaction, *bank_a_);
   const Gtid gtid = transaction.gtid();
-  auto committing = std::async(std::launch::async, [&] {
-    return transaction.Commit({.wait_at_most = milliseconds(1'000)});
-  });
+  auto committing = StartCommit(transaction, {.wait_at_most = milliseconds(1'000)});
   fake_.Send(wire::CommandKind::PREPARE, {gtid, 1}, "bank-a");
   ASSERT_TRUE(fake_.Await("vote 1=commit"));
   fake_.Stop();
@@ -236,8 +242,7 @@ TEST_F(ThreePhase, M10_BranchesThatWereOnlyLeftAreRolledBackWhenTheCoordinatorHa
   GlobalTransaction transaction = BeginThreePhase();
   Enlist(transaction, *bank_a_);
   Enlist(transaction, *bank_b_);
-  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
-  ASSERT_TRUE(fake_.Await("commit"));
+  auto committing = StartCommit(transaction);
   fake_.Stop();
   const Ending ending = committing.get();
   EXPECT_EQ(ending.outcome, Outcome::kAborted) << ending.reason;
@@ -277,7 +282,7 @@ TEST_F(ThreePhase, M10_TwoProgramsEndOverTheirOwnPortsWhatTheCoordinatorLeft) {
   ASSERT_TRUE(joined->Enlist(*other_b));
   ASSERT_TRUE(joined->Leave());
   const Gtid gtid = transaction.gtid();
-  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+  auto committing = StartCommit(transaction);
   fake_.Send(wire::CommandKind::PREPARE, {gtid, 1}, "bank-a");
   fake_.Send(wire::CommandKind::PREPARE, {gtid, 2}, "bank-c");
   ASSERT_TRUE(fake_.Await("vote 1=commit"));
