@@ -97,13 +97,21 @@ class OnSqlite : public LedgerWorld {
 
 }  // namespace
 
+// Stopped in the middle of a write it would hold a lock that everybody needs, so it is let go again
+// unless it turns out to have been stopped at rest.
 void FreezeWalWriter(const PostgresCluster& cluster) {
-  const auto find = [&] {
-    return cluster.Query("postgres",
-                         "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+  const auto ask = [&](const std::string& what) {
+    return cluster.Query(
+        "postgres", "SELECT " + what + " FROM pg_stat_activity WHERE backend_type = 'walwriter'");
   };
-  std::string pid;
-  if (!WaitUntil([&] { return !(pid = find()).empty(); }) || ::kill(std::stoi(pid), SIGSTOP) != 0) {
+  const auto stopped_at_rest = [&] {
+    const std::string pid = ask("pid");
+    if (pid.empty() || ::kill(std::stoi(pid), SIGSTOP) != 0) return false;
+    if (ask("wait_event") == "WalWriterMain") return true;
+    ::kill(std::stoi(pid), SIGCONT);
+    return false;
+  };
+  if (!WaitUntil(stopped_at_rest)) {
     throw std::runtime_error("the server's WAL writer cannot be stopped");
   }
 }
