@@ -1,10 +1,6 @@
 // A bank on PostgreSQL whose branches are sites.
 #pragma once
 
-#include <sys/wait.h>
-
-#include <csignal>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,7 +10,6 @@
 #include "sdk/ledger/ledger_world.h"
 #include "sdk/postgres/world.h"
 #include "settle/postgres_barrier.h"
-#include "support/child_process.h"
 
 namespace settle::testing {
 
@@ -54,27 +49,8 @@ class PostgresSite : public ::testing::Test {
   }
 
   void DieAt(const std::string& failpoint) {
-    const TemporaryDirectory directory;
-    const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    Launch launch{.arguments = {bin / "postgres_one_branch", world_.cluster.Dsn("bank"),
-                                world_.key.DatabaseName(), "three-phase"},
-                  .output_path = directory / "output",
-                  .user = std::nullopt};
-    launch.environment = {"SETTLE_FAILPOINT=" + failpoint,
-                          "SETTLE_FAILPOINT_FIRED=" + directory / "fired"};
-    const int status = AwaitProcess(StartProcess(launch));
-    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
-    EXPECT_TRUE(std::filesystem::exists(directory / "fired"));
+    world_.DieAt(failpoint, "three-phase");
     EXPECT_TRUE(WaitUntil([&] { return world_.OpenCount() == 0; }));
-  }
-
-  // A PREPARE of a branch that changed an account waits while the test holds this lock.
-  void MakePrepareWait() {
-    world_.Query(
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
-        "'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END'; "
-        "CREATE CONSTRAINT TRIGGER wait AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
-        "FOR EACH ROW EXECUTE FUNCTION wait()");
   }
 
   World world_;

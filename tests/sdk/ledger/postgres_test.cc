@@ -72,9 +72,7 @@ TEST_F(PostgresSite, M11_AnElectionBetweenPrepareAndTheStepFromInitialJoinsAWait
 }
 
 TEST_F(PostgresSite, M11_AnElectionWhilePrepareIsUnderWayAbortsItAndItVotesNo) {
-  MakePrepareWait();
-  auto holder = world_.Resource()->Open(world_.NextKey());
-  ASSERT_TRUE((*holder)->Execute("SELECT pg_advisory_xact_lock(7)"));
+  const auto holder = world_.HoldEnds();
   const auto branch = world_.Working(*bank_, world_.key);
   ASSERT_TRUE(branch->BecomeSite(ThreeSites()));
   branch->StartPrepare();
@@ -82,7 +80,7 @@ TEST_F(PostgresSite, M11_AnElectionWhilePrepareIsUnderWayAbortsItAndItVotesNo) {
   ASSERT_EQ(At().state, kInitial);
   EXPECT_TRUE(Tell({PeerVerb::kElect, {2, 1}, {}}));
   EXPECT_EQ(At(), (SiteAnswer{kAborted, {2, 1}, {}, {}}));
-  (*holder)->Fence();
+  holder->Fence();
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo);
   EXPECT_THAT(vote.reason, HasSubstr("peers"));
@@ -101,15 +99,13 @@ TEST_F(PostgresSite, ANoVoteLeavesAnAbortedRecord) {
 }
 
 TEST_F(PostgresSite, ABranchFencedWhilePreparingLeavesAnAbortedRecord) {
-  MakePrepareWait();
-  auto holder = world_.Resource()->Open(world_.NextKey());
-  ASSERT_TRUE((*holder)->Execute("SELECT pg_advisory_xact_lock(7)"));
+  const auto holder = world_.HoldEnds();
   const auto branch = world_.Working(*bank_, world_.key);
   ASSERT_TRUE(branch->BecomeSite(ThreeSites()));
   branch->StartPrepare();
   ASSERT_TRUE(world_.AwaitEvent("advisory"));
   branch->Fence();
-  (*holder)->Fence();
+  holder->Fence();
   EXPECT_EQ(branch->AwaitPrepare().vote, Vote::kNo);
   EXPECT_EQ(world_.PreparedCount(), 0);
   EXPECT_EQ(At(), (SiteAnswer{kAborted, kFirstBallot, {}, {}}));

@@ -2,16 +2,11 @@
 // behind.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <chrono>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "sdk/postgres/world.h"
-#include "support/child_process.h"
 
 namespace settle::testing {
 namespace {
@@ -63,42 +58,33 @@ TEST(PostgresLoss, G04_AServerThatCrashedBetweenPrepareAndCommitIsRetriedUntilIt
   EXPECT_EQ(world.Balance(), 90);
 }
 
-// PREPARE and COMMIT take as long as the deferred trigger sleeps.
-void MakeEndsSlow(World& world) {
-  world.Query(
-      "CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS "
-      "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
-      "CREATE CONSTRAINT TRIGGER nap AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
-      "FOR EACH ROW EXECUTE FUNCTION nap()");
-}
-
 TEST(PostgresLoss, APrepareThatTakesTooLongIsEndedBeforeTheNoVoteIsGiven) {
   World world;
-  MakeEndsSlow(world);
+  const auto holder = world.HoldEnds();
   PostgresOptions options;
   options.reply_timeout = 1s;
   auto bank = world.Resource(options);
   auto branch = world.Working(*bank, world.key);
   branch->StartPrepare();
-  ASSERT_TRUE(world.AwaitEvent("PgSleep"));
+  ASSERT_TRUE(world.AwaitEvent("advisory"));
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo);
   EXPECT_TRUE(vote.retryable);
   // Its server process is gone, so the PREPARE cannot come true after the vote.
-  EXPECT_EQ(world.OpenCount(), 0);
+  EXPECT_EQ(world.OpenCount(), 1) << "that of the holder alone";
   EXPECT_EQ(world.PreparedCount(), 0);
   EXPECT_EQ(branch->AwaitFinish(Decision::kAbort).end, BranchEnd::kAborted);
 }
 
 TEST(PostgresLoss, AServerThatDiedInAPrepareAndStaysAwayIsANoVoteThatClaimsNothing) {
   World world;
-  MakeEndsSlow(world);
+  const auto holder = world.HoldEnds();
   PostgresOptions options;
   options.reply_timeout = 500ms;
   auto bank = world.Resource(options);
   auto branch = world.Working(*bank, world.key);
   branch->StartPrepare();
-  ASSERT_TRUE(world.AwaitEvent("PgSleep"));
+  ASSERT_TRUE(world.AwaitEvent("advisory"));
   world.cluster.Kill();
   const VoteResult vote = branch->AwaitPrepare();
   EXPECT_EQ(vote.vote, Vote::kNo);
@@ -163,7 +149,7 @@ TEST(PostgresLoss, AOnePhaseCommitWhoseReplyWasLostIsProvedCommitted) {
 
 TEST(PostgresLoss, AOnePhaseCommitThatTakesTooLongIsEndedAndProvedAborted) {
   World world;
-  MakeEndsSlow(world);
+  const auto holder = world.HoldEnds();
   PostgresOptions options;
   options.reply_timeout = 1s;
   auto bank = world.Resource(options);
@@ -172,32 +158,13 @@ TEST(PostgresLoss, AOnePhaseCommitThatTakesTooLongIsEndedAndProvedAborted) {
   const FinishResult result = branch->CommitOnePhase();
   EXPECT_EQ(result.end, BranchEnd::kAborted) << result.detail;
   EXPECT_EQ(branch->CommitOnePhase(), result);
-  EXPECT_EQ(world.OpenCount(), 0);
+  EXPECT_EQ(world.OpenCount(), 1) << "that of the holder alone";
   EXPECT_EQ(world.Balance(), 100);
-}
-
-// Plays a branch in a process that dies at the failpoint; what it said of its evidence.
-Evidence DieAt(const World& world, const std::string& failpoint, const std::string& mode) {
-  const TemporaryDirectory directory;
-  const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  Launch launch{.arguments = {bin / "postgres_one_branch", world.cluster.Dsn("bank"),
-                              world.key.DatabaseName(), mode},
-                .output_path = directory / "output",
-                .user = std::nullopt};
-  launch.environment = {"SETTLE_FAILPOINT=" + failpoint,
-                        "SETTLE_FAILPOINT_FIRED=" + directory / "fired"};
-  const int status = AwaitProcess(StartProcess(launch));
-  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
-  EXPECT_TRUE(std::filesystem::exists(directory / "fired"));
-  Evidence evidence;
-  std::ifstream output(directory / "output");
-  output >> evidence.database >> evidence.timeline >> evidence.local_transaction;
-  return evidence;
 }
 
 TEST(PostgresLoss, P07_KilledBeforePrepareLeavesNothing) {
   World world;
-  DieAt(world, "postgres.before_prepare", "two-phase");
+  world.DieAt("postgres.before_prepare", "two-phase");
   EXPECT_TRUE(WaitUntil([&] { return world.OpenCount() == 0; }));
   EXPECT_EQ(world.PreparedCount(), 0);
   EXPECT_EQ(world.bank->Finish(world.key, Decision::kAbort, {}).end, BranchEnd::kAborted);
@@ -206,7 +173,7 @@ TEST(PostgresLoss, P07_KilledBeforePrepareLeavesNothing) {
 
 TEST(PostgresLoss, P07_KilledAfterPrepareIsFoundByAScanAndFinishedByKey) {
   World world;
-  DieAt(world, "postgres.after_prepare", "two-phase");
+  world.DieAt("postgres.after_prepare", "two-phase");
   EXPECT_THAT(*world.bank->ScanPrepared(), ::testing::ElementsAre(world.key.DatabaseName()));
   EXPECT_EQ(world.bank->Finish(world.key, Decision::kAbort, {}).end, BranchEnd::kAborted);
   EXPECT_EQ(world.PreparedCount(), 0);
@@ -216,7 +183,7 @@ TEST(PostgresLoss, P07_KilledAfterPrepareIsFoundByAScanAndFinishedByKey) {
 TEST(PostgresLoss, P07_KilledAroundTheCommitIsCommittedOnceByTheNextProcess) {
   for (const char* failpoint : {"postgres.before_finish", "postgres.after_finish"}) {
     World world;
-    const Evidence evidence = DieAt(world, failpoint, "two-phase");
+    const Evidence evidence = world.DieAt(failpoint, "two-phase");
     EXPECT_EQ(world.bank->Finish(world.key, Decision::kCommit, evidence).end,
               BranchEnd::kCommitted);
     EXPECT_EQ(world.Balance(), 90);
@@ -227,7 +194,7 @@ TEST(PostgresLoss, P07_KilledAroundTheCommitIsCommittedOnceByTheNextProcess) {
 TEST(PostgresLoss, KilledAroundTheOnePhaseCommitIsProvedByItsEvidence) {
   const auto proved = [](const char* failpoint) {
     World world;
-    const Evidence evidence = DieAt(world, failpoint, "one-phase");
+    const Evidence evidence = world.DieAt(failpoint, "one-phase");
     FinishResult result;
     EXPECT_TRUE(WaitUntil([&] {
       result = world.bank->Prove(world.key, evidence);

@@ -1,8 +1,15 @@
 #include "sdk/postgres/world.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
+#include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "support/child_process.h"
+#include "support/temporary_directory.h"
 
 namespace settle::testing {
 
@@ -62,6 +69,37 @@ int World::OpenCount() const {
   return std::stoi(
       Query("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL "
             "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"));
+}
+
+std::shared_ptr<PostgresBranch> World::HoldEnds() {
+  Query(
+      "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END'; "
+      "CREATE CONSTRAINT TRIGGER wait AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED "
+      "FOR EACH ROW EXECUTE FUNCTION wait()");
+  auto holder = Resource()->Open(NextKey());
+  if (!holder) throw std::runtime_error(Describe(holder.error()));
+  auto held = (*holder)->Execute("SELECT pg_advisory_xact_lock(7)");
+  if (!held) throw std::runtime_error(Describe(held.error()));
+  return *holder;
+}
+
+Evidence World::DieAt(const std::string& failpoint, const std::string& mode) const {
+  const TemporaryDirectory directory;
+  const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  Launch launch{
+      .arguments = {bin / "postgres_one_branch", cluster.Dsn("bank"), key.DatabaseName(), mode},
+      .output_path = directory / "output",
+      .user = std::nullopt};
+  launch.environment = {"SETTLE_FAILPOINT=" + failpoint,
+                        "SETTLE_FAILPOINT_FIRED=" + directory / "fired"};
+  const int status = AwaitProcess(StartProcess(launch));
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  EXPECT_TRUE(std::filesystem::exists(directory / "fired"));
+  Evidence evidence;
+  std::ifstream output(directory / "output");
+  output >> evidence.database >> evidence.timeline >> evidence.local_transaction;
+  return evidence;
 }
 
 }  // namespace settle::testing

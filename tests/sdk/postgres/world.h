@@ -35,6 +35,12 @@ class World {
   int PreparedCount() const;
   // Until a server process waits for this (pg_stat_activity.wait_event); false after half a minute.
   bool AwaitEvent(const std::string& event) const;
+  // From now on a PREPARE or COMMIT of a branch that changed an account waits (AwaitEvent
+  // "advisory") until what is returned is fenced. That is an open transaction itself.
+  std::shared_ptr<PostgresBranch> HoldEnds();
+  // Plays `key`'s branch in a process that dies at the failpoint, by "two-phase", "one-phase" or
+  // "three-phase"; what it said of its evidence.
+  Evidence DieAt(const std::string& failpoint, const std::string& mode) const;
   // Ends every server process that is in a transaction, the one who asks excepted.
   void TerminateOpen() const;
   // Open transactions of others than the one who asks.
