@@ -13,11 +13,8 @@ using ::testing::StartsWith;
 
 class Daemon : public ::testing::Test {
  protected:
-  std::vector<std::string> Options(std::vector<std::string> more = {}) {
-    std::vector<std::string> options{"--log",       directory_ / "settle.db", "--listen",
-                                     "127.0.0.1:0", "--ready-file",           directory_ / "ready"};
-    options.insert(options.end(), more.begin(), more.end());
-    return options;
+  std::vector<std::string> Options(const std::vector<std::string>& more = {}) {
+    return OptionsIn(directory_, more);
   }
 
   // Starts it where it must refuse to serve.

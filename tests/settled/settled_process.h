@@ -36,6 +36,15 @@ inline std::string ReadFile(const std::string& path) {
 
 inline bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
+// For a daemon with its log in the directory, on any free port, which its ready file names.
+inline std::vector<std::string> OptionsIn(const TemporaryDirectory& directory,
+                                          const std::vector<std::string>& more = {}) {
+  std::vector<std::string> options{"--log",       directory / "settle.db", "--listen",
+                                   "127.0.0.1:0", "--ready-file",          directory / "ready"};
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
 // A daemon of the test's own, killed with the object.
 class Settled {
  public:
