@@ -212,7 +212,8 @@ TEST_F(CheckModels, TellsTheStoryOfACounterExampleIfAsked) {
 
 TEST_F(CheckModels, StopsItsSearchesWhenItIsTold) {
   Write(models() + "/endless.pml",
-        "int x, y; active [2] proctype P() { end: do :: x++ :: x-- :: y++ :: y-- od }\n");
+        "int x, y; active [2] proctype P() { end: do :: x < 1000000000 -> x++ :: x > 0 -> x-- "
+        ":: y < 1000000000 -> y++ :: y > 0 -> y-- od }\n");
   Write(
       models() + "/checks",
       "small shortest holds endless\nsmall shortest holds endless\nsmall shortest holds endless\n");
