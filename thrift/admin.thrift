@@ -333,6 +333,12 @@ struct StatusReply {
   /** How often the decision log waited for its disk since the coordinator started, its checkpoints aside. Fewer than
       forced records: many were written together. */
   17: optional i64 log_flushes
+  /** Commands and calls of actions that went to participants since the coordinator started, those that were sent again
+      included: one by one, however many travelled in a batch. */
+  18: optional i64 commands_sent
+  /** Votes, ends of branches, records of sites and answers to calls that participants reported since the coordinator
+      started: one by one, however many travelled in a batch. */
+  19: optional i64 reports_taken
 }
 
 service AdminService {

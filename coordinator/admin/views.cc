@@ -67,10 +67,17 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
     for (const SessionView& session : resource.action_sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(),         started_,      std::move(open->by_state),
-                    open->damaged,           log_.totals(), log_.writes(),
-                    sessions.size(),         open->sagas,   engine_.ended_through(),
-                    engine_.oldest_unended()};
+  return StatusView{log_.identity(),
+                    started_,
+                    std::move(open->by_state),
+                    open->damaged,
+                    log_.totals(),
+                    log_.writes(),
+                    sessions.size(),
+                    open->sagas,
+                    engine_.ended_through(),
+                    engine_.oldest_unended(),
+                    engine_.messages()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,

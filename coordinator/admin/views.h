@@ -35,6 +35,7 @@ struct StatusView {
   std::size_t sagas = 0;  // of the open ones
   EndedThrough ended_through;
   std::optional<Gtid> oldest_unended{};  // what holds that back
+  Messages messages;
 };
 
 struct TransactionPage {

@@ -101,6 +101,8 @@ Json ToJson(const wire::StatusReply& status) {
   if (status.__isset.log_records) json["log_records"] = status.log_records;
   if (status.__isset.log_records_forced) json["log_records_forced"] = status.log_records_forced;
   if (status.__isset.log_flushes) json["log_flushes"] = status.log_flushes;
+  if (status.__isset.commands_sent) json["commands_sent"] = status.commands_sent;
+  if (status.__isset.reports_taken) json["reports_taken"] = status.reports_taken;
   return json;
 }
 

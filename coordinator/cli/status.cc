@@ -33,6 +33,13 @@ std::string WrittenText(const wire::StatusReply& status) {
                      status.log_records_forced, status.log_flushes);
 }
 
+// As WrittenText.
+std::string MessagesText(const wire::StatusReply& status) {
+  if (!status.__isset.commands_sent) return {};
+  return fmt::format("{} commands sent, {} reports taken", status.commands_sent,
+                     status.reports_taken);
+}
+
 Result<Answer> Run(const Given&, Surroundings& around) {
   const Result<wire::StatusReply> status = around.client.ReadStatus();
   if (!status) return Fail(status.error());
@@ -52,7 +59,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"aborted", fmt::format("{}", status->aborted)},
            {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
            {"forgotten", fmt::format("{}", status->forgotten)},
-           {"log writes", WrittenText(*status)}},
+           {"log writes", WrittenText(*status)},
+           {"messages", MessagesText(*status)}},
           around.paint),
       .json = ToJson(*status)};
 }
@@ -71,7 +79,9 @@ const Verb kStatus{
         "tell repeated\n"
         "calls of sagas they throw away up to there.\n"
         "Forgotten are those that a person has repaired and let go of with 'settle forget'.\n"
-        "Log writes are counted since the coordinator started.",
+        "Log writes, and messages to and from participants, are counted since the coordinator "
+        "started; messages that\n"
+        "travelled in one batch are counted one by one.",
     .run = Run};
 
 }  // namespace settle::cli

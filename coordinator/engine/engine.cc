@@ -198,6 +198,7 @@ void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) {
 void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   Result<Sessions::Serves> serves = sessions_->Touch(call.session);
   if (!serves) return done(Fail(std::move(serves).error()));
+  reports_taken_ += call.votes.size() + call.sites.size() + call.ends.size() + call.answers.size();
   const auto reporter = std::make_shared<const Reporter>(
       Reporter{call.session, std::move(serves->resources), std::move(serves->participants)});
   for (VoteReport& vote : call.votes) {
@@ -230,10 +231,9 @@ void Engine::Detach(SessionId session, Completion<std::monostate> done) {
 
 void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
   const Gtid gtid = call.gtid;
-  Post(gtid, done,
-       [call = std::move(call)](Shard& shard, const Completion<SiteAnswer>& reply) {
-         shard.Peer(call, reply);
-       });
+  Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<SiteAnswer>& reply) {
+    shard.Peer(call, reply);
+  });
 }
 
 void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {
@@ -363,6 +363,8 @@ void Engine::Drain(std::function<void()> done) {
   }
   admission_->draining = true;
 }
+
+Messages Engine::messages() const { return {sessions_->commands_sent(), reports_taken_}; }
 
 const LogIdentity& Engine::log_identity() const { return log_.identity(); }
 

@@ -11,7 +11,9 @@
 // call that cannot be queued completes at once, on the caller's thread, with kRetry.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -250,6 +252,15 @@ struct RestoredState {
   std::vector<DefinitionRecord> definitions{};
 };
 
+// What went between the coordinator and its participants since it started, by branch or step: what
+// travelled with others in one batch is counted one by one.
+struct Messages {
+  std::uint64_t commands = 0;  // and calls of actions; those that were sent again, too
+  std::uint64_t reports = 0;   // votes, ends, what sites hold, answers to calls
+
+  friend bool operator==(const Messages&, const Messages&) = default;
+};
+
 class Sessions;
 class Shard;
 
@@ -342,6 +353,7 @@ class Engine {
   // How far everything has ended, and what holds it back if anything does; do not block.
   EndedThrough ended_through() const;
   std::optional<Gtid> oldest_unended() const;
+  Messages messages() const;  // does not block
 
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.
@@ -371,6 +383,7 @@ class Engine {
   Ids& ids_;
   Observer& observer_;
   std::unique_ptr<Sessions> sessions_;
+  std::atomic<std::uint64_t> reports_taken_ = 0;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<Admission> admission_;
 };

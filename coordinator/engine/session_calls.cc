@@ -33,6 +33,7 @@ bool Sessions::Call(SagaCall call) {
       session.calls.emplace(key, std::move(call));
       answer = Deliver(session);
       sent = true;
+      ++commands_sent_;
     }
   }
   if (answer) answer();

@@ -245,6 +245,7 @@ bool Sessions::Send(const SessionId& preferred, Command command) {
       if (!session->queued.emplace(command.key, command.kind).second)
         return Replace(*session, command);
       sent = true;
+      ++commands_sent_;
       command.epoch = log_.identity().epoch;
       session->queue.push_back(std::move(command));
       answer = Deliver(*session);

@@ -6,6 +6,7 @@
 // (a session that went away, a full queue): the shard's retry timer sends them again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -74,6 +75,8 @@ class Sessions {
   void Tick();
 
   std::vector<ParticipantView> View() const;
+  // By Send and Call, since this object was made.
+  std::uint64_t commands_sent() const { return commands_sent_; }
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
@@ -140,6 +143,7 @@ class Sessions {
   std::map<std::string, std::set<SessionId>> acting_;   // participant -> sessions
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
   std::uint64_t turn_ = 0;
+  std::atomic<std::uint64_t> commands_sent_ = 0;
 };
 
 }  // namespace settle::coordinator

@@ -264,6 +264,8 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.__set_log_records(Clamped<std::int64_t>(view.written.records));
   reply.__set_log_records_forced(Clamped<std::int64_t>(view.written.forced));
   reply.__set_log_flushes(Clamped<std::int64_t>(view.written.flushes));
+  reply.__set_commands_sent(Clamped<std::int64_t>(view.messages.commands));
+  reply.__set_reports_taken(Clamped<std::int64_t>(view.messages.reports));
   return reply;
 }
 

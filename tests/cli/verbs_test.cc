@@ -44,6 +44,17 @@ TEST_F(Verbs, StatusShowsWhatTheLogWroteUnlessTheCoordinatorDoesNotSay) {
   EXPECT_EQ(json["log_flushes"], 31);
 }
 
+TEST_F(Verbs, StatusShowsTheMessagesOfParticipantsUnlessTheCoordinatorDoesNotSay) {
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("messages")));
+  EXPECT_FALSE(RunJson({"status"}).contains("commands_sent"));
+  admin_.status_reply.__set_commands_sent(60);
+  admin_.status_reply.__set_reports_taken(80);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("messages    60 commands sent, 80 reports taken\n"));
+  const Document json = RunJson({"status"});
+  EXPECT_EQ(json["commands_sent"], 60);
+  EXPECT_EQ(json["reports_taken"], 80);
+}
+
 TEST_F(Verbs, ListShowsOneLineForEachTransaction) {
   admin_.list_reply.transactions = {Committing()};
   const Printed printed = Run({"list"});

@@ -107,6 +107,18 @@ TEST(EngineQuorum, AMajorityDecidesAndTheTimelineTellsHow) {
   EXPECT_EQ(summary.quorum->needed, 2U);
 }
 
+TEST(EngineQuorum, WhatWentToItsSitesAndCameBackIsCounted) {
+  EngineUnderTest engine;
+  ThreeSites sites(engine);
+  EXPECT_EQ(engine.engine().messages(), (Messages{0, 0}));
+  sites.Prepared();
+  EXPECT_EQ(engine.engine().messages(), (Messages{4, 2})) << "prepare, vote, pre-commit";
+  sites.Work();
+  ASSERT_TRUE(sites.committed->ending.committed());
+  EXPECT_EQ(engine.engine().messages(), (Messages{6, 8}))
+      << "of each, beside the vote: pre-committed, committed, and the branch's end";
+}
+
 TEST(EngineQuorum, ASessionSpeaksForTheSitesThatItServesAlone) {
   EngineUnderTest engine;
   ThreeSites sites(engine);

@@ -134,6 +134,18 @@ TEST_F(Handlers, AFetchBringsTheCommandsThatThePreparationNeeds) {
   EXPECT_EQ(batch.commands[0].epoch, 4);
 }
 
+TEST_F(Handlers, StatusCountsWhatWentToParticipantsAndCameBack) {
+  const std::string session = Attach("orders");
+  const std::string gtid = Begin();
+  Enlist(gtid, session, "orders");
+  Commit(gtid, {1});
+  ReportCommitted(session, gtid, 1);
+  wire::StatusReply status;
+  admin_.status(status);
+  EXPECT_EQ(status.commands_sent, 0) << "the caller prepared it and finishes it";
+  EXPECT_EQ(status.reports_taken, 1);
+}
+
 TEST_F(Handlers, CallsOfALostSessionAreToldToAttachAgain) {
   wire::FetchRequest request;
   request.session = "gone";
