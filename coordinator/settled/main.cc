@@ -143,7 +143,7 @@ void SayReady(const Options& options, const server::Server& server, const LogIde
 }
 
 // Not being told would end with the manager's time-out for a start, long after this line.
-void TellReady(const ServiceManager& manager, const Server& server, const LogIdentity& log,
+void TellReady(const ServiceManager& manager, const server::Server& server, const LogIdentity& log,
                Observer& observer) {
   const Status told = manager.Tell("READY=1\nSTATUS=serving on " + server.address() + ", log " +
                                    log.log_id + " epoch " + std::to_string(log.epoch));
