@@ -36,13 +36,28 @@ void Fill(testing::PostgresCluster& cluster) {
   cluster.Query(kDatabase, "VACUUM ANALYZE account");
 }
 
-void CheckBalance(const testing::PostgresCluster& cluster, const char* bank, std::int64_t wanted) {
+// Until the query's answer is this one.
+void Await(const testing::PostgresCluster& cluster, const char* query, const char* wanted,
+           const char* what_is_left, const Stop& stop) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    const std::string found = cluster.Query(kDatabase, query);
+    if (found == wanted) return;
+    if (stop) throw Interrupted{};
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw std::runtime_error(found + what_is_left);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void CheckBalance(const testing::PostgresCluster& cluster, int bank, std::int64_t wanted) {
   const std::string sum = cluster.Query(kDatabase, "SELECT sum(balance) FROM account");
   if (sum == std::to_string(wanted)) return;
   throw std::runtime_error(fmt::format(
       "bank {} holds {} and should hold {}: what was acknowledged and what the database says do "
       "not agree",
-      bank, sum, wanted));
+      BankLetter(bank), sum, wanted));
 }
 
 }  // namespace
@@ -57,40 +72,62 @@ std::string Transfers::Account() { return std::to_string(turn_(random_) * client
 
 Transfer Transfers::Next() { return {Account(), Account()}; }
 
-Banks::Banks(const std::string& directory, const std::string& binaries, int clients_most)
-    : a_(ClusterOptions(directory, binaries, clients_most)),
-      b_(ClusterOptions(directory, binaries, clients_most)),
-      dsn_a_(a_.Dsn(kDatabase)),
-      dsn_b_(b_.Dsn(kDatabase)) {
-  Fill(a_);
-  Fill(b_);
-}
-
-void Banks::Checkpoint() {
-  a_.Query("postgres", "CHECKPOINT");
-  b_.Query("postgres", "CHECKPOINT");
-}
-
-void Banks::AwaitNothingPrepared(const testing::PostgresCluster& cluster, const Stop& stop) const {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  for (;;) {
-    const std::string left = cluster.Query(kDatabase, "SELECT count(*) FROM pg_prepared_xacts");
-    if (left == "0") return;
-    if (stop) throw Interrupted{};
-    if (std::chrono::steady_clock::now() > deadline) {
-      throw std::runtime_error(left + " prepared transactions are left over");
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+Banks::Banks(const std::string& directory, const std::string& binaries, int clients_most, int count)
+    : coins_(static_cast<std::size_t>(count), kAccounts * kBalance) {
+  for (int bank = 0; bank < count; ++bank) {
+    testing::PostgresCluster& cluster =
+        clusters_.emplace_back(ClusterOptions(directory, binaries, clients_most));
+    Fill(cluster);
+    dsns_.push_back(cluster.Dsn(kDatabase));
   }
 }
 
-void Banks::Check(std::uint64_t transfers, const Stop& stop) {
-  AwaitNothingPrepared(a_, stop);
-  AwaitNothingPrepared(b_, stop);
-  transfers_ += transfers;
-  const auto moved = static_cast<std::int64_t>(transfers_);
-  CheckBalance(a_, "A", kAccounts * kBalance - moved);
-  CheckBalance(b_, "B", kAccounts * kBalance + moved);
+std::vector<pid_t> Banks::servers() const {
+  std::vector<pid_t> servers;
+  for (const testing::PostgresCluster& cluster : clusters_) servers.push_back(cluster.process());
+  return servers;
+}
+
+void Banks::Checkpoint() {
+  for (testing::PostgresCluster& cluster : clusters_) cluster.Query("postgres", "CHECKPOINT");
+}
+
+void Banks::Check(std::uint64_t transfers, const Stop& stop, int branches) {
+  const auto moved = static_cast<std::int64_t>(transfers);
+  for (int bank = 0; bank < branches; ++bank) {
+    coins_.at(static_cast<std::size_t>(bank)) += bank == 0 ? -moved : moved;
+  }
+  for (int bank = 0; bank < count(); ++bank) {
+    const auto index = static_cast<std::size_t>(bank);
+    Await(clusters_[index], "SELECT count(*) FROM pg_prepared_xacts", "0",
+          " prepared transactions are left over", stop);
+    CheckBalance(clusters_[index], bank, coins_[index]);
+  }
+}
+
+void Banks::LetLazyWritesRest() {
+  for (testing::PostgresCluster& cluster : clusters_) {
+    cluster.Query("postgres", "ALTER SYSTEM SET wal_writer_delay = '10s'");
+    cluster.Query("postgres", "SELECT pg_reload_conf()");
+  }
+}
+
+std::vector<std::uint64_t> Banks::ForcedWrites(const Stop& stop) const {
+  std::vector<std::uint64_t> forced;
+  for (const testing::PostgresCluster& cluster : clusters_) {
+    const std::string known =
+        cluster.Query(kDatabase,
+                      "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attname = 'wal_sync' "
+                      "AND attrelid = to_regclass('pg_catalog.pg_stat_wal')");
+    if (known != "1") return {};
+    Await(cluster,
+          "SELECT count(*) FROM pg_catalog.pg_stat_activity "
+          "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+          "0", " sessions are still connected", stop);
+    forced.push_back(
+        std::stoull(cluster.Query(kDatabase, "SELECT wal_sync FROM pg_catalog.pg_stat_wal")));
+  }
+  return forced;
 }
 
 }  // namespace settle::bench

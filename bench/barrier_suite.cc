@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "bench/or_throw.h"
 #include "bench/suites.h"
 #include "settle/postgres_barrier.h"
 #include "settle/sqlite_barrier.h"
@@ -133,10 +134,6 @@ std::vector<Row> MeasureShop(Shop& shop, const SuiteOptions& options, const Prog
     rows.push_back(RowOf(both[1], both[0]));
   }
   return rows;
-}
-
-void OrThrow(const Result<TablesInstalled>& installed) {
-  if (!installed) throw std::runtime_error(Describe(installed.error()));
 }
 
 }  // namespace

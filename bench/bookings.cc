@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "bench/or_throw.h"
 #include "settle/postgres_barrier.h"
 
 namespace settle::bench {
@@ -34,9 +35,7 @@ Bookings::Bookings(const std::string& directory, const std::string& binaries, in
                    "CREATE TABLE booking (name text NOT NULL, undone int NOT NULL DEFAULT 0)");
     cluster_.Query(database, "CREATE INDEX ON booking (name)");
     dsns_.at(service) = cluster_.Dsn(database);
-    if (const auto installed = PostgresBarrier::Install(dsns_.at(service)); !installed) {
-      throw std::runtime_error(Describe(installed.error()));
-    }
+    OrThrow(PostgresBarrier::Install(dsns_.at(service)));
   }
 }
 

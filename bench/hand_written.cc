@@ -5,7 +5,7 @@
 namespace settle::bench {
 
 HandWritten::HandWritten(const Banks& banks, std::string name)
-    : a_(banks.dsn_a()), b_(banks.dsn_b()), name_(std::move(name)) {}
+    : a_(banks.dsn(0)), b_(banks.dsn(1)), name_(std::move(name)) {}
 
 std::string HandWritten::NextGid() { return "'" + name_ + "-" + std::to_string(++count_) + "'"; }
 

@@ -43,7 +43,7 @@ void Print(const std::vector<Row>& rows, bool json) {
 void RunSuites(const Options& options) {
   CheckDirectory(options.suite.directory);
   std::string postgres;
-  if (options.postgres || options.barrier || options.saga) {
+  if (options.postgres || options.three_phase || options.barrier || options.saga) {
     postgres = testing::FindPostgresBinaries(options.suite.postgres_binaries) + "/postgres";
   }
   const std::string machine = DescribeMachine(options.suite.directory, postgres);
@@ -51,6 +51,7 @@ void RunSuites(const Options& options) {
   std::fflush(stdout);
   if (options.coordinator) Print(MeasureCoordinator(options.suite, Say, stop), options.json);
   if (options.postgres) Print(MeasurePostgres(options.suite, Say, stop), options.json);
+  if (options.three_phase) Print(MeasureThreePhase(options.suite, Say, stop), options.json);
   if (options.barrier) Print(MeasureBarrier(options.suite, Say, stop), options.json);
   if (options.saga) Print(MeasureSagas(options.suite, Say, stop), options.json);
 }

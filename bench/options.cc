@@ -74,9 +74,11 @@ Options Read(const po::variables_map& given) {
   const std::string suite = given.count("suite") != 0 ? given["suite"].as<std::string>() : "";
   options.coordinator = suite == "coordinator" || suite == "all";
   options.postgres = suite == "postgres" || suite == "all";
+  options.three_phase = suite == "three-phase" || suite == "all";
   options.barrier = suite == "barrier" || suite == "all";
   options.saga = suite == "saga" || suite == "all";
-  if (!options.coordinator && !options.postgres && !options.barrier && !options.saga) {
+  if (!options.coordinator && !options.postgres && !options.three_phase && !options.barrier &&
+      !options.saga) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -120,6 +122,10 @@ std::string HelpText() {
           "               the same connections\n"
           "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
           "               written by hand, without a log, against Settle\n"
+          "  three-phase  transfers with two and three PostgreSQL databases, under two-phase and "
+          "under\n"
+          "               three-phase commit: how fast, and for each transaction and participant\n"
+          "               what is forced to disk and what is sent\n"
           "  barrier      a small transaction on PostgreSQL and on SQLite: by hand, against the\n"
           "               same behind a barrier\n"
           "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"

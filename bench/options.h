@@ -17,6 +17,7 @@ inline constexpr int kExitInterrupted = 130;
 struct Options {
   bool coordinator = false;
   bool postgres = false;
+  bool three_phase = false;
   bool saga = false;
   bool barrier = false;
   bool json = false;

@@ -3,15 +3,13 @@
 
 #include <algorithm>
 #include <memory>
-#include <stdexcept>
 
 #include "bench/banks.h"
 #include "bench/daemon.h"
 #include "bench/hand_written.h"
+#include "bench/settle_program.h"
 #include "bench/suites.h"
 #include "bench/wire_client.h"
-#include "settle/coordinator.h"
-#include "settle/postgres_resource.h"
 #include "support/temporary_directory.h"
 
 namespace settle::bench {
@@ -24,55 +22,11 @@ struct Variant {
   bool by_settle = false;
 };
 
-// The SDK, as a program uses it: one object for all of its threads.
-class SettleProgram {
- public:
-  SettleProgram(const Banks& banks, const Daemon& daemon, int clients, const Progress& progress)
-      : a_(Bank("bank-a", banks.dsn_a(), clients)), b_(Bank("bank-b", banks.dsn_b(), clients)) {
-    auto connected = Coordinator::Connect({.addresses = {daemon.address()},
-                                           .application = "settle-bench",
-                                           .resources = {a_, b_},
-                                           .warn = progress});
-    if (!connected) throw std::runtime_error(Describe(connected.error()));
-    coordinator_ = *std::move(connected);
-  }
-
-  void Move(const Transfer& transfer, Wait wait) {
-    auto transaction = OrThrow(coordinator_->Begin());
-    auto debit = OrThrow(transaction.Enlist(*a_));
-    auto credit = OrThrow(transaction.Enlist(*b_));
-    OrThrow(debit->Execute(kDebit, {transfer.from}));
-    OrThrow(credit->Execute(kCredit, {transfer.to}));
-    const Ending ending = transaction.Commit({.wait = wait});
-    if (ending.outcome == Outcome::kCommitted) return;
-    throw std::runtime_error(std::string("a transfer ended as ") + ToString(ending.outcome) + ": " +
-                             ending.reason);
-  }
-
- private:
-  // With wait = decision a client goes on while its last branch is still being committed, so each
-  // may have a second connection.
-  static std::shared_ptr<PostgresResource> Bank(const char* name, const std::string& dsn,
-                                                int clients) {
-    return PostgresResource::Make({.name = name, .dsn = dsn, .connections_max = 2 * clients});
-  }
-
-  template <typename T>
-  static T OrThrow(Result<T> result) {
-    if (!result) throw std::runtime_error(Describe(result.error()));
-    return *std::move(result);
-  }
-
-  const std::shared_ptr<PostgresResource> a_;
-  const std::shared_ptr<PostgresResource> b_;
-  std::unique_ptr<Coordinator> coordinator_;
-};
-
 // All variants for one number of clients; what they use lives as long as this.
 class Contest {
  public:
   Contest(const Banks& banks, const Daemon& daemon, int clients, const Progress& progress)
-      : settle_(banks, daemon, clients, progress) {
+      : settle_(banks, daemon, clients, Way::kCallerPrepares, progress) {
     for (int i = 0; i < clients; ++i) {
       by_hand_.push_back(
           std::make_unique<HandWritten>(banks, fmt::format("by-hand-{}-{}", clients, i)));
@@ -118,7 +72,7 @@ class Contest {
     variant.by_settle = true;
     for (Transfers& transfers : transfers_) {
       variant.clients.emplace_back(
-          [this, &transfers, wait] { settle_.Move(transfers.Next(), wait); });
+          [this, &transfers, wait] { settle_.Move(transfers.Next(), 2, wait); });
     }
   }
 

@@ -91,6 +91,7 @@ std::string TableOf(const std::vector<Row>& rows) {
                     Range(row.value, Number), row.unit, row.ratio ? Ratio(row.ratio->median) : "",
                     row.ratio ? Range(*row.ratio, Ratio) : "", WithoutSuite(row.against),
                     Number(row.p50_us), Number(row.p99_us), Cpu(row.cpu_us));
+    if (!row.unit.ends_with("/s")) continue;
     const std::string note = fmt::format("{:<19} {}\n", WithoutSuite(row.name), row.acknowledged);
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/or_throw.h"
 #include "settle/postgres_barrier.h"
 
 namespace settle::bench {
@@ -15,12 +16,6 @@ constexpr const char* kNoOpAction = "no-op";
 constexpr const char* kBookAction = "book";
 
 std::string NameOf(int service) { return "service-" + std::to_string(service + 1); }
-
-template <typename T>
-T OrThrow(Result<T> result) {
-  if (!result) throw std::runtime_error(Describe(result.error()));
-  return *std::move(result);
-}
 
 std::unique_ptr<Coordinator> Connect(const Daemon& daemon, const std::string& application,
                                      std::vector<std::shared_ptr<ActionParticipant>> participants,

@@ -31,6 +31,8 @@ std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& pr
                                  const Stop& stop);
 std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progress,
                               const Stop& stop);
+std::vector<Row> MeasureThreePhase(const SuiteOptions& options, const Progress& progress,
+                                   const Stop& stop);
 std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& progress,
                                 const Stop& stop);
 

@@ -195,8 +195,7 @@ class Agent {
                                inner_->name(), around_.address, log_id));
     if (!peers_.listen.empty()) {
       say_.Say(fmt::format("{}: a site of three-phase commits, reached by its peers at {}",
-                           inner_->name(),
-                           peers_.advertise.empty() ? peers_.listen : peers_.advertise));
+                           inner_->name(), coordinator_->peer_address()));
     }
   }
 

@@ -139,6 +139,8 @@ ErrorCode CodeOf(wire::ErrorCode::type code) {
 
 const char* ProtocolOf(const wire::TransactionView& transaction) {
   if (transaction.__isset.saga) return "saga";
+  // Without a record it is what is presumed of any gtid.
+  if (transaction.began_us == 0 && transaction.branches.empty()) return "";
   return ToString(transaction.__isset.quorum ? Protocol::kThreePhase : Protocol::kTwoPhase);
 }
 

@@ -33,7 +33,7 @@ const char* Word(wire::Outcome::type outcome);
 const char* Word(wire::AbortCause::type cause);
 ErrorCode CodeOf(wire::ErrorCode::type code);
 
-// How it is brought to its decision: "2pc", "3pc", "saga".
+// How it is brought to its decision: "2pc", "3pc", "saga"; empty when nothing is recorded of it.
 const char* ProtocolOf(const wire::TransactionView& transaction);
 
 // "aborted (voted-no): duplicate key", for one line.

@@ -4,13 +4,6 @@
 #include "engine/sessions.h"
 
 namespace settle::coordinator {
-namespace {
-
-// Bytes of texts in the calls of one batch: inputs and results can be long, and a batch must fit
-// the wire's frame many times over.
-constexpr std::size_t kBatchBytesMax = 4 * 1024 * 1024;
-
-}  // namespace
 
 bool Sessions::Call(SagaCall call) {
   Answer answer;

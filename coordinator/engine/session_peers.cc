@@ -4,6 +4,18 @@
 #include "engine/sessions.h"
 
 namespace settle::coordinator {
+namespace {
+
+std::size_t TextBytes(const Roster& sites) {
+  std::size_t bytes = 0;
+  for (const Site& site : sites) {
+    bytes += site.resource.size();
+    for (const std::string& address : site.addresses) bytes += address.size();
+  }
+  return bytes;
+}
+
+}  // namespace
 
 std::vector<std::string> Sessions::PeersOf(const std::string& resource,
                                            const SessionId& owner) const {
@@ -24,6 +36,18 @@ std::vector<std::string> Sessions::PeersOf(const std::string& resource,
   if (serving == serving_.end()) return addresses;
   for (const SessionId& id : serving->second) add(id);
   return addresses;
+}
+
+void Sessions::TakeCommands(Session& session, std::size_t most, CommandBatch& batch) {
+  std::size_t bytes = 0;
+  while (!session.queue.empty() && batch.commands.size() < most) {
+    Command& first = session.queue.front();
+    bytes += TextBytes(first.sites);
+    if (bytes > kBatchBytesMax && !batch.commands.empty()) return;
+    session.queued.erase({first.key, first.kind});
+    batch.commands.push_back(std::move(first));
+    session.queue.pop_front();
+  }
 }
 
 // A later ballot takes the place of an earlier one that was not even fetched: nobody counts answers

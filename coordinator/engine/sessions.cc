@@ -198,11 +198,7 @@ CommandBatch Sessions::EmptyBatch(const Session& session) const {
 CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   if (session.unconfirmed.number != 0) return session.unconfirmed;
   CommandBatch batch = EmptyBatch(session);
-  while (!session.queue.empty() && batch.commands.size() < most) {
-    session.queued.erase({session.queue.front().key, session.queue.front().kind});
-    batch.commands.push_back(std::move(session.queue.front()));
-    session.queue.pop_front();
-  }
+  TakeCommands(session, most, batch);
   TakeCalls(session, most, batch);
   if (session.queue.empty() && session.calls.empty()) session.overflows = false;
   batch.number = batch.commands.empty() && batch.calls.empty() ? 0 : ++session.batches;

@@ -80,6 +80,10 @@ class Sessions {
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
+  // Bytes of texts in the commands of one batch, and in its calls: rosters, inputs and results can
+  // be long, and a batch must fit the wire's frame many times over.
+  static constexpr std::size_t kBatchBytesMax = 4 * 1024 * 1024;
+
   using CallKey = std::pair<BranchKey, ActionOp>;
   struct Session {
     std::string process;
@@ -123,6 +127,7 @@ class Sessions {
   SessionView ViewOf(const SessionId& id) const;
   CommandBatch EmptyBatch(const Session& session) const;
   CommandBatch NextBatch(Session& session, std::size_t most);
+  void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
   Answer SayThatItOverflows(Session& session, const Gtid& gtid);
   Session* Choose(const SessionId& preferred, const Command& command);

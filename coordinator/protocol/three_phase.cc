@@ -58,7 +58,8 @@ std::optional<SiteAnswer> ThreePhase::ToKeep() const {
   if (final_) return std::nullopt;
   SiteAnswer next = kept_;
   if (leads_) {
-    next = quorum::After(kept_, {PeerVerb::kElect, {Highest().round + 1, kWitness}, {}});
+    const std::uint64_t round = quorum::NextRound(kept_.elected, Highest().round);
+    next = quorum::After(kept_, {PeerVerb::kElect, {round, kWitness}, {}});
   } else if (round_ && has_witness()) {
     next = quorum::After(kept_, round_->message());
   }

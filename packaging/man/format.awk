@@ -38,7 +38,7 @@ what == "daemon-options" && /^SIGTERM/ { exit }
 what == "daemon-options" && /^[A-Z].*:$/ { sub(/:$/, ""); print ".SS " escaped($0); inside = 1; next }
 what == "daemon-options" && inside && /^  --/ {
   # The text begins in one column, also where the name leaves one space before it.
-  match($0, /^  --[a-z-]+( [A-Z][A-Z0-9:=,@-]*| [a-z]+(\|[a-z]+)+)?/)
+  match($0, /^  --[a-z-]+( [A-Z][A-Z0-9:=,.@-]*| [a-z]+(\|[a-z]+)+)?/)
   name = substr($0, 3, RLENGTH - 2); text = substr($0, RLENGTH + 1)
   sub(/^ +/, "", text)
   item(synopsis(name), text)

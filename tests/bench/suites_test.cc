@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "support/wait_until.h"
 #include "support/child_process.h"
 #include "support/temporary_directory.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 namespace {
@@ -82,11 +82,11 @@ class SettleBench : public ::testing::Test {
 };
 
 // "name against other"; every figure of it must be one.
-std::string CheckedNameOf(const json& row) {
-  EXPECT_EQ(row.at("clients"), 2) << row;
+std::string CheckedNameOf(const json& row, int clients = 2, int rounds = 1) {
+  EXPECT_EQ(row.at("clients"), clients) << row;
   for (const char* key : {"value", "p50_us", "p99_us", "count"}) EXPECT_GT(row.at(key), 0) << row;
   EXPECT_LE(row.at("p50_us"), row.at("p99_us")) << row;
-  EXPECT_EQ(row.at("rounds"), 1) << row;
+  EXPECT_EQ(row.at("rounds"), rounds) << row;
   EXPECT_THAT(row.at("acknowledged").get<std::string>(), Not(IsEmpty())) << row;
   const std::string name = row.at("row");
   if (row.at("against").is_null()) {
@@ -118,6 +118,49 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
                                  "postgres.settle_applied against postgres.one_after_another",
                                  "postgres.settle_decision against postgres.both_at_once",
                                  "postgres.settle_decision against postgres.one_after_another"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
+// What one transaction of each kind forces and sends. Something that a server or the SDK does now
+// and then for itself may come on top, of which a transaction of a short run has a small part.
+TEST_F(SettleBench, MeasuresThreePhaseCommitAndWhatItForcesAndSends) {
+  ASSERT_EQ(Measure("three-phase", {"--json"}), 0) << Errors();
+  std::vector<json> rows = Rows();
+  std::vector<std::string> timed;
+  std::map<std::string, double> counts;
+  for (const json& row : rows) {
+    const std::string name = row.at("row");
+    if (row.at("unit") == "transactions/s") {
+      timed.push_back(CheckedNameOf(row));
+    } else {
+      const int sites = name.ends_with("_3_syncs") ? 3 : name.ends_with("_syncs") ? 2 : 1;
+      counts[CheckedNameOf(row, 1, sites)] = row.at("value");
+    }
+  }
+  std::vector<std::string> wanted;
+  for (const std::string size : {"_2", "_3"}) {
+    const std::string caller = "three_phase.2pc" + size;
+    const std::string left = "three_phase.2pc_left" + size;
+    const std::string sites = "three_phase.3pc" + size;
+    for (const std::string& row : {caller, left + " against " + caller,
+                                   sites + " against " + caller, sites + " against " + left}) {
+      wanted.push_back(row);
+    }
+    EXPECT_NEAR(counts[caller + "_syncs"], 2, 0.5) << "PREPARE, COMMIT PREPARED";
+    EXPECT_NEAR(counts[left + "_syncs"], 2, 0.5);
+    EXPECT_NEAR(counts[sites + "_syncs"], 3, 0.5) << "its acceptance as well";
+    EXPECT_EQ(counts[caller + "_forced"], 1) << "the decision";
+    EXPECT_EQ(counts[left + "_forced"], 1);
+    EXPECT_EQ(counts[sites + "_forced"], 2) << "that pre-commit may have been sent, as well";
+    EXPECT_NEAR(counts[caller + "_messages"], 1, 0.5) << "the end";
+    EXPECT_NEAR(counts[left + "_messages"], 4, 0.5) << "prepare, vote, commit, the end";
+    EXPECT_NEAR(counts[sites + "_messages"], 7, 0.5) << "pre-commit, two of its record, as well";
+    for (const std::string& kind : {caller, left, sites}) {
+      EXPECT_GT(counts[kind + "_flushes"], 0.9) << "one client shares no flush";
+    }
+  }
+  EXPECT_EQ(timed, wanted);
+  EXPECT_EQ(counts.size(), 24u);
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 

@@ -73,6 +73,31 @@ TEST(EngineQuorum, AtMostSixteenAddressesAreNamed) {
   EXPECT_EQ(sites.prepares[0].sites[1].addresses[0], "10.0.0.1:7421") << "the owner's";
 }
 
+TEST(EngineQuorum, ABatchWithManyAddressesFitsTheWiresFrame) {
+  EngineUnderTest engine;
+  const std::string address = std::string(290, 'h') + ":7421";
+  SiteProcess orders(engine, {"orders"}, address);
+  constexpr std::size_t kBranches = 63;
+  constexpr std::size_t kTransactions = 5;
+  for (std::size_t i = 0; i < kTransactions; ++i) {
+    const Gtid gtid = engine.Begin({{}, "", "shop", Protocol::kThreePhase});
+    for (std::size_t branch = 0; branch < kBranches; ++branch)
+      orders.Enlist(gtid, "orders", std::to_string(branch));
+    Answer<CommitAnswer> committed;
+    engine.engine().Commit({gtid, {}, Wait::kDecision, 0ms}, committed.done());
+    engine.Run();
+  }
+  Answer<CommandBatch> batch;
+  engine.engine().Fetch({orders.session(), 0, 1'000, 0ms}, batch.done());
+  engine.Run();
+  ASSERT_TRUE(batch.ok());
+  const std::size_t bytes = batch->commands.size() * kBranches * address.size();
+  EXPECT_LE(bytes, 4u << 20);
+  EXPECT_GT(bytes, 3u << 20) << "as many as fit";
+  const std::size_t rest = orders.Take().size();  // it comes again: nobody said that it arrived
+  EXPECT_EQ(rest, kTransactions * kBranches);
+}
+
 TEST(EngineQuorum, AResourceThatAnswersNoPeersIsRefused) {
   EngineUnderTest engine;
   const Participant deaf(engine, {"orders"});

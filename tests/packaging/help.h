@@ -33,7 +33,7 @@ inline std::set<std::string> Matches(const std::vector<std::string>& lines, cons
 // The daemon's options with what they take: "--log PATH", "--insecure".
 inline std::set<std::string> DaemonOptions() {
   return Matches(Help("settled", {"--help"}),
-                 R"(^  (--[a-z-]+( ([A-Z][A-Z0-9:=,@-]*|[a-z]+(\|[a-z]+)+))?)( |$))");
+                 R"(^  (--[a-z-]+( ([A-Z][A-Z0-9:=,.@-]*|[a-z]+(\|[a-z]+)+))?)( |$))");
 }
 
 // The command's verbs as it writes them: "show GTID".
@@ -50,7 +50,8 @@ inline std::string NameOf(const std::string& synopsis) {
 
 // Of one verb, or of every one: "--reason TEXT", "--json".
 inline std::set<std::string> OptionsOf(const std::vector<std::string>& help) {
-  std::set<std::string> options = Matches(help, R"(^  (--[a-z-]+( [A-Z][A-Z0-9:=,@-]*)?)(  |,|$))");
+  std::set<std::string> options =
+      Matches(help, R"(^  (--[a-z-]+( [A-Z][A-Z0-9:=,.@-]*)?)(  |,|$))");
   options.insert("--version");  // stands behind --help in one line
   return options;
 }

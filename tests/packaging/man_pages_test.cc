@@ -63,7 +63,7 @@ TEST_F(ManPages, TheDaemonsHasEachOfItsOptionsAndExitCodesAndNoOther) {
   const std::set<std::string> options = DaemonOptions();
   EXPECT_GT(options.size(), 25u);
   EXPECT_EQ(Matches(Shown("settled.8", "OPTIONS"),
-                    "^ +(--[^ ]+( [A-Z][A-Z0-9:=,@-]*| [a-z]+\\|[a-z|]+)?)( |$)"),
+                    "^ +(--[^ ]+( [A-Z][A-Z0-9:=,.@-]*| [a-z]+\\|[a-z|]+)?)( |$)"),
             options);
   const std::set<std::string> codes = Matches(Help("settled", {"--help"}), "^ +([0-9]+)  ");
   EXPECT_GT(codes.size(), 7u);
@@ -95,7 +95,7 @@ TEST_F(ManPages, TheCommandsHasEachOfItsVerbsAndExitCodesAndNoOther) {
 
 TEST_F(ManPages, TheCommandsHasEachOptionOfEachVerbAndNoOther) {
   const auto options = [](const std::vector<std::string>& lines) {
-    return Matches(lines, "^ +(--[a-z-]+( [A-Z][A-Z0-9:=,@-]*)?)( |$)");
+    return Matches(lines, "^ +(--[a-z-]+( [A-Z][A-Z0-9:=,.@-]*)?)( |$)");
   };
   std::set<std::string> known;
   for (const std::string& synopsis : VerbSynopses()) {
@@ -115,7 +115,7 @@ TEST_F(ManPages, TheCommandsHasEachOptionOfEachVerbAndNoOther) {
 
 TEST_F(ManPages, TheAgentsHasEachOfItsOptionsAndNoOther) {
   std::set<std::string> shown =
-      Matches(Shown("settle-agent.1"), "^ +(--[a-z-]+( [A-Z][A-Z0-9:=,@-]*)?)( |$)");
+      Matches(Shown("settle-agent.1"), "^ +(--[a-z-]+( [A-Z][A-Z0-9:=,.@-]*)?)( |$)");
   shown.insert("--version");
   EXPECT_EQ(shown, OptionsOf(Help("settle", {"help", "agent"})));
 }

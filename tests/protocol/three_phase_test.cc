@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "protocol/describe.h"
 #include "protocol/two_phase.h"
 
@@ -127,6 +129,19 @@ TEST(ThreePhase, M10_AfterPreCommitNobodyIsToldAndNothingIsSentUntilAMajorityDec
     EXPECT_EQ(stage.machine.state(), State::kQuorum) << Describe(cause);
   }
   EXPECT_THAT(stage.Handle(Accepted(3)), ElementsAre(testing::_, Persists("commit record")));
+}
+
+TEST(ThreePhase, M11_ASiteThatSpeaksOfAnAbsurdBallotLeavesARoundToLead) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  Stage stage = VotedWith(2);
+  stage.Handle(event::Persisted{});
+  stage.Handle(event::SiteAnswered{1, {SiteState::kWaiting, {kMost, 2}, {}, {}}});
+  stage.Handle(event::RetryTimerFired{});
+  ASSERT_THAT(stage.records, Not(IsEmpty()));
+  const auto* ballot = std::get_if<BallotRecord>(&stage.records.back());
+  ASSERT_NE(ballot, nullptr);
+  EXPECT_LT(ballot->at.elected.round, kMost) << "it could not be sent";
+  EXPECT_THAT(stage.Handle(event::Persisted{}), Contains(Sends(CommandKind::kElect)).Times(2));
 }
 
 TEST(ThreePhase, ADecisionIsToldOnlyAfterItIsDurable) {

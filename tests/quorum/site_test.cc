@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace settle::quorum {
 namespace {
 
@@ -39,6 +41,25 @@ TEST(Site, ComparesBallotsByRoundThenByLeader) {
   EXPECT_EQ(After(At(SiteState::kWaiting, {2, 3}), Elect({3, 1})).elected, (Ballot{3, 1}));
   EXPECT_EQ(After(At(SiteState::kWaiting, {3, 1}), Elect({2, 3})).elected, (Ballot{3, 1}));
   EXPECT_EQ(After(At(SiteState::kWaiting, {3, 1}), Elect({3, 2})).elected, (Ballot{3, 2}));
+}
+
+// Whoever sends nonsense must not use up the ballots: what is above the highest that can be sent
+// could not be led.
+TEST(Site, M11_RefusesAnElectionThatNoRoundCanHaveComeTo) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const SiteAnswer waits = At(SiteState::kWaiting, kHigh);
+  EXPECT_EQ(After(waits, Elect({kMost, 1})), waits);
+  EXPECT_EQ(After({}, Elect({kMost, 1})), SiteAnswer());
+  EXPECT_EQ(After(waits, Elect({kHigh.round + kLeapMost + 1, 1})), waits);
+  EXPECT_EQ(After(waits, Elect({kHigh.round + kLeapMost, 1})).elected.round,
+            kHigh.round + kLeapMost);
+}
+
+TEST(Site, M11_WhoeverLeadsIsAboveAllThatWasHeardOfAndJoinsItsOwnElection) {
+  EXPECT_EQ(NextRound({2, 1}, 1), 3u);
+  EXPECT_EQ(NextRound({2, 1}, 7), 8u);
+  const std::uint64_t far = NextRound({2, 1}, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(After(At(SiteState::kWaiting, {2, 1}), Elect({far, 1})).elected.round, far);
 }
 
 TEST(Site, ElectedBeforeItsVoteItHasAborted) {

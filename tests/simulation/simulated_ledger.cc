@@ -40,6 +40,12 @@ SimulatedLedger::Records SimulatedLedger::Shown() const {
   return shown;
 }
 
+bool SimulatedLedger::Holds(const BranchKey& key, const SiteAnswer& at) const {
+  const auto found = durable_.find(key);
+  const SiteAnswer durable = found == durable_.end() ? SiteAnswer() : found->second.at;
+  return at.elected <= durable.elected && at.accepted <= durable.accepted;
+}
+
 Result<std::optional<SiteRecord>> SimulatedLedger::Find(const BranchKey& key) {
   if (!database_.up()) return Unreachable(database_.name());
   return Show(key);

@@ -38,6 +38,9 @@ class SimulatedLedger : public SiteLedger {
   // Told of what a site has written now that it was told something.
   std::function<void(const BranchKey& key, const SiteRecord& record)> when_written;
 
+  // Whether a crash now would leave what it joined and accepted.
+  bool Holds(const BranchKey& key, const SiteAnswer& at) const;
+
   // As Find gives them.
   Records Shown() const;
   SimulatedDatabase& database() { return database_; }

@@ -114,6 +114,10 @@ Result<SiteAnswer> SiteProcess::Answer(const sdk::PeerCall& call) {
   if (!told) return Fail(told.error());
   const SiteRecord& record = told->record;
   CountRefusal(call.message, record.at);
+  if (!LedgerOf(call.resource).Holds(key, record.at)) {
+    world_.Violates("durability: " + key.DatabaseName() +
+                    " says what it joined or accepted, and no durable record says so");
+  }
   const bool joined = told->changed && call.message.verb == PeerVerb::kElect;
   if (joined && record.at.state == SiteState::kAborted) world_.Count(Fault::kElectedUnvoted);
   const bool news = told->changed || table_->StateOf(key) == sdk::BranchState::kPrepared;

@@ -19,7 +19,7 @@ void ThreePhaseAdversary::BeginOwn() {
   Every(world_.roughness.partition_every, [this] { CutInTwo(); });
   if (world_.roughness.operator_acts > 0) Every(microseconds(5'000), [this] { OperatorActs(); });
   if (world_.Happens(0.3)) world_.After(Soon(microseconds(300'000)), [this] { GoForGood(); });
-  if (world_.Happens(0.6)) malice_ = 0.1 + 0.4 * world_.Chance();
+  if (world_.Happens(0.6)) malice_ = 0.1 + 0.8 * world_.Chance();
   forgetful_ = world_.Happens(0.4);
   const bool interferes = world_.Happens(0.5);
   for (SimulatedLedger& ledger : victims_.scene.ledgers) {
@@ -49,10 +49,14 @@ void ThreePhaseAdversary::CrashDatabase(SimulatedDatabase& database, microsecond
 // A site has joined or accepted: now it may forget that, or the network may change.
 void ThreePhaseAdversary::Wrote(SimulatedDatabase& database, const SiteRecord& record) {
   if (world_.healed || IsFinal(record.at.state) || !world_.Happens(malice_)) return;
-  if (!forgetful_ && world_.Happens(0.6)) return CutInTwo();
-  const microseconds soon(forgetful_ ? 1'000 : 6'000);
+  if (!forgetful_ && world_.Happens(0.8)) {
+    return world_.After(world_.UpTo(microseconds(5'000)), [this] {
+      if (!world_.healed) CutInTwo();
+    });
+  }
+  const microseconds soon(forgetful_ ? 1'500 : 6'000);
   world_.After(microseconds(1) + world_.UpTo(soon),
-               [this, &database, soon] { CrashDatabase(database, world_.UpTo(soon)); });
+               [this, &database] { CrashDatabase(database, world_.UpTo(microseconds(1'000))); });
 }
 
 void ThreePhaseAdversary::BreakCoordinator() {

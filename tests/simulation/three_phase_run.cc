@@ -19,8 +19,8 @@ sdk::recovery::Settings DrawSettings(World& world) {
   using std::chrono::milliseconds;
   sdk::recovery::Settings settings;
   // So short that healthy coordinators are suspected, or as long as it takes.
-  settings.patience = milliseconds(world.Happens(0.5) ? 1 + world.Pick(20) : 60);
-  settings.attached_factor = 1 + static_cast<int>(world.Pick(4));
+  settings.patience = milliseconds(world.Happens(0.7) ? 1 + world.Pick(15) : 60);
+  settings.attached_factor = world.Happens(0.6) ? 1 : 4;
   settings.pause_first = milliseconds(2 + world.Pick(20));
   settings.pause_most = milliseconds(100);
   return settings;
@@ -59,6 +59,13 @@ ThreePhaseRun::ThreePhaseRun(std::uint64_t seed, World::Telling telling)
       witness_(world_, coordinator_, notes_),
       adversary_(world_, coordinator_, disk_,
                  {databases_, notes_, {ledgers_, peers_, coordinator_, world_}}) {
+  if (world_.Happens(0.6)) {
+    // So many get as far as pre-commit, and only there the world breaks.
+    world_.roughness.process_life = microseconds(0);
+    world_.roughness.process_freeze_every = microseconds(0);
+    world_.roughness.coordinator_life = microseconds(0);
+    world_.roughness.partition_every = microseconds(0);
+  }
   disk_.watch = [this](const Record& record) {
     witness_.Appends(record);
     adversary_.Saw(record);

@@ -86,7 +86,7 @@ TEST(PeerAddress, IsAHostAndAPort) {
         std::string("host:0"), std::string("host:65536"), std::string("host:-1"),
         std::string("host:7421 "), std::string("fd00::7:7421"), std::string("[]:7421"),
         std::string("ho st:7421"), std::string("host:74\n21"), std::string("h\xC3\xB6st:1"),
-        long_host + ":1"}) {
+        std::string("a,b:7421"), long_host + ":1"}) {
     const Status checked = CheckPeerAddress(bad);
     ASSERT_FALSE(checked) << bad;
     EXPECT_EQ(checked.error().code, ErrorCode::kInvalid) << bad;

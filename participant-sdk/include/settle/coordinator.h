@@ -143,6 +143,10 @@ class Coordinator {
   virtual std::string log_id() const = 0;
   virtual Epoch epoch() const = 0;
 
+  // host:port at which the peers of this process's sites reach it (PeerOptions), with the port that
+  // was taken; empty: it is no site.
+  virtual std::string peer_address() const = 0;
+
   // What destruction does, with its result: ends what is being done to the resources, waits for
   // handlers that are at work, tells what became of it all and detaches. Blocking, some seconds at
   // most, or as long as ActionParticipantOptions::stop_patience. kUnavailable: the coordinator

@@ -33,7 +33,11 @@ std::optional<Ending> DecidedHere(State& transaction) {
       }
       return Ending{Outcome::kCommitted, AbortCause::kNone, std::move(words), false};
     }
-    if (end->end == BranchEnd::kAborted) {
+    // One that had voted, and was rolled back by a person, has a record of what was decided: as
+    // long as that cannot be read nothing is known.
+    const bool never_voted = record ? record->value_or(SiteRecord()).at.state == SiteState::kInitial
+                                    : record.error().code == ErrorCode::kNotFound;
+    if (never_voted && end->end == BranchEnd::kAborted) {
       return AbortedEnding(AbortCause::kRolledBack, end->detail);
     }
   }

@@ -196,6 +196,9 @@ class ConnectedCoordinator final : public Coordinator {
 
   std::string log_id() const override { return program_->participant.log_id(); }
   Epoch epoch() const override { return program_->participant.epoch(); }
+  std::string peer_address() const override {
+    return peering_ == nullptr ? "" : peering_->address();
+  }
 
   Status Detach() override {
     if (peering_ != nullptr) peering_->Stop();

@@ -19,6 +19,9 @@ class Peering {
   Peering(const Peering&) = delete;
   Peering& operator=(const Peering&) = delete;
 
+  // Where peers reach it, until it stops.
+  std::string address() const { return server_ == nullptr ? "" : server_->address(); }
+
   // Blocking, a second or so: answers what is being asked, and leads no more.
   void Stop();
 

@@ -16,6 +16,12 @@ std::vector<T> TakeFront(std::deque<T>& queue, std::size_t most) {
   return taken;
 }
 
+// Where something of the branch waits already; end() if nowhere.
+template <typename T>
+auto FindOf(std::deque<T>& queue, const BranchKey& key) {
+  return std::find_if(queue.begin(), queue.end(), [&](const T& each) { return each.key == key; });
+}
+
 // Bytes of the results in one report: a report must fit the coordinator's frame many times over.
 constexpr std::size_t kAnswerBytesMost = 4 * 1024 * 1024;
 
@@ -41,6 +47,13 @@ void Outbox::Add(VoteReport vote) {
 
 void Outbox::Add(EndReport end) {
   std::lock_guard lock(mutex_);
+  if (end.result.end == BranchEnd::kRetry) {
+    const auto waits = FindOf(ends_, end.key);
+    if (waits != ends_.end() && waits->result.end == BranchEnd::kRetry) {
+      *waits = std::move(end);
+      return;
+    }
+  }
   ends_.push_back(std::move(end));
   changed_.notify_one();
 }
@@ -59,6 +72,12 @@ void Outbox::Add(ActionAnswer answer) {
 
 void Outbox::Add(SiteReport site) {
   std::lock_guard lock(mutex_);
+  if (const auto waits = FindOf(sites_, site.key); waits != sites_.end()) {
+    // Of two threads the one that asked first may come last.
+    const bool older = IsFinal(waits->answer.state) || site.answer.elected < waits->answer.elected;
+    if (!older) *waits = std::move(site);
+    return;
+  }
   sites_.push_back(std::move(site));
   changed_.notify_one();
 }

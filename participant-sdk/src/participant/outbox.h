@@ -15,9 +15,12 @@ namespace settle::sdk {
 class Outbox {
  public:
   void Add(VoteReport vote);
+  // That it is to be tried again takes the place of the same said before, so that what waits while
+  // there is no coordinator does not grow with the attempts.
   void Add(EndReport end);
   void Add(FoundBranch found);
   void Add(ActionAnswer answer);
+  // In the place of what the site said before: a later answer says all that an earlier one did.
   void Add(SiteReport site);
 
   // Waits for something to report, then takes at most `most` of each kind; no end before all that

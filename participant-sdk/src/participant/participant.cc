@@ -315,6 +315,7 @@ void Participant::RunFinish(const BranchKey& key, Resource& resource,
   const FinishResult result = Finish(*handle, finish.decision).Await();
   SETTLE_FAILPOINT("participant.finished");
   Tell(key, event::Finished{result});
+  if (finish.may_be_site && result.end == BranchEnd::kRetry) NotFinished(resource.name());
 }
 
 void Participant::RunFinish(const BranchKey& key, Resource& resource,
@@ -326,6 +327,7 @@ void Participant::RunFinish(const BranchKey& key, Resource& resource,
   // answers.
   SETTLE_FAILPOINT("participant.finished");
   Tell(key, event::Finished{result});
+  if (finish.may_be_site && result.end == BranchEnd::kRetry) NotFinished(resource.name());
 }
 
 void Participant::RunFence(const BranchKey& key) {
@@ -351,9 +353,11 @@ void Participant::Scan() {
 void Participant::RunScan(const std::string& name) {
   Desk& desk = desks_.at(name);
   std::uint64_t ended_before = 0;
+  bool unfinished = false;
   {
     std::lock_guard lock(mutex_);
     ended_before = table_.ended_count();
+    unfinished = std::exchange(desk.unfinished, false);
   }
   const Result<std::vector<std::string>> names = ScanPrepared(*desk.own.resource);
   bool first_failure = false;
@@ -364,6 +368,7 @@ void Participant::RunScan(const std::string& name) {
     desk.scanning = false;
     first_failure = !names && !desk.scan_failed;
     desk.scan_failed = !names;
+    desk.unfinished = desk.unfinished || (!names && unfinished);
     in_touch = in_touch_;
     // A scan that failed half way counts for nothing.
     for (std::size_t i = 0; names && i < names->size(); ++i) {

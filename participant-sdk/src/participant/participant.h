@@ -78,6 +78,9 @@ class Participant {
   // Looks, on each resource's threads, for prepared branches, and reports those that nobody here
   // works on.
   void Scan();
+  // No coordinator is there to command it again, and what a site's branch was to end as could not
+  // be done in its database: the next scan tries that again.
+  bool HasUnfinished() const;
   // Waits for what is being done to the databases and, for a second, for what was handed over;
   // for handlers of actions as long as their participants say.
   void Stop();
@@ -108,6 +111,7 @@ class Participant {
     std::unique_ptr<Workers> workers;
     bool scanning = false;
     bool scan_failed = false;
+    bool unfinished = false;  // of a site's branch, since the last scan began
   };
 
   bool Advance(const BranchKey& key, const std::function<Steps()>& handle);
@@ -125,6 +129,7 @@ class Participant {
                 bool voted = true);
   bool MayFinish(const BranchKey& key, const std::string& resource, Decision decision,
                  const DecidedBy& by);
+  void NotFinished(const std::string& resource);
   bool IsLeftToSites(const BranchKey& key, const std::string& resource);
   VoteResult PrepareSite(const BranchKey& key, Branch& branch, Resource& resource,
                          const Roster& sites);

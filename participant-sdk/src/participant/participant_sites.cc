@@ -1,4 +1,5 @@
 // What of a participant is about sites of three-phase commit.
+#include <algorithm>
 #include <utility>
 
 #include "participant/participant.h"
@@ -63,7 +64,7 @@ Result<SiteAnswer> Participant::Answer(const PeerCall& call) {
   // A reply of the database that was lost may have hidden that it changed.
   const bool news = told->changed || StateOf(key) == BranchState::kPrepared;
   if (IsFinal(record.at.state) && news) {
-    if (rounds_ != nullptr) rounds_->SettledBySites(key, call.resource, record);
+    if (rounds_ != nullptr) rounds_->SettledBySites(key, call.resource, record, told->changed);
     // An election ends only a site that has not voted.
     const bool voted = call.message.verb != PeerVerb::kElect;
     Conclude(key, call.resource, record, voted);
@@ -134,6 +135,7 @@ bool Participant::MayFinish(const BranchKey& key, const std::string& resource, D
             : Result<Sites::Told>(Fail(found.error()));
   if (!told) {
     Tell(key, event::Finished{{BranchEnd::kRetry, Describe(told.error())}});
+    NotFinished(resource);
     return false;
   }
   const SiteRecord& record = told->record;
@@ -173,6 +175,17 @@ bool Participant::IsLeftToSites(const BranchKey& key, const std::string& resourc
   }
   if (rounds_ != nullptr) rounds_->Watch(key, resource, (*found)->sites);
   return false;
+}
+
+void Participant::NotFinished(const std::string& resource) {
+  std::lock_guard lock(mutex_);
+  desks_.at(resource).unfinished = true;
+}
+
+bool Participant::HasUnfinished() const {
+  std::lock_guard lock(mutex_);
+  return !in_touch_ && std::any_of(desks_.begin(), desks_.end(),
+                                   [](const auto& named) { return named.second.unfinished; });
 }
 
 }  // namespace settle::sdk

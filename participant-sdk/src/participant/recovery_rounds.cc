@@ -87,17 +87,18 @@ void RecoveryRounds::Heard(const BranchKey& key) {
   if (found != cases_.end()) found->second->recovery.Heard(Now(), Chance());
 }
 
-void RecoveryRounds::Settled(const BranchKey& key) {
+bool RecoveryRounds::Settled(const BranchKey& key) {
   std::lock_guard lock(mutex_);
   const auto found = cases_.find(key);
-  if (found == cases_.end()) return;
+  if (found == cases_.end()) return false;
   found->second->recovery.Settled();
   if (!found->second->busy) Drop(key);
+  return true;
 }
 
 void RecoveryRounds::SettledBySites(const BranchKey& key, const std::string& resource,
-                                    const SiteRecord& record) {
-  Settled(key);
+                                    const SiteRecord& record, bool just_now) {
+  if (!Settled(key) && !just_now) return;
   ports_.warn(key.DatabaseName() + " in " + resource + " was " +
               DecisionWords(record.at, record.sites));
 }

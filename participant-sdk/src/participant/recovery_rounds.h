@@ -46,9 +46,11 @@ class RecoveryRounds {
   void Watch(const BranchKey& key, const std::string& resource, const Roster& sites);
   // The coordinator, or a peer that leads, spoke of it.
   void Heard(const BranchKey& key);
-  // Its record is final: by the coordinator's word, which is not worth a line, or by the sites'.
-  void Settled(const BranchKey& key);
-  void SettledBySites(const BranchKey& key, const std::string& resource, const SiteRecord& record);
+  // Its record is final. False: it was not watched any more.
+  bool Settled(const BranchKey& key);
+  // By the sites' word, which is worth a line to people: once.
+  void SettledBySites(const BranchKey& key, const std::string& resource, const SiteRecord& record,
+                      bool just_now);
   // The coordinator can be reached, or cannot.
   void InTouch(bool yes);
   // Blocking: a few seconds at most.

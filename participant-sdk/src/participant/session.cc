@@ -135,7 +135,7 @@ Status Session::FetchOnce() {
 }
 
 void Session::ScanIfDue() {
-  if (Clock::now() < next_scan_) return;
+  if (Clock::now() < next_scan_ && !participant_.HasUnfinished()) return;
   next_scan_ = Clock::now() + scan_interval_;
   participant_.Scan();
 }

@@ -1,7 +1,5 @@
 #include "participant/sites.h"
 
-#include <algorithm>
-
 #include "participant/caught.h"
 #include "quorum/site.h"
 #include "vocabulary/planted_bug.h"
@@ -91,7 +89,7 @@ Result<Sites::Taken> Sites::Lead(const BranchKey& key, const std::string& resour
       return Fail(ErrorCode::kRefused, key.DatabaseName() + " has not voted: it leads no election");
     }
     const SiteRecord& before = **found;
-    const Ballot ballot{std::max(above, before.at.elected.round) + 1, key.number};
+    const Ballot ballot{quorum::NextRound(before.at.elected, above), key.number};
     if (IsFinal(before.at.state)) return Taken{ballot, before};
     SiteRecord after = before;
     after.at = quorum::After(before.at, {PeerVerb::kElect, ballot, {}});

@@ -1,5 +1,7 @@
 #include "quorum/site.h"
 
+#include <algorithm>
+
 #include "vocabulary/planted_bug.h"
 
 namespace settle::quorum {
@@ -32,6 +34,7 @@ SiteAnswer After(SiteAnswer kept, const PeerMessage& message) {
     case PeerVerb::kState: return kept;
     case PeerVerb::kElect:
       if (message.ballot <= kept.elected && !SETTLE_PLANTED_BUG(kBallotsNotCompared)) return kept;
+      if (message.ballot.round > kept.elected.round + kLeapMost) return kept;
       if (kept.state == SiteState::kInitial) kept.state = SiteState::kAborted;
       kept.elected = message.ballot;
       return kept;
@@ -43,6 +46,10 @@ SiteAnswer After(SiteAnswer kept, const PeerMessage& message) {
     case PeerVerb::kAbort: return Obey(kept, message, SiteState::kAborted);
   }
   return kept;
+}
+
+std::uint64_t NextRound(const Ballot& elected, std::uint64_t above) {
+  return std::clamp(above, elected.round, elected.round + kLeapMost - 1) + 1;
 }
 
 Keep HowToKeep(const SiteAnswer& before, const SiteAnswer& after) {

@@ -1,6 +1,8 @@
 // A site's part of quorum three-phase commit: one rule. Pure.
 #pragma once
 
+#include <cstdint>
+
 #include "settle/vocabulary/three_phase.h"
 
 namespace settle::quorum {
@@ -12,6 +14,14 @@ namespace settle::quorum {
 // From `kInitial` an election leads to kAborted: the site has not voted, so nobody can have decided
 // to commit, and from then on it never votes yes.
 [[nodiscard]] SiteAnswer After(SiteAnswer kept, const PeerMessage& message);
+
+// An election so many rounds above the last one joined is refused: no round can have come that far,
+// and beyond the highest number that can be sent none could be led any more.
+inline constexpr std::uint64_t kLeapMost = std::uint64_t{1} << 32;
+
+// Of the election that a site leads which joined `elected` and heard of rounds up to `above`: above
+// both, as far as it may leap at a time.
+[[nodiscard]] std::uint64_t NextRound(const Ballot& elected, std::uint64_t above);
 
 // How the site keeps `after` in place of `before`, before it answers.
 enum class Keep {

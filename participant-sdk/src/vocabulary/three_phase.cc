@@ -31,8 +31,9 @@ Status CheckPeerAddress(std::string_view address) {
                                          " bytes; at most " +
                                          std::to_string(kPeerAddressBytesMost) + " are allowed");
   }
-  const bool printable = std::all_of(address.begin(), address.end(),
-                                     [](char each) { return each > ' ' && each <= '~'; });
+  const bool printable = std::all_of(address.begin(), address.end(), [](char each) {
+    return each > ' ' && each <= '~' && each != ',';
+  });
   if (printable && IsHostAndPort(address)) return {};
   return Fail(ErrorCode::kInvalid, "the peer address \"" + Escaped(address) + "\" is not HOST:PORT",
               "write for example 10.0.0.7:7421 or [fd00::7]:7421");

@@ -1,4 +1,6 @@
 // What a site answers whom, what it keeps before it answers, and what it never does (M10, M11).
+#include <atomic>
+#include <limits>
 #include <thread>
 
 #include "participant/sites.h"
@@ -204,6 +206,35 @@ TEST_F(SiteAnswers, M11_OfTwoProcessesOfOneSiteOnlyOneLeadsABallot) {
   EXPECT_EQ(std::set<Ballot>(taken.begin(), taken.end()).size(), taken.size());
 }
 
+TEST_F(SiteAnswers, M11_NonsenseFromAPeerLeavesARoundToLead) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const auto orders = Orders();
+  orders->Prepare(Key(1), sites_);
+  orders->participant().Answer(Call(Key(1), PeerVerb::kElect, {kMost, 2})).value();
+  const auto taken = Sites({orders_}).Lead(Key(1), "orders", kMost);
+  ASSERT_TRUE(taken);
+  EXPECT_LT(taken->ballot.round, kMost) << "it could not be sent";
+  EXPECT_EQ(taken->record.at.elected, taken->ballot);
+}
+
+TEST_F(SiteAnswers, HowItWasDecidedIsSaidOnceHoweverOftenPeersAskAndItIsNotFinished) {
+  std::atomic<int> attempts = 0;
+  const auto refuse = [&](const BranchKey&, Decision) {
+    ++attempts;
+    return FinishResult{BranchEnd::kRetry, "the server starts up"};
+  };
+  orders_->on_finish = refuse;
+  orders_->on_finish_by_key = refuse;
+  const auto orders = Orders();
+  orders->Prepare(Key(1), sites_);
+  orders->participant().Answer(Call(Key(1), PeerVerb::kAbort, {2, 2}, {0, 2})).value();
+  ASSERT_TRUE(WaitUntil([&] {
+    orders->participant().Answer(Call(Key(1), PeerVerb::kState)).value();
+    return attempts > 3;
+  }));
+  EXPECT_EQ(orders->CountWarned("was aborted by its sites"), 1u);
+}
+
 TEST_F(SiteAnswers, ALostRaceForTheRecordIsRunAgainAndNotForEver) {
   const auto orders = Orders();
   orders->Prepare(Key(1), sites_);
@@ -230,12 +261,36 @@ TEST_F(SiteAnswers, ALostRaceForTheRecordIsRunAgainAndNotForEver) {
 
 TEST_F(SiteAnswers, NoEndIsReportedBeforeWhatWasSaidOfItsSite) {
   Outbox outbox;
-  for (int i = 0; i < 3; ++i) outbox.Add(SiteReport{Key(1), {}});
+  for (BranchNumber site = 1; site <= 3; ++site) outbox.Add(SiteReport{Key(site), {}});
   outbox.Add(EndReport{Key(1), {}});
   EXPECT_TRUE(outbox.Take(2).ends.empty());
   const ReportCall second = outbox.Take(2);
   EXPECT_EQ(second.sites.size(), 1u);
   EXPECT_EQ(second.ends.size(), 1u);
+}
+
+TEST_F(SiteAnswers, WhatIsTriedAgainAndAgainDoesNotFillTheOutboxOfWhoIsNotAttached) {
+  Outbox outbox;
+  SiteAnswer latest;
+  for (std::uint64_t round = 2; round <= 4; ++round) {
+    latest.elected = {round, 2};
+    outbox.Add(SiteReport{Key(1), latest});
+    outbox.Add(EndReport{Key(1), {BranchEnd::kRetry, "round " + std::to_string(round)}});
+  }
+  outbox.Add(EndReport{Key(2), {BranchEnd::kRetry, "another branch"}});
+  outbox.Add(EndReport{Key(1), {BranchEnd::kAborted, ""}});
+  const ReportCall all = outbox.Take(100);
+  ASSERT_EQ(all.sites.size(), 1u);
+  EXPECT_EQ(all.sites.front().answer, latest);
+  ASSERT_EQ(all.ends.size(), 3u);
+  EXPECT_EQ(all.ends[0].result.detail, "round 4");
+  EXPECT_EQ(all.ends[1].key, Key(2));
+  EXPECT_EQ(all.ends[2].result.end, BranchEnd::kAborted);
+  const SiteAnswer decided{SiteState::kCommitted, {4, 2}, {4, 2}, {}};
+  outbox.Add(SiteReport{Key(1), decided});
+  outbox.Add(SiteReport{Key(1), latest});
+  EXPECT_EQ(outbox.Take(100).sites.front().answer, decided)
+      << "whoever comes late says nothing new";
 }
 
 }  // namespace

@@ -166,6 +166,49 @@ TEST_F(ThreePhase, M10_ACommitWhoseCoordinatorIsGoneIsToldWhatTheSitesDecided) {
   }
 }
 
+TEST_F(ThreePhase, M10_ABranchThatCouldNotBeFinishedIsTriedAgainWithoutTheCoordinator) {
+  DieInTheCommit();
+  bank_a_->on_finish = [](const BranchKey&, Decision) {
+    return FinishResult{BranchEnd::kRetry, "the connection was lost"};
+  };
+  CoordinatorOptions options = SiteOptions({bank_a_, bank_b_});
+  options.scan_interval = std::chrono::hours(1);
+  Connect(options);
+  GlobalTransaction transaction = BeginThreePhase();
+  Enlist(transaction, *bank_a_);
+  Enlist(transaction, *bank_b_);
+  const Gtid gtid = transaction.gtid();
+  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+  ASSERT_TRUE(BothVoted(gtid));
+  fake_.Stop();
+  EXPECT_TRUE(Eventually([&] { return !bank_a_->IsPrepared({gtid, 1}); }));
+  EXPECT_EQ(bank_a_->Count("abort 1"), 1u) << "by its handle, in vain";
+  EXPECT_EQ(committing.get().outcome, Outcome::kAborted);
+}
+
+TEST_F(ThreePhase, M16_ABranchRolledBackByHandIsNotTakenForTheDecision) {
+  DieInTheCommit();
+  bank_a_->on_finish = [&](const BranchKey&, Decision) {
+    bank_a_->ledger->SetAway(true);  // what its site has kept cannot be read any more
+    return FinishResult{BranchEnd::kAborted, "somebody rolled it back by hand"};
+  };
+  ConnectAsSites();
+  GlobalTransaction transaction = BeginThreePhase();
+  Enlist(transaction, *bank_a_);
+  Enlist(transaction, *bank_b_);
+  const Gtid gtid = transaction.gtid();
+  auto committing = std::async(std::launch::async, [&] { return transaction.Commit(); });
+  ASSERT_TRUE(BothVoted(gtid));
+  SendToBoth(wire::CommandKind::PRE_COMMIT, gtid);
+  ASSERT_TRUE(fake_.Await("site 1=pre-committed"));
+  ASSERT_TRUE(fake_.Await("site 2=pre-committed"));
+  fake_.Stop();
+  const Ending ending = committing.get();
+  EXPECT_EQ(bank_a_->Count("commit 1"), 1u) << "it was told to commit";
+  EXPECT_EQ(ending.outcome, Outcome::kMixed) << ending.reason;
+  EXPECT_THAT(ending.reason, HasSubstr("decided to commit, but branch 1"));
+}
+
 TEST_F(ThreePhase, M10_WithoutAMajorityTheEndingIsUnknown) {
   sites_[2].resource = "elsewhere";
   DieInTheCommit();
@@ -207,9 +250,11 @@ TEST_F(ThreePhase, OnlyResourcesWithALedgerAreOfferedWithAnAddress) {
   ConnectAsSites();
   EXPECT_THAT(OfferedAddress("bank-a"), testing::StartsWith("127.0.0.1:"));
   EXPECT_EQ(OfferedAddress("bank-b"), "");
+  EXPECT_EQ(coordinator_->peer_address(), OfferedAddress("bank-a"));
   coordinator_.reset();
   Connect();
   EXPECT_EQ(OfferedAddress("bank-a"), "") << "nor without PeerOptions";
+  EXPECT_EQ(coordinator_->peer_address(), "");
 }
 
 TEST_F(ThreePhase, M10_TwoProgramsEndOverTheirOwnPortsWhatTheCoordinatorLeft) {
