@@ -40,11 +40,23 @@ class Postgres(Bank):
     def __init__(self, dsn):
         self.target = "postgresql:" + dsn
         self.for_agent = ["--dsn", dsn]
-        self.psql = ["psql", "-XAtqd", dsn, "-c"]
+        self.psql = subprocess.Popen(["psql", "-XAtqd", dsn], text=True, stdin=subprocess.PIPE,
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def ask(self, sql):
-        asked = subprocess.run(self.psql + [sql], capture_output=True, text=True)
-        return asked.stdout.strip() if asked.returncode == 0 else None
+        try:
+            self.psql.stdin.write(f"{sql};\nSELECT 'failed ' || :'ERROR';\n")
+            self.psql.stdin.flush()
+        except BrokenPipeError:  # it could not connect, or has lost the server
+            return None
+        lines = []
+        for line in self.psql.stdout:
+            if line == "failed true\n":
+                return None
+            if line == "failed false\n":
+                return lines[0] if lines else ""
+            lines.append(line.rstrip("\n"))
+        return None
 
 
 class Sqlite(Bank):

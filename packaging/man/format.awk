@@ -30,7 +30,7 @@ function option(line,    at, name) {
   at = match(line, /  /)
   name = at ? substr(line, 1, at - 1) : line
   sub(/^.*  +/, "", line)
-  gsub(/,/, "", name)
+  gsub(/, /, " ", name)
   item(synopsis(name), at ? line : "print that and end")
 }
 
