@@ -305,9 +305,16 @@ void Engine::CountOpen(Completion<OpenCounts> done) {
         for (const auto& [state, count] : part.by_state) sum.by_state[state] += count;
         for (const auto& [resource, count] : part.waiting) sum.waiting[resource] += count;
         sum.in_doubt += part.in_doubt;
+        sum.NoteOldest(part.oldest_in_doubt);
         sum.sagas += part.sagas;
         sum.damaged += part.damaged;
       });
+}
+
+void Engine::Measure(Completion<Measures> done) {
+  AskAll<Measures>(
+      done, [](const Shard& shard) { return shard.measures(); },
+      [](Measures& sum, const Measures& part) { sum += part; });
 }
 
 void Engine::Participants(Completion<std::vector<ParticipantView>> done) {
@@ -363,6 +370,8 @@ void Engine::Drain(std::function<void()> done) {
   }
   admission_->draining = true;
 }
+
+bool Engine::draining() const { return admission_->draining; }
 
 Messages Engine::messages() const { return {sessions_->commands_sent(), reports_taken_}; }
 

@@ -23,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/measures.h"
 #include "engine/ports.h"
 #include "engine/saga_calls.h"
 #include "engine/settings.h"
@@ -123,14 +124,6 @@ struct OpenPage {
   std::vector<TransactionSummary> transactions;  // without their timelines
   bool more = false;
 };
-struct OpenCounts {
-  std::map<std::string, std::size_t> by_state;
-  std::size_t in_doubt = 0;
-  std::size_t damaged = 0;
-  std::size_t sagas = 0;                       // of those in by_state
-  std::map<std::string, std::size_t> waiting;  // by resource: transactions that wait for it
-};
-
 // What was sent again.
 struct Hurried {
   struct Branches {
@@ -324,6 +317,7 @@ class Engine {
   // misses none if it asks for kNotWritten.
   void ListOpen(OpenQuery query, Completion<OpenPage> done);
   void CountOpen(Completion<OpenCounts> done);
+  void Measure(Completion<Measures> done);
   void Participants(Completion<std::vector<ParticipantView>> done);
   // Since when somebody has served the resource without a pause; none if nobody does. Does not
   // block.
@@ -358,6 +352,7 @@ class Engine {
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.
   void Drain(std::function<void()> done);
+  bool draining() const;
 
   struct Admission;  // engine/admission.h
 

@@ -40,6 +40,11 @@ class Mailbox {
     return std::exchange(tasks_, {});
   }
 
+  std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return tasks_.size();
+  }
+
   bool empty() const {
     const std::lock_guard lock(mutex_);
     return tasks_.empty();

@@ -74,11 +74,13 @@ void Sagas::ForEach(const std::function<void(const Open&)>& visit) const {
 
 void Sagas::Count(OpenCounts& counts) const {
   counts.sagas += running_.size() + quarantined_.size();
-  for (const auto& [gtid, summary] : quarantined_) ++counts.by_state[summary.state];
-  counts.in_doubt += quarantined_.size();
+  for (const auto& [gtid, summary] : quarantined_) {
+    ++counts.by_state[summary.state];
+    counts.NoteInDoubt(summary.origin.began);
+  }
   for (const auto& [gtid, saga] : running_) {
     ++counts.by_state[ToString(saga->machine.state())];
-    counts.in_doubt += IsInDoubt(saga->machine) ? 1 : 0;
+    if (IsInDoubt(saga->machine)) counts.NoteInDoubt(saga->machine.begin().origin.began);
     counts.damaged += IsDamaged(saga->machine) ? 1 : 0;
     for (const std::string& participant : WaitsFor(saga->machine)) ++counts.waiting[participant];
   }
@@ -132,7 +134,8 @@ void Sagas::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
                     if (result == AppendResult::kDurable) {
                       const auto gone = quarantined_.extract(gtid);
                       const TransactionSummary& summary = gone.mapped();
-                      out_.gone({gtid, summary.origin.owner, summary.saga->request_key, true});
+                      out_.gone({gtid, summary.origin.owner, summary.saga->request_key, true,
+                                 summary.ending.outcome});
                       return done(std::monostate{});
                     }
                     quarantined_.at(gtid).state = "quarantined";

@@ -35,6 +35,7 @@ class Sagas {
     const std::string& owner;
     const std::string& request_key;
     bool began = true;
+    Outcome outcome = Outcome::kUndecided;  // of one that began
   };
   // References outlive it. `send` and `gone` must not call back in.
   struct Outside {

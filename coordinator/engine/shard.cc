@@ -22,7 +22,8 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
       mailbox_(settings.mailbox_max),
       sagas_({settings, log, clock, ids, observer, mailbox_,
               [&sessions](SagaCall call) { return sessions.Call(std::move(call)); },
-              [&admission](const Sagas::Gone& gone) {
+              [this, &admission](const Sagas::Gone& gone) {
+                if (gone.began) ++measures_.ended[{EndedBy::kSaga, gone.outcome}];
                 admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
                 admission.unended.End(gone.gtid);
                 admission.sagas_quota.GiveBack(gone.owner);
@@ -113,6 +114,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
                            ? Instant(std::chrono::microseconds(now))
                            : clock_.Now();
+  transaction->times.begun = clock_.Now();
   timers_.Arm({gtid, TimerKind::kDeadline},
               from + std::min(timeout, settings_.transaction_timeout_max));
   const bool is_new = running_.emplace(gtid, std::move(transaction)).second;
@@ -142,6 +144,7 @@ void Shard::Restore(RestoredTransaction restored) {
     }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
+  transaction->one_phase = std::holds_alternative<OnePhaseRecord>(restored.decision);
   const auto* commit = std::get_if<CommitRecord>(&restored.decision);
   if (restored.pre_commit) {
     const PreCommitRecord& record = *restored.pre_commit;
@@ -197,6 +200,13 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
   if (!sessions_.IsAttached(call.session)) SessionLost(call.session);
 }
 
+// Asked again, it goes on from the first time.
+void Shard::NoteCommitAsked(Transaction& transaction) {
+  if (transaction.times.commit_asked != Instant{}) return;
+  transaction.times.commit_asked = clock_.Now();
+  measures_.Add(Phase::kWork, transaction.times.begun, transaction.times.commit_asked);
+}
+
 void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
@@ -208,6 +218,7 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
       });
   transaction->Note(clock_.WallNow(),
                     "commit asked for, with " + std::to_string(call.votes.size()) + " votes");
+  NoteCommitAsked(*transaction);
   Handle(*transaction, event::CommitRequested{call.votes}, {}, [&, gtid = call.gtid](Error error) {
     if (Transaction* still = Find(gtid)) RemoveWaiter(*still, waiter);
     done(Fail(std::move(error)));
@@ -218,6 +229,7 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   transaction->one_phase_waiters.push_back(done);
+  NoteCommitAsked(*transaction);
   Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
     if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
       return TellOnePhase(*transaction, {false, transaction->machine.ending()});

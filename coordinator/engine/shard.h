@@ -75,6 +75,7 @@ class Shard {
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   OpenPage ListOpen(const OpenQuery& query) const;
   OpenCounts CountOpen() const;
+  const Measures& measures() const { return measures_; }
 
  private:
   enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kCall, kTryWaiter, kEnd, kTick };
@@ -115,6 +116,8 @@ class Shard {
                          const Result<SiteAnswer>& answer);
   void NoteQuorum(Transaction& transaction, const std::optional<QuorumSummary>& before);
   void TryWaitIsOver(Transaction& transaction, std::uint64_t waiter);
+  void NoteCommitAsked(Transaction& transaction);
+  void NoteForLog(Transaction& transaction, const Record& record);
   void Persist(Transaction& transaction, Record record);
   void OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason);
   void TellDecided(Transaction& transaction, const effect::ReplyDecided& reply);
@@ -152,6 +155,7 @@ class Shard {
   std::unordered_map<Gtid, Ended> ended_;
   std::unordered_map<Gtid, TransactionSummary> quarantined_;  // their records contradict themselves
   std::size_t refused_ends_ = 0;
+  Measures measures_;
   std::uint64_t next_waiter_ = 1;
   std::chrono::milliseconds tick_period_{0};
   std::function<void()> tick_;

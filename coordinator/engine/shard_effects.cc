@@ -32,6 +32,11 @@ bool IsAsked(CommandKind kind) {
          kind == CommandKind::kPreAbort;
 }
 
+EndedBy EndedByOf(const Transaction& transaction) {
+  if (transaction.machine.protocol() == Protocol::kThreePhase) return EndedBy::kThreePhase;
+  return transaction.one_phase ? EndedBy::kOnePhase : EndedBy::kTwoPhase;
+}
+
 // " under ballot 2.0".
 std::string UnderBallot(const effect::Send& send) {
   return IsAsked(send.kind) ? " under ballot " + settle::ToString(send.ballot) : "";
@@ -143,8 +148,21 @@ void Shard::Perform(Transaction& transaction, Effect effect,
       effect);
 }
 
+void Shard::NoteForLog(Transaction& transaction, const Record& record) {
+  const bool one_phase = std::holds_alternative<OnePhaseRecord>(record);
+  if (one_phase) transaction.one_phase = true;
+  if (std::holds_alternative<HeuristicRecord>(record)) ++measures_.heuristics;
+  const bool pre_commit = std::holds_alternative<PreCommitRecord>(record);
+  if (!one_phase && !pre_commit && !std::holds_alternative<CommitRecord>(record)) return;
+  PhaseTimes& times = transaction.times;
+  times.log_asked = clock_.Now();
+  if (times.decided == Instant{})  // of a three-phase commit the pre-commit came first
+    measures_.Add(Phase::kPrepare, times.commit_asked, times.log_asked);
+}
+
 void Shard::Persist(Transaction& transaction, Record record) {
   const WallTime now = clock_.WallNow();
+  NoteForLog(transaction, record);
   if (auto* commit = std::get_if<CommitRecord>(&record)) commit->decided = now;
   if (auto* one_phase = std::get_if<OnePhaseRecord>(&record)) one_phase->delegated = now;
   if (auto* pre_commit = std::get_if<PreCommitRecord>(&record)) pre_commit->at = now;
@@ -185,6 +203,7 @@ void Shard::Persist(Transaction& transaction, Record record) {
 
 void Shard::RecordDamage(HeuristicRecord record) {
   if (Find(record.gtid) != nullptr || quarantined_.contains(record.gtid)) return;
+  ++measures_.heuristics;
   record.learned = clock_.WallNow();
   observer_.Event(Observer::Level::kError, record.gtid,
                   "a branch ended otherwise than decided: " + record.detail);
@@ -209,6 +228,10 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
     transaction->Note(clock_.WallNow(), transaction->machine.state() == TwoPhase::State::kDeciding
                                             ? "decided to commit; the decision is durable"
                                             : "recorded durably");
+    if (PhaseTimes& times = transaction->times; times.log_asked != Instant{}) {
+      times.decided = clock_.Now();
+      measures_.Add(Phase::kLog, std::exchange(times.log_asked, Instant{}), times.decided);
+    }
     return Handle(*transaction, event::Persisted{});
   }
   observer_.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
@@ -288,6 +311,8 @@ void Shard::Forget(Transaction& transaction) {
     if (branch.reservation) timers_.Cancel({gtid, TimerKind::kCall, branch.number});
   }
   const Ending& ending = transaction.machine.ending();
+  ++measures_.ended[{EndedByOf(transaction), ending.outcome}];
+  measures_.Add(Phase::kApply, transaction.times.decided, clock_.Now());
   observer_.Event(Observer::Level::kDebug, gtid,
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));

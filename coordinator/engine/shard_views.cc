@@ -130,12 +130,14 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
 
 OpenCounts Shard::CountOpen() const {
   OpenCounts counts;
-  for (const auto& [gtid, summary] : quarantined_) ++counts.by_state[summary.state];
-  counts.in_doubt = quarantined_.size();
+  for (const auto& [gtid, summary] : quarantined_) {
+    ++counts.by_state[summary.state];
+    counts.NoteInDoubt(summary.origin.began);
+  }
   for (const auto& [gtid, transaction] : running_) {
     const TwoPhase& machine = transaction->machine;
     ++counts.by_state[ToString(machine.state())];
-    counts.in_doubt += transaction->IsInDoubt() ? 1 : 0;
+    if (transaction->IsInDoubt()) counts.NoteInDoubt(machine.origin().began);
     counts.damaged += machine.state() == TwoPhase::State::kDamaged ||
                               machine.state() == TwoPhase::State::kForgetting
                           ? 1

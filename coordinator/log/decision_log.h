@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "log/histogram.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
 
@@ -58,6 +59,12 @@ struct LogWrites {
   friend bool operator==(const LogWrites&, const LogWrites&) = default;
 };
 
+// Of the groups that became durable since the log was opened.
+struct LogGroups {
+  Histogram records{kRecordsBounds};        // in one group
+  Histogram flush_seconds{kSecondsBounds};  // to write one and flush it
+};
+
 class DecisionLog {
  public:
   virtual ~DecisionLog() = default;  // waits until everything appended is written
@@ -86,8 +93,9 @@ class DecisionLog {
   [[nodiscard]] virtual Result<EndedPage> ListEnded(std::size_t most,
                                                     const std::string& cursor) const = 0;
 
-  virtual LogTotals totals() const = 0;  // thread-safe
-  virtual LogWrites writes() const = 0;  // thread-safe
+  virtual LogTotals totals() const = 0;            // thread-safe
+  virtual LogWrites writes() const = 0;            // thread-safe
+  virtual LogGroups groups() const { return {}; }  // thread-safe; empty: it does not measure
 };
 
 }  // namespace settle::coordinator

@@ -71,6 +71,7 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
                   [](const Pending& pending) { return pending.durability == Durability::kForce; });
 
   if (forced) SETTLE_FAILPOINT("log.before_begin");
+  const auto from = std::chrono::steady_clock::now();
   if (auto begun = connection_.Run("BEGIN IMMEDIATE"); !begun) {
     return Judge(begun.error(), Stage::kBeforeCommit, "write");
   }
@@ -83,12 +84,13 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
   if (auto committed = Commit(); !committed) {
     return Judge(committed.error(), Stage::kCommit, "commit");
   }
+  const auto took = std::chrono::steady_clock::now() - from;
   NoteNeeded(group, state_.next_position);
   appended_ += group.size();
   for (const Pending& pending : group) appended_bytes_ += pending.payload.size();
   tail_ = Tail::kHere;
   Take(state);
-  CountRecords(group);
+  CountRecords(group, took);
   if (forced) SETTLE_FAILPOINT("log.after_commit");
   return {AppendResult::kDurable, {}};
 }
@@ -145,13 +147,16 @@ Expected<void> LogWriter::Commit() {
   return {};
 }
 
-void LogWriter::CountRecords(const std::vector<Pending>& group) {
+void LogWriter::CountRecords(const std::vector<Pending>& group, std::chrono::nanoseconds took) {
   const std::lock_guard lock(totals_mutex_);
+  const std::uint64_t before = writes_.records;
   for (const Pending& pending : group) {
     if (!pending.unstorable.empty()) continue;
     ++writes_.records;
     writes_.forced += pending.durability == Durability::kForce ? 1 : 0;
   }
+  groups_.records.Add(static_cast<double>(writes_.records - before));
+  groups_.flush_seconds.Add(took);
 }
 
 void LogWriter::Take(const LogState& state) {
@@ -307,6 +312,11 @@ bool LogWriter::PruneOneStep() {
 LogWrites LogWriter::writes() const {
   const std::lock_guard lock(totals_mutex_);
   return writes_;
+}
+
+LogGroups LogWriter::groups() const {
+  const std::lock_guard lock(totals_mutex_);
+  return groups_;
 }
 
 LogTotals LogWriter::totals() const {

@@ -2,6 +2,7 @@
 // alone.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -52,6 +53,7 @@ class LogWriter {
 
   LogTotals totals() const;  // thread-safe
   LogWrites writes() const;  // thread-safe
+  LogGroups groups() const;  // thread-safe
 
  private:
   struct Statements {
@@ -68,7 +70,7 @@ class LogWriter {
   sqlite::Expected<void> Index(const Subject& end, LogState& state);
   sqlite::Expected<void> Commit();
   void Take(const LogState& state);
-  void CountRecords(const std::vector<Pending>& group);
+  void CountRecords(const std::vector<Pending>& group, std::chrono::nanoseconds took);
   void NoteNeeded(const std::vector<Pending>& group, std::uint64_t position);
   bool IsPruningDue();
   bool PruneOneStep();
@@ -97,5 +99,6 @@ class LogWriter {
   mutable std::mutex totals_mutex_;
   LogTotals totals_;  // of state_, for other threads
   LogWrites writes_;  // guarded by totals_mutex_ as well
+  LogGroups groups_;  // likewise
 };
 }  // namespace settle::coordinator

@@ -77,6 +77,7 @@ class SqliteDecisionLog final : public DecisionLog {
 
   LogTotals totals() const override { return writer_->totals(); }
   LogWrites writes() const override { return writer_->writes(); }
+  LogGroups groups() const override { return writer_->groups(); }
 
  private:
   const std::string path_;

@@ -8,14 +8,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
 #include "log/sqlite_decision_log.h"
+#include "observe/http_listener.h"
 #include "observe/log_observer.h"
+#include "observe/metrics.h"
 #include "recovery/inquiry.h"
 #include "recovery/replay.h"
 #include "rpc/admin_handler.h"
@@ -40,6 +45,7 @@ namespace {
 
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
+constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -80,21 +86,65 @@ server::Settings WithinDescriptors(server::Settings settings, Observer& observer
   return settings;
 }
 
-Result<server::SocketAddress> WhereToListen(const Options& options, Observer& observer) {
-  Result<server::SocketAddress> address = server::Resolve(options.listen);
+// `harm` is what whoever reaches the address can do.
+Result<server::SocketAddress> WhereToListen(const std::string& option,
+                                            const server::ListenAddress& wanted, bool insecure,
+                                            const std::string& harm, Observer& observer) {
+  Result<server::SocketAddress> address = server::Resolve(wanted);
   if (!address || address->loopback()) return address;
-  if (!options.insecure) {
+  if (!insecure) {
     return Fail(ErrorCode::kInvalid,
-                "--listen " + address->text() +
+                option + " " + address->text() +
                     " can be reached from other machines, and calls are neither encrypted nor "
                     "authenticated",
                 "listen on 127.0.0.1, or add --insecure where the network itself is trusted");
   }
-  observer.Event(
-      Observer::Level::kWarning, {},
-      "listening on " + address->text() +
-          " without encryption or authentication: whoever reaches it can end transactions");
+  observer.Event(Observer::Level::kWarning, {},
+                 "listening on " + address->text() +
+                     " without encryption or authentication: whoever reaches it can " + harm);
   return address;
+}
+
+Result<server::SocketAddress> WhereToListen(const Options& options, Observer& observer) {
+  return WhereToListen("--listen", options.listen, options.insecure, "end transactions", observer);
+}
+
+HttpReply Unavailable(const Error& error) { return {503, Describe(error) + "\n"}; }
+
+std::map<std::string, HttpPage> HttpPages(const Engine& engine, const Metrics& metrics) {
+  return {{"/healthz",
+           [] {
+             return HttpReply{200, "alive\n"};
+           }},
+          {"/readyz",
+           [&engine] {
+             const Status ready = CheckReady(engine, kShardPatience);
+             return ready ? HttpReply{200, "ready\n"} : Unavailable(ready.error());
+           }},
+          {"/metrics", [&metrics] {
+             Result<std::string> text = metrics.Text();
+             return text ? HttpReply{200, *std::move(text), Metrics::kContentType}
+                         : Unavailable(text.error());
+           }}};
+}
+
+// Nothing, if nobody asked for it.
+Result<std::unique_ptr<HttpListener>> StartHttp(const Options& options, const Engine& engine,
+                                                const Metrics& metrics, Observer& observer) {
+  if (!options.http_listen) return nullptr;
+  const auto address = WhereToListen("--http-listen", *options.http_listen, options.insecure,
+                                     "read the metrics", observer);
+  if (!address) return Fail(address.error());
+  auto http = HttpListener::Start(*address, HttpPages(engine, metrics), observer);
+  if (http) {
+    observer.Event(Observer::Level::kInfo, {},
+                   "metrics and health on http://" + (*http)->address());
+  }
+  return http;
+}
+
+int ExitCodeOfListening(const Error& error) {
+  return error.code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen;
 }
 
 std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
@@ -174,10 +224,7 @@ struct TaskStopper {
 
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const Result<server::SocketAddress> address = WhereToListen(options, observer);
-  if (!address) {
-    return Refuse(address.error(),
-                  address.error().code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen);
-  }
+  if (!address) return Refuse(address.error(), ExitCodeOfListening(address.error()));
   ReadyFile ready_file(options.ready_file);
 
   auto opened = OpenSqliteDecisionLog(
@@ -209,6 +256,9 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const auto peer = std::make_shared<PeerHandler>(engine, inquiry, calls, observer);
   const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
   const ShardThreads shard_threads(engine);
+  const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
+  const auto http = StartHttp(options, engine, metrics, observer);
+  if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(
       WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, peer, admin),
       {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }}, Warn(observer));

@@ -87,12 +87,25 @@ Row Listen() {
           }};
 }
 
+Row HttpListen() {
+  return {
+      "http-listen", "HOST:PORT",
+      "where to serve metrics and health over HTTP; port 0 takes any free one (default: nowhere)",
+      [](const std::string& given, Options& options) -> Status {
+        const Result<server::ListenAddress> address = server::ParseListenAddress(given);
+        if (!address) return Fail(address.error());
+        options.http_listen = *address;
+        return {};
+      }};
+}
+
 std::vector<Row> PlaceRows() {
   return {
       Path("log",
            "the file of the decision log; made if it does not exist, its directory must (required)",
            &Options::log_path),
       Listen(),
+      HttpListen(),
       Path("ready-file", "written with the address once the daemon serves, removed when it stops",
            &Options::ready_file),
       Word(

@@ -19,6 +19,7 @@ struct Options {
   std::string log_path;
   std::uint64_t keep_ended = PruneLimits{}.keep_ended;
   server::ListenAddress listen{"127.0.0.1", 7420};
+  std::optional<server::ListenAddress> http_listen;  // metrics and health; none: nowhere
   bool insecure = false;   // listens beyond this machine although nothing on the wire is protected
   std::string ready_file;  // empty: none
   Settings engine;

@@ -76,6 +76,36 @@ TEST_F(SqliteLog, ALazyRecordIsWrittenSoonWithoutAForcedOne) {
             AppendResult::kDurable);
 }
 
+TEST_F(SqliteLog, MeasuresEachGroupByItsRecordsAndItsTime) {
+  EXPECT_EQ(log->groups().records.sum(), 0);
+  std::vector<Record> records;
+  for (std::uint64_t i = 1; i <= 3; ++i) records.push_back(SampleCommit(Of(i)));
+  AppendAsOneGroup(*log, records);
+  const LogGroups groups = log->groups();
+  EXPECT_EQ(groups.records.sum(), static_cast<double>(log->writes().records));
+  std::uint64_t measured = 0;
+  for (const std::uint64_t count : groups.records.counts()) measured += count;
+  EXPECT_EQ(measured, log->writes().flushes);
+  EXPECT_GE(groups.records.counts()[2], 1U) << "of more than two records and up to four";
+  std::uint64_t flushed = 0;
+  for (const std::uint64_t count : groups.flush_seconds.counts()) flushed += count;
+  EXPECT_EQ(flushed, measured);
+  EXPECT_GT(groups.flush_seconds.sum(), 0);
+}
+
+TEST(HistogramOfValues, PutsAValueAtItsUpperBoundAndWhatIsAboveAllLast) {
+  Histogram histogram(kRecordsBounds);
+  for (const double value : {1.0, 2.0, 3.0, 1024.0, 1025.0}) histogram.Add(value);
+  Histogram other(kRecordsBounds);
+  other.Add(4.0);
+  histogram += other;
+  EXPECT_THAT(histogram.counts(), ElementsAre(1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1));
+  EXPECT_EQ(histogram.sum(), 2059.0);
+  Histogram seconds(kSecondsBounds);
+  seconds.Add(std::chrono::milliseconds(2));
+  EXPECT_EQ(seconds.counts()[4], 1U);
+}
+
 TEST_F(SqliteLog, ClosingWritesLazyRecordsAndLeavesOneFile) {
   for (std::uint64_t i = 1; i <= 10; ++i) log->Append(SampleEnd(Of(i)), Durability::kLazy, {});
   log.reset();

@@ -103,6 +103,8 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
       {"#include <sqlite3.h>",
        {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/", "bench/"}},
       {"#include <spdlog/", {"coordinator/observe/", "tests/"}},
+      {"#include <prometheus/", {"coordinator/observe/"}},
+      {"#include <civetweb", {"coordinator/observe/"}},
       {"#include <nlohmann/",
        {"coordinator/saga_definition/", "coordinator/cli/", "participant-sdk/src/action/",
         "participant-sdk/src/saga/", "tests/", "examples/", "bench/"}},

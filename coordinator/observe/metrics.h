@@ -1,0 +1,45 @@
+// The metrics of a coordinator in Prometheus' text format, gathered when they are asked for.
+// docs/observability.md says what each one means.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "engine/engine.h"
+#include "log/decision_log.h"
+#include "settle/vocabulary/status.h"
+
+namespace settle::coordinator {
+
+// kUnavailable: a shard has not come to what is in its mailbox within `at_most`, and says which.
+// Blocking for as long; never on a shard's thread.
+[[nodiscard]] Status CheckShards(const Engine& engine, std::chrono::milliseconds at_most);
+
+// Ready to be given work: every shard answers within `at_most`, and no stop has begun
+// (kUnavailable). Blocking for as long.
+[[nodiscard]] Status CheckReady(const Engine& engine, std::chrono::milliseconds at_most);
+
+// Thread-safe. References outlive it.
+class Metrics {
+ public:
+  struct About {
+    std::string release;
+    std::string log_path;
+  };
+  Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock)
+      : about_(std::move(about)), engine_(engine), log_(log), clock_(clock) {}
+
+  static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+  // kUnavailable: a shard does not answer. Blocking until the shards have answered: each goes once
+  // through its open transactions.
+  [[nodiscard]] Result<std::string> Text() const;
+
+ private:
+  const About about_;
+  Engine& engine_;
+  const DecisionLog& log_;
+  Clock& clock_;
+};
+
+}  // namespace settle::coordinator
