@@ -8,12 +8,13 @@
 namespace settle::coordinator {
 
 AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-                           Observer& observer)
+                           Observer& observer, server::Caller caller)
     : release_(std::move(release)),
       engine_(engine),
       views_(views),
       calls_(calls),
-      observer_(observer) {}
+      observer_(observer),
+      caller_(std::move(caller)) {}
 
 void AdminHandler::status(wire::StatusReply& reply) {
   AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(views_.Status()), release_); });

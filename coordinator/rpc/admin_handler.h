@@ -11,15 +11,16 @@
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "rpc/calls.h"
+#include "server/caller.h"
 #include "wire/AdminService.h"
 
 namespace settle::coordinator {
 
 class AdminHandler : public wire::AdminServiceIf {
  public:
-  // References must outlive the handler.
+  // Of one connection, whose caller it serves. References must outlive the handler.
   AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-               Observer& observer);
+               Observer& observer, server::Caller caller);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
@@ -42,6 +43,7 @@ class AdminHandler : public wire::AdminServiceIf {
   const Views& views_;
   Calls& calls_;
   Observer& observer_;
+  const server::Caller caller_;
 };
 
 }  // namespace settle::coordinator

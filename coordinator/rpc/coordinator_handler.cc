@@ -22,12 +22,13 @@ bool NotRunningHere(const Result<T>& result) {
 }  // namespace
 
 CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
-                                       Calls& calls, Observer& observer)
+                                       Calls& calls, Observer& observer, server::Caller caller)
     : settings_(std::move(settings)),
       engine_(engine),
       inquiry_(inquiry),
       calls_(calls),
-      observer_(observer) {}
+      observer_(observer),
+      caller_(std::move(caller)) {}
 
 void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest& request) {
   AtTheEdge(observer_, "hello", [&] {

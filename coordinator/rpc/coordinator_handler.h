@@ -9,6 +9,7 @@
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
 #include "rpc/calls.h"
+#include "server/caller.h"
 #include "wire/CoordinatorService.h"
 
 namespace settle::coordinator {
@@ -20,9 +21,9 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
     std::chrono::milliseconds commit_wait{
         30'000};  // what the engine waits when a commit names nothing
   };
-  // References must outlive the handler.
+  // Of one connection, whose caller it serves. References must outlive the handler.
   CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
-                     Observer& observer);
+                     Observer& observer, server::Caller caller);
 
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
   void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
@@ -42,6 +43,7 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   Inquiry& inquiry_;
   Calls& calls_;
   Observer& observer_;
+  const server::Caller caller_;
 };
 
 }  // namespace settle::coordinator

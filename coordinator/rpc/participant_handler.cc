@@ -17,8 +17,12 @@ constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(60'000),
 }  // namespace
 
 ParticipantHandler::ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls,
-                                       Observer& observer)
-    : engine_(engine), inquiry_(inquiry), calls_(calls), observer_(observer) {}
+                                       Observer& observer, server::Caller caller)
+    : engine_(engine),
+      inquiry_(inquiry),
+      calls_(calls),
+      observer_(observer),
+      caller_(std::move(caller)) {}
 
 void ParticipantHandler::attach(wire::AttachReply& reply, const wire::AttachRequest& request) {
   AtTheEdge(observer_, "attach", [&] {

@@ -8,14 +8,16 @@
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
 #include "rpc/calls.h"
+#include "server/caller.h"
 #include "wire/ParticipantService.h"
 
 namespace settle::coordinator {
 
 class ParticipantHandler : public wire::ParticipantServiceIf {
  public:
-  // References must outlive the handler.
-  ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer);
+  // Of one connection, whose caller it serves. References must outlive the handler.
+  ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
+                     server::Caller caller);
 
   void attach(wire::AttachReply& reply, const wire::AttachRequest& request) override;
   void fetch(wire::CommandBatch& reply, const wire::FetchRequest& request) override;
@@ -27,6 +29,7 @@ class ParticipantHandler : public wire::ParticipantServiceIf {
   Inquiry& inquiry_;
   Calls& calls_;
   Observer& observer_;
+  const server::Caller caller_;
 };
 
 }  // namespace settle::coordinator

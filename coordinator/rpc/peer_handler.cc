@@ -14,8 +14,13 @@ constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(10'000),
 
 }  // namespace
 
-PeerHandler::PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer)
-    : engine_(engine), inquiry_(inquiry), calls_(calls), observer_(observer) {}
+PeerHandler::PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
+                         server::Caller caller)
+    : engine_(engine),
+      inquiry_(inquiry),
+      calls_(calls),
+      observer_(observer),
+      caller_(std::move(caller)) {}
 
 void PeerHandler::tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) {
   AtTheEdge(observer_, "tell", [&] {

@@ -6,14 +6,16 @@
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
 #include "rpc/calls.h"
+#include "server/caller.h"
 #include "wire/PeerService.h"
 
 namespace settle::coordinator {
 
 class PeerHandler : public wire::PeerServiceIf {
  public:
-  // References must outlive the handler.
-  PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer);
+  // Of one connection, whose caller it serves. References must outlive the handler.
+  PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
+              server::Caller caller);
 
   void tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) override;
 
@@ -22,6 +24,7 @@ class PeerHandler : public wire::PeerServiceIf {
   Inquiry& inquiry_;
   Calls& calls_;
   Observer& observer_;
+  const server::Caller caller_;
 };
 
 }  // namespace settle::coordinator

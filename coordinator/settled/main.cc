@@ -249,19 +249,22 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const Views views(engine, *log, inquiry, clock);
 
   Calls calls;
-  const auto coordinator = std::make_shared<CoordinatorHandler>(
-      CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry, calls,
-      observer);
-  const auto participant = std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer);
-  const auto peer = std::make_shared<PeerHandler>(engine, inquiry, calls, observer);
-  const auto admin = std::make_shared<AdminHandler>(Release(), engine, views, calls, observer);
+  const auto services_for = [&](const server::Caller& caller) {
+    return OnOnePort(
+        std::make_shared<CoordinatorHandler>(
+            CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
+            calls, observer, caller),
+        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
+        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
+        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+  };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
-  server::Server server(
-      WithinDescriptors(options.server, observer), OnOnePort(coordinator, participant, peer, admin),
-      {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }}, Warn(observer));
+  server::Server server(WithinDescriptors(options.server, observer), services_for,
+                        {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }},
+                        Warn(observer));
   if (Status started = server.Start(*address); !started)
     return Refuse(started.error(), kExitCannotListen);
   if (Status written = ready_file.Write(server.address()); !written) {

@@ -155,6 +155,8 @@ class Handlers : public ::testing::Test {
     return {};
   }
 
+  inline static const server::Caller kCaller{.address = "127.0.0.1:40312"};
+
   MemoryLog log_;
   SteadyClock clock_;
   CountedIds ids_;
@@ -166,10 +168,10 @@ class Handlers : public ::testing::Test {
   Views views_{engine_, log_, inquiry_, clock_};
   Calls calls_;
   CoordinatorHandler coordinator_{
-      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_};
-  ParticipantHandler participant_{engine_, inquiry_, calls_, observer_};
-  PeerHandler peer_{engine_, inquiry_, calls_, observer_};
-  AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_};
+      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_, kCaller};
+  ParticipantHandler participant_{engine_, inquiry_, calls_, observer_, kCaller};
+  PeerHandler peer_{engine_, inquiry_, calls_, observer_, kCaller};
+  AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_, kCaller};
   ShardThreads threads_{engine_};
 };
 

@@ -74,7 +74,7 @@ struct Served {
     all->registerProcessor("coordinator",
                            std::make_shared<wire::CoordinatorServiceProcessor>(handler));
     server = std::make_unique<server::Server>(
-        settings, all,
+        settings, [all](const server::Caller&) { return all; },
         server::Interrupts{.parked = [this] { parked.request_stop(); },
                            .all = [this] { calls.request_stop(); }},
         [this](const std::string& line) { heard.Take(line); });

@@ -52,10 +52,10 @@ std::string BoundAddress(int listener) {
 
 }  // namespace
 
-Server::Server(const Settings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
-               Interrupts interrupts, Complain complain)
+Server::Server(const Settings& settings, ProcessorFor processor_for, Interrupts interrupts,
+               Complain complain)
     : settings_(settings),
-      processor_(std::move(processor)),
+      processor_for_(std::move(processor_for)),
       interrupts_(std::move(interrupts)),
       complaints_(std::move(complain)),
       budget_(settings.buffered_bytes_max) {}
@@ -86,9 +86,12 @@ void Server::AcceptLoop() {
     pollfd entries[] = {{listener_, POLLIN, 0}, {stop_event_, POLLIN, 0}};
     ::poll(entries, 2, -1);
     if (entries[1].revents != 0) return;
-    const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    SocketAddress peer;
+    peer.length = sizeof(peer.storage);
+    const int socket = ::accept4(listener_, reinterpret_cast<sockaddr*>(&peer.storage),
+                                 &peer.length, SOCK_CLOEXEC);
     if (socket >= 0) {
-      Admit(socket);
+      Admit(socket, {.address = peer.text()});
     } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
       complaints_.Say(std::string("connections cannot be accepted for now: ") +
                       std::strerror(errno));
@@ -105,7 +108,7 @@ void Server::PauseAccepting() {
   ::poll(&stop, 1, 100);
 }
 
-void Server::Admit(int socket) {
+void Server::Admit(int socket, Caller caller) {
   const std::scoped_lock lock(mutex_);
   if (stopping_ || serving_.size() >= settings_.connections_max) {
     complaints_.Say("a connection was closed: all " + std::to_string(settings_.connections_max) +
@@ -114,6 +117,7 @@ void Server::Admit(int socket) {
     return;
   }
   serving_.push_back(std::make_unique<Connection>());
+  serving_.back()->caller = std::move(caller);
   serving_.back()->frames.emplace(socket, settings_.frame, budget_);
   const auto self = std::prev(serving_.end());
   try {
@@ -126,7 +130,7 @@ void Server::Admit(int socket) {
 
 void Server::ServeAndRetire(Connections::iterator self) {
   try {
-    Serve(*(*self)->frames);
+    Serve(*(*self)->frames, (*self)->caller);
   } catch (const std::exception& error) {
     complaints_.Say(std::string("a connection was closed: ") + error.what());
   }
@@ -137,8 +141,9 @@ void Server::ServeAndRetire(Connections::iterator self) {
   retired_one_.notify_all();
 }
 
-void Server::Serve(FrameSocket& frames) {
-  Dispatch dispatch(*processor_, settings_.string_bytes_max, settings_.container_items_max,
+void Server::Serve(FrameSocket& frames, const Caller& caller) {
+  const std::shared_ptr<apache::thrift::TProcessor> processor = processor_for_(caller);
+  Dispatch dispatch(*processor, settings_.string_bytes_max, settings_.container_items_max,
                     settings_.frame.frame_bytes_max);
   for (;;) {
     const Result<std::span<std::uint8_t>> frame = frames.Read();

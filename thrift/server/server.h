@@ -18,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "server/caller.h"
 #include "server/complaints.h"
 #include "server/frame_socket.h"
 #include "server/listen_address.h"
@@ -38,10 +39,14 @@ struct Interrupts {
   std::function<void()> all = [] {};
 };
 
+// What serves the calls of one connection. Called once for each, on its thread, before its first
+// call; what it makes is used by that thread alone.
+using ProcessorFor = std::function<std::shared_ptr<apache::thrift::TProcessor>(const Caller&)>;
+
 class Server {
  public:
-  Server(const Settings& settings, std::shared_ptr<apache::thrift::TProcessor> processor,
-         Interrupts interrupts, Complain complain);
+  Server(const Settings& settings, ProcessorFor processor_for, Interrupts interrupts,
+         Complain complain);
   ~Server();  // stops without patience
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -59,20 +64,21 @@ class Server {
 
  private:
   struct Connection {
+    Caller caller;
     std::optional<FrameSocket> frames;  // none once retired
     std::thread thread;
   };
   using Connections = std::list<std::unique_ptr<Connection>>;
 
   void AcceptLoop();
-  void Admit(int socket);
+  void Admit(int socket, Caller caller);
   void ServeAndRetire(Connections::iterator self);
-  void Serve(FrameSocket& frames);
+  void Serve(FrameSocket& frames, const Caller& caller);
   void JoinRetired();
   void PauseAccepting();
 
   const Settings settings_;
-  const std::shared_ptr<apache::thrift::TProcessor> processor_;
+  const ProcessorFor processor_for_;
   const Interrupts interrupts_;
   Complaints complaints_;
   MemoryBudget budget_;

@@ -37,11 +37,11 @@ class PeerHandler : public wire::PeerServiceIf {
   const AnswerPeer answer_;
 };
 
-std::shared_ptr<apache::thrift::TProcessor> Service(AnswerPeer answer) {
+server::ProcessorFor Service(AnswerPeer answer) {
   auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
   all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(
                                      std::make_shared<PeerHandler>(std::move(answer))));
-  return all;
+  return [all](const server::Caller&) { return all; };
 }
 
 Result<server::SocketAddress> WhereToListen(const PeerOptions& options) {
