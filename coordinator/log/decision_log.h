@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "log/histogram.h"
+#include "log/seals.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
 
@@ -22,6 +23,7 @@ namespace settle::coordinator {
 struct LogIdentity {
   std::string log_id;  // made with the log, never changes
   Epoch epoch = 0;     // of this opening; raised durably before the log was handed out
+  Seals seals{};       // with a key for this epoch; none in a log that keeps no gtids
 };
 
 enum class AppendResult {

@@ -63,8 +63,11 @@ Status Configure(Connection& connection, const std::string& path, const std::str
     std::string read_back;
   };
   const Setting settings[] = {
-      {"trusted_schema", "0", "0"}, {"cell_size_check", "1", "1"}, {"mmap_size", "0", "0"},
-      {"fullfsync", "1", "1"},      {"checkpoint_fullfsync", "1", "1"},
+      {"trusted_schema", "0", "0"},
+      {"cell_size_check", "1", "1"},
+      {"mmap_size", "0", "0"},
+      {"fullfsync", "1", "1"},
+      {"checkpoint_fullfsync", "1", "1"},
       {"wal_autocheckpoint", "0", "0"},
       {"journal_size_limit", "67108864", "67108864"},
       // Debian's SQLite overwrites what is deleted: a second time the bytes for what is pruned.
@@ -81,10 +84,14 @@ Status Configure(Connection& connection, const std::string& path, const std::str
   return {};
 }
 
-Expected<void> CommitFacts(Connection& connection, const LogFacts& facts) {
+Expected<void> CommitFacts(Connection& connection, const LogFacts& facts,
+                           const std::optional<Seals::Key>& seal = std::nullopt) {
   Expected<Transaction> transaction = Transaction::Begin(connection);
   if (!transaction) return tl::unexpected<Failure>(std::move(transaction.error()));
   if (auto written = WriteFacts(connection, facts); !written) return written;
+  if (seal) {
+    if (auto written = WriteSeal(connection, facts.epoch, *seal); !written) return written;
+  }
   return transaction->Commit();
 }
 
@@ -154,9 +161,13 @@ Status FoldWal(Connection& connection, const std::string& path) {
 }
 
 Status RaiseEpoch(Connection& connection, const std::string& path, LogFacts& facts) {
+  // Not that of an earlier life, of which this log may be a copy.
+  Seals::Key seal{};
+  if (::getrandom(seal.data(), seal.size(), 0) != static_cast<ssize_t>(seal.size()))
+    return Fail(ErrorCode::kInternal, "the system gives no random bytes for gtids");
   const auto commit = [&](Tail tail) -> Status {
     facts.tail = tail;
-    if (auto written = CommitFacts(connection, facts); !written) {
+    if (auto written = CommitFacts(connection, facts, seal); !written) {
       return Fail(ErrorOf(written.error(), path, "raise the epoch"));
     }
     return {};
@@ -252,14 +263,16 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   if (!facts) return Fail(facts.error());
   const Result<LogState> state = CountWhatIsThere(*connection, *path);
   if (!state) return Fail(state.error());
+  Result<std::map<Epoch, Seals::Key>> seals = ReadSeals(*connection, *path);
+  if (!seals) return Fail(seals.error());
   Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-  auto writer = LogWriter::Make(*std::move(connection),
-                                {*state, settings.checkpoint_pages, settings.prune});
+  auto writer =
+      LogWriter::Make(*std::move(connection), {*state, settings.checkpoint_pages, settings.prune});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
   return OpenedLog{*std::move(path),
-                   {facts->log_id, facts->epoch},
+                   {facts->log_id, facts->epoch, Seals(*std::move(seals))},
                    state->pruned.first_position,
                    state->next_position - 1,
                    *std::move(lock),

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include "access/gate.h"
 #include "engine/engine.h"
 #include "log/decision_log.h"
 #include "settle/vocabulary/status.h"
@@ -26,8 +27,9 @@ class Metrics {
     std::string release;
     std::string log_path;
   };
-  Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock)
-      : about_(std::move(about)), engine_(engine), log_(log), clock_(clock) {}
+  Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock,
+          const access::Gate& gate)
+      : about_(std::move(about)), engine_(engine), log_(log), clock_(clock), gate_(gate) {}
 
   static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -40,6 +42,7 @@ class Metrics {
   Engine& engine_;
   const DecisionLog& log_;
   Clock& clock_;
+  const access::Gate& gate_;
 };
 
 }  // namespace settle::coordinator

@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "access/gate.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -31,6 +32,7 @@
 #include "rpc/warn.h"
 #include "server/server.h"
 #include "settle/vocabulary/gtid.h"
+#include "settled/access_rules.h"
 #include "settled/exit_codes.h"
 #include "settled/heartbeat.h"
 #include "settled/options.h"
@@ -46,6 +48,7 @@ namespace {
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
+constexpr std::chrono::milliseconds kLookAtFiles{1'000};    // whether they have changed
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -167,8 +170,10 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
   observer.Event(Observer::Level::kInfo, {},
                  std::string(wakeups.signal_name()) +
                      ": no new transactions; waiting for those that are not decided");
+  wakeups.IgnoreReloads();
   engine.Drain([&wakeups] { wakeups.Notify(); });
   switch (heartbeat.Await(wakeups, at_most)) {
+    case Wakeups::Cause::kReload:
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
       return observer.Event(Observer::Level::kWarning, {},
@@ -180,6 +185,21 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
           Observer::Level::kWarning, {},
           "a second signal; what was not decided is aborted by presumption, or, a "
           "three-phase commit, decided by its sites");
+  }
+}
+
+void AwaitStop(Heartbeat& heartbeat, Wakeups& wakeups, AccessRules& rules, access::Gate& gate,
+               Observer& observer) {
+  const auto look = rules.has_file() ? std::optional(kLookAtFiles) : std::nullopt;
+  for (;;) {
+    switch (heartbeat.Await(wakeups, look)) {
+      case Wakeups::Cause::kSignal:
+      case Wakeups::Cause::kNotice: return;
+      case Wakeups::Cause::kReload: rules.ReadAgain(AccessRules::When::kNow, gate, observer); break;
+      case Wakeups::Cause::kTimeout:
+        rules.ReadAgain(AccessRules::When::kIfChanged, gate, observer);
+        break;
+    }
   }
 }
 
@@ -225,6 +245,10 @@ struct TaskStopper {
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const Result<server::SocketAddress> address = WhereToListen(options, observer);
   if (!address) return Refuse(address.error(), ExitCodeOfListening(address.error()));
+  AccessRules rules(options.access_file);
+  Result<access::Policy> policy = rules.Read();
+  if (!policy) return Refuse(policy.error(), kExitUsage);
+  access::Gate gate(*std::move(policy), Warn(observer));
   ReadyFile ready_file(options.ready_file);
 
   auto opened = OpenSqliteDecisionLog(
@@ -250,16 +274,17 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Calls calls;
   const auto services_for = [&](const server::Caller& caller) {
+    const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, caller),
-        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+            calls, observer, visitor),
+        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, visitor));
   };
   const ShardThreads shard_threads(engine);
-  const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
+  const Metrics metrics({Release(), options.log_path}, engine, *log, clock, gate);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
@@ -276,7 +301,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Heartbeat heartbeat(engine, manager,
                       WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
-  heartbeat.Await(wakeups, std::nullopt);
+  AwaitStop(heartbeat, wakeups, rules, gate, observer);
   TellStopping(manager, options.drain_timeout);
   Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);
   server.Stop(kCallsPatience);

@@ -106,6 +106,10 @@ std::vector<Row> PlaceRows() {
            &Options::log_path),
       Listen(),
       HttpListen(),
+      Path("access",
+           "a file of rules, who may do what; read again when it changes (default: none, and every "
+           "program of this machine may do everything)",
+           &Options::access_file),
       Path("ready-file", "written with the address once the daemon serves, removed when it stops",
            &Options::ready_file),
       Word(
@@ -235,7 +239,7 @@ std::string HelpText() {
        << CommandLineOptions() << "\n"
        << "SIGTERM and SIGINT stop it: it begins no more transactions, waits for those that are "
           "not decided,\n"
-       << "and ends; a second signal ends the waiting.\n\n"
+       << "and ends; a second signal ends the waiting. SIGHUP reads the file of --access again.\n\n"
        << DescribeExitCodes();
   return text.str();
 }

@@ -20,8 +20,9 @@ struct Options {
   std::uint64_t keep_ended = PruneLimits{}.keep_ended;
   server::ListenAddress listen{"127.0.0.1", 7420};
   std::optional<server::ListenAddress> http_listen;  // metrics and health; none: nowhere
-  bool insecure = false;   // listens beyond this machine although nothing on the wire is protected
-  std::string ready_file;  // empty: none
+  std::string access_file;  // who may do what; empty: as Policy::WithoutRules has it
+  bool insecure = false;    // listens beyond this machine although nothing on the wire is protected
+  std::string ready_file;   // empty: none
   Settings engine;
   server::Settings server;
   std::chrono::milliseconds drain_timeout{30'000};
