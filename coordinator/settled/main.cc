@@ -266,7 +266,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   server::Server server(WithinDescriptors(options.server, observer), services_for,
                         {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }},
                         Warn(observer));
-  if (Status started = server.Start(*address); !started)
+  if (Status started = server.Start({*address}); !started)
     return Refuse(started.error(), kExitCannotListen);
   if (Status written = ready_file.Write(server.address()); !written) {
     return Refuse(written.error(), kExitNoReadyFile);
