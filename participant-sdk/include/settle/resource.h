@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/finding.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"
@@ -99,6 +100,13 @@ class Resource {
   // Null: its branches cannot be sites of three-phase commit. Asked once Identify has succeeded;
   // lives as long as the resource.
   virtual SiteLedger* site_ledger() { return nullptr; }
+
+  // Looks at whether the database is fit for what Settle promises, now: settings, room for prepared
+  // branches, age of those that are there, versions. For `settle doctor`, which shows every finding
+  // with its advice. `log_id` is the log of the coordinator that asks, to tell its branches from
+  // those of others. Blocks for some seconds at most, holds no lock that work waits for, and
+  // changes nothing. A database that does not answer is a finding. Default: nothing is known.
+  virtual Examination Examine(const std::string& /*log_id*/) { return {}; }
 
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.
