@@ -46,7 +46,7 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
                                                     call.input}));
   saga->Note(now, "begun by " + call.owner);
   saga->started = std::move(done);
-  saga->counts_from = out_.clock.Now();
+  saga->counts_from = saga->begun = out_.clock.Now();
   Saga& here = *saga;
   running_.emplace(gtid, std::move(saga));
   Handle(here, saga::event::Start{});

@@ -61,6 +61,12 @@ struct Pruned {
 [[nodiscard]] sqlite::Expected<void> WriteSeal(sqlite::Connection& connection, Epoch epoch,
                                                const Seals::Key& key);
 
+// A row of `meta` that is a number. As above.
+[[nodiscard]] Status ReadMetaNumber(sqlite::Connection& connection, const std::string& path,
+                                    std::string_view name, std::uint64_t& number);
+[[nodiscard]] sqlite::Expected<void> WriteMetaNumber(sqlite::Connection& connection,
+                                                     std::string_view name, std::uint64_t number);
+
 // As ReadFacts and WriteFacts.
 [[nodiscard]] Result<Pruned> ReadPruned(sqlite::Connection& connection, const std::string& path);
 [[nodiscard]] sqlite::Expected<void> WritePruned(sqlite::Connection& connection,

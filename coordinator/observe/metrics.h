@@ -3,7 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "access/gate.h"
 #include "engine/engine.h"
@@ -26,6 +29,8 @@ class Metrics {
   struct About {
     std::string release;
     std::string log_path;
+    // How many prepared branches are left alone (recovery/inquiry.h). Thread-safe.
+    std::function<std::size_t()> strays;
   };
   Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock,
           const access::Gate& gate)
