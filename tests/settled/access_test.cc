@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <thrift/transport/TSSLSocket.h>
 
 #include <cstdio>
 
 #include "settled_process.h"
+#include "support/certificates.h"
 #include "support/wait_until.h"
 
 namespace settle::testing {
@@ -117,6 +119,44 @@ TEST_F(AccessOfADaemon, ATransactionBelongsToTheSameIdentityInTheNextLife) {
   } catch (const wire::ServiceError& error) {
     EXPECT_EQ(error.code, wire::ErrorCode::DENIED);
   }
+}
+
+TEST_F(AccessOfADaemon, X02_CertificatesAreToldApartByTheirNames) {
+  const Authority authority(directory_);
+  const channel::TlsFiles own = authority.Issue("coordinator");
+  Write(R"({"who": "cn:shop", "roles": ["application"]},
+           {"who": "dns:other.example", "roles": ["application", "operator-read"]})");
+  Settled settled(directory_,
+                  OptionsIn(directory_, {"--access", path_, "--tls-certificate", own.certificate,
+                                         "--tls-key", own.key, "--tls-ca", own.ca}));
+  const int port = settled.AwaitPort();
+  const auto dial_as = [&](const std::string& name, const CertificateWish& wish = {}) {
+    const channel::TlsFiles files = authority.Issue(name, wish);
+    apache::thrift::transport::TSSLSocketFactory factory;
+    factory.loadCertificate(files.certificate.c_str());
+    factory.loadPrivateKey(files.key.c_str());
+    factory.loadTrustedCertificates(files.ca.c_str());
+    factory.authenticate(true);
+    return Client(factory.createSocket("127.0.0.1", port));
+  };
+  Client shop = dial_as("shop");
+  Client other = dial_as("other", {.alternatives = "DNS:other.example"});
+  Client stranger = dial_as("stranger");
+  EXPECT_EQ(CodeOfBegin(shop), std::nullopt);
+  EXPECT_EQ(CodeOfBegin(stranger), wire::ErrorCode::DENIED) << "of the same authority";
+  wire::BeginRequest request;
+  request.owner = "shop";
+  const std::string gtid = shop.Begin(request);
+  try {
+    other.OutcomeOf(gtid);
+    ADD_FAILURE() << "was answered";
+  } catch (const wire::ServiceError& error) {
+    EXPECT_EQ(error.code, wire::ErrorCode::DENIED);
+    EXPECT_THAT(error.message, HasSubstr("none that dns:other.example began"));
+  }
+  EXPECT_EQ(shop.OutcomeOf(gtid).outcome, wire::Outcome::UNDECIDED);
+  Client again = dial_as("shop");
+  EXPECT_EQ(again.OutcomeOf(gtid).outcome, wire::Outcome::UNDECIDED) << "on another connection";
 }
 
 // A daemon at a Unix socket, and users of this machine that dial it. Only root can become others.
