@@ -26,8 +26,8 @@
 //   outcome, cause, vote, branch end, step kind, op, act, site state: u8, the value of the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
-//   origin         text owner, text comment, time began, from version 6 on text identity, text trace
-//                  parent
+//   origin         text owner, text comment, time began, from version 6 on text identity,
+//                  text trace parent
 //   decided branch u32 number, text resource, vote, evidence
 //   ending         outcome, cause, text reason, flag retryable
 //   branch summary u32 number, text resource, text identity, text process, text state, text vote,
