@@ -135,7 +135,8 @@ void Sagas::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
                     if (result == AppendResult::kDurable) {
                       const auto gone = quarantined_.extract(gtid);
                       const TransactionSummary& summary = gone.mapped();
-                      out_.gone({gtid, summary.origin.owner, summary.saga->request_key});
+                      out_.gone({gtid, summary.origin.identity, summary.origin.owner,
+                                 summary.saga->request_key});
                       return done(std::monostate{});
                     }
                     quarantined_.at(gtid).state = "quarantined";

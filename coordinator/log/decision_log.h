@@ -15,6 +15,7 @@
 
 #include "log/audit.h"
 #include "log/histogram.h"
+#include "log/seals.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
 
@@ -23,6 +24,7 @@ namespace settle::coordinator {
 struct LogIdentity {
   std::string log_id;  // made with the log, never changes
   Epoch epoch = 0;     // of this opening; raised durably before the log was handed out
+  Seals seals{};       // with a key for this epoch; none in a log that keeps no gtids
 };
 
 enum class AppendResult {

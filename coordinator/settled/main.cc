@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "access/gate.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -31,6 +32,7 @@
 #include "rpc/warn.h"
 #include "server/server.h"
 #include "settle/vocabulary/gtid.h"
+#include "settled/access_rules.h"
 #include "settled/exit_codes.h"
 #include "settled/heartbeat.h"
 #include "settled/listening.h"
@@ -46,8 +48,8 @@ namespace {
 
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
-constexpr std::chrono::milliseconds kCertificatesLooked{3'600'000};
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
+constexpr std::chrono::milliseconds kLookAtFiles{1'000};    // whether they have changed
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -145,8 +147,10 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
   observer.Event(Observer::Level::kInfo, {},
                  std::string(wakeups.signal_name()) +
                      ": no new transactions; waiting for those that are not decided");
+  wakeups.IgnoreReloads();
   engine.Drain([&wakeups] { wakeups.Notify(); });
   switch (heartbeat.Await(wakeups, at_most)) {
+    case Wakeups::Cause::kReload:
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
       return observer.Event(Observer::Level::kWarning, {},
@@ -187,18 +191,36 @@ void TellStopping(const ServiceManager& manager, std::chrono::milliseconds at_mo
       std::to_string(extension.count()));
 }
 
-// SIGHUP: what can be read again without a restart is the certificates.
-void LookAtCertificates(channel::LiveTls* tls, Observer& observer) {
-  observer.Event(Observer::Level::kInfo, {},
-                 tls == nullptr ? "SIGHUP: there are no certificates that could be read again"
-                                : "SIGHUP: the certificates are read again");
-  if (tls != nullptr) tls->LookAgain();
-}
+// Rules and certificates are read again when they have changed, and at SIGHUP. The daemon looks at
+// certificates by itself when somebody connects; here so that their end is also told while nobody
+// does.
+struct FilesInUse {
+  AccessRules& rules;
+  access::Gate& gate;
+  channel::LiveTls* tls;  // null: there is none
+  Observer& observer;
+};
 
-// Certificates come to their end also while nobody connects.
-void AwaitStop(Wakeups& wakeups, Heartbeat& heartbeat, channel::LiveTls* tls) {
-  const auto pause = tls == nullptr ? std::nullopt : std::optional(kCertificatesLooked);
-  while (heartbeat.Await(wakeups, pause) == Wakeups::Cause::kTimeout) tls->LookAgain();
+void AwaitStop(Heartbeat& heartbeat, Wakeups& wakeups, const FilesInUse& files) {
+  const auto look = files.rules.has_file() || files.tls != nullptr ? std::optional(kLookAtFiles)
+                                                                   : std::nullopt;
+  for (;;) {
+    switch (heartbeat.Await(wakeups, look)) {
+      case Wakeups::Cause::kSignal:
+      case Wakeups::Cause::kNotice: return;
+      case Wakeups::Cause::kReload:
+        files.observer.Event(Observer::Level::kInfo, {},
+                             look ? "SIGHUP: rules and certificates are read again"
+                                  : "SIGHUP: there is no file that could be read again");
+        files.rules.ReadAgain(AccessRules::When::kNow, files.gate, files.observer);
+        if (files.tls != nullptr) files.tls->LookAgain();
+        break;
+      case Wakeups::Cause::kTimeout:
+        files.rules.ReadAgain(AccessRules::When::kIfChanged, files.gate, files.observer);
+        if (files.tls != nullptr) (void)files.tls->Current();
+        break;
+    }
+  }
 }
 
 // Closes the log before the engine goes: what is still being written completes into the engine's
@@ -219,6 +241,10 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   if (!addresses) return Refuse(addresses.error(), ExitCodeOfListening(addresses.error()));
   const auto tls = OpenTls(options, observer);
   if (!tls) return Refuse(tls.error(), kExitUsage);
+  AccessRules rules(options.access_file);
+  Result<access::Policy> policy = rules.Read();
+  if (!policy) return Refuse(policy.error(), kExitUsage);
+  access::Gate gate(*std::move(policy), Warn(observer));
   ReadyFile ready_file(options.ready_file);
 
   auto opened = OpenSqliteDecisionLog(
@@ -244,17 +270,18 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Calls calls;
   const auto services_for = [&](const server::Caller& caller) {
+    const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, caller),
-        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+            calls, observer, visitor),
+        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, visitor));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
-                        engine, *log, clock);
+                        engine, *log, clock, gate);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
@@ -272,8 +299,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Heartbeat heartbeat(engine, manager,
                       WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
-  wakeups.OnHangup([&] { LookAtCertificates(tls->get(), observer); });
-  AwaitStop(wakeups, heartbeat, tls->get());
+  AwaitStop(heartbeat, wakeups, FilesInUse{rules, gate, tls->get(), observer});
   TellStopping(manager, options.drain_timeout);
   Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);
   server.Stop(kCallsPatience);

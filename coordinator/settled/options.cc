@@ -118,6 +118,11 @@ std::vector<Row> PlaceRows() {
       Listen(),
       HttpListen(),
       Path(
+          "access",
+          "a file of rules, who may do what; read again when it changes (default: none, and every "
+          "program of this machine may do everything)",
+          [](Options & o) -> auto& { return o.access_file; }),
+      Path(
           "ready-file", "written with the addresses once the daemon serves, removed when it stops",
           [](Options & o) -> auto& { return o.ready_file; }),
       Word(
@@ -266,7 +271,7 @@ std::string HelpText() {
        << CommandLineOptions() << "\n"
        << "SIGTERM and SIGINT stop it: it begins no more transactions, waits for those that are "
           "not decided,\n"
-       << "and ends; a second signal ends the waiting.\n\n"
+       << "and ends; a second signal ends the waiting. SIGHUP reads the file of --access again.\n\n"
        << DescribeExitCodes();
   return text.str();
 }
