@@ -242,6 +242,8 @@ class Engine {
   void RecordDamage(HeuristicRecord record);
 
   // Operators.
+  // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
+  void Ask(Question question, Completion<LiveAnswer> done);
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.
@@ -300,8 +302,8 @@ class Engine {
   Gtid NextGtid(const std::string& identity);
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
-  template <typename T, typename Ask, typename Add>
-  void AskAll(const Completion<T>& done, Ask ask, Add add);
+  template <typename T, typename Part, typename Add>
+  void AskAll(const Completion<T>& done, Part part_of, Add add);
   template <typename T, typename Run>
   void Post(const Gtid& gtid, const Completion<T>& done, Run run);
   void Tick();

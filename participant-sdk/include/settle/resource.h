@@ -19,6 +19,7 @@
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/finding.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/live.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"
 
@@ -116,6 +117,15 @@ class Resource {
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.
   [[nodiscard]] virtual Result<std::vector<std::string>> ScanPrepared() = 0;
+
+  // How the branch is in the database now, for an operator: prepared or not, what proof there is of
+  // its end, what it holds, who waits behind it. Reads only, and is over within `timeout` or soon
+  // after it. `evidence` is the vote's; empty before one. Asked by a thread of its own, so that
+  // nothing waits for it. An error says why it could not be seen.
+  [[nodiscard]] virtual Result<LiveBranch> Inspect(const BranchKey&, const Evidence&,
+                                                   std::chrono::milliseconds /*timeout*/) {
+    return Fail(ErrorCode::kRefused, "this resource cannot be asked how its branches are");
+  }
 };
 
 }  // namespace settle
