@@ -8,13 +8,20 @@
 namespace settle::coordinator {
 
 AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-                           Observer& observer, server::Caller caller)
+                           Audit& audit, Observer& observer, server::Caller caller)
     : release_(std::move(release)),
       engine_(engine),
       views_(views),
       calls_(calls),
+      audit_(audit),
       observer_(observer),
       caller_(std::move(caller)) {}
+
+template <typename T, typename Body>
+T AdminHandler::Act(const std::string& what, const std::string& target,
+                    const std::string& operator_name, const std::string& reason, Body body) {
+  return Need(audit_.Do<T>({caller_.text(), operator_name, what, target, reason}, body));
+}
 
 void AdminHandler::status(wire::StatusReply& reply) {
   AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(views_.Status()), release_); });
@@ -59,22 +66,35 @@ void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::Page
 void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
   AtTheEdge(observer_, "send_again", [&] {
     const SendAgainCall call = Need(FromWire(request));
-    reply = ToWire(Need(call.gtid.empty()   ? RetryAll(engine_, call.resource)
-                        : call.step.empty() ? Retry(engine_, views_, call.gtid)
-                                            : RetryStep(engine_, views_, call.gtid, call.step)));
+    const std::string target = !call.gtid.empty()       ? call.gtid.text()
+                               : !call.resource.empty() ? call.resource
+                                                        : "everything that waits";
+    const std::string what = call.step.empty() ? "retry" : "retry of step " + call.step;
+    reply = ToWire(Act<RetriedView>(what, target, call.operator_name, "", [&] {
+      return call.gtid.empty()   ? RetryAll(engine_, call.resource)
+             : call.step.empty() ? Retry(engine_, views_, call.gtid)
+                                 : RetryStep(engine_, views_, call.gtid, call.step);
+    }));
   });
 }
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   AtTheEdge(observer_, "resolve", [&] {
-    reply = ToWire(Need(Resolve(engine_, views_, observer_, Need(FromWire(request)))));
+    const ResolveCall call = Need(FromWire(request));
+    const std::string what = std::string("resolve to ") + settle::ToString(call.to);
+    reply = ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+                                        [&] { return Resolve(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::act_on_step(wire::TransactionView& reply,
                                const wire::ActOnStepRequest& request) {
   AtTheEdge(observer_, "act_on_step", [&] {
-    reply = ToWire(Need(ActOnStep(engine_, views_, observer_, Need(FromWire(request)))));
+    const StepActCall call = Need(FromWire(request));
+    const std::string what = std::string(ToString(call.act)) + " of step " + call.step;
+    reply =
+        ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+                                    [&] { return ActOnStep(engine_, views_, observer_, call); }));
   });
 }
 
@@ -91,22 +111,38 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
   });
 }
 
+void AdminHandler::audit(wire::AuditReply& reply, const wire::AuditRequest& request) {
+  AtTheEdge(observer_, "audit", [&] {
+    const AuditPage page = Need(audit_.List(Need(FromWire(request))));
+    for (const AuditEntry& entry : page.entries) reply.entries.push_back(ToWire(entry));
+    if (page.more) reply.next_cursor = std::to_string(page.entries.back().number);
+    const AuditTotals totals = audit_.totals();
+    reply.rows = static_cast<std::int64_t>(totals.rows);
+    reply.pruned = static_cast<std::int64_t>(totals.pruned);
+    reply.damage = totals.damage;
+  });
+}
+
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {
   AtTheEdge(observer_, "forget", [&] {
-    reply = ToWire(Need(Forget(engine_, views_, observer_, Need(FromWire(request)))));
+    const ForgetCall call = Need(FromWire(request));
+    reply = ToWire(Act<TransactionView>("forget", call.gtid.text(), call.operator_name, call.reason,
+                                        [&] { return Forget(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::accept_identity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   AtTheEdge(observer_, "accept_identity", [&] {
-    ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
+    const ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
     const std::string what = "operator " + Escaped(operator_name) + " accepts " +
                              Escaped(identity) + " as resource " + resource + ": " +
                              Escaped(reason);
-    Need(calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
-      engine_.AcceptIdentity(std::move(record), std::move(done));
-    }));
+    Act<std::monostate>("accept " + identity, resource, operator_name, reason, [&] {
+      return calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
+        engine_.AcceptIdentity(record, std::move(done));
+      });
+    });
     observer_.Event(Observer::Level::kInfo, {}, what);
   });
 }

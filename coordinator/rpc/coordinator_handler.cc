@@ -22,11 +22,13 @@ bool NotRunningHere(const Result<T>& result) {
 }  // namespace
 
 CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
-                                       Calls& calls, Observer& observer, server::Caller caller)
+                                       Calls& calls, Audit& audit, Observer& observer,
+                                       server::Caller caller)
     : settings_(std::move(settings)),
       engine_(engine),
       inquiry_(inquiry),
       calls_(calls),
+      audit_(audit),
       observer_(observer),
       caller_(std::move(caller)) {}
 
@@ -123,9 +125,18 @@ void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
                                      const wire::DefineSagaRequest& request) {
   AtTheEdge(observer_, "define_saga", [&] {
     const DefineSagaCall call = Need(FromWire(request));
-    const Defined defined = Need(calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
-      engine_.DefineSaga(call, std::move(done));
-    }));
+    const auto define = [&] {
+      return calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
+        engine_.DefineSaga(call, std::move(done));
+      });
+    };
+    const std::string name = call.definition.name + "@" + std::to_string(call.definition.version);
+    // A program that stores what it stored before changes nothing, at each of its starts.
+    const auto stored = engine_.FindDefinition(call.definition.name, call.definition.version);
+    const bool known = stored && (*stored)->definition == call.definition;
+    const Defined defined = Need(
+        known ? define()
+              : audit_.Do<Defined>({caller_.text(), call.owner, "store saga", name, ""}, define));
     reply.name = call.definition.name;
     reply.version = call.definition.version;
     reply.known = defined.known;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 
+#include "admin/audit.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
@@ -23,7 +24,7 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   };
   // Of one connection, whose caller it serves. References must outlive the handler.
   CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
-                     Observer& observer, server::Caller caller);
+                     Audit& audit, Observer& observer, server::Caller caller);
 
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
   void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
@@ -42,6 +43,7 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   Engine& engine_;
   Inquiry& inquiry_;
   Calls& calls_;
+  Audit& audit_;
   Observer& observer_;
   const server::Caller caller_;
 };

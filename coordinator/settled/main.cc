@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "admin/audit.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -222,13 +223,22 @@ struct TaskStopper {
   ~TaskStopper() { tasks.Stop(); }
 };
 
+void SayIfDamaged(const AuditTotals& audit, Observer& observer) {
+  if (audit.damage.empty()) return;
+  observer.Event(Observer::Level::kError, {},
+                 "the audit trail is not as it was written: " + audit.damage +
+                     "; somebody changed the log's file by hand, or it is damaged. Transactions "
+                     "are not concerned");
+}
+
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const Result<server::SocketAddress> address = WhereToListen(options, observer);
   if (!address) return Refuse(address.error(), ExitCodeOfListening(address.error()));
   ReadyFile ready_file(options.ready_file);
 
-  auto opened = OpenSqliteDecisionLog(
-      {.path = options.log_path, .prune = {.keep_ended = options.keep_ended}});
+  auto opened = OpenSqliteDecisionLog({.path = options.log_path,
+                                       .prune = {.keep_ended = options.keep_ended},
+                                       .keep_audit = options.keep_audit});
   if (!opened) return Refuse(opened.error(), ExitCodeOfLog(opened.error()));
   std::unique_ptr<DecisionLog> log = *std::move(opened);
   Result<RestoredState> restored = ReplayLog(*log);
@@ -248,15 +258,18 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
 
+  Audit audit(*log, clock, observer);
+  SayIfDamaged(audit.totals(), observer);
+
   Calls calls;
   const auto services_for = [&](const server::Caller& caller) {
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, caller),
+            calls, audit, observer, caller),
         std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
         std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+        std::make_shared<AdminHandler>(Release(), engine, views, calls, audit, observer, caller));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path}, engine, *log, clock);

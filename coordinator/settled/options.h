@@ -18,6 +18,7 @@ namespace settle::coordinator {
 struct Options {
   std::string log_path;
   std::uint64_t keep_ended = PruneLimits{}.keep_ended;
+  std::uint64_t keep_audit = kKeepAudit;
   server::ListenAddress listen{"127.0.0.1", 7420};
   std::optional<server::ListenAddress> http_listen;  // metrics and health; none: nowhere
   bool insecure = false;   // listens beyond this machine although nothing on the wire is protected

@@ -46,15 +46,45 @@ class MemoryLog : public DecisionLog {
       page.transactions.push_back(it->second);
     return page;
   }
+  void AppendAudit(AuditRow row, Durability, AuditDone done) override {
+    std::uint64_t number = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!audit_refused) {
+        audit_.push_back(std::move(row));
+        number = audit_.size();
+      }
+    }
+    if (number == 0) return done(AppendResult::kRefused, "no space", 0);
+    done(AppendResult::kDurable, "", number);
+  }
+  Result<AuditPage> ListAudit(const AuditQuery& query) const override {
+    const std::scoped_lock lock(mutex_);
+    AuditPage page;
+    for (std::size_t i = audit_.size(); i > 0; --i) {
+      if (query.below != 0 && i >= query.below) continue;
+      if ((page.more = page.entries.size() == query.most)) break;
+      page.entries.push_back({i, audit_[i - 1], 0, "asked"});
+    }
+    return page;
+  }
+  AuditTotals audit_totals() const override { return {audit().size(), 5, "row 3 is missing"}; }
+  std::vector<AuditRow> audit() const {
+    const std::scoped_lock lock(mutex_);
+    return audit_;
+  }
+
   LogTotals totals() const override { return {1, 2, 3}; }
   LogWrites writes() const override { return {9, 5, 4}; }
 
   std::atomic<bool> broken = false;
+  std::atomic<bool> audit_refused = false;
 
  private:
   const LogIdentity identity_{"k3m9qxw4c7ab", 4};
   mutable std::mutex mutex_;
   std::map<Gtid, TransactionSummary> ended_;
+  std::vector<AuditRow> audit_;
 };
 
 class SteadyClock : public Clock {
@@ -167,11 +197,12 @@ class Handlers : public ::testing::Test {
                    [](const std::function<void()>& task) { task(); }};
   Views views_{engine_, log_, inquiry_, clock_};
   Calls calls_;
+  Audit audit_{log_, clock_, observer_};
   CoordinatorHandler coordinator_{
-      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_, kCaller};
+      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, audit_, observer_, kCaller};
   ParticipantHandler participant_{engine_, inquiry_, calls_, observer_, kCaller};
   PeerHandler peer_{engine_, inquiry_, calls_, observer_, kCaller};
-  AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_, kCaller};
+  AdminHandler admin_{"1.2.3", engine_, views_, calls_, audit_, observer_, kCaller};
   ShardThreads threads_{engine_};
 };
 
