@@ -221,6 +221,8 @@ struct SendAgainRequest {
   2: required string resource
   /** With the gtid of a saga: only this step, by its name or its number; absent or empty: all of them. */
   3: optional string step
+  /** Who asks, at most 200 bytes; absent of an older program. */
+  4: optional string operator_name
 }
 
 /** What was sent again to one resource. */
@@ -363,6 +365,52 @@ struct ExamineReply {
   2: required string next_cursor
 }
 
+/** An action that an operator asked for, with what came of it. */
+struct AuditEntry {
+  /** Of its row in the trail; rises. */
+  1: required i64 number
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock: when it was asked for. */
+  2: required i64 asked_us
+  /** Who asked, as the connection proves it: a certificate's names, a uid, or only an address. */
+  3: required string caller
+  /** Who asked, as they said. */
+  4: required string operator_name
+  /** In words: "resolve to abort", "forget". */
+  5: required string action
+  /** What it was about: a gtid, a resource. */
+  6: required string target
+  /** As they said; may be empty. */
+  7: required string reason
+  /** Microseconds since 1970-01-01 UTC; 0: no result is recorded, it may or may not have been done. */
+  8: required i64 answered_us
+  /** "asked" while there is no other; "done", "refused: ...", "unknown: ...". */
+  9: required string result
+}
+
+struct AuditRequest {
+  /** At most so many; 1 to 1000. */
+  1: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the newest. */
+  2: required string cursor
+  /** Only what was asked for since then, microseconds since 1970-01-01 UTC; 0: all. */
+  3: required i64 since_us
+  /** Only of this target, this operator; empty: any. */
+  4: required string target
+  5: required string operator_name
+}
+
+struct AuditReply {
+  /** Newest first. */
+  1: required list<AuditEntry> entries
+  /** Empty when there are no more. */
+  2: required string next_cursor
+  /** Rows that are kept, up to two for each action, and older ones that are not kept any more. */
+  3: required i64 rows
+  4: required i64 pruned
+  /** What was found wrong with the trail when the log was opened, in words; empty: nothing. */
+  5: required string damage
+}
+
 struct StatusReply {
   /** 12 of [a-z0-9]. */
   1: required string log_id
@@ -437,6 +485,9 @@ service AdminService {
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */
   TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
+
+  /** What operators asked for: each of the calls here that changes something is written down before it is done. */
+  AuditReply audit(1: AuditRequest request) throws (1: types.ServiceError error)
 
   /** Accepts that a resource's name now stands for another database. */
   void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)

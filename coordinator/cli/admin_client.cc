@@ -250,6 +250,13 @@ Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
       .map([&] { return reply; });
 }
 
+Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& request) {
+  wire::AuditReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.audit(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   return Call(Effect::kChanges, [&](auto& service) {

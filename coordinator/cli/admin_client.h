@@ -41,6 +41,7 @@ class AdminClient {
   // Waits at most for half of the time-out.
   [[nodiscard]] Result<wire::AwaitSagaReply> AwaitSaga(const std::string& gtid,
                                                        std::chrono::milliseconds wait);
+  [[nodiscard]] Result<wire::AuditReply> ReadAudit(const wire::AuditRequest& request);
   [[nodiscard]] Status AcceptIdentity(const std::string& resource, const std::string& identity,
                                       const std::string& operator_name, const std::string& reason);
 

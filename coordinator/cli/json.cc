@@ -158,6 +158,19 @@ Json ToJson(const wire::SentAgain& sent) {
           {"last_error", sent.last_error}};
 }
 
+Json ToJson(const wire::AuditEntry& entry) {
+  Json json{{"number", entry.number}};
+  PutTime(json, "asked", entry.asked_us);
+  json["operator"] = entry.operator_name;
+  json["caller"] = entry.caller;
+  json["action"] = entry.action;
+  json["target"] = entry.target;
+  json["reason"] = entry.reason;
+  PutTime(json, "answered", entry.answered_us);
+  json["result"] = entry.result;
+  return json;
+}
+
 Json ToJson(const Error& error) {
   return {{"error",
            {{"code", ToString(error.code)}, {"message", error.message}, {"advice", error.advice}}}};

@@ -84,6 +84,7 @@ extern const Verb kSagaShow;
 extern const Verb kSagaCancel;
 extern const Verb kParticipants;
 extern const Verb kAccept;
+extern const Verb kAudit;
 extern const Verb kAgent;
 extern const Verb kBarrierInstall;
 extern const Verb kBarrierCheck;

@@ -8,13 +8,21 @@
 namespace settle::coordinator {
 
 AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-                           Observer& observer, std::shared_ptr<access::Visitor> visitor)
+                           Audit& audit, Observer& observer,
+                           std::shared_ptr<access::Visitor> visitor)
     : release_(std::move(release)),
       engine_(engine),
       views_(views),
       calls_(calls),
+      audit_(audit),
       observer_(observer),
       edge_(observer, std::move(visitor)) {}
+
+template <typename T, typename Body>
+T AdminHandler::Act(const std::string& what, const std::string& target,
+                    const std::string& operator_name, const std::string& reason, Body body) {
+  return Need(audit_.Do<T>({edge_.caller().text(), operator_name, what, target, reason}, body));
+}
 
 void AdminHandler::status(wire::StatusReply& reply) {
   edge_.Serve(access::Of("admin", "status"),
@@ -37,7 +45,7 @@ void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
 }
 
 void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request) {
-  AtTheEdge(observer_, "look", [&] {
+  edge_.Serve(access::Of("admin", "look"), [&] {
     const LookCall call = Need(FromWire(request));
     const LookView view = Need(views_.Look(call.gtid, call.wait));
     reply.transaction = ToWire(view.transaction);
@@ -46,7 +54,7 @@ void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request
 }
 
 void AdminHandler::examine(wire::ExamineReply& reply, const wire::ExamineRequest& request) {
-  AtTheEdge(observer_, "examine", [&] {
+  edge_.Serve(access::Of("admin", "examine"), [&] {
     const ExamineCall call = Need(FromWire(request));
     reply = ToWire(Need(views_.Examine(call.resource, call.wait, call.most, call.cursor)));
   });
@@ -76,22 +84,35 @@ void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::Page
 void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
   edge_.Serve(access::Of("admin", "send_again"), [&] {
     const SendAgainCall call = Need(FromWire(request));
-    reply = ToWire(Need(call.gtid.empty()   ? RetryAll(engine_, call.resource)
-                        : call.step.empty() ? Retry(engine_, views_, call.gtid)
-                                            : RetryStep(engine_, views_, call.gtid, call.step)));
+    const std::string target = !call.gtid.empty()       ? call.gtid.text()
+                               : !call.resource.empty() ? call.resource
+                                                        : "everything that waits";
+    const std::string what = call.step.empty() ? "retry" : "retry of step " + call.step;
+    reply = ToWire(Act<RetriedView>(what, target, call.operator_name, "", [&] {
+      return call.gtid.empty()   ? RetryAll(engine_, call.resource)
+             : call.step.empty() ? Retry(engine_, views_, call.gtid)
+                                 : RetryStep(engine_, views_, call.gtid, call.step);
+    }));
   });
 }
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   edge_.Serve(access::Of("admin", "resolve"), [&] {
-    reply = ToWire(Need(Resolve(engine_, views_, observer_, Need(FromWire(request)))));
+    const ResolveCall call = Need(FromWire(request));
+    const std::string what = std::string("resolve to ") + settle::ToString(call.to);
+    reply = ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+                                        [&] { return Resolve(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::act_on_step(wire::TransactionView& reply,
                                const wire::ActOnStepRequest& request) {
   edge_.Serve(access::Of("admin", "act_on_step"), [&] {
-    reply = ToWire(Need(ActOnStep(engine_, views_, observer_, Need(FromWire(request)))));
+    const StepActCall call = Need(FromWire(request));
+    const std::string what = std::string(ToString(call.act)) + " of step " + call.step;
+    reply =
+        ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+                                    [&] { return ActOnStep(engine_, views_, observer_, call); }));
   });
 }
 
@@ -108,22 +129,38 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
   });
 }
 
+void AdminHandler::audit(wire::AuditReply& reply, const wire::AuditRequest& request) {
+  edge_.Serve(access::Of("admin", "audit"), [&] {
+    const AuditPage page = Need(audit_.List(Need(FromWire(request))));
+    for (const AuditEntry& entry : page.entries) reply.entries.push_back(ToWire(entry));
+    if (page.more) reply.next_cursor = std::to_string(page.entries.back().number);
+    const AuditTotals totals = audit_.totals();
+    reply.rows = static_cast<std::int64_t>(totals.rows);
+    reply.pruned = static_cast<std::int64_t>(totals.pruned);
+    reply.damage = totals.damage;
+  });
+}
+
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {
   edge_.Serve(access::Of("admin", "forget"), [&] {
-    reply = ToWire(Need(Forget(engine_, views_, observer_, Need(FromWire(request)))));
+    const ForgetCall call = Need(FromWire(request));
+    reply = ToWire(Act<TransactionView>("forget", call.gtid.text(), call.operator_name, call.reason,
+                                        [&] { return Forget(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::accept_identity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   edge_.Serve(access::Of("admin", "accept_identity"), [&] {
-    ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
+    const ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
     const std::string what = "operator " + Escaped(operator_name) + " accepts " +
                              Escaped(identity) + " as resource " + resource + ": " +
                              Escaped(reason);
-    Need(calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
-      engine_.AcceptIdentity(std::move(record), std::move(done));
-    }));
+    Act<std::monostate>("accept " + identity, resource, operator_name, reason, [&] {
+      return calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
+        engine_.AcceptIdentity(record, std::move(done));
+      });
+    });
     observer_.Event(Observer::Level::kInfo, {}, what);
   });
 }

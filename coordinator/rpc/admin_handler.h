@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/audit.h"
 #include "admin/forget.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
@@ -21,7 +22,7 @@ class AdminHandler : public wire::AdminServiceIf {
  public:
   // Of one connection, whose visitor it serves, on that connection's thread. References must
   // outlive the handler.
-  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
+  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls, Audit& audit,
                Observer& observer, std::shared_ptr<access::Visitor> visitor);
 
   void status(wire::StatusReply& reply) override;
@@ -37,15 +38,23 @@ class AdminHandler : public wire::AdminServiceIf {
   void definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) override;
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override;
+  void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;
 
  private:
+  // What changes something goes through here, and through nothing else (admin/audit.h). A test
+  // walks the methods of the service.
+  template <typename T, typename Body>
+  T Act(const std::string& what, const std::string& target, const std::string& operator_name,
+        const std::string& reason, Body body);
+
   const std::string release_;
   Engine& engine_;
   const Views& views_;
   Calls& calls_;
+  Audit& audit_;
   Observer& observer_;
   Edge edge_;
 };

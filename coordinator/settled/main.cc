@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "access/gate.h"
+#include "admin/audit.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -202,8 +203,8 @@ struct FilesInUse {
 };
 
 void AwaitStop(Heartbeat& heartbeat, Wakeups& wakeups, const FilesInUse& files) {
-  const auto look = files.rules.has_file() || files.tls != nullptr ? std::optional(kLookAtFiles)
-                                                                   : std::nullopt;
+  const auto look =
+      files.rules.has_file() || files.tls != nullptr ? std::optional(kLookAtFiles) : std::nullopt;
   for (;;) {
     switch (heartbeat.Await(wakeups, look)) {
       case Wakeups::Cause::kSignal:
@@ -236,6 +237,14 @@ struct TaskStopper {
   ~TaskStopper() { tasks.Stop(); }
 };
 
+void SayIfDamaged(const AuditTotals& audit, Observer& observer) {
+  if (audit.damage.empty()) return;
+  observer.Event(Observer::Level::kError, {},
+                 "the audit trail is not as it was written: " + audit.damage +
+                     "; somebody changed the log's file by hand, or it is damaged. Transactions "
+                     "are not concerned");
+}
+
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const auto addresses = WhereToListen(options, observer);
   if (!addresses) return Refuse(addresses.error(), ExitCodeOfListening(addresses.error()));
@@ -247,8 +256,9 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   access::Gate gate(*std::move(policy), Warn(observer));
   ReadyFile ready_file(options.ready_file);
 
-  auto opened = OpenSqliteDecisionLog(
-      {.path = options.log_path, .prune = {.keep_ended = options.keep_ended}});
+  auto opened = OpenSqliteDecisionLog({.path = options.log_path,
+                                       .prune = {.keep_ended = options.keep_ended},
+                                       .keep_audit = options.keep_audit});
   if (!opened) return Refuse(opened.error(), ExitCodeOfLog(opened.error()));
   std::unique_ptr<DecisionLog> log = *std::move(opened);
   Result<RestoredState> restored = ReplayLog(*log);
@@ -268,16 +278,19 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
 
+  Audit audit(*log, clock, observer);
+  SayIfDamaged(audit.totals(), observer);
+
   Calls calls;
   const auto services_for = [&](const server::Caller& caller) {
     const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, visitor),
+            calls, audit, observer, visitor),
         std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
         std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, visitor));
+        std::make_shared<AdminHandler>(Release(), engine, views, calls, audit, observer, visitor));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},

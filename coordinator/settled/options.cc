@@ -216,6 +216,9 @@ std::vector<Row> LimitRows() {
           "ended transactions that the log remembers at least; older ones are answered \"expired\"",
           {1, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_ended; }),
       Count(
+          "keep-audit", "rows of the audit trail that are kept, two for each action of an operator",
+          {1'000, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_audit; }),
+      Count(
           "max-frame-bytes", "of one message", {64 * 1024, 64 * 1024 * 1024},
           [](Options & o) -> auto& { return o.server.frame.frame_bytes_max; }),
   };

@@ -47,15 +47,45 @@ class MemoryLog : public DecisionLog {
       page.transactions.push_back(it->second);
     return page;
   }
+  void AppendAudit(AuditRow row, Durability, AuditDone done) override {
+    std::uint64_t number = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!audit_refused) {
+        audit_.push_back(std::move(row));
+        number = audit_.size();
+      }
+    }
+    if (number == 0) return done(AppendResult::kRefused, "no space", 0);
+    done(AppendResult::kDurable, "", number);
+  }
+  Result<AuditPage> ListAudit(const AuditQuery& query) const override {
+    const std::scoped_lock lock(mutex_);
+    AuditPage page;
+    for (std::size_t i = audit_.size(); i > 0; --i) {
+      if (query.below != 0 && i >= query.below) continue;
+      if ((page.more = page.entries.size() == query.most)) break;
+      page.entries.push_back({i, audit_[i - 1], 0, "asked"});
+    }
+    return page;
+  }
+  AuditTotals audit_totals() const override { return {audit().size(), 5, "row 3 is missing"}; }
+  std::vector<AuditRow> audit() const {
+    const std::scoped_lock lock(mutex_);
+    return audit_;
+  }
+
   LogTotals totals() const override { return {1, 2, 3}; }
   LogWrites writes() const override { return {9, 5, 4}; }
 
   std::atomic<bool> broken = false;
+  std::atomic<bool> audit_refused = false;
 
  private:
   const LogIdentity identity_{"k3m9qxw4c7ab", 4, Seals({{3, {7}}, {4, {1, 2, 3}}})};
   mutable std::mutex mutex_;
   std::map<Gtid, TransactionSummary> ended_;
+  std::vector<AuditRow> audit_;
 };
 
 class SteadyClock : public Clock {
@@ -169,6 +199,7 @@ class Handlers : public ::testing::Test {
                    [](const std::function<void()>& task) { task(); }};
   Views views_{engine_, log_, inquiry_, clock_};
   Calls calls_;
+  Audit audit_{log_, clock_, observer_};
   // What is denied is told to the observer.
   access::Gate gate_{access::Policy::WithoutRules(0), Warn(observer_)};
 
@@ -178,10 +209,11 @@ class Handlers : public ::testing::Test {
         : Services(test, std::make_shared<access::Visitor>(test.gate_, caller)) {}
     Services(Handlers& test, const std::shared_ptr<access::Visitor>& visitor)
         : coordinator({"1.2.3", std::chrono::seconds(30)}, test.engine_, test.inquiry_, test.calls_,
-                      test.observer_, visitor),
+                      test.audit_, test.observer_, visitor),
           participant(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
           peer(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
-          admin("1.2.3", test.engine_, test.views_, test.calls_, test.observer_, visitor) {}
+          admin("1.2.3", test.engine_, test.views_, test.calls_, test.audit_, test.observer_,
+                visitor) {}
 
     CoordinatorHandler coordinator;
     ParticipantHandler participant;
