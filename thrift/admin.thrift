@@ -341,6 +341,13 @@ struct StatusReply {
   19: optional i64 reports_taken
 }
 
+struct DiagnosisReply {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 at_us
+  /** Of the coordinator, its log and machine, and what it waits for. */
+  2: required list<types.Finding> findings
+}
+
 service AdminService {
   StatusReply status() throws (1: types.ServiceError error)
   ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
@@ -367,6 +374,9 @@ service AdminService {
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */
   TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
+
+  /** Examines the coordinator and its machine. Writes a little beside the log, to see how long that takes. */
+  DiagnosisReply diagnose() throws (1: types.ServiceError error)
 
   /** Accepts that a resource's name now stands for another database. */
   void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)

@@ -165,3 +165,22 @@ enum BranchEnd {
   HAZARD = 3,     // gone, and no proof
   RETRY = 4       // nothing is known yet
 }
+
+/** How much an operator should care. A sound deployment has nothing above NOTE. */
+enum Severity {
+  OK = 1,       // looked at, and as it should be
+  NOTE = 2,     // worth knowing; nothing needs to be done
+  WARNING = 3,  // works now; a fault that is likely enough will do damage, or stop work
+  PROBLEM = 4   // the promise is weakened, or work stands still, now
+}
+
+/** What an examination of a part of a deployment found; docs/doctor.md has every code. */
+struct Finding {
+  /** [a-z0-9-]; begins with the part it is about. */
+  1: required string code
+  2: required Severity severity
+  /** One line, with the figures. */
+  3: required string what
+  /** One line: what to do; may be empty. */
+  4: required string advice
+}

@@ -54,6 +54,8 @@ class LogWriter {
   LogTotals totals() const;  // thread-safe
   LogWrites writes() const;  // thread-safe
   LogGroups groups() const;  // thread-safe
+  // SQLite's synchronous of the connection that writes, as it was read back; thread-safe.
+  int synchronous() const { return synchronous_; }
 
  private:
   struct Statements {
@@ -64,7 +66,7 @@ class LogWriter {
   };
   enum class Stage { kBeforeCommit, kCommit };
 
-  LogWriter(sqlite::Connection connection, Statements statements, Start start);
+  LogWriter(sqlite::Connection connection, Statements statements, Start start, int synchronous);
 
   sqlite::Expected<void> Insert(const std::vector<Pending>& group, LogState& state);
   sqlite::Expected<void> Index(const Subject& end, LogState& state);
@@ -85,6 +87,7 @@ class LogWriter {
   Statements statements_;
   LogState state_;
   const PruneLimits prune_;
+  const int synchronous_;
   std::optional<NeededRecords> needed_;  // none: nothing is pruned
   bool pruning_ = false;                 // above the mark where it begins and not yet at its end
   bool prune_refused_ = false;           // the last step found no room or no lock

@@ -7,11 +7,12 @@
 
 namespace settle::coordinator {
 
-AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-                           Observer& observer, server::Caller caller)
+AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Doctor& doctor,
+                           Calls& calls, Observer& observer, server::Caller caller)
     : release_(std::move(release)),
       engine_(engine),
       views_(views),
+      doctor_(doctor),
       calls_(calls),
       observer_(observer),
       caller_(std::move(caller)) {}
@@ -88,6 +89,14 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
   AtTheEdge(observer_, "definition", [&] {
     Need(CheckText("name", name, 200));
     reply = ToWire(*Need(engine_.FindDefinition(name, version)));
+  });
+}
+
+void AdminHandler::diagnose(wire::DiagnosisReply& reply) {
+  AtTheEdge(observer_, "diagnose", [&] {
+    const Diagnosis diagnosis = Need(doctor_.Examine());
+    reply.at_us = diagnosis.at;
+    reply.findings = ToWire(diagnosis.findings);
   });
 }
 

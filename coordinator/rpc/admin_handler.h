@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/doctor.h"
 #include "admin/forget.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
@@ -19,8 +20,8 @@ namespace settle::coordinator {
 class AdminHandler : public wire::AdminServiceIf {
  public:
   // Of one connection, whose caller it serves. References must outlive the handler.
-  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-               Observer& observer, server::Caller caller);
+  AdminHandler(std::string release, Engine& engine, const Views& views, Doctor& doctor,
+               Calls& calls, Observer& observer, server::Caller caller);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
@@ -33,6 +34,7 @@ class AdminHandler : public wire::AdminServiceIf {
   void definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) override;
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override;
+  void diagnose(wire::DiagnosisReply& reply) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;
@@ -41,6 +43,7 @@ class AdminHandler : public wire::AdminServiceIf {
   const std::string release_;
   Engine& engine_;
   const Views& views_;
+  Doctor& doctor_;
   Calls& calls_;
   Observer& observer_;
   const server::Caller caller_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/doctor.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
 #include "admin/steps.h"
@@ -117,6 +118,7 @@ wire::SendAgainReply ToWire(const RetriedView& view);
 wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
+std::vector<wire::Finding> ToWire(const std::vector<Finding>& findings);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

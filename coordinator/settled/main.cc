@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "admin/doctor.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -247,6 +248,12 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
+  Doctor doctor({.release = Release(),
+                 .address = address->text(),
+                 .unprotected = !address->loopback(),
+                 .connections = options.server.connections_max,
+                 .own_descriptors = kDescriptorsForOurselves},
+                engine, *log, inquiry, clock);
 
   Calls calls;
   const auto services_for = [&](const server::Caller& caller) {
@@ -256,7 +263,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
             calls, observer, caller),
         std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
         std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+        std::make_shared<AdminHandler>(Release(), engine, views, doctor, calls, observer, caller));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path}, engine, *log, clock);

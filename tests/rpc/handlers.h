@@ -171,7 +171,9 @@ class Handlers : public ::testing::Test {
       {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_, kCaller};
   ParticipantHandler participant_{engine_, inquiry_, calls_, observer_, kCaller};
   PeerHandler peer_{engine_, inquiry_, calls_, observer_, kCaller};
-  AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_, kCaller};
+  Doctor doctor_{
+      {.release = "1.2.3", .address = "127.0.0.1:7420"}, engine_, log_, inquiry_, clock_};
+  AdminHandler admin_{"1.2.3", engine_, views_, doctor_, calls_, observer_, kCaller};
   ShardThreads threads_{engine_};
 };
 
