@@ -298,6 +298,68 @@ struct ForgetRequest {
   3: required string reason
 }
 
+struct LookRequest {
+  /** The transaction's id, whole. */
+  1: required string gtid
+  /** Wait so many milliseconds for the databases' answers, at most 60,000; 0 takes the default, 2,000. */
+  2: required i64 wait_ms
+}
+
+/** When a process was asked, and who answered. */
+struct AskedNow {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 asked_us
+  /** Until the answer, or until it was given up. */
+  2: required i64 took_ms
+  /** Who answered, as it attached; empty: nobody. */
+  3: required string process
+  /** One line: why there is no answer; empty: there is one. */
+  4: required string why_not
+}
+
+/** A branch in its database, asked now. */
+struct LiveView {
+  /** The branch's number within its transaction. */
+  1: required i32 branch
+  2: required AskedNow how
+  /** Absent: no answer. */
+  3: optional types.LiveBranch live
+}
+
+struct LookReply {
+  /** As show has it. */
+  1: required TransactionView transaction
+  /** Of each branch that is in a database. */
+  2: required list<LiveView> live
+}
+
+struct ExamineRequest {
+  /** Only this resource; empty: all of them, by pages. */
+  1: required string resource
+  /** As LookRequest has it. */
+  2: required i64 wait_ms
+  /** At most so many resources; 1 to 1000. */
+  3: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the first page. */
+  4: required string cursor
+}
+
+/** A database, asked now whether it is fit for what Settle promises. */
+struct ExaminedView {
+  1: required string resource
+  2: required string identity
+  3: required AskedNow how
+  /** Absent: no answer. */
+  4: optional types.Examination examination
+}
+
+struct ExamineReply {
+  /** By name. */
+  1: required list<ExaminedView> resources
+  /** Empty when there are no more. */
+  2: required string next_cursor
+}
+
 struct StatusReply {
   /** 12 of [a-z0-9]. */
   1: required string log_id
@@ -352,6 +414,11 @@ service AdminService {
   StatusReply status() throws (1: types.ServiceError error)
   ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
   TransactionView show(1: string gtid) throws (1: types.ServiceError error)
+  /** What show says, and beside it what every database that holds a branch says when it is asked now. Decides nothing. */
+  LookReply look(1: LookRequest request) throws (1: types.ServiceError error)
+
+  /** What every database says when it is asked now whether it is fit for what Settle promises. NOT_FOUND: no such resource. */
+  ExamineReply examine(1: ExamineRequest request) throws (1: types.ServiceError error)
   InDoubtReply in_doubt(1: PageRequest request) throws (1: types.ServiceError error)
   ParticipantsReply participants(1: PageRequest request) throws (1: types.ServiceError error)
 

@@ -25,6 +25,7 @@
 
 #include "engine/measures.h"
 #include "engine/ports.h"
+#include "engine/questions.h"
 #include "engine/saga_calls.h"
 #include "engine/settings.h"
 #include "engine/unended.h"
@@ -146,6 +147,7 @@ struct AttachCall {
   std::string log_id_seen;
   Epoch epoch_seen = 0;
   std::vector<std::string> participants{};  // the process serves their actions
+  bool answers_questions = false;
 };
 struct Attached {
   SessionId session;
@@ -172,6 +174,7 @@ struct CommandBatch {
   std::vector<SagaCall> calls{};
   // For sessions that serve participants or answer peers: both keep what it lets them prune.
   std::optional<EndedThrough> ended_through{};
+  std::vector<Question> questions{};
 };
 struct FetchCall {
   SessionId session;
@@ -198,6 +201,7 @@ struct ReportCall {
   std::vector<EndReport> ends;
   std::vector<SagaAnswer> answers{};
   std::vector<SiteReport> sites{};
+  std::vector<AnswerReport> question_answers{};
 };
 
 // What a site says to the coordinator's witness.
@@ -312,6 +316,8 @@ class Engine {
   void RecordDamage(HeuristicRecord record);
 
   // Operators.
+  // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
+  void Ask(Question question, Completion<LiveAnswer> done);
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.
@@ -366,8 +372,8 @@ class Engine {
   Gtid NextGtid();
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const std::string& request_key, const Completion<Begun>& done);
-  template <typename T, typename Ask, typename Add>
-  void AskAll(const Completion<T>& done, Ask ask, Add add);
+  template <typename T, typename Part, typename Add>
+  void AskAll(const Completion<T>& done, Part part_of, Add add);
   template <typename T, typename Run>
   void Post(const Gtid& gtid, const Completion<T>& done, Run run);
   void Tick();

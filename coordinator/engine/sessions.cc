@@ -142,6 +142,7 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     Session& session = sessions_[id];
     session.process = call.process;
     session.attached = clock_.WallNow();
+    session.answers_questions = call.answers_questions;
     session.last_sign = clock_.Now();
     for (const OfferedResource& resource : call.resources) {
       session.resources[resource.name] = resource;
@@ -200,15 +201,17 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   CommandBatch batch = EmptyBatch(session);
   TakeCommands(session, most, batch);
   TakeCalls(session, most, batch);
+  TakeQuestions(session, most, batch);
   if (session.queue.empty() && session.calls.empty()) session.overflows = false;
-  batch.number = batch.commands.empty() && batch.calls.empty() ? 0 : ++session.batches;
+  const bool empty = batch.commands.empty() && batch.calls.empty() && batch.questions.empty();
+  batch.number = empty ? 0 : ++session.batches;
   session.unconfirmed = batch;
   return batch;
 }
 
 Sessions::Answer Sessions::Deliver(Session& session) {
-  const bool nothing =
-      session.queue.empty() && session.calls.empty() && session.unconfirmed.number == 0;
+  const bool nothing = session.queue.empty() && session.calls.empty() &&
+                       session.questions.empty() && session.unconfirmed.number == 0;
   if (!session.poll || nothing) return {};
   Completion<CommandBatch> done = std::move(session.poll->done);
   CommandBatch batch = NextBatch(session, session.poll->most);
@@ -306,6 +309,7 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
     }
     answers.push_back([this, participant] { listener_.participant_ready(participant); });
   }
+  CloseAllOf(found->second, answers);
   if (found->second.poll) {
     answers.push_back(
         [done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });
@@ -339,6 +343,7 @@ void Sessions::Tick() {
       if (now - session.last_sign > settings_.session_timeout) silent.push_back(id);
     }
     for (const SessionId& id : silent) Remove(id, answers);
+    CloseOverdue(now, answers);
   }
   for (const Answer& answer : answers) answer();
 }

@@ -36,6 +36,22 @@ void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
             [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
 }
 
+void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request) {
+  AtTheEdge(observer_, "look", [&] {
+    const LookCall call = Need(FromWire(request));
+    const LookView view = Need(views_.Look(call.gtid, call.wait));
+    reply.transaction = ToWire(view.transaction);
+    for (const LiveRow& row : view.live) reply.live.push_back(ToWire(row));
+  });
+}
+
+void AdminHandler::examine(wire::ExamineReply& reply, const wire::ExamineRequest& request) {
+  AtTheEdge(observer_, "examine", [&] {
+    const ExamineCall call = Need(FromWire(request));
+    reply = ToWire(Need(views_.Examine(call.resource, call.wait, call.most, call.cursor)));
+  });
+}
+
 void AdminHandler::in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) {
   AtTheEdge(observer_, "in_doubt", [&] {
     const PageCall call = Need(FromWire(request));
@@ -93,11 +109,7 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
 }
 
 void AdminHandler::diagnose(wire::DiagnosisReply& reply) {
-  AtTheEdge(observer_, "diagnose", [&] {
-    const Diagnosis diagnosis = Need(doctor_.Examine());
-    reply.at_us = diagnosis.at;
-    reply.findings = ToWire(diagnosis.findings);
-  });
+  AtTheEdge(observer_, "diagnose", [&] { reply = ToWire(Need(doctor_.Examine())); });
 }
 
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {

@@ -26,6 +26,8 @@ class AdminHandler : public wire::AdminServiceIf {
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
   void show(wire::TransactionView& reply, const std::string& gtid) override;
+  void look(wire::LookReply& reply, const wire::LookRequest& request) override;
+  void examine(wire::ExamineReply& reply, const wire::ExamineRequest& request) override;
   void in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) override;
   void participants(wire::ParticipantsReply& reply, const wire::PageRequest& request) override;
   void send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) override;

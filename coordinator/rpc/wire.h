@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/doctor.h"
+#include "admin/live.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
 #include "admin/steps.h"
@@ -52,6 +53,7 @@ struct AwaitSagaCall {
 [[nodiscard]] Result<SagaAnswer> FromWire(const wire::ActionAnswer& answer);
 [[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
 [[nodiscard]] Result<SiteReport> FromWire(const wire::SiteReport& report);
+AnswerReport FromWire(const wire::QuestionAnswer& answer);  // what is wrong is its error
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
 [[nodiscard]] Result<ForgetCall> FromWire(const wire::ForgetRequest& request);
@@ -80,6 +82,20 @@ struct SendAgainCall {
   std::string resource;  // empty: any
   std::string step;      // of the saga; empty: all
 };
+struct LookCall {
+  Gtid gtid;
+  std::chrono::milliseconds wait{0};
+};
+[[nodiscard]] Result<LookCall> FromWire(const wire::LookRequest& request);
+
+struct ExamineCall {
+  std::string resource;  // empty: all
+  std::chrono::milliseconds wait{0};
+  std::size_t most = 100;
+  std::string cursor;
+};
+[[nodiscard]] Result<ExamineCall> FromWire(const wire::ExamineRequest& request);
+
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
 
 [[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
@@ -109,6 +125,12 @@ void AddQuorum(const Command& command, wire::Command& reply);
 wire::SiteAnswer ToWire(const SiteAnswer& answer);
 wire::QuorumView ToWire(const QuorumSummary& quorum);
 wire::ActionCall ToWire(const SagaCall& call);
+wire::Question ToWire(const Question& question);
+wire::LiveBranch ToWire(const LiveBranch& live);
+wire::Examination ToWire(const Examination& examination);
+wire::LiveView ToWire(const LiveRow& row);
+wire::ExamineReply ToWire(const ExaminedPage& page);
+wire::Evidence ToWire(const Evidence& evidence);
 wire::AwaitSagaReply ToWire(const SagaEnd& end);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
@@ -118,7 +140,7 @@ wire::SendAgainReply ToWire(const RetriedView& view);
 wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
-std::vector<wire::Finding> ToWire(const std::vector<Finding>& findings);
+wire::DiagnosisReply ToWire(const Diagnosis& diagnosis);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

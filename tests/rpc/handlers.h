@@ -92,13 +92,16 @@ class Handlers : public ::testing::Test {
     return reply.gtid;
   }
 
-  std::string Attach(const std::string& resource) {
+  // A process that said that it answers questions.
+  std::string AttachToAnswer(const std::string& resource) { return Attach(resource, true); }
+  std::string Attach(const std::string& resource, bool answers_questions = false) {
     wire::AttachRequest request;
     request.version_low = request.version_high = 1;
     request.process = "shop@here:1";
     request.resources.resize(1);
     request.resources[0].name = resource;
     request.resources[0].identity = "test:" + resource;
+    if (answers_questions) request.__set_answers_questions(true);
     wire::AttachReply reply;
     participant_.attach(reply, request);
     EXPECT_EQ(reply.log_id, "k3m9qxw4c7ab");
