@@ -313,6 +313,7 @@ void Engine::CountOpen(Completion<OpenCounts> done) {
         sum.NoteOldest(part.oldest_in_doubt);
         sum.sagas += part.sagas;
         sum.damaged += part.damaged;
+        sum.quarantined += part.quarantined;
       });
 }
 

@@ -43,7 +43,7 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
       {gtid, {call.owner, call.comment, now}, call.request_key, call.definition, call.input}));
   saga->Note(now, "begun by " + call.owner);
   saga->started = std::move(done);
-  saga->counts_from = out_.clock.Now();
+  saga->counts_from = saga->begun = out_.clock.Now();
   Saga& here = *saga;
   running_.emplace(gtid, std::move(saga));
   Handle(here, saga::event::Start{});

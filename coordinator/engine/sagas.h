@@ -35,7 +35,9 @@ class Sagas {
     const std::string& owner;
     const std::string& request_key;
     bool began = true;
-    Outcome outcome = Outcome::kUndecided;  // of one that began
+    // Of one that ended; kUndecided: nobody knows.
+    Outcome outcome = Outcome::kUndecided;
+    Instant begun{};  // in this process
   };
   // References outlive it. `send` and `gone` must not call back in.
   struct Outside {

@@ -23,7 +23,8 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
       sagas_({settings, log, clock, ids, observer, mailbox_,
               [&sessions](SagaCall call) { return sessions.Call(std::move(call)); },
               [this, &admission](const Sagas::Gone& gone) {
-                if (gone.began) ++measures_.ended[{EndedBy::kSaga, gone.outcome}];
+                if (gone.outcome != Outcome::kUndecided)
+                  measures_.Ended(EndedBy::kSaga, gone.outcome, gone.begun, clock_.Now());
                 admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
                 admission.unended.End(gone.gtid);
                 admission.sagas_quota.GiveBack(gone.owner);

@@ -34,6 +34,7 @@ bool IsAsked(CommandKind kind) {
 
 EndedBy EndedByOf(const Transaction& transaction) {
   if (transaction.machine.protocol() == Protocol::kThreePhase) return EndedBy::kThreePhase;
+  if (transaction.machine.has_reservations()) return EndedBy::kTcc;
   return transaction.one_phase ? EndedBy::kOnePhase : EndedBy::kTwoPhase;
 }
 
@@ -311,8 +312,10 @@ void Shard::Forget(Transaction& transaction) {
     if (branch.reservation) timers_.Cancel({gtid, TimerKind::kCall, branch.number});
   }
   const Ending& ending = transaction.machine.ending();
-  ++measures_.ended[{EndedByOf(transaction), ending.outcome}];
-  measures_.Add(Phase::kApply, transaction.times.decided, clock_.Now());
+  const Instant now = clock_.Now();
+  measures_.Ended(EndedByOf(transaction), ending.outcome, transaction.times.begun, now);
+  // A damaged one ends when a person says so.
+  if (ending.committed()) measures_.Add(Phase::kApply, transaction.times.decided, now);
   observer_.Event(Observer::Level::kDebug, gtid,
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));

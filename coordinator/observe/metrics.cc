@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -17,12 +18,16 @@ namespace settle::coordinator {
 namespace {
 
 constexpr std::chrono::milliseconds kShardPatience{2'000};
+constexpr EndedBy kEveryWay[] = {EndedBy::kTwoPhase, EndedBy::kThreePhase, EndedBy::kOnePhase,
+                                 EndedBy::kTcc, EndedBy::kSaga};
+static_assert(std::size(kEveryWay) == kEndedBy);
 
 const char* ToString(EndedBy by) {
   switch (by) {
     case EndedBy::kTwoPhase: return "two-phase";
     case EndedBy::kThreePhase: return "three-phase";
     case EndedBy::kOnePhase: return "one-phase";
+    case EndedBy::kTcc: return "tcc";
     case EndedBy::kSaga: return "saga";
   }
   return "";
@@ -40,7 +45,18 @@ const char* ToString(Phase phase) {
 
 double Number(std::uint64_t count) { return static_cast<double>(count); }
 
-void AddOpen(Families& families, const OpenCounts& open, WallTime now) {
+// Whatever has states from 0 up to kDone, which is none of an open transaction.
+template <typename State>
+void AddStates(std::map<std::string, std::size_t>& by_state) {
+  for (int state = 0; state < static_cast<int>(State::kDone); ++state)
+    by_state.try_emplace(ToString(static_cast<State>(state)), 0);
+}
+
+// Every state is there from the start, at 0: an expression over one that is missing says nothing.
+void AddOpen(Families& families, OpenCounts open, WallTime now) {
+  AddStates<TwoPhase::State>(open.by_state);
+  AddStates<saga::Machine::State>(open.by_state);
+  open.by_state.try_emplace("quarantined", 0);
   families.Gauge("settle_transactions_open", "Transactions that have not ended, by state.");
   for (const auto& [state, count] : open.by_state) families.Add(Number(count), {{"state", state}});
   families.Gauge("settle_transactions_in_doubt",
@@ -53,12 +69,15 @@ void AddOpen(Families& families, const OpenCounts& open, WallTime now) {
   families.Gauge("settle_transactions_damaged",
                  "Transactions that ended otherwise than decided and are not forgotten yet.");
   families.Add(Number(open.damaged));
+  families.Gauge(
+      "settle_transactions_quarantined",
+      "Transactions that are left alone: their records in the log contradict themselves.");
+  families.Add(Number(open.quarantined));
 }
 
 // Every pair that is usual is there from the start, at 0: a rate needs a value to rise from.
 void AddEnded(Families& families, Measures measures) {
-  for (const EndedBy by :
-       {EndedBy::kTwoPhase, EndedBy::kThreePhase, EndedBy::kOnePhase, EndedBy::kSaga}) {
+  for (const EndedBy by : kEveryWay) {
     for (const Outcome outcome : {Outcome::kCommitted, Outcome::kAborted})
       measures.ended.try_emplace({by, outcome}, 0);
   }
@@ -76,6 +95,11 @@ void AddEnded(Families& families, Measures measures) {
   for (const Phase phase : {Phase::kWork, Phase::kPrepare, Phase::kLog, Phase::kApply}) {
     families.Add(measures.phases[static_cast<std::size_t>(phase)], {{"phase", ToString(phase)}});
   }
+  families.Histograms(
+      "settle_transaction_duration_seconds",
+      "Time from begin to the end of every branch, of transactions that committed.");
+  for (const EndedBy by : kEveryWay)
+    families.Add(measures.durations[static_cast<std::size_t>(by)], {{"protocol", ToString(by)}});
 }
 
 void AddParticipants(Families& families, const std::vector<ParticipantView>& participants,
@@ -173,7 +197,9 @@ Result<std::string> Metrics::Text() const {
   families.Add(1, {{"version", about_.release}});
   families.Gauge("settle_draining", "1 while the daemon stops and begins no transactions.");
   families.Add(engine_.draining() ? 1 : 0);
-  AddOpen(families, *open, clock_.WallNow());
+  AddOpen(families, *std::move(open), clock_.WallNow());
+  families.Gauge("settle_strays", "Prepared branches in databases that nobody here answers for.");
+  families.Add(Number(about_.strays()));
   AddEnded(families, *std::move(measures));
   AddParticipants(families, *participants, engine_.messages());
   AddShards(families, engine_);

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "engine/engine.h"
 #include "log/decision_log.h"
@@ -25,6 +28,8 @@ class Metrics {
   struct About {
     std::string release;
     std::string log_path;
+    // How many prepared branches are left alone (recovery/inquiry.h). Thread-safe.
+    std::function<std::size_t()> strays;
   };
   Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock)
       : about_(std::move(about)), engine_(engine), log_(log), clock_(clock) {}

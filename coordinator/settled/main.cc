@@ -266,13 +266,14 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
         std::make_shared<AdminHandler>(Release(), engine, views, doctor, calls, observer, caller));
   };
   const ShardThreads shard_threads(engine);
-  const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
+  const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
+                        engine, *log, clock);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
                         {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }},
                         Warn(observer));
-  if (Status started = server.Start(*address); !started)
+  if (Status started = server.Start({*address}); !started)
     return Refuse(started.error(), kExitCannotListen);
   if (Status written = ready_file.Write(server.address()); !written) {
     return Refuse(written.error(), kExitNoReadyFile);

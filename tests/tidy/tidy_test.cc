@@ -99,6 +99,7 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
        {"coordinator/rpc/", "coordinator/cli/", "coordinator/settled/",
         "participant-sdk/src/transport/", "participant-sdk/src/peer/", "tests/", "examples/",
         "bench/"}},
+      {"#include <openssl/", {"thrift/channel/", "tests/"}},
       {"#include <libpq-fe.h>", {"participant-sdk/src/postgres/", "tests/", "examples/", "bench/"}},
       {"#include <sqlite3.h>",
        {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/", "bench/"}},

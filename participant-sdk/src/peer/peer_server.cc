@@ -91,7 +91,7 @@ Result<std::unique_ptr<PeerServer>> PeerServer::Listen(const PeerOptions& option
   if (!address) return Fail(address.error());
   std::unique_ptr<PeerServer> made(new PeerServer(
       std::move(answer), [warn](const std::string& what) { warn("a peer: " + what); }, settings));
-  if (Status started = made->server_.Start(*address); !started) return Fail(started.error());
+  if (Status started = made->server_.Start({*address}); !started) return Fail(started.error());
   made->address_ = options.advertise.empty() ? made->server_.address() : options.advertise;
   if (!address->loopback()) {
     warn("listening for peers on " + made->server_.address() +
