@@ -454,6 +454,13 @@ struct StatusReply {
   19: optional i64 reports_taken
 }
 
+struct DiagnosisReply {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 at_us
+  /** Of the coordinator, its log and machine, and what it waits for. */
+  2: required list<types.Finding> findings
+}
+
 service AdminService {
   StatusReply status() throws (1: types.ServiceError error)
   ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
@@ -488,6 +495,9 @@ service AdminService {
 
   /** What operators asked for: each of the calls here that changes something is written down before it is done. */
   AuditReply audit(1: AuditRequest request) throws (1: types.ServiceError error)
+
+  /** Examines the coordinator and its machine. Writes a little beside the log, to see how long that takes. */
+  DiagnosisReply diagnose() throws (1: types.ServiceError error)
 
   /** Accepts that a resource's name now stands for another database. */
   void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)

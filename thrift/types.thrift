@@ -210,7 +210,7 @@ struct LiveBranch {
   10: required string unseen
 }
 
-/** How much an operator should care. */
+/** How much an operator should care. A sound deployment has nothing above NOTE. */
 enum Severity {
   OK = 1,       // looked at, and as it should be
   NOTE = 2,     // worth knowing; nothing needs to be done
@@ -218,7 +218,7 @@ enum Severity {
   PROBLEM = 4   // the promise is weakened, or work stands still, now
 }
 
-/** What an examination of a part of a deployment found. */
+/** What an examination of a part of a deployment found; docs/doctor.md has every code. */
 struct Finding {
   /** [a-z0-9-], begins with the part it is about. */
   1: required string code

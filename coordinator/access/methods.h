@@ -48,6 +48,7 @@ inline constexpr std::array kMethods = {
     Method{"admin", "definition", {Role::kOperatorRead}},
     Method{"admin", "look", {Role::kOperatorRead}},
     Method{"admin", "examine", {Role::kOperatorRead}},
+    Method{"admin", "diagnose", {Role::kOperatorRead}},
     Method{"admin", "audit", {Role::kOperatorRead}},
     Method{"admin", "resolve", {Role::kOperatorResolve}},
     Method{"admin", "send_again", {Role::kOperatorResolve}},

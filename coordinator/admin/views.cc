@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "admin/diagnosis.h"
 #include "engine/await.h"
 
 namespace settle::coordinator {
@@ -202,8 +203,11 @@ Result<ExaminedPage> Views::Examine(const std::string& resource, std::chrono::mi
   std::vector<Told> told = AskNow(engine_, clock_, std::move(questions));
   for (std::size_t i = 0; i < page.rows.size(); ++i) {
     page.rows[i].how = std::move(told[i].how);
-    if (told[i].content)
-      page.rows[i].examination = std::get<Examination>(*std::move(told[i].content));
+    if (!told[i].content) continue;
+    Examination& found =
+        page.rows[i].examination.emplace(std::get<Examination>(*std::move(told[i].content)));
+    auto clock = CheckDatabaseClock(found.clock_us, page.rows[i].how.asked, page.rows[i].how.took);
+    if (clock) found.findings.push_back(*std::move(clock));
   }
   return page;
 }

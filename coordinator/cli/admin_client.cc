@@ -186,6 +186,20 @@ Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageReques
       .map([&] { return reply; });
 }
 
+Result<wire::DiagnosisReply> AdminClient::Diagnose() {
+  wire::DiagnosisReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.diagnose(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
   wire::SendAgainReply reply;
   return Call(Effect::kChanges, [&](auto& service) { service.send_again(reply, request); })

@@ -29,6 +29,8 @@ class AdminClient {
   [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
+  [[nodiscard]] Result<wire::DiagnosisReply> Diagnose();
+  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);

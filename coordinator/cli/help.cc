@@ -38,6 +38,7 @@ constexpr const char* kExitCodes =
     "   7  the request was sent and its reply lost: it may or may not have been done\n"
     "   8  saga --wait: it has ended, and was undone or is damaged\n"
     "   9  saga --wait: it had not ended when the wait was over, and goes on\n"
+    "  10  doctor: there is a warning or a problem\n"
     "  70  a defect, or an environment that cannot be used\n";
 
 Result<Answer> Run(const Given& given, Surroundings&) {

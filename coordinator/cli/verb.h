@@ -88,6 +88,7 @@ extern const Verb kAudit;
 extern const Verb kAgent;
 extern const Verb kBarrierInstall;
 extern const Verb kBarrierCheck;
+extern const Verb kDoctor;
 extern const Verb kHelp;
 
 const std::vector<const Verb*>& Verbs();

@@ -24,7 +24,7 @@ const std::vector<const Verb*>& Verbs() {
       &kStatus,       &kList,     &kShow,       &kInDoubt,   &kRetry,
       &kResolve,      &kSkip,     &kSetInput,   &kForget,    &kSagaSubmit,
       &kSagaStart,    &kSagaShow, &kSagaCancel, &kSagaStore, &kSagaDefinitions,
-      &kParticipants, &kAccept,   &kAudit,      &kAgent,     &kBarrierInstall,
+      &kParticipants, &kAccept,   &kAudit,      &kDoctor,    &kAgent,     &kBarrierInstall,
       &kBarrierCheck, &kHelp};
   return kVerbs;
 }

@@ -72,6 +72,16 @@ struct LogGroups {
   Histogram flush_seconds{kSecondsBounds};  // to write one and flush it
 };
 
+// Of the log's own file, as it is now.
+struct LogCondition {
+  std::string path;          // absolute
+  std::string journal_mode;  // SQLite's words
+  int synchronous = 0;       // of whoever writes; 2: FULL, 3: EXTRA
+  std::uint64_t bytes = 0;
+  std::uint64_t wal_bytes = 0;
+  std::uint64_t keep_ended = 0;  // ended transactions that stay
+};
+
 class DecisionLog {
  public:
   virtual ~DecisionLog() = default;  // waits until everything appended is written
@@ -112,6 +122,11 @@ class DecisionLog {
   virtual LogTotals totals() const = 0;            // thread-safe
   virtual LogWrites writes() const = 0;            // thread-safe
   virtual LogGroups groups() const { return {}; }  // thread-safe; empty: it does not measure
+
+  // Thread-safe, blocking. kRefused: this kind of log has no file.
+  [[nodiscard]] virtual Result<LogCondition> Condition() const {
+    return Fail(ErrorCode::kRefused, "this log has no file to look at");
+  }
 };
 
 }  // namespace settle::coordinator

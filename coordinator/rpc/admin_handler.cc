@@ -7,16 +7,15 @@
 
 namespace settle::coordinator {
 
-AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-                           Audit& audit, Observer& observer,
-                           std::shared_ptr<access::Visitor> visitor)
-    : release_(std::move(release)),
-      engine_(engine),
-      views_(views),
-      calls_(calls),
-      audit_(audit),
-      observer_(observer),
-      edge_(observer, std::move(visitor)) {}
+AdminHandler::AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> visitor)
+    : release_(parts.release),
+      engine_(parts.engine),
+      views_(parts.views),
+      doctor_(parts.doctor),
+      audit_(parts.audit),
+      calls_(parts.calls),
+      observer_(parts.observer),
+      edge_(parts.observer, std::move(visitor)) {}
 
 template <typename T, typename Body>
 T AdminHandler::Act(const std::string& what, const std::string& target,
@@ -139,6 +138,10 @@ void AdminHandler::audit(wire::AuditReply& reply, const wire::AuditRequest& requ
     reply.pruned = static_cast<std::int64_t>(totals.pruned);
     reply.damage = totals.damage;
   });
+}
+
+void AdminHandler::diagnose(wire::DiagnosisReply& reply) {
+  edge_.Serve(access::Of("admin", "diagnose"), [&] { reply = ToWire(Need(doctor_.Examine())); });
 }
 
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {

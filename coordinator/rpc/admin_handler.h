@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "admin/audit.h"
+#include "admin/doctor.h"
 #include "admin/forget.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
@@ -20,10 +21,19 @@ namespace settle::coordinator {
 
 class AdminHandler : public wire::AdminServiceIf {
  public:
+  // What the handlers of all connections work with.
+  struct Parts {
+    std::string release;
+    Engine& engine;
+    const Views& views;
+    Doctor& doctor;
+    Audit& audit;
+    Calls& calls;
+    Observer& observer;
+  };
   // Of one connection, whose visitor it serves, on that connection's thread. References must
   // outlive the handler.
-  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls, Audit& audit,
-               Observer& observer, std::shared_ptr<access::Visitor> visitor);
+  AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> visitor);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
@@ -39,6 +49,7 @@ class AdminHandler : public wire::AdminServiceIf {
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override;
   void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override;
+  void diagnose(wire::DiagnosisReply& reply) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;
@@ -53,8 +64,9 @@ class AdminHandler : public wire::AdminServiceIf {
   const std::string release_;
   Engine& engine_;
   const Views& views_;
-  Calls& calls_;
+  Doctor& doctor_;
   Audit& audit_;
+  Calls& calls_;
   Observer& observer_;
   Edge edge_;
 };

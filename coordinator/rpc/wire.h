@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "admin/doctor.h"
 #include "admin/live.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
@@ -143,6 +144,7 @@ wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
 wire::AuditEntry ToWire(const AuditEntry& entry);
+wire::DiagnosisReply ToWire(const Diagnosis& diagnosis);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 
 }  // namespace settle::coordinator

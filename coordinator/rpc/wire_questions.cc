@@ -192,6 +192,13 @@ wire::Examination ToWire(const Examination& examination) {
   return out;
 }
 
+wire::DiagnosisReply ToWire(const Diagnosis& diagnosis) {
+  wire::DiagnosisReply reply;
+  reply.at_us = diagnosis.at;
+  reply.findings = ToWire(Examination{diagnosis.findings}).findings;
+  return reply;
+}
+
 wire::LiveView ToWire(const LiveRow& row) {
   wire::LiveView out;
   out.branch = static_cast<std::int32_t>(row.branch);

@@ -16,6 +16,7 @@
 
 #include "access/gate.h"
 #include "admin/audit.h"
+#include "admin/doctor.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -277,11 +278,18 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
+  Doctor doctor({.release = Release(),
+                 .address = address->text(),
+                 .unprotected = !address->loopback(),
+                 .connections = options.server.connections_max,
+                 .own_descriptors = kDescriptorsForOurselves},
+                engine, *log, inquiry, clock);
 
   Audit audit(*log, clock, observer);
   SayIfDamaged(audit.totals(), observer);
 
   Calls calls;
+  const AdminHandler::Parts admin{Release(), engine, views, doctor, audit, calls, observer};
   const auto services_for = [&](const server::Caller& caller) {
     const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
@@ -290,7 +298,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
             calls, audit, observer, visitor),
         std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
         std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, audit, observer, visitor));
+        std::make_shared<AdminHandler>(admin, visitor));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
