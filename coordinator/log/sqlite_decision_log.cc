@@ -5,6 +5,7 @@
 #include <atomic>
 #include <utility>
 
+#include "log/backup.h"
 #include "log/failures.h"
 #include "log/group_commit.h"
 #include "log/log_opening.h"
@@ -75,6 +76,10 @@ class SqliteDecisionLog final : public DecisionLog {
     return ended_.List(most, cursor);
   }
 
+  Result<std::unique_ptr<LogBackup>> StartBackup() override {
+    return StartLogBackup(path_, backup_taken_);
+  }
+
   LogTotals totals() const override { return writer_->totals(); }
   LogWrites writes() const override { return writer_->writes(); }
   LogGroups groups() const override { return writer_->groups(); }
@@ -86,6 +91,7 @@ class SqliteDecisionLog final : public DecisionLog {
   const std::uint64_t first_at_open_;
   const std::uint64_t last_at_open_;
   std::atomic<bool> appended_{false};
+  std::atomic<bool> backup_taken_{false};
   // Ends in the reverse order: the queue is written, the reader closes, the writer folds the -wal
   // file into the log, and only then may another process have it.
   ProcessLock lock_;
