@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "log/audit.h"
 #include "log/histogram.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
@@ -55,6 +56,10 @@ enum class AppendResult {
 
 // Also names the reason in words for kRefused and kUnknown.
 using AppendDone = std::function<void(AppendResult result, const std::string& reason)>;
+
+// Also the number that the row has; 0 unless it is durable.
+using AuditDone =
+    std::function<void(AppendResult result, const std::string& reason, std::uint64_t number)>;
 
 enum class Which { kOpen, kEnded, kAll };
 
@@ -139,6 +144,15 @@ class DecisionLog {
   [[nodiscard]] virtual Result<std::unique_ptr<LogBackup>> StartBackup() {
     return Fail(ErrorCode::kRefused, "this decision log is no file that can be backed up");
   }
+
+  // One more row of the audit trail, in its order with records. As Append, which see; `done` also
+  // hears the row's number. Unless a log says otherwise it keeps no trail and refuses.
+  virtual void AppendAudit(AuditRow, Durability, AuditDone done) {
+    done(AppendResult::kRefused, "this log keeps no audit trail", 0);
+  }
+  // Thread-safe, blocking: reads until there are enough that fit.
+  [[nodiscard]] virtual Result<AuditPage> ListAudit(const AuditQuery&) const { return AuditPage{}; }
+  virtual AuditTotals audit_totals() const { return {}; }  // thread-safe
 
   virtual LogTotals totals() const = 0;            // thread-safe
   virtual LogWrites writes() const = 0;            // thread-safe

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "log/audit_table.h"
 #include "log/failures.h"
 #include "log/meta.h"
 #include "log/pruned_ranges.h"
@@ -59,6 +60,9 @@ Result<LogState> CountWhatIsThere(Connection& connection, const std::string& pat
   if (!pruned) return Fail(pruned.error());
   if (Status whole = CheckPruned(connection, path, *pruned); !whole) return Fail(whole.error());
   state.pruned = *pruned;
+  const Result<AuditEnds> audit = ReadAuditEnds(connection, path);
+  if (!audit) return Fail(audit.error());
+  state.audit = *audit;
   state.totals = pruned->totals;
   const Expected<std::string> last = connection.Ask("SELECT max(position) FROM record");
   if (!last) return Fail(ErrorOf(last.error(), path, "find the last record"));

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "log/audit_table.h"
 #include "log/backup.h"
 #include "log/failures.h"
 #include "log/log_checks.h"
@@ -165,6 +166,15 @@ Status RefuseBackup(Connection& connection, const std::string& path) {
                           path));
 }
 
+// Recovery never reads the trail, so damage in it is no reason to decide nothing: it is said.
+Result<std::string> CheckAudit(Connection& connection, const std::string& path, AuditEnds& ends) {
+  Expected<std::string> damage = VerifyAudit(connection, ends);
+  if (!damage) return Fail(ErrorOf(damage.error(), path, "read the audit trail"));
+  if (auto skipped = SkipForeignRows(connection, ends); !skipped)
+    return Fail(ErrorOf(skipped.error(), path, "read the audit trail"));
+  return *std::move(damage);
+}
+
 // From a file that is there and ours to one that may be appended to.
 Result<LogFacts> TakeIntoUse(Connection& connection, const std::string& path, bool has_wal,
                              std::span<const Migration> migrations) {
@@ -226,21 +236,24 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   Result<LogFacts> facts = TakeIntoUse(*connection, *path, *has_wal, migrations);
   if (!facts) return Fail(facts.error());
-  const Result<LogState> state = CountWhatIsThere(*connection, *path);
+  Result<LogState> state = CountWhatIsThere(*connection, *path);
   if (!state) return Fail(state.error());
+  const Result<std::string> audit_damage = CheckAudit(*connection, *path, state->audit);
+  if (!audit_damage) return Fail(audit_damage.error());
   const Result<std::vector<Restoration>> restored = ReadRestorations(*connection, *path);
   if (!restored) return Fail(restored.error());
   RemoveBackupFile(*path);
   Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-  auto writer =
-      LogWriter::Make(*std::move(connection), {*state, settings.checkpoint_pages, settings.prune});
+  auto writer = LogWriter::Make(*std::move(connection), {*state, settings.checkpoint_pages,
+                                                         settings.prune, settings.keep_audit});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
   return OpenedLog{*std::move(path),
                    {facts->log_id, facts->epoch, LostIn(*restored)},
                    state->pruned.first_position,
                    state->next_position - 1,
+                   *audit_damage,
                    *std::move(lock),
                    *std::move(writer),
                    *std::move(reader)};

@@ -18,12 +18,11 @@ using sqlite::Expected;
 using sqlite::Failure;
 using sqlite::Statement;
 
-constexpr std::array<std::string_view, 12> kNames{"log_id",         "epoch",
-                                                  "tail",           "first_position",
-                                                  "pruned",         "pruned_committed",
-                                                  "pruned_aborted", "pruned_heuristic",
-                                                  "restored",       "backup_taken",
-                                                  "backup_epoch",   "backup_position"};
+constexpr std::array<std::string_view, 16> kNames{
+    "log_id",     "epoch",        "tail",           "first_position",
+    "pruned",     "audit_first",  "pruned_aborted", "pruned_committed",
+    "audit_base", "audit_next",   "audit_last",     "pruned_heuristic",
+    "restored",   "backup_taken", "backup_epoch",   "backup_position"};
 
 std::int64_t ChecksumOf(std::string_view name, std::string_view value) {
   return Checksum(fmt::format("{}={}", name, value));

@@ -115,6 +115,24 @@ Expected<void> WriteTail(Connection& connection, Tail tail) {
   return WriteMeta(connection, "tail", NameOf(tail));
 }
 
+Status ReadMetaNumber(Connection& connection, const std::string& path, std::string_view name,
+                      std::uint64_t& number) {
+  const Result<std::string> value = ReadMeta(connection, path, name);
+  if (!value) return Fail(value.error());
+  if (!ParseNumber(*value, number) ||
+      number >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("{}: the log's {} cannot be \"{}\"", path, name, Escaped(*value)),
+                "keep the file, and restore a backup");
+  }
+  return {};
+}
+
+Expected<void> WriteMetaNumber(Connection& connection, std::string_view name,
+                               std::uint64_t number) {
+  return WriteMeta(connection, name, std::to_string(number));
+}
+
 namespace {
 
 // Of `Pruned` or `const Pruned`, in one place for reading and for writing.
@@ -135,21 +153,15 @@ auto RowsOf(P& pruned) {
 Result<Pruned> ReadPruned(Connection& connection, const std::string& path) {
   Pruned pruned;
   for (const auto& [name, number] : RowsOf(pruned)) {
-    const Result<std::string> value = ReadMeta(connection, path, name);
-    if (!value) return Fail(value.error());
-    if (!ParseNumber(*value, *number) ||
-        *number >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      return Fail(ErrorCode::kCorrupt,
-                  fmt::format("{}: the log's {} cannot be \"{}\"", path, name, Escaped(*value)),
-                  "keep the file, and restore a backup");
-    }
+    if (Status read = ReadMetaNumber(connection, path, name, *number); !read)
+      return Fail(read.error());
   }
   return pruned;
 }
 
 Expected<void> WritePruned(Connection& connection, const Pruned& pruned) {
   for (const auto& [name, number] : RowsOf(pruned)) {
-    if (auto run = WriteMeta(connection, name, std::to_string(*number)); !run) return run;
+    if (auto run = WriteMetaNumber(connection, name, *number); !run) return run;
   }
   return {};
 }

@@ -53,6 +53,12 @@ struct Pruned {
                                                 const LogFacts& facts);
 [[nodiscard]] sqlite::Expected<void> WriteTail(sqlite::Connection& connection, Tail tail);
 
+// A row of `meta` that is a number. As above.
+[[nodiscard]] Status ReadMetaNumber(sqlite::Connection& connection, const std::string& path,
+                                    std::string_view name, std::uint64_t& number);
+[[nodiscard]] sqlite::Expected<void> WriteMetaNumber(sqlite::Connection& connection,
+                                                     std::string_view name, std::uint64_t number);
+
 // As ReadFacts and WriteFacts.
 [[nodiscard]] Result<Pruned> ReadPruned(sqlite::Connection& connection, const std::string& path);
 [[nodiscard]] sqlite::Expected<void> WritePruned(sqlite::Connection& connection,

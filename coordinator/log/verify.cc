@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "log/audit_table.h"
 #include "log/failures.h"
 #include "log/log_checks.h"
 #include "log/log_file.h"
@@ -80,6 +81,9 @@ Status ReadAll(Connection& connection, const std::string& path, const VerifyProg
                LogReport& report) {
   const Result<LogState> state = CountWhatIsThere(connection, path);
   if (!state) return Fail(state.error());
+  const Expected<std::string> audit = VerifyAudit(connection, state->audit);
+  if (!audit) return Fail(ErrorOf(audit.error(), path, "read the audit trail"));
+  report.audit_damage = *audit;
   report.first_position = state->pruned.first_position;
   report.last_position = state->next_position - 1;
   report.totals = state->totals;

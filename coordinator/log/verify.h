@@ -32,6 +32,7 @@ struct LogReport {
   std::vector<Gtid> in_doubt;             // those, oldest record first; kInDoubtShown at most
   std::optional<BackupMark> backup;       // nothing: a log
   std::vector<Restoration> restored{};    // from which copies it came
+  std::string audit_damage{};  // of the audit trail, which decides nothing; empty: it is whole
 
   static constexpr std::size_t kInDoubtShown = 100;
 };
