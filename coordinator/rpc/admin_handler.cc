@@ -7,10 +7,12 @@
 
 namespace settle::coordinator {
 
-AdminHandler::AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-                           Observer& observer, server::Caller caller)
+AdminHandler::AdminHandler(std::string release, Engine& engine, DecisionLog& log,
+                           const Views& views, Calls& calls, Observer& observer,
+                           server::Caller caller)
     : release_(std::move(release)),
       engine_(engine),
+      log_(log),
       views_(views),
       calls_(calls),
       observer_(observer),
@@ -108,6 +110,43 @@ void AdminHandler::accept_identity(const std::string& resource, const std::strin
       engine_.AcceptIdentity(std::move(record), std::move(done));
     }));
     observer_.Event(Observer::Level::kInfo, {}, what);
+  });
+}
+
+LogBackup& AdminHandler::TheBackup() {
+  if (backup_ == nullptr) {
+    Need(Fail(ErrorCode::kRefused, "no backup was begun on this connection, or it has ended",
+              "begin a backup anew"));
+  }
+  return *backup_;
+}
+
+void AdminHandler::backup_begin(wire::BackupView& reply) {
+  AtTheEdge(observer_, "backup_begin", [&] {
+    backup_.reset();
+    backup_ = Need(log_.StartBackup());
+    observer_.Event(Observer::Level::kInfo, {}, "a backup of the decision log was begun");
+    reply = ToWire(Need(backup_->Await()));
+  });
+}
+
+void AdminHandler::backup_progress(wire::BackupView& reply) {
+  AtTheEdge(observer_, "backup_progress", [&] { reply = ToWire(Need(TheBackup().Await())); });
+}
+
+void AdminHandler::backup_read(std::string& bytes, std::int64_t offset) {
+  constexpr std::size_t kMost = 1024 * 1024;
+  AtTheEdge(observer_, "backup_read", [&] {
+    if (offset < 0) Need(Fail(ErrorCode::kInvalid, "the offset is negative"));
+    bytes = Need(TheBackup().Read(static_cast<std::uint64_t>(offset), kMost));
+  });
+}
+
+void AdminHandler::backup_end() {
+  AtTheEdge(observer_, "backup_end", [&] {
+    if (backup_ == nullptr) return;
+    backup_.reset();
+    observer_.Event(Observer::Level::kInfo, {}, "the backup of the decision log was fetched");
   });
 }
 

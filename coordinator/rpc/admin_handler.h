@@ -1,6 +1,7 @@
-// AdminService: what an operator's tools call. Thread-safe, blocking.
+// AdminService: what an operator's tools call. Blocking.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
+#include "log/decision_log.h"
 #include "rpc/calls.h"
 #include "server/caller.h"
 #include "wire/AdminService.h"
@@ -19,8 +21,8 @@ namespace settle::coordinator {
 class AdminHandler : public wire::AdminServiceIf {
  public:
   // Of one connection, whose caller it serves. References must outlive the handler.
-  AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-               Observer& observer, server::Caller caller);
+  AdminHandler(std::string release, Engine& engine, DecisionLog& log, const Views& views,
+               Calls& calls, Observer& observer, server::Caller caller);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
@@ -36,14 +38,22 @@ class AdminHandler : public wire::AdminServiceIf {
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;
+  void backup_begin(wire::BackupView& reply) override;
+  void backup_progress(wire::BackupView& reply) override;
+  void backup_read(std::string& bytes, std::int64_t offset) override;
+  void backup_end() override;
 
  private:
+  LogBackup& TheBackup();
+
   const std::string release_;
   Engine& engine_;
+  DecisionLog& log_;
   const Views& views_;
   Calls& calls_;
   Observer& observer_;
   const server::Caller caller_;
+  std::unique_ptr<LogBackup> backup_;  // of this connection
 };
 
 }  // namespace settle::coordinator

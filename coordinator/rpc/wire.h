@@ -118,5 +118,6 @@ wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
+wire::BackupView ToWire(const LogBackup::Progress& progress);
 
 }  // namespace settle::coordinator

@@ -256,7 +256,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
             calls, observer, caller),
         std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
         std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+        std::make_shared<AdminHandler>(Release(), engine, *log, views, calls, observer, caller));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
