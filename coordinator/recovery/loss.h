@@ -18,8 +18,8 @@ Ending LostEnding(const LogIdentity& log, const Gtid& gtid);
 // commit by its sites at any time, and with the witness's lost promises.
 std::string FindLoss(const RestoredTransaction& transaction, const LogIdentity& log);
 
-// A saga that goes backward stays so. One that went forward may have been turned back since; to call
-// its next step then would do what nobody undoes.
+// A saga that goes backward stays so. One that went forward may have been turned back since; to
+// call its next step then would do what nobody undoes.
 std::string FindLoss(const RestoredSaga& saga, const LogIdentity& log);
 
 }  // namespace settle::coordinator
