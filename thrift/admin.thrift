@@ -411,6 +411,17 @@ struct AuditReply {
   5: required string damage
 }
 
+/** What a restored log does not know. */
+struct LostEpochsView {
+  /** The epoch of the backup, and the last one before the restored log's first life. */
+  1: required i64 first
+  2: required i64 last
+  /** Microseconds since 1970-01-01 UTC: when the backup was made; 0: not known. */
+  3: required i64 taken_us
+  /** Somebody has said that everything of it was looked after (settled --losses-settled). */
+  4: required bool settled
+}
+
 struct StatusReply {
   /** 12 of [a-z0-9]. */
   1: required string log_id
@@ -452,6 +463,18 @@ struct StatusReply {
   /** Votes, ends of branches, records of sites and answers to calls that participants reported since the coordinator
       started: one by one, however many travelled in a batch. */
   19: optional i64 reports_taken
+  /** The log was restored from a backup, and what was written in these epochs after that was lost: what is not in the
+      log of transactions of these epochs is unknown. Absent: nothing was lost. */
+  30: optional list<LostEpochsView> lost
+}
+
+/** How far a backup is. */
+struct BackupView {
+  /** Bytes that are copied, of how many. */
+  1: required i64 copied
+  2: required i64 size
+  /** It can be read now, and `size` is its size. */
+  3: required bool complete
 }
 
 struct DiagnosisReply {
@@ -498,6 +521,20 @@ service AdminService {
 
   /** Examines the coordinator and its machine. Writes a little beside the log, to see how long that takes. */
   DiagnosisReply diagnose() throws (1: types.ServiceError error)
+
+  /** Begins a backup of the decision log: a copy of this moment, made aside while the coordinator serves. It belongs to
+      this connection and goes with it. RETRY: another one is being made or read; UNAVAILABLE: there is no room for it. */
+  BackupView backup_begin() throws (1: types.ServiceError error)
+
+  /** Waits a moment, less than a second, for more of it. REFUSED: none was begun on this connection. */
+  BackupView backup_progress() throws (1: types.ServiceError error)
+
+  /** At most 1 MiB of it from an offset; empty at its end. REFUSED: none was begun on this connection, or it is not
+      complete. */
+  binary backup_read(1: i64 offset) throws (1: types.ServiceError error)
+
+  /** It is not needed any more. Can be repeated. */
+  void backup_end() throws (1: types.ServiceError error)
 
   /** Accepts that a resource's name now stands for another database. */
   void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)

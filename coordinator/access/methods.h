@@ -50,6 +50,11 @@ inline constexpr std::array kMethods = {
     Method{"admin", "examine", {Role::kOperatorRead}},
     Method{"admin", "diagnose", {Role::kOperatorRead}},
     Method{"admin", "audit", {Role::kOperatorRead}},
+    // A copy of the log has every application's words in it.
+    Method{"admin", "backup_begin", {Role::kAdmin}},
+    Method{"admin", "backup_progress", {Role::kAdmin}},
+    Method{"admin", "backup_read", {Role::kAdmin}},
+    Method{"admin", "backup_end", {Role::kAdmin}},
     Method{"admin", "resolve", {Role::kOperatorResolve}},
     Method{"admin", "send_again", {Role::kOperatorResolve}},
     Method{"admin", "act_on_step", {Role::kOperatorResolve}},

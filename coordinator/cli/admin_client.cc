@@ -271,6 +271,31 @@ Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& reques
   });
 }
 
+Result<wire::BackupView> AdminClient::BeginBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_begin(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::AwaitBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_progress(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<std::string> AdminClient::ReadBackup(std::int64_t offset) {
+  std::string bytes;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_read(bytes, offset); }).map([&] {
+    return std::move(bytes);
+  });
+}
+
+Status AdminClient::EndBackup() {
+  return Call(Effect::kReads, [&](auto& service) { service.backup_end(); });
+}
+
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   return Call(Effect::kChanges, [&](auto& service) {

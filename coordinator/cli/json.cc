@@ -103,6 +103,12 @@ Json ToJson(const wire::StatusReply& status) {
   if (status.__isset.log_flushes) json["log_flushes"] = status.log_flushes;
   if (status.__isset.commands_sent) json["commands_sent"] = status.commands_sent;
   if (status.__isset.reports_taken) json["reports_taken"] = status.reports_taken;
+  json["lost"] = Json::array();
+  for (const wire::LostEpochsView& lost : status.lost) {
+    Json one{{"first_epoch", lost.first}, {"last_epoch", lost.last}, {"settled", lost.settled}};
+    PutTime(one, "taken", lost.taken_us);
+    json["lost"].push_back(std::move(one));
+  }
   return json;
 }
 

@@ -36,7 +36,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
       observer_(observer),
       admission_(new Admission{OwnerQuota(settings.undecided_per_owner_max),
                                OwnerQuota(settings.sagas_per_owner_max),
-                               Unended(log.identity().epoch),
+                               Unended(log.identity().epoch, UnsettledLoss()),
                                SagaStarts(settings.saga_starts_kept),
                                {log, clock, observer}}) {
   const auto to_all = [this](auto task) {
@@ -65,6 +65,13 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
 }
 
 Engine::~Engine() = default;
+
+std::optional<Epoch> Engine::UnsettledLoss() const {
+  for (const LostEpochs& lost : log_.identity().lost) {
+    if (lost.last > settings_.losses_settled) return lost.first;
+  }
+  return std::nullopt;
+}
 
 void Engine::Tick() {
   sessions_->Tick();

@@ -155,6 +155,9 @@ struct RestoredTransaction {
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
   std::string contradiction{};
+  // Not empty: it may have gone on in records that were lost before a restore, in these words, and
+  // what it became there cannot be told from here. It is quarantined likewise.
+  std::string lost{};
 
   const Gtid& gtid() const;
 };
@@ -284,6 +287,10 @@ class Engine {
   // was. True for gtids of other logs: nothing is answered about those. Does not block.
   bool Began(const Gtid& gtid, const std::string& identity) const;
   QuotaRefusals quota_refusals() const;  // does not block
+  // The first epoch that was lost before the log was restored and that nobody has looked after yet
+  // (Settings::losses_settled): the mark stays below it, and no saga is started with a request key
+  // that the log does not know, because it may have begun one.
+  std::optional<Epoch> UnsettledLoss() const;
 
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.

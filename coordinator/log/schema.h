@@ -1,8 +1,7 @@
 // The log's schema: what makes a database one of ours, its migrations, and what is known of the log
 // itself.
 //
-// The schema's version is SQLite's user_version, changed in the transaction of the migration. Each
-// row of `meta` carries a CRC-32, because a flipped bit in an epoch would be believed.
+// The schema's version is SQLite's user_version, changed in the transaction of the migration.
 #pragma once
 
 #include <cstdint>

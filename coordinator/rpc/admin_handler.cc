@@ -10,6 +10,7 @@ namespace settle::coordinator {
 AdminHandler::AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> visitor)
     : release_(parts.release),
       engine_(parts.engine),
+      log_(parts.log),
       views_(parts.views),
       doctor_(parts.doctor),
       audit_(parts.audit),
@@ -165,6 +166,44 @@ void AdminHandler::accept_identity(const std::string& resource, const std::strin
       });
     });
     observer_.Event(Observer::Level::kInfo, {}, what);
+  });
+}
+
+LogBackup& AdminHandler::TheBackup() {
+  if (backup_ == nullptr) {
+    Need(Fail(ErrorCode::kRefused, "no backup was begun on this connection, or it has ended",
+              "begin a backup anew"));
+  }
+  return *backup_;
+}
+
+void AdminHandler::backup_begin(wire::BackupView& reply) {
+  edge_.Serve(access::Of("admin", "backup_begin"), [&] {
+    backup_.reset();
+    backup_ = Need(log_.StartBackup());
+    observer_.Event(Observer::Level::kInfo, {}, "a backup of the decision log was begun");
+    reply = ToWire(Need(backup_->Await()));
+  });
+}
+
+void AdminHandler::backup_progress(wire::BackupView& reply) {
+  edge_.Serve(access::Of("admin", "backup_progress"),
+              [&] { reply = ToWire(Need(TheBackup().Await())); });
+}
+
+void AdminHandler::backup_read(std::string& bytes, std::int64_t offset) {
+  constexpr std::size_t kMost = 1024 * 1024;
+  edge_.Serve(access::Of("admin", "backup_read"), [&] {
+    if (offset < 0) Need(Fail(ErrorCode::kInvalid, "the offset is negative"));
+    bytes = Need(TheBackup().Read(static_cast<std::uint64_t>(offset), kMost));
+  });
+}
+
+void AdminHandler::backup_end() {
+  edge_.Serve(access::Of("admin", "backup_end"), [&] {
+    if (backup_ == nullptr) return;
+    backup_.reset();
+    observer_.Event(Observer::Level::kInfo, {}, "the backup of the decision log was fetched");
   });
 }
 

@@ -13,6 +13,7 @@
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
+#include "log/decision_log.h"
 #include "rpc/calls.h"
 #include "rpc/edge.h"
 #include "wire/AdminService.h"
@@ -25,6 +26,7 @@ class AdminHandler : public wire::AdminServiceIf {
   struct Parts {
     std::string release;
     Engine& engine;
+    DecisionLog& log;
     const Views& views;
     Doctor& doctor;
     Audit& audit;
@@ -53,6 +55,10 @@ class AdminHandler : public wire::AdminServiceIf {
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override;
+  void backup_begin(wire::BackupView& reply) override;
+  void backup_progress(wire::BackupView& reply) override;
+  void backup_read(std::string& bytes, std::int64_t offset) override;
+  void backup_end() override;
 
  private:
   // What changes something goes through here, and through nothing else (admin/audit.h). A test
@@ -60,15 +66,18 @@ class AdminHandler : public wire::AdminServiceIf {
   template <typename T, typename Body>
   T Act(const std::string& what, const std::string& target, const std::string& operator_name,
         const std::string& reason, Body body);
+  LogBackup& TheBackup();
 
   const std::string release_;
   Engine& engine_;
+  DecisionLog& log_;
   const Views& views_;
   Doctor& doctor_;
   Audit& audit_;
   Calls& calls_;
   Observer& observer_;
   Edge edge_;
+  std::unique_ptr<LogBackup> backup_;  // of this connection
 };
 
 }  // namespace settle::coordinator

@@ -146,5 +146,6 @@ wire::SagaView ToWire(const SagaSummary& saga);
 wire::AuditEntry ToWire(const AuditEntry& entry);
 wire::DiagnosisReply ToWire(const Diagnosis& diagnosis);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
+wire::BackupView ToWire(const LogBackup::Progress& progress);
 
 }  // namespace settle::coordinator

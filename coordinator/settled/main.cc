@@ -279,8 +279,8 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
   Doctor doctor({.release = Release(),
-                 .address = address->text(),
-                 .unprotected = !address->loopback(),
+                 .address = ListeningText(TextsOf(*addresses), *tls != nullptr),
+                 .unprotected = *tls == nullptr && !OnThisMachine(*addresses),
                  .connections = options.server.connections_max,
                  .own_descriptors = kDescriptorsForOurselves},
                 engine, *log, inquiry, clock);
@@ -289,7 +289,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   SayIfDamaged(audit.totals(), observer);
 
   Calls calls;
-  const AdminHandler::Parts admin{Release(), engine, views, doctor, audit, calls, observer};
+  const AdminHandler::Parts admin{Release(), engine, *log, views, doctor, audit, calls, observer};
   const auto services_for = [&](const server::Caller& caller) {
     const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(

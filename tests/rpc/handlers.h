@@ -214,7 +214,7 @@ class Handlers : public ::testing::Test {
                       test.audit_, test.observer_, visitor),
           participant(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
           peer(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
-          admin({"1.2.3", test.engine_, test.views_, test.doctor_, test.audit_, test.calls_,
+          admin({"1.2.3", test.engine_, test.log_, test.views_, test.doctor_, test.audit_, test.calls_,
                  test.observer_},
                 visitor) {}
 
