@@ -51,7 +51,7 @@ namespace {
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
-constexpr std::chrono::milliseconds kLookAtFiles{1'000};    // whether they have changed
+constexpr std::chrono::milliseconds kFilesLooked{1'000};    // whether they have changed
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -149,10 +149,8 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
   observer.Event(Observer::Level::kInfo, {},
                  std::string(wakeups.signal_name()) +
                      ": no new transactions; waiting for those that are not decided");
-  wakeups.IgnoreReloads();
   engine.Drain([&wakeups] { wakeups.Notify(); });
   switch (heartbeat.Await(wakeups, at_most)) {
-    case Wakeups::Cause::kReload:
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
       return observer.Event(Observer::Level::kWarning, {},
@@ -193,35 +191,25 @@ void TellStopping(const ServiceManager& manager, std::chrono::milliseconds at_mo
       std::to_string(extension.count()));
 }
 
-// Rules and certificates are read again when they have changed, and at SIGHUP. The daemon looks at
-// certificates by itself when somebody connects; here so that their end is also told while nobody
-// does.
-struct FilesInUse {
-  AccessRules& rules;
-  access::Gate& gate;
-  channel::LiveTls* tls;  // null: there is none
-  Observer& observer;
-};
+// SIGHUP: what can be read again without a restart.
+void ReadFilesAgain(channel::LiveTls* tls, AccessRules& rules, access::Gate& gate,
+                    Observer& observer) {
+  observer.Event(Observer::Level::kInfo, {},
+                 tls == nullptr && !rules.has_file()
+                     ? "SIGHUP: there are no certificates or rules that could be read again"
+                     : "SIGHUP: certificates and rules are read again");
+  if (tls != nullptr) tls->LookAgain();
+  rules.ReadAgain(AccessRules::When::kNow, gate, observer);
+}
 
-void AwaitStop(Heartbeat& heartbeat, Wakeups& wakeups, const FilesInUse& files) {
-  const auto look =
-      files.rules.has_file() || files.tls != nullptr ? std::optional(kLookAtFiles) : std::nullopt;
-  for (;;) {
-    switch (heartbeat.Await(wakeups, look)) {
-      case Wakeups::Cause::kSignal:
-      case Wakeups::Cause::kNotice: return;
-      case Wakeups::Cause::kReload:
-        files.observer.Event(Observer::Level::kInfo, {},
-                             look ? "SIGHUP: rules and certificates are read again"
-                                  : "SIGHUP: there is no file that could be read again");
-        files.rules.ReadAgain(AccessRules::When::kNow, files.gate, files.observer);
-        if (files.tls != nullptr) files.tls->LookAgain();
-        break;
-      case Wakeups::Cause::kTimeout:
-        files.rules.ReadAgain(AccessRules::When::kIfChanged, files.gate, files.observer);
-        if (files.tls != nullptr) (void)files.tls->Current();
-        break;
-    }
+// Certificates come to their end, and rules change, also while nobody connects.
+void AwaitStop(Wakeups& wakeups, Heartbeat& heartbeat, channel::LiveTls* tls, AccessRules& rules,
+               access::Gate& gate, Observer& observer) {
+  const bool has_files = tls != nullptr || rules.has_file();
+  const auto pause = has_files ? std::optional(kFilesLooked) : std::nullopt;
+  while (heartbeat.Await(wakeups, pause) == Wakeups::Cause::kTimeout) {
+    if (tls != nullptr) (void)tls->Current();
+    rules.ReadAgain(AccessRules::When::kIfChanged, gate, observer);
   }
 }
 
@@ -320,7 +308,8 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Heartbeat heartbeat(engine, manager,
                       WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
-  AwaitStop(heartbeat, wakeups, FilesInUse{rules, gate, tls->get(), observer});
+  wakeups.OnHangup([&] { ReadFilesAgain(tls->get(), rules, gate, observer); });
+  AwaitStop(wakeups, heartbeat, tls->get(), rules, gate, observer);
   TellStopping(manager, options.drain_timeout);
   Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);
   server.Stop(kCallsPatience);

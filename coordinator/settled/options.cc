@@ -278,7 +278,8 @@ std::string HelpText() {
        << CommandLineOptions() << "\n"
        << "SIGTERM and SIGINT stop it: it begins no more transactions, waits for those that are "
           "not decided,\n"
-       << "and ends; a second signal ends the waiting. SIGHUP reads the file of --access again.\n\n"
+       << "and ends; a second signal ends the waiting. SIGHUP reads the files of --access and\n"
+       << "--tls-... again.\n\n"
        << DescribeExitCodes();
   return text.str();
 }
@@ -309,6 +310,12 @@ Status CheckTogether(const Options& options) {
     return Fail(ErrorCode::kInvalid,
                 "of --tls-certificate, --tls-key and --tls-ca some are missing",
                 "give all three, or none of them");
+  }
+  if (options.tls && options.access_file.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                "--tls-certificate without --access: every certificate that the authority ever "
+                "signed would be as good as any other, so none may do anything",
+                "name a file of rules, who may do what: docs/security.md shows one");
   }
   if (options.engine.retry_first > options.engine.retry_max) {
     return Fail(ErrorCode::kInvalid, "--retry-first is longer than --retry-max");

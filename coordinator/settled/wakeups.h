@@ -1,9 +1,10 @@
-// What the main thread sleeps for: a signal that asks to stop or to read files again, or a notice
-// from another thread.
+// What the main thread sleeps for: a signal that asks to stop, or a notice from another thread.
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <utility>
 
 namespace settle::coordinator {
 
@@ -16,19 +17,15 @@ class Wakeups {
   Wakeups(const Wakeups&) = delete;
   Wakeups& operator=(const Wakeups&) = delete;
 
-  enum class Cause {
-    kSignal,  // SIGTERM or SIGINT
-    kReload,  // SIGHUP
-    kNotice,
-    kTimeout,
-  };
+  enum class Cause { kSignal, kNotice, kTimeout };
+
+  // What Await does at a SIGHUP, on its own thread, before it goes on waiting. Not during an Await.
+  void OnHangup(std::function<void()> act) { on_hangup_ = std::move(act); }
 
   // Without a limit: as long as it takes. A signal wins over a notice.
   Cause Await(std::optional<std::chrono::milliseconds> at_most);
 
-  void IgnoreReloads() { ignores_reloads_ = true; }  // from now on
-
-  // The name of the latest signal that asked to stop, "SIGTERM" or "SIGINT".
+  // The name of the latest signal, "SIGTERM" or "SIGINT".
   const char* signal_name() const;
 
   void Notify();  // thread-safe
@@ -37,7 +34,7 @@ class Wakeups {
   int signals_ = -1;
   int notices_ = -1;
   int last_signal_ = 0;
-  bool ignores_reloads_ = false;
+  std::function<void()> on_hangup_ = [] {};
 };
 
 }  // namespace settle::coordinator

@@ -1,10 +1,13 @@
 // The rules of --access, in front of a real daemon.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <thrift/transport/TSSLSocket.h>
 
 #include <cstdio>
 
 #include "settled_process.h"
+#include "support/certificates.h"
 #include "support/wait_until.h"
 
 namespace settle::testing {
@@ -116,6 +119,109 @@ TEST_F(AccessOfADaemon, ATransactionBelongsToTheSameIdentityInTheNextLife) {
   } catch (const wire::ServiceError& error) {
     EXPECT_EQ(error.code, wire::ErrorCode::DENIED);
   }
+}
+
+TEST_F(AccessOfADaemon, X02_CertificatesAreToldApartByTheirNames) {
+  const Authority authority(directory_);
+  const channel::TlsFiles own = authority.Issue("coordinator");
+  Write(R"({"who": "cn:shop", "roles": ["application"]},
+           {"who": "dns:other.example", "roles": ["application", "operator-read"]})");
+  Settled settled(directory_,
+                  OptionsIn(directory_, {"--access", path_, "--tls-certificate", own.certificate,
+                                         "--tls-key", own.key, "--tls-ca", own.ca}));
+  const int port = settled.AwaitPort();
+  const auto dial_as = [&](const std::string& name, const CertificateWish& wish = {}) {
+    const channel::TlsFiles files = authority.Issue(name, wish);
+    apache::thrift::transport::TSSLSocketFactory factory;
+    factory.loadCertificate(files.certificate.c_str());
+    factory.loadPrivateKey(files.key.c_str());
+    factory.loadTrustedCertificates(files.ca.c_str());
+    factory.authenticate(true);
+    return Client(factory.createSocket("127.0.0.1", port));
+  };
+  Client shop = dial_as("shop");
+  Client other = dial_as("other", {.alternatives = "DNS:other.example"});
+  Client stranger = dial_as("stranger");
+  EXPECT_EQ(CodeOfBegin(shop), std::nullopt);
+  EXPECT_EQ(CodeOfBegin(stranger), wire::ErrorCode::DENIED) << "of the same authority";
+  wire::BeginRequest request;
+  request.owner = "shop";
+  const std::string gtid = shop.Begin(request);
+  try {
+    other.OutcomeOf(gtid);
+    ADD_FAILURE() << "was answered";
+  } catch (const wire::ServiceError& error) {
+    EXPECT_EQ(error.code, wire::ErrorCode::DENIED);
+    EXPECT_THAT(error.message, HasSubstr("none that dns:other.example began"));
+  }
+  EXPECT_EQ(shop.OutcomeOf(gtid).outcome, wire::Outcome::UNDECIDED);
+  Client again = dial_as("shop");
+  EXPECT_EQ(again.OutcomeOf(gtid).outcome, wire::Outcome::UNDECIDED) << "on another connection";
+}
+
+// A daemon at a Unix socket, and users of this machine that dial it. Only root can become others.
+class AccessByUser : public AccessOfADaemon {
+ protected:
+  static constexpr uid_t kShop = 4711;
+  static constexpr uid_t kOther = 4712;
+
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    ASSERT_EQ(::chmod(directory_.path().c_str(), 0710), 0);  // for the group, which stays root's
+  }
+  std::vector<std::string> OptionsAtSocket(const std::vector<std::string>& more) {
+    std::vector<std::string> options{"--log",        directory_ / "settle.db",
+                                     "--listen",     "unix:" + socket_,
+                                     "--ready-file", directory_ / "ready"};
+    options.insert(options.end(), more.begin(), more.end());
+    return options;
+  }
+  // The kernel notes who connects: a thread that is `user` for good, and nothing else of the
+  // process (setresuid(2) is a thread's own, but for what the C library makes of it).
+  Client DialAs(uid_t user) {
+    std::optional<Client> client;
+    std::thread([&] {
+      ASSERT_EQ(::syscall(SYS_setresuid, user, user, user), 0);
+      client.emplace(std::make_shared<apache::thrift::transport::TSocket>(socket_));
+    }).join();
+    return std::move(client).value();
+  }
+
+  const std::string socket_ = directory_ / "s.sock";
+};
+
+TEST_F(AccessByUser, X02_UsersAreToldApartByTheKernelAndTheirTransactionsToo) {
+  Write(R"({"who": "uid:4711", "roles": ["application"]},
+           {"who": "uid:4712", "roles": ["application"]})");
+  Settled settled(directory_, OptionsAtSocket({"--access", path_}));
+  ASSERT_EQ(settled.AwaitAddress().rfind("unix:", 0), 0U);
+  Client shop = DialAs(kShop);
+  Client other = DialAs(kOther);
+  Client root = DialAs(0);
+  wire::BeginRequest request;
+  request.owner = "shop";
+  const std::string gtid = shop.Begin(request);
+  const auto code_of = [&](Client& client) -> std::optional<wire::ErrorCode::type> {
+    try {
+      client.OutcomeOf(gtid);
+      return std::nullopt;
+    } catch (const wire::ServiceError& error) {
+      return error.code;
+    }
+  };
+  EXPECT_EQ(code_of(other), wire::ErrorCode::DENIED);
+  EXPECT_EQ(code_of(root), wire::ErrorCode::DENIED) << "no rule is about root";
+  EXPECT_EQ(code_of(shop), std::nullopt);
+  EXPECT_TRUE(settled.AwaitSaid("to uid 4712 (pid " + std::to_string(::getpid()) + ")"));
+}
+
+TEST_F(AccessByUser, WithoutRulesTheDaemonsUserMayEverythingAndOthersNothing) {
+  Settled settled(directory_, OptionsAtSocket({}));
+  settled.AwaitAddress();
+  Client root = DialAs(0);
+  Client other = DialAs(kOther);
+  EXPECT_EQ(CodeOfBegin(root), std::nullopt);
+  EXPECT_EQ(CodeOfBegin(other), wire::ErrorCode::DENIED);
 }
 
 }  // namespace
