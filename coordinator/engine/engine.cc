@@ -36,7 +36,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
       observer_(observer),
       admission_(new Admission{OwnerQuota(settings.undecided_per_owner_max),
                                OwnerQuota(settings.sagas_per_owner_max),
-                               Unended(log.identity().epoch),
+                               Unended(log.identity().epoch, UnsettledLoss()),
                                SagaStarts(settings.saga_starts_kept),
                                {log, clock, observer}}) {
   const auto to_all = [this](auto task) {
@@ -65,6 +65,13 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
 }
 
 Engine::~Engine() = default;
+
+std::optional<Epoch> Engine::UnsettledLoss() const {
+  for (const LostEpochs& lost : log_.identity().lost) {
+    if (lost.last > settings_.losses_settled) return lost.first;
+  }
+  return std::nullopt;
+}
 
 void Engine::Tick() {
   sessions_->Tick();
@@ -184,7 +191,12 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
     shard.mailbox().PostAlways(
         [&shard, reporter, answer = std::move(answer)] { shard.Answered(*reporter, answer); });
   }
+  sessions_->Answered(call.session, std::move(call.question_answers));
   done(std::monostate{});
+}
+
+void Engine::Ask(Question question, Completion<LiveAnswer> done) {
+  sessions_->Ask(std::move(question), std::move(done));
 }
 
 void Engine::Detach(SessionId session, Completion<std::monostate> done, const OnlyFor& session_of) {
@@ -227,8 +239,8 @@ void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {
 }
 
 // Asks every shard and adds up what they say: the first answer is the sum so far.
-template <typename T, typename Ask, typename Add>
-void Engine::AskAll(const Completion<T>& done, Ask ask, Add add) {
+template <typename T, typename Part, typename Add>
+void Engine::AskAll(const Completion<T>& done, Part part_of, Add add) {
   struct Gathering {
     std::mutex mutex;
     std::optional<T> sum;
@@ -237,8 +249,8 @@ void Engine::AskAll(const Completion<T>& done, Ask ask, Add add) {
   auto gathering = std::make_shared<Gathering>();
   gathering->missing = shards_.size();
   for (const auto& shard : shards_) {
-    shard->mailbox().PostAlways([&shard = *shard, gathering, done, ask, add] {
-      T part = ask(shard);
+    shard->mailbox().PostAlways([&shard = *shard, gathering, done, part_of, add] {
+      T part = part_of(shard);
       {
         const std::lock_guard lock(gathering->mutex);
         if (gathering->sum) {

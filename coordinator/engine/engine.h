@@ -155,6 +155,9 @@ struct RestoredTransaction {
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
   std::string contradiction{};
+  // Not empty: it may have gone on in records that were lost before a restore, in these words, and
+  // what it became there cannot be told from here. It is quarantined likewise.
+  std::string lost{};
 
   const Gtid& gtid() const;
 };
@@ -242,6 +245,8 @@ class Engine {
   void RecordDamage(HeuristicRecord record);
 
   // Operators.
+  // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
+  void Ask(Question question, Completion<LiveAnswer> done);
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.
@@ -282,6 +287,10 @@ class Engine {
   // was. True for gtids of other logs: nothing is answered about those. Does not block.
   bool Began(const Gtid& gtid, const std::string& identity) const;
   QuotaRefusals quota_refusals() const;  // does not block
+  // The first epoch that was lost before the log was restored and that nobody has looked after yet
+  // (Settings::losses_settled): the mark stays below it, and no saga is started with a request key
+  // that the log does not know, because it may have begun one.
+  std::optional<Epoch> UnsettledLoss() const;
 
   // No new transactions from now on (kRetry); those that run go on. `done` runs when none is left
   // undecided and nothing waits for the log.
@@ -300,8 +309,8 @@ class Engine {
   Gtid NextGtid(const std::string& identity);
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
-  template <typename T, typename Ask, typename Add>
-  void AskAll(const Completion<T>& done, Ask ask, Add add);
+  template <typename T, typename Part, typename Add>
+  void AskAll(const Completion<T>& done, Part part_of, Add add);
   template <typename T, typename Run>
   void Post(const Gtid& gtid, const Completion<T>& done, Run run);
   void Tick();

@@ -28,6 +28,17 @@ Status CheckSame(const SagaStart& before, const StartSagaCall& call, const SagaS
               "repeat the start as it was, or use another key for another saga");
 }
 
+Error MayHaveBegun(const std::string& key, const LostEpochs& lost) {
+  return {ErrorCode::kRefused,
+          "the request key \"" + Escaped(key) +
+              "\" is not known here, and may have begun a saga all the same: this log was "
+              "restored from a backup, and what was written after that was lost; nothing was "
+              "started",
+          "see in its participants whether its work is there; once everything that was lost has "
+          "been looked after, settled --losses-settled " +
+              std::to_string(lost.last) + " lets keys begin sagas again"};
+}
+
 }  // namespace
 
 void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
@@ -58,6 +69,10 @@ void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
     const Status same = CheckSame(*before, call, start);
     lock.unlock();
     return same ? JoinSaga(gtid, call, done) : done(Fail(same.error()));
+  }
+  if (UnsettledLoss()) {
+    lock.unlock();
+    return done(Fail(MayHaveBegun(call.request_key, log_.identity().lost.back())));
   }
   const Result<Gtid> begun = BeginSaga(std::move(call), done);
   if (begun) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/questions.h"
 #include "engine/saga_calls.h"
 #include "engine/unended.h"
 #include "protocol/effects.h"
@@ -32,6 +33,7 @@ struct AttachCall {
   std::vector<std::string> participants{};  // the process serves their actions
   std::string identity{};                   // what is proved of whoever calls; empty: nothing
   std::size_t sessions_max = 0;             // of the identity; 0: no limit of its own
+  bool answers_questions = false;
 };
 struct Attached {
   SessionId session;
@@ -58,6 +60,7 @@ struct CommandBatch {
   std::vector<SagaCall> calls{};
   // For sessions that serve participants or answer peers: both keep what it lets them prune.
   std::optional<EndedThrough> ended_through{};
+  std::vector<Question> questions{};
 };
 struct FetchCall {
   SessionId session;
@@ -85,6 +88,7 @@ struct ReportCall {
   std::vector<EndReport> ends;
   std::vector<SagaAnswer> answers{};
   std::vector<SiteReport> sites{};
+  std::vector<AnswerReport> question_answers{};
   OnlyFor session_of{};
 };
 

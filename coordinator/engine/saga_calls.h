@@ -95,6 +95,7 @@ struct RestoredSaga {
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its steps.
   std::string contradiction{};
+  std::string lost{};  // as of RestoredTransaction
 };
 
 struct SagaActCall {

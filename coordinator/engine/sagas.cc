@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/answers.h"
+#include "engine/quarantine.h"
 #include "engine/running_saga.h"
 #include "saga_definition/json_text.h"
 #include "vocabulary/planted_bug.h"
@@ -63,7 +64,7 @@ void Sagas::Join(const Gtid& gtid, Completion<Gtid> done) {
 }
 
 void Sagas::Restore(RestoredSaga restored) {
-  if (!restored.contradiction.empty()) return Quarantine(restored);
+  if (!WhyQuarantined(restored).empty()) return Quarantine(restored);
   auto saga = std::make_unique<Saga>(saga::Machine(std::move(restored.begin), restored.later));
   const Origin& origin = saga->machine.begin().origin;
   saga->Note(origin.began, "begun by " + origin.owner);

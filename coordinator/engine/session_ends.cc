@@ -34,6 +34,7 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
     }
     answers.push_back([this, participant] { listener_.participant_ready(participant); });
   }
+  CloseAllOf(found->second, answers);
   if (found->second.poll) {
     answers.push_back([done = std::move(found->second.poll->done)] { done(Fail(IsLost())); });
   }
@@ -72,6 +73,7 @@ void Sessions::Tick() {
       if (now - session.last_sign > settings_.session_timeout) silent.push_back(id);
     }
     for (const SessionId& id : silent) Remove(id, answers);
+    CloseOverdue(now, answers);
   }
   for (const Answer& answer : answers) answer();
 }

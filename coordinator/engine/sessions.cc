@@ -142,6 +142,7 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     session.identity = call.identity;
     ++sessions_of_[call.identity];
     session.attached = clock_.WallNow();
+    session.answers_questions = call.answers_questions;
     session.last_sign = clock_.Now();
     for (const OfferedResource& resource : call.resources) {
       session.resources[resource.name] = resource;
@@ -202,15 +203,17 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   CommandBatch batch = EmptyBatch(session);
   TakeCommands(session, most, batch);
   TakeCalls(session, most, batch);
+  TakeQuestions(session, most, batch);
   if (session.queue.empty() && session.calls.empty()) session.overflows = false;
-  batch.number = batch.commands.empty() && batch.calls.empty() ? 0 : ++session.batches;
+  const bool empty = batch.commands.empty() && batch.calls.empty() && batch.questions.empty();
+  batch.number = empty ? 0 : ++session.batches;
   session.unconfirmed = batch;
   return batch;
 }
 
 Sessions::Answer Sessions::Deliver(Session& session) {
-  const bool nothing =
-      session.queue.empty() && session.calls.empty() && session.unconfirmed.number == 0;
+  const bool nothing = session.queue.empty() && session.calls.empty() &&
+                       session.questions.empty() && session.unconfirmed.number == 0;
   if (!session.poll || nothing) return {};
   Completion<CommandBatch> done = std::move(session.poll->done);
   CommandBatch batch = NextBatch(session, session.poll->most);

@@ -72,8 +72,14 @@ class Sessions {
   // by a newer call of the same. As Send.
   bool Call(SagaCall call);
 
-  // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times
-  // a second.
+  // To the process that the question prefers, if it can be asked; else to any that serves the
+  // resource. Errors as engine/questions.h says.
+  void Ask(Question question, Completion<LiveAnswer> done);
+  // What the session answers; counts for what it was asked, and once.
+  void Answered(const SessionId& session, std::vector<AnswerReport> reports);
+
+  // Ends long polls and questions whose time is up and finds sessions that stopped fetching. Call
+  // about ten times a second.
   void Tick();
 
   std::vector<ParticipantView> View() const;
@@ -93,6 +99,9 @@ class Sessions {
     std::string identity;                              // of whoever attached it
     std::map<std::string, OfferedResource> resources;  // by name
     bool answers_peers = false;                        // for one of them at least
+    bool answers_questions = false;
+    std::deque<std::int64_t> questions;  // not fetched yet
+    std::set<std::int64_t> asked;        // not answered yet, these included
     WallTime attached = 0;
     Instant last_sign{};
     std::deque<Command> queue;
@@ -115,6 +124,12 @@ class Sessions {
     std::string refused_identity;
     bool durable = false;
   };
+  struct Pending {
+    SessionId session;
+    Question question;
+    Instant until{};
+    Completion<LiveAnswer> done;
+  };
   // An attach whose names are being bound for the first time.
   struct Binder;
   // A completion and its answer, to be run once the mutex is released.
@@ -136,6 +151,11 @@ class Sessions {
   void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
   Answer SayThatItOverflows(Session& session, const Gtid& gtid);
+  void TakeQuestions(Session& session, std::size_t most, CommandBatch& batch);
+  Result<SessionId> ChooseToAsk(const Question& question);
+  void CloseQuestion(std::int64_t number, Result<LiveAnswer> answer, std::vector<Answer>& answers);
+  void CloseAllOf(const Session& session, std::vector<Answer>& answers);
+  void CloseOverdue(Instant now, std::vector<Answer>& answers);
   Session* Choose(const SessionId& preferred, const Command& command);
   static bool Replace(Session& session, const Command& command);
   void Rebind(const ResourceRecord& accepted);
@@ -153,6 +173,8 @@ class Sessions {
   std::map<std::string, Instant> served_since_;         // those that have any
   std::map<std::string, std::set<SessionId>> acting_;   // participant -> sessions
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
+  std::map<std::int64_t, Pending> questions_;           // by number
+  std::int64_t questions_asked_ = 0;
   std::uint64_t turn_ = 0;
   std::map<std::string, std::size_t> sessions_of_;  // by identity
   std::atomic<std::uint64_t> commands_sent_ = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/admission.h"
+#include "engine/quarantine.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
@@ -127,7 +128,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
 }
 
 void Shard::Restore(RestoredTransaction restored) {
-  if (!restored.contradiction.empty()) return Quarantine(restored);
+  if (!WhyQuarantined(restored).empty()) return Quarantine(restored);
   auto transaction = [&] {
     if (restored.pre_commit) {
       TwoPhase::RestoredQuorum records{*restored.pre_commit, restored.ballot};

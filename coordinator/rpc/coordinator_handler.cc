@@ -22,12 +22,13 @@ bool NotRunningHere(const Result<T>& result) {
 }  // namespace
 
 CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
-                                       Calls& calls, Observer& observer,
+                                       Calls& calls, Audit& audit, Observer& observer,
                                        std::shared_ptr<access::Visitor> visitor)
     : settings_(std::move(settings)),
       engine_(engine),
       inquiry_(inquiry),
       calls_(calls),
+      audit_(audit),
       edge_(observer, std::move(visitor)) {}
 
 void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest& request) {
@@ -144,9 +145,19 @@ void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
                                      const wire::DefineSagaRequest& request) {
   edge_.Serve(access::Of("coordinator", "define_saga"), [&] {
     const DefineSagaCall call = Need(FromWire(request));
-    const Defined defined = Need(calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
-      engine_.DefineSaga(call, std::move(done));
-    }));
+    const auto define = [&] {
+      return calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
+        engine_.DefineSaga(call, std::move(done));
+      });
+    };
+    const std::string name = call.definition.name + "@" + std::to_string(call.definition.version);
+    // A program that stores what it stored before changes nothing, at each of its starts.
+    const auto stored = engine_.FindDefinition(call.definition.name, call.definition.version);
+    const bool known = stored && (*stored)->definition == call.definition;
+    const Defined defined =
+        Need(known ? define()
+                   : audit_.Do<Defined>({edge_.caller().text(), call.owner, "store saga", name, ""},
+                                        define));
     reply.name = call.definition.name;
     reply.version = call.definition.version;
     reply.known = defined.known;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "admin/audit.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
@@ -25,7 +26,7 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   // Of one connection, whose visitor it serves, on that connection's thread. References must
   // outlive the handler.
   CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
-                     Observer& observer, std::shared_ptr<access::Visitor> visitor);
+                     Audit& audit, Observer& observer, std::shared_ptr<access::Visitor> visitor);
 
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
   void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
@@ -46,6 +47,7 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   Engine& engine_;
   Inquiry& inquiry_;
   Calls& calls_;
+  Audit& audit_;
   Edge edge_;
 };
 

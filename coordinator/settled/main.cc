@@ -15,6 +15,8 @@
 #include <utility>
 
 #include "access/gate.h"
+#include "admin/audit.h"
+#include "admin/doctor.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -48,9 +50,8 @@ namespace {
 
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
-constexpr std::chrono::milliseconds kCertificatesLooked{3'600'000};
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
-constexpr std::chrono::milliseconds kRulesLooked{1'000};    // whether they have changed
+constexpr std::chrono::milliseconds kFilesLooked{1'000};    // whether they have changed
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -190,22 +191,24 @@ void TellStopping(const ServiceManager& manager, std::chrono::milliseconds at_mo
       std::to_string(extension.count()));
 }
 
-// SIGHUP: what can be read again without a restart is the certificates.
-void LookAtCertificates(channel::LiveTls* tls, Observer& observer) {
+// SIGHUP: what can be read again without a restart.
+void ReadFilesAgain(channel::LiveTls* tls, AccessRules& rules, access::Gate& gate,
+                    Observer& observer) {
   observer.Event(Observer::Level::kInfo, {},
-                 tls == nullptr ? "SIGHUP: there are no certificates that could be read again"
-                                : "SIGHUP: the certificates are read again");
+                 tls == nullptr && !rules.has_file()
+                     ? "SIGHUP: there are no certificates or rules that could be read again"
+                     : "SIGHUP: certificates and rules are read again");
   if (tls != nullptr) tls->LookAgain();
+  rules.ReadAgain(AccessRules::When::kNow, gate, observer);
 }
 
 // Certificates come to their end, and rules change, also while nobody connects.
 void AwaitStop(Wakeups& wakeups, Heartbeat& heartbeat, channel::LiveTls* tls, AccessRules& rules,
                access::Gate& gate, Observer& observer) {
-  const auto pause = rules.has_file() ? std::optional(kRulesLooked)
-                     : tls != nullptr ? std::optional(kCertificatesLooked)
-                                      : std::nullopt;
+  const bool has_files = tls != nullptr || rules.has_file();
+  const auto pause = has_files ? std::optional(kFilesLooked) : std::nullopt;
   while (heartbeat.Await(wakeups, pause) == Wakeups::Cause::kTimeout) {
-    if (tls != nullptr) tls->LookAgain();
+    if (tls != nullptr) (void)tls->Current();
     rules.ReadAgain(AccessRules::When::kIfChanged, gate, observer);
   }
 }
@@ -223,6 +226,14 @@ struct TaskStopper {
   ~TaskStopper() { tasks.Stop(); }
 };
 
+void SayIfDamaged(const AuditTotals& audit, Observer& observer) {
+  if (audit.damage.empty()) return;
+  observer.Event(Observer::Level::kError, {},
+                 "the audit trail is not as it was written: " + audit.damage +
+                     "; somebody changed the log's file by hand, or it is damaged. Transactions "
+                     "are not concerned");
+}
+
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const auto addresses = WhereToListen(options, observer);
   if (!addresses) return Refuse(addresses.error(), ExitCodeOfListening(addresses.error()));
@@ -234,8 +245,9 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   access::Gate gate(*std::move(policy), Warn(observer));
   ReadyFile ready_file(options.ready_file);
 
-  auto opened = OpenSqliteDecisionLog(
-      {.path = options.log_path, .prune = {.keep_ended = options.keep_ended}});
+  auto opened = OpenSqliteDecisionLog({.path = options.log_path,
+                                       .prune = {.keep_ended = options.keep_ended},
+                                       .keep_audit = options.keep_audit});
   if (!opened) return Refuse(opened.error(), ExitCodeOfLog(opened.error()));
   std::unique_ptr<DecisionLog> log = *std::move(opened);
   Result<RestoredState> restored = ReplayLog(*log);
@@ -254,17 +266,27 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
+  Doctor doctor({.release = Release(),
+                 .address = ListeningText(TextsOf(*addresses), *tls != nullptr),
+                 .unprotected = *tls == nullptr && !OnThisMachine(*addresses),
+                 .connections = options.server.connections_max,
+                 .own_descriptors = kDescriptorsForOurselves},
+                engine, *log, inquiry, clock);
+
+  Audit audit(*log, clock, observer);
+  SayIfDamaged(audit.totals(), observer);
 
   Calls calls;
+  const AdminHandler::Parts admin{Release(), engine, *log, views, doctor, audit, calls, observer};
   const auto services_for = [&](const server::Caller& caller) {
     const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, visitor),
+            calls, audit, observer, visitor),
         std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
         std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, visitor));
+        std::make_shared<AdminHandler>(admin, visitor));
   };
   const ShardThreads shard_threads(engine);
   const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
@@ -286,10 +308,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Heartbeat heartbeat(engine, manager,
                       WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
-  wakeups.OnHangup([&] {
-    LookAtCertificates(tls->get(), observer);
-    rules.ReadAgain(AccessRules::When::kNow, gate, observer);
-  });
+  wakeups.OnHangup([&] { ReadFilesAgain(tls->get(), rules, gate, observer); });
   AwaitStop(wakeups, heartbeat, tls->get(), rules, gate, observer);
   TellStopping(manager, options.drain_timeout);
   Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);

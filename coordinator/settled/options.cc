@@ -216,6 +216,13 @@ std::vector<Row> LimitRows() {
           "ended transactions that the log remembers at least; older ones are answered \"expired\"",
           {1, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_ended; }),
       Count(
+          "keep-audit", "rows of the audit trail that are kept, two for each action of an operator",
+          {1'000, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_audit; }),
+      Count(
+          "losses-settled", "epoch up to which somebody has looked after what a restored log lost",
+          {0, 9'000'000'000'000'000'000},
+          [](Options & o) -> auto& { return o.engine.losses_settled; }),
+      Count(
           "max-frame-bytes", "of one message", {64 * 1024, 64 * 1024 * 1024},
           [](Options & o) -> auto& { return o.server.frame.frame_bytes_max; }),
   };

@@ -20,6 +20,7 @@ namespace settle::coordinator {
 struct Options {
   std::string log_path;
   std::uint64_t keep_ended = PruneLimits{}.keep_ended;
+  std::uint64_t keep_audit = kKeepAudit;
   std::vector<server::ListenAddress> listen{};  // ParseInvocation: one at least
   std::optional<channel::TlsFiles> tls;         // of every TCP address to listen on; none: plain
   std::optional<server::ListenAddress> http_listen;  // metrics and health; none: nowhere

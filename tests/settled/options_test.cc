@@ -83,6 +83,8 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "10",
                                   "--keep-ended",
                                   "11",
+                                  "--losses-settled",
+                                  "1700000000",
                                   "--max-frame-bytes",
                                   "65536",
                                   "--transaction-timeout",
@@ -118,6 +120,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
   EXPECT_EQ(options.engine.undecided_per_owner_max, 6u);
   EXPECT_EQ(options.engine.sagas_per_owner_max, 5u);
   EXPECT_EQ(options.keep_ended, 11u);
+  EXPECT_EQ(options.engine.losses_settled, 1'700'000'000u);
   EXPECT_EQ(options.engine.branches_max, 8u);
   EXPECT_EQ(options.engine.sessions_max, 9u);
   EXPECT_EQ(options.server.connections_max, 10u);
