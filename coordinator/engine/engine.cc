@@ -229,6 +229,8 @@ void Engine::Ask(Question question, Completion<LiveAnswer> done) {
   sessions_->Ask(std::move(question), std::move(done));
 }
 
+void Engine::StopAsking() { sessions_->StopAsking(); }
+
 void Engine::Detach(SessionId session, Completion<std::monostate> done) {
   sessions_->Detach(session);
   done(std::monostate{});
