@@ -125,6 +125,9 @@ struct TransactionView {
   12: optional SagaView saga
   /** Of a three-phase commit alone. */
   13: optional QuorumView quorum
+  /** Who began it, as far as their connection proved it: "cn:shop", "uid:1000"; "local": nothing was proved. Absent
+      where the log does not know how it began. */
+  15: optional string identity
 }
 
 /** A prepared branch in a database that this log does not answer for. */

@@ -110,6 +110,7 @@ Json ToJson(const wire::TransactionView& transaction) {
   Json json{{"gtid", transaction.gtid},   {"protocol", ProtocolOf(transaction)},
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
+  if (transaction.__isset.identity) json["identity"] = transaction.identity;
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);

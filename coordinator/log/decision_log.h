@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "log/audit.h"
 #include "log/histogram.h"
+#include "log/seals.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
 
@@ -22,6 +24,7 @@ namespace settle::coordinator {
 struct LogIdentity {
   std::string log_id;  // made with the log, never changes
   Epoch epoch = 0;     // of this opening; raised durably before the log was handed out
+  Seals seals{};       // with a key for this epoch; none in a log that keeps no gtids
 };
 
 enum class AppendResult {
@@ -32,6 +35,10 @@ enum class AppendResult {
 
 // Also names the reason in words for kRefused and kUnknown.
 using AppendDone = std::function<void(AppendResult result, const std::string& reason)>;
+
+// Also the number that the row has; 0 unless it is durable.
+using AuditDone =
+    std::function<void(AppendResult result, const std::string& reason, std::uint64_t number)>;
 
 enum class Which { kOpen, kEnded, kAll };
 
@@ -92,6 +99,15 @@ class DecisionLog {
   // blocking.
   [[nodiscard]] virtual Result<EndedPage> ListEnded(std::size_t most,
                                                     const std::string& cursor) const = 0;
+
+  // One more row of the audit trail, in its order with records. As Append, which see; `done` also
+  // hears the row's number. Unless a log says otherwise it keeps no trail and refuses.
+  virtual void AppendAudit(AuditRow, Durability, AuditDone done) {
+    done(AppendResult::kRefused, "this log keeps no audit trail", 0);
+  }
+  // Thread-safe, blocking: reads until there are enough that fit.
+  [[nodiscard]] virtual Result<AuditPage> ListAudit(const AuditQuery&) const { return AuditPage{}; }
+  virtual AuditTotals audit_totals() const { return {}; }  // thread-safe
 
   virtual LogTotals totals() const = 0;            // thread-safe
   virtual LogWrites writes() const = 0;            // thread-safe

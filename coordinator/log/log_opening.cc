@@ -8,6 +8,7 @@
 #include <charconv>
 #include <utility>
 
+#include "log/audit_table.h"
 #include "log/failures.h"
 #include "log/log_file.h"
 #include "log/pruned_ranges.h"
@@ -63,8 +64,11 @@ Status Configure(Connection& connection, const std::string& path, const std::str
     std::string read_back;
   };
   const Setting settings[] = {
-      {"trusted_schema", "0", "0"}, {"cell_size_check", "1", "1"}, {"mmap_size", "0", "0"},
-      {"fullfsync", "1", "1"},      {"checkpoint_fullfsync", "1", "1"},
+      {"trusted_schema", "0", "0"},
+      {"cell_size_check", "1", "1"},
+      {"mmap_size", "0", "0"},
+      {"fullfsync", "1", "1"},
+      {"checkpoint_fullfsync", "1", "1"},
       {"wal_autocheckpoint", "0", "0"},
       {"journal_size_limit", "67108864", "67108864"},
       // Debian's SQLite overwrites what is deleted: a second time the bytes for what is pruned.
@@ -81,10 +85,14 @@ Status Configure(Connection& connection, const std::string& path, const std::str
   return {};
 }
 
-Expected<void> CommitFacts(Connection& connection, const LogFacts& facts) {
+Expected<void> CommitFacts(Connection& connection, const LogFacts& facts,
+                           const std::optional<Seals::Key>& seal = std::nullopt) {
   Expected<Transaction> transaction = Transaction::Begin(connection);
   if (!transaction) return tl::unexpected<Failure>(std::move(transaction.error()));
   if (auto written = WriteFacts(connection, facts); !written) return written;
+  if (seal) {
+    if (auto written = WriteSeal(connection, facts.epoch, *seal); !written) return written;
+  }
   return transaction->Commit();
 }
 
@@ -154,9 +162,13 @@ Status FoldWal(Connection& connection, const std::string& path) {
 }
 
 Status RaiseEpoch(Connection& connection, const std::string& path, LogFacts& facts) {
+  // Not that of an earlier life, of which this log may be a copy.
+  Seals::Key seal{};
+  if (::getrandom(seal.data(), seal.size(), 0) != static_cast<ssize_t>(seal.size()))
+    return Fail(ErrorCode::kInternal, "the system gives no random bytes for gtids");
   const auto commit = [&](Tail tail) -> Status {
     facts.tail = tail;
-    if (auto written = CommitFacts(connection, facts); !written) {
+    if (auto written = CommitFacts(connection, facts, seal); !written) {
       return Fail(ErrorOf(written.error(), path, "raise the epoch"));
     }
     return {};
@@ -186,6 +198,9 @@ Result<LogState> CountWhatIsThere(Connection& connection, const std::string& pat
   if (!pruned) return Fail(pruned.error());
   if (Status whole = CheckPruned(connection, path, *pruned); !whole) return Fail(whole.error());
   state.pruned = *pruned;
+  const Result<AuditEnds> audit = ReadAuditEnds(connection, path);
+  if (!audit) return Fail(audit.error());
+  state.audit = *audit;
   state.totals = pruned->totals;
   const Expected<std::string> last = connection.Ask("SELECT max(position) FROM record");
   if (!last) return Fail(ErrorOf(last.error(), path, "find the last record"));
@@ -202,6 +217,15 @@ Result<LogState> CountWhatIsThere(Connection& connection, const std::string& pat
     Count(static_cast<Outcome>(outcomes->Number(0)), outcomes->Number(1), state.totals);
     state.ended += static_cast<std::uint64_t>(outcomes->Number(1));
   }
+}
+
+// Recovery never reads the trail, so damage in it is no reason to decide nothing: it is said.
+Result<std::string> CheckAudit(Connection& connection, const std::string& path, AuditEnds& ends) {
+  Expected<std::string> damage = VerifyAudit(connection, ends);
+  if (!damage) return Fail(ErrorOf(damage.error(), path, "read the audit trail"));
+  if (auto skipped = SkipForeignRows(connection, ends); !skipped)
+    return Fail(ErrorOf(skipped.error(), path, "read the audit trail"));
+  return *std::move(damage);
 }
 
 // From a file that is there and ours to one that may be appended to.
@@ -250,18 +274,23 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   Result<LogFacts> facts = TakeIntoUse(*connection, *path, *has_wal, migrations);
   if (!facts) return Fail(facts.error());
-  const Result<LogState> state = CountWhatIsThere(*connection, *path);
+  Result<LogState> state = CountWhatIsThere(*connection, *path);
   if (!state) return Fail(state.error());
+  const Result<std::string> audit_damage = CheckAudit(*connection, *path, state->audit);
+  if (!audit_damage) return Fail(audit_damage.error());
+  Result<std::map<Epoch, Seals::Key>> seals = ReadSeals(*connection, *path);
+  if (!seals) return Fail(seals.error());
   Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-  auto writer = LogWriter::Make(*std::move(connection),
-                                {*state, settings.checkpoint_pages, settings.prune});
+  auto writer = LogWriter::Make(*std::move(connection), {*state, settings.checkpoint_pages,
+                                                         settings.prune, settings.keep_audit});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
   return OpenedLog{*std::move(path),
-                   {facts->log_id, facts->epoch},
+                   {facts->log_id, facts->epoch, Seals(*std::move(seals))},
                    state->pruned.first_position,
                    state->next_position - 1,
+                   *audit_damage,
                    *std::move(lock),
                    *std::move(writer),
                    *std::move(reader)};

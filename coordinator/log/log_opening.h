@@ -22,6 +22,7 @@ struct OpenedLog {
   LogIdentity identity;
   std::uint64_t first_position = 1;
   std::uint64_t last_position = 0;  // first_position - 1 when there is no record
+  std::string audit_damage;         // as VerifyAudit says
   ProcessLock lock;
   std::unique_ptr<LogWriter> writer;
   sqlite::Connection reader;

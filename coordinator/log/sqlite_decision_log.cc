@@ -5,6 +5,7 @@
 #include <atomic>
 #include <utility>
 
+#include "log/audit_table.h"
 #include "log/failures.h"
 #include "log/group_commit.h"
 #include "log/log_opening.h"
@@ -23,6 +24,7 @@ class SqliteDecisionLog final : public DecisionLog {
         identity_(std::move(opened.identity)),
         first_at_open_(opened.first_position),
         last_at_open_(opened.last_position),
+        audit_damage_(std::move(opened.audit_damage)),
         lock_(std::move(opened.lock)),
         writer_(std::move(opened.writer)),
         ended_(std::move(opened.reader), path_),
@@ -75,6 +77,29 @@ class SqliteDecisionLog final : public DecisionLog {
     return ended_.List(most, cursor);
   }
 
+  void AppendAudit(AuditRow row, Durability durability, AuditDone done) override {
+    appended_.store(true);
+    Pending pending;
+    pending.durability = durability;
+    pending.audit = std::make_shared<PendingAudit>(PendingAudit{std::move(row)});
+    pending.done = [audit = pending.audit, done = std::move(done)](AppendResult result,
+                                                                   const std::string& reason) {
+      done(result, reason, result == AppendResult::kDurable ? audit->number : 0);
+    };
+    group_commit_.Append(std::move(pending));
+  }
+
+  Result<AuditPage> ListAudit(const AuditQuery& query) const override {
+    auto connection = OpenReader(path_, busy_timeout_);
+    if (!connection) return Fail(connection.error());
+    return coordinator::ListAudit(*connection, path_, query);
+  }
+
+  AuditTotals audit_totals() const override {
+    const AuditEnds ends = writer_->audit();
+    return {ends.next - ends.first, ends.first - 1, audit_damage_};
+  }
+
   LogTotals totals() const override { return writer_->totals(); }
   LogWrites writes() const override { return writer_->writes(); }
   LogGroups groups() const override { return writer_->groups(); }
@@ -85,6 +110,7 @@ class SqliteDecisionLog final : public DecisionLog {
   const LogIdentity identity_;
   const std::uint64_t first_at_open_;
   const std::uint64_t last_at_open_;
+  const std::string audit_damage_;
   std::atomic<bool> appended_{false};
   // Ends in the reverse order: the queue is written, the reader closes, the writer folds the -wal
   // file into the log, and only then may another process have it.

@@ -89,8 +89,8 @@ struct Replay {
   }
   void Visit(std::uint64_t, const EndRecord& record) {
     if (const auto& saga = record.summary.saga; saga && !saga->request_key.empty()) {
-      ended_starts.push_back(
-          {record.summary.gtid, saga->request_key, saga->name, saga->version, saga->fingerprint});
+      ended_starts.push_back({record.summary.gtid, record.summary.origin.identity,
+                              saga->request_key, saga->name, saga->version, saga->fingerprint});
     }
     open.erase(record.summary.gtid);
     sagas.erase(record.summary.gtid);

@@ -1,6 +1,7 @@
-// AdminService: what an operator's tools call. Thread-safe, blocking.
+// AdminService: what an operator's tools call. Blocking.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,16 +12,17 @@
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "rpc/calls.h"
-#include "server/caller.h"
+#include "rpc/edge.h"
 #include "wire/AdminService.h"
 
 namespace settle::coordinator {
 
 class AdminHandler : public wire::AdminServiceIf {
  public:
-  // Of one connection, whose caller it serves. References must outlive the handler.
+  // Of one connection, whose visitor it serves, on that connection's thread. References must
+  // outlive the handler.
   AdminHandler(std::string release, Engine& engine, const Views& views, Calls& calls,
-               Observer& observer, server::Caller caller);
+               Observer& observer, std::shared_ptr<access::Visitor> visitor);
 
   void status(wire::StatusReply& reply) override;
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override;
@@ -45,7 +47,7 @@ class AdminHandler : public wire::AdminServiceIf {
   const Views& views_;
   Calls& calls_;
   Observer& observer_;
-  const server::Caller caller_;
+  Edge edge_;
 };
 
 }  // namespace settle::coordinator

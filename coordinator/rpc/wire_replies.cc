@@ -1,6 +1,7 @@
 // To the wire.
 #include <limits>
 
+#include "access/policy.h"
 #include "protocol/describe.h"
 #include "rpc/wire.h"
 
@@ -183,6 +184,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.owner = summary.origin.owner;
   reply.comment = summary.origin.comment;
   reply.began_us = summary.origin.began;
+  if (summary.origin.began != 0) reply.__set_identity(access::NameOf(summary.origin.identity));
   reply.ended_us = summary.ended;
   for (const BranchSummary& branch : summary.branches) reply.branches.push_back(ToWire(branch));
   for (const TimelineEntry& entry : summary.timeline) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "access/gate.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -31,8 +32,10 @@
 #include "rpc/warn.h"
 #include "server/server.h"
 #include "settle/vocabulary/gtid.h"
+#include "settled/access_rules.h"
 #include "settled/exit_codes.h"
 #include "settled/heartbeat.h"
+#include "settled/listening.h"
 #include "settled/options.h"
 #include "settled/ready_file.h"
 #include "settled/service_manager.h"
@@ -46,6 +49,7 @@ namespace {
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
+constexpr std::chrono::milliseconds kLookAtFiles{1'000};    // whether they have changed
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -86,29 +90,6 @@ server::Settings WithinDescriptors(server::Settings settings, Observer& observer
   return settings;
 }
 
-// `harm` is what whoever reaches the address can do.
-Result<server::SocketAddress> WhereToListen(const std::string& option,
-                                            const server::ListenAddress& wanted, bool insecure,
-                                            const std::string& harm, Observer& observer) {
-  Result<server::SocketAddress> address = server::Resolve(wanted);
-  if (!address || address->loopback()) return address;
-  if (!insecure) {
-    return Fail(ErrorCode::kInvalid,
-                option + " " + address->text() +
-                    " can be reached from other machines, and calls are neither encrypted nor "
-                    "authenticated",
-                "listen on 127.0.0.1, or add --insecure where the network itself is trusted");
-  }
-  observer.Event(Observer::Level::kWarning, {},
-                 "listening on " + address->text() +
-                     " without encryption or authentication: whoever reaches it can " + harm);
-  return address;
-}
-
-Result<server::SocketAddress> WhereToListen(const Options& options, Observer& observer) {
-  return WhereToListen("--listen", options.listen, options.insecure, "end transactions", observer);
-}
-
 HttpReply Unavailable(const Error& error) { return {503, Describe(error) + "\n"}; }
 
 std::map<std::string, HttpPage> HttpPages(const Engine& engine, const Metrics& metrics) {
@@ -131,11 +112,10 @@ std::map<std::string, HttpPage> HttpPages(const Engine& engine, const Metrics& m
 // Nothing, if nobody asked for it.
 Result<std::unique_ptr<HttpListener>> StartHttp(const Options& options, const Engine& engine,
                                                 const Metrics& metrics, Observer& observer) {
-  if (!options.http_listen) return nullptr;
-  const auto address = WhereToListen("--http-listen", *options.http_listen, options.insecure,
-                                     "read the metrics", observer);
+  const auto address = WhereToServeHttp(options, observer);
   if (!address) return Fail(address.error());
-  auto http = HttpListener::Start(*address, HttpPages(engine, metrics), observer);
+  if (!*address) return nullptr;
+  auto http = HttpListener::Start(**address, HttpPages(engine, metrics), observer);
   if (http) {
     observer.Event(Observer::Level::kInfo, {},
                    "metrics and health on http://" + (*http)->address());
@@ -167,8 +147,10 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
   observer.Event(Observer::Level::kInfo, {},
                  std::string(wakeups.signal_name()) +
                      ": no new transactions; waiting for those that are not decided");
+  wakeups.IgnoreReloads();
   engine.Drain([&wakeups] { wakeups.Notify(); });
   switch (heartbeat.Await(wakeups, at_most)) {
+    case Wakeups::Cause::kReload:
     case Wakeups::Cause::kNotice: return;
     case Wakeups::Cause::kTimeout:
       return observer.Event(Observer::Level::kWarning, {},
@@ -183,19 +165,19 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
   }
 }
 
-void SayReady(const Options& options, const server::Server& server, const LogIdentity& log,
+void SayReady(const Options& options, const std::string& listening, const LogIdentity& log,
               std::size_t recovered) {
   std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n",
-              Release(), server.address().c_str(), log.log_id.c_str(),
+              Release(), listening.c_str(), log.log_id.c_str(),
               static_cast<unsigned long long>(log.epoch), Escaped(options.log_path).c_str(),
               recovered);
   std::fflush(stdout);
 }
 
 // Not being told would end with the manager's time-out for a start, long after this line.
-void TellReady(const ServiceManager& manager, const server::Server& server, const LogIdentity& log,
+void TellReady(const ServiceManager& manager, const std::string& listening, const LogIdentity& log,
                Observer& observer) {
-  const Status told = manager.Tell("READY=1\nSTATUS=serving on " + server.address() + ", log " +
+  const Status told = manager.Tell("READY=1\nSTATUS=serving on " + listening + ", log " +
                                    log.log_id + " epoch " + std::to_string(log.epoch));
   if (!told) observer.Event(Observer::Level::kWarning, {}, Describe(told.error()));
 }
@@ -207,6 +189,38 @@ void TellStopping(const ServiceManager& manager, std::chrono::milliseconds at_mo
       "STOPPING=1\nSTATUS=waiting for transactions that are not decided\n"
       "EXTEND_TIMEOUT_USEC=" +
       std::to_string(extension.count()));
+}
+
+// Rules and certificates are read again when they have changed, and at SIGHUP. The daemon looks at
+// certificates by itself when somebody connects; here so that their end is also told while nobody
+// does.
+struct FilesInUse {
+  AccessRules& rules;
+  access::Gate& gate;
+  channel::LiveTls* tls;  // null: there is none
+  Observer& observer;
+};
+
+void AwaitStop(Heartbeat& heartbeat, Wakeups& wakeups, const FilesInUse& files) {
+  const auto look = files.rules.has_file() || files.tls != nullptr ? std::optional(kLookAtFiles)
+                                                                   : std::nullopt;
+  for (;;) {
+    switch (heartbeat.Await(wakeups, look)) {
+      case Wakeups::Cause::kSignal:
+      case Wakeups::Cause::kNotice: return;
+      case Wakeups::Cause::kReload:
+        files.observer.Event(Observer::Level::kInfo, {},
+                             look ? "SIGHUP: rules and certificates are read again"
+                                  : "SIGHUP: there is no file that could be read again");
+        files.rules.ReadAgain(AccessRules::When::kNow, files.gate, files.observer);
+        if (files.tls != nullptr) files.tls->LookAgain();
+        break;
+      case Wakeups::Cause::kTimeout:
+        files.rules.ReadAgain(AccessRules::When::kIfChanged, files.gate, files.observer);
+        if (files.tls != nullptr) (void)files.tls->Current();
+        break;
+    }
+  }
 }
 
 // Closes the log before the engine goes: what is still being written completes into the engine's
@@ -223,8 +237,14 @@ struct TaskStopper {
 };
 
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
-  const Result<server::SocketAddress> address = WhereToListen(options, observer);
-  if (!address) return Refuse(address.error(), ExitCodeOfListening(address.error()));
+  const auto addresses = WhereToListen(options, observer);
+  if (!addresses) return Refuse(addresses.error(), ExitCodeOfListening(addresses.error()));
+  const auto tls = OpenTls(options, observer);
+  if (!tls) return Refuse(tls.error(), kExitUsage);
+  AccessRules rules(options.access_file);
+  Result<access::Policy> policy = rules.Read();
+  if (!policy) return Refuse(policy.error(), kExitUsage);
+  access::Gate gate(*std::move(policy), Warn(observer));
   ReadyFile ready_file(options.ready_file);
 
   auto opened = OpenSqliteDecisionLog(
@@ -250,16 +270,18 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
 
   Calls calls;
   const auto services_for = [&](const server::Caller& caller) {
+    const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, caller),
-        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, caller));
+            calls, observer, visitor),
+        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<AdminHandler>(Release(), engine, views, calls, observer, visitor));
   };
   const ShardThreads shard_threads(engine);
-  const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
+  const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
+                        engine, *log, clock, gate);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
@@ -270,18 +292,19 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
                              },
                          .all = [&] { calls.StopAll(); }},
                         Warn(observer));
-  if (Status started = server.Start(*address); !started)
+  if (Status started = server.Start(*addresses, tls->get()); !started)
     return Refuse(started.error(), kExitCannotListen);
-  if (Status written = ready_file.Write(server.address()); !written) {
+  if (Status written = ready_file.Write(server.addresses()); !written) {
     return Refuse(written.error(), kExitNoReadyFile);
   }
-  SayReady(options, server, log->identity(), recovered);
+  const std::string listening = ListeningText(server.addresses(), *tls != nullptr);
+  SayReady(options, listening, log->identity(), recovered);
   const ServiceManager manager(Variable("NOTIFY_SOCKET"));
-  TellReady(manager, server, log->identity(), observer);
+  TellReady(manager, listening, log->identity(), observer);
 
   Heartbeat heartbeat(engine, manager,
                       WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
-  heartbeat.Await(wakeups, std::nullopt);
+  AwaitStop(heartbeat, wakeups, FilesInUse{rules, gate, tls->get(), observer});
   TellStopping(manager, options.drain_timeout);
   Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);
   server.Stop(kCallsPatience);

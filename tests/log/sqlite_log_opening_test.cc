@@ -132,7 +132,7 @@ TEST_F(LogOpening, L08_ANewerSchemaIsRefusedWithBothVersionsAndLeftAsItIs) {
   const std::string before = ReadFile(path);
   const Error error = Refusal();
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("schema version 7"), HasSubstr("up to 3")));
+  EXPECT_THAT(error.message, AllOf(HasSubstr("schema version 7"), HasSubstr("up to 4")));
   EXPECT_EQ(ReadFile(path), before);
 }
 

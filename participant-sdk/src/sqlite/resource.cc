@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "settle/sqlite_resource.h"
+#include "sqlite/examine.h"
 #include "sqlite/finish.h"
 #include "sqlite/inspect.h"
 #include "sqlite/ledger.h"
@@ -188,6 +189,10 @@ Result<LiveBranch> SqliteResource::Inspect(const BranchKey& key, const Evidence&
   }
   if (live->unseen.empty()) live->unseen = "writers in other processes cannot be seen";
   return live;
+}
+
+Result<Examination> SqliteResource::Examine(const std::string& log_id, milliseconds timeout) {
+  return sqlite::Examine(*file_, log_id, timeout);
 }
 
 SiteLedger* SqliteResource::site_ledger() { return ledger_.get(); }
