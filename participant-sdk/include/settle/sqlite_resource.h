@@ -138,6 +138,10 @@ class SqliteResource : public Resource {
   // mark proves the rollback; that is written down before it is said.
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
 
+  // Of who waits, it knows the branches that this process wants to open.
+  [[nodiscard]] Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                                           std::chrono::milliseconds timeout) override;
+
   [[nodiscard]] Result<std::vector<std::string>> ScanPrepared() override;
 
   // Takes the write lock for a moment, if it can be had within half a second. A file of more than

@@ -6,6 +6,7 @@
 
 #include "postgres/evidence.h"
 #include "postgres/examine.h"
+#include "postgres/inspect.h"
 #include "postgres/tables.h"
 #include "settle/vocabulary/failpoint.h"
 
@@ -203,6 +204,18 @@ FinishResult Database::Prove(const BranchKey&, const Evidence& evidence) {
   return WithConnection([&](Connection& connection) {
     return postgres::Prove(connection, evidence, ReplyDeadline());
   });
+}
+
+Result<LiveBranch> Database::Inspect(const BranchKey& key, const Evidence& evidence,
+                                     std::chrono::milliseconds timeout) {
+  Result<LiveBranch> live = Fail(ErrorCode::kUnavailable, "no connection");
+  for (const Freshness freshness : {Freshness::kAny, Freshness::kNew}) {
+    Result<Lease> lease = Take(Purpose::kSettle, freshness);
+    if (!lease) return Fail(std::move(lease).error());
+    live = postgres::Inspect(**lease, key, evidence, timeout);
+    if (!(*lease)->broken()) return live;
+  }
+  return live;
 }
 
 bool Database::AfterLoss(const ConnectionFacts& lost, Clock::time_point until,

@@ -37,6 +37,10 @@ class ResourceOnDatabase : public PostgresResource {
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override {
     return database_->Prove(key, evidence);
   }
+  Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                             std::chrono::milliseconds timeout) override {
+    return database_->Inspect(key, evidence, timeout);
+  }
 
  private:
   const std::shared_ptr<postgres::Database> database_;
