@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <map>
 
 #include "settle/vocabulary/gtid.h"
 
@@ -200,6 +201,37 @@ Findings CheckIdentities(const CoordinatorFacts& facts) {
   return found;
 }
 
+// "1.2" of "1.2.3": within it the contract of the wire and the tables stay as they are.
+std::string Series(const std::string& release) { return release.substr(0, release.rfind('.')); }
+
+Findings CheckReleases(const CoordinatorFacts& facts) {
+  const std::string code = "participants-release";
+  const std::string& ours = facts.deployment.release;
+  std::map<std::string, std::string> others;  // release -> one of the processes
+  for (const ParticipantView& view : facts.participants) {
+    for (const auto* sessions : {&view.sessions, &view.action_sessions}) {
+      for (const SessionView& session : *sessions) {
+        if (session.release.empty() || session.release == ours) continue;
+        others.emplace(session.release, session.process);
+      }
+    }
+  }
+  if (others.empty())
+    return {{code, Severity::kOk, "no process is known to differ in release", ""}};
+  Findings found;
+  for (const auto& [release, process] : others) {
+    const std::string what =
+        Escaped(process) + " has release " + Escaped(release) + ", the coordinator " + ours;
+    if (Series(release) == Series(ours)) {
+      found.push_back({code, Severity::kNote, what, ""});
+    } else {
+      found.push_back({code, Severity::kWarning, what,
+                       "bring the processes and the coordinator to one release"});
+    }
+  }
+  return found;
+}
+
 Findings CheckInDoubt(const CoordinatorFacts& facts) {
   const OpenCounts& open = facts.open;
   if (open.in_doubt == 0) return {{"in-doubt-age", Severity::kOk, "nothing is in doubt", ""}};
@@ -254,9 +286,9 @@ Findings CheckStrays(const CoordinatorFacts& facts) {
 }
 
 using Check = Findings (*)(const CoordinatorFacts& facts);
-constexpr std::array<Check, 11> kChecks{
-    CheckProcess, CheckDescriptors, CheckLogFile, CheckLogFileSystem, CheckFlushes, CheckClock,
-    CheckServed,  CheckIdentities,  CheckInDoubt, CheckDamage,        CheckStrays};
+constexpr std::array<Check, 12> kChecks{
+    CheckProcess, CheckDescriptors, CheckLogFile,  CheckLogFileSystem, CheckFlushes, CheckClock,
+    CheckServed,  CheckIdentities,  CheckReleases, CheckInDoubt,       CheckDamage,  CheckStrays};
 
 }  // namespace
 

@@ -148,6 +148,7 @@ struct AttachCall {
   Epoch epoch_seen = 0;
   std::vector<std::string> participants{};  // the process serves their actions
   bool answers_questions = false;
+  std::string release{};  // of Settle in the process; empty: not said
 };
 struct Attached {
   SessionId session;
@@ -216,6 +217,7 @@ struct SessionView {
   WallTime attached = 0;
   std::chrono::milliseconds idle{0};
   std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
+  std::string release{};       // of Settle in the process; empty: not said
 };
 struct ParticipantView {
   std::string resource;

@@ -161,6 +161,19 @@ TEST(Diagnosis, ARefusedDatabaseIsAProblemWithTheCommandThatAcceptsIt) {
               HasSubstr("settle participants accept bank-a 'sqlite:9:9' --reason"));
 }
 
+TEST(Diagnosis, AProcessOfAnotherSeriesOfReleasesIsAWarningAndOneOfTheSameANote) {
+  CoordinatorFacts facts = Sound();
+  std::string& release = facts.participants[0].sessions[0].release;
+  release = "1.2.3";
+  EXPECT_EQ(Of(facts, "participants-release"), Severity::kOk);
+  release = "1.2.4";
+  EXPECT_EQ(Of(facts, "participants-release"), Severity::kNote);
+  release = "1.3.0";
+  EXPECT_EQ(Of(facts, "participants-release"), Severity::kWarning);
+  EXPECT_THAT(About(facts, "participants-release").what,
+              HasSubstr("shop has release 1.3.0, the coordinator 1.2.3"));
+}
+
 TEST(Diagnosis, InDoubtIsAWarningFromOneMinuteOn) {
   CoordinatorFacts facts = Sound();
   facts.open.NoteInDoubt(kNow - 60 * kSecond + 1);
