@@ -78,7 +78,8 @@ Result<StatusView> Views::Status() const {
                     open->sagas,
                     engine_.ended_through(),
                     engine_.oldest_unended(),
-                    engine_.messages()};
+                    engine_.messages(),
+                    engine_.UnsettledLoss()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,

@@ -37,6 +37,7 @@ struct StatusView {
   EndedThrough ended_through;
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
+  std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
 };
 
 struct TransactionPage {

@@ -264,6 +264,38 @@ Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
       .map([&] { return reply; });
 }
 
+Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& request) {
+  wire::AuditReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.audit(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::BeginBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_begin(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::AwaitBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_progress(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<std::string> AdminClient::ReadBackup(std::int64_t offset) {
+  std::string bytes;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_read(bytes, offset); }).map([&] {
+    return std::move(bytes);
+  });
+}
+
+Status AdminClient::EndBackup() {
+  return Call(Effect::kReads, [&](auto& service) { service.backup_end(); });
+}
+
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
   return Call(Effect::kChanges, [&](auto& service) {

@@ -40,17 +40,19 @@ class Sessions {
 
   void Attach(const AttachCall& call, Completion<Attached> done);
   void Fetch(const FetchCall& call, Completion<CommandBatch> done);
-  void Detach(const SessionId& session);
+  // kDenied: it belongs to another identity; nothing was done. One that is lost is detached.
+  [[nodiscard]] Status Detach(const SessionId& session, const OnlyFor& session_of);
   struct Serves {
     std::set<std::string> resources;
     std::set<std::string> participants;
   };
-  // It gave a sign of life. What it serves; kNotFound when it is lost.
-  [[nodiscard]] Result<Serves> Touch(const SessionId& session);
+  // It gave a sign of life. What it serves; kNotFound when it is lost, kDenied: another identity's.
+  [[nodiscard]] Result<Serves> Touch(const SessionId& session, const OnlyFor& session_of);
 
   struct Owner {
     std::string identity;  // of the resource's database
     std::string process;
+    std::string caller;  // the session's identity
   };
   // kNotFound: no such session, or it does not serve the resource.
   [[nodiscard]] Result<Owner> FindOwner(const SessionId& session,
@@ -83,6 +85,7 @@ class Sessions {
   std::vector<ParticipantView> View() const;
   // By Send and Call, since this object was made.
   std::uint64_t commands_sent() const { return commands_sent_; }
+  std::uint64_t quota_refusals() const { return quota_refusals_; }
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
@@ -93,6 +96,7 @@ class Sessions {
   using CallKey = std::pair<BranchKey, ActionOp>;
   struct Session {
     std::string process;
+    std::string identity;                              // of whoever attached it
     std::map<std::string, OfferedResource> resources;  // by name
     bool answers_peers = false;                        // for one of them at least
     bool answers_questions = false;
@@ -132,6 +136,8 @@ class Sessions {
   // A completion and its answer, to be run once the mutex is released.
   using Answer = std::function<void()>;
 
+  static Error IsLost();
+  static Error IsAnothers();
   Status CheckAttach(const AttachCall& call);
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
   void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
@@ -171,7 +177,9 @@ class Sessions {
   std::map<std::int64_t, Pending> questions_;           // by number
   std::int64_t questions_asked_ = 0;
   std::uint64_t turn_ = 0;
+  std::map<std::string, std::size_t> sessions_of_;  // by identity
   std::atomic<std::uint64_t> commands_sent_ = 0;
+  std::atomic<std::uint64_t> quota_refusals_ = 0;
 };
 
 }  // namespace settle::coordinator

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "log/audit_table.h"
+#include "log/backup.h"
 #include "log/failures.h"
 #include "log/group_commit.h"
 #include "log/log_opening.h"
@@ -79,6 +80,10 @@ class SqliteDecisionLog final : public DecisionLog {
     return ended_.List(most, cursor);
   }
 
+  Result<std::unique_ptr<LogBackup>> StartBackup() override {
+    return StartLogBackup(path_, backup_taken_);
+  }
+
   void AppendAudit(AuditRow row, Durability durability, AuditDone done) override {
     appended_.store(true);
     Pending pending;
@@ -133,6 +138,7 @@ class SqliteDecisionLog final : public DecisionLog {
   const std::uint64_t last_at_open_;
   const std::string audit_damage_;
   std::atomic<bool> appended_{false};
+  std::atomic<bool> backup_taken_{false};
   // Ends in the reverse order: the queue is written, the reader closes, the writer folds the -wal
   // file into the log, and only then may another process have it.
   ProcessLock lock_;

@@ -15,6 +15,7 @@
 #include "admin/steps.h"
 #include "admin/views.h"
 #include "engine/engine.h"
+#include "log/audit.h"
 #include "wire/admin_types.h"
 #include "wire/coordinator_types.h"
 #include "wire/participant_types.h"
@@ -81,6 +82,7 @@ struct SendAgainCall {
   Gtid gtid;             // empty: every transaction
   std::string resource;  // empty: any
   std::string step;      // of the saga; empty: all
+  std::string operator_name;
 };
 struct LookCall {
   Gtid gtid;
@@ -98,6 +100,7 @@ struct ExamineCall {
 
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
 
+[[nodiscard]] Result<AuditQuery> FromWire(const wire::AuditRequest& request);
 [[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
 [[nodiscard]] Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request);
 
@@ -140,7 +143,9 @@ wire::SendAgainReply ToWire(const RetriedView& view);
 wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
+wire::AuditEntry ToWire(const AuditEntry& entry);
 wire::DiagnosisReply ToWire(const Diagnosis& diagnosis);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
+wire::BackupView ToWire(const LogBackup::Progress& progress);
 
 }  // namespace settle::coordinator

@@ -1,6 +1,7 @@
 // To the wire.
 #include <limits>
 
+#include "access/policy.h"
 #include "protocol/describe.h"
 #include "rpc/wire.h"
 
@@ -183,6 +184,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.owner = summary.origin.owner;
   reply.comment = summary.origin.comment;
   reply.began_us = summary.origin.began;
+  if (summary.origin.began != 0) reply.__set_identity(access::NameOf(summary.origin.identity));
   reply.ended_us = summary.ended;
   for (const BranchSummary& branch : summary.branches) reply.branches.push_back(ToWire(branch));
   for (const TimelineEntry& entry : summary.timeline) {
@@ -268,7 +270,24 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.__set_log_flushes(Clamped<std::int64_t>(view.written.flushes));
   reply.__set_commands_sent(Clamped<std::int64_t>(view.messages.commands));
   reply.__set_reports_taken(Clamped<std::int64_t>(view.messages.reports));
+  for (const LostEpochs& lost : view.log.lost) {
+    wire::LostEpochsView one;
+    one.first = Clamped<std::int64_t>(lost.first);
+    one.last = Clamped<std::int64_t>(lost.last);
+    one.taken_us = lost.taken;
+    one.settled = !view.unsettled_loss || lost.first < *view.unsettled_loss;
+    reply.lost.push_back(one);
+  }
+  reply.__isset.lost = !reply.lost.empty();
   return reply;
+}
+
+wire::BackupView ToWire(const LogBackup::Progress& progress) {
+  wire::BackupView view;
+  view.copied = Clamped<std::int64_t>(progress.copied);
+  view.size = Clamped<std::int64_t>(progress.size);
+  view.complete = progress.complete;
+  return view;
 }
 
 }  // namespace settle::coordinator

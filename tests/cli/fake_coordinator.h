@@ -66,6 +66,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::SendAgainReply send_again_reply;
   wire::DefinitionsReply definitions_reply;
   wire::DefinitionView definition_reply;
+  wire::AuditReply audit_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
@@ -77,6 +78,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   std::vector<wire::ResolveRequest> resolves;
   std::vector<wire::ForgetRequest> forgets;
   std::vector<wire::ActOnStepRequest> acts;
+  std::vector<wire::AuditRequest> audits;
 
   void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
@@ -126,6 +128,10 @@ class FakeAdmin : public wire::AdminServiceIf {
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override {
     Answer("definition " + name + " " + std::to_string(version), reply, definition_reply);
+  }
+  void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override {
+    audits.push_back(request);
+    Answer("audit", reply, audit_reply);
   }
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override {
