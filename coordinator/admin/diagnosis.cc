@@ -29,6 +29,7 @@ constexpr auto kFlushStalls = 200ms;   // of one in a hundred
 constexpr auto kFlushInMemory = 20us;  // faster than any disk without a cache of its own
 // Checkpoints begin at 4 MB; what is more than this could not be folded in for a long time.
 constexpr std::uint64_t kWalLarge = 256ULL << 20;
+constexpr WallTime kCertificateEnds = 14 * 86'400 * kSecond;
 constexpr WallTime kClockSlack = kSecond;
 constexpr WallTime kClocksApart = 60 * kSecond;
 
@@ -68,6 +69,21 @@ Findings CheckProcess(const CoordinatorFacts& facts) {
     found.push_back({"coordinator-listen", Severity::kOk, "listens on " + deployment.address, ""});
   }
   return found;
+}
+
+Findings CheckCertificate(const CoordinatorFacts& facts) {
+  if (!facts.certificate) return {};
+  const std::string code = "coordinator-certificate";
+  const WallTime left = facts.certificate->until - facts.now;
+  const std::string what = Escaped(facts.certificate->text);
+  if (left >= kCertificateEnds) return {{code, Severity::kOk, what, ""}};
+  const std::string advice =
+      "put a new one into its place: settled reads it by itself, without a restart";
+  if (left <= 0) {
+    return {
+        {code, Severity::kProblem, what + " has expired: nobody who checks it connects", advice}};
+  }
+  return {{code, Severity::kWarning, what + " ends in " + Long(left), advice}};
 }
 
 Findings CheckDescriptors(const CoordinatorFacts& facts) {
@@ -286,9 +302,10 @@ Findings CheckStrays(const CoordinatorFacts& facts) {
 }
 
 using Check = Findings (*)(const CoordinatorFacts& facts);
-constexpr std::array<Check, 12> kChecks{
-    CheckProcess, CheckDescriptors, CheckLogFile,  CheckLogFileSystem, CheckFlushes, CheckClock,
-    CheckServed,  CheckIdentities,  CheckReleases, CheckInDoubt,       CheckDamage,  CheckStrays};
+constexpr std::array<Check, 13> kChecks{
+    CheckProcess, CheckCertificate, CheckDescriptors, CheckLogFile,    CheckLogFileSystem,
+    CheckFlushes, CheckClock,       CheckServed,      CheckIdentities, CheckReleases,
+    CheckInDoubt, CheckDamage,      CheckStrays};
 
 }  // namespace
 

@@ -75,6 +75,18 @@ TEST(Diagnosis, ListeningUnprotectedIsAWarning) {
   EXPECT_EQ(Of(facts, "coordinator-listen"), Severity::kWarning);
 }
 
+TEST(Diagnosis, ACertificateIsWarnedAboutTwoWeeksBeforeItsEnd) {
+  constexpr WallTime kTwoWeeks = 14 * 86'400 * kSecond;
+  CoordinatorFacts facts = Sound();
+  facts.certificate = {"the certificate cn:settled", kNow + kTwoWeeks};
+  EXPECT_EQ(Of(facts, "coordinator-certificate"), Severity::kOk);
+  --facts.certificate->until;
+  EXPECT_EQ(Of(facts, "coordinator-certificate"), Severity::kWarning);
+  EXPECT_THAT(About(facts, "coordinator-certificate").what, HasSubstr("ends in 13 d"));
+  facts.certificate->until = kNow;
+  EXPECT_EQ(Of(facts, "coordinator-certificate"), Severity::kProblem);
+}
+
 TEST(Diagnosis, TooFewDescriptorsForTheConnectionsAreAWarning) {
   CoordinatorFacts facts = Sound();
   --facts.descriptors;
