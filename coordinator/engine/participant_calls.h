@@ -113,6 +113,7 @@ struct ParticipantView {
   std::vector<SessionView> sessions;
   std::string refused_identity;
   std::vector<SessionView> action_sessions{};  // that serve actions of sagas under this name
+  WallTime left = 0;  // when the last of `sessions` went away; 0: not since the coordinator started
 };
 
 }  // namespace settle::coordinator

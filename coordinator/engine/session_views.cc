@@ -19,6 +19,7 @@ std::vector<ParticipantView> Sessions::View() const {
     ParticipantView& view = by_name[resource];
     view.identity = binding.identity;
     view.refused_identity = binding.refused_identity;
+    view.left = binding.left;
     const auto serving = serving_.find(resource);
     if (serving == serving_.end()) continue;
     for (const SessionId& id : serving->second) {

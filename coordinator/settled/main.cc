@@ -302,7 +302,12 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
-                        {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }},
+                        {.parked =
+                             [&] {
+                               calls.StopParked();
+                               engine.StopAsking();
+                             },
+                         .all = [&] { calls.StopAll(); }},
                         Warn(observer));
   if (Status started = server.Start(*addresses, tls->get()); !started)
     return Refuse(started.error(), kExitCannotListen);
