@@ -143,6 +143,7 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     ++sessions_of_[call.identity];
     session.attached = clock_.WallNow();
     session.answers_questions = call.answers_questions;
+    session.release = call.release;
     session.last_sign = clock_.Now();
     for (const OfferedResource& resource : call.resources) {
       session.resources[resource.name] = resource;

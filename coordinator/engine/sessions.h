@@ -101,6 +101,7 @@ class Sessions {
     std::map<std::string, OfferedResource> resources;  // by name
     bool answers_peers = false;                        // for one of them at least
     bool answers_questions = false;
+    std::string release;                 // of Settle in the process; empty: not said
     std::deque<std::int64_t> questions;  // not fetched yet
     std::set<std::int64_t> asked;        // not answered yet, these included
     WallTime attached = 0;

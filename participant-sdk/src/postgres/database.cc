@@ -127,8 +127,9 @@ std::vector<std::string> Database::warnings() const {
 }
 
 // On a connection of its own, which shows as well that one can be had.
-Examination Database::Examine(const std::string& log_id) {
+Examination Database::Examine(const std::string& log_id, std::chrono::milliseconds timeout) {
   const std::string code = "postgresql-reachable";
+  const Clock::time_point until = Clock::now() + timeout;
   const auto failed = [&](const Error& error) {
     return Examination{{{code, Severity::kProblem, error.message, error.advice}}};
   };
@@ -136,7 +137,7 @@ Examination Database::Examine(const std::string& log_id) {
   if (!lease) return failed(lease.error());
   const std::unique_ptr<Connection> connection = lease->Keep();
   if (Status same = CheckIdentity(*connection); !same) return failed(same.error());
-  const Result<ServerFacts> facts = ReadServerFacts(*connection, ShortDeadline());
+  const Result<ServerFacts> facts = ReadServerFacts(*connection, std::min(until, ShortDeadline()));
   if (!facts) return failed(facts.error());
   Examination examination{CheckServer(*facts, log_id), facts->clock_us};
   examination.findings.insert(examination.findings.begin(),
