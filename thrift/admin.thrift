@@ -308,6 +308,8 @@ struct LookRequest {
   1: required string gtid
   /** Wait so many milliseconds for the databases' answers, at most 60,000; 0 takes the default, 2,000. */
   2: required i64 wait_ms
+  /** Ask nobody. */
+  3: optional bool without_live
 }
 
 /** When a process was asked, and who answered. */
@@ -329,6 +331,28 @@ struct LiveView {
   2: required AskedNow how
   /** Absent: no answer. */
   3: optional types.LiveBranch live
+  /** What is decided against what the database says, in words; empty without an answer. */
+  4: required string comparison
+  /** They cannot both be so unless somebody interfered, or data was lost. */
+  5: required bool contradicts
+  /** Who waits behind it, in words; empty if nobody does. */
+  6: required string waiting
+  /** Absent: somebody serves the database. Since when nobody does, in microseconds since 1970-01-01 UTC; 0: not since
+      the coordinator was started. */
+  7: optional i64 unserved_since_us
+}
+
+/** Sentences in plain words; each can stand alone. */
+struct Explanation {
+  1: required list<string> happened
+  /** Empty when it has ended. */
+  2: required list<string> waits_for
+  /** What can be done without harm. */
+  3: required list<string> safe
+  /** What would do damage, and why. */
+  4: required list<string> harmful
+  /** Commands to paste, the most useful first. */
+  5: required list<string> commands
 }
 
 struct LookReply {
@@ -336,6 +360,7 @@ struct LookReply {
   1: required TransactionView transaction
   /** Of each branch that is in a database. */
   2: required list<LiveView> live
+  3: required Explanation explanation
 }
 
 struct ExamineRequest {

@@ -41,6 +41,12 @@ TransactionView ExplainInAList(TransactionSummary summary) {
   return view;
 }
 
+const std::string& ResourceOf(const TransactionSummary& summary, BranchNumber number) {
+  return std::find_if(summary.branches.begin(), summary.branches.end(),
+                      [number](const BranchSummary& each) { return each.number == number; })
+      ->resource;
+}
+
 }  // namespace
 
 Views::Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock)
@@ -186,6 +192,16 @@ Result<LookView> Views::Look(const Gtid& gtid, std::chrono::milliseconds wait) c
   Result<TransactionView> view = Show(gtid);
   if (!view) return Fail(std::move(view).error());
   std::vector<LiveRow> live = AskBranches(engine_, clock_, view->summary, wait);
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  for (LiveRow& row : live) {
+    const std::string& resource = ResourceOf(view->summary, row.branch);
+    const auto found =
+        std::find_if(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == resource; });
+    const bool unserved = found == served->end() || found->sessions.empty();
+    if (!row.live && unserved) row.unserved_since = found == served->end() ? 0 : found->left;
+  }
   return LookView{*std::move(view), std::move(live)};
 }
 

@@ -173,6 +173,20 @@ Result<wire::TransactionView> AdminClient::Show(const std::string& gtid) {
   });
 }
 
+Result<wire::LookReply> AdminClient::Look(const wire::LookRequest& request) {
+  wire::LookReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.look(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::InDoubtReply> AdminClient::InDoubt(const wire::PageRequest& request) {
   wire::InDoubtReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply, request); }).map([&] {

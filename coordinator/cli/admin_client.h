@@ -27,6 +27,8 @@ class AdminClient {
   [[nodiscard]] Result<wire::StatusReply> ReadStatus();
   [[nodiscard]] Result<wire::ListReply> List(const wire::ListRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
+  [[nodiscard]] Result<wire::LookReply> Look(const wire::LookRequest& request);
+  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::DiagnosisReply> Diagnose();

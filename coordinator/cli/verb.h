@@ -72,6 +72,7 @@ struct Verb {
 extern const Verb kStatus;
 extern const Verb kList;
 extern const Verb kShow;
+extern const Verb kExplain;
 extern const Verb kInDoubt;
 extern const Verb kResolve;
 extern const Verb kRetry;

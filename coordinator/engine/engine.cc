@@ -199,6 +199,8 @@ void Engine::Ask(Question question, Completion<LiveAnswer> done) {
   sessions_->Ask(std::move(question), std::move(done));
 }
 
+void Engine::StopAsking() { sessions_->StopAsking(); }
+
 void Engine::Detach(SessionId session, Completion<std::monostate> done, const OnlyFor& session_of) {
   if (Status detached = sessions_->Detach(session, session_of); !detached)
     return done(Fail(detached.error()));

@@ -247,6 +247,7 @@ class Engine {
   // Operators.
   // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
   void Ask(Question question, Completion<LiveAnswer> done);
+  void StopAsking();  // ends those that wait, and every later one, at once: kUnavailable
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.

@@ -47,9 +47,10 @@ void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
 void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request) {
   edge_.Serve(access::Of("admin", "look"), [&] {
     const LookCall call = Need(FromWire(request));
-    const LookView view = Need(views_.Look(call.gtid, call.wait));
-    reply.transaction = ToWire(view.transaction);
-    for (const LiveRow& row : view.live) reply.live.push_back(ToWire(row));
+    reply = ToWire(Need(call.wait ? views_.Look(call.gtid, *call.wait)
+                                  : views_.Show(call.gtid).map([](TransactionView view) {
+                                      return LookView{std::move(view), {}};
+                                    })));
   });
 }
 

@@ -232,6 +232,7 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
   call.log_id_seen = request.log_id_seen;
   call.answers_questions = request.answers_questions;
+  call.release = OneLineOfUtf8(request.release, kReleaseBytesMax);
   return call;
 }
 

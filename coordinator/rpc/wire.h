@@ -86,7 +86,7 @@ struct SendAgainCall {
 };
 struct LookCall {
   Gtid gtid;
-  std::chrono::milliseconds wait{0};
+  std::optional<std::chrono::milliseconds> wait{};  // none: nobody is asked
 };
 [[nodiscard]] Result<LookCall> FromWire(const wire::LookRequest& request);
 
@@ -132,6 +132,7 @@ wire::Question ToWire(const Question& question);
 wire::LiveBranch ToWire(const LiveBranch& live);
 wire::Examination ToWire(const Examination& examination);
 wire::LiveView ToWire(const LiveRow& row);
+wire::LookReply ToWire(const LookView& view);
 wire::ExamineReply ToWire(const ExaminedPage& page);
 wire::Evidence ToWire(const Evidence& evidence);
 wire::AwaitSagaReply ToWire(const SagaEnd& end);

@@ -59,6 +59,8 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
   wire::TransactionView transaction;
+  std::vector<wire::LiveView> live;  // look's, beside `transaction`
+  wire::Explanation explanation;
   wire::ExamineReply examine_reply;
   wire::DiagnosisReply diagnosis_reply;
   wire::InDoubtReply in_doubt_reply;
@@ -71,6 +73,7 @@ class FakeAdmin : public wire::AdminServiceIf {
 
   std::vector<std::string> calls;
   std::vector<wire::ListRequest> lists;
+  std::vector<wire::LookRequest> looks;
   std::vector<wire::PageRequest> pages;  // of in-doubt and participants
   std::vector<wire::SendAgainRequest> retries;
   // Runs before each answer, which it may change; `nth` counts the calls from 1.
@@ -89,7 +92,10 @@ class FakeAdmin : public wire::AdminServiceIf {
     Answer("show " + gtid, reply, transaction);
   }
   void look(wire::LookReply& reply, const wire::LookRequest& request) override {
+    looks.push_back(request);
     Answer("look " + request.gtid, reply.transaction, transaction);
+    if (!request.without_live) reply.live = live;
+    reply.explanation = explanation;
   }
   void examine(wire::ExamineReply& reply, const wire::ExamineRequest&) override {
     Answer("examine", reply, examine_reply);
