@@ -33,17 +33,17 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
 
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
 
-// A list must stay small: what a saga's steps are is for show alone.
-TransactionView ExplainInAList(TransactionSummary summary) {
-  TransactionView view = Explain(std::move(summary));
-  if (view.summary.saga) view.summary.saga->steps.clear();
-  return view;
-}
-
 }  // namespace
 
 Views::Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock)
     : engine_(engine), log_(log), inquiry_(inquiry), clock_(clock), started_(clock.WallNow()) {}
+
+// A list must stay small: what a saga's steps are is for show alone.
+TransactionView Views::ExplainInAList(TransactionSummary summary) const {
+  TransactionView view = Explain(std::move(summary), engine_.pauses().List());
+  if (view.summary.saga) view.summary.saga->steps.clear();
+  return view;
+}
 
 Result<OpenPage> Views::ListOpen(const OpenQuery& query) const {
   return Await<OpenPage>([&](auto done) { engine_.ListOpen(query, done); });
@@ -67,17 +67,14 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
     for (const SessionView& session : resource.action_sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(),
-                    started_,
-                    std::move(open->by_state),
-                    open->damaged,
-                    log_.totals(),
-                    log_.writes(),
-                    sessions.size(),
-                    open->sagas,
-                    engine_.ended_through(),
-                    engine_.oldest_unended(),
-                    engine_.messages()};
+  return StatusView{log_.identity(),         started_,
+                    open->by_state,          open->damaged,
+                    log_.totals(),           log_.writes(),
+                    sessions.size(),         open->sagas,
+                    engine_.ended_through(), engine_.oldest_unended(),
+                    engine_.messages(),      *open,
+                    engine_.undecided(),     engine_.pauses().List(),
+                    log_.audit_totals()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,
@@ -116,7 +113,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
 
 Result<TransactionView> Views::Show(const Gtid& gtid) const {
   auto running = Await<TransactionSummary>([&](auto done) { engine_.Show(gtid, done); });
-  if (running) return Explain(*std::move(running));
+  if (running) return Explain(*std::move(running), engine_.pauses().List());
   if (running.error().code != ErrorCode::kNotFound) return Fail(running.error());
   auto ended = log_.FindEnded(gtid);
   if (!ended) return Fail(ended.error());
@@ -155,8 +152,13 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
   if (!served) return Fail(served.error());
   const auto counts = CountOpen();
   if (!counts) return Fail(counts.error());
-  // Nobody serves it now, and something waits for it: that is worth a line.
-  for (const auto& [name, count] : counts->waiting) {
+  // Nobody serves it now, and something waits for it, or it is paused: that is worth a line.
+  std::set<std::string> others;
+  for (const auto& [name, count] : counts->waiting) others.insert(name);
+  for (const PauseRecord& pause : engine_.pauses().List()) {
+    if (pause.scope == PauseScope::kParticipant) others.insert(pause.name);
+  }
+  for (const std::string& name : others) {
     const auto at = std::lower_bound(served->begin(), served->end(), name,
                                      [](const ParticipantView& one, const std::string& wanted) {
                                        return one.resource < wanted;
@@ -175,9 +177,20 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
     }
     const auto waiting = counts->waiting.find(resource.resource);
     const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
-    page.rows.push_back({std::move(resource), count});
+    auto paused = engine_.pauses().Of(resource.resource);
+    page.rows.push_back({std::move(resource), count, std::move(paused)});
   }
   return page;
+}
+
+Result<bool> Views::Knows(const std::string& name) const {
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  return counts->waiting.contains(name) ||
+         std::any_of(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == name; });
 }
 
 }  // namespace settle::coordinator

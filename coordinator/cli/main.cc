@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
       .now_us = duration_cast<std::chrono::microseconds>(now).count(),
       .colours =
           isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
+      .terminal = isatty(STDOUT_FILENO) != 0,
       .print = [](const std::string& text) { return Write(stdout, text); }};
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   const settle::cli::Printed printed = settle::cli::Run(words, environment);

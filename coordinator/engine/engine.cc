@@ -38,6 +38,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                                OwnerQuota(settings.sagas_per_owner_max),
                                Unended(log.identity().epoch),
                                SagaStarts(settings.saga_starts_kept),
+                               {log, clock, observer},
                                {log, clock, observer}}) {
   const auto to_all = [this](auto task) {
     for (const auto& shard : shards_)
@@ -93,6 +94,7 @@ void Engine::Restore(RestoredState state) {
   for (DefinitionRecord& record : state.definitions) {
     admission_->definitions.Restore(std::move(record));
   }
+  for (const PauseRecord& record : state.pauses) admission_->pauses.Restore(record);
   for (SagaStart& start : state.ended_starts) admission_->starts.Restore(std::move(start), true);
   for (RestoredSaga& saga : state.sagas) {
     const SagaBeginRecord& begin = saga.begin;
@@ -114,6 +116,10 @@ Status Engine::CheckRoom() const {
     return Fail(ErrorCode::kRetry,
                 "the coordinator is shutting down and begins no new transactions",
                 "try again; it is probably being restarted");
+  }
+  if (const auto paused = admission_->pauses.OfEverythingNew()) {
+    return Fail(ErrorCode::kRetry, "nothing new is begun: " + InWords(*paused),
+                "try again later; " + HowToResume(*paused));
   }
   std::size_t running = 0;
   for (const auto& shard : shards_) running += shard->running();

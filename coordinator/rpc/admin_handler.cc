@@ -111,6 +111,31 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
   });
 }
 
+wire::PauseView AdminHandler::SetPause(const std::string& what, const PauseRecord& record) {
+  const std::string target = record.name.empty() ? "everything new" : record.name;
+  return ToWire(Act<PauseRecord>(what, target, record.operator_name, record.reason,
+                                 [&] { return Pause(engine_, views_, observer_, record); }));
+}
+
+void AdminHandler::pause(wire::PauseView& reply, const wire::PauseRequest& request) {
+  AtTheEdge(observer_, "pause", [&] { reply = SetPause("pause", Need(FromWire(request))); });
+}
+
+void AdminHandler::resume(wire::PauseView& reply, const wire::PauseRequest& request) {
+  AtTheEdge(observer_, "resume", [&] {
+    PauseRecord record = Need(FromWire(request));
+    record.paused = false;
+    reply = SetPause("resume", record);
+  });
+}
+
+void AdminHandler::drain(wire::PauseView& reply, const wire::DrainRequest& request) {
+  AtTheEdge(observer_, "drain", [&] {
+    const PauseRecord record = Need(FromWire(request));
+    reply = SetPause(record.paused ? "drain" : "end of the drain", record);
+  });
+}
+
 void AdminHandler::audit(wire::AuditReply& reply, const wire::AuditRequest& request) {
   AtTheEdge(observer_, "audit", [&] {
     const AuditPage page = Need(audit_.List(Need(FromWire(request))));

@@ -6,6 +6,7 @@
 
 #include "admin/audit.h"
 #include "admin/forget.h"
+#include "admin/pause.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
 #include "admin/views.h"
@@ -34,6 +35,9 @@ class AdminHandler : public wire::AdminServiceIf {
   void definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) override;
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override;
+  void pause(wire::PauseView& reply, const wire::PauseRequest& request) override;
+  void resume(wire::PauseView& reply, const wire::PauseRequest& request) override;
+  void drain(wire::PauseView& reply, const wire::DrainRequest& request) override;
   void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
   void accept_identity(const std::string& resource, const std::string& identity,
@@ -45,6 +49,7 @@ class AdminHandler : public wire::AdminServiceIf {
   template <typename T, typename Body>
   T Act(const std::string& what, const std::string& target, const std::string& operator_name,
         const std::string& reason, Body body);
+  wire::PauseView SetPause(const std::string& what, const PauseRecord& record);
 
   const std::string release_;
   Engine& engine_;
