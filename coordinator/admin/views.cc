@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "admin/diagnosis.h"
 #include "engine/await.h"
 
 namespace settle::coordinator {
@@ -67,13 +68,21 @@ Result<StatusView> Views::Status() const {
     for (const SessionView& session : resource.sessions) sessions.insert(session.session);
     for (const SessionView& session : resource.action_sessions) sessions.insert(session.session);
   }
-  return StatusView{log_.identity(),         started_,
-                    open->by_state,          open->damaged,
-                    log_.totals(),           log_.writes(),
-                    sessions.size(),         open->sagas,
-                    engine_.ended_through(), engine_.oldest_unended(),
-                    engine_.messages(),      *open,
-                    engine_.undecided(),     engine_.pauses().List(),
+  return StatusView{log_.identity(),
+                    started_,
+                    open->by_state,
+                    open->damaged,
+                    log_.totals(),
+                    log_.writes(),
+                    sessions.size(),
+                    open->sagas,
+                    engine_.ended_through(),
+                    engine_.oldest_unended(),
+                    engine_.messages(),
+                    engine_.UnsettledLoss(),
+                    *open,
+                    engine_.undecided(),
+                    engine_.pauses().List(),
                     log_.audit_totals()};
 }
 
@@ -191,6 +200,55 @@ Result<bool> Views::Knows(const std::string& name) const {
   return counts->waiting.contains(name) ||
          std::any_of(served->begin(), served->end(),
                      [&](const ParticipantView& one) { return one.resource == name; });
+}
+
+Result<LookView> Views::Look(const Gtid& gtid, std::chrono::milliseconds wait) const {
+  Result<TransactionView> view = Show(gtid);
+  if (!view) return Fail(std::move(view).error());
+  std::vector<LiveRow> live = AskBranches(engine_, clock_, view->summary, wait);
+  return LookView{*std::move(view), std::move(live)};
+}
+
+Result<ExaminedPage> Views::Examine(const std::string& resource, std::chrono::milliseconds wait,
+                                    std::size_t most, const std::string& cursor) const {
+  Result<ParticipantPage> known =
+      resource.empty() ? Participants(most, cursor) : Participant(resource);
+  if (!known) return Fail(std::move(known).error());
+  ExaminedPage page{{}, std::move(known->next_cursor)};
+  std::vector<Question> questions;
+  for (const ParticipantRow& row : known->rows) {
+    if (row.view.identity.empty()) continue;  // it serves actions alone, and no database
+    page.rows.push_back({row.view.resource, row.view.identity});
+    questions.push_back({Question::Kind::kExamine, row.view.resource, wait});
+  }
+  std::vector<Told> told = AskNow(engine_, clock_, std::move(questions));
+  for (std::size_t i = 0; i < page.rows.size(); ++i) {
+    page.rows[i].how = std::move(told[i].how);
+    if (!told[i].content) continue;
+    Examination& found =
+        page.rows[i].examination.emplace(std::get<Examination>(*std::move(told[i].content)));
+    auto clock = CheckDatabaseClock(found.clock_us, page.rows[i].how.asked, page.rows[i].how.took);
+    if (clock) found.findings.push_back(*std::move(clock));
+  }
+  return page;
+}
+
+Result<ParticipantPage> Views::Participant(const std::string& resource) const {
+  auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto found = std::find_if(served->begin(), served->end(), [&](const ParticipantView& one) {
+    return one.resource == resource;
+  });
+  if (found == served->end()) {
+    return Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(resource) + "\"",
+                "'settle participants' lists them");
+  }
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  const auto waiting = counts->waiting.find(resource);
+  const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
+  auto paused = engine_.pauses().Of(resource);
+  return ParticipantPage{{{std::move(*found), count, std::move(paused)}}, {}};
 }
 
 }  // namespace settle::coordinator

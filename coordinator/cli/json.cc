@@ -118,6 +118,12 @@ Json ToJson(const wire::StatusReply& status) {
   if (status.__isset.commands_sent) json["commands_sent"] = status.commands_sent;
   if (status.__isset.reports_taken) json["reports_taken"] = status.reports_taken;
   PutControl(status, json);
+  json["lost"] = Json::array();
+  for (const wire::LostEpochsView& lost : status.lost) {
+    Json one{{"first_epoch", lost.first}, {"last_epoch", lost.last}, {"settled", lost.settled}};
+    PutTime(one, "taken", lost.taken_us);
+    json["lost"].push_back(std::move(one));
+  }
   return json;
 }
 
@@ -125,6 +131,7 @@ Json ToJson(const wire::TransactionView& transaction) {
   Json json{{"gtid", transaction.gtid},   {"protocol", ProtocolOf(transaction)},
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
+  if (transaction.__isset.identity) json["identity"] = transaction.identity;
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);

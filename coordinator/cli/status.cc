@@ -67,6 +67,21 @@ std::string AuditText(const wire::StatusReply& status, const Surroundings& aroun
          around.paint.Alarm("not as it was written: " + Printable(status.audit_damage));
 }
 
+// Of a log that was restored; empty of any other.
+std::string LostText(const wire::StatusReply& status) {
+  std::string text;
+  for (const wire::LostEpochsView& lost : status.lost) {
+    text += fmt::format("{}epochs {} to {}: restored from {}{}", text.empty() ? "" : "; ",
+                        lost.first, lost.last,
+                        lost.taken_us == 0 ? "a copy" : "the backup of " + Rfc3339(lost.taken_us),
+                        lost.settled ? ", looked after"
+                                     : fmt::format(", settled --losses-settled {} once it was "
+                                                   "looked after",
+                                                   lost.last));
+  }
+  return text;
+}
+
 Result<Answer> Run(const Given&, Surroundings& around) {
   const Result<wire::StatusReply> status = around.client.ReadStatus();
   if (!status) return Fail(status.error());
@@ -90,7 +105,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"paused", PausesText(*status, around)},
            {"audit", AuditText(*status, around)},
            {"log writes", WrittenText(*status)},
-           {"messages", MessagesText(*status)}},
+           {"messages", MessagesText(*status)},
+           {"lost", status->lost.empty() ? "" : around.paint.Alarm(LostText(*status))}},
           around.paint),
       .json = ToJson(*status)};
 }
@@ -111,7 +127,10 @@ const Verb kStatus{
         "Forgotten are those that a person has repaired and let go of with 'settle forget'.\n"
         "Log writes, and messages to and from participants, are counted since the coordinator "
         "started; messages that\n"
-        "travelled in one batch are counted one by one.",
+        "travelled in one batch are counted one by one.\n"
+        "Lost says of a log that was restored from a backup in which epochs it does not know "
+        "everything: what is\n"
+        "not in it of these is unknown, and never presumed aborted.",
     .run = Run};
 
 }  // namespace settle::cli

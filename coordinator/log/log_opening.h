@@ -33,6 +33,10 @@ struct OpenedLog {
 [[nodiscard]] Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
                                         std::span<const Migration> migrations);
 
+// A log or backup that no daemon serves from, to be read alone: beside one without a -wal file
+// nothing is written.
+[[nodiscard]] Result<sqlite::Connection> OpenUnserved(const std::string& path, bool has_wal);
+
 // One more read-only connection to an open log.
 [[nodiscard]] Result<sqlite::Connection> OpenReader(const std::string& path,
                                                     std::chrono::milliseconds busy_timeout);

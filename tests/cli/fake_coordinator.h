@@ -59,6 +59,8 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
   wire::TransactionView transaction;
+  wire::ExamineReply examine_reply;
+  wire::DiagnosisReply diagnosis_reply;
   wire::InDoubtReply in_doubt_reply;
   wire::ParticipantsReply participants_reply;
   wire::SendAgainReply send_again_reply;
@@ -88,6 +90,15 @@ class FakeAdmin : public wire::AdminServiceIf {
   }
   void show(wire::TransactionView& reply, const std::string& gtid) override {
     Answer("show " + gtid, reply, transaction);
+  }
+  void look(wire::LookReply& reply, const wire::LookRequest& request) override {
+    Answer("look " + request.gtid, reply.transaction, transaction);
+  }
+  void examine(wire::ExamineReply& reply, const wire::ExamineRequest&) override {
+    Answer("examine", reply, examine_reply);
+  }
+  void diagnose(wire::DiagnosisReply& reply) override {
+    Answer("diagnose", reply, diagnosis_reply);
   }
   void in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) override {
     pages.push_back(request);

@@ -29,12 +29,15 @@ class LittleHandler : public wire::CoordinatorServiceNull {
     ++calls;
     reply.version = 1;
     reply.release = request.application;
+    reply.log_id = log_id;
+    reply.epoch = 1;
   }
   void outcome(wire::Ending& reply, const std::string& gtid) override {
     ++calls;
     on_outcome(reply, gtid);
   }
 
+  std::string log_id;  // of hello
   std::atomic<int> calls{0};
   std::function<void(wire::Ending&, const std::string&)> on_outcome = [](wire::Ending&,
                                                                          const std::string&) {};

@@ -149,7 +149,7 @@ Step Channel::After(int result) {
     default: break;
   }
   open_ = false;
-  return Broken("TLS: " + TlsWords(ERR_get_error(), disbelief_, *tls_, host_));
+  return Broken("TLS: " + TlsWords(ERR_peek_last_error(), disbelief_, *tls_, host_));
 }
 
 Step Channel::Broken(std::string why) {

@@ -33,6 +33,7 @@ std::shared_ptr<const TlsMaterial> LiveTls::Current() {
   if (now < look_next_) return material_;
   look_next_ = now + kLookPause;
   if (const Stamps stamps = StampsNow(); stamps != stamps_) ReadLocked(stamps);
+  if (now >= warn_next_) WarnOfItsEndLocked();
   return material_;
 }
 

@@ -36,8 +36,8 @@ class LiveTls {
   // that are open go on with what they began with.
   std::shared_ptr<const TlsMaterial> Current();
 
-  // Reads the files although they seem the same, and warns once a day of a certificate that is at
-  // its end.
+  // Reads the files although they seem the same. It and Current warn once a day of a certificate
+  // that is near its end.
   void LookAgain();
 
  private:

@@ -74,10 +74,8 @@ const char* AlertWords(int reason) {
 
 std::string TlsWords(unsigned long error, const Disbelief& disbelief, const TlsMaterial& own,
                      const std::string& dialled) {
+  if (disbelief.error != 0) return DisbeliefWords(disbelief, own, dialled);
   const int reason = ERR_GET_REASON(error);
-  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && disbelief.error != 0) {
-    return DisbeliefWords(disbelief, own, dialled);
-  }
   switch (reason) {
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
       return "it showed no certificate, and one is required here";

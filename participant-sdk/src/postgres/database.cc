@@ -126,9 +126,8 @@ std::vector<std::string> Database::warnings() const {
 }
 
 // On a connection of its own, which shows as well that one can be had.
-Examination Database::Examine(const std::string& log_id, std::chrono::milliseconds timeout) {
+Examination Database::Examine(const std::string& log_id) {
   const std::string code = "postgresql-reachable";
-  const Clock::time_point until = Clock::now() + timeout;
   const auto failed = [&](const Error& error) {
     return Examination{{{code, Severity::kProblem, error.message, error.advice}}};
   };
@@ -136,7 +135,7 @@ Examination Database::Examine(const std::string& log_id, std::chrono::millisecon
   if (!lease) return failed(lease.error());
   const std::unique_ptr<Connection> connection = lease->Keep();
   if (Status same = CheckIdentity(*connection); !same) return failed(same.error());
-  const Result<ServerFacts> facts = ReadServerFacts(*connection, std::min(until, ShortDeadline()));
+  const Result<ServerFacts> facts = ReadServerFacts(*connection, ShortDeadline());
   if (!facts) return failed(facts.error());
   Examination examination{CheckServer(*facts, log_id), facts->clock_us};
   examination.findings.insert(examination.findings.begin(),

@@ -171,8 +171,8 @@ Result<std::vector<std::string>> SqliteResource::ScanPrepared() {
   return name->has_value() ? std::vector{**name} : std::vector<std::string>{};
 }
 
-Result<Examination> SqliteResource::Examine(const std::string& log_id, milliseconds timeout) {
-  return sqlite::Examine(*file_, log_id, timeout);
+Examination SqliteResource::Examine(const std::string& log_id) {
+  return sqlite::Examine(*file_, log_id);
 }
 
 SiteLedger* SqliteResource::site_ledger() { return ledger_.get(); }
