@@ -27,7 +27,10 @@ int main(int argc, char** argv) {
       .now_us = duration_cast<std::chrono::microseconds>(now).count(),
       .colours =
           isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
-      .print = [](const std::string& text) { return Write(stdout, text); }};
+      .print = [](const std::string& text) { return Write(stdout, text); },
+      .default_tls = {.ca = Variable("SETTLE_TLS_CA"),
+                      .certificate = Variable("SETTLE_TLS_CERTIFICATE"),
+                      .key = Variable("SETTLE_TLS_KEY")}};
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   const settle::cli::Printed printed = settle::cli::Run(words, environment);
   // An answer that could not be written was not given: say so by the exit code.

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 Result<CommandLine> Parse(std::vector<std::string> words) {
-  return ParseCommandLine(words, kDefaultAddress);
+  return ParseCommandLine(words, {});
 }
 
 std::string WhyNot(std::vector<std::string> words) {
