@@ -54,12 +54,17 @@ AdminClient::~AdminClient() = default;
 Error AdminClient::Unreachable(const std::string& why) const {
   return {ErrorCode::kUnavailable,
           fmt::format("no coordinator can be reached at {}: {}", address_.text(), Printable(why)),
-          tls_.given() || address_.is_unix()
-              ? "see that settled runs and listens there, or name its address with --address or "
-                "SETTLE_ADDRESS"
-              : "see that settled runs and listens there, or name its address with --address or "
-                "SETTLE_ADDRESS; if it speaks TLS there, give --tls-ca, --tls-certificate and "
-                "--tls-key"};
+          "see that settled runs and listens there, or name its address with --address HOST:PORT "
+          "or SETTLE_ADDRESS"};
+}
+
+// Something is there, and answers nothing that makes sense here.
+Error AdminClient::Silent(const std::string& why) const {
+  Error error = Unreachable(why);
+  if (!tls_.given() && !address_.is_unix()) {
+    error.advice += "; if it speaks TLS there, give --tls-ca, --tls-certificate and --tls-key";
+  }
+  return error;
 }
 
 Error AdminClient::ReplyLost(const std::string& why) const {
@@ -99,7 +104,7 @@ Status AdminClient::CallLink(Effect effect, Method method) {
   // a "no".
   const auto lost = [&](const std::string& why) {
     link_.reset();
-    return Fail(effect == Effect::kChanges ? ReplyLost(why) : Unreachable(why));
+    return Fail(effect == Effect::kChanges ? ReplyLost(why) : Silent(why));
   };
   try {
     method(*link_);

@@ -54,6 +54,7 @@ class AdminClient {
   Status CallLink(Effect effect, Method method);
   Status Open();
   Error Unreachable(const std::string& why) const;
+  Error Silent(const std::string& why) const;
   Error ReplyLost(const std::string& why) const;
 
   const Address address_;

@@ -218,11 +218,11 @@ print("log", client.hello(HelloRequest(1, 1, "python")).log_id)
 std::string Blocks(const std::string& fence) {
   std::ifstream page(std::string(std::getenv("SETTLE_SOURCE")) + "/docs/security.md");
   std::string text;
-  bool inside = false;
+  std::string block;  // the line that began it; empty: between blocks
   for (std::string line; std::getline(page, line);) {
     const bool is_fence = line.starts_with("```");
-    if (inside && !is_fence) text += line + "\n";
-    if (is_fence) inside = !inside && line == fence;
+    if (block == fence && !is_fence) text += line + "\n";
+    if (is_fence) block = block.empty() ? line : "";
   }
   return text;
 }
