@@ -17,6 +17,9 @@ bool Write(std::FILE* file, const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
 }
 
+// One line, written over and over.
+void ShowProgress(const std::string& text) { Write(stderr, "\r\033[K" + text); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -28,6 +31,7 @@ int main(int argc, char** argv) {
       .colours =
           isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
       .print = [](const std::string& text) { return Write(stdout, text); },
+      .progress = isatty(STDERR_FILENO) != 0 ? &ShowProgress : nullptr,
       .default_tls = {.ca = Variable("SETTLE_TLS_CA"),
                       .certificate = Variable("SETTLE_TLS_CERTIFICATE"),
                       .key = Variable("SETTLE_TLS_KEY")}};

@@ -34,7 +34,9 @@ Result<Answer> Do(const CommandLine& line, const Environment& environment) {
                       .tls = line.tls,
                       .reached_by = line.reached_by,
                       .timeout = line.timeout,
-                      .print = environment.print};
+                      .print = environment.print,
+                      .progress = line.json || !environment.progress ? [](const std::string&) {}
+                                                                     : environment.progress};
   return line.verb->run(line.given, around);
 }
 

@@ -6,7 +6,7 @@
 // Frame, in every version:
 //
 //   offset  size  what
-//   0       1     version, at most 5
+//   0       1     version, at most 6
 //   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
 //                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end,
 //                  12 definition, 13 registered, 14 pre-commit, 15 ballot, 16 quorum abort
@@ -26,7 +26,8 @@
 //   outcome, cause, vote, branch end, step kind, op, act, site state: u8, the value of the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
-//   origin         text owner, text comment, time began
+//   origin         text owner, text comment, time began, from version 6 on text identity, text trace
+//                  parent
 //   decided branch u32 number, text resource, vote, evidence
 //   ending         outcome, cause, text reason, flag retryable
 //   branch summary u32 number, text resource, text identity, text process, text state, text vote,
@@ -88,6 +89,11 @@
 //   site answer    site state, ballot number elected, ballot number accepted, decided by
 //   site summary   site, flag answered, and if it is 1 the site answer
 //
+// Bodies that came with version 6, which every record has whose origin has an identity or a trace
+// parent; the others as before, each with what later versions added to it:
+//
+//   end            as in version 5, then a flag and if it is 1 what version 4 added
+//
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is
 // read for ever. A record is written in the lowest version that has its body, so an older program
@@ -106,13 +112,16 @@
 
 namespace settle::coordinator {
 
-inline constexpr std::uint8_t kRecordVersion = 5;           // the highest
+inline constexpr std::uint8_t kRecordVersion = 6;           // the highest
 inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
 inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
 inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record
 
 // Never cuts: kInvalid names the field that is too long, out of range, or empty and must not be.
 [[nodiscard]] Result<std::string> EncodeRecord(const Record& record);
+
+// "commit", "saga begin": as in the list above.
+std::string TypeName(const Record& record);
 
 // Any bytes may come in. kCorrupt names what is wrong and where; kVersion names both versions.
 [[nodiscard]] Result<Record> DecodeRecord(std::string_view bytes);

@@ -24,6 +24,9 @@ void Fields(Archive& archive, V& origin) {
   archive.Field("origin.owner", origin.owner);
   archive.Field("origin.comment", origin.comment);
   archive.Field("origin.began", origin.began);
+  if (archive.version() < 6) return;
+  archive.Field("origin.identity", origin.identity);
+  archive.Field("origin.trace_parent", origin.trace_parent);
 }
 
 template <typename Archive, Is<DecidedBranch> V>
@@ -274,6 +277,7 @@ void Fields(Archive& archive, V& record) {
     return;
   }
   OptionalFields(archive, "quorum", summary.quorum);
+  if (archive.version() >= 6) OptionalFields(archive, "saga", summary.saga);
 }
 
 template <typename Archive, Is<SagaBeginRecord> V>

@@ -1,5 +1,6 @@
 #include "settled/listening.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::coordinator {
@@ -60,6 +61,17 @@ Result<std::unique_ptr<channel::LiveTls>> OpenTls(const Options& options, Observ
   };
   return channel::LiveTls::Open(*options.tls, {.inform = tell(Observer::Level::kInfo),
                                                .warn = tell(Observer::Level::kWarning)});
+}
+
+bool OnThisMachine(const std::vector<server::SocketAddress>& addresses) {
+  return std::all_of(addresses.begin(), addresses.end(),
+                     [](const server::SocketAddress& address) { return address.loopback(); });
+}
+
+std::vector<std::string> TextsOf(const std::vector<server::SocketAddress>& addresses) {
+  std::vector<std::string> texts;
+  for (const server::SocketAddress& address : addresses) texts.push_back(address.text());
+  return texts;
 }
 
 std::string ListeningText(const std::vector<std::string>& addresses, bool tls) {

@@ -27,6 +27,10 @@ namespace settle::coordinator {
 [[nodiscard]] Result<std::unique_ptr<channel::LiveTls>> OpenTls(const Options& options,
                                                                 Observer& observer);
 
+// All of them can be reached from this machine alone.
+bool OnThisMachine(const std::vector<server::SocketAddress>& addresses);
+std::vector<std::string> TextsOf(const std::vector<server::SocketAddress>& addresses);
+
 // "10.0.0.7:7420 (TLS), unix:/run/settle/settled.sock".
 std::string ListeningText(const std::vector<std::string>& addresses, bool tls);
 

@@ -118,6 +118,11 @@ std::vector<Row> PlaceRows() {
       Listen(),
       HttpListen(),
       Path(
+          "access",
+          "a file of rules, who may do what; read again when it changes (default: none, and every "
+          "program of this machine may do everything)",
+          [](Options & o) -> auto& { return o.access_file; }),
+      Path(
           "ready-file", "written with the addresses once the daemon serves, removed when it stops",
           [](Options & o) -> auto& { return o.ready_file; }),
       Word(
@@ -211,6 +216,13 @@ std::vector<Row> LimitRows() {
           "ended transactions that the log remembers at least; older ones are answered \"expired\"",
           {1, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_ended; }),
       Count(
+          "keep-audit", "rows of the audit trail that are kept, two for each action of an operator",
+          {1'000, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_audit; }),
+      Count(
+          "losses-settled", "epoch up to which somebody has looked after what a restored log lost",
+          {0, 9'000'000'000'000'000'000},
+          [](Options & o) -> auto& { return o.engine.losses_settled; }),
+      Count(
           "max-frame-bytes", "of one message", {64 * 1024, 64 * 1024 * 1024},
           [](Options & o) -> auto& { return o.server.frame.frame_bytes_max; }),
   };
@@ -266,7 +278,8 @@ std::string HelpText() {
        << CommandLineOptions() << "\n"
        << "SIGTERM and SIGINT stop it: it begins no more transactions, waits for those that are "
           "not decided,\n"
-       << "and ends; a second signal ends the waiting.\n\n"
+       << "and ends; a second signal ends the waiting. SIGHUP reads the files of --access and\n"
+       << "--tls-... again.\n\n"
        << DescribeExitCodes();
   return text.str();
 }
@@ -297,6 +310,12 @@ Status CheckTogether(const Options& options) {
     return Fail(ErrorCode::kInvalid,
                 "of --tls-certificate, --tls-key and --tls-ca some are missing",
                 "give all three, or none of them");
+  }
+  if (options.tls && options.access_file.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                "--tls-certificate without --access: every certificate that the authority ever "
+                "signed would be as good as any other, so none may do anything",
+                "name a file of rules, who may do what: docs/security.md shows one");
   }
   if (options.engine.retry_first > options.engine.retry_max) {
     return Fail(ErrorCode::kInvalid, "--retry-first is longer than --retry-max");

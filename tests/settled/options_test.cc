@@ -80,8 +80,8 @@ TEST(Options, TheFileMayHaveSeveralAddressesAndThoseOfTheCommandLineReplaceThem)
 }
 
 TEST(Options, TheFilesOfTlsAreGivenTogetherOrNotAtAll) {
-  const Options options =
-      Parsed({"--tls-certificate", "c.pem", "--tls-key", "c.key", "--tls-ca", "ca.pem"});
+  const Options options = Parsed({"--tls-certificate", "c.pem", "--tls-key", "c.key", "--tls-ca",
+                                  "ca.pem", "--access", "rules.json"});
   EXPECT_EQ(options.tls, (channel::TlsFiles{"ca.pem", "c.pem", "c.key"}));
   EXPECT_THAT(Refusal({"--tls-certificate", "c.pem", "--tls-key", "c.key"}),
               HasSubstr("some are missing"));
@@ -114,6 +114,8 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "10",
                                   "--keep-ended",
                                   "11",
+                                  "--losses-settled",
+                                  "1700000000",
                                   "--max-frame-bytes",
                                   "65536",
                                   "--transaction-timeout",
@@ -149,6 +151,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
   EXPECT_EQ(options.engine.undecided_per_owner_max, 6u);
   EXPECT_EQ(options.engine.sagas_per_owner_max, 5u);
   EXPECT_EQ(options.keep_ended, 11u);
+  EXPECT_EQ(options.engine.losses_settled, 1'700'000'000u);
   EXPECT_EQ(options.engine.branches_max, 8u);
   EXPECT_EQ(options.engine.sessions_max, 9u);
   EXPECT_EQ(options.server.connections_max, 10u);
@@ -200,6 +203,16 @@ TEST(Options, ValuesThatContradictEachOtherAreRefused) {
   EXPECT_THAT(Refusal({"--retry-first", "1m", "--retry-max", "1s"}), HasSubstr("--retry-first"));
   EXPECT_THAT(Refusal({"--transaction-timeout", "2h", "--max-transaction-timeout", "1h"}),
               HasSubstr("--transaction-timeout"));
+}
+
+TEST(Options, TlsWithoutRulesIsRefused) {
+  const std::vector<const char*> tls{"--tls-certificate", "c.pem", "--tls-key", "k.pem",
+                                     "--tls-ca",          "a.pem"};
+  EXPECT_THAT(Refusal(tls), HasSubstr("--tls-certificate without --access: every certificate"));
+  std::vector<const char*> with_rules = tls;
+  with_rules.insert(with_rules.end(), {"--access", "a.json"});
+  EXPECT_EQ(Parsed(with_rules).access_file, "a.json");
+  EXPECT_EQ(Parsed({}).access_file, "");
 }
 
 TEST(Options, AConfigFileHoldsTheSameOptionsAndTheCommandLineWins) {

@@ -41,7 +41,9 @@ class TlsDaemon : public ::testing::Test {
             "--tls-certificate",
             files.certificate,
             "--tls-key",
-            files.key};
+            files.key,
+            "--access",
+            rules_};
   }
   struct Ran {
     int exit = -1;
@@ -83,6 +85,17 @@ class TlsDaemon : public ::testing::Test {
   const Authority authority_{directory_};
   const channel::TlsFiles files_ = authority_.Issue("coordinator");
   const channel::TlsFiles shop_ = authority_.Issue("shop");
+  // Whoever connects here may do everything; what rules hold back is tested elsewhere.
+  std::string Rules() const {
+    std::ofstream(directory_ / "rules.json")
+        << R"({"rules": [{"who": "cn:shop", "roles": ["application", "participant", "admin"],)"
+        << R"( "resources": ["bank"]}, {"who": "uid:)" << ::getuid()
+        << R"(", "roles": ["admin"]}]})";
+    ::chmod((directory_ / "rules.json").c_str(), 0600);
+    return directory_ / "rules.json";
+  }
+
+  const std::string rules_ = Rules();
   const std::string socket_ = "unix:" + (directory_ / "settled.sock");
   int runs_ = 0;
 };

@@ -103,6 +103,7 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
       {"#include <libpq-fe.h>", {"participant-sdk/src/postgres/", "tests/", "examples/", "bench/"}},
       {"#include <sqlite3.h>",
        {"coordinator/log/", "participant-sdk/src/sqlite/", "tests/", "examples/", "bench/"}},
+      {"#include <sodium", {"coordinator/log/"}},
       {"#include <spdlog/", {"coordinator/observe/", "tests/"}},
       {"#include <prometheus/", {"coordinator/observe/"}},
       {"#include <civetweb", {"coordinator/observe/"}},
