@@ -191,6 +191,19 @@ struct SessionView {
   5: optional string peer_address
 }
 
+/** What an operator holds back. What is decided goes on being finished all the same. */
+struct PauseView {
+  /** "participant": what is new of one resource or participant; "everything new"; "drain". */
+  1: required string scope
+  /** Of the first scope; else empty. */
+  2: required string name
+  /** Who, and why, which may be empty. */
+  3: required string operator_name
+  4: required string reason
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  5: required i64 since_us
+}
+
 struct ParticipantView {
   /** The resource's name. */
   1: required string resource
@@ -204,6 +217,8 @@ struct ParticipantView {
   5: required string refused_identity
   /** Who serves actions of sagas under this name; `sessions` serve the resource of this name. */
   6: optional list<SessionView> action_sessions
+  /** Absent: it is not paused. */
+  7: optional PauseView pause
 }
 
 struct ParticipantsReply {
@@ -300,6 +315,24 @@ struct ForgetRequest {
   /** Who repaired it, and how; both required, at most 200 and 1000 bytes. */
   2: required string operator_name
   /** At most 1000 bytes. */
+  3: required string reason
+}
+
+struct PauseRequest {
+  /** A resource or a participant of sagas; empty: everything new. */
+  1: required string name
+  /** Who asks, and why; both required, at most 200 and 1000 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes. */
+  3: required string reason
+}
+
+struct DrainRequest {
+  /** Begin nothing new from now on; false: it begins again. */
+  1: required bool on
+  /** Who asks; required, at most 200 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes; may be empty. */
   3: required string reason
 }
 
@@ -488,6 +521,20 @@ struct StatusReply {
   /** Votes, ends of branches, records of sites and answers to calls that participants reported since the coordinator
       started: one by one, however many travelled in a batch. */
   19: optional i64 reports_taken
+  /** Transactions in doubt, as in InDoubtReply. */
+  20: optional i64 in_doubt
+  /** Microseconds since 1970-01-01 UTC: when the oldest of them began; absent: there is none, or it is not known. */
+  21: optional i64 oldest_in_doubt_us
+  /** Transactions that are not decided; sagas are not among them. */
+  22: optional i64 undecided
+  /** Transactions and sagas that wait for each resource or participant. */
+  23: optional map<string, i64> waiting
+  /** What operators hold back. */
+  24: optional list<PauseView> pauses
+  /** As in AuditReply. */
+  25: optional i64 audit_rows
+  26: optional i64 audit_pruned
+  27: optional string audit_damage
   /** The log was restored from a backup, and what was written in these epochs after that was lost: what is not in the
       log of transactions of these epochs is unknown. Absent: nothing was lost. */
   30: optional list<LostEpochsView> lost
@@ -540,6 +587,16 @@ service AdminService {
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */
   TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
+
+  /** From now on nothing new goes to the resource or participant, or nothing new is begun at all; durable before the
+      answer. Again: the answer says who did it first. NOT_FOUND: nobody of that name ever was here. */
+  PauseView pause(1: PauseRequest request) throws (1: types.ServiceError error)
+
+  /** Lifts that, and answers what it was. NOT_FOUND: it is not paused. */
+  PauseView resume(1: PauseRequest request) throws (1: types.ServiceError error)
+
+  /** As pause and resume of everything new, under a name of its own: to take the coordinator out of service. */
+  PauseView drain(1: DrainRequest request) throws (1: types.ServiceError error)
 
   /** What operators asked for: each of the calls here that changes something is written down before it is done. */
   AuditReply audit(1: AuditRequest request) throws (1: types.ServiceError error)

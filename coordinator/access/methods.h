@@ -61,6 +61,9 @@ inline constexpr std::array kMethods = {
     Method{"admin", "send_again", {Role::kOperatorResolve}},
     Method{"admin", "act_on_step", {Role::kOperatorResolve}},
     Method{"admin", "forget", {Role::kOperatorResolve}},
+    Method{"admin", "pause", {Role::kOperatorResolve}},
+    Method{"admin", "resume", {Role::kOperatorResolve}},
+    Method{"admin", "drain", {Role::kOperatorResolve}},
     Method{"admin", "accept_identity", {Role::kAdmin}},
 };
 

@@ -249,6 +249,27 @@ Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
       .map([&] { return reply; });
 }
 
+Result<wire::PauseView> AdminClient::Pause(const wire::PauseRequest& request) {
+  wire::PauseView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.pause(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::PauseView> AdminClient::Resume(const wire::PauseRequest& request) {
+  wire::PauseView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.resume(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::PauseView> AdminClient::Drain(const wire::DrainRequest& request) {
+  wire::PauseView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.drain(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& request) {
   wire::AuditReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.audit(reply, request); }).map([&] {

@@ -45,6 +45,9 @@ class AdminClient {
   // Waits at most for half of the time-out.
   [[nodiscard]] Result<wire::AwaitSagaReply> AwaitSaga(const std::string& gtid,
                                                        std::chrono::milliseconds wait);
+  [[nodiscard]] Result<wire::PauseView> Pause(const wire::PauseRequest& request);
+  [[nodiscard]] Result<wire::PauseView> Resume(const wire::PauseRequest& request);
+  [[nodiscard]] Result<wire::PauseView> Drain(const wire::DrainRequest& request);
   [[nodiscard]] Result<wire::AuditReply> ReadAudit(const wire::AuditRequest& request);
   // A backup belongs to the connection: when that is lost, it is gone (kRefused from the next
   // call).

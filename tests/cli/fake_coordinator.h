@@ -69,6 +69,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::DefinitionsReply definitions_reply;
   wire::DefinitionView definition_reply;
   wire::AuditReply audit_reply;
+  wire::PauseView pause_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
@@ -82,6 +83,8 @@ class FakeAdmin : public wire::AdminServiceIf {
   std::vector<wire::ForgetRequest> forgets;
   std::vector<wire::ActOnStepRequest> acts;
   std::vector<wire::AuditRequest> audits;
+  std::vector<wire::PauseRequest> pauses;
+  std::vector<wire::DrainRequest> drains;
 
   void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
@@ -134,6 +137,18 @@ class FakeAdmin : public wire::AdminServiceIf {
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override {
     Answer("definition " + name + " " + std::to_string(version), reply, definition_reply);
+  }
+  void pause(wire::PauseView& reply, const wire::PauseRequest& request) override {
+    pauses.push_back(request);
+    Answer("pause", reply, pause_reply);
+  }
+  void resume(wire::PauseView& reply, const wire::PauseRequest& request) override {
+    pauses.push_back(request);
+    Answer("resume", reply, pause_reply);
+  }
+  void drain(wire::PauseView& reply, const wire::DrainRequest& request) override {
+    drains.push_back(request);
+    Answer("drain", reply, pause_reply);
   }
   void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override {
     audits.push_back(request);
