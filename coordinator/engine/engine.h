@@ -109,6 +109,12 @@ struct ForgetCall {
   std::string reason;
 };
 
+// A person decides: see HeuristicAct. Of a stray the gtid is empty: one is given out for the act.
+struct HeuristicCall {
+  Gtid gtid;
+  HeuristicIntent intent;
+};
+
 // Of the transactions that have not ended, newest first.
 struct OpenQuery {
   enum class Kind {
@@ -165,6 +171,8 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  // Of a stray: the name of the prepared branch that is told; `key` is that of the act.
+  std::string prepared{};
 };
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
@@ -229,8 +237,10 @@ struct RestoredTransaction {
   std::vector<RegisteredRecord> registered{};
   // Of three-phase commit: without a decision nothing is presumed of it.
   std::optional<PreCommitRecord> pre_commit{};
-  std::optional<BallotRecord> ballot{};     // the last one
-  std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
+  std::optional<BallotRecord> ballot{};  // the last one
+  // What persons did. Alone: a stray, or nothing else that its records say can be believed.
+  std::vector<HeuristicIntentRecord> intents{};
+  std::optional<ForgetRecord> forgotten{};  // then it was damaged or forced, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
   std::string contradiction{};
@@ -338,6 +348,11 @@ class Engine {
   // it is not damaged, or another operator was first. kRetry: the log refused it, so it stays
   // damaged. kNotFound: not running here.
   void Forget(ForgetCall call, Completion<std::monostate> done);
+
+  // Does what a person decided, once that it will be done is durable: then `done` runs, with the
+  // gtid that shows it. kRefused: it is not in such a state; kRetry: the log has no room, or writes
+  // another record of it at this moment; nothing was done. kNotFound: not running here.
+  void Intervene(HeuristicCall call, Completion<Gtid> done);
 
   // Stored definitions by name and version; do not block.
   DefinitionPage ListDefinitions(const DefinitionQuery& query) const;

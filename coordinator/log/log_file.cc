@@ -82,8 +82,9 @@ Status CheckBeginning(const std::string& path) {
   const std::string_view magic("SQLite format 3\0", 16);
   if (std::string_view(bytes.data(), magic.size()) == magic && id == kApplicationId) return {};
   return Fail(ErrorCode::kCorrupt,
-              path + " is not a decision log: another program made it, or its beginning is "
-                     "damaged; nothing was changed",
+              path +
+                  " is not a decision log: another program made it, or its beginning is "
+                  "damaged; nothing was changed",
               "name the log's own file, or restore a backup");
 }
 
@@ -97,8 +98,8 @@ Result<std::string> ResolveLogPath(const std::string& path) {
                 "name the log's file, for example /var/lib/settle/settle.db");
   }
   const std::string directory = DirectoryOf(path);
-  const std::unique_ptr<char, decltype(&std::free)> resolved(
-      ::realpath(directory.c_str(), nullptr), &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(directory.c_str(), nullptr),
+                                                             &std::free);
   if (resolved == nullptr) {
     const int error = errno;
     return Unavailable("cannot use the log's directory " + directory, error, AdviceFor(error));

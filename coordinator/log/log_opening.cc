@@ -63,8 +63,11 @@ Status Configure(Connection& connection, const std::string& path, const std::str
     std::string read_back;
   };
   const Setting settings[] = {
-      {"trusted_schema", "0", "0"}, {"cell_size_check", "1", "1"}, {"mmap_size", "0", "0"},
-      {"fullfsync", "1", "1"},      {"checkpoint_fullfsync", "1", "1"},
+      {"trusted_schema", "0", "0"},
+      {"cell_size_check", "1", "1"},
+      {"mmap_size", "0", "0"},
+      {"fullfsync", "1", "1"},
+      {"checkpoint_fullfsync", "1", "1"},
       {"wal_autocheckpoint", "0", "0"},
       {"journal_size_limit", "67108864", "67108864"},
       // Debian's SQLite overwrites what is deleted: a second time the bytes for what is pruned.
@@ -255,8 +258,8 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-  auto writer = LogWriter::Make(*std::move(connection),
-                                {*state, settings.checkpoint_pages, settings.prune});
+  auto writer =
+      LogWriter::Make(*std::move(connection), {*state, settings.checkpoint_pages, settings.prune});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
   return OpenedLog{*std::move(path),
                    {facts->log_id, facts->epoch},

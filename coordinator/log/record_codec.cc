@@ -31,6 +31,7 @@ constexpr Type TypeOf(const OnePhaseRecord&) { return {2, 1, "one-phase"}; }
 constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
 // Only a saga's ending can have the cause that came with version 3.
 Type TypeOf(const EndRecord& record) {
+  if (!record.summary.heuristics.empty()) return {4, 6, "end"};
   const AbortCause cause = record.summary.ending.cause;
   if (record.summary.quorum || cause == AbortCause::kQuorum) return {4, 5, "end"};
   if (record.summary.saga) return {4, 4, "end"};
@@ -62,6 +63,7 @@ constexpr Type TypeOf(const RegisteredRecord&) { return {13, 4, "registered"}; }
 constexpr Type TypeOf(const PreCommitRecord&) { return {14, 5, "pre-commit"}; }
 constexpr Type TypeOf(const BallotRecord&) { return {15, 5, "ballot"}; }
 constexpr Type TypeOf(const QuorumAbortRecord&) { return {16, 5, "quorum abort"}; }
+constexpr Type TypeOf(const HeuristicIntentRecord&) { return {17, 6, "heuristic intent"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
@@ -149,6 +151,7 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 14: return DecodeBody<PreCommitRecord>(version, body);
     case 15: return DecodeBody<BallotRecord>(version, body);
     case 16: return DecodeBody<QuorumAbortRecord>(version, body);
+    case 17: return DecodeBody<HeuristicIntentRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

@@ -59,6 +59,10 @@ void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::Page
 void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
   AtTheEdge(observer_, "send_again", [&] {
     const SendAgainCall call = Need(FromWire(request));
+    if (call.dry_run) {
+      reply = ToWire(Need(WouldRetry(engine_, views_, call.gtid, call.resource)));
+      return;
+    }
     reply = ToWire(Need(call.gtid.empty()   ? RetryAll(engine_, call.resource)
                         : call.step.empty() ? Retry(engine_, views_, call.gtid)
                                             : RetryStep(engine_, views_, call.gtid, call.step)));
@@ -93,7 +97,9 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
 
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {
   AtTheEdge(observer_, "forget", [&] {
-    reply = ToWire(Need(Forget(engine_, views_, observer_, Need(FromWire(request)))));
+    const ForgetRequested asked = Need(FromWire(request));
+    reply = ToWire(Need(asked.dry_run ? WouldForget(views_, asked.call)
+                                      : Forget(engine_, views_, observer_, asked.call)));
   });
 }
 

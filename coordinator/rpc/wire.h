@@ -53,7 +53,11 @@ struct AwaitSagaCall {
 [[nodiscard]] Result<SiteReport> FromWire(const wire::SiteReport& report);
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
-[[nodiscard]] Result<ForgetCall> FromWire(const wire::ForgetRequest& request);
+struct ForgetRequested {
+  ForgetCall call;
+  bool dry_run = false;
+};
+[[nodiscard]] Result<ForgetRequested> FromWire(const wire::ForgetRequest& request);
 
 // The time of the record is left to who keeps it.
 [[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource,
@@ -78,6 +82,7 @@ struct SendAgainCall {
   Gtid gtid;             // empty: every transaction
   std::string resource;  // empty: any
   std::string step;      // of the saga; empty: all
+  bool dry_run = false;
 };
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
 
