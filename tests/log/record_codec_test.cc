@@ -59,6 +59,7 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       PreCommitRecord{gtid, {}, 0, {}, {}},
       BallotRecord{gtid, {}},
       QuorumAbortRecord{gtid, 0, {}, ""},
+      HeuristicIntentRecord{gtid, {}, {}},
       EndRecord{{gtid, "", {}, {}, 0, {}, {}, {}, QuorumSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
@@ -214,6 +215,27 @@ TEST(RecordCodec, TheBytesOfAQuorumAbortStayWhatTheyAre) {
                         77));
 }
 
+TEST(RecordCodec, TheBytesOfVersion6StayWhatTheyAre) {
+  const HeuristicIntentRecord record{
+      SampleGtid("k3m9qxw4c7ab", 1, 2),
+      {"o", "", 1},
+      {HeuristicAct::kStray, Decision::kAbort, {{1, "r", Vote::kCommit, {}}}, "n", "me", "y", 258}};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x06\x11"          // version, type
+                        "\x6d\x00\x00\x00"  // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x01\x00\x00\x00o\x00\x00\x00\x00"                  // owner, comment
+                        "\x01\x00\x00\x00\x00\x00\x00\x00"                   // began
+                        "\x03\x02"                                           // act, decision
+                        "\x01\x00\x00\x00\x01\x00\x00\x00"                   // branches: number
+                        "\x01\x00\x00\x00r\x01"                              // resource, vote
+                        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"   // evidence
+                        "\x01\x00\x00\x00n\x02\x00\x00\x00me"                // name, operator
+                        "\x01\x00\x00\x00y\x02\x01\x00\x00\x00\x00\x00\x00"  // reason, at
+                        "????",
+                        119));
+}
+
 // The body of version 1, and behind it by whom it was decided.
 TEST(RecordCodec, TheBytesOfACommitOfThreePhaseStayWhatTheyAre) {
   const CommitRecord two_phase = SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, 2));
@@ -240,13 +262,20 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
     const bool is_forget = std::holds_alternative<ForgetRecord>(record);
     std::string bytes = Encoded(record);
     const int version = bytes[0];
-    EXPECT_EQ(version, is_version5 ? 5 : is_version4 ? 4 : is_newest ? 3 : is_forget ? 2 : 1);
-    for (const int other : {1, 2, 3, 4, 5}) {
+    const std::vector<Record> version6 = SampleVersion6Records(SampleGtid("k3m9qxw4c7ab", 2, 1842));
+    const bool is_version6 = std::find(version6.begin(), version6.end(), record) != version6.end();
+    EXPECT_EQ(version, is_version6   ? 6
+                       : is_version5 ? 5
+                       : is_version4 ? 4
+                       : is_newest   ? 3
+                       : is_forget   ? 2
+                                     : 1);
+    for (const int other : {1, 2, 3, 4, 5, 6}) {
       if (other == version) continue;
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
       EXPECT_EQ(error.code, ErrorCode::kCorrupt);
-      // Versions 4 and 5 have more fields of some records than earlier ones.
+      // Versions 4 to 6 have more fields of some records than earlier ones.
       EXPECT_THAT(error.message, ::testing::AnyOf(HasSubstr("record has format version"),
                                                   HasSubstr("record is malformed")));
     }
@@ -346,9 +375,14 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     if (round % 2 == 0) {
       bytes.resize(random() % 200);
       for (char& byte : bytes) byte = static_cast<char>(random());
-      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 16);
+      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 17);
       if (bytes.size() > 2)
-        bytes[0] = bytes[1] > 13 ? 5 : bytes[1] > 11 ? 4 : bytes[1] > 6 ? 3 : bytes[1] == 6 ? 2 : 1;
+        bytes[0] = bytes[1] > 16   ? 6
+                   : bytes[1] > 13 ? 5
+                   : bytes[1] > 11 ? 4
+                   : bytes[1] > 6  ? 3
+                   : bytes[1] == 6 ? 2
+                                   : 1;
     } else {
       bytes = Encoded(records[random() % records.size()]);
       for (int flips = 0; flips < 3; ++flips) {
