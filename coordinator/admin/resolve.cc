@@ -71,6 +71,18 @@ std::string Would(const TransactionView& view) {
 
 }  // namespace
 
+std::string WhatIsAsked(const ResolveCall& call) {
+  const std::string to = settle::ToString(call.to);
+  if (!call.heuristic) return "resolve to " + to;
+  if (call.branch == 0) return "heuristic: " + to;
+  return "heuristic: branch " + std::to_string(call.branch) +
+         (call.to == Decision::kCommit ? " committed" : " aborted");
+}
+
+std::string TargetOf(const ResolveCall& call) {
+  return call.prepared.empty() ? call.gtid.text() : call.prepared + " in " + call.resource;
+}
+
 Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& observer,
                                 const ResolveCall& call) {
   if (call.heuristic) return ResolveHeuristically(engine, views, call);

@@ -19,6 +19,10 @@ struct ResolveCall {
   bool dry_run = false;     // say what would be done
 };
 
+// For the audit trail: "heuristic: branch 2 committed", and the gtid or the stray.
+std::string WhatIsAsked(const ResolveCall& call);
+std::string TargetOf(const ResolveCall& call);
+
 // Blocking, thread-safe. Abort ends a transaction that is undecided; the decision that a
 // transaction already has is sent again at once to the branches that have not carried it out.
 // kRefused, with what the state is and what can be done: commit of an undecided transaction (only

@@ -173,6 +173,20 @@ Result<wire::TransactionView> AdminClient::Show(const std::string& gtid) {
   });
 }
 
+Result<wire::LookReply> AdminClient::Look(const wire::LookRequest& request) {
+  wire::LookReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.look(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::InDoubtReply> AdminClient::InDoubt(const wire::PageRequest& request) {
   wire::InDoubtReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply, request); }).map([&] {
@@ -184,6 +198,20 @@ Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageReques
   wire::ParticipantsReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.participants(reply, request); })
       .map([&] { return reply; });
+}
+
+Result<wire::DiagnosisReply> AdminClient::Diagnose() {
+  wire::DiagnosisReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.diagnose(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
 }
 
 Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
@@ -248,6 +276,38 @@ Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
   wire::AwaitSagaReply reply;
   return CallLink(Effect::kReads, [&](Link& link) { link.coordinator.await_saga(reply, request); })
       .map([&] { return reply; });
+}
+
+Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& request) {
+  wire::AuditReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.audit(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::BeginBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_begin(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::AwaitBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_progress(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<std::string> AdminClient::ReadBackup(std::int64_t offset) {
+  std::string bytes;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_read(bytes, offset); }).map([&] {
+    return std::move(bytes);
+  });
+}
+
+Status AdminClient::EndBackup() {
+  return Call(Effect::kReads, [&](auto& service) { service.backup_end(); });
 }
 
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,

@@ -27,6 +27,7 @@ struct Sagas::Saga {
 
   saga::Machine machine;
   Instant counts_from{};  // its deadline
+  Instant begun{};        // in this process
   std::vector<TimelineEntry> timeline;
   struct StepTimes {
     WallTime called = 0;

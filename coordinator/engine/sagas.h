@@ -32,10 +32,13 @@ class Sagas {
   // A saga that is no longer here: its end is durable, or it never began and never can.
   struct Gone {
     const Gtid& gtid;
+    const std::string& identity;
     const std::string& owner;
     const std::string& request_key;
     bool began = true;
-    Outcome outcome = Outcome::kUndecided;  // of one that began
+    // Of one that ended; kUndecided: nobody knows.
+    Outcome outcome = Outcome::kUndecided;
+    Instant begun{};  // in this process
   };
   // References outlive it. `send` and `gone` must not call back in.
   struct Outside {

@@ -110,7 +110,7 @@ void Shard::Run(std::unique_ptr<Transaction> transaction, std::vector<TimelineEn
   CountRunning();
   if (here.machine.state() == TwoPhase::State::kQuorum) {
     ++undecided_count_;
-    admission_.quota.TakeBeyond(here.machine.origin().owner);
+    admission_.quota.TakeBeyond(QuotaKey(here.machine.origin()));
   }
   Handle(here, event::Restored{std::move(forgotten)});
 }

@@ -144,6 +144,21 @@ Result<bool> FindLogFile(const std::string& path) {
   return true;
 }
 
+Status CheckReadable(const std::string& path) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) {
+    const int error = errno;
+    return Fail(ErrorCode::kUnavailable,
+                fmt::format("cannot look at {}: {}", path, std::strerror(error)),
+                "name the file of a decision log or of a backup");
+  }
+  if (!S_ISREG(file.st_mode)) {
+    return Fail(ErrorCode::kUnavailable, path + " is not a regular file",
+                "name the file of a decision log or of a backup");
+  }
+  return CheckBeginning(path);
+}
+
 Result<std::string> MakeNewFile(const std::string& path) {
   RemoveNewFile(path);
   const std::string made = path + ".new";

@@ -28,7 +28,8 @@
 //                  the value of the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
-//   origin         text owner, text comment, time began
+//   origin         text owner, text comment, time began, from version 6 on text identity, text trace
+//                  parent
 //   decided branch u32 number, text resource, vote, evidence
 //   ending         outcome, cause, text reason, flag retryable
 //   branch summary u32 number, text resource, text identity, text process, text state, text vote,
@@ -90,10 +91,13 @@
 //   site answer    site state, ballot number elected, ballot number accepted, decided by
 //   site summary   site, flag answered, and if it is 1 the site answer
 //
-// Bodies that came with version 6; an end has them of a transaction in which a person decided:
+// Bodies that came with version 6, which every record has whose origin has an identity or a trace
+// parent, and the end of a transaction in which a person decided; the others as before, each with
+// what later versions added to it:
 //
 //   heuristic intent  gtid, origin, intent
-//   end            as in version 5, then list of intent
+//   end            as in version 5, then a flag and if it is 1 what version 4 added, then list of
+//                  intent
 //
 //   intent         heuristic act, decision, list of decided branch, text database name, text
 //                  operator name, text reason, time at
@@ -123,6 +127,9 @@ inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one reco
 
 // Never cuts: kInvalid names the field that is too long, out of range, or empty and must not be.
 [[nodiscard]] Result<std::string> EncodeRecord(const Record& record);
+
+// "commit", "saga begin": as in the list above.
+std::string TypeName(const Record& record);
 
 // Any bytes may come in. kCorrupt names what is wrong and where; kVersion names both versions.
 [[nodiscard]] Result<Record> DecodeRecord(std::string_view bytes);

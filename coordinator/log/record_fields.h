@@ -24,6 +24,9 @@ void Fields(Archive& archive, V& origin) {
   archive.Field("origin.owner", origin.owner);
   archive.Field("origin.comment", origin.comment);
   archive.Field("origin.began", origin.began);
+  if (archive.version() < 6) return;
+  archive.Field("origin.identity", origin.identity);
+  archive.Field("origin.trace_parent", origin.trace_parent);
 }
 
 template <typename Archive, Is<DecidedBranch> V>
@@ -294,7 +297,9 @@ void Fields(Archive& archive, V& record) {
     return;
   }
   OptionalFields(archive, "quorum", summary.quorum);
-  if (archive.version() >= 6) archive.Field("heuristics", summary.heuristics);
+  if (archive.version() < 6) return;
+  OptionalFields(archive, "saga", summary.saga);
+  archive.Field("heuristics", summary.heuristics);
 }
 
 template <typename Archive, Is<SagaBeginRecord> V>

@@ -33,6 +33,9 @@ Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request) {
     if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
     call.resource = request.resource;
   }
+  if (Status who = CheckText("operator_name", request.operator_name, kNameBytesMax); !who)
+    return Fail(who.error());
+  call.operator_name = request.operator_name;
   call.dry_run = request.dry_run;
   return call;
 }
