@@ -93,7 +93,9 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    if (!transaction.registered.empty() || transaction.pre_commit || !transaction.intents.empty())
+    const bool forced = !transaction.intents.empty() &&
+                        transaction.intents.front().intent.act == HeuristicAct::kForce;
+    if (!transaction.registered.empty() || transaction.pre_commit || forced)
       admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
