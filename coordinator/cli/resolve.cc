@@ -20,6 +20,8 @@ Result<BranchNumber> ParseBranch(const std::string& text) {
 }
 
 Result<wire::ResolveRequest> OfAStray(const Given& given) {
+  if (!given.Has("resource") && !given.Has("prepared"))
+    return Fail(ErrorCode::kInvalid, "commit|abort is missing", "see 'settle help resolve'");
   if (!given.Has("resource") || !given.Has("prepared") || given.Has("branch")) {
     return Fail(ErrorCode::kInvalid,
                 "a prepared branch without a transaction is named by --resource and --prepared",
