@@ -83,6 +83,10 @@ struct Command {
   9: optional types.Ballot ballot
   /** Three-phase, of COMMIT and ABORT: the sites whose acceptances were the majority. */
   10: optional list<i32> quorum
+  /** Of COMMIT and ABORT: a person decided so of a branch that another log, or nobody, answers for. It is the one that
+      is prepared under this name in the database of `resource`; gtid and branch are those of the person's act, under
+      which its end is reported. Nothing may be done unless a scan of that database finds the name prepared. */
+  12: optional string prepared
 }
 
 enum ActionOp {

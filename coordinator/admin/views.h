@@ -19,6 +19,7 @@ struct TransactionView {
   TransactionSummary summary;
   std::string waiting_for;  // one line; empty when it has ended
   std::string advice;       // one line; empty when nothing is needed
+  std::string would{};      // of a dry run: what would be done
 };
 
 struct ParticipantRow {
@@ -106,6 +107,9 @@ class Views {
   // Running or ended; a gtid without a record is shown as presumed aborted. kWrongLog, kNotFound.
   [[nodiscard]] Result<TransactionView> Show(const Gtid& gtid) const;
   [[nodiscard]] Result<InDoubtView> InDoubt(std::size_t most, const std::string& cursor) const;
+  // The prepared branch that a scan found under that name; kNotFound: none did.
+  [[nodiscard]] Result<Stray> FindStray(const std::string& resource,
+                                        const std::string& database_name) const;
   // A page has at most so many resources and, together, sessions; a resource is never divided.
   [[nodiscard]] Result<ParticipantPage> Participants(std::size_t most,
                                                      const std::string& cursor) const;

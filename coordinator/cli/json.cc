@@ -54,6 +54,17 @@ Json ToJson(const wire::StepView& step) {
   return json;
 }
 
+Json ToJson(const wire::HeuristicView& heuristic) {
+  Json json{{"act", heuristic.act},
+            {"to", heuristic.to},
+            {"operator", heuristic.operator_name},
+            {"reason", heuristic.reason}};
+  PutTime(json, "at", heuristic.at_us);
+  json["branches"] = heuristic.branches;
+  json["database_name"] = heuristic.database_name;
+  return json;
+}
+
 Json ToJson(const wire::SiteView& site) {
   return {{"site", site.number}, {"resource", site.resource}, {"addresses", site.addresses},
           {"state", site.state}, {"elected", site.elected},   {"accepted", site.accepted}};
@@ -155,6 +166,8 @@ Json ToJson(const wire::TransactionView& transaction) {
                       {"ballot", quorum.ballot},     {"leader", quorum.leader},
                       {"quorum", quorum.quorum},     {"missing", quorum.missing}};
   }
+  if (transaction.__isset.heuristic) json["heuristic"] = List(transaction.heuristic);
+  if (transaction.__isset.would) json["would"] = transaction.would;
   return json;
 }
 

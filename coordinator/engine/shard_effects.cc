@@ -94,7 +94,8 @@ void Shard::Perform(Transaction& transaction, Effect effect,
                                                             send.evidence,
                                                             std::move(send.sites),
                                                             send.ballot,
-                                                            std::move(send.quorum)});
+                                                            std::move(send.quorum),
+                                                            send.prepared});
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
@@ -132,6 +133,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyDecided& reply) { TellDecided(transaction, reply); },
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
+          [&](const effect::HeuristicRecorded&) {
+            for (const auto& done : std::exchange(transaction.heuristic_waiters, {})) done(gtid);
+          },
           [&](const effect::AnswerPeer& answer) {
             AnswerPeer(transaction, answer.call, answer.answer);
           },
@@ -173,6 +177,11 @@ void Shard::Persist(Transaction& transaction, Record record) {
     transaction.Note(now, "heuristic: " + heuristic->detail);
     observer_.Event(Observer::Level::kError, heuristic->gtid,
                     "a branch ended otherwise than decided: " + heuristic->detail);
+  }
+  if (const auto* heuristic = std::get_if<HeuristicIntentRecord>(&record)) {
+    transaction.Note(now, "heuristic: " + Words(heuristic->intent));
+    observer_.Event(Observer::Level::kWarning, heuristic->gtid,
+                    "heuristic: " + Escaped(Words(heuristic->intent)));
   }
   if (auto* forget = std::get_if<ForgetRecord>(&record)) {
     forget->at = now;
@@ -221,6 +230,7 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
+    if (!transaction->heuristic_waiters.empty()) SETTLE_FAILPOINT("engine.intent_recorded");
     if (IsRegistering(transaction->machine.state())) {
       SETTLE_FAILPOINT("engine.registered");
     } else {
@@ -239,6 +249,7 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
   Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
     for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
+    for (const auto& done : std::exchange(transaction->heuristic_waiters, {})) done(Fail(error));
   });
 }
 

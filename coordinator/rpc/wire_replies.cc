@@ -175,6 +175,23 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   return reply;
 }
 
+namespace {
+
+wire::HeuristicView ToWire(const HeuristicIntent& intent) {
+  wire::HeuristicView view;
+  view.act = ToString(intent.act);
+  view.to = settle::ToString(intent.to);
+  view.operator_name = intent.operator_name;
+  view.reason = intent.reason;
+  view.at_us = intent.at;
+  for (const DecidedBranch& branch : intent.branches)
+    view.branches.push_back(static_cast<std::int32_t>(branch.number));
+  view.database_name = OneLine(intent.database_name);
+  return view;
+}
+
+}  // namespace
+
 wire::TransactionView ToWire(const TransactionView& view) {
   const TransactionSummary& summary = view.summary;
   wire::TransactionView reply;
@@ -197,6 +214,10 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.advice = view.advice;
   if (summary.saga) reply.__set_saga(ToWire(*summary.saga));
   if (summary.quorum) reply.__set_quorum(ToWire(*summary.quorum));
+  for (const HeuristicIntent& intent : summary.heuristics)
+    reply.heuristic.push_back(ToWire(intent));
+  reply.__isset.heuristic = !reply.heuristic.empty();
+  if (!view.would.empty()) reply.__set_would(view.would);
   return reply;
 }
 

@@ -90,8 +90,11 @@ Result<Steps> BranchTable::Handle(const Command& command) {
   Result<Steps> steps =
       Heed(command.key.gtid, command.epoch, std::string(ToString(command.kind)) + " a branch");
   if (!steps) return steps;
-  const event::Commanded commanded{
-      command.kind, command.evidence, command.sites, {command.ballot, command.quorum}};
+  const event::Commanded commanded{command.kind,
+                                   command.evidence,
+                                   command.sites,
+                                   {command.ballot, command.quorum},
+                                   command.prepared};
   Append(*steps, Advance(command.key, commanded, command.resource));
   return steps;
 }

@@ -324,7 +324,9 @@ void Participant::RunFinish(const BranchKey& key, Resource& resource,
                             const effect::FinishByKey& finish) {
   if (finish.may_be_site && !MayFinish(key, resource.name(), finish.decision, finish.by)) return;
   SETTLE_FAILPOINT("participant.before_finish");
-  const FinishResult result = FinishByKey(resource, key, finish.decision, finish.evidence);
+  const FinishResult result = finish.prepared.empty()
+                                  ? FinishByKey(resource, key, finish.decision, finish.evidence)
+                                  : FinishStray(resource, finish);
   // Crash here: done in the database, the coordinator does not know and commands it again; proof
   // answers.
   SETTLE_FAILPOINT("participant.finished");

@@ -122,6 +122,7 @@ class Participant {
   void RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites);
   void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByHandle& finish);
   void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByKey& finish);
+  FinishResult FinishStray(Resource& resource, const effect::FinishByKey& finish);
   void RunFence(const BranchKey& key);
   void RunScan(const std::string& name);
   void RefuseUnserved(const Command& command);

@@ -158,6 +158,9 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  // A person decided so of the branch that is prepared under this name in the resource's database;
+  // `key` is that of the act, and not of the branch.
+  std::string prepared{};
 };
 
 // A call of a participant's action. `key`: the saga and the step.

@@ -136,6 +136,7 @@ Result<Command> FromWire(const wire::Command& command) {
   Command out{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
               *epoch, FromWire(command.evidence)};
   if (Status quorum = AddQuorum(command, out); !quorum) return Fail(quorum.error());
+  out.prepared = command.prepared;
   return out;
 }
 
