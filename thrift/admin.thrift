@@ -125,6 +125,8 @@ struct TransactionView {
   12: optional SagaView saga
   /** Of a three-phase commit alone. */
   13: optional QuorumView quorum
+  /** The W3C traceparent that it was begun with; absent: none. */
+  17: optional string trace_parent
 }
 
 /** A prepared branch in a database that this log does not answer for. */

@@ -79,6 +79,8 @@ struct Command {
   9: optional types.Ballot ballot
   /** Three-phase, of COMMIT and ABORT: the sites whose acceptances were the majority. */
   10: optional list<i32> quorum
+  /** The W3C traceparent that the transaction was begun with; absent: none. */
+  11: optional string trace_parent
 }
 
 enum ActionOp {
@@ -116,6 +118,8 @@ struct ActionCall {
   9: optional string input
   /** Of a compensation, confirm or cancel: the result of the action or try, JSON; absent if it is not known. */
   10: optional string result
+  /** As Command has it. */
+  11: optional string trace_parent
 }
 
 enum AnswerKind {

@@ -61,7 +61,7 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
   Result<TransactionView> before = views.Show(call.gtid);
   if (!before) return before;
   if (Status allowed = CheckAllowed(*before, call.to); !allowed) return Fail(allowed.error());
-  observer.Event(Observer::Level::kInfo, call.gtid,
+  observer.Event(Observer::Level::kInfo, AboutOf(*before),
                  "operator " + Escaped(call.operator_name) + " resolves it to " +
                      settle::ToString(call.to) + ": " + Escaped(call.reason));
   if (before->summary.ending.outcome == Outcome::kUndecided) {

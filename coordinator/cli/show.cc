@@ -7,6 +7,7 @@
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "settle/vocabulary/three_phase.h"
+#include "settle/vocabulary/trace_parent.h"
 
 namespace settle::cli {
 namespace {
@@ -87,6 +88,12 @@ std::string SagaText(const wire::TransactionView& transaction) {
                      saga.request_key.empty() ? "" : ", key " + Printable(saga.request_key));
 }
 
+std::string TraceText(const wire::TransactionView& transaction) {
+  const std::string trace_parent = TraceParentFrom(transaction.trace_parent);
+  if (trace_parent.empty()) return {};
+  return fmt::format("{}, span {}", TraceIdOf(trace_parent), SpanIdOf(trace_parent));
+}
+
 Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<Gtid> gtid = WholeGtid(given.operands.at(0));
   if (!gtid) return Fail(gtid.error());
@@ -112,6 +119,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
                              {"saga", SagaText(transaction)},
                              {"owner", Printable(transaction.owner)},
                              {"comment", Printable(transaction.comment)},
+                             {"trace", TraceText(transaction)},
                              {"began", TimeAndAge(transaction.began_us, now_us)},
                              {"ended", TimeAndAge(transaction.ended_us, now_us)},
                              {"waits for", Printable(transaction.waiting_for)},

@@ -43,6 +43,7 @@ struct BeginCall {
   std::string comment;
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
+  std::string trace_parent{};  // as Origin has it
 };
 struct Begun {
   Gtid gtid;
@@ -165,6 +166,7 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  std::string trace_parent{};          // of its transaction
 };
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty

@@ -25,6 +25,7 @@ struct SagaCall {
   std::string result;
   std::chrono::milliseconds timeout{0};
   Epoch epoch = 0;
+  std::string trace_parent{};  // of its transaction
 
   friend bool operator==(const SagaCall&, const SagaCall&) = default;
 };
@@ -43,7 +44,8 @@ struct StartSagaCall {
   std::string owner;
   std::string comment;
   std::string name{};
-  std::int32_t version = 0;  // 0: the highest that is stored
+  std::int32_t version = 0;    // 0: the highest that is stored
+  std::string trace_parent{};  // as Origin has it
 };
 
 // What a request key began.

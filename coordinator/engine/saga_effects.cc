@@ -33,7 +33,9 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
                                call.attempt,
                                std::move(call.input),
                                std::move(call.result),
-                               timeout});
+                               timeout,
+                               0,
+                               saga.machine.begin().origin.trace_parent});
   Saga::StepTimes& of_step = saga.times[call.step - 1];
   if (sent && of_step.called == 0) of_step.called = out_.clock.WallNow();
   if (call.attempt == 1) {
@@ -66,7 +68,7 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
     const std::string what =
         saga.NameOf(act->step) + ": " + ToString(act->act) + " by " + act->by + ": " + act->reason;
     saga.Note(now, what);
-    out_.observer.Event(Observer::Level::kWarning, saga.machine.gtid(), what);
+    out_.observer.Event(Observer::Level::kWarning, saga.about(), what);
   }
   if (auto* end = std::get_if<SagaEndRecord>(&persist.record)) end->ended = now;
   if (auto* forget = std::get_if<ForgetRecord>(&persist.record)) {
@@ -96,7 +98,8 @@ void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   if (saga == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedSagaRecordTakenForDurable))
     return Handle(*saga, saga::event::Persisted{});
-  out_.observer.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
+  out_.observer.Event(Observer::Level::kError, saga->about(),
+                      "the log refused a record: " + reason);
   saga->Note(out_.clock.WallNow(), "the log refused the record: " + reason);
   Handle(*saga, saga::event::PersistRefused{reason});
 }
@@ -117,7 +120,7 @@ void Sagas::Perform(Saga& saga, const fx::ArmLogTimer& arm) {
 
 void Sagas::Perform(Saga& saga, const fx::Alarm& alarm) {
   saga.Note(out_.clock.WallNow(), alarm.what);
-  out_.observer.Event(Observer::Level::kError, saga.machine.gtid(), alarm.what);
+  out_.observer.Event(Observer::Level::kError, saga.about(), alarm.what);
 }
 
 void Sagas::Perform(Saga& saga, const fx::ReplyStarted&) {
@@ -188,7 +191,7 @@ void Sagas::Perform(Saga& saga, const fx::ReplyEnded& reply) {
     saga.Note(saga.ended, std::string(settle::ToString(reply.ending.outcome)) +
                               (reply.ending.reason.empty() ? "" : ": " + reply.ending.reason));
     if (reply.ending.outcome == Outcome::kMixed) {
-      out_.observer.Event(Observer::Level::kError, saga.machine.gtid(),
+      out_.observer.Event(Observer::Level::kError, saga.about(),
                           "ended with damage: " + reply.ending.reason);
     }
   }

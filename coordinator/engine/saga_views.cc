@@ -117,7 +117,7 @@ void Sagas::Quarantine(const RestoredSaga& restored) {
                     "its records in the log contradict themselves: " + restored.contradiction,
                     false};
   summary.timeline.push_back({out_.clock.WallNow(), "quarantined: " + restored.contradiction});
-  out_.observer.Event(Observer::Level::kError, summary.gtid,
+  out_.observer.Event(Observer::Level::kError, {summary.gtid, summary.origin.trace_parent},
                       "quarantined, and left alone with all its steps: " + restored.contradiction);
   quarantined_.emplace(restored.begin.gtid, std::move(summary));
 }

@@ -129,7 +129,7 @@ class Sessions {
   CommandBatch NextBatch(Session& session, std::size_t most);
   void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
-  Answer SayThatItOverflows(Session& session, const Gtid& gtid);
+  Answer SayThatItOverflows(Session& session, const About& about);
   Session* Choose(const SessionId& preferred, const Command& command);
   static bool Replace(Session& session, const Command& command);
   void Rebind(const ResourceRecord& accepted);

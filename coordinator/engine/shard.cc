@@ -107,7 +107,8 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
   auto transaction = std::make_unique<Transaction>(
-      TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}, call.protocol));
+      TwoPhase(gtid, {call.owner, call.comment, now, {}, call.trace_parent},
+               {settings_.branches_max}, call.protocol));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
                     "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
@@ -271,7 +272,7 @@ bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction
   const TwoPhase::Branch& branch = branches[number - 1];
   const bool owner_is_other = !branch.session.empty() && branch.session != reporter.session;
   if (reporter.serves.contains(branch.resource) && !(as_owner && owner_is_other)) return true;
-  observer_.Event(Observer::Level::kWarning, transaction.machine.gtid(),
+  observer_.Event(Observer::Level::kWarning, transaction.about(),
                   "a session spoke for branch " + std::to_string(number) + " in " +
                       branch.resource + ", which is not its own: ignored");
   return false;

@@ -61,6 +61,8 @@ struct Transaction {
   };
   std::map<BranchNumber, Unsent> unsent{};
 
+  About about() const { return {machine.gtid(), machine.origin().trace_parent}; }
+
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
   TransactionSummary Summary() const;

@@ -15,6 +15,8 @@
 #include <mutex>
 #include <string>
 
+#include "settle/vocabulary/trace_parent.h"
+
 namespace settle::coordinator {
 namespace {
 
@@ -137,10 +139,10 @@ class LogObserver::Lines {
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
 
-  void Write(spdlog::level::level_enum level, const Gtid& gtid, std::string_view what) {
+  void Write(spdlog::level::level_enum level, const About& about, std::string_view what) {
     if (!logger_->should_log(level)) return;
     TellLosses();
-    logger_->log(level, spdlog::string_view_t(Payload(gtid, what)));
+    logger_->log(level, spdlog::string_view_t(Payload(about, what)));
   }
 
   void Flush() {
@@ -150,11 +152,19 @@ class LogObserver::Lines {
   }
 
  private:
-  std::string Payload(const Gtid& gtid, std::string_view what) const {
+  std::string Payload(const About& about, std::string_view what) const {
+    std::string line;
+    const auto add = [&](std::string name, std::string_view value) {
+      if (value.empty()) return;
+      line += json_ ? '"' + name + "\":\"" : name + '=';
+      line.append(value).append(json_ ? "\"," : " ");
+    };
+    add("gtid", about.gtid.text());
+    add("trace_id", TraceIdOf(about.trace_parent));
+    add("span_id", SpanIdOf(about.trace_parent));
+    add("trace_flags", TraceFlagsOf(about.trace_parent));
     const std::string escaped = EscapedForLog(what, json_);
-    if (!json_) return gtid.empty() ? escaped : gtid.text() + " " + escaped;
-    const std::string about = gtid.empty() ? "" : "\"gtid\":\"" + gtid.text() + "\",";
-    return about + "\"what\":\"" + escaped + "\"";
+    return line + (json_ ? "\"what\":\"" + escaped + "\"" : escaped);
   }
 
   void TellLosses() {
@@ -178,8 +188,8 @@ LogObserver::LogObserver(const LogSettings& settings) : lines_(std::make_unique<
 
 LogObserver::~LogObserver() = default;
 
-void LogObserver::Event(Level level, const Gtid& gtid, std::string_view what) {
-  lines_->Write(ToSpdlog(level), gtid, what);
+void LogObserver::Event(Level level, const About& about, std::string_view what) {
+  lines_->Write(ToSpdlog(level), about, what);
 }
 
 void LogObserver::Fatal(std::string_view why) {

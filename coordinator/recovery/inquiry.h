@@ -70,6 +70,7 @@ class Inquiry {
     // Its end has an abort's cause, and knows no damage of the branch.
     bool still_to_be_aborted = false;
     DecidedBy by{};  // of a three-phase commit
+    std::string trace_parent{};
   };
   struct Sighting {
     Stray stray;

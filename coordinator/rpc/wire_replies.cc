@@ -116,6 +116,7 @@ wire::Command ToWire(const Command& command) {
   reply.epoch = Clamped<std::int64_t>(command.epoch);
   reply.evidence = ToWire(command.evidence);
   AddQuorum(command, reply);
+  if (!command.trace_parent.empty()) reply.__set_trace_parent(command.trace_parent);
   return reply;
 }
 
@@ -193,6 +194,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.advice = view.advice;
   if (summary.saga) reply.__set_saga(ToWire(*summary.saga));
   if (summary.quorum) reply.__set_quorum(ToWire(*summary.quorum));
+  if (!summary.origin.trace_parent.empty()) reply.__set_trace_parent(summary.origin.trace_parent);
   return reply;
 }
 

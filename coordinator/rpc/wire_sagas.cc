@@ -7,6 +7,7 @@
 #include "rpc/wire.h"
 #include "rpc/wire_checks.h"
 #include "saga_definition/document.h"
+#include "settle/vocabulary/trace_parent.h"
 
 namespace settle::coordinator {
 namespace {
@@ -49,9 +50,14 @@ wire::ActionOp::type ToWire(ActionOp op) {
 }  // namespace
 
 Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request) {
-  StartSagaCall call{
-      {},           request.input,  request.request_key, request.owner, request.comment,
-      request.name, request.version};
+  StartSagaCall call{{},
+                     request.input,
+                     request.request_key,
+                     request.owner,
+                     request.comment,
+                     request.name,
+                     request.version,
+                     TraceParentFrom(request.trace_parent)};
   if (request.definition.empty() == request.name.empty()) {
     return Fail(ErrorCode::kInvalid,
                 request.name.empty() ? "neither a definition nor the name of a stored one was given"
@@ -94,8 +100,8 @@ wire::AwaitSagaReply ToWire(const SagaEnd& end) {
 Result<TryCall> FromWire(const wire::TryRequest& request) {
   Result<Gtid> gtid = GtidFromWire(request.gtid);
   if (!gtid) return Fail(gtid.error());
-  for (const auto& [what, name] : {std::pair("participant", &request.participant),
-                                   std::pair("action", &request.action)}) {
+  for (const auto& [what, name] :
+       {std::pair("participant", &request.participant), std::pair("action", &request.action)}) {
     if (CheckResourceName(*name)) continue;
     return Fail(ErrorCode::kInvalid, std::string(what) + " is \"" + Escaped(*name) + "\"",
                 "use 1 to 64 of letters, digits, '.', '_' and '-'");
@@ -245,6 +251,7 @@ wire::ActionCall ToWire(const SagaCall& call) {
   reply.timeout_ms = call.timeout.count();
   if (!call.input.empty()) reply.__set_input(call.input);
   if (!call.result.empty()) reply.__set_result(call.result);
+  if (!call.trace_parent.empty()) reply.__set_trace_parent(call.trace_parent);
   return reply;
 }
 

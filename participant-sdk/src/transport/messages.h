@@ -34,6 +34,7 @@ struct BeginCall {
   std::string comment;
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
+  std::string trace_parent{};
 };
 struct Begun {
   Gtid gtid;
@@ -98,6 +99,7 @@ struct StartSagaCall {
   std::string comment{};
   std::string owner{};
   std::string request_key{};
+  std::string trace_parent{};
 };
 struct DefineSagaCall {
   std::string document;
@@ -155,6 +157,7 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  std::string trace_parent{};          // as TraceParentFrom gives it
 };
 
 // A call of a participant's action. `key`: the saga and the step.
@@ -168,6 +171,7 @@ struct ActionCall {
   milliseconds timeout{0};
   std::optional<std::string> input;
   std::optional<std::string> result;
+  std::string trace_parent{};  // as TraceParentFrom gives it
 };
 struct ActionAnswer {
   BranchKey key;
