@@ -208,7 +208,13 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
   const SagaBeginRecord& begin = saga.machine.begin();
   out_.gone({gtid, begin.origin.owner, begin.request_key, began,
              began ? saga.machine.ending().outcome : Outcome::kUndecided, saga.begun});
-  if (began) ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
+  if (began) {
+    const Ending& ending = saga.machine.ending();
+    out_.observer.Event(Observer::Level::kDebug, saga.about(),
+                        std::string(settle::ToString(ending.outcome)) +
+                            (ending.reason.empty() ? "" : ": " + ending.reason));
+    ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
+  }
   running_.erase(gtid);
   if (began) WriteEnd(gtid);
 }

@@ -157,7 +157,7 @@ class Observed : public EndToEnd {
     // What it did cannot be undone, until an operator gives it another input and then gives up.
     Saga stuck("stuck");
     auto work = stuck.Step("work", "shop", "work").Retry({.first = 1ms, .maximum = 5ms});
-    stuck.Step("fail", "shop", "fail").After(work);
+    stuck.Step("fail", "shop", "fail").After(work).NeverCompensate();
     const Result<Gtid> bad = coordinator_->StartSaga(stuck, {.trace_parent = kTrace});
     ASSERT_TRUE(bad) << Describe(bad.error());
     ASSERT_TRUE(AwaitLogged("its result is not JSON")) << "nobody was told that it is stuck";

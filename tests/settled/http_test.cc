@@ -229,7 +229,7 @@ TEST_F(Names, OfTheDashboardAreExportedWithTheirLabels) {
   for (const nlohmann::json& target : targets) {
     const std::string expression = target["expr"];
     const std::set<std::string> labels = CheckExpression(expression);
-    EXPECT_THAT(expression, HasSubstr("settle"));
+    EXPECT_THAT(expression, ::testing::ContainsRegex("(settle|process)_"));
     const std::string legend = target.value("legendFormat", "");
     for (const std::string& label : Found(legend, "\\{\\{ *([a-z_]+) *\\}\\}"))
       EXPECT_TRUE(labels.contains(label)) << legend << " of " << expression;
