@@ -125,6 +125,9 @@ struct TransactionView {
   12: optional SagaView saga
   /** Of a three-phase commit alone. */
   13: optional QuorumView quorum
+  /** Who began it, as far as their connection proved it: "cn:shop", "uid:1000"; "local": nothing was proved. Absent
+      where the log does not know how it began. */
+  15: optional string identity
   /** The W3C traceparent that it was begun with; absent: none. */
   17: optional string trace_parent
 }
@@ -220,6 +223,8 @@ struct SendAgainRequest {
   2: required string resource
   /** With the gtid of a saga: only this step, by its name or its number; absent or empty: all of them. */
   3: optional string step
+  /** Who asks, at most 200 bytes; absent of an older program. */
+  4: optional string operator_name
 }
 
 /** What was sent again to one resource. */
@@ -300,6 +305,125 @@ struct ForgetRequest {
   3: required string reason
 }
 
+struct LookRequest {
+  /** The transaction's id, whole. */
+  1: required string gtid
+  /** Wait so many milliseconds for the databases' answers, at most 60,000; 0 takes the default, 2,000. */
+  2: required i64 wait_ms
+}
+
+/** When a process was asked, and who answered. */
+struct AskedNow {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 asked_us
+  /** Until the answer, or until it was given up. */
+  2: required i64 took_ms
+  /** Who answered, as it attached; empty: nobody. */
+  3: required string process
+  /** One line: why there is no answer; empty: there is one. */
+  4: required string why_not
+}
+
+/** A branch in its database, asked now. */
+struct LiveView {
+  /** The branch's number within its transaction. */
+  1: required i32 branch
+  2: required AskedNow how
+  /** Absent: no answer. */
+  3: optional types.LiveBranch live
+}
+
+struct LookReply {
+  /** As show has it. */
+  1: required TransactionView transaction
+  /** Of each branch that is in a database. */
+  2: required list<LiveView> live
+}
+
+struct ExamineRequest {
+  /** Only this resource; empty: all of them, by pages. */
+  1: required string resource
+  /** As LookRequest has it. */
+  2: required i64 wait_ms
+  /** At most so many resources; 1 to 1000. */
+  3: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the first page. */
+  4: required string cursor
+}
+
+/** A database, asked now whether it is fit for what Settle promises. */
+struct ExaminedView {
+  1: required string resource
+  2: required string identity
+  3: required AskedNow how
+  /** Absent: no answer. */
+  4: optional types.Examination examination
+}
+
+struct ExamineReply {
+  /** By name. */
+  1: required list<ExaminedView> resources
+  /** Empty when there are no more. */
+  2: required string next_cursor
+}
+
+/** An action that an operator asked for, with what came of it. */
+struct AuditEntry {
+  /** Of its row in the trail; rises. */
+  1: required i64 number
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock: when it was asked for. */
+  2: required i64 asked_us
+  /** Who asked, as the connection proves it: a certificate's names, a uid, or only an address. */
+  3: required string caller
+  /** Who asked, as they said. */
+  4: required string operator_name
+  /** In words: "resolve to abort", "forget". */
+  5: required string action
+  /** What it was about: a gtid, a resource. */
+  6: required string target
+  /** As they said; may be empty. */
+  7: required string reason
+  /** Microseconds since 1970-01-01 UTC; 0: no result is recorded, it may or may not have been done. */
+  8: required i64 answered_us
+  /** "asked" while there is no other; "done", "refused: ...", "unknown: ...". */
+  9: required string result
+}
+
+struct AuditRequest {
+  /** At most so many; 1 to 1000. */
+  1: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the newest. */
+  2: required string cursor
+  /** Only what was asked for since then, microseconds since 1970-01-01 UTC; 0: all. */
+  3: required i64 since_us
+  /** Only of this target, this operator; empty: any. */
+  4: required string target
+  5: required string operator_name
+}
+
+struct AuditReply {
+  /** Newest first. */
+  1: required list<AuditEntry> entries
+  /** Empty when there are no more. */
+  2: required string next_cursor
+  /** Rows that are kept, up to two for each action, and older ones that are not kept any more. */
+  3: required i64 rows
+  4: required i64 pruned
+  /** What was found wrong with the trail when the log was opened, in words; empty: nothing. */
+  5: required string damage
+}
+
+/** What a restored log does not know. */
+struct LostEpochsView {
+  /** The epoch of the backup, and the last one before the restored log's first life. */
+  1: required i64 first
+  2: required i64 last
+  /** Microseconds since 1970-01-01 UTC: when the backup was made; 0: not known. */
+  3: required i64 taken_us
+  /** Somebody has said that everything of it was looked after (settled --losses-settled). */
+  4: required bool settled
+}
+
 struct StatusReply {
   /** 12 of [a-z0-9]. */
   1: required string log_id
@@ -341,12 +465,36 @@ struct StatusReply {
   /** Votes, ends of branches, records of sites and answers to calls that participants reported since the coordinator
       started: one by one, however many travelled in a batch. */
   19: optional i64 reports_taken
+  /** The log was restored from a backup, and what was written in these epochs after that was lost: what is not in the
+      log of transactions of these epochs is unknown. Absent: nothing was lost. */
+  30: optional list<LostEpochsView> lost
+}
+
+/** How far a backup is. */
+struct BackupView {
+  /** Bytes that are copied, of how many. */
+  1: required i64 copied
+  2: required i64 size
+  /** It can be read now, and `size` is its size. */
+  3: required bool complete
+}
+
+struct DiagnosisReply {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 at_us
+  /** Of the coordinator, its log and machine, and what it waits for. */
+  2: required list<types.Finding> findings
 }
 
 service AdminService {
   StatusReply status() throws (1: types.ServiceError error)
   ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
   TransactionView show(1: string gtid) throws (1: types.ServiceError error)
+  /** What show says, and beside it what every database that holds a branch says when it is asked now. Decides nothing. */
+  LookReply look(1: LookRequest request) throws (1: types.ServiceError error)
+
+  /** What every database says when it is asked now whether it is fit for what Settle promises. NOT_FOUND: no such resource. */
+  ExamineReply examine(1: ExamineRequest request) throws (1: types.ServiceError error)
   InDoubtReply in_doubt(1: PageRequest request) throws (1: types.ServiceError error)
   ParticipantsReply participants(1: PageRequest request) throws (1: types.ServiceError error)
 
@@ -369,6 +517,26 @@ service AdminService {
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */
   TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
+
+  /** What operators asked for: each of the calls here that changes something is written down before it is done. */
+  AuditReply audit(1: AuditRequest request) throws (1: types.ServiceError error)
+
+  /** Examines the coordinator and its machine. Writes a little beside the log, to see how long that takes. */
+  DiagnosisReply diagnose() throws (1: types.ServiceError error)
+
+  /** Begins a backup of the decision log: a copy of this moment, made aside while the coordinator serves. It belongs to
+      this connection and goes with it. RETRY: another one is being made or read; UNAVAILABLE: there is no room for it. */
+  BackupView backup_begin() throws (1: types.ServiceError error)
+
+  /** Waits a moment, less than a second, for more of it. REFUSED: none was begun on this connection. */
+  BackupView backup_progress() throws (1: types.ServiceError error)
+
+  /** At most 1 MiB of it from an offset; empty at its end. REFUSED: none was begun on this connection, or it is not
+      complete. */
+  binary backup_read(1: i64 offset) throws (1: types.ServiceError error)
+
+  /** It is not needed any more. Can be repeated. */
+  void backup_end() throws (1: types.ServiceError error)
 
   /** Accepts that a resource's name now stands for another database. */
   void accept_identity(1: string resource, 2: string identity, 3: string operator_name, 4: string reason)

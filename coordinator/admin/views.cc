@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "admin/diagnosis.h"
 #include "engine/await.h"
 
 namespace settle::coordinator {
@@ -77,7 +78,8 @@ Result<StatusView> Views::Status() const {
                     open->sagas,
                     engine_.ended_through(),
                     engine_.oldest_unended(),
-                    engine_.messages()};
+                    engine_.messages(),
+                    engine_.UnsettledLoss()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,
@@ -178,6 +180,54 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
     page.rows.push_back({std::move(resource), count});
   }
   return page;
+}
+
+Result<LookView> Views::Look(const Gtid& gtid, std::chrono::milliseconds wait) const {
+  Result<TransactionView> view = Show(gtid);
+  if (!view) return Fail(std::move(view).error());
+  std::vector<LiveRow> live = AskBranches(engine_, clock_, view->summary, wait);
+  return LookView{*std::move(view), std::move(live)};
+}
+
+Result<ExaminedPage> Views::Examine(const std::string& resource, std::chrono::milliseconds wait,
+                                    std::size_t most, const std::string& cursor) const {
+  Result<ParticipantPage> known =
+      resource.empty() ? Participants(most, cursor) : Participant(resource);
+  if (!known) return Fail(std::move(known).error());
+  ExaminedPage page{{}, std::move(known->next_cursor)};
+  std::vector<Question> questions;
+  for (const ParticipantRow& row : known->rows) {
+    if (row.view.identity.empty()) continue;  // it serves actions alone, and no database
+    page.rows.push_back({row.view.resource, row.view.identity});
+    questions.push_back({Question::Kind::kExamine, row.view.resource, wait});
+  }
+  std::vector<Told> told = AskNow(engine_, clock_, std::move(questions));
+  for (std::size_t i = 0; i < page.rows.size(); ++i) {
+    page.rows[i].how = std::move(told[i].how);
+    if (!told[i].content) continue;
+    Examination& found =
+        page.rows[i].examination.emplace(std::get<Examination>(*std::move(told[i].content)));
+    auto clock = CheckDatabaseClock(found.clock_us, page.rows[i].how.asked, page.rows[i].how.took);
+    if (clock) found.findings.push_back(*std::move(clock));
+  }
+  return page;
+}
+
+Result<ParticipantPage> Views::Participant(const std::string& resource) const {
+  auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto found = std::find_if(served->begin(), served->end(), [&](const ParticipantView& one) {
+    return one.resource == resource;
+  });
+  if (found == served->end()) {
+    return Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(resource) + "\"",
+                "'settle participants' lists them");
+  }
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  const auto waiting = counts->waiting.find(resource);
+  const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
+  return ParticipantPage{{{std::move(*found), count}}, {}};
 }
 
 }  // namespace settle::coordinator

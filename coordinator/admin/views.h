@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/live.h"
 #include "engine/engine.h"
 #include "log/decision_log.h"
 #include "recovery/inquiry.h"
@@ -41,6 +42,7 @@ struct StatusView {
   EndedThrough ended_through;
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
+  std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
 };
 
 struct TransactionPage {
@@ -58,6 +60,16 @@ struct InDoubtView {
 struct ParticipantPage {
   std::vector<ParticipantRow> rows;  // by name
   std::string next_cursor;           // empty when there are no more
+};
+
+struct LookView {
+  TransactionView transaction;
+  std::vector<LiveRow> live;  // of each branch that is in a database
+};
+
+struct ExaminedPage {
+  std::vector<ExaminedRow> rows;  // by name
+  std::string next_cursor;        // empty when there are no more
 };
 
 // A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
@@ -95,11 +107,20 @@ class Views {
   // A page has at most so many resources and, together, sessions; a resource is never divided.
   [[nodiscard]] Result<ParticipantPage> Participants(std::size_t most,
                                                      const std::string& cursor) const;
+  // What its databases say beside. They are asked at once; blocks for `wait` or a little more.
+  [[nodiscard]] Result<LookView> Look(const Gtid& gtid, std::chrono::milliseconds wait) const;
+  // Whether databases are fit for what Settle promises, as they say themselves: that of `resource`,
+  // or all of them by pages as Participants has them. They are asked at once; blocks for `wait` or
+  // a little more. kNotFound: nobody ever attached with that name.
+  [[nodiscard]] Result<ExaminedPage> Examine(const std::string& resource,
+                                             std::chrono::milliseconds wait, std::size_t most,
+                                             const std::string& cursor) const;
 
  private:
   [[nodiscard]] Result<OpenPage> ListOpen(const OpenQuery& query) const;
   [[nodiscard]] Result<OpenCounts> CountOpen() const;
   [[nodiscard]] Result<std::vector<ParticipantView>> Served() const;
+  [[nodiscard]] Result<ParticipantPage> Participant(const std::string& resource) const;
 
   Engine& engine_;
   DecisionLog& log_;

@@ -186,6 +186,20 @@ Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageReques
       .map([&] { return reply; });
 }
 
+Result<wire::DiagnosisReply> AdminClient::Diagnose() {
+  wire::DiagnosisReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.diagnose(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
   wire::SendAgainReply reply;
   return Call(Effect::kChanges, [&](auto& service) { service.send_again(reply, request); })
@@ -248,6 +262,38 @@ Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
   wire::AwaitSagaReply reply;
   return CallLink(Effect::kReads, [&](Link& link) { link.coordinator.await_saga(reply, request); })
       .map([&] { return reply; });
+}
+
+Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& request) {
+  wire::AuditReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.audit(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::BeginBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_begin(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::BackupView> AdminClient::AwaitBackup() {
+  wire::BackupView reply;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_progress(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<std::string> AdminClient::ReadBackup(std::int64_t offset) {
+  std::string bytes;
+  return Call(Effect::kReads, [&](auto& service) { service.backup_read(bytes, offset); }).map([&] {
+    return std::move(bytes);
+  });
+}
+
+Status AdminClient::EndBackup() {
+  return Call(Effect::kReads, [&](auto& service) { service.backup_end(); });
 }
 
 Status AdminClient::AcceptIdentity(const std::string& resource, const std::string& identity,

@@ -29,6 +29,8 @@ class AdminClient {
   [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
+  [[nodiscard]] Result<wire::DiagnosisReply> Diagnose();
+  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);
@@ -41,6 +43,13 @@ class AdminClient {
   // Waits at most for half of the time-out.
   [[nodiscard]] Result<wire::AwaitSagaReply> AwaitSaga(const std::string& gtid,
                                                        std::chrono::milliseconds wait);
+  [[nodiscard]] Result<wire::AuditReply> ReadAudit(const wire::AuditRequest& request);
+  // A backup belongs to the connection: when that is lost, it is gone (kRefused from the next
+  // call).
+  [[nodiscard]] Result<wire::BackupView> BeginBackup();
+  [[nodiscard]] Result<wire::BackupView> AwaitBackup();
+  [[nodiscard]] Result<std::string> ReadBackup(std::int64_t offset);
+  [[nodiscard]] Status EndBackup();
   [[nodiscard]] Status AcceptIdentity(const std::string& resource, const std::string& identity,
                                       const std::string& operator_name, const std::string& reason);
 

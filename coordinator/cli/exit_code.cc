@@ -8,7 +8,6 @@ ExitCode ExitCodeOf(ErrorCode code) {
     case ErrorCode::kRetryTransaction:
     case ErrorCode::kRefused:
     case ErrorCode::kStaleEpoch:
-    case ErrorCode::kVersion:
     case ErrorCode::kDenied: return ExitCode::kRefused;
     case ErrorCode::kInvalid: return ExitCode::kUsage;
     case ErrorCode::kNotFound:
@@ -16,7 +15,8 @@ ExitCode ExitCodeOf(ErrorCode code) {
     case ErrorCode::kUnavailable: return ExitCode::kUnreachable;
     case ErrorCode::kWrongLog: return ExitCode::kWrongLog;
     case ErrorCode::kAskOutcome: return ExitCode::kUnknown;
-    case ErrorCode::kCorrupt:
+    case ErrorCode::kCorrupt: return ExitCode::kDamaged;
+    case ErrorCode::kVersion: return ExitCode::kOtherRelease;
     case ErrorCode::kInternal: return ExitCode::kInternal;
   }
   return ExitCode::kInternal;

@@ -103,6 +103,12 @@ Json ToJson(const wire::StatusReply& status) {
   if (status.__isset.log_flushes) json["log_flushes"] = status.log_flushes;
   if (status.__isset.commands_sent) json["commands_sent"] = status.commands_sent;
   if (status.__isset.reports_taken) json["reports_taken"] = status.reports_taken;
+  json["lost"] = Json::array();
+  for (const wire::LostEpochsView& lost : status.lost) {
+    Json one{{"first_epoch", lost.first}, {"last_epoch", lost.last}, {"settled", lost.settled}};
+    PutTime(one, "taken", lost.taken_us);
+    json["lost"].push_back(std::move(one));
+  }
   return json;
 }
 
@@ -110,6 +116,7 @@ Json ToJson(const wire::TransactionView& transaction) {
   Json json{{"gtid", transaction.gtid},   {"protocol", ProtocolOf(transaction)},
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
+  if (transaction.__isset.identity) json["identity"] = transaction.identity;
   json["trace_parent"] =
       transaction.__isset.trace_parent ? Json(transaction.trace_parent) : Json(nullptr);
   PutTime(json, "began", transaction.began_us);
@@ -157,6 +164,19 @@ Json ToJson(const wire::SentAgain& sent) {
           {"branches", sent.branches},
           {"sessions", List(sent.sessions)},
           {"last_error", sent.last_error}};
+}
+
+Json ToJson(const wire::AuditEntry& entry) {
+  Json json{{"number", entry.number}};
+  PutTime(json, "asked", entry.asked_us);
+  json["operator"] = entry.operator_name;
+  json["caller"] = entry.caller;
+  json["action"] = entry.action;
+  json["target"] = entry.target;
+  json["reason"] = entry.reason;
+  PutTime(json, "answered", entry.answered_us);
+  json["result"] = entry.result;
+  return json;
 }
 
 Json ToJson(const Error& error) {

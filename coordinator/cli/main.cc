@@ -17,6 +17,9 @@ bool Write(std::FILE* file, const std::string& text) {
   return std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
 }
 
+// One line, written over and over.
+void ShowProgress(const std::string& text) { Write(stderr, "\r\033[K" + text); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -27,7 +30,8 @@ int main(int argc, char** argv) {
       .now_us = duration_cast<std::chrono::microseconds>(now).count(),
       .colours =
           isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
-      .print = [](const std::string& text) { return Write(stdout, text); }};
+      .print = [](const std::string& text) { return Write(stdout, text); },
+      .progress = isatty(STDERR_FILENO) != 0 ? &ShowProgress : nullptr};
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   const settle::cli::Printed printed = settle::cli::Run(words, environment);
   // An answer that could not be written was not given: say so by the exit code.

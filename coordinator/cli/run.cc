@@ -33,7 +33,9 @@ Result<Answer> Do(const CommandLine& line, const Environment& environment) {
                       .address = line.address.text(),
                       .address_given = line.address_given,
                       .timeout = line.timeout,
-                      .print = environment.print};
+                      .print = environment.print,
+                      .progress = line.json || !environment.progress ? [](const std::string&) {}
+                                                                     : environment.progress};
   return line.verb->run(line.given, around);
 }
 

@@ -17,6 +17,8 @@ struct Environment {
   // Takes what is to be printed before the end is known; false: it cannot be written. None: it is
   // kept for Printed::out.
   std::function<bool(const std::string& text)> print{};
+  // As Surroundings::progress; none: nobody watches.
+  std::function<void(const std::string& text)> progress{};
 };
 
 struct Printed {

@@ -118,6 +118,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
                              {"quorum", QuorumText(transaction)},
                              {"saga", SagaText(transaction)},
                              {"owner", Printable(transaction.owner)},
+                             {"identity", Printable(transaction.identity)},
                              {"comment", Printable(transaction.comment)},
                              {"trace", TraceText(transaction)},
                              {"began", TimeAndAge(transaction.began_us, now_us)},

@@ -40,6 +40,21 @@ std::string MessagesText(const wire::StatusReply& status) {
                      status.reports_taken);
 }
 
+// Of a log that was restored; empty of any other.
+std::string LostText(const wire::StatusReply& status) {
+  std::string text;
+  for (const wire::LostEpochsView& lost : status.lost) {
+    text += fmt::format("{}epochs {} to {}: restored from {}{}", text.empty() ? "" : "; ",
+                        lost.first, lost.last,
+                        lost.taken_us == 0 ? "a copy" : "the backup of " + Rfc3339(lost.taken_us),
+                        lost.settled ? ", looked after"
+                                     : fmt::format(", settled --losses-settled {} once it was "
+                                                   "looked after",
+                                                   lost.last));
+  }
+  return text;
+}
+
 Result<Answer> Run(const Given&, Surroundings& around) {
   const Result<wire::StatusReply> status = around.client.ReadStatus();
   if (!status) return Fail(status.error());
@@ -60,7 +75,8 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
            {"forgotten", fmt::format("{}", status->forgotten)},
            {"log writes", WrittenText(*status)},
-           {"messages", MessagesText(*status)}},
+           {"messages", MessagesText(*status)},
+           {"lost", status->lost.empty() ? "" : around.paint.Alarm(LostText(*status))}},
           around.paint),
       .json = ToJson(*status)};
 }
@@ -81,7 +97,10 @@ const Verb kStatus{
         "Forgotten are those that a person has repaired and let go of with 'settle forget'.\n"
         "Log writes, and messages to and from participants, are counted since the coordinator "
         "started; messages that\n"
-        "travelled in one batch are counted one by one.",
+        "travelled in one batch are counted one by one.\n"
+        "Lost says of a log that was restored from a backup in which epochs it does not know "
+        "everything: what is\n"
+        "not in it of these is unknown, and never presumed aborted.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -41,6 +41,8 @@ struct Surroundings {
   // Prints at once, for answers that are too long to keep or take too long to come. False: it
   // cannot be written, so that there is no point in going on.
   std::function<bool(const std::string& text)> print;
+  // Says how far a long work is, where a person watches a terminal; an empty text wipes that away.
+  std::function<void(const std::string& text)> progress;
 };
 
 // The same answer for people and for programs.
@@ -84,9 +86,14 @@ extern const Verb kSagaShow;
 extern const Verb kSagaCancel;
 extern const Verb kParticipants;
 extern const Verb kAccept;
+extern const Verb kAudit;
 extern const Verb kAgent;
 extern const Verb kBarrierInstall;
 extern const Verb kBarrierCheck;
+extern const Verb kDoctor;
+extern const Verb kBackup;
+extern const Verb kVerifyLog;
+extern const Verb kRestore;
 extern const Verb kHelp;
 
 const std::vector<const Verb*>& Verbs();

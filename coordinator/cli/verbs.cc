@@ -24,7 +24,8 @@ const std::vector<const Verb*>& Verbs() {
       &kStatus,       &kList,     &kShow,       &kInDoubt,        &kRetry,
       &kResolve,      &kSkip,     &kSetInput,   &kForget,         &kSagaSubmit,
       &kSagaStart,    &kSagaShow, &kSagaCancel, &kSagaStore,      &kSagaDefinitions,
-      &kParticipants, &kAccept,   &kAgent,      &kBarrierInstall, &kBarrierCheck,
+      &kParticipants, &kAccept,   &kAudit,      &kDoctor,         &kBackup,
+      &kVerifyLog,    &kRestore,  &kAgent,      &kBarrierInstall, &kBarrierCheck,
       &kHelp};
   return kVerbs;
 }

@@ -1,4 +1,5 @@
-// What is common to everything whose records contradict themselves.
+// What is common to everything that is restored as nothing: its records contradict themselves, or
+// may have gone on in a part of the log that was lost.
 #pragma once
 
 #include <string>
@@ -16,6 +17,13 @@ inline TransactionSummary ForgottenQuarantined(TransactionSummary summary, const
   summary.ending.reason = forgotten + "; " + summary.ending.reason;
   summary.timeline.push_back({now, forgotten});
   return summary;
+}
+
+// Of a RestoredTransaction or RestoredSaga; empty if it is to be restored.
+template <typename Restored>
+std::string WhyQuarantined(const Restored& restored) {
+  if (restored.contradiction.empty()) return restored.lost;
+  return "its records in the log contradict themselves: " + restored.contradiction;
 }
 
 inline std::string StaysQuarantined(const std::string& why) {

@@ -46,11 +46,14 @@ struct StartSagaCall {
   std::string name{};
   std::int32_t version = 0;    // 0: the highest that is stored
   std::string trace_parent{};  // as Origin has it
+  std::string identity{};      // what is proved of whoever calls; empty: nothing
+  std::size_t open_max = 0;  // sagas of the identity, or else of the owner; 0: as the settings say
 };
 
 // What a request key began.
 struct SagaStart {
   Gtid gtid;
+  std::string identity;  // whose key it is
   std::string request_key;
   std::string saga;
   std::int32_t version = 1;
@@ -94,6 +97,7 @@ struct RestoredSaga {
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its steps.
   std::string contradiction{};
+  std::string lost{};  // as of RestoredTransaction
 };
 
 struct SagaActCall {

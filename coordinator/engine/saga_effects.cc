@@ -206,7 +206,7 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
     timers_.Cancel({gtid, kind, 0});
   const bool began = saga.machine.ending().cause != AbortCause::kLogRefused;
   const SagaBeginRecord& begin = saga.machine.begin();
-  out_.gone({gtid, begin.origin.owner, begin.request_key, began,
+  out_.gone({gtid, begin.origin.identity, begin.origin.owner, begin.request_key, began,
              began ? saga.machine.ending().outcome : Outcome::kUndecided, saga.begun});
   if (began) {
     const Ending& ending = saga.machine.ending();

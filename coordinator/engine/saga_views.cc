@@ -113,12 +113,11 @@ void Sagas::Quarantine(const RestoredSaga& restored) {
                   restored.begin.request_key,
                   FingerprintOf(definition, restored.begin.input),
                   {}};
-  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
-                    "its records in the log contradict themselves: " + restored.contradiction,
-                    false};
-  summary.timeline.push_back({out_.clock.WallNow(), "quarantined: " + restored.contradiction});
+  const std::string why = WhyQuarantined(restored);
+  summary.ending = {Outcome::kUnknown, AbortCause::kNone, why, false};
+  summary.timeline.push_back({out_.clock.WallNow(), "quarantined: " + why});
   out_.observer.Event(Observer::Level::kError, {summary.gtid, summary.origin.trace_parent},
-                      "quarantined, and left alone with all its steps: " + restored.contradiction);
+                      "quarantined, and left alone with all its steps: " + why);
   quarantined_.emplace(restored.begin.gtid, std::move(summary));
 }
 
@@ -135,7 +134,8 @@ void Sagas::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
                     if (result == AppendResult::kDurable) {
                       const auto gone = quarantined_.extract(gtid);
                       const TransactionSummary& summary = gone.mapped();
-                      out_.gone({gtid, summary.origin.owner, summary.saga->request_key});
+                      out_.gone({gtid, summary.origin.identity, summary.origin.owner,
+                                 summary.saga->request_key});
                       return done(std::monostate{});
                     }
                     quarantined_.at(gtid).state = "quarantined";

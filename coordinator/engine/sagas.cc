@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/answers.h"
+#include "engine/quarantine.h"
 #include "engine/running_saga.h"
 #include "saga_definition/json_text.h"
 #include "vocabulary/planted_bug.h"
@@ -35,16 +36,16 @@ Instant Sagas::After(std::chrono::nanoseconds delay) const {
 
 void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done) {
   if (const auto json = saga::ParseJson(call.input); !json) {
-    out_.gone({gtid, call.owner, call.request_key, false});
+    out_.gone({gtid, call.identity, call.owner, call.request_key, false});
     return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
   }
   const WallTime now = out_.clock.WallNow();
-  auto saga =
-      std::make_unique<Saga>(saga::Machine({gtid,
-                                            {call.owner, call.comment, now, {}, call.trace_parent},
-                                            call.request_key,
-                                            call.definition,
-                                            call.input}));
+  auto saga = std::make_unique<Saga>(
+      saga::Machine({gtid,
+                     {call.owner, call.comment, now, call.identity, call.trace_parent},
+                     call.request_key,
+                     call.definition,
+                     call.input}));
   saga->Note(now, "begun by " + call.owner);
   saga->started = std::move(done);
   saga->counts_from = saga->begun = out_.clock.Now();
@@ -64,7 +65,7 @@ void Sagas::Join(const Gtid& gtid, Completion<Gtid> done) {
 }
 
 void Sagas::Restore(RestoredSaga restored) {
-  if (!restored.contradiction.empty()) return Quarantine(restored);
+  if (!WhyQuarantined(restored).empty()) return Quarantine(restored);
   auto saga = std::make_unique<Saga>(saga::Machine(std::move(restored.begin), restored.later));
   const Origin& origin = saga->machine.begin().origin;
   saga->Note(origin.began, "begun by " + origin.owner);

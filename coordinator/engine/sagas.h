@@ -32,6 +32,7 @@ class Sagas {
   // A saga that is no longer here: its end is durable, or it never began and never can.
   struct Gone {
     const Gtid& gtid;
+    const std::string& identity;
     const std::string& owner;
     const std::string& request_key;
     bool began = true;

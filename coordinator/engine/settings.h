@@ -14,6 +14,8 @@ struct Settings {
   std::size_t undecided_per_owner_max = 10'000;  // more of one owner are refused with kRetry
   std::size_t sagas_per_owner_max = 10'000;  // that have not ended; more are refused with kRetry
   std::size_t saga_starts_kept = 1'000'000;  // request keys of sagas that have ended
+  // Of a log that was restored: the epoch up to which somebody has looked after what was lost.
+  std::uint64_t losses_settled = 0;
   std::size_t branches_max = 64;             // per transaction
   std::size_t sessions_max = 1'000;
   std::size_t commands_queued_max =

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/admission.h"
+#include "engine/quarantine.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
@@ -25,9 +26,9 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
               [this, &admission](const Sagas::Gone& gone) {
                 if (gone.outcome != Outcome::kUndecided)
                   measures_.Ended(EndedBy::kSaga, gone.outcome, gone.begun, clock_.Now());
-                admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
+                admission.starts.Ended(gone.identity, gone.request_key, gone.gtid, gone.began);
                 admission.unended.End(gone.gtid);
-                admission.sagas_quota.GiveBack(gone.owner);
+                admission.sagas_quota.GiveBack(QuotaKey(gone.identity, gone.owner));
               }}) {}
 
 std::optional<Instant> Shard::RunReady() {
@@ -107,7 +108,7 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
   auto transaction = std::make_unique<Transaction>(
-      TwoPhase(gtid, {call.owner, call.comment, now, {}, call.trace_parent},
+      TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
                {settings_.branches_max}, call.protocol));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
@@ -127,7 +128,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
 }
 
 void Shard::Restore(RestoredTransaction restored) {
-  if (!restored.contradiction.empty()) return Quarantine(restored);
+  if (!WhyQuarantined(restored).empty()) return Quarantine(restored);
   auto transaction = [&] {
     if (restored.pre_commit) {
       TwoPhase::RestoredQuorum records{*restored.pre_commit, restored.ballot};
@@ -176,7 +177,7 @@ void Shard::Restore(RestoredTransaction restored) {
   CountRunning();
   if (here.machine.state() == TwoPhase::State::kQuorum) {
     ++undecided_count_;
-    admission_.quota.TakeBeyond(here.machine.origin().owner);
+    admission_.quota.TakeBeyond(QuotaKey(here.machine.origin()));
   }
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
@@ -189,6 +190,27 @@ Error Shard::CannotJoin(const Gtid& gtid) const {
           "begin a new transaction"};
 }
 
+namespace {
+
+// Notes the branch as another's than the transaction's, if its session is.
+Completion<BranchNumber> NotingWhose(Transaction& transaction, const std::string& identity,
+                                     const Completion<BranchNumber>& done) {
+  if (transaction.machine.origin().identity == identity) return done;
+  return [&transaction, identity, done](const Result<BranchNumber>& branch) {
+    if (branch) transaction.others[*branch] = identity;
+    done(branch);
+  };
+}
+
+Error NotYourBranch(const Gtid& gtid, BranchNumber branch) {
+  return {ErrorCode::kDenied,
+          "branch " + std::to_string(branch) + " of transaction " + gtid.text() +
+              " belongs to a session of another identity, which alone says what became of it",
+          "leave it out: its own session is asked for its vote"};
+}
+
+}  // namespace
+
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
   Transaction* transaction = FindInTime(call.gtid);
@@ -197,7 +219,8 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                        owner.process, call.request_key, {}};
   if (transaction->machine.protocol() == Protocol::kThreePhase)
     enlist.peers = sessions_.PeersOf(call.resource, call.session);
-  Handle(*transaction, enlist, done, [&](Error error) { done(Fail(std::move(error))); });
+  Handle(*transaction, enlist, NotingWhose(*transaction, owner.caller, done),
+         [&](Error error) { done(Fail(std::move(error))); });
   // The session may have been lost after it was looked up and before its branch was known here.
   if (!sessions_.IsAttached(call.session)) SessionLost(call.session);
 }
@@ -212,6 +235,10 @@ void Shard::NoteCommitAsked(Transaction& transaction) {
 void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
+  for (const BranchVote& vote : call.votes) {
+    if (!transaction->IsFor(call.votes_of, vote.branch))
+      return done(Fail(NotYourBranch(call.gtid, vote.branch)));
+  }
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
   const std::uint64_t waiter =
       AddWaiter(*transaction, call.wait == Wait::kDecision, wait, [done](Result<EndingNews> news) {
@@ -230,6 +257,8 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
+  if (!transaction->IsFor(call.branch_of, call.branch))
+    return done(Fail(NotYourBranch(call.gtid, call.branch)));
   transaction->one_phase_waiters.push_back(done);
   NoteCommitAsked(*transaction);
   Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
@@ -254,7 +283,11 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
     if (!news) return done(Fail(std::move(news).error()));
     done(news->ending);
   });
-  Handle(*transaction, event::AbortRequested{call.cause, call.reason, call.rolled_back});
+  std::vector<BranchNumber> rolled_back = call.rolled_back;
+  std::erase_if(rolled_back, [&](BranchNumber branch) {
+    return !transaction->IsFor(call.rolled_back_by, branch);
+  });
+  Handle(*transaction, event::AbortRequested{call.cause, call.reason, std::move(rolled_back)});
 }
 
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {

@@ -63,7 +63,7 @@ void Shard::Handle(Transaction& transaction, const Event& event,
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
-    admission_.quota.GiveBack(transaction.machine.origin().owner);
+    admission_.quota.GiveBack(QuotaKey(transaction.machine.origin()));
     // A reservation's participant must know a repeated confirm or cancel for as long as one can
     // come, a site what its peers may ask.
     const bool reserved = transaction.machine.has_reservations() &&

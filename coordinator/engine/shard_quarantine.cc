@@ -1,5 +1,5 @@
-// Transactions whose records contradict themselves: shown, answered for as unknown, and else left
-// alone.
+// Transactions whose records contradict themselves, or may have gone on in records that were lost:
+// shown, answered for as unknown, and else left alone.
 #include <utility>
 
 #include "engine/admission.h"
@@ -14,9 +14,8 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
   TransactionSummary summary;
   summary.gtid = restored.gtid();
   summary.state = "quarantined";
-  summary.ending = {Outcome::kUnknown, AbortCause::kNone,
-                    "its records in the log contradict themselves: " + restored.contradiction,
-                    false};
+  const std::string why = WhyQuarantined(restored);
+  summary.ending = {Outcome::kUnknown, AbortCause::kNone, why, false};
   const auto show = [&](const DecidedBranch& branch) {
     BranchSummary row;
     row.number = branch.number;
@@ -52,9 +51,9 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
   for (const HeuristicRecord& heuristic : restored.heuristics) {
     summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
   }
-  summary.timeline.push_back({clock_.WallNow(), "quarantined: " + restored.contradiction});
+  summary.timeline.push_back({clock_.WallNow(), "quarantined: " + why});
   observer_.Event(Observer::Level::kError, {summary.gtid, summary.origin.trace_parent},
-                  "quarantined, and left alone with all its branches: " + restored.contradiction);
+                  "quarantined, and left alone with all its branches: " + why);
   quarantined_.emplace(summary.gtid, std::move(summary));
   CountRunning();
 }

@@ -60,6 +60,7 @@ struct Transaction {
     bool latest = false;  // the last one is one of them
   };
   std::map<BranchNumber, Unsent> unsent{};
+  std::map<BranchNumber, std::string> others{};  // whose session it is; missing: the beginner's own
 
   About about() const { return {machine.gtid(), machine.origin().trace_parent}; }
 
@@ -72,6 +73,12 @@ struct Transaction {
   bool IsUnserved(BranchNumber branch) const;
   // What a person should know of a branch that has not answered; empty: nothing went wrong yet.
   std::string LastError(const TwoPhase::Branch& branch) const;
+  // Whether the branch's session is one of `whose`.
+  bool IsFor(const OnlyFor& whose, BranchNumber branch) const {
+    if (!whose) return true;
+    const auto other = others.find(branch);
+    return *whose == (other == others.end() ? machine.origin().identity : other->second);
+  }
   // Decided and not carried out everywhere, or damaged.
   bool IsInDoubt() const;
 };

@@ -3,9 +3,11 @@
 //
 // A saga, and a transaction with reservations, counts from before anybody knows its gtid until its
 // end is durable; one that is damaged or quarantined until a person forgets it. Any other
-// transaction counts while it is undecided, because until then something may be tried in it.
+// transaction counts while it is undecided, because until then something may be tried in it. What
+// was lost before the log was restored counts until a person says that it was looked after.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <compare>
 #include <cstdint>
@@ -28,7 +30,9 @@ struct EndedThrough {
 // Thread-safe. Memory: one entry for each that has not ended.
 class Unended {
  public:
-  explicit Unended(Epoch epoch) : epoch_(epoch) {}
+  // The mark stays below `held_at`, if that is given.
+  explicit Unended(Epoch epoch, std::optional<Epoch> held_at = {})
+      : epoch_(epoch), held_at_(held_at) {}
 
   // The gtid that `make(sequence)` makes of the next sequence; it has not ended. In one step, or a
   // mark taken in between would pass it.
@@ -53,8 +57,10 @@ class Unended {
   // Never falls.
   EndedThrough Through() const {
     const std::lock_guard lock(mutex_);
-    if (open_.empty()) return {epoch_, sequence_};
-    return {open_.begin()->epoch(), open_.begin()->sequence() - 1};
+    EndedThrough through{epoch_, sequence_};
+    if (!open_.empty()) through = {open_.begin()->epoch(), open_.begin()->sequence() - 1};
+    if (held_at_) through = std::min(through, EndedThrough{*held_at_, 0});
+    return through;
   }
   // What holds the mark back; nothing if all has ended.
   std::optional<Gtid> Oldest() const {
@@ -66,6 +72,7 @@ class Unended {
 
  private:
   const Epoch epoch_;
+  const std::optional<Epoch> held_at_;
   mutable std::mutex mutex_;
   std::set<Gtid> open_;
   std::atomic<std::uint64_t> sequence_{0};  // changed under the mutex

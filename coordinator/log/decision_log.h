@@ -6,6 +6,7 @@
 //   (*log)->Append(CommitRecord{...}, Durability::kForce, [](AppendResult result) { ... });
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,15 +14,40 @@
 #include <string>
 #include <vector>
 
+#include "log/audit.h"
 #include "log/histogram.h"
+#include "log/seals.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::coordinator {
 
+// The log was restored from a copy that was made in epoch `first`, and its next life began after
+// `last`. What is not in it of these epochs may have been decided all the same, in records that
+// were lost: it is neither committed nor aborted as far as anybody here can know.
+struct LostEpochs {
+  Epoch first = 0;
+  Epoch last = 0;
+  WallTime taken = 0;  // when the copy was made; 0: it does not say
+
+  bool Has(const Gtid& gtid) const { return gtid.epoch() >= first && gtid.epoch() <= last; }
+  friend bool operator==(const LostEpochs&, const LostEpochs&) = default;
+};
+
 struct LogIdentity {
-  std::string log_id;  // made with the log, never changes
-  Epoch epoch = 0;     // of this opening; raised durably before the log was handed out
+  std::string log_id;              // made with the log, never changes
+  Epoch epoch = 0;                 // of this opening; raised durably before the log was handed out
+  std::vector<LostEpochs> lost{};  // oldest first
+  Seals seals{};                   // with a key for this epoch; none in a log that keeps no gtids
+
+  bool HasLost(const Gtid& gtid) const {
+    return std::any_of(lost.begin(), lost.end(),
+                       [&](const LostEpochs& epochs) { return epochs.Has(gtid); });
+  }
+  // It may have gone on in records that were lost.
+  bool IsFromBeforeALoss(const Gtid& gtid) const {
+    return !lost.empty() && gtid.epoch() <= lost.back().last;
+  }
 };
 
 enum class AppendResult {
@@ -32,6 +58,10 @@ enum class AppendResult {
 
 // Also names the reason in words for kRefused and kUnknown.
 using AppendDone = std::function<void(AppendResult result, const std::string& reason)>;
+
+// Also the number that the row has; 0 unless it is durable.
+using AuditDone =
+    std::function<void(AppendResult result, const std::string& reason, std::uint64_t number)>;
 
 enum class Which { kOpen, kEnded, kAll };
 
@@ -65,6 +95,34 @@ struct LogGroups {
   Histogram flush_seconds{kSecondsBounds};  // to write one and flush it
 };
 
+// Of the log's own file, as it is now.
+struct LogCondition {
+  std::string path;          // absolute
+  std::string journal_mode;  // SQLite's words
+  int synchronous = 0;       // of whoever writes; 2: FULL, 3: EXTRA
+  std::uint64_t bytes = 0;
+  std::uint64_t wal_bytes = 0;
+  std::uint64_t keep_ended = 0;  // ended transactions that stay
+};
+
+// A consistent copy of a log that goes on being written, made aside and read once it is complete.
+// The copy goes with it. Used by one thread.
+class LogBackup {
+ public:
+  struct Progress {
+    std::uint64_t copied = 0;  // bytes
+    std::uint64_t size = 0;    // bytes, in all
+    bool complete = false;
+  };
+  virtual ~LogBackup() = default;
+
+  // Blocking: at most for a quarter of a second. An error is final, as of Read.
+  [[nodiscard]] virtual Result<Progress> Await() = 0;
+  // At most `most` bytes from `offset`; none at the end. Blocking: reads a file. kRefused: the copy
+  // is not complete.
+  [[nodiscard]] virtual Result<std::string> Read(std::uint64_t offset, std::size_t most) = 0;
+};
+
 class DecisionLog {
  public:
   virtual ~DecisionLog() = default;  // waits until everything appended is written
@@ -93,9 +151,29 @@ class DecisionLog {
   [[nodiscard]] virtual Result<EndedPage> ListEnded(std::size_t most,
                                                     const std::string& cursor) const = 0;
 
+  // kRetry: another one is being made or read, and only one is at a time. kUnavailable: there is no
+  // room for it. Thread-safe; does not block; the log outlives what it makes.
+  [[nodiscard]] virtual Result<std::unique_ptr<LogBackup>> StartBackup() {
+    return Fail(ErrorCode::kRefused, "this decision log is no file that can be backed up");
+  }
+
+  // One more row of the audit trail, in its order with records. As Append, which see; `done` also
+  // hears the row's number. Unless a log says otherwise it keeps no trail and refuses.
+  virtual void AppendAudit(AuditRow, Durability, AuditDone done) {
+    done(AppendResult::kRefused, "this log keeps no audit trail", 0);
+  }
+  // Thread-safe, blocking: reads until there are enough that fit.
+  [[nodiscard]] virtual Result<AuditPage> ListAudit(const AuditQuery&) const { return AuditPage{}; }
+  virtual AuditTotals audit_totals() const { return {}; }  // thread-safe
+
   virtual LogTotals totals() const = 0;            // thread-safe
   virtual LogWrites writes() const = 0;            // thread-safe
   virtual LogGroups groups() const { return {}; }  // thread-safe; empty: it does not measure
+
+  // Thread-safe, blocking. kRefused: this kind of log has no file.
+  [[nodiscard]] virtual Result<LogCondition> Condition() const {
+    return Fail(ErrorCode::kRefused, "this log has no file to look at");
+  }
 };
 
 }  // namespace settle::coordinator

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -21,13 +22,22 @@
 
 namespace settle::coordinator {
 
-// A record on its way to the disk, encoded by whoever appended it.
+// A row of the audit trail on its way to the disk.
+struct PendingAudit {
+  AuditRow row;
+  std::uint64_t number = 0;  // set by whoever writes it
+};
+
+// A record on its way to the disk, encoded by whoever appended it; or a row of the audit trail.
 struct Pending {
   std::string payload;
   Subject subject;
   Durability durability = Durability::kForce;
-  std::string unstorable;  // why it cannot be written at all; empty if it can
+  std::string unstorable;                 // why it cannot be written at all; empty if it can
+  std::shared_ptr<PendingAudit> audit{};  // then there is no payload
   AppendDone done;
+
+  bool is_record() const { return unstorable.empty() && audit == nullptr; }
 };
 
 struct WriteResult {
@@ -48,8 +58,8 @@ class GroupCommit {
   // What is done beside the groups, on the thread of this object. Each call delays whatever is
   // appended meanwhile, so each must be short.
   struct Beside {
-    std::function<void()> after;                          // a group was told
-    std::function<bool()> idle = [] { return false; };    // nothing is due; true: there is more
+    std::function<void()> after;                        // a group was told
+    std::function<bool()> idle = [] { return false; };  // nothing is due; true: there is more
   };
 
   GroupCommit(Settings settings, Write write, Beside beside);
@@ -77,9 +87,9 @@ class GroupCommit {
 
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<Pending> queue_;      // guarded by mutex_, as is all below
+  std::deque<Pending> queue_;  // guarded by mutex_, as is all below
   std::size_t forced_queued_ = 0;
-  Instant oldest_arrived_;         // when the queue was last empty before an arrival
+  Instant oldest_arrived_;  // when the queue was last empty before an arrival
   bool stopping_ = false;
 
   std::thread thread_;  // last: runs with everything above in place

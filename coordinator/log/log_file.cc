@@ -82,8 +82,9 @@ Status CheckBeginning(const std::string& path) {
   const std::string_view magic("SQLite format 3\0", 16);
   if (std::string_view(bytes.data(), magic.size()) == magic && id == kApplicationId) return {};
   return Fail(ErrorCode::kCorrupt,
-              path + " is not a decision log: another program made it, or its beginning is "
-                     "damaged; nothing was changed",
+              path +
+                  " is not a decision log: another program made it, or its beginning is "
+                  "damaged; nothing was changed",
               "name the log's own file, or restore a backup");
 }
 
@@ -97,8 +98,8 @@ Result<std::string> ResolveLogPath(const std::string& path) {
                 "name the log's file, for example /var/lib/settle/settle.db");
   }
   const std::string directory = DirectoryOf(path);
-  const std::unique_ptr<char, decltype(&std::free)> resolved(
-      ::realpath(directory.c_str(), nullptr), &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(directory.c_str(), nullptr),
+                                                             &std::free);
   if (resolved == nullptr) {
     const int error = errno;
     return Unavailable("cannot use the log's directory " + directory, error, AdviceFor(error));
@@ -141,6 +142,21 @@ Result<bool> FindLogFile(const std::string& path) {
     return Unavailable("cannot read and write " + path, error, AdviceFor(error));
   }
   return true;
+}
+
+Status CheckReadable(const std::string& path) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) {
+    const int error = errno;
+    return Fail(ErrorCode::kUnavailable,
+                fmt::format("cannot look at {}: {}", path, std::strerror(error)),
+                "name the file of a decision log or of a backup");
+  }
+  if (!S_ISREG(file.st_mode)) {
+    return Fail(ErrorCode::kUnavailable, path + " is not a regular file",
+                "name the file of a decision log or of a backup");
+  }
+  return CheckBeginning(path);
 }
 
 Result<std::string> MakeNewFile(const std::string& path) {

@@ -6,6 +6,7 @@
 //   settle.db-shm        SQLite's index of the -wal file
 //   settle.db.lock       who uses it (process_lock.h)
 //   settle.db.new        a log that is being made; renamed to settle.db when it is complete
+//   settle.db.backup     a copy for whoever fetches a backup at this moment (backup.h)
 #pragma once
 
 #include <string>
@@ -25,6 +26,9 @@ inline constexpr int kApplicationId = 0x53746c65;
 // this process should not touch: a link, a device, another user's file, one that others may write
 // to, a database that has lost its -wal file's partner.
 [[nodiscard]] Result<bool> FindLogFile(const std::string& path);
+
+// Whether the file can be read and begins as a log or a backup does; whose it is does not matter.
+[[nodiscard]] Status CheckReadable(const std::string& path);
 
 // An empty `<path>.new`, readable and writable by its owner alone; what an interrupted attempt left
 // is removed.

@@ -3,14 +3,16 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
-#include <algorithm>
-#include <array>
-#include <charconv>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "log/audit_table.h"
+#include "log/backup.h"
 #include "log/failures.h"
+#include "log/log_checks.h"
 #include "log/log_file.h"
-#include "log/pruned_ranges.h"
+#include "log/restored.h"
 #include "log/schema.h"
 #include "log/wal_check.h"
 #include "settle/vocabulary/failpoint.h"
@@ -22,7 +24,6 @@ using sqlite::Access;
 using sqlite::Connection;
 using sqlite::Expected;
 using sqlite::Failure;
-using sqlite::Statement;
 using sqlite::Transaction;
 
 Result<std::string> MakeLogId() {
@@ -63,8 +64,11 @@ Status Configure(Connection& connection, const std::string& path, const std::str
     std::string read_back;
   };
   const Setting settings[] = {
-      {"trusted_schema", "0", "0"}, {"cell_size_check", "1", "1"}, {"mmap_size", "0", "0"},
-      {"fullfsync", "1", "1"},      {"checkpoint_fullfsync", "1", "1"},
+      {"trusted_schema", "0", "0"},
+      {"cell_size_check", "1", "1"},
+      {"mmap_size", "0", "0"},
+      {"fullfsync", "1", "1"},
+      {"checkpoint_fullfsync", "1", "1"},
       {"wal_autocheckpoint", "0", "0"},
       {"journal_size_limit", "67108864", "67108864"},
       // Debian's SQLite overwrites what is deleted: a second time the bytes for what is pruned.
@@ -81,10 +85,14 @@ Status Configure(Connection& connection, const std::string& path, const std::str
   return {};
 }
 
-Expected<void> CommitFacts(Connection& connection, const LogFacts& facts) {
+Expected<void> CommitFacts(Connection& connection, const LogFacts& facts,
+                           const std::optional<Seals::Key>& seal = std::nullopt) {
   Expected<Transaction> transaction = Transaction::Begin(connection);
   if (!transaction) return tl::unexpected<Failure>(std::move(transaction.error()));
   if (auto written = WriteFacts(connection, facts); !written) return written;
+  if (seal) {
+    if (auto written = WriteSeal(connection, facts.epoch, *seal); !written) return written;
+  }
   return transaction->Commit();
 }
 
@@ -115,29 +123,6 @@ Status MakeLog(const std::string& path, const SqliteLogSettings& settings,
   return status;
 }
 
-Status CheckStructure(Connection& connection, const std::string& path) {
-  const Expected<std::string> found = connection.Ask("PRAGMA quick_check(1)");
-  if (!found) return Fail(ErrorOf(found.error(), path, "check the log's structure"));
-  if (*found == "ok") return {};
-  return Fail(ErrorCode::kCorrupt,
-              fmt::format("{} is damaged: {}; nothing was changed", path, Escaped(*found)),
-              "nothing may be presumed from a damaged log: keep it, and restore a backup");
-}
-
-// The main file says that there is more in its -wal file. A -wal file that is gone was deleted, or
-// left behind by a copy: what was in it was told to people and is nowhere else. A clean stop leaves
-// none and says so; so does a sqlite3 shell that opens the log after a crash, because it brings
-// everything over.
-Status CheckTail(const LogFacts& facts, bool has_wal, const std::string& path) {
-  if (facts.tail == Tail::kHere || has_wal) return {};
-  return Fail(ErrorCode::kCorrupt,
-              fmt::format("{} is incomplete: its newest records were in {}-wal, which is missing, "
-                          "empty or unreadable; nothing was changed",
-                          path, path),
-              "put the -wal file back beside it, or restore a backup made with SQLite's backup; a "
-              "copy of the main file alone is not one");
-}
-
 // Moves everything into the main file and syncs it. This also writes anew what an earlier life may
 // have failed to sync and the page cache only pretends to hold: nothing is acted upon before that.
 Status FoldWal(Connection& connection, const std::string& path) {
@@ -154,9 +139,13 @@ Status FoldWal(Connection& connection, const std::string& path) {
 }
 
 Status RaiseEpoch(Connection& connection, const std::string& path, LogFacts& facts) {
+  // Not that of an earlier life, of which this log may be a copy.
+  Seals::Key seal{};
+  if (::getrandom(seal.data(), seal.size(), 0) != static_cast<ssize_t>(seal.size()))
+    return Fail(ErrorCode::kInternal, "the system gives no random bytes for gtids");
   const auto commit = [&](Tail tail) -> Status {
     facts.tail = tail;
-    if (auto written = CommitFacts(connection, facts); !written) {
+    if (auto written = CommitFacts(connection, facts, seal); !written) {
       return Fail(ErrorOf(written.error(), path, "raise the epoch"));
     }
     return {};
@@ -169,49 +158,42 @@ Status RaiseEpoch(Connection& connection, const std::string& path, LogFacts& fac
   return commit(Tail::kHere);
 }
 
-Status CheckPruned(Connection& connection, const std::string& path, const Pruned& pruned) {
-  const Expected<std::uint64_t> named = CountPruned(connection);
-  if (!named) return Fail(ErrorOf(named.error(), path, "count pruned transactions"));
-  if (*named == pruned.transactions) return {};
-  return Fail(ErrorCode::kCorrupt,
-              fmt::format("{} is damaged: {} transactions were pruned, and it names {} of them; "
-                          "nothing may be presumed of the others",
-                          path, pruned.transactions, *named),
-              "keep the file, and restore a backup");
+// A backup is older than what participants have seen, and does not know of how much: served from as
+// it is, abort would be presumed of what was committed since.
+Status RefuseBackup(Connection& connection, const std::string& path) {
+  const Result<std::optional<BackupMark>> mark = ReadBackupMark(connection, path);
+  if (!mark) return Fail(mark.error());
+  if (!*mark) return {};
+  return Fail(ErrorCode::kRefused,
+              fmt::format("{} is a backup, taken in epoch {} with records up to position {}: what "
+                          "was decided since is not in it, so it is not served from; nothing was "
+                          "changed",
+                          path, (*mark)->epoch, (*mark)->position),
+              fmt::format("keep it as it is, and make a log of it that knows what it has lost: "
+                          "settle restore {} LOGFILE",
+                          path));
 }
 
-Result<LogState> CountWhatIsThere(Connection& connection, const std::string& path) {
-  LogState state;
-  Result<Pruned> pruned = ReadPruned(connection, path);
-  if (!pruned) return Fail(pruned.error());
-  if (Status whole = CheckPruned(connection, path, *pruned); !whole) return Fail(whole.error());
-  state.pruned = *pruned;
-  state.totals = pruned->totals;
-  const Expected<std::string> last = connection.Ask("SELECT max(position) FROM record");
-  if (!last) return Fail(ErrorOf(last.error(), path, "find the last record"));
-  std::uint64_t position = 0;
-  std::from_chars(last->data(), last->data() + last->size(), position);
-  state.next_position = std::max(position + 1, pruned->first_position);
-  Expected<Statement> outcomes =
-      Statement::Prepare(connection, "SELECT outcome, count(*) FROM ended GROUP BY outcome");
-  if (!outcomes) return Fail(ErrorOf(outcomes.error(), path, "count ended transactions"));
-  for (;;) {
-    const Expected<bool> row = outcomes->Step();
-    if (!row) return Fail(ErrorOf(row.error(), path, "count ended transactions"));
-    if (!*row) return state;
-    Count(static_cast<Outcome>(outcomes->Number(0)), outcomes->Number(1), state.totals);
-    state.ended += static_cast<std::uint64_t>(outcomes->Number(1));
-  }
+// Recovery never reads the trail, so damage in it is no reason to decide nothing: it is said.
+Result<std::string> CheckAudit(Connection& connection, const std::string& path, AuditEnds& ends) {
+  Expected<std::string> damage = VerifyAudit(connection, ends);
+  if (!damage) return Fail(ErrorOf(damage.error(), path, "read the audit trail"));
+  if (auto skipped = SkipForeignRows(connection, ends); !skipped)
+    return Fail(ErrorOf(skipped.error(), path, "read the audit trail"));
+  return *std::move(damage);
 }
 
 // From a file that is there and ours to one that may be appended to.
 Result<LogFacts> TakeIntoUse(Connection& connection, const std::string& path, bool has_wal,
                              std::span<const Migration> migrations) {
   if (Status known = CheckSchema(connection, path, migrations); !known) return Fail(known.error());
-  if (Status sound = CheckStructure(connection, path); !sound) return Fail(sound.error());
+  if (Status sound = CheckStructure(connection, path, Structure::kQuick); !sound) {
+    return Fail(sound.error());
+  }
   Result<LogFacts> facts = ReadFacts(connection, path);
   if (!facts) return facts;
   if (Status whole = CheckTail(*facts, has_wal, path); !whole) return Fail(whole.error());
+  if (Status served = RefuseBackup(connection, path); !served) return Fail(served.error());
   // Nothing was written until here; everything above leaves the files as they were found.
   if (Status set = Configure(connection, path, "wal"); !set) return Fail(set.error());
   if (Status migrated = Migrate(connection, path, migrations); !migrated) {
@@ -226,6 +208,18 @@ Result<LogFacts> TakeIntoUse(Connection& connection, const std::string& path, bo
 Result<Connection> OpenReader(const std::string& path, std::chrono::milliseconds busy_timeout) {
   Expected<Connection> connection = Connection::Open(path, Access::kReadOnly, busy_timeout);
   if (!connection) return Fail(ErrorOf(connection.error(), path, "open it for reading"));
+  return *std::move(connection);
+}
+
+Result<Connection> OpenUnserved(const std::string& path, bool has_wal) {
+  constexpr std::chrono::milliseconds kPatience{5'000};
+  const Access access = has_wal ? Access::kReadOnly : Access::kImmutable;
+  Expected<Connection> connection = Connection::Open(path, access, kPatience);
+  if (!connection) return Fail(ErrorOf(connection.error(), path, "open it for reading"));
+  // What is found in a damaged schema must not be run.
+  if (auto set = connection->Run("PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1"); !set) {
+    return Fail(ErrorOf(set.error(), path, "open it for reading"));
+  }
   return *std::move(connection);
 }
 
@@ -250,18 +244,26 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   Result<LogFacts> facts = TakeIntoUse(*connection, *path, *has_wal, migrations);
   if (!facts) return Fail(facts.error());
-  const Result<LogState> state = CountWhatIsThere(*connection, *path);
+  Result<LogState> state = CountWhatIsThere(*connection, *path);
   if (!state) return Fail(state.error());
+  const Result<std::string> audit_damage = CheckAudit(*connection, *path, state->audit);
+  if (!audit_damage) return Fail(audit_damage.error());
+  Result<std::map<Epoch, Seals::Key>> seals = ReadSeals(*connection, *path);
+  if (!seals) return Fail(seals.error());
+  const Result<std::vector<Restoration>> restored = ReadRestorations(*connection, *path);
+  if (!restored) return Fail(restored.error());
+  RemoveBackupFile(*path);
   Result<Connection> reader = OpenReader(*path, settings.busy_timeout);
   if (!reader) return Fail(reader.error());
   sqlite3_db_config(connection->raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-  auto writer = LogWriter::Make(*std::move(connection),
-                                {*state, settings.checkpoint_pages, settings.prune});
+  auto writer = LogWriter::Make(*std::move(connection), {*state, settings.checkpoint_pages,
+                                                         settings.prune, settings.keep_audit});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
   return OpenedLog{*std::move(path),
-                   {facts->log_id, facts->epoch},
+                   {facts->log_id, facts->epoch, LostIn(*restored), Seals(*std::move(seals))},
                    state->pruned.first_position,
                    state->next_position - 1,
+                   *audit_damage,
                    *std::move(lock),
                    *std::move(writer),
                    *std::move(reader)};

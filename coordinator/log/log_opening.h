@@ -22,6 +22,7 @@ struct OpenedLog {
   LogIdentity identity;
   std::uint64_t first_position = 1;
   std::uint64_t last_position = 0;  // first_position - 1 when there is no record
+  std::string audit_damage;         // as VerifyAudit says
   ProcessLock lock;
   std::unique_ptr<LogWriter> writer;
   sqlite::Connection reader;
@@ -31,6 +32,10 @@ struct OpenedLog {
 // knows.
 [[nodiscard]] Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
                                         std::span<const Migration> migrations);
+
+// A log or backup that no daemon serves from, to be read alone: beside one without a -wal file
+// nothing is written.
+[[nodiscard]] Result<sqlite::Connection> OpenUnserved(const std::string& path, bool has_wal);
 
 // One more read-only connection to an open log.
 [[nodiscard]] Result<sqlite::Connection> OpenReader(const std::string& path,

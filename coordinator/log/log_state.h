@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "log/audit_table.h"
 #include "log/decision_log.h"
 #include "log/schema.h"
 
@@ -14,6 +15,7 @@ struct LogState {
   std::uint64_t ended = 0;  // rows of the index: transactions whose end is in the log
   LogTotals totals;         // of all that ended, pruned ones included
   Pruned pruned;
+  AuditEnds audit{};
 };
 
 // Adds one ended transaction to (or, with -1, takes it from) the count of its outcome.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "log/wal_check.h"
@@ -38,18 +39,24 @@ Expected<std::unique_ptr<LogWriter>> LogWriter::Make(sqlite::Connection connecti
     if (!prepared) return tl::unexpected<Failure>(prepared.error());
     *statement = *std::move(prepared);
   }
-  return std::unique_ptr<LogWriter>(
-      new LogWriter(std::move(connection), std::move(statements), start));
+  const Expected<std::string> synchronous = connection.Ask("PRAGMA synchronous");
+  if (!synchronous) return tl::unexpected<Failure>(synchronous.error());
+  return std::unique_ptr<LogWriter>(new LogWriter(std::move(connection), std::move(statements),
+                                                  start, std::atoi(synchronous->c_str())));
 }
 
-LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start start)
+LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start start,
+                     int synchronous)
     : connection_(std::move(connection)),
       statements_(std::move(statements)),
       state_(start.state),
       prune_(start.prune),
+      synchronous_(synchronous),
+      keep_audit_(start.keep_audit),
       checkpoint_pages_(start.checkpoint_pages),
       checkpoint_at_(start.checkpoint_pages),
-      totals_(start.state.totals) {
+      totals_(start.state.totals),
+      audit_(start.state.audit) {
   sqlite3_wal_hook(connection_.raw(), &NotePages, &wal_pages_);
 }
 
@@ -67,8 +74,9 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
   const auto storable = [](const Pending& pending) { return pending.unstorable.empty(); };
   if (std::none_of(group.begin(), group.end(), storable)) return {AppendResult::kDurable, {}};
   [[maybe_unused]] const bool forced =
-      std::any_of(group.begin(), group.end(),
-                  [](const Pending& pending) { return pending.durability == Durability::kForce; });
+      std::any_of(group.begin(), group.end(), [](const Pending& pending) {
+        return pending.is_record() && pending.durability == Durability::kForce;
+      });
 
   if (forced) SETTLE_FAILPOINT("log.before_begin");
   const auto from = std::chrono::steady_clock::now();
@@ -97,7 +105,12 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
 
 Expected<void> LogWriter::Insert(const std::vector<Pending>& group, LogState& state) {
   for (const Pending& pending : group) {
-    if (!pending.unstorable.empty()) continue;
+    if (pending.audit) {
+      pending.audit->number = state.audit.next;
+      if (auto run = AddToAudit(connection_, pending.audit->row, keep_audit_, state.audit); !run)
+        return run;
+    }
+    if (!pending.is_record()) continue;
     statements_.insert_record.Bind(1, static_cast<std::int64_t>(state.next_position));
     statements_.insert_record.BindBlob(2, pending.payload);
     if (auto run = statements_.insert_record.Run(); !run) return run;
@@ -151,10 +164,11 @@ void LogWriter::CountRecords(const std::vector<Pending>& group, std::chrono::nan
   const std::lock_guard lock(totals_mutex_);
   const std::uint64_t before = writes_.records;
   for (const Pending& pending : group) {
-    if (!pending.unstorable.empty()) continue;
+    if (!pending.is_record()) continue;
     ++writes_.records;
     writes_.forced += pending.durability == Durability::kForce ? 1 : 0;
   }
+  if (writes_.records == before) return;  // rows of the audit trail alone
   groups_.records.Add(static_cast<double>(writes_.records - before));
   groups_.flush_seconds.Add(took);
 }
@@ -163,12 +177,13 @@ void LogWriter::Take(const LogState& state) {
   state_ = state;
   const std::lock_guard lock(totals_mutex_);
   totals_ = state.totals;
+  audit_ = state.audit;
 }
 
 void LogWriter::NoteNeeded(const std::vector<Pending>& group, std::uint64_t position) {
   if (!needed_) return;
   for (const Pending& pending : group) {
-    if (pending.unstorable.empty()) needed_->Add(position++, pending.subject);
+    if (pending.is_record()) needed_->Add(position++, pending.subject);
   }
 }
 
@@ -312,6 +327,11 @@ bool LogWriter::PruneOneStep() {
 LogWrites LogWriter::writes() const {
   const std::lock_guard lock(totals_mutex_);
   return writes_;
+}
+
+AuditEnds LogWriter::audit() const {
+  const std::lock_guard lock(totals_mutex_);
+  return audit_;
 }
 
 LogGroups LogWriter::groups() const {

@@ -28,6 +28,7 @@ class LogWriter {
     LogState state;
     int checkpoint_pages = 1000;  // of the -wal file, before a checkpoint is tried
     PruneLimits prune;
+    std::uint64_t keep_audit = kKeepAudit;
   };
 
   // The facts must be in the database, with the tail kHere.
@@ -54,6 +55,9 @@ class LogWriter {
   LogTotals totals() const;  // thread-safe
   LogWrites writes() const;  // thread-safe
   LogGroups groups() const;  // thread-safe
+  // SQLite's synchronous of the connection that writes, as it was read back; thread-safe.
+  int synchronous() const { return synchronous_; }
+  AuditEnds audit() const;   // thread-safe
 
  private:
   struct Statements {
@@ -64,7 +68,7 @@ class LogWriter {
   };
   enum class Stage { kBeforeCommit, kCommit };
 
-  LogWriter(sqlite::Connection connection, Statements statements, Start start);
+  LogWriter(sqlite::Connection connection, Statements statements, Start start, int synchronous);
 
   sqlite::Expected<void> Insert(const std::vector<Pending>& group, LogState& state);
   sqlite::Expected<void> Index(const Subject& end, LogState& state);
@@ -85,6 +89,8 @@ class LogWriter {
   Statements statements_;
   LogState state_;
   const PruneLimits prune_;
+  const int synchronous_;
+  const std::uint64_t keep_audit_;
   std::optional<NeededRecords> needed_;  // none: nothing is pruned
   bool pruning_ = false;                 // above the mark where it begins and not yet at its end
   bool prune_refused_ = false;           // the last step found no room or no lock
@@ -100,5 +106,6 @@ class LogWriter {
   LogTotals totals_;  // of state_, for other threads
   LogWrites writes_;  // guarded by totals_mutex_ as well
   LogGroups groups_;  // likewise
+  AuditEnds audit_;   // likewise: of state_
 };
 }  // namespace settle::coordinator

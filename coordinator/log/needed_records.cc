@@ -1,6 +1,7 @@
 #include "log/needed_records.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace settle::coordinator {
 
@@ -69,6 +70,17 @@ void NeededRecords::Move(std::uint64_t from, std::uint64_t to, const Subject& su
     std::replace(open.positions.begin(), open.positions.end(), from, to);
     if (open.ballot == from) open.ballot = to;
   }
+}
+
+std::vector<Gtid> NeededRecords::OpenTransactions() const {
+  std::vector<std::pair<std::uint64_t, Gtid>> by_age;
+  for (const auto& [gtid, open] : open_) {
+    by_age.emplace_back(*std::min_element(open.positions.begin(), open.positions.end()), gtid);
+  }
+  std::sort(by_age.begin(), by_age.end());
+  std::vector<Gtid> gtids;
+  for (auto& [position, gtid] : by_age) gtids.push_back(std::move(gtid));
+  return gtids;
 }
 
 }  // namespace settle::coordinator

@@ -38,6 +38,8 @@ class NeededRecords {
 
   // Its end is followed by damage alone: it is an abort of which a branch was found committed.
   bool IsReopened(const Gtid& gtid) const;
+  // Transactions that have a record and no end, the one with the oldest record first.
+  std::vector<Gtid> OpenTransactions() const;
   std::size_t size() const { return open_records_ + named_.size(); }
 
  private:

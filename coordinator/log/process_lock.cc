@@ -31,6 +31,23 @@ std::string Myself() {
 
 }  // namespace
 
+Result<ProcessLock> ProcessLock::TakeIfThere(const std::string& log_path) {
+  const std::string path = log_path + ".lock";
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  ProcessLock lock(file);
+  if (file < 0 && errno == ENOENT) return lock;
+  if (file >= 0 && ::flock(file, LOCK_SH | LOCK_NB) == 0) return lock;
+  const int error = errno;
+  if (file >= 0 && error == EWOULDBLOCK) {
+    return Fail(ErrorCode::kRefused, fmt::format("{} is in use by {}", log_path, HolderIn(file)),
+                "'settle backup' makes a copy while the daemon serves, and verifies that");
+  }
+  return Fail(ErrorCode::kUnavailable,
+              fmt::format("cannot see whether a daemon uses {}: {}: {}", log_path, path,
+                          std::strerror(error)),
+              "run this as the user who owns the log");
+}
+
 Result<ProcessLock> ProcessLock::Take(const std::string& log_path) {
   const std::string path = log_path + ".lock";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

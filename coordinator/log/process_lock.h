@@ -14,6 +14,10 @@ class ProcessLock {
   // the file cannot be made.
   [[nodiscard]] static Result<ProcessLock> Take(const std::string& log_path);
 
+  // The same for whoever only reads, and shared among those: makes no file, and where none is takes
+  // nothing, because no daemon has served from there.
+  [[nodiscard]] static Result<ProcessLock> TakeIfThere(const std::string& log_path);
+
   ~ProcessLock();
   ProcessLock(ProcessLock&& other) noexcept;
   ProcessLock& operator=(ProcessLock&&) = delete;

@@ -91,6 +91,10 @@ Result<Record> DecodeBody(int version, std::string_view body) {
 
 }  // namespace
 
+std::string TypeName(const Record& record) {
+  return std::visit([](const auto& alternative) { return TypeOf(alternative).name; }, record);
+}
+
 Result<std::string> EncodeRecord(const Record& record) {
   return std::visit(
       [](const auto& alternative) -> Result<std::string> {

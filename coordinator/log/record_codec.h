@@ -120,6 +120,9 @@ inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one reco
 // Never cuts: kInvalid names the field that is too long, out of range, or empty and must not be.
 [[nodiscard]] Result<std::string> EncodeRecord(const Record& record);
 
+// "commit", "saga begin": as in the list above.
+std::string TypeName(const Record& record);
+
 // Any bytes may come in. kCorrupt names what is wrong and where; kVersion names both versions.
 [[nodiscard]] Result<Record> DecodeRecord(std::string_view bytes);
 

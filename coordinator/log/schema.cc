@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <limits>
 #include <type_traits>
 #include <utility>
 
-#include "log/checksum.h"
 #include "log/failures.h"
 #include "log/log_file.h"
+#include "log/meta.h"
 #include "settle/vocabulary/failpoint.h"
 
 namespace settle::coordinator {
@@ -22,48 +21,11 @@ using sqlite::Failure;
 using sqlite::Statement;
 using sqlite::Transaction;
 
-std::int64_t ChecksumOf(std::string_view name, std::string_view value) {
-  return Checksum(fmt::format("{}={}", name, value));
-}
-
-template <typename Number>
-bool ParseNumber(std::string_view text, Number& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
 Result<int> AskNumber(Connection& connection, const std::string& path, const std::string& pragma) {
   const Expected<std::string> answer = connection.Ask("PRAGMA " + pragma);
   if (!answer) return Fail(ErrorOf(answer.error(), path, "read the " + pragma));
   int value = 0;
   ParseNumber(*answer, value);
-  return value;
-}
-
-Expected<void> WriteMeta(Connection& connection, std::string_view name, std::string_view value) {
-  Expected<Statement> write = Statement::Prepare(
-      connection, "INSERT OR REPLACE INTO meta (name, value, crc) VALUES (?, ?, ?)");
-  if (!write) return tl::unexpected<Failure>(std::move(write.error()));
-  write->BindText(1, name);
-  write->BindText(2, value);
-  write->Bind(3, ChecksumOf(name, value));
-  return write->Run();
-}
-
-Result<std::string> ReadMeta(Connection& connection, const std::string& path,
-                             std::string_view name) {
-  Expected<Statement> read =
-      Statement::Prepare(connection, "SELECT value, crc FROM meta WHERE name = ?");
-  if (!read) return Fail(ErrorOf(read.error(), path, "read what is known of the log"));
-  read->BindText(1, name);
-  const Expected<bool> row = read->Step();
-  if (!row) return Fail(ErrorOf(row.error(), path, "read what is known of the log"));
-  std::string value = *row ? std::string(read->Bytes(0)) : std::string();
-  if (!*row || read->Number(1) != ChecksumOf(name, value)) {
-    return Fail(ErrorCode::kCorrupt,
-                fmt::format("{}: the log's {} is {}", path, name, *row ? "damaged" : "missing"),
-                "nothing may be presumed from a damaged log: keep it, and restore a backup");
-  }
   return value;
 }
 
@@ -90,7 +52,7 @@ Status CheckSchema(Connection& connection, const std::string& path,
     return Fail(ErrorCode::kCorrupt, path + " is damaged: its schema version is gone",
                 "nothing may be presumed from a damaged log: keep it, and restore a backup");
   }
-  const int known = static_cast<int>(migrations.size());
+  const int known = migrations.back().version;
   if (*version > known) {
     return Fail(ErrorCode::kVersion,
                 fmt::format("{} has schema version {}, but this program knows versions up to {}; "
@@ -119,6 +81,7 @@ Status Migrate(Connection& connection, const std::string& path,
 }
 
 Result<LogFacts> ReadFacts(Connection& connection, const std::string& path) {
+  if (Status known = CheckMetaNames(connection, path); !known) return Fail(known.error());
   LogFacts facts;
   Result<std::string> log_id = ReadMeta(connection, path, "log_id");
   if (!log_id) return Fail(log_id.error());
@@ -152,6 +115,69 @@ Expected<void> WriteTail(Connection& connection, Tail tail) {
   return WriteMeta(connection, "tail", NameOf(tail));
 }
 
+Status ReadMetaNumber(Connection& connection, const std::string& path, std::string_view name,
+                      std::uint64_t& number) {
+  const Result<std::string> value = ReadMeta(connection, path, name);
+  if (!value) return Fail(value.error());
+  if (!ParseNumber(*value, number) ||
+      number >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    return Fail(ErrorCode::kCorrupt,
+                fmt::format("{}: the log's {} cannot be \"{}\"", path, name, Escaped(*value)),
+                "keep the file, and restore a backup");
+  }
+  return {};
+}
+
+Expected<void> WriteMetaNumber(Connection& connection, std::string_view name,
+                               std::uint64_t number) {
+  return WriteMeta(connection, name, std::to_string(number));
+}
+
+namespace {
+
+constexpr std::string_view kSealPrefix = "seal.";
+
+bool ParseSeal(std::string_view text, Seals::Key& key) {
+  if (text.size() != 2 * key.size()) return false;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const char* const from = text.data() + 2 * i;
+    const auto [end, error] = std::from_chars(from, from + 2, key[i], 16);
+    if (error != std::errc{} || end != from + 2) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::map<Epoch, Seals::Key>> ReadSeals(Connection& connection, const std::string& path) {
+  Expected<Statement> read = Statement::Prepare(
+      connection, "SELECT name, value, crc FROM meta WHERE name >= 'seal.' AND name < 'seal/'");
+  if (!read) return Fail(ErrorOf(read.error(), path, "read the keys of gtids"));
+  std::map<Epoch, Seals::Key> keys;
+  for (;;) {
+    const Expected<bool> row = read->Step();
+    if (!row) return Fail(ErrorOf(row.error(), path, "read the keys of gtids"));
+    if (!*row) return keys;
+    const std::string name(read->Bytes(0));
+    const std::string value(read->Bytes(1));
+    Epoch epoch = 0;
+    Seals::Key key{};
+    if (read->Number(2) != ChecksumOf(name, value) || !ParseSeal(value, key) ||
+        !ParseNumber(std::string_view(name).substr(kSealPrefix.size()), epoch)) {
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("{}: the log's {} is damaged", path, Escaped(name)),
+                  "nothing may be presumed from a damaged log: keep it, and restore a backup");
+    }
+    keys.emplace(epoch, key);
+  }
+}
+
+Expected<void> WriteSeal(Connection& connection, Epoch epoch, const Seals::Key& key) {
+  std::string text;
+  for (const std::uint8_t byte : key) text += fmt::format("{:02x}", byte);
+  return WriteMeta(connection, fmt::format("{}{}", kSealPrefix, epoch), text);
+}
+
 namespace {
 
 // Of `Pruned` or `const Pruned`, in one place for reading and for writing.
@@ -172,21 +198,15 @@ auto RowsOf(P& pruned) {
 Result<Pruned> ReadPruned(Connection& connection, const std::string& path) {
   Pruned pruned;
   for (const auto& [name, number] : RowsOf(pruned)) {
-    const Result<std::string> value = ReadMeta(connection, path, name);
-    if (!value) return Fail(value.error());
-    if (!ParseNumber(*value, *number) ||
-        *number >= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-      return Fail(ErrorCode::kCorrupt,
-                  fmt::format("{}: the log's {} cannot be \"{}\"", path, name, Escaped(*value)),
-                  "keep the file, and restore a backup");
-    }
+    if (Status read = ReadMetaNumber(connection, path, name, *number); !read)
+      return Fail(read.error());
   }
   return pruned;
 }
 
 Expected<void> WritePruned(Connection& connection, const Pruned& pruned) {
   for (const auto& [name, number] : RowsOf(pruned)) {
-    if (auto run = WriteMeta(connection, name, std::to_string(*number)); !run) return run;
+    if (auto run = WriteMetaNumber(connection, name, *number); !run) return run;
   }
   return {};
 }

@@ -1,11 +1,11 @@
 // The log's schema: what makes a database one of ours, its migrations, and what is known of the log
 // itself.
 //
-// The schema's version is SQLite's user_version, changed in the transaction of the migration. Each
-// row of `meta` carries a CRC-32, because a flipped bit in an epoch would be believed.
+// The schema's version is SQLite's user_version, changed in the transaction of the migration.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,6 +53,17 @@ struct Pruned {
 [[nodiscard]] sqlite::Expected<void> WriteFacts(sqlite::Connection& connection,
                                                 const LogFacts& facts);
 [[nodiscard]] sqlite::Expected<void> WriteTail(sqlite::Connection& connection, Tail tail);
+
+// A row of `meta` that is a number. As above.
+[[nodiscard]] Status ReadMetaNumber(sqlite::Connection& connection, const std::string& path,
+                                    std::string_view name, std::uint64_t& number);
+[[nodiscard]] sqlite::Expected<void> WriteMetaNumber(sqlite::Connection& connection,
+                                                     std::string_view name, std::uint64_t number);
+// The keys of all epochs that have one: rows of `meta` called seal.<epoch>, 32 hexadecimal digits.
+[[nodiscard]] Result<std::map<Epoch, Seals::Key>> ReadSeals(sqlite::Connection& connection,
+                                                            const std::string& path);
+[[nodiscard]] sqlite::Expected<void> WriteSeal(sqlite::Connection& connection, Epoch epoch,
+                                               const Seals::Key& key);
 
 // As ReadFacts and WriteFacts.
 [[nodiscard]] Result<Pruned> ReadPruned(sqlite::Connection& connection, const std::string& path);

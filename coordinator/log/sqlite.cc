@@ -21,20 +21,53 @@ tl::unexpected<Failure> Failed(sqlite3* raw) {
   return tl::unexpected<Failure>(FailureOf(raw, sqlite3_extended_errcode(raw)));
 }
 
+// https://www.sqlite.org/uri.html
+std::string ImmutableUri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '/' || c == '.' || c == '-' || c == '_';
+    constexpr char kHex[] = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    uri += plain ? std::string(1, c) : std::string{'%', kHex[byte >> 4], kHex[byte & 15]};
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 Expected<Connection> Connection::Open(const std::string& path, Access access,
                                       std::chrono::milliseconds busy_timeout) {
-  const int mode = access == Access::kReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  const int mode = access == Access::kReadWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  const bool immutable = access == Access::kImmutable;
   sqlite3* raw = nullptr;
-  const int result = sqlite3_open_v2(
-      path.c_str(), &raw, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-      nullptr);
+  const int result = sqlite3_open_v2((immutable ? ImmutableUri(path) : path).c_str(), &raw,
+                                     mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                                         SQLITE_OPEN_EXRESCODE | (immutable ? SQLITE_OPEN_URI : 0),
+                                     nullptr);
   Connection connection;
   connection.raw_.reset(raw);  // even a failed opening leaves something to close
   if (result != SQLITE_OK) return tl::unexpected<Failure>(FailureOf(raw, result));
   sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout.count()));
   return connection;
+}
+
+Expected<Connection> Connection::OpenTemporary() {
+  sqlite3* raw = nullptr;
+  const int result = sqlite3_open_v2(
+      "", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  Connection connection;
+  connection.raw_.reset(raw);
+  if (result != SQLITE_OK) return tl::unexpected<Failure>(FailureOf(raw, result));
+  return connection;
+}
+
+Expected<void> Connection::CopyTo(Connection& other) {
+  sqlite3_backup* const backup = sqlite3_backup_init(other.raw(), "main", raw_.get(), "main");
+  if (backup == nullptr) return tl::unexpected<Failure>(other.failure());
+  sqlite3_backup_step(backup, -1);
+  if (sqlite3_backup_finish(backup) == SQLITE_OK) return {};
+  return tl::unexpected<Failure>(other.failure());
 }
 
 Failure Connection::failure() const {

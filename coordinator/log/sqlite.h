@@ -24,7 +24,9 @@ struct Failure {
 template <typename T>
 using Expected = tl::expected<T, Failure>;
 
-enum class Access { kReadWrite, kReadOnly };
+// kImmutable: nobody writes to the file, which is read without locks and without SQLite's own files
+// beside it.
+enum class Access { kReadWrite, kReadOnly, kImmutable };
 
 // One connection, for one thread at a time. Statements must not outlive it.
 class Connection {
@@ -33,6 +35,11 @@ class Connection {
   [[nodiscard]] static Expected<Connection> Open(const std::string& path, Access access,
                                                  std::chrono::milliseconds busy_timeout);
 
+  // An empty database of this connection alone, which goes with it; on the disk if it is large.
+  [[nodiscard]] static Expected<Connection> OpenTemporary();
+
+  // All that is in the database, into another one, which becomes a copy.
+  [[nodiscard]] Expected<void> CopyTo(Connection& other);
   [[nodiscard]] Expected<void> Run(const std::string& sql);
   // The first column of the first row; empty if there is none.
   [[nodiscard]] Expected<std::string> Ask(const std::string& sql);

@@ -21,11 +21,15 @@ struct PruneLimits {
   std::size_t step = 256;
 };
 
+// Rows of the audit trail that are kept if nothing else is said: two for each action.
+inline constexpr std::uint64_t kKeepAudit = 1'000'000;
+
 struct SqliteLogSettings {
-  std::string path;               // made if it does not exist; its directory must
-  std::size_t group_max = 1024;   // records in one flush at the most
-  int checkpoint_pages = 1000;    // of the -wal file, from which it is folded into the log
-  PruneLimits prune{};            // nothing is pruned in a life that did not replay the log
+  std::string path;                       // made if it does not exist; its directory must
+  std::size_t group_max = 1024;           // records in one flush at the most
+  int checkpoint_pages = 1000;            // of the -wal file, from which it is folded into the log
+  PruneLimits prune{};                    // nothing is pruned in a life that did not replay the log
+  std::uint64_t keep_audit = kKeepAudit;  // rows of the audit trail; older ones go
   std::chrono::milliseconds lazy_delay{50};      // before lazy records alone are written
   std::chrono::milliseconds busy_timeout{5000};  // for another program's lock; then kRefused
 };

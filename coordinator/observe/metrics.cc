@@ -119,6 +119,25 @@ void AddParticipants(Families& families, const std::vector<ParticipantView>& par
   families.Add(Number(messages.reports));
 }
 
+// All of them from the start, at 0.
+void AddAccess(Families& families, const access::Gate& gate, const QuotaRefusals& refusals) {
+  families.Counter("settle_denied_calls_total",
+                   "Calls that were not allowed to whoever made them, by service and reason.");
+  for (std::size_t service = 0; service < access::kServices.size(); ++service) {
+    for (const auto& [reason, name] : access::kReasonNames) {
+      families.Add(Number(gate.denied(service, reason)),
+                   {{"service", std::string(access::kServices[service])}, {"reason", name}});
+    }
+  }
+  families.Counter("settle_quota_refusals_total",
+                   "Calls refused for now, and connections, beyond what one identity may have.");
+  families.Add(Number(gate.calls_over_quota()), {{"quota", "calls"}});
+  families.Add(Number(gate.connections_over_quota()), {{"quota", "connections"}});
+  families.Add(Number(refusals.transactions), {{"quota", "transactions"}});
+  families.Add(Number(refusals.sagas), {{"quota", "sagas"}});
+  families.Add(Number(refusals.sessions), {{"quota", "sessions"}});
+}
+
 void AddShards(Families& families, const Engine& engine) {
   families.Gauge("settle_mailbox_depth", "Tasks that wait for a shard.");
   std::size_t number = 0;
@@ -202,6 +221,7 @@ Result<std::string> Metrics::Text() const {
   families.Add(Number(about_.strays()));
   AddEnded(families, *std::move(measures));
   AddParticipants(families, *participants, engine_.messages());
+  AddAccess(families, gate_, engine_.quota_refusals());
   AddShards(families, engine_);
   AddLog(families, log_, about_.log_path);
   AddProcess(families);

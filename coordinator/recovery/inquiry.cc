@@ -3,6 +3,7 @@
 #include "engine/await.h"
 #include "engine/witness.h"
 #include "protocol/two_phase.h"
+#include "recovery/loss.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -92,8 +93,11 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
                    {},
                    aborted && undamaged,
                    by,
-                   trace_parent};
+                   trace_parent,
+                   branch->resource};
   }
+  const LogIdentity& log = log_.identity();
+  if (log.HasLost(key.gtid)) return Verdict{LostEnding(log, key.gtid), {}, false};
   return Verdict{PresumedAbort(), {}, false};
 }
 
@@ -122,6 +126,12 @@ Result<SiteAnswer> Inquiry::AskWitness(const Gtid& gtid) const {
   const Result<std::optional<TransactionSummary>> ended = log_.FindEnded(gtid);
   if (!ended) return Fail(ended.error());
   if (*ended) return FinalAnswer(**ended);
+  if (const LogIdentity& log = log_.identity(); log.HasLost(gtid)) {
+    return Fail(ErrorCode::kRefused,
+                "the witness cannot answer for transaction " + gtid.text() + ": " +
+                    LostEnding(log, gtid).reason,
+                "its other sites decide it, if a majority of them can be reached");
+  }
   return SiteAnswer{SiteState::kAborted, kFirstBallot, {}, {}};  // presumed, as any other
 }
 
@@ -162,13 +172,16 @@ void Inquiry::OffShard(std::function<void()> task) {
   });
 }
 
-void Inquiry::Committed(const BranchKey& key, const std::string& detail) {
+void Inquiry::Committed(const BranchKey& key, const std::string& detail,
+                        const std::optional<SessionId>& session) {
   if (!CheckOurs(key.gtid)) return;
-  engine_.AskOutcome(key.gtid, [this, key, detail](const Result<Ending>& running) {
+  engine_.AskOutcome(key.gtid, [this, session, key, detail](const Result<Ending>& running) {
     if (running || running.error().code != ErrorCode::kNotFound) return;
-    OffShard([this, key, detail] {
+    OffShard([this, session, key, detail] {
       const Result<Verdict> verdict = ReadVerdict(key);
       if (!verdict || !verdict->ending.aborted()) return;
+      const bool known = session && !verdict->resource.empty();
+      if (known && !engine_.Serves(*session, verdict->resource)) return;
       engine_.RecordDamage(
           {key.gtid, key.number, BranchEnd::kCommitted,
            "branch " + std::to_string(key.number) + ": its transaction was aborted (" +
@@ -208,8 +221,12 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   switch (verdict->ending.outcome) {
     case Outcome::kCommitted: command.kind = CommandKind::kCommit; break;
     case Outcome::kAborted: command.kind = CommandKind::kAbort; break;
-    case Outcome::kUndecided:
     case Outcome::kUnknown:
+      if (!verdict->ending.reason.empty()) {
+        return LeaveAlone(resource, key.DatabaseName(), verdict->ending.reason);
+      }
+      [[fallthrough]];
+    case Outcome::kUndecided:
     case Outcome::kExpired:
     case Outcome::kMixed:
     case Outcome::kHazard:

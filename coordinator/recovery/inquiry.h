@@ -2,13 +2,15 @@
 //
 // Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence
 // that it gave out; the log opened clean; there is no commit record, and there never was one that
-// was pruned; it is not running. Anything else is left alone and listed for the operator.
+// was pruned, or lost before the log was restored; it is not running. Anything else is left alone
+// and listed for the operator.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,9 +57,11 @@ class Inquiry {
   void Found(const std::string& resource, const std::string& database_name);
 
   // A participant says that a branch was committed. If its transaction is not running and was
-  // aborted, somebody committed it behind Settle's back: that is recorded and shown. Does not
-  // block.
-  void Committed(const BranchKey& key, const std::string& detail);
+  // aborted, somebody committed it behind Settle's back: that is recorded and shown. Nothing
+  // happens if the log knows the branch and the `session` that says so does not serve its resource.
+  // Does not block.
+  void Committed(const BranchKey& key, const std::string& detail,
+                 const std::optional<SessionId>& session = {});
 
   std::vector<Stray> Strays() const;
 
@@ -71,6 +75,7 @@ class Inquiry {
     bool still_to_be_aborted = false;
     DecidedBy by{};  // of a three-phase commit
     std::string trace_parent{};
+    std::string resource{};  // of the branch, where the log knows it
   };
   struct Sighting {
     Stray stray;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "recovery/contradiction.h"
+#include "recovery/loss.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -89,8 +90,8 @@ struct Replay {
   }
   void Visit(std::uint64_t, const EndRecord& record) {
     if (const auto& saga = record.summary.saga; saga && !saga->request_key.empty()) {
-      ended_starts.push_back(
-          {record.summary.gtid, saga->request_key, saga->name, saga->version, saga->fingerprint});
+      ended_starts.push_back({record.summary.gtid, record.summary.origin.identity,
+                              saga->request_key, saga->name, saga->version, saga->fingerprint});
     }
     open.erase(record.summary.gtid);
     sagas.erase(record.summary.gtid);
@@ -168,12 +169,14 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
       if (!of_its_end) return Fail(of_its_end.error());
       wrong = *std::move(of_its_end);
     }
+    if (wrong.empty()) transaction.lost = FindLoss(transaction, log.identity());
     state.open.push_back(std::move(transaction));
   }
   std::map<std::uint64_t, RestoredSaga> sagas_in_order;
   for (auto& [gtid, entry] : replay.sagas) sagas_in_order[entry.position] = std::move(entry.saga);
   for (auto& [position, saga] : sagas_in_order) {
     if (saga.contradiction.empty()) saga.contradiction = FindContradiction(saga, log.identity());
+    if (saga.contradiction.empty()) saga.lost = FindLoss(saga, log.identity());
     state.sagas.push_back(std::move(saga));
   }
   state.resources = std::move(replay.resources);

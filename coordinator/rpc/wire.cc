@@ -233,6 +233,7 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   call.participants = *std::move(participants);
   call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
   call.log_id_seen = request.log_id_seen;
+  call.answers_questions = request.answers_questions;
   return call;
 }
 
@@ -273,6 +274,9 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
     Result<SiteReport> site = FromWire(each);
     if (!site) return Fail(site.error());
     full.report.sites.push_back(*std::move(site));
+  }
+  for (const wire::QuestionAnswer& each : request.question_answers) {
+    full.report.question_answers.push_back(FromWire(each));
   }
   for (const wire::FoundBranch& each : request.found) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
@@ -325,6 +329,9 @@ Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request) {
     if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
     call.resource = request.resource;
   }
+  if (Status who = CheckText("operator_name", request.operator_name, kNameBytesMax); !who)
+    return Fail(who.error());
+  call.operator_name = request.operator_name;
   return call;
 }
 

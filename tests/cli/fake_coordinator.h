@@ -59,11 +59,14 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
   wire::TransactionView transaction;
+  wire::ExamineReply examine_reply;
+  wire::DiagnosisReply diagnosis_reply;
   wire::InDoubtReply in_doubt_reply;
   wire::ParticipantsReply participants_reply;
   wire::SendAgainReply send_again_reply;
   wire::DefinitionsReply definitions_reply;
   wire::DefinitionView definition_reply;
+  wire::AuditReply audit_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
@@ -75,6 +78,7 @@ class FakeAdmin : public wire::AdminServiceIf {
   std::vector<wire::ResolveRequest> resolves;
   std::vector<wire::ForgetRequest> forgets;
   std::vector<wire::ActOnStepRequest> acts;
+  std::vector<wire::AuditRequest> audits;
 
   void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
@@ -83,6 +87,15 @@ class FakeAdmin : public wire::AdminServiceIf {
   }
   void show(wire::TransactionView& reply, const std::string& gtid) override {
     Answer("show " + gtid, reply, transaction);
+  }
+  void look(wire::LookReply& reply, const wire::LookRequest& request) override {
+    Answer("look " + request.gtid, reply.transaction, transaction);
+  }
+  void examine(wire::ExamineReply& reply, const wire::ExamineRequest&) override {
+    Answer("examine", reply, examine_reply);
+  }
+  void diagnose(wire::DiagnosisReply& reply) override {
+    Answer("diagnose", reply, diagnosis_reply);
   }
   void in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) override {
     pages.push_back(request);
@@ -115,6 +128,10 @@ class FakeAdmin : public wire::AdminServiceIf {
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override {
     Answer("definition " + name + " " + std::to_string(version), reply, definition_reply);
+  }
+  void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override {
+    audits.push_back(request);
+    Answer("audit", reply, audit_reply);
   }
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override {

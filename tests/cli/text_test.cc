@@ -86,7 +86,9 @@ TEST(CliText, EveryErrorCodeHasTheExitCodeOfTheManual) {
   EXPECT_EQ(ExitCodeOf(ErrorCode::kUnavailable), ExitCode::kUnreachable);
   EXPECT_EQ(ExitCodeOf(ErrorCode::kWrongLog), ExitCode::kWrongLog);
   EXPECT_EQ(ExitCodeOf(ErrorCode::kAskOutcome), ExitCode::kUnknown);
-  EXPECT_EQ(ExitCodeOf(ErrorCode::kCorrupt), ExitCode::kInternal);
+  EXPECT_EQ(ExitCodeOf(ErrorCode::kCorrupt), ExitCode::kDamaged);
+  EXPECT_EQ(ExitCodeOf(ErrorCode::kVersion), ExitCode::kOtherRelease);
+  EXPECT_EQ(ExitCodeOf(ErrorCode::kInternal), ExitCode::kInternal);
 }
 
 TEST(CliTable, ColumnsAreAlignedByCharactersAndLinesHaveNoBlanksAtTheirEnd) {

@@ -271,6 +271,7 @@ TEST_F(Verbs, A03_ControlCharactersFromTheCoordinatorAreEscapedEverywhere) {
   view.state = view.owner = view.comment = view.waiting_for = view.advice = view.ending.reason =
       evil;
   view.gtid = view.timeline[0].what = evil;
+  view.__set_identity(evil);
   wire::BranchView& branch = view.branches[1];
   branch.resource = branch.identity = branch.process = branch.state = branch.vote =
       branch.last_error = evil;

@@ -307,5 +307,30 @@ TEST_F(SagaStartsTest, StoredDefinitionsAreListedByNameAndVersionPageByPage) {
   EXPECT_FALSE(second.more);
 }
 
+// The lost records may have begun it: a second saga would do everything twice.
+TEST(SagaStartsAfterARestore, AKeyThatIsNotKnownStartsNothingUntilTheLossIsLookedAfter) {
+  const LogIdentity restored{"k3m9qxw4c7ab", 2'000, {{5, 1'999, 1}}};
+  EngineUnderTest under_test({}, restored);
+  Answer<Begun> keyed;
+  under_test.engine().StartSaga(TripWith("order-17"), keyed.done());
+  under_test.Run();
+  ASSERT_FALSE(keyed.ok());
+  EXPECT_EQ(keyed.error().code, ErrorCode::kRefused);
+  EXPECT_THAT(keyed.error().message, HasSubstr("may have begun a saga all the same"));
+  EXPECT_THAT(keyed.error().advice, HasSubstr("--losses-settled 1999"));
+  Answer<Begun> without_key;
+  under_test.engine().StartSaga(TripWith(""), without_key.done());
+  under_test.Run();
+  EXPECT_TRUE(without_key.ok()) << "nobody repeats it";
+
+  Settings settings;
+  settings.losses_settled = 1'999;
+  EngineUnderTest settled(settings, restored);
+  Answer<Begun> again;
+  settled.engine().StartSaga(TripWith("order-17"), again.done());
+  settled.Run();
+  EXPECT_TRUE(again.ok());
+}
+
 }  // namespace
 }  // namespace settle::coordinator

@@ -9,6 +9,9 @@
 //   log_victim prune <log> <acks>             reads the log, then appends for ever and prunes;
 //                                             "open <sequence>" is decided and does not end
 //   log_victim hold <log> <acks>              holds the log until it is killed
+//   log_victim samples <log> <acks>           one record of each kind, and 20 that ended
+//   log_victim backup <log> <acks>            starts a backup and waits for it
+//   log_victim restore <log> <acks> 0 <backup>  restores the backup as the log
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,6 +25,7 @@
 #include <vector>
 
 #include "log/log_opening.h"
+#include "log/restore.h"
 #include "log/sqlite_decision_log.h"
 #include "samples.h"
 
@@ -135,7 +139,45 @@ void Group(DecisionLog& log, Acks& acks, std::uint64_t count) {
   }
 }
 
-int Run(const std::string& verb, const std::string& path, Acks& acks, int number) {
+int AppendSamples(DecisionLog& log) {
+  const std::string log_id = log.identity().log_id;
+  for (std::uint64_t sequence = 1; sequence <= 20; ++sequence) {
+    const Gtid gtid = SampleGtid(log_id, 1, sequence);
+    log.Append(SampleCommit(gtid), Durability::kForce, {});
+    log.Append(SampleEnd(gtid), Durability::kLazy, {});
+  }
+  const auto append = [&](const Record& record) { log.Append(record, Durability::kForce, {}); };
+  append(SampleResource());
+  append(SampleCommit(SampleGtid(log_id, 1, 21)));
+  append(SampleOnePhase(SampleGtid(log_id, 1, 22)));
+  append(SampleRegistered(SampleGtid(log_id, 1, 23)));
+  append(SampleSagaBegin(SampleGtid(log_id, 1, 24)));
+  return 0;
+}
+
+int Backup(DecisionLog& log) {
+  const auto backup = log.StartBackup();
+  if (!backup) return Report(backup.error());
+  for (;;) {
+    const auto progress = (*backup)->Await();
+    if (!progress) return Report(progress.error());
+    if (progress->complete) return 0;
+  }
+}
+
+int Restore(const std::string& backup, const std::string& path) {
+  RestoreCall call;
+  call.backup = backup;
+  call.log = path;
+  call.by = "victim";
+  call.reason = "test";
+  const auto report = RestoreLog(call, {});
+  return report ? 0 : Report(report.error());
+}
+
+int Run(const std::string& verb, const std::string& path, Acks& acks, int number,
+        const std::string& other) {
+  if (verb == "restore") return Restore(other, path);
   SqliteLogSettings settings{.path = path, .checkpoint_pages = 100};
   if (verb == "prune") settings.prune = {.keep_ended = 10, .step = 8};
   if (verb == "migrate") return Migrate(settings, acks);
@@ -145,6 +187,8 @@ int Run(const std::string& verb, const std::string& path, Acks& acks, int number
   if (verb == "group") Group(**log, acks, static_cast<std::uint64_t>(number));
   if (verb == "pour") Pour(**log, acks, number);
   if (verb == "prune") AppendAndPrune(**log, acks);
+  if (verb == "samples") return AppendSamples(**log);
+  if (verb == "backup") return Backup(**log);
   while (verb == "hold") ::pause();
   return 0;
 }
@@ -155,5 +199,6 @@ int Run(const std::string& verb, const std::string& path, Acks& acks, int number
 int main(int argc, char** argv) {
   if (argc < 4) return 64;
   settle::coordinator::Acks acks(argv[3]);
-  return settle::coordinator::Run(argv[1], argv[2], acks, argc > 4 ? std::atoi(argv[4]) : 0);
+  return settle::coordinator::Run(argv[1], argv[2], acks, argc > 4 ? std::atoi(argv[4]) : 0,
+                                  argc > 5 ? argv[5] : "");
 }

@@ -204,8 +204,8 @@ TEST_F(LogCrash, L08_MigrationsKilledAtEachStepResumeAndLoseNothing) {
   const auto older = OpenSqliteDecisionLog({.path = path});
   ASSERT_FALSE(older);
   EXPECT_EQ(older.error().code, ErrorCode::kVersion);
-  EXPECT_THAT(older.error().message, HasSubstr("has schema version 5"));
-  EXPECT_THAT(older.error().message, HasSubstr("up to 3"));
+  EXPECT_THAT(older.error().message, HasSubstr("has schema version 7"));
+  EXPECT_THAT(older.error().message, HasSubstr("up to 5"));
   EXPECT_EQ(Run({"migrate", path, acks}).status, 0);  // the refusal changed nothing
 }
 

@@ -127,12 +127,12 @@ TEST_F(LogOpening, L08_ANewerSchemaIsRefusedWithBothVersionsAndLeftAsItIs) {
   MakeLogWithOneRecord();
   {
     auto newer = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
-    ASSERT_TRUE(newer.Run("PRAGMA user_version = 7"));
+    ASSERT_TRUE(newer.Run("PRAGMA user_version = 9"));
   }
   const std::string before = ReadFile(path);
   const Error error = Refusal();
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, AllOf(HasSubstr("schema version 7"), HasSubstr("up to 3")));
+  EXPECT_THAT(error.message, AllOf(HasSubstr("schema version 9"), HasSubstr("up to 5")));
   EXPECT_EQ(ReadFile(path), before);
 }
 

@@ -16,8 +16,9 @@ using ::testing::Not;
 class MetricsOfAnEngine : public ::testing::Test {
  protected:
   std::string Text() {
+    const access::Gate gate(access::Policy::WithoutRules(0), [](const std::string&) {});
     const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }},
-                          under_test.engine(), under_test.log(), under_test.clock());
+                          under_test.engine(), under_test.log(), under_test.clock(), gate);
     const auto text = under_test.Blocking([&] { return metrics.Text(); });
     return text ? *text : Describe(text.error());
   }

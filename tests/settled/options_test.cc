@@ -83,6 +83,8 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "10",
                                   "--keep-ended",
                                   "11",
+                                  "--losses-settled",
+                                  "1700000000",
                                   "--max-frame-bytes",
                                   "65536",
                                   "--transaction-timeout",
@@ -118,6 +120,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
   EXPECT_EQ(options.engine.undecided_per_owner_max, 6u);
   EXPECT_EQ(options.engine.sagas_per_owner_max, 5u);
   EXPECT_EQ(options.keep_ended, 11u);
+  EXPECT_EQ(options.engine.losses_settled, 1'700'000'000u);
   EXPECT_EQ(options.engine.branches_max, 8u);
   EXPECT_EQ(options.engine.sessions_max, 9u);
   EXPECT_EQ(options.server.connections_max, 10u);
@@ -169,6 +172,16 @@ TEST(Options, ValuesThatContradictEachOtherAreRefused) {
   EXPECT_THAT(Refusal({"--retry-first", "1m", "--retry-max", "1s"}), HasSubstr("--retry-first"));
   EXPECT_THAT(Refusal({"--transaction-timeout", "2h", "--max-transaction-timeout", "1h"}),
               HasSubstr("--transaction-timeout"));
+}
+
+TEST(Options, TlsWithoutRulesIsRefused) {
+  const std::vector<const char*> tls{"--tls-certificate", "c.pem", "--tls-key", "k.pem",
+                                     "--tls-ca",          "a.pem"};
+  EXPECT_THAT(Refusal(tls), HasSubstr("--tls-certificate without --access: every certificate"));
+  std::vector<const char*> with_rules = tls;
+  with_rules.insert(with_rules.end(), {"--access", "a.json"});
+  EXPECT_EQ(Parsed(with_rules).access_file, "a.json");
+  EXPECT_EQ(Parsed({}).access_file, "");
 }
 
 TEST(Options, AConfigFileHoldsTheSameOptionsAndTheCommandLineWins) {

@@ -140,6 +140,10 @@ class SqliteResource : public Resource {
 
   [[nodiscard]] Result<std::vector<std::string>> ScanPrepared() override;
 
+  // Takes the write lock for a moment, if it can be had within half a second. A file of more than
+  // 64 MiB is not read through.
+  Examination Examine(const std::string& log_id) override;
+
   // Never null. A change waits for other writers at most the busy timeout (kRetry); one that aborts
   // a branch still at work in this process fences that first.
   SiteLedger* site_ledger() override;

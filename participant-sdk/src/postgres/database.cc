@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "postgres/evidence.h"
+#include "postgres/examine.h"
 #include "postgres/tables.h"
 #include "settle/vocabulary/failpoint.h"
 
@@ -122,6 +123,24 @@ Result<std::string> Database::Identify() {
 std::vector<std::string> Database::warnings() const {
   const std::lock_guard lock(mutex_);
   return warnings_;
+}
+
+// On a connection of its own, which shows as well that one can be had.
+Examination Database::Examine(const std::string& log_id) {
+  const std::string code = "postgresql-reachable";
+  const auto failed = [&](const Error& error) {
+    return Examination{{{code, Severity::kProblem, error.message, error.advice}}};
+  };
+  Result<Lease> lease = Take(Purpose::kSettle, Freshness::kNew);
+  if (!lease) return failed(lease.error());
+  const std::unique_ptr<Connection> connection = lease->Keep();
+  if (Status same = CheckIdentity(*connection); !same) return failed(same.error());
+  const Result<ServerFacts> facts = ReadServerFacts(*connection, ShortDeadline());
+  if (!facts) return failed(facts.error());
+  Examination examination{CheckServer(*facts, log_id), facts->clock_us};
+  examination.findings.insert(examination.findings.begin(),
+                              {code, Severity::kOk, connection->facts().identity, ""});
+  return examination;
 }
 
 Result<std::vector<std::string>> Database::ScanPrepared() {

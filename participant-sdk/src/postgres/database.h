@@ -26,6 +26,7 @@ class Database {
 
   Result<std::string> Identify();
   std::vector<std::string> warnings() const;
+  Examination Examine(const std::string& log_id);
   Result<std::vector<std::string>> ScanPrepared();
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
   FinishResult Prove(const BranchKey& key, const Evidence& evidence);

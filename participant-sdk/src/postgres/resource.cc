@@ -21,6 +21,7 @@ class ResourceOnDatabase : public PostgresResource {
   Result<std::string> Identify() override { return database_->Identify(); }
   std::vector<std::string> warnings() const override { return database_->warnings(); }
   Result<std::vector<std::string>> ScanPrepared() override { return database_->ScanPrepared(); }
+  Examination Examine(const std::string& log_id) override { return database_->Examine(log_id); }
   SiteLedger* site_ledger() override {
     return database_->options().three_phase ? &ledger_ : nullptr;
   }

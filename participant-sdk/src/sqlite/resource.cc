@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "settle/sqlite_resource.h"
+#include "sqlite/examine.h"
 #include "sqlite/finish.h"
 #include "sqlite/ledger.h"
 #include "sqlite/store.h"
@@ -168,6 +169,10 @@ Result<std::vector<std::string>> SqliteResource::ScanPrepared() {
   const Result<std::optional<std::string>> name = file_->Read(sqlite::FindStagedName);
   if (!name) return Fail(name.error());
   return name->has_value() ? std::vector{**name} : std::vector<std::string>{};
+}
+
+Examination SqliteResource::Examine(const std::string& log_id) {
+  return sqlite::Examine(*file_, log_id);
 }
 
 SiteLedger* SqliteResource::site_ledger() { return ledger_.get(); }

@@ -1,0 +1,175 @@
+// A log that was restored from a backup never presumes abort of what the lost records may have
+// decided, and lets nothing go on that may have gone on otherwise there.
+#include "recovery/loss.h"
+
+#include "inquiry_under_test.h"
+
+namespace settle::coordinator {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Restored from a backup of epoch 5; now in epoch 2000.
+const LogIdentity kRestored{kLog, 2'000, {{5, 1'999, 1'700'000'000'000'000}}};
+
+Gtid Of(Epoch epoch, std::uint64_t sequence = 17) { return Gtid::Make(kLog, epoch, sequence, 7); }
+
+RestoredTransaction Registered(const Gtid& gtid) {
+  RestoredTransaction transaction;
+  transaction.registered.push_back({gtid, {}, 1, "inventory", "reserve", "{}", 2});
+  return transaction;
+}
+RestoredTransaction PreCommitted(const Gtid& gtid) {
+  RestoredTransaction transaction;
+  transaction.pre_commit = PreCommitRecord{gtid, {}, 2, {}, {}};
+  return transaction;
+}
+RestoredSaga Saga(const Gtid& gtid, std::vector<SagaRecord> later = {}) {
+  RestoredSaga saga;
+  saga.begin.gtid = gtid;
+  saga.later = std::move(later);
+  return saga;
+}
+
+TEST(Loss, WhatWasDecidedInTheBackupGoesOn) {
+  RestoredTransaction transaction;
+  transaction.decision = CommitRecord{Of(5), {}, 0, {}};
+  EXPECT_EQ(FindLoss(transaction, kRestored), "");
+  transaction.decision = OnePhaseRecord{Of(5), {}, 0, {}};
+  EXPECT_EQ(FindLoss(transaction, kRestored), "");
+  transaction = PreCommitted(Of(5));
+  transaction.decision = QuorumAbortRecord{Of(5), 0, {}, ""};
+  EXPECT_EQ(FindLoss(transaction, kRestored), "");
+}
+
+TEST(Loss, ReservationsThatMayHaveBeenCommittedSinceAreNotCancelled) {
+  EXPECT_THAT(FindLoss(Registered(Of(5)), kRestored), HasSubstr("may have been committed since"));
+  EXPECT_EQ(FindLoss(Registered(Of(4)), kRestored), "") << "every start cancels these";
+  EXPECT_EQ(FindLoss(Registered(Of(2'000)), kRestored), "");
+}
+
+TEST(Loss, AnUndecidedThreePhaseCommitIsLeftToItsSitesHoweverOldItIs) {
+  for (const Epoch epoch : {1, 4, 5, 1'999}) {
+    EXPECT_THAT(FindLoss(PreCommitted(Of(epoch)), kRestored), HasSubstr("promises were lost"));
+  }
+  EXPECT_EQ(FindLoss(PreCommitted(Of(2'000)), kRestored), "");
+}
+
+TEST(Loss, ASagaThatWentForwardIsLeftAloneAndOneThatTurnedBackGoesOn) {
+  const Ending cancelled{Outcome::kAborted, AbortCause::kRequested, "", false};
+  EXPECT_THAT(FindLoss(Saga(Of(5)), kRestored), HasSubstr("nobody undoes"));
+  EXPECT_THAT(FindLoss(Saga(Of(2)), kRestored), HasSubstr("2023-11-14T22:13:20Z"));
+  EXPECT_EQ(FindLoss(Saga(Of(5), {SagaAbortingRecord{Of(5), cancelled, 0, {1}}}), kRestored), "");
+  EXPECT_EQ(FindLoss(Saga(Of(5), {SagaEndRecord{Of(5), cancelled, 0}}), kRestored), "");
+  EXPECT_EQ(FindLoss(Saga(Of(2'000)), kRestored), "");
+}
+
+TEST(Loss, ALogThatLostNothingLosesNothing) {
+  const LogIdentity log{kLog, 9};
+  EXPECT_EQ(FindLoss(Registered(Of(5)), log), "");
+  EXPECT_EQ(FindLoss(PreCommitted(Of(5)), log), "");
+  EXPECT_EQ(FindLoss(Saga(Of(5)), log), "");
+}
+
+class AfterARestore : public testing::Test {
+ protected:
+  void Start() { under_test_.engine().Restore(*ReplayLog(under_test_.log())); }
+  void Settle() {
+    under_test_.Run();
+    for (const auto& task : std::exchange(off_shard_, {})) task();
+    under_test_.Run();
+  }
+  Ending Ask(const Gtid& gtid) {
+    Answer<Ending> ending;
+    inquiry_.AskOutcome(gtid, ending.done());
+    Settle();
+    EXPECT_TRUE(ending.ok());
+    return ending.ok() ? *ending : Ending{};
+  }
+  void Find(const Gtid& gtid) {
+    inquiry_.Found("bank-a", BranchKey{gtid, 1}.DatabaseName());
+    Settle();
+  }
+
+  EngineUnderTest under_test_{{}, kRestored};
+  std::vector<std::function<void()>> off_shard_;
+  Inquiry inquiry_{under_test_.engine(), under_test_.log(), under_test_.clock(),
+                   under_test_.observer(),
+                   [this](std::function<void()> task) { off_shard_.push_back(std::move(task)); }};
+};
+
+TEST_F(AfterARestore, WhatHasNoRecordInALostEpochIsUnknownAndElsewherePresumedAborted) {
+  Start();
+  for (const Epoch epoch : {5, 6, 1'999}) {
+    const Ending ending = Ask(Of(epoch));
+    EXPECT_EQ(ending.outcome, Outcome::kUnknown) << epoch;
+    EXPECT_THAT(ending.reason, AllOf(HasSubstr("restored from the backup"), HasSubstr("by hand")));
+  }
+  EXPECT_EQ(Ask(Of(4)).outcome, Outcome::kAborted);
+}
+
+TEST_F(AfterARestore, APreparedBranchOfALostEpochIsLeftAloneAndListedWithWhatToDo) {
+  Participant bank(under_test_, {"bank-a"});
+  Start();
+  Find(Of(5));
+  Find(Of(1'999));
+  EXPECT_THAT(bank.Take(), IsEmpty());
+  const std::vector<Stray> strays = inquiry_.Strays();
+  ASSERT_EQ(strays.size(), 2U);
+  EXPECT_THAT(strays[0].why, HasSubstr("whether it was committed is not known here"));
+  Find(Of(4));
+  const auto commands = bank.Take();
+  ASSERT_EQ(commands.size(), 1U);
+  EXPECT_EQ(commands[0].kind, CommandKind::kAbort);
+}
+
+TEST_F(AfterARestore, ItsWitnessPromisesNothingOfWhatItHasLost) {
+  Start();
+  const auto answer = inquiry_.AskWitness(Of(5));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kRefused);
+  EXPECT_EQ(inquiry_.AskWitness(Of(4))->state, SiteState::kAborted);
+}
+
+TEST_F(AfterARestore, ACommitThatTheBackupHasIsDrivenAgain) {
+  const Gtid gtid = Of(5, 3);
+  under_test_.log().Keep(
+      CommitRecord{gtid, {}, 0, {{1, "bank-a", Vote::kCommit, {"db:bank-a", 1, "701"}}}});
+  Start();
+  Participant bank(under_test_, {"bank-a"});
+  under_test_.Advance(1s);
+  const auto commands = bank.Take();
+  ASSERT_FALSE(commands.empty());
+  EXPECT_EQ(commands[0].kind, CommandKind::kCommit);
+  EXPECT_EQ(commands[0].key.gtid, gtid);
+  EXPECT_EQ(commands[0].epoch, 2'000U);
+}
+
+TEST_F(AfterARestore, WhatMayHaveGoneOnIsQuarantinedInWordsThatSayWhy) {
+  under_test_.log().Keep(
+      RegisteredRecord{Of(5, 4), {"shop", "order", 1}, 1, "inventory", "reserve", "{}", 2});
+  Start();
+  EXPECT_EQ(Ask(Of(5, 4)).outcome, Outcome::kUnknown);
+  EXPECT_THAT(Ask(Of(5, 4)).reason, HasSubstr("had reservations and was undecided then"));
+  Answer<OpenCounts> counts;
+  under_test_.engine().CountOpen(counts.done());
+  under_test_.Run();
+  EXPECT_THAT(counts->by_state, ElementsAre(testing::Pair("quarantined", 1U)));
+}
+
+TEST_F(AfterARestore, TheMarkStaysBelowWhatWasLostUntilSomebodyHasLookedAfterIt) {
+  EXPECT_EQ(under_test_.engine().ended_through(), (EndedThrough{5, 0}));
+  Settings settings;
+  settings.losses_settled = 1'999;
+  EngineUnderTest settled(settings, kRestored);
+  EXPECT_EQ(settled.engine().ended_through(), (EndedThrough{2'000, 0}));
+  settings.losses_settled = 1'998;
+  EngineUnderTest not_yet(settings, kRestored);
+  EXPECT_EQ(not_yet.engine().UnsettledLoss(), 5U);
+}
+
+}  // namespace
+}  // namespace settle::coordinator
