@@ -44,10 +44,10 @@ struct StartSagaCall {
   std::string owner;
   std::string comment;
   std::string name{};
-  std::int32_t version = 0;    // 0: the highest that is stored
-  std::string trace_parent{};  // as Origin has it
-  std::string identity{};      // what is proved of whoever calls; empty: nothing
+  std::int32_t version = 0;  // 0: the highest that is stored
+  std::string identity{};    // what is proved of whoever calls; empty: nothing
   std::size_t open_max = 0;  // sagas of the identity, or else of the owner; 0: as the settings say
+  std::string trace_parent{};  // as Origin has it
 };
 
 // What a request key began.

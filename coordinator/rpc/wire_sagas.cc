@@ -50,14 +50,10 @@ wire::ActionOp::type ToWire(ActionOp op) {
 }  // namespace
 
 Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request) {
-  StartSagaCall call{{},
-                     request.input,
-                     request.request_key,
-                     request.owner,
-                     request.comment,
-                     request.name,
-                     request.version,
-                     TraceParentFrom(request.trace_parent)};
+  StartSagaCall call{
+      {},           request.input,  request.request_key, request.owner, request.comment,
+      request.name, request.version};
+  call.trace_parent = TraceParentFrom(request.trace_parent);
   if (request.definition.empty() == request.name.empty()) {
     return Fail(ErrorCode::kInvalid,
                 request.name.empty() ? "neither a definition nor the name of a stored one was given"
