@@ -193,6 +193,19 @@ struct SessionView {
   5: optional string peer_address
 }
 
+/** What an operator holds back. What is decided goes on being finished all the same. */
+struct PauseView {
+  /** "participant": what is new of one resource or participant; "everything new"; "drain". */
+  1: required string scope
+  /** Of the first scope; else empty. */
+  2: required string name
+  /** Who, and why, which may be empty. */
+  3: required string operator_name
+  4: required string reason
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  5: required i64 since_us
+}
+
 struct ParticipantView {
   /** The resource's name. */
   1: required string resource
@@ -206,6 +219,8 @@ struct ParticipantView {
   5: required string refused_identity
   /** Who serves actions of sagas under this name; `sessions` serve the resource of this name. */
   6: optional list<SessionView> action_sessions
+  /** Absent: it is not paused. */
+  7: optional PauseView pause
 }
 
 struct ParticipantsReply {
@@ -305,11 +320,31 @@ struct ForgetRequest {
   3: required string reason
 }
 
+struct PauseRequest {
+  /** A resource or a participant of sagas; empty: everything new. */
+  1: required string name
+  /** Who asks, and why; both required, at most 200 and 1000 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes. */
+  3: required string reason
+}
+
+struct DrainRequest {
+  /** Begin nothing new from now on; false: it begins again. */
+  1: required bool on
+  /** Who asks; required, at most 200 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes; may be empty. */
+  3: required string reason
+}
+
 struct LookRequest {
   /** The transaction's id, whole. */
   1: required string gtid
   /** Wait so many milliseconds for the databases' answers, at most 60,000; 0 takes the default, 2,000. */
   2: required i64 wait_ms
+  /** Ask nobody. */
+  3: optional bool without_live
 }
 
 /** When a process was asked, and who answered. */
@@ -331,6 +366,28 @@ struct LiveView {
   2: required AskedNow how
   /** Absent: no answer. */
   3: optional types.LiveBranch live
+  /** What is decided against what the database says, in words; empty without an answer. */
+  4: required string comparison
+  /** They cannot both be so unless somebody interfered, or data was lost. */
+  5: required bool contradicts
+  /** Who waits behind it, in words; empty if nobody does. */
+  6: required string waiting
+  /** Absent: somebody serves the database. Since when nobody does, in microseconds since 1970-01-01 UTC; 0: not since
+      the coordinator was started. */
+  7: optional i64 unserved_since_us
+}
+
+/** Sentences in plain words; each can stand alone. */
+struct Explanation {
+  1: required list<string> happened
+  /** Empty when it has ended. */
+  2: required list<string> waits_for
+  /** What can be done without harm. */
+  3: required list<string> safe
+  /** What would do damage, and why. */
+  4: required list<string> harmful
+  /** Commands to paste, the most useful first. */
+  5: required list<string> commands
 }
 
 struct LookReply {
@@ -338,6 +395,7 @@ struct LookReply {
   1: required TransactionView transaction
   /** Of each branch that is in a database. */
   2: required list<LiveView> live
+  3: required Explanation explanation
 }
 
 struct ExamineRequest {
@@ -465,6 +523,20 @@ struct StatusReply {
   /** Votes, ends of branches, records of sites and answers to calls that participants reported since the coordinator
       started: one by one, however many travelled in a batch. */
   19: optional i64 reports_taken
+  /** Transactions in doubt, as in InDoubtReply. */
+  20: optional i64 in_doubt
+  /** Microseconds since 1970-01-01 UTC: when the oldest of them began; absent: there is none, or it is not known. */
+  21: optional i64 oldest_in_doubt_us
+  /** Transactions that are not decided; sagas are not among them. */
+  22: optional i64 undecided
+  /** Transactions and sagas that wait for each resource or participant. */
+  23: optional map<string, i64> waiting
+  /** What operators hold back. */
+  24: optional list<PauseView> pauses
+  /** As in AuditReply. */
+  25: optional i64 audit_rows
+  26: optional i64 audit_pruned
+  27: optional string audit_damage
   /** The log was restored from a backup, and what was written in these epochs after that was lost: what is not in the
       log of transactions of these epochs is unknown. Absent: nothing was lost. */
   30: optional list<LostEpochsView> lost
@@ -517,6 +589,16 @@ service AdminService {
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */
   TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
+
+  /** From now on nothing new goes to the resource or participant, or nothing new is begun at all; durable before the
+      answer. Again: the answer says who did it first. NOT_FOUND: nobody of that name ever was here. */
+  PauseView pause(1: PauseRequest request) throws (1: types.ServiceError error)
+
+  /** Lifts that, and answers what it was. NOT_FOUND: it is not paused. */
+  PauseView resume(1: PauseRequest request) throws (1: types.ServiceError error)
+
+  /** As pause and resume of everything new, under a name of its own: to take the coordinator out of service. */
+  PauseView drain(1: DrainRequest request) throws (1: types.ServiceError error)
 
   /** What operators asked for: each of the calls here that changes something is written down before it is done. */
   AuditReply audit(1: AuditRequest request) throws (1: types.ServiceError error)

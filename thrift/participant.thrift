@@ -35,6 +35,8 @@ struct AttachRequest {
   7: optional list<string> participants
   /** This process answers questions. Absent: it is of a release that knows none, and is never asked. */
   8: optional bool answers_questions
+  /** The release of Settle that the process was built with, for people; at most 50 bytes. Absent: it is not said. */
+  9: optional string release
 }
 
 struct AttachReply {

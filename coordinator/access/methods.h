@@ -42,6 +42,8 @@ inline constexpr std::array kMethods = {
     Method{"admin", "status", {Role::kOperatorRead}},
     Method{"admin", "list_transactions", {Role::kOperatorRead}},
     Method{"admin", "show", {Role::kOperatorRead}},
+    Method{"admin", "look", {Role::kOperatorRead}},
+    Method{"admin", "examine", {Role::kOperatorRead}},
     Method{"admin", "in_doubt", {Role::kOperatorRead}},
     Method{"admin", "participants", {Role::kOperatorRead}},
     Method{"admin", "definitions", {Role::kOperatorRead}},
@@ -59,6 +61,9 @@ inline constexpr std::array kMethods = {
     Method{"admin", "send_again", {Role::kOperatorResolve}},
     Method{"admin", "act_on_step", {Role::kOperatorResolve}},
     Method{"admin", "forget", {Role::kOperatorResolve}},
+    Method{"admin", "pause", {Role::kOperatorResolve}},
+    Method{"admin", "resume", {Role::kOperatorResolve}},
+    Method{"admin", "drain", {Role::kOperatorResolve}},
     Method{"admin", "accept_identity", {Role::kAdmin}},
 };
 

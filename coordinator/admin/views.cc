@@ -34,17 +34,23 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
 
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
 
-// A list must stay small: what a saga's steps are is for show alone.
-TransactionView ExplainInAList(TransactionSummary summary) {
-  TransactionView view = Explain(std::move(summary));
-  if (view.summary.saga) view.summary.saga->steps.clear();
-  return view;
+const std::string& ResourceOf(const TransactionSummary& summary, BranchNumber number) {
+  return std::find_if(summary.branches.begin(), summary.branches.end(),
+                      [number](const BranchSummary& each) { return each.number == number; })
+      ->resource;
 }
 
 }  // namespace
 
 Views::Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock)
     : engine_(engine), log_(log), inquiry_(inquiry), clock_(clock), started_(clock.WallNow()) {}
+
+// A list must stay small: what a saga's steps are is for show alone.
+TransactionView Views::ExplainInAList(TransactionSummary summary) const {
+  TransactionView view = Explain(std::move(summary), engine_.pauses().List());
+  if (view.summary.saga) view.summary.saga->steps.clear();
+  return view;
+}
 
 Result<OpenPage> Views::ListOpen(const OpenQuery& query) const {
   return Await<OpenPage>([&](auto done) { engine_.ListOpen(query, done); });
@@ -70,7 +76,7 @@ Result<StatusView> Views::Status() const {
   }
   return StatusView{log_.identity(),
                     started_,
-                    std::move(open->by_state),
+                    open->by_state,
                     open->damaged,
                     log_.totals(),
                     log_.writes(),
@@ -79,7 +85,11 @@ Result<StatusView> Views::Status() const {
                     engine_.ended_through(),
                     engine_.oldest_unended(),
                     engine_.messages(),
-                    engine_.UnsettledLoss()};
+                    engine_.UnsettledLoss(),
+                    *open,
+                    engine_.undecided(),
+                    engine_.pauses().List(),
+                    log_.audit_totals()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,
@@ -118,7 +128,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
 
 Result<TransactionView> Views::Show(const Gtid& gtid) const {
   auto running = Await<TransactionSummary>([&](auto done) { engine_.Show(gtid, done); });
-  if (running) return Explain(*std::move(running));
+  if (running) return Explain(*std::move(running), engine_.pauses().List());
   if (running.error().code != ErrorCode::kNotFound) return Fail(running.error());
   auto ended = log_.FindEnded(gtid);
   if (!ended) return Fail(ended.error());
@@ -157,8 +167,13 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
   if (!served) return Fail(served.error());
   const auto counts = CountOpen();
   if (!counts) return Fail(counts.error());
-  // Nobody serves it now, and something waits for it: that is worth a line.
-  for (const auto& [name, count] : counts->waiting) {
+  // Nobody serves it now, and something waits for it, or it is paused: that is worth a line.
+  std::set<std::string> others;
+  for (const auto& [name, count] : counts->waiting) others.insert(name);
+  for (const PauseRecord& pause : engine_.pauses().List()) {
+    if (pause.scope == PauseScope::kParticipant) others.insert(pause.name);
+  }
+  for (const std::string& name : others) {
     const auto at = std::lower_bound(served->begin(), served->end(), name,
                                      [](const ParticipantView& one, const std::string& wanted) {
                                        return one.resource < wanted;
@@ -177,15 +192,36 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
     }
     const auto waiting = counts->waiting.find(resource.resource);
     const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
-    page.rows.push_back({std::move(resource), count});
+    auto paused = engine_.pauses().Of(resource.resource);
+    page.rows.push_back({std::move(resource), count, std::move(paused)});
   }
   return page;
+}
+
+Result<bool> Views::Knows(const std::string& name) const {
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  return counts->waiting.contains(name) ||
+         std::any_of(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == name; });
 }
 
 Result<LookView> Views::Look(const Gtid& gtid, std::chrono::milliseconds wait) const {
   Result<TransactionView> view = Show(gtid);
   if (!view) return Fail(std::move(view).error());
   std::vector<LiveRow> live = AskBranches(engine_, clock_, view->summary, wait);
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  for (LiveRow& row : live) {
+    const std::string& resource = ResourceOf(view->summary, row.branch);
+    const auto found =
+        std::find_if(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == resource; });
+    const bool unserved = found == served->end() || found->sessions.empty();
+    if (!row.live && unserved) row.unserved_since = found == served->end() ? 0 : found->left;
+  }
   return LookView{*std::move(view), std::move(live)};
 }
 
@@ -227,7 +263,8 @@ Result<ParticipantPage> Views::Participant(const std::string& resource) const {
   if (!counts) return Fail(counts.error());
   const auto waiting = counts->waiting.find(resource);
   const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
-  return ParticipantPage{{{std::move(*found), count}}, {}};
+  auto paused = engine_.pauses().Of(resource);
+  return ParticipantPage{{{std::move(*found), count, std::move(paused)}}, {}};
 }
 
 }  // namespace settle::coordinator

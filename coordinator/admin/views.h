@@ -9,6 +9,7 @@
 
 #include "admin/live.h"
 #include "engine/engine.h"
+#include "engine/pauses.h"
 #include "log/decision_log.h"
 #include "recovery/inquiry.h"
 
@@ -28,6 +29,7 @@ inline About AboutOf(const TransactionView& view) {
 struct ParticipantRow {
   ParticipantView view;
   std::size_t waiting = 0;  // transactions and sagas that wait for this name
+  std::optional<PauseRecord> paused{};
 };
 
 struct StatusView {
@@ -43,6 +45,10 @@ struct StatusView {
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
   std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
+  OpenCounts counts{};        // of the open ones, once more
+  std::size_t undecided = 0;  // of those, sagas aside
+  std::vector<PauseRecord> pauses{};
+  AuditTotals audit{};
 };
 
 struct TransactionPage {
@@ -87,7 +93,8 @@ bool CallsParticipants(std::string_view state);
 [[nodiscard]] Status CheckRecorded(const TransactionView& view);
 
 // Says in words what a transaction waits for and what is safe.
-TransactionView Explain(TransactionSummary summary);
+// `pauses` are told where it waits for what is paused.
+TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses = {});
 
 // Thread-safe; every function blocks until the shards have answered. Memory is taken for one page,
 // however many transactions there are. A cursor stays good while transactions begin and end: what
@@ -116,7 +123,11 @@ class Views {
                                              std::chrono::milliseconds wait, std::size_t most,
                                              const std::string& cursor) const;
 
+  // Somebody serves the name or did, or something waits for it.
+  [[nodiscard]] Result<bool> Knows(const std::string& name) const;
+
  private:
+  TransactionView ExplainInAList(TransactionSummary summary) const;
   [[nodiscard]] Result<OpenPage> ListOpen(const OpenQuery& query) const;
   [[nodiscard]] Result<OpenCounts> CountOpen() const;
   [[nodiscard]] Result<std::vector<ParticipantView>> Served() const;

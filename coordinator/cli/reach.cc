@@ -87,7 +87,7 @@ Finding Spoken(const Address& address, const std::string& words, const std::stri
   }
   if (words.size() > 1 && words[0] == '\x15' && words[1] == '\x03') {
     return {code, Severity::kProblem, address.text() + " answers TLS",
-            "reach it as its clients do, with a certificate"};
+            "settled is reached there with a certificate: see docs/security.md"};
   }
   return {code, Severity::kProblem,
           "something listens at " + address.text() +

@@ -38,6 +38,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                                OwnerQuota(settings.sagas_per_owner_max),
                                Unended(log.identity().epoch, UnsettledLoss()),
                                SagaStarts(settings.saga_starts_kept),
+                               {log, clock, observer},
                                {log, clock, observer}}) {
   const auto to_all = [this](auto task) {
     for (const auto& shard : shards_)
@@ -100,6 +101,7 @@ void Engine::Restore(RestoredState state) {
   for (DefinitionRecord& record : state.definitions) {
     admission_->definitions.Restore(std::move(record));
   }
+  for (const PauseRecord& record : state.pauses) admission_->pauses.Restore(record);
   for (SagaStart& start : state.ended_starts) admission_->starts.Restore(std::move(start), true);
   for (RestoredSaga& saga : state.sagas) {
     const SagaBeginRecord& begin = saga.begin;
@@ -198,6 +200,8 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
 void Engine::Ask(Question question, Completion<LiveAnswer> done) {
   sessions_->Ask(std::move(question), std::move(done));
 }
+
+void Engine::StopAsking() { sessions_->StopAsking(); }
 
 void Engine::Detach(SessionId session, Completion<std::monostate> done, const OnlyFor& session_of) {
   if (Status detached = sessions_->Detach(session, session_of); !detached)

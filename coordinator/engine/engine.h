@@ -168,6 +168,7 @@ struct RestoredState {
   std::vector<RestoredSaga> sagas{};
   std::vector<SagaStart> ended_starts{};  // that had a request key, in the order of their ends
   std::vector<DefinitionRecord> definitions{};
+  std::vector<PauseRecord> pauses{};  // in order; the last one of a scope and name holds
 };
 
 // What went between the coordinator and its participants since it started, by branch or step: what
@@ -186,6 +187,7 @@ struct QuotaRefusals {
   std::uint64_t sessions = 0;
 };
 
+class Pauses;
 class Sessions;
 class Shard;
 
@@ -248,6 +250,7 @@ class Engine {
   // Operators.
   // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
   void Ask(Question question, Completion<LiveAnswer> done);
+  void StopAsking();  // ends those that wait, and every later one, at once: kUnavailable
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.
@@ -274,6 +277,11 @@ class Engine {
   // it is not damaged, or another operator was first. kRetry: the log refused it, so it stays
   // damaged. kNotFound: not running here.
   void Forget(ForgetCall call, Completion<std::monostate> done);
+
+  // Holds back what is new, or lets it go on (engine/pauses.h, which see). A saga goes on at once.
+  void Pause(PauseRecord record, Completion<PauseRecord> done);
+  const Pauses& pauses() const;
+  std::size_t undecided() const;  // transactions, sagas not among them; does not block
 
   // Stored definitions by name and version; do not block.
   DefinitionPage ListDefinitions(const DefinitionQuery& query) const;

@@ -14,6 +14,10 @@ Status Engine::CheckRoom() const {
                 "the coordinator is shutting down and begins no new transactions",
                 "try again; it is probably being restarted");
   }
+  if (const auto paused = admission_->pauses.OfEverythingNew()) {
+    return Fail(ErrorCode::kRetry, "nothing new is begun: " + InWords(*paused),
+                "try again later; " + HowToResume(*paused));
+  }
   std::size_t running = 0;
   for (const auto& shard : shards_) running += shard->running();
   if (running < settings_.open_transactions_max) return {};

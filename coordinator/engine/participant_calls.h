@@ -34,6 +34,7 @@ struct AttachCall {
   std::string identity{};                   // what is proved of whoever calls; empty: nothing
   std::size_t sessions_max = 0;             // of the identity; 0: no limit of its own
   bool answers_questions = false;
+  std::string release{};  // of Settle in the process; empty: not said
 };
 struct Attached {
   SessionId session;
@@ -105,6 +106,7 @@ struct SessionView {
   WallTime attached = 0;
   std::chrono::milliseconds idle{0};
   std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
+  std::string release{};       // of Settle in the process; empty: not said
 };
 struct ParticipantView {
   std::string resource;
@@ -112,6 +114,7 @@ struct ParticipantView {
   std::vector<SessionView> sessions;
   std::string refused_identity;
   std::vector<SessionView> action_sessions{};  // that serve actions of sagas under this name
+  WallTime left = 0;  // when the last of `sessions` went away; 0: not since the coordinator started
 };
 
 }  // namespace settle::coordinator

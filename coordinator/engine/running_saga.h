@@ -34,6 +34,7 @@ struct Sagas::Saga {
     WallTime changed = 0;
     int unsent = 0;         // attempts of the latest call that reached nobody
     bool unserved = false;  // the last of them is one
+    std::string held{};     // its participant is paused, in words; empty: it was called
     saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
   };
   std::vector<StepTimes> times;  // by position

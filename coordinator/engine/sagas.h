@@ -49,6 +49,8 @@ class Sagas {
     Observer& observer;
     Mailbox& mailbox;
     std::function<bool(SagaCall)> send;  // whether it is on its way, as Sessions::Call says
+    // Why no action is to be called at the participant; none: it is.
+    std::function<std::optional<PauseRecord>(const std::string& participant)> paused;
     std::function<void(const Gone&)> gone;
   };
 
@@ -126,6 +128,7 @@ class Sagas {
   Instant After(std::chrono::nanoseconds delay) const;
 
   void Perform(Saga& saga, saga::effect::Call& call);
+  void Hold(Saga& saga, const saga::effect::Call& call);
   void Perform(Saga& saga, const saga::effect::Pause& pause);
   void Perform(Saga& saga, const saga::effect::StopTimer& stop);
   void Perform(Saga& saga, saga::effect::Persist& persist);

@@ -23,6 +23,7 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
       mailbox_(settings.mailbox_max),
       sagas_({settings, log, clock, ids, observer, mailbox_,
               [&sessions](SagaCall call) { return sessions.Call(std::move(call)); },
+              [&admission](const std::string& name) { return admission.pauses.Of(name); },
               [this, &admission](const Sagas::Gone& gone) {
                 if (gone.outcome != Outcome::kUndecided)
                   measures_.Ended(EndedBy::kSaga, gone.outcome, gone.begun, clock_.Now());
@@ -190,6 +191,21 @@ Error Shard::CannotJoin(const Gtid& gtid) const {
           "begin a new transaction"};
 }
 
+// A repetition of what joined before the pause hears the same answer.
+Status Shard::CheckMayJoin(const Transaction& transaction, const std::string& participant,
+                           const std::string& request_key) const {
+  const auto paused = admission_.pauses.Of(participant);
+  if (!paused) return {};
+  const auto& branches = transaction.machine.branches();
+  const bool joined = std::any_of(branches.begin(), branches.end(), [&](const auto& branch) {
+    return branch.resource == participant && branch.request_key == request_key;
+  });
+  if (joined) return {};
+  return Fail(ErrorCode::kRetry,
+              InWords(*paused) + "; it takes part in nothing new, and nothing was done",
+              "abort, or try again later; " + HowToResume(*paused));
+}
+
 namespace {
 
 // Notes the branch as another's than the transaction's, if its session is.
@@ -215,6 +231,8 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
+  if (Status may = CheckMayJoin(*transaction, call.resource, call.request_key); !may)
+    return done(Fail(may.error()));
   event::Enlist enlist{call.resource, owner.identity,   call.session,
                        owner.process, call.request_key, {}};
   if (transaction->machine.protocol() == Protocol::kThreePhase)

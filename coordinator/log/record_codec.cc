@@ -70,6 +70,7 @@ Type TypeOf(const RegisteredRecord& record) {
 Type TypeOf(const PreCommitRecord& record) { return {14, AtLeast(5, record.origin), "pre-commit"}; }
 constexpr Type TypeOf(const BallotRecord&) { return {15, 5, "ballot"}; }
 constexpr Type TypeOf(const QuorumAbortRecord&) { return {16, 5, "quorum abort"}; }
+constexpr Type TypeOf(const PauseRecord&) { return {18, 6, "pause"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
@@ -161,6 +162,7 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 14: return DecodeBody<PreCommitRecord>(version, body);
     case 15: return DecodeBody<BallotRecord>(version, body);
     case 16: return DecodeBody<QuorumAbortRecord>(version, body);
+    case 18: return DecodeBody<PauseRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

@@ -121,6 +121,16 @@ void Fields(Archive& archive, V& record) {
   archive.Field("at", record.at);
 }
 
+template <typename Archive, Is<PauseRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("scope", record.scope);
+  archive.Field("name", record.name);
+  archive.Field("paused", record.paused);
+  archive.Field("operator_name", record.operator_name);
+  archive.Field("reason", record.reason);
+  archive.Field("at", record.at);
+}
+
 template <typename Archive, Is<ForgetRecord> V>
 void Fields(Archive& archive, V& record) {
   archive.Field("gtid", record.gtid);

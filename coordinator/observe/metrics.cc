@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <iterator>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "engine/await.h"
+#include "engine/pauses.h"
 #include "engine/shard.h"
 #include "observe/families.h"
 
@@ -198,6 +200,10 @@ Status CheckShards(const Engine& engine, std::chrono::milliseconds at_most) {
 Status CheckReady(const Engine& engine, std::chrono::milliseconds at_most) {
   if (engine.draining())
     return Fail(ErrorCode::kUnavailable, "shutting down: no new transactions are begun");
+  if (const auto paused = engine.pauses().OfEverythingNew()) {
+    return Fail(ErrorCode::kUnavailable, "nothing new is begun: " + InWords(*paused),
+                HowToResume(*paused));
+  }
   return CheckShards(engine, at_most);
 }
 
@@ -214,8 +220,15 @@ Result<std::string> Metrics::Text() const {
   Families families;
   families.Gauge("settle_build_info", "Always 1; the release is a label.");
   families.Add(1, {{"version", about_.release}});
-  families.Gauge("settle_draining", "1 while the daemon stops and begins no transactions.");
-  families.Add(engine_.draining() ? 1 : 0);
+  families.Gauge("settle_draining",
+                 "1 while nothing new is begun: the daemon stops, is drained or paused.");
+  families.Add(engine_.draining() || engine_.pauses().OfEverythingNew() ? 1 : 0);
+  const std::vector<PauseRecord> pauses = engine_.pauses().List();
+  families.Gauge("settle_paused_participants", "Resources and participants that are paused.");
+  families.Add(
+      static_cast<double>(std::count_if(pauses.begin(), pauses.end(), [](const PauseRecord& pause) {
+        return pause.scope == PauseScope::kParticipant;
+      })));
   AddOpen(families, *std::move(open), clock_.WallNow());
   families.Gauge("settle_strays", "Prepared branches in databases that nobody here answers for.");
   families.Add(Number(about_.strays()));

@@ -28,6 +28,7 @@ struct Replay {
   std::unordered_map<Gtid, OpenSaga> sagas;
   std::vector<SagaStart> ended_starts;
   std::vector<DefinitionRecord> definitions;
+  std::vector<PauseRecord> pauses;
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -98,6 +99,7 @@ struct Replay {
   }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
   void Visit(std::uint64_t, DefinitionRecord record) { definitions.push_back(std::move(record)); }
+  void Visit(std::uint64_t, PauseRecord record) { pauses.push_back(std::move(record)); }
   void Visit(std::uint64_t position, SagaBeginRecord record) {
     const auto [entry, is_new] = sagas.try_emplace(record.gtid, OpenSaga{position, {}});
     RestoredSaga& saga = entry->second.saga;
@@ -182,6 +184,7 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
   state.resources = std::move(replay.resources);
   state.ended_starts = std::move(replay.ended_starts);
   state.definitions = std::move(replay.definitions);
+  state.pauses = std::move(replay.pauses);
   return state;
 }
 

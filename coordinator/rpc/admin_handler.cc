@@ -47,9 +47,10 @@ void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
 void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request) {
   edge_.Serve(access::Of("admin", "look"), [&] {
     const LookCall call = Need(FromWire(request));
-    const LookView view = Need(views_.Look(call.gtid, call.wait));
-    reply.transaction = ToWire(view.transaction);
-    for (const LiveRow& row : view.live) reply.live.push_back(ToWire(row));
+    reply = ToWire(Need(call.wait ? views_.Look(call.gtid, *call.wait)
+                                  : views_.Show(call.gtid).map([](TransactionView view) {
+                                      return LookView{std::move(view), {}};
+                                    })));
   });
 }
 
@@ -129,6 +130,32 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
   });
 }
 
+wire::PauseView AdminHandler::SetPause(const std::string& what, const PauseRecord& record) {
+  const std::string target = record.name.empty() ? "everything new" : record.name;
+  return ToWire(Act<PauseRecord>(what, target, record.operator_name, record.reason,
+                                 [&] { return Pause(engine_, views_, observer_, record); }));
+}
+
+void AdminHandler::pause(wire::PauseView& reply, const wire::PauseRequest& request) {
+  edge_.Serve(access::Of("admin", "pause"),
+              [&] { reply = SetPause("pause", Need(FromWire(request))); });
+}
+
+void AdminHandler::resume(wire::PauseView& reply, const wire::PauseRequest& request) {
+  edge_.Serve(access::Of("admin", "resume"), [&] {
+    PauseRecord record = Need(FromWire(request));
+    record.paused = false;
+    reply = SetPause("resume", record);
+  });
+}
+
+void AdminHandler::drain(wire::PauseView& reply, const wire::DrainRequest& request) {
+  edge_.Serve(access::Of("admin", "drain"), [&] {
+    const PauseRecord record = Need(FromWire(request));
+    reply = SetPause(record.paused ? "drain" : "end of the drain", record);
+  });
+}
+
 void AdminHandler::audit(wire::AuditReply& reply, const wire::AuditRequest& request) {
   edge_.Serve(access::Of("admin", "audit"), [&] {
     const AuditPage page = Need(audit_.List(Need(FromWire(request))));
@@ -180,9 +207,16 @@ LogBackup& AdminHandler::TheBackup() {
 void AdminHandler::backup_begin(wire::BackupView& reply) {
   edge_.Serve(access::Of("admin", "backup_begin"), [&] {
     backup_.reset();
-    backup_ = Need(log_.StartBackup());
-    observer_.Event(Observer::Level::kInfo, {}, "a backup of the decision log was begun");
-    reply = ToWire(Need(backup_->Await()));
+    // Whoever takes a copy has every application's words.
+    using Progress = LogBackup::Progress;
+    const auto begin = [&]() -> Result<Progress> {
+      auto started = log_.StartBackup();
+      if (!started) return Fail(std::move(started).error());
+      backup_ = *std::move(started);
+      observer_.Event(Observer::Level::kInfo, {}, "a backup of the decision log was begun");
+      return backup_->Await();
+    };
+    reply = ToWire(Act<Progress>("begin a backup", "the decision log", "", "", begin));
   });
 }
 

@@ -8,6 +8,7 @@
 #include "admin/audit.h"
 #include "admin/doctor.h"
 #include "admin/forget.h"
+#include "admin/pause.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
 #include "admin/views.h"
@@ -50,6 +51,9 @@ class AdminHandler : public wire::AdminServiceIf {
   void definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) override;
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override;
+  void pause(wire::PauseView& reply, const wire::PauseRequest& request) override;
+  void resume(wire::PauseView& reply, const wire::PauseRequest& request) override;
+  void drain(wire::PauseView& reply, const wire::DrainRequest& request) override;
   void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override;
   void diagnose(wire::DiagnosisReply& reply) override;
   void forget(wire::TransactionView& reply, const wire::ForgetRequest& request) override;
@@ -66,6 +70,7 @@ class AdminHandler : public wire::AdminServiceIf {
   template <typename T, typename Body>
   T Act(const std::string& what, const std::string& target, const std::string& operator_name,
         const std::string& reason, Body body);
+  wire::PauseView SetPause(const std::string& what, const PauseRecord& record);
   LogBackup& TheBackup();
 
   const std::string release_;

@@ -85,14 +85,15 @@ Status CheckMost(std::int32_t most) {
 }
 
 // What a person does is recorded under their name and with their reason, so both must be there.
+
+}  // namespace
+
 Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reason) {
   if (operator_name.empty()) return Wrong("operator_name", "is empty: say who asks");
   if (reason.empty()) return Wrong("reason", "is empty: say why");
   if (Status text = CheckText("operator_name", operator_name, kNameBytesMax); !text) return text;
   return CheckText("reason", reason, kWordsBytesMax);
 }
-
-}  // namespace
 
 Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high) {
   const std::int32_t ours = wire::g_types_constants.PROTOCOL_VERSION;
@@ -234,6 +235,7 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
   call.log_id_seen = request.log_id_seen;
   call.answers_questions = request.answers_questions;
+  call.release = OneLineOfUtf8(request.release, kReleaseBytesMax);
   return call;
 }
 

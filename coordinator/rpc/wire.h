@@ -86,7 +86,7 @@ struct SendAgainCall {
 };
 struct LookCall {
   Gtid gtid;
-  std::chrono::milliseconds wait{0};
+  std::optional<std::chrono::milliseconds> wait{};  // none: nobody is asked
 };
 [[nodiscard]] Result<LookCall> FromWire(const wire::LookRequest& request);
 
@@ -100,6 +100,11 @@ struct ExamineCall {
 
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
 
+// Of what is to be paused; its time is left to who keeps it.
+[[nodiscard]] Result<PauseRecord> FromWire(const wire::PauseRequest& request);
+[[nodiscard]] Result<PauseRecord> FromWire(const wire::DrainRequest& request);
+// Who asks, and why.
+[[nodiscard]] Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reason);
 [[nodiscard]] Result<AuditQuery> FromWire(const wire::AuditRequest& request);
 [[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
 [[nodiscard]] Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request);
@@ -132,6 +137,7 @@ wire::Question ToWire(const Question& question);
 wire::LiveBranch ToWire(const LiveBranch& live);
 wire::Examination ToWire(const Examination& examination);
 wire::LiveView ToWire(const LiveRow& row);
+wire::LookReply ToWire(const LookView& view);
 wire::ExamineReply ToWire(const ExaminedPage& page);
 wire::Evidence ToWire(const Evidence& evidence);
 wire::AwaitSagaReply ToWire(const SagaEnd& end);
@@ -144,6 +150,9 @@ wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
 wire::AuditEntry ToWire(const AuditEntry& entry);
+wire::PauseView ToWire(const PauseRecord& pause);
+// What there is of the control verbs and the audit trail in a status.
+void AddControl(const StatusView& view, wire::StatusReply& reply);
 wire::DiagnosisReply ToWire(const Diagnosis& diagnosis);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 wire::BackupView ToWire(const LogBackup::Progress& progress);

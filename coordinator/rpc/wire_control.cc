@@ -29,6 +29,58 @@ Result<AuditQuery> FromWire(const wire::AuditRequest& request) {
   return query;
 }
 
+Result<PauseRecord> FromWire(const wire::PauseRequest& request) {
+  PauseRecord record;
+  if (!request.name.empty()) {
+    if (Status name = CheckResourceName(request.name); !name) return Fail(name.error());
+  }
+  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
+    return Fail(who.error());
+  record.scope = request.name.empty() ? PauseScope::kEverythingNew : PauseScope::kParticipant;
+  record.name = request.name;
+  record.operator_name = OneLine(request.operator_name);
+  record.reason = OneLine(request.reason);
+  return record;
+}
+
+Result<PauseRecord> FromWire(const wire::DrainRequest& request) {
+  // A drain says itself what it is for.
+  const std::string reason = request.reason.empty() ? "drain" : request.reason;
+  if (Status who = CheckWhoAndWhy(request.operator_name, reason); !who) return Fail(who.error());
+  PauseRecord record;
+  record.scope = PauseScope::kDrain;
+  record.paused = request.on;
+  record.operator_name = OneLine(request.operator_name);
+  record.reason = OneLine(request.reason);
+  return record;
+}
+
+wire::PauseView ToWire(const PauseRecord& pause) {
+  wire::PauseView reply;
+  reply.scope = pause.scope == PauseScope::kParticipant     ? "participant"
+                : pause.scope == PauseScope::kEverythingNew ? "everything new"
+                                                            : "drain";
+  reply.name = pause.name;
+  reply.operator_name = pause.operator_name;
+  reply.reason = pause.reason;
+  reply.since_us = pause.at;
+  return reply;
+}
+
+void AddControl(const StatusView& view, wire::StatusReply& reply) {
+  reply.__set_in_doubt(static_cast<std::int64_t>(view.counts.in_doubt));
+  if (view.counts.oldest_in_doubt != 0) reply.__set_oldest_in_doubt_us(view.counts.oldest_in_doubt);
+  reply.__set_undecided(static_cast<std::int64_t>(view.undecided));
+  for (const auto& [name, count] : view.counts.waiting)
+    reply.waiting[name] = static_cast<std::int64_t>(count);
+  reply.__isset.waiting = true;
+  for (const PauseRecord& pause : view.pauses) reply.pauses.push_back(ToWire(pause));
+  reply.__isset.pauses = true;
+  reply.__set_audit_rows(static_cast<std::int64_t>(view.audit.rows));
+  reply.__set_audit_pruned(static_cast<std::int64_t>(view.audit.pruned));
+  reply.__set_audit_damage(view.audit.damage);
+}
+
 wire::AuditEntry ToWire(const AuditEntry& entry) {
   wire::AuditEntry reply;
   reply.number = static_cast<std::int64_t>(entry.number);

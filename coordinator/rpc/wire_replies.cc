@@ -233,6 +233,7 @@ wire::ParticipantView ToWire(const ParticipantRow& row) {
   for (const SessionView& session : view.action_sessions)
     reply.action_sessions.push_back(ToWire(session));
   reply.__isset.action_sessions = !reply.action_sessions.empty();
+  if (row.paused) reply.__set_pause(ToWire(*row.paused));
   return reply;
 }
 
@@ -272,6 +273,7 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.__set_log_flushes(Clamped<std::int64_t>(view.written.flushes));
   reply.__set_commands_sent(Clamped<std::int64_t>(view.messages.commands));
   reply.__set_reports_taken(Clamped<std::int64_t>(view.messages.reports));
+  AddControl(view, reply);
   for (const LostEpochs& lost : view.log.lost) {
     wire::LostEpochsView one;
     one.first = Clamped<std::int64_t>(lost.first);

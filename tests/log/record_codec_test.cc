@@ -59,6 +59,7 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       PreCommitRecord{gtid, {}, 0, {}, {}},
       BallotRecord{gtid, {}},
       QuorumAbortRecord{gtid, 0, {}, ""},
+      PauseRecord{},
       EndRecord{{gtid, "", {}, {}, 0, {}, {}, {}, QuorumSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }

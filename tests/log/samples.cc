@@ -159,6 +159,8 @@ std::vector<Record> SampleVersion6Records(const Gtid& gtid) {
         },
         record);
   });
+  records.push_back(PauseRecord{PauseScope::kParticipant, "bank-b", true, "alice",
+                                "its disk is full", 1'700'000'001'123'456});
   return records;
 }
 

@@ -77,12 +77,43 @@ class AuditedHandlers : public Handlers {
            wire::TransactionView reply;
            admin_.forget(reply, request);
          }},
+        {"pause",
+         [this] {
+           wire::PauseView reply;
+           admin_.pause(reply, Everything());
+         }},
+        {"resume",
+         [this] {
+           wire::PauseView reply;
+           admin_.resume(reply, Everything());
+         }},
+        {"drain",
+         [this] {
+           wire::DrainRequest request;
+           request.on = false;
+           request.operator_name = "alice";
+           wire::PauseView reply;
+           admin_.drain(reply, request);
+         }},
+        {"backup_begin",
+         [this] {
+           wire::BackupView reply;
+           admin_.backup_begin(reply);
+         }},
         {"accept_identity",
          [this] { admin_.accept_identity("nobody", "test:new", "alice", "restored"); }},
     };
   }
-  const std::set<std::string> kReads{"status",       "list_transactions", "show",       "in_doubt",
-                                     "participants", "definitions",       "definition", "audit"};
+  static wire::PauseRequest Everything() {
+    wire::PauseRequest request;
+    request.operator_name = "alice";
+    request.reason = "an upgrade";
+    return request;
+  }
+  const std::set<std::string> kReads{
+      "status",      "list_transactions", "show",        "in_doubt",  "participants",
+      "definitions", "definition",        "audit",       "look",      "examine",
+      "diagnose",    "backup_progress",   "backup_read", "backup_end"};
   const std::string kGone = "k3m9qxw4c7ab.1.7.00000001";
 };
 
@@ -106,7 +137,8 @@ TEST_F(AuditedHandlers, WhatChangesSomethingIsWrittenDownBeforeAndAfter) {
     ASSERT_EQ(rows.size(), before + 2) << name;
     const AuditRow& asked = rows[before];
     EXPECT_EQ(asked.result, "asked") << name;
-    EXPECT_EQ(asked.operator_name, "alice") << name;
+    // A backup's request names nobody: who it was is what the connection proves.
+    if (name != "backup_begin") EXPECT_EQ(asked.operator_name, "alice") << name;
     EXPECT_EQ(asked.caller, "127.0.0.1:40312") << name;
     EXPECT_FALSE(asked.action.empty()) << name;
     EXPECT_FALSE(asked.target.empty()) << name;
@@ -170,6 +202,36 @@ TEST_F(AuditedHandlers, ADefinitionIsRecordedWhenItChangesWhatIsStored) {
   EXPECT_EQ(rows[0].action, "store saga");
   EXPECT_EQ(rows[0].target, "trip@1");
   EXPECT_EQ(rows[1].result, "done");
+}
+
+TEST_F(AuditedHandlers, WhatIsPausedIsShownByStatusAndParticipantsAndNothingUnknownIs) {
+  Attach("orders");
+  wire::PauseRequest request = Everything();
+  request.name = "order";
+  wire::PauseView paused;
+  const wire::ServiceError unknown = ErrorOf([&] { admin_.pause(paused, request); });
+  EXPECT_EQ(unknown.code, wire::ErrorCode::NOT_FOUND);
+  EXPECT_THAT(unknown.message, HasSubstr("no resource or participant is called order"));
+  request.name = "orders";
+  admin_.pause(paused, request);
+  EXPECT_EQ(paused.scope, "participant");
+  EXPECT_EQ(paused.since_us, clock_.WallNow());
+  wire::ParticipantsReply participants;
+  admin_.participants(participants, FirstPage());
+  EXPECT_EQ(participants.participants.at(0).pause.operator_name, "alice");
+  wire::StatusReply status;
+  admin_.status(status);
+  EXPECT_EQ(status.pauses.at(0).name, "orders");
+  EXPECT_EQ(status.undecided, 0);
+  EXPECT_EQ(status.audit_rows, 4);
+  for (const char* name : {"a b", "x/y"}) {
+    request.name = name;
+    EXPECT_EQ(ErrorOf([&] { admin_.pause(paused, request); }).code, wire::ErrorCode::INVALID);
+  }
+  request = Everything();
+  request.reason.clear();
+  EXPECT_EQ(ErrorOf([&] { admin_.pause(paused, request); }).code, wire::ErrorCode::INVALID);
+  EXPECT_EQ(log_.audit().size(), 4u) << "what cannot be understood was not asked for";
 }
 
 TEST_F(AuditedHandlers, TheTrailIsReadInPagesNewestFirst) {

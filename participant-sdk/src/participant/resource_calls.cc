@@ -142,8 +142,9 @@ Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evide
                 [](const char* what) -> Result<LiveBranch> { return Broken(what); });
 }
 
-Result<Examination> Examine(Resource& resource, const std::string& log_id) {
-  return Caught([&]() -> Result<Examination> { return resource.Examine(log_id); },
+Result<Examination> Examine(Resource& resource, const std::string& log_id,
+                            std::chrono::milliseconds timeout) {
+  return Caught([&] { return resource.Examine(log_id, timeout); },
                 [](const char* what) -> Result<Examination> { return Broken(what); });
 }
 

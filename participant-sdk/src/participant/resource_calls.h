@@ -55,6 +55,7 @@ std::vector<std::string> Warnings(const Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);
 Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,
                            std::chrono::milliseconds timeout);
-Result<Examination> Examine(Resource& resource, const std::string& log_id);
+Result<Examination> Examine(Resource& resource, const std::string& log_id,
+                            std::chrono::milliseconds timeout);
 
 }  // namespace settle::sdk

@@ -222,6 +222,7 @@ wire::AttachRequest ToWire(const AttachCall& call) {
   out.log_id_seen = call.log_id_seen;
   if (!call.participants.empty()) out.__set_participants(call.participants);
   out.__set_answers_questions(true);
+  out.__set_release(SETTLE_RELEASE);
   return out;
 }
 
