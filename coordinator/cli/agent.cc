@@ -172,6 +172,7 @@ class Agent {
       WarnOfName();
       auto connected =
           Coordinator::Connect({.addresses = {around_.address},
+                                .tls = around_.tls,
                                 .application = "settle agent",
                                 .resources = {watched_},
                                 .peers = peers_,

@@ -85,19 +85,23 @@ Json ToJson(const wire::DefinitionView& definition) {
   return json;
 }
 
+namespace {
+
 // Of a coordinator that says it.
-static void PutControl(const wire::StatusReply& status, Json& json) {
+void PutControl(const wire::StatusReply& status, Json& json) {
   if (!status.__isset.pauses) return;
   json["in_doubt"] = status.in_doubt;
   PutTime(json, "oldest_in_doubt", status.oldest_in_doubt_us);
   json["undecided"] = status.undecided;
   json["waiting"] = Json::object();
   for (const auto& [name, count] : status.waiting) json["waiting"][name] = count;
-  json["pauses"] = List(status.pauses);
+  json["pauses"] = cli::ToJson(status.pauses);
   json["audit"] = {{"rows", status.audit_rows},
                    {"pruned_rows", status.audit_pruned},
                    {"damage", status.audit_damage}};
 }
+
+}  // namespace
 
 Json ToJson(const wire::StatusReply& status) {
   Json json{{"log_id", status.log_id}, {"epoch", status.epoch}, {"release", status.release}};

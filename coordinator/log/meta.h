@@ -25,6 +25,9 @@ namespace settle::coordinator {
 // kCorrupt for a name that this release does not give: a flipped bit would hide what the row says.
 [[nodiscard]] Status CheckMetaNames(sqlite::Connection& connection, const std::string& path);
 
+// Before the number of an epoch: the key of its gtids (log/seals.h).
+inline constexpr std::string_view kSealPrefix = "seal.";
+
 // The whole of `text`.
 template <typename Number>
 bool ParseNumber(std::string_view text, Number& value) {

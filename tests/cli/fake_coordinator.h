@@ -54,7 +54,8 @@ class FakeStarts : public wire::CoordinatorServiceNull {
 };
 
 // Set what it answers before the first call; read what it was asked after the last reply.
-class FakeAdmin : public wire::AdminServiceIf {
+// What a test does not ask about is answered with nothing.
+class FakeAdmin : public wire::AdminServiceNull {
  public:
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
