@@ -149,6 +149,8 @@ struct TransactionView {
   15: optional string identity
   /** In order; absent: none. */
   16: optional list<HeuristicView> heuristic
+  /** The W3C traceparent that it was begun with; absent: none. */
+  17: optional string trace_parent
   /** Of a dry run alone: what would be done, one line. Nothing was. */
   18: optional string would
 }

@@ -39,11 +39,11 @@ Result<TransactionView> Forget(Engine& engine, const Views& views, Observer& obs
   if (!forgotten && forgotten.error().code != ErrorCode::kNotFound) {
     return Fail(Refused(views, call, forgotten.error()));
   }
+  Result<TransactionView> now = views.Show(call.gtid);
   if (forgotten) {
-    observer.Event(Observer::Level::kInfo, call.gtid,
+    observer.Event(Observer::Level::kInfo, now ? AboutOf(*now) : About(call.gtid),
                    Escaped(ForgottenBy(call.operator_name, call.reason)));
   }
-  Result<TransactionView> now = views.Show(call.gtid);
   if (!now || forgotten) return now;
   const bool repeated =
       now->summary.ending.reason.starts_with(ForgottenBy(call.operator_name, call.reason) + "; ");

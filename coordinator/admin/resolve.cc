@@ -93,7 +93,7 @@ Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& ob
     before->would = Would(*before);
     return before;
   }
-  observer.Event(Observer::Level::kInfo, call.gtid,
+  observer.Event(Observer::Level::kInfo, AboutOf(*before),
                  "operator " + Escaped(call.operator_name) + " resolves it to " +
                      settle::ToString(call.to) + ": " + Escaped(call.reason));
   if (before->summary.ending.outcome == Outcome::kUndecided) {

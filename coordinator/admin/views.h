@@ -22,6 +22,11 @@ struct TransactionView {
   std::string would{};      // of a dry run: what would be done
 };
 
+// What a line of the log that is about it refers to.
+inline About AboutOf(const TransactionView& view) {
+  return {view.summary.gtid, view.summary.origin.trace_parent};
+}
+
 struct ParticipantRow {
   ParticipantView view;
   std::size_t waiting = 0;  // transactions and sagas that wait for this name

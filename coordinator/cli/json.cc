@@ -147,6 +147,8 @@ Json ToJson(const wire::TransactionView& transaction) {
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
   if (transaction.__isset.identity) json["identity"] = transaction.identity;
+  json["trace_parent"] =
+      transaction.__isset.trace_parent ? Json(transaction.trace_parent) : Json(nullptr);
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);

@@ -8,6 +8,7 @@
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "settle/vocabulary/three_phase.h"
+#include "settle/vocabulary/trace_parent.h"
 
 namespace settle::cli {
 namespace {
@@ -106,6 +107,12 @@ std::string HeuristicsText(const wire::TransactionView& transaction) {
   return text;
 }
 
+std::string TraceText(const wire::TransactionView& transaction) {
+  const std::string trace_parent = TraceParentFrom(transaction.trace_parent);
+  if (trace_parent.empty()) return {};
+  return fmt::format("{}, span {}", TraceIdOf(trace_parent), SpanIdOf(trace_parent));
+}
+
 Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<wire::LookReply> reply = Look(given, around);
   if (!reply) return Fail(reply.error());
@@ -134,6 +141,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
                              {"owner", Printable(transaction.owner)},
                              {"identity", Printable(transaction.identity)},
                              {"comment", Printable(transaction.comment)},
+                             {"trace", TraceText(transaction)},
                              {"began", TimeAndAge(transaction.began_us, now_us)},
                              {"ended", TimeAndAge(transaction.ended_us, now_us)},
                              {"waits for", Printable(transaction.waiting_for)},

@@ -46,6 +46,7 @@ struct BeginCall {
   Protocol protocol = Protocol::kTwoPhase;
   std::string identity{};         // what is proved of whoever calls; empty: nothing
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
+  std::string trace_parent{};     // as Origin has it
 };
 struct Begun {
   Gtid gtid;

@@ -107,9 +107,9 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
-  auto transaction =
-      std::make_unique<Transaction>(TwoPhase(gtid, {call.owner, call.comment, now, call.identity},
-                                             {settings_.branches_max}, call.protocol));
+  auto transaction = std::make_unique<Transaction>(
+      TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
+               {settings_.branches_max}, call.protocol));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
                     "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));

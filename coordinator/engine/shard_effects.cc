@@ -86,16 +86,18 @@ void Shard::Perform(Transaction& transaction, Effect effect,
   std::visit(
       Overloaded{
           [&](effect::Send& send) {
-            const bool sent = sessions_.Send(send.session, {send.kind,
-                                                            {gtid, send.branch},
-                                                            send.resource,
-                                                            send.attempt,
-                                                            0,
-                                                            send.evidence,
-                                                            std::move(send.sites),
-                                                            send.ballot,
-                                                            std::move(send.quorum),
-                                                            send.prepared});
+            const bool sent =
+                sessions_.Send(send.session, {send.kind,
+                                              {gtid, send.branch},
+                                              send.resource,
+                                              send.attempt,
+                                              0,
+                                              send.evidence,
+                                              std::move(send.sites),
+                                              send.ballot,
+                                              std::move(send.quorum),
+                                              transaction.machine.origin().trace_parent,
+                                              send.prepared});
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
@@ -175,7 +177,7 @@ void Shard::Persist(Transaction& transaction, Record record) {
   if (auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
     heuristic->learned = now;
     transaction.Note(now, "heuristic: " + heuristic->detail);
-    observer_.Event(Observer::Level::kError, heuristic->gtid,
+    observer_.Event(Observer::Level::kError, transaction.about(),
                     "a branch ended otherwise than decided: " + heuristic->detail);
   }
   if (const auto* heuristic = std::get_if<HeuristicIntentRecord>(&record)) {
@@ -245,7 +247,8 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
     }
     return Handle(*transaction, event::Persisted{});
   }
-  observer_.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
+  observer_.Event(Observer::Level::kError, transaction->about(),
+                  "the log refused a record: " + reason);
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
   Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
     for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
@@ -327,7 +330,7 @@ void Shard::Forget(Transaction& transaction) {
   measures_.Ended(EndedByOf(transaction), ending.outcome, transaction.times.begun, now);
   // A damaged one ends when a person says so.
   if (ending.committed()) measures_.Add(Phase::kApply, transaction.times.decided, now);
-  observer_.Event(Observer::Level::kDebug, gtid,
+  observer_.Event(Observer::Level::kDebug, transaction.about(),
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");

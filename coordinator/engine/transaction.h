@@ -63,6 +63,8 @@ struct Transaction {
   std::map<BranchNumber, Unsent> unsent{};
   std::map<BranchNumber, std::string> others{};  // whose session it is; missing: the beginner's own
 
+  About about() const { return {machine.gtid(), machine.origin().trace_parent}; }
+
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
   TransactionSummary Summary() const;

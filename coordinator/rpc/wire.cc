@@ -6,6 +6,7 @@
 
 #include "rpc/utf8.h"
 #include "rpc/wire_checks.h"
+#include "settle/vocabulary/trace_parent.h"
 #include "wire/types_constants.h"
 
 namespace settle::coordinator {
@@ -131,6 +132,7 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
     if (!protocol) return Fail(protocol.error());
     call.protocol = *protocol;
   }
+  call.trace_parent = TraceParentFrom(request.trace_parent);
   return call;
 }
 

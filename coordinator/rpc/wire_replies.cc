@@ -109,6 +109,7 @@ wire::Command ToWire(const Command& command) {
   reply.epoch = Clamped<std::int64_t>(command.epoch);
   reply.evidence = coordinator::ToWire(command.evidence);
   AddQuorum(command, reply);
+  if (!command.trace_parent.empty()) reply.__set_trace_parent(command.trace_parent);
   return reply;
 }
 
@@ -218,6 +219,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
     reply.heuristic.push_back(ToWire(intent));
   reply.__isset.heuristic = !reply.heuristic.empty();
   if (!view.would.empty()) reply.__set_would(view.would);
+  if (!summary.origin.trace_parent.empty()) reply.__set_trace_parent(summary.origin.trace_parent);
   return reply;
 }
 
