@@ -13,6 +13,7 @@ Json ToJson(const wire::TransactionView& transaction);
 Json ToJson(const wire::StrayView& stray);
 Json ToJson(const wire::ParticipantView& participant);
 Json ToJson(const wire::SentAgain& sent);
+Json ToJson(const wire::LiveView& live);
 Json ToJson(const wire::Ending& ending);
 Json ToJson(const wire::DefinitionView& definition);
 Json ToJson(const Error& error);  // {"error": {"code", "message", "advice"}}
