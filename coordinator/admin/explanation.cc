@@ -49,7 +49,9 @@ std::string KindOf(const TransactionSummary& summary) {
 
 std::string Began(const TransactionSummary& summary) {
   const Origin& origin = summary.origin;
-  std::string words = origin.owner.empty() ? "It was begun" : origin.owner + " began it";
+  const std::string proved = origin.identity.empty() ? "" : " (" + origin.identity + ")";
+  std::string words =
+      origin.owner.empty() ? "It was begun" + proved : origin.owner + proved + " began it";
   if (origin.began != 0) words += " at " + TimeInWords(origin.began);
   if (!origin.comment.empty()) words += " for \"" + origin.comment + "\"";
   return words + ": " + KindOf(summary) + ".";
