@@ -171,7 +171,7 @@ class Handlers : public ::testing::Test {
       {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_, kCaller};
   ParticipantHandler participant_{engine_, inquiry_, calls_, observer_, kCaller};
   PeerHandler peer_{engine_, inquiry_, calls_, observer_, kCaller};
-  AdminHandler admin_{"1.2.3", engine_, views_, calls_, observer_, kCaller};
+  AdminHandler admin_{"1.2.3", engine_, log_, views_, calls_, observer_, kCaller};
   ShardThreads threads_{engine_};
 };
 
