@@ -1,11 +1,17 @@
 // The life of the decision log across its loss: backed up while it serves, lost, restored.
 #include <sys/stat.h>
+#include <thrift/protocol/TBinaryProtocol.h>
+#include <thrift/protocol/TMultiplexedProtocol.h>
+#include <thrift/transport/TBufferTransports.h>
+#include <thrift/transport/TSocket.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <thread>
 
 #include "end_to_end/fixture.h"
+#include "wire/AdminService.h"
 
 namespace settle::testing {
 namespace {
@@ -155,6 +161,36 @@ TEST_F(LogLost, ALogOfBeforeTheRestoreAndABackupAreNotServedFrom) {
     return world_.daemon().Said().find("restored from an older copy") != std::string::npos ||
            world_.Said().find("restored from an older copy") != std::string::npos;
   })) << world_.Said();
+}
+
+// Somebody who begins a backup and goes away leaves nothing, and keeps nobody else from making one
+// any longer.
+TEST_F(LogLost, N05_ABackupGoesWithTheConnectionThatAskedForIt) {
+  world_.daemon().Start();
+  const std::string copy = LogPath() + ".backup";
+  {
+    const auto socket =
+        std::make_shared<apache::thrift::transport::TSocket>("127.0.0.1", world_.daemon().port());
+    const auto frames = std::make_shared<apache::thrift::transport::TFramedTransport>(socket);
+    wire::AdminServiceClient admin(std::make_shared<apache::thrift::protocol::TMultiplexedProtocol>(
+        std::make_shared<apache::thrift::protocol::TBinaryProtocol>(frames), "admin"));
+    frames->open();
+    EXPECT_THROW(
+        {
+          wire::BackupView view;
+          admin.backup_progress(view);
+        },
+        wire::ServiceError)
+        << "none was begun";
+    wire::BackupView view;
+    admin.backup_begin(view);
+    ASSERT_TRUE(std::filesystem::exists(copy));
+    const CliAnswer refused = Backup("other.db");
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_EQ(refused.json["error"]["code"], "retry");
+  }
+  EXPECT_TRUE(WaitUntil([&] { return !std::filesystem::exists(copy); }));
+  EXPECT_TRUE(WaitUntil([&] { return Backup("other.db").code == 0; }));
 }
 
 // Commits while one backup after another is made, against commits alone.
