@@ -110,6 +110,24 @@ Status ReadAll(Connection& connection, const std::string& path, const VerifyProg
   return {};
 }
 
+// SQLite reads what was cut off the last page as zeros.
+Status CheckSize(Connection& connection, const LogReport& report) {
+  std::uint64_t pages = 0;
+  std::uint64_t page_size = 0;
+  const auto count = connection.Ask("PRAGMA page_count");
+  const auto size = connection.Ask("PRAGMA page_size");
+  if (count && size && ParseNumber(*count, pages) && ParseNumber(*size, page_size) &&
+      report.bytes == pages * page_size) {
+    return {};
+  }
+  return Fail(
+      ErrorCode::kCorrupt,
+      fmt::format("{} has {} bytes, and says that it has {} pages of {}: it was cut off, or "
+                  "something was added to it",
+                  report.path, report.bytes, pages, page_size),
+      "nothing may be presumed from a damaged log: keep it, and restore a backup");
+}
+
 Status CheckMark(const LogReport& report) {
   if (!report.backup) return {};
   if (report.backup->epoch == report.epoch && report.backup->position == report.last_position) {
@@ -132,6 +150,7 @@ Status Verify(Connection& connection, bool has_wal, const VerifyProgress& progre
   if (!version) return Fail(ErrorOf(version.error(), path, "read its schema version"));
   ParseNumber(*version, report.schema_version);
   if (Status sound = CheckStructure(connection, path, Structure::kFull); !sound) return sound;
+  if (Status whole = has_wal ? Status() : CheckSize(connection, report); !whole) return whole;
   if (Status same = CheckSchemaText(connection, path, report.schema_version); !same) return same;
   const Result<LogFacts> facts = ReadFacts(connection, path);
   if (!facts) return Fail(facts.error());

@@ -1,4 +1,6 @@
 // The verbs that are about the decision log's file.
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -9,9 +11,9 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -110,7 +112,7 @@ TEST_F(LogVerbs, StatusNamesWhatARestoredLogLost) {
   lost.first = 3;
   lost.last = 1'000'003;
   lost.settled = false;
-  admin_.status_reply.lost = {lost};
+  admin_.status_reply.__set_lost({lost});
   EXPECT_THAT(Run({"status"}).out,
               HasSubstr("epochs 3 to 1000003: restored from a copy, settled --losses-settled"));
   EXPECT_EQ(RunJson({"status"})["lost"][0]["last_epoch"], 1'000'003);

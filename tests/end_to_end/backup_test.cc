@@ -61,7 +61,7 @@ class LogLost : public EndToEnd {
   std::size_t Transfers() { return world_.bank('a').Transfers().size(); }
 };
 
-TEST_F(LogLost, ACommitThatWasLostIsNeverPresumedAbortedAndOneThatTheBackupHasIsFinished) {
+TEST_F(LogLost, C15_ACommitThatWasLostIsNeverPresumedAbortedAndOneThatTheBackupHasIsFinished) {
   world_.daemon().Start();
   // Under load.
   Application& shop = world_.Start();
@@ -134,7 +134,7 @@ TEST_F(LogLost, ACommitThatWasLostIsNeverPresumedAbortedAndOneThatTheBackupHasIs
             << ", 1 commit driven on, 2 branches left alone\n";
 }
 
-TEST_F(LogLost, ALogOfBeforeTheRestoreAndABackupAreNotServedFrom) {
+TEST_F(LogLost, C15_ALogOfBeforeTheRestoreAndABackupAreNotServedFrom) {
   world_.daemon().Start();
   ASSERT_EQ(Backup("one.db").code, 0);
   EXPECT_EQ(Backup("one.db").code, 1) << "it is there";
@@ -165,7 +165,7 @@ TEST_F(LogLost, ALogOfBeforeTheRestoreAndABackupAreNotServedFrom) {
 
 // Somebody who begins a backup and goes away leaves nothing, and keeps nobody else from making one
 // any longer.
-TEST_F(LogLost, N05_ABackupGoesWithTheConnectionThatAskedForIt) {
+TEST_F(LogLost, ABackupGoesWithTheConnectionThatAskedForIt) {
   world_.daemon().Start();
   const std::string copy = LogPath() + ".backup";
   {

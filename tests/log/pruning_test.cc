@@ -291,7 +291,8 @@ TEST_F(Pruning, L08_ALogOfTheFirstSchemaGoesOnAndIsPruned) {
   {
     auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
     ASSERT_TRUE(
-        shell.Run("DROP TABLE restored; DROP TABLE audit; DROP TABLE pruned; DROP INDEX record_moved; "
+        shell.Run("DROP TABLE restored; DROP TABLE audit;"
+                  " DROP TABLE pruned; DROP INDEX record_moved; "
                   "ALTER TABLE record DROP COLUMN ordinal; PRAGMA user_version = 1; "
                   "DELETE FROM meta WHERE name NOT IN ('log_id', 'epoch', 'tail')"));
   }
