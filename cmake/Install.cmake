@@ -16,6 +16,7 @@ set_target_properties(settle_branch_machine PROPERTIES EXPORT_NAME branch_machin
 set_target_properties(settle_barrier PROPERTIES EXPORT_NAME barrier)
 set_target_properties(settle_quorum PROPERTIES EXPORT_NAME quorum)
 set_target_properties(settle_peer PROPERTIES EXPORT_NAME peer)
+set_target_properties(settle_channel PROPERTIES EXPORT_NAME channel)
 set_target_properties(settle_server PROPERTIES EXPORT_NAME server)
 set_target_properties(settle_transport PROPERTIES EXPORT_NAME transport)
 set_target_properties(settle_wire PROPERTIES EXPORT_NAME wire)
@@ -24,8 +25,8 @@ set_target_properties(settle_sqlite PROPERTIES EXPORT_NAME sqlite)
 set_target_properties(settle_migrations_postgresql PROPERTIES EXPORT_NAME migrations_postgresql)
 set_target_properties(settle_migrations_sqlite PROPERTIES EXPORT_NAME migrations_sqlite)
 
-install(TARGETS settle_sdk settle_sdk_headers settle_vocabulary settle_branch_machine settle_barrier settle_quorum
-  settle_peer settle_server settle_transport settle_wire EXPORT settle-sdk)
+install(TARGETS settle_sdk settle_sdk_headers settle_vocabulary settle_branch_machine settle_barrier settle_channel
+  settle_quorum settle_peer settle_server settle_transport settle_wire EXPORT settle-sdk)
 install(TARGETS settle_postgres settle_migrations_postgresql EXPORT settle-postgres)
 install(TARGETS settle_sqlite settle_migrations_sqlite EXPORT settle-sqlite)
 install(DIRECTORY participant-sdk/include/settle DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
@@ -43,7 +44,7 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/package/settle-config-versi
 install(DIRECTORY ${CMAKE_BINARY_DIR}/package/ DESTINATION ${package})
 
 # --- the wire contract, for other languages
-install(DIRECTORY thrift/ DESTINATION ${thrift_directory} FILES_MATCHING PATTERN "*.thrift" PATTERN "server" EXCLUDE)
+install(DIRECTORY thrift/ DESTINATION ${thrift_directory} FILES_MATCHING PATTERN "*.thrift" PATTERN "channel" EXCLUDE PATTERN "server" EXCLUDE)
 
 # --- what people read, laid out so that the README's links lead there
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT settle)

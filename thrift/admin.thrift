@@ -125,6 +125,9 @@ struct TransactionView {
   12: optional SagaView saga
   /** Of a three-phase commit alone. */
   13: optional QuorumView quorum
+  /** Who began it, as far as their connection proved it: "cn:shop", "uid:1000"; "local": nothing was proved. Absent
+      where the log does not know how it began. */
+  15: optional string identity
 }
 
 /** A prepared branch in a database that this log does not answer for. */
@@ -188,6 +191,19 @@ struct SessionView {
   5: optional string peer_address
 }
 
+/** What an operator holds back. What is decided goes on being finished all the same. */
+struct PauseView {
+  /** "participant": what is new of one resource or participant; "everything new"; "drain". */
+  1: required string scope
+  /** Of the first scope; else empty. */
+  2: required string name
+  /** Who, and why, which may be empty. */
+  3: required string operator_name
+  4: required string reason
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  5: required i64 since_us
+}
+
 struct ParticipantView {
   /** The resource's name. */
   1: required string resource
@@ -201,6 +217,8 @@ struct ParticipantView {
   5: required string refused_identity
   /** Who serves actions of sagas under this name; `sessions` serve the resource of this name. */
   6: optional list<SessionView> action_sessions
+  /** Absent: it is not paused. */
+  7: optional PauseView pause
 }
 
 struct ParticipantsReply {
@@ -218,6 +236,8 @@ struct SendAgainRequest {
   2: required string resource
   /** With the gtid of a saga: only this step, by its name or its number; absent or empty: all of them. */
   3: optional string step
+  /** Who asks, at most 200 bytes; absent of an older program. */
+  4: optional string operator_name
 }
 
 /** What was sent again to one resource. */
@@ -298,6 +318,157 @@ struct ForgetRequest {
   3: required string reason
 }
 
+struct PauseRequest {
+  /** A resource or a participant of sagas; empty: everything new. */
+  1: required string name
+  /** Who asks, and why; both required, at most 200 and 1000 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes. */
+  3: required string reason
+}
+
+struct DrainRequest {
+  /** Begin nothing new from now on; false: it begins again. */
+  1: required bool on
+  /** Who asks; required, at most 200 bytes. */
+  2: required string operator_name
+  /** At most 1000 bytes; may be empty. */
+  3: required string reason
+}
+
+struct LookRequest {
+  /** The transaction's id, whole. */
+  1: required string gtid
+  /** Wait so many milliseconds for the databases' answers, at most 60,000; 0 takes the default, 2,000. */
+  2: required i64 wait_ms
+  /** Ask nobody. */
+  3: optional bool without_live
+}
+
+/** When a process was asked, and who answered. */
+struct AskedNow {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 asked_us
+  /** Until the answer, or until it was given up. */
+  2: required i64 took_ms
+  /** Who answered, as it attached; empty: nobody. */
+  3: required string process
+  /** One line: why there is no answer; empty: there is one. */
+  4: required string why_not
+}
+
+/** A branch in its database, asked now. */
+struct LiveView {
+  /** The branch's number within its transaction. */
+  1: required i32 branch
+  2: required AskedNow how
+  /** Absent: no answer. */
+  3: optional types.LiveBranch live
+  /** What is decided against what the database says, in words; empty without an answer. */
+  4: required string comparison
+  /** They cannot both be so unless somebody interfered, or data was lost. */
+  5: required bool contradicts
+  /** Who waits behind it, in words; empty if nobody does. */
+  6: required string waiting
+  /** Absent: somebody serves the database. Since when nobody does, in microseconds since 1970-01-01 UTC; 0: not since
+      the coordinator was started. */
+  7: optional i64 unserved_since_us
+}
+
+/** Sentences in plain words; each can stand alone. */
+struct Explanation {
+  1: required list<string> happened
+  /** Empty when it has ended. */
+  2: required list<string> waits_for
+  /** What can be done without harm. */
+  3: required list<string> safe
+  /** What would do damage, and why. */
+  4: required list<string> harmful
+  /** Commands to paste, the most useful first. */
+  5: required list<string> commands
+}
+
+struct LookReply {
+  /** As show has it. */
+  1: required TransactionView transaction
+  /** Of each branch that is in a database. */
+  2: required list<LiveView> live
+  3: required Explanation explanation
+}
+
+struct ExamineRequest {
+  /** Only this resource; empty: all of them, by pages. */
+  1: required string resource
+  /** As LookRequest has it. */
+  2: required i64 wait_ms
+  /** At most so many resources; 1 to 1000. */
+  3: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the first page. */
+  4: required string cursor
+}
+
+/** A database, asked now whether it is fit for what Settle promises. */
+struct ExaminedView {
+  1: required string resource
+  2: required string identity
+  3: required AskedNow how
+  /** Absent: no answer. */
+  4: optional types.Examination examination
+}
+
+struct ExamineReply {
+  /** By name. */
+  1: required list<ExaminedView> resources
+  /** Empty when there are no more. */
+  2: required string next_cursor
+}
+
+/** An action that an operator asked for, with what came of it. */
+struct AuditEntry {
+  /** Of its row in the trail; rises. */
+  1: required i64 number
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock: when it was asked for. */
+  2: required i64 asked_us
+  /** Who asked, as the connection proves it: a certificate's names, a uid, or only an address. */
+  3: required string caller
+  /** Who asked, as they said. */
+  4: required string operator_name
+  /** In words: "resolve to abort", "forget". */
+  5: required string action
+  /** What it was about: a gtid, a resource. */
+  6: required string target
+  /** As they said; may be empty. */
+  7: required string reason
+  /** Microseconds since 1970-01-01 UTC; 0: no result is recorded, it may or may not have been done. */
+  8: required i64 answered_us
+  /** "asked" while there is no other; "done", "refused: ...", "unknown: ...". */
+  9: required string result
+}
+
+struct AuditRequest {
+  /** At most so many; 1 to 1000. */
+  1: required i32 most
+  /** Continue after this cursor, as an earlier reply gave it; empty for the newest. */
+  2: required string cursor
+  /** Only what was asked for since then, microseconds since 1970-01-01 UTC; 0: all. */
+  3: required i64 since_us
+  /** Only of this target, this operator; empty: any. */
+  4: required string target
+  5: required string operator_name
+}
+
+struct AuditReply {
+  /** Newest first. */
+  1: required list<AuditEntry> entries
+  /** Empty when there are no more. */
+  2: required string next_cursor
+  /** Rows that are kept, up to two for each action, and older ones that are not kept any more. */
+  3: required i64 rows
+  4: required i64 pruned
+  /** What was found wrong with the trail when the log was opened, in words; empty: nothing. */
+  5: required string damage
+}
+
 /** What a restored log does not know. */
 struct LostEpochsView {
   /** The epoch of the backup, and the last one before the restored log's first life. */
@@ -350,6 +521,20 @@ struct StatusReply {
   /** Votes, ends of branches, records of sites and answers to calls that participants reported since the coordinator
       started: one by one, however many travelled in a batch. */
   19: optional i64 reports_taken
+  /** Transactions in doubt, as in InDoubtReply. */
+  20: optional i64 in_doubt
+  /** Microseconds since 1970-01-01 UTC: when the oldest of them began; absent: there is none, or it is not known. */
+  21: optional i64 oldest_in_doubt_us
+  /** Transactions that are not decided; sagas are not among them. */
+  22: optional i64 undecided
+  /** Transactions and sagas that wait for each resource or participant. */
+  23: optional map<string, i64> waiting
+  /** What operators hold back. */
+  24: optional list<PauseView> pauses
+  /** As in AuditReply. */
+  25: optional i64 audit_rows
+  26: optional i64 audit_pruned
+  27: optional string audit_damage
   /** The log was restored from a backup, and what was written in these epochs after that was lost: what is not in the
       log of transactions of these epochs is unknown. Absent: nothing was lost. */
   30: optional list<LostEpochsView> lost
@@ -364,10 +549,22 @@ struct BackupView {
   3: required bool complete
 }
 
+struct DiagnosisReply {
+  /** Microseconds since 1970-01-01 UTC, by the coordinator's clock. */
+  1: required i64 at_us
+  /** Of the coordinator, its log and machine, and what it waits for. */
+  2: required list<types.Finding> findings
+}
+
 service AdminService {
   StatusReply status() throws (1: types.ServiceError error)
   ListReply list_transactions(1: ListRequest request) throws (1: types.ServiceError error)
   TransactionView show(1: string gtid) throws (1: types.ServiceError error)
+  /** What show says, and beside it what every database that holds a branch says when it is asked now. Decides nothing. */
+  LookReply look(1: LookRequest request) throws (1: types.ServiceError error)
+
+  /** What every database says when it is asked now whether it is fit for what Settle promises. NOT_FOUND: no such resource. */
+  ExamineReply examine(1: ExamineRequest request) throws (1: types.ServiceError error)
   InDoubtReply in_doubt(1: PageRequest request) throws (1: types.ServiceError error)
   ParticipantsReply participants(1: PageRequest request) throws (1: types.ServiceError error)
 
@@ -390,6 +587,22 @@ service AdminService {
   /** Ends a damaged transaction once a person has repaired it. Refused for any other. Who did it and why is durable
       before the answer. Can be repeated; another operator is told who was first. */
   TransactionView forget(1: ForgetRequest request) throws (1: types.ServiceError error)
+
+  /** From now on nothing new goes to the resource or participant, or nothing new is begun at all; durable before the
+      answer. Again: the answer says who did it first. NOT_FOUND: nobody of that name ever was here. */
+  PauseView pause(1: PauseRequest request) throws (1: types.ServiceError error)
+
+  /** Lifts that, and answers what it was. NOT_FOUND: it is not paused. */
+  PauseView resume(1: PauseRequest request) throws (1: types.ServiceError error)
+
+  /** As pause and resume of everything new, under a name of its own: to take the coordinator out of service. */
+  PauseView drain(1: DrainRequest request) throws (1: types.ServiceError error)
+
+  /** What operators asked for: each of the calls here that changes something is written down before it is done. */
+  AuditReply audit(1: AuditRequest request) throws (1: types.ServiceError error)
+
+  /** Examines the coordinator and its machine. Writes a little beside the log, to see how long that takes. */
+  DiagnosisReply diagnose() throws (1: types.ServiceError error)
 
   /** Begins a backup of the decision log: a copy of this moment, made aside while the coordinator serves. It belongs to
       this connection and goes with it. RETRY: another one is being made or read; UNAVAILABLE: there is no room for it. */

@@ -151,8 +151,8 @@ struct StartSagaRequest {
   3: required string comment
   /** Who owns the saga, for people; at most 200 bytes. */
   4: required string owner
-  /** Chosen by the caller, at most 64 bytes, unique in the coordinator's log whoever uses it: a repeated start with
-      the same key gets the saga that the first one began, as long as the coordinator remembers that saga (settled
+  /** Chosen by the caller, at most 64 bytes, unique among those of the caller's identity (among those of all
+      callers of whom nothing is proved): a repeated start with the same key gets the saga that the first one began, as long as the coordinator remembers that saga (settled
       --keep-ended). REFUSED: the key was used with another definition or input. */
   5: optional string request_key
   /** Start the definition that define_saga stored under this name. */

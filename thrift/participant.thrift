@@ -33,6 +33,10 @@ struct AttachRequest {
   /** The participants whose actions this process serves for sagas, each 1 to 64 of [A-Za-z0-9._-]; at most
       1000. Any process of a participant's name may be called. */
   7: optional list<string> participants
+  /** This process answers questions. Absent: it is of a release that knows none, and is never asked. */
+  8: optional bool answers_questions
+  /** The release of Settle that the process was built with, for people; at most 50 bytes. Absent: it is not said. */
+  9: optional string release
 }
 
 struct AttachReply {
@@ -165,6 +169,40 @@ struct EndedThrough {
   2: required i64 sequence
 }
 
+enum QuestionKind {
+  INSPECT = 1,  // how is a branch in its database now?
+  EXAMINE = 2   // is a database fit for what Settle promises?
+}
+
+/** Asked for an operator; nothing is decided by the answer, and nothing waits for it but the operator. */
+struct Question {
+  /** Given back with the answer. Never used twice. */
+  1: required i64 number
+  /** What is asked; one that is not known is answered by an error. */
+  2: required QuestionKind kind
+  /** The resource to ask. */
+  3: required string resource
+  /** Nobody waits for the answer after so many milliseconds. */
+  4: required i64 timeout_ms
+  /** Of INSPECT: the branch. */
+  5: optional string gtid
+  /** See gtid. */
+  6: optional i32 branch
+  /** See gtid: as given with the vote; its texts are empty before. */
+  7: optional types.Evidence evidence
+}
+
+struct QuestionAnswer {
+  /** As the question has it. An answer to a question that nobody waits for any more is dropped. */
+  1: required i64 number
+  /** To INSPECT. */
+  2: optional types.LiveBranch live
+  /** To EXAMINE. */
+  3: optional types.Examination examination
+  /** In place of the other two: why there is no answer, one line. */
+  4: optional string error
+}
+
 struct CommandBatch {
   /** Counts from 1 within the session; 0 for an empty batch. */
   1: required i64 number
@@ -174,6 +212,8 @@ struct CommandBatch {
   3: optional list<ActionCall> calls
   /** Only for processes that named participants; absent while there is nothing to say. Empty batches have it too. */
   4: optional EndedThrough ended_through
+  /** Only for processes that said that they answer them. */
+  5: optional list<Question> questions
 }
 
 struct VoteReport {
@@ -224,6 +264,8 @@ struct ReportRequest {
   5: optional list<ActionAnswer> answers
   /** Answers to ELECT, PRE_COMMIT and PRE_ABORT; before the end of a branch, what its site holds. At most 10,000. */
   6: optional list<SiteReport> sites
+  /** At most 10,000. */
+  7: optional list<QuestionAnswer> question_answers
 }
 
 service ParticipantService {

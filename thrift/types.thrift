@@ -165,3 +165,74 @@ enum BranchEnd {
   HAZARD = 3,     // gone, and no proof
   RETRY = 4       // nothing is known yet
 }
+
+/** What a database's own record says became of a branch's transaction. */
+enum Proof {
+  COMMITTED = 1,
+  ABORTED = 2,
+  IN_PROGRESS = 3,
+  NONE = 4  // there is no record, or it is none of the database that the vote was given in
+}
+
+/** A session of a database that waits for what a branch holds. */
+struct WaitingSession {
+  /** Of the database's session; of a file, the program's. */
+  1: required i64 process_id
+  /** Empty: not known, as the other texts. */
+  2: required string user
+  /** As it names itself to the database. */
+  3: required string application
+  /** Since it began to wait. */
+  4: required i64 waits_ms
+  /** What it waits for. */
+  5: required string relation
+}
+
+/** One branch as its database had it when it was asked. For people: nothing is decided by it. */
+struct LiveBranch {
+  1: required bool prepared
+  /** By the database's clock; 0: not prepared, or not known. */
+  2: required i64 prepared_us
+  /** The role that prepared it; empty: not prepared, or not known. */
+  3: required string owner
+  4: required Proof proof
+  /** One line: where the proof comes from, or why there is none. */
+  5: required string proof_detail
+  /** How many locks it holds. */
+  6: required i64 locks
+  /** What they are on; at most 20. */
+  7: required list<string> relations
+  /** How many sessions wait behind it. */
+  8: required i64 waiting
+  /** Those that wait longest, the longest first; at most 20. */
+  9: required list<WaitingSession> waiters
+  /** One line: what could not be seen, and why; empty: nothing. */
+  10: required string unseen
+}
+
+/** How much an operator should care. A sound deployment has nothing above NOTE. */
+enum Severity {
+  OK = 1,       // looked at, and as it should be
+  NOTE = 2,     // worth knowing; nothing needs to be done
+  WARNING = 3,  // works now; a fault that is likely enough will do damage, or stop work
+  PROBLEM = 4   // the promise is weakened, or work stands still, now
+}
+
+/** What an examination of a part of a deployment found; docs/doctor.md has every code. */
+struct Finding {
+  /** [a-z0-9-], begins with the part it is about. */
+  1: required string code
+  2: required Severity severity
+  /** One line, with the figures. */
+  3: required string what
+  /** One line: what to do; may be empty. */
+  4: required string advice
+}
+
+/** How a database is set up and fares. */
+struct Examination {
+  /** At most 200. */
+  1: required list<Finding> findings
+  /** Microseconds since 1970-01-01 UTC by its own clock, read while it was asked; 0: it has none. */
+  2: required i64 clock_us
+}

@@ -27,9 +27,30 @@ std::string BranchesThatAreOut(const TransactionSummary& summary) {
   return out;
 }
 
+// As Sagas says of a step that is held back.
+bool IsPaused(const BranchSummary& branch) {
+  return branch.last_error.starts_with(branch.resource + " is paused by ");
+}
+
+// What of it waits for a participant that an operator has paused, unless that is said already.
+std::string WhatIsPaused(const TransactionSummary& summary,
+                         const std::vector<PauseRecord>& pauses) {
+  std::string words;
+  for (const PauseRecord& pause : pauses) {
+    if (pause.scope != PauseScope::kParticipant) continue;
+    const bool waits = std::any_of(
+        summary.branches.begin(), summary.branches.end(), [&](const BranchSummary& branch) {
+          return IsUnfinished(branch) && !IsPaused(branch) && branch.resource == pause.name;
+        });
+    if (waits) words += "; " + InWords(pause) + " (what is decided is finished there all the same)";
+  }
+  return words;
+}
+
 // What keeps a called participant from getting on, as something to do about it.
 std::string HelpForTheCalled(const BranchSummary& out) {
   if (out.last_error.empty()) return "nothing is needed while " + out.resource + " is at work";
+  if (IsPaused(out)) return "'settle resume " + out.resource + " --reason ...' lets it go on";
   return out.last_error == NobodyServes(out.resource)
              ? "start a process that serves " + out.resource
              : "mend the cause at " + out.resource;
@@ -108,6 +129,10 @@ std::string HelpForASaga(const TransactionSummary& summary) {
       stuck == steps.end() ? std::find_if(steps.begin(), steps.end(), IsUnfinished) : stuck;
   if (out == steps.end()) return "";
   const std::string of = summary.gtid.text() + " --step " + std::to_string(out->number);
+  if (IsPaused(*out)) {
+    return HelpForTheCalled(*out) + "; 'settle saga cancel " + summary.gtid.text() +
+           " --reason ...' turns the saga back unless its pivot has run; deadlines run on";
+  }
   std::string advice = HelpForTheCalled(*out) + ": the call is repeated by itself; 'settle retry " +
                        of + "' repeats it now";
   if (stuck == steps.end()) return advice;
@@ -177,7 +202,7 @@ Error IsUnknown(const TransactionView& view) {
           "databases first"};
 }
 
-TransactionView Explain(TransactionSummary summary) {
+TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses) {
   TransactionView view;
   const std::string out = BranchesThatAreOut(summary);
   const std::string gtid = summary.gtid.text();
@@ -226,6 +251,7 @@ TransactionView Explain(TransactionSummary summary) {
   } else if (summary.state == "forgetting") {
     view.waiting_for = "the decision log's disk, to record that it is repaired";
   }
+  if (!view.waiting_for.empty()) view.waiting_for += WhatIsPaused(summary, pauses);
   view.summary = std::move(summary);
   return view;
 }

@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "admin/diagnosis.h"
 #include "engine/await.h"
 
 namespace settle::coordinator {
@@ -33,17 +34,23 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
 
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
 
-// A list must stay small: what a saga's steps are is for show alone.
-TransactionView ExplainInAList(TransactionSummary summary) {
-  TransactionView view = Explain(std::move(summary));
-  if (view.summary.saga) view.summary.saga->steps.clear();
-  return view;
+const std::string& ResourceOf(const TransactionSummary& summary, BranchNumber number) {
+  return std::find_if(summary.branches.begin(), summary.branches.end(),
+                      [number](const BranchSummary& each) { return each.number == number; })
+      ->resource;
 }
 
 }  // namespace
 
 Views::Views(Engine& engine, DecisionLog& log, Inquiry& inquiry, Clock& clock)
     : engine_(engine), log_(log), inquiry_(inquiry), clock_(clock), started_(clock.WallNow()) {}
+
+// A list must stay small: what a saga's steps are is for show alone.
+TransactionView Views::ExplainInAList(TransactionSummary summary) const {
+  TransactionView view = Explain(std::move(summary), engine_.pauses().List());
+  if (view.summary.saga) view.summary.saga->steps.clear();
+  return view;
+}
 
 Result<OpenPage> Views::ListOpen(const OpenQuery& query) const {
   return Await<OpenPage>([&](auto done) { engine_.ListOpen(query, done); });
@@ -69,7 +76,7 @@ Result<StatusView> Views::Status() const {
   }
   return StatusView{log_.identity(),
                     started_,
-                    std::move(open->by_state),
+                    open->by_state,
                     open->damaged,
                     log_.totals(),
                     log_.writes(),
@@ -78,7 +85,11 @@ Result<StatusView> Views::Status() const {
                     engine_.ended_through(),
                     engine_.oldest_unended(),
                     engine_.messages(),
-                    engine_.UnsettledLoss()};
+                    engine_.UnsettledLoss(),
+                    *open,
+                    engine_.undecided(),
+                    engine_.pauses().List(),
+                    log_.audit_totals()};
 }
 
 Result<TransactionPage> Views::List(Which which, std::size_t most,
@@ -117,7 +128,7 @@ Result<TransactionPage> Views::List(Which which, std::size_t most,
 
 Result<TransactionView> Views::Show(const Gtid& gtid) const {
   auto running = Await<TransactionSummary>([&](auto done) { engine_.Show(gtid, done); });
-  if (running) return Explain(*std::move(running));
+  if (running) return Explain(*std::move(running), engine_.pauses().List());
   if (running.error().code != ErrorCode::kNotFound) return Fail(running.error());
   auto ended = log_.FindEnded(gtid);
   if (!ended) return Fail(ended.error());
@@ -156,8 +167,13 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
   if (!served) return Fail(served.error());
   const auto counts = CountOpen();
   if (!counts) return Fail(counts.error());
-  // Nobody serves it now, and something waits for it: that is worth a line.
-  for (const auto& [name, count] : counts->waiting) {
+  // Nobody serves it now, and something waits for it, or it is paused: that is worth a line.
+  std::set<std::string> others;
+  for (const auto& [name, count] : counts->waiting) others.insert(name);
+  for (const PauseRecord& pause : engine_.pauses().List()) {
+    if (pause.scope == PauseScope::kParticipant) others.insert(pause.name);
+  }
+  for (const std::string& name : others) {
     const auto at = std::lower_bound(served->begin(), served->end(), name,
                                      [](const ParticipantView& one, const std::string& wanted) {
                                        return one.resource < wanted;
@@ -176,9 +192,79 @@ Result<ParticipantPage> Views::Participants(std::size_t most, const std::string&
     }
     const auto waiting = counts->waiting.find(resource.resource);
     const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
-    page.rows.push_back({std::move(resource), count});
+    auto paused = engine_.pauses().Of(resource.resource);
+    page.rows.push_back({std::move(resource), count, std::move(paused)});
   }
   return page;
+}
+
+Result<bool> Views::Knows(const std::string& name) const {
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  return counts->waiting.contains(name) ||
+         std::any_of(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == name; });
+}
+
+Result<LookView> Views::Look(const Gtid& gtid, std::chrono::milliseconds wait) const {
+  Result<TransactionView> view = Show(gtid);
+  if (!view) return Fail(std::move(view).error());
+  std::vector<LiveRow> live = AskBranches(engine_, clock_, view->summary, wait);
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  for (LiveRow& row : live) {
+    const std::string& resource = ResourceOf(view->summary, row.branch);
+    const auto found =
+        std::find_if(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == resource; });
+    const bool unserved = found == served->end() || found->sessions.empty();
+    if (!row.live && unserved) row.unserved_since = found == served->end() ? 0 : found->left;
+  }
+  return LookView{*std::move(view), std::move(live)};
+}
+
+Result<ExaminedPage> Views::Examine(const std::string& resource, std::chrono::milliseconds wait,
+                                    std::size_t most, const std::string& cursor) const {
+  Result<ParticipantPage> known =
+      resource.empty() ? Participants(most, cursor) : Participant(resource);
+  if (!known) return Fail(std::move(known).error());
+  ExaminedPage page{{}, std::move(known->next_cursor)};
+  std::vector<Question> questions;
+  for (const ParticipantRow& row : known->rows) {
+    if (row.view.identity.empty()) continue;  // it serves actions alone, and no database
+    page.rows.push_back({row.view.resource, row.view.identity});
+    questions.push_back({Question::Kind::kExamine, row.view.resource, wait});
+  }
+  std::vector<Told> told = AskNow(engine_, clock_, std::move(questions));
+  for (std::size_t i = 0; i < page.rows.size(); ++i) {
+    page.rows[i].how = std::move(told[i].how);
+    if (!told[i].content) continue;
+    Examination& found =
+        page.rows[i].examination.emplace(std::get<Examination>(*std::move(told[i].content)));
+    auto clock = CheckDatabaseClock(found.clock_us, page.rows[i].how.asked, page.rows[i].how.took);
+    if (clock) found.findings.push_back(*std::move(clock));
+  }
+  return page;
+}
+
+Result<ParticipantPage> Views::Participant(const std::string& resource) const {
+  auto served = Served();
+  if (!served) return Fail(served.error());
+  const auto found = std::find_if(served->begin(), served->end(), [&](const ParticipantView& one) {
+    return one.resource == resource;
+  });
+  if (found == served->end()) {
+    return Fail(ErrorCode::kNotFound, "no resource is called \"" + Escaped(resource) + "\"",
+                "'settle participants' lists them");
+  }
+  const auto counts = CountOpen();
+  if (!counts) return Fail(counts.error());
+  const auto waiting = counts->waiting.find(resource);
+  const std::size_t count = waiting == counts->waiting.end() ? 0 : waiting->second;
+  auto paused = engine_.pauses().Of(resource);
+  return ParticipantPage{{{std::move(*found), count, std::move(paused)}}, {}};
 }
 
 }  // namespace settle::coordinator

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/live.h"
 #include "engine/engine.h"
+#include "engine/pauses.h"
 #include "log/decision_log.h"
 #include "recovery/inquiry.h"
 
@@ -22,6 +24,7 @@ struct TransactionView {
 struct ParticipantRow {
   ParticipantView view;
   std::size_t waiting = 0;  // transactions and sagas that wait for this name
+  std::optional<PauseRecord> paused{};
 };
 
 struct StatusView {
@@ -37,6 +40,10 @@ struct StatusView {
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
   std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
+  OpenCounts counts{};        // of the open ones, once more
+  std::size_t undecided = 0;  // of those, sagas aside
+  std::vector<PauseRecord> pauses{};
+  AuditTotals audit{};
 };
 
 struct TransactionPage {
@@ -54,6 +61,16 @@ struct InDoubtView {
 struct ParticipantPage {
   std::vector<ParticipantRow> rows;  // by name
   std::string next_cursor;           // empty when there are no more
+};
+
+struct LookView {
+  TransactionView transaction;
+  std::vector<LiveRow> live;  // of each branch that is in a database
+};
+
+struct ExaminedPage {
+  std::vector<ExaminedRow> rows;  // by name
+  std::string next_cursor;        // empty when there are no more
 };
 
 // A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
@@ -74,7 +91,8 @@ bool CallsParticipants(std::string_view state);
 Error IsUnknown(const TransactionView& view);
 
 // Says in words what a transaction waits for and what is safe.
-TransactionView Explain(TransactionSummary summary);
+// `pauses` are told where it waits for what is paused.
+TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses = {});
 
 // Thread-safe; every function blocks until the shards have answered. Memory is taken for one page,
 // however many transactions there are. A cursor stays good while transactions begin and end: what
@@ -94,11 +112,24 @@ class Views {
   // A page has at most so many resources and, together, sessions; a resource is never divided.
   [[nodiscard]] Result<ParticipantPage> Participants(std::size_t most,
                                                      const std::string& cursor) const;
+  // What its databases say beside. They are asked at once; blocks for `wait` or a little more.
+  [[nodiscard]] Result<LookView> Look(const Gtid& gtid, std::chrono::milliseconds wait) const;
+  // Whether databases are fit for what Settle promises, as they say themselves: that of `resource`,
+  // or all of them by pages as Participants has them. They are asked at once; blocks for `wait` or
+  // a little more. kNotFound: nobody ever attached with that name.
+  [[nodiscard]] Result<ExaminedPage> Examine(const std::string& resource,
+                                             std::chrono::milliseconds wait, std::size_t most,
+                                             const std::string& cursor) const;
+
+  // Somebody serves the name or did, or something waits for it.
+  [[nodiscard]] Result<bool> Knows(const std::string& name) const;
 
  private:
+  TransactionView ExplainInAList(TransactionSummary summary) const;
   [[nodiscard]] Result<OpenPage> ListOpen(const OpenQuery& query) const;
   [[nodiscard]] Result<OpenCounts> CountOpen() const;
   [[nodiscard]] Result<std::vector<ParticipantView>> Served() const;
+  [[nodiscard]] Result<ParticipantPage> Participant(const std::string& resource) const;
 
   Engine& engine_;
   DecisionLog& log_;

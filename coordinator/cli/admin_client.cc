@@ -173,6 +173,20 @@ Result<wire::TransactionView> AdminClient::Show(const std::string& gtid) {
   });
 }
 
+Result<wire::LookReply> AdminClient::Look(const wire::LookRequest& request) {
+  wire::LookReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.look(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::InDoubtReply> AdminClient::InDoubt(const wire::PageRequest& request) {
   wire::InDoubtReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply, request); }).map([&] {
@@ -184,6 +198,20 @@ Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageReques
   wire::ParticipantsReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.participants(reply, request); })
       .map([&] { return reply; });
+}
+
+Result<wire::DiagnosisReply> AdminClient::Diagnose() {
+  wire::DiagnosisReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.diagnose(reply); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
 }
 
 Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
@@ -248,6 +276,34 @@ Result<wire::AwaitSagaReply> AdminClient::AwaitSaga(const std::string& gtid,
   wire::AwaitSagaReply reply;
   return CallLink(Effect::kReads, [&](Link& link) { link.coordinator.await_saga(reply, request); })
       .map([&] { return reply; });
+}
+
+Result<wire::PauseView> AdminClient::Pause(const wire::PauseRequest& request) {
+  wire::PauseView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.pause(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::PauseView> AdminClient::Resume(const wire::PauseRequest& request) {
+  wire::PauseView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.resume(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::PauseView> AdminClient::Drain(const wire::DrainRequest& request) {
+  wire::PauseView reply;
+  return Call(Effect::kChanges, [&](auto& service) { service.drain(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::AuditReply> AdminClient::ReadAudit(const wire::AuditRequest& request) {
+  wire::AuditReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.audit(reply, request); }).map([&] {
+    return reply;
+  });
 }
 
 Result<wire::BackupView> AdminClient::BeginBackup() {

@@ -27,8 +27,12 @@ class AdminClient {
   [[nodiscard]] Result<wire::StatusReply> ReadStatus();
   [[nodiscard]] Result<wire::ListReply> List(const wire::ListRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
+  [[nodiscard]] Result<wire::LookReply> Look(const wire::LookRequest& request);
+  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
+  [[nodiscard]] Result<wire::DiagnosisReply> Diagnose();
+  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);
@@ -41,6 +45,10 @@ class AdminClient {
   // Waits at most for half of the time-out.
   [[nodiscard]] Result<wire::AwaitSagaReply> AwaitSaga(const std::string& gtid,
                                                        std::chrono::milliseconds wait);
+  [[nodiscard]] Result<wire::PauseView> Pause(const wire::PauseRequest& request);
+  [[nodiscard]] Result<wire::PauseView> Resume(const wire::PauseRequest& request);
+  [[nodiscard]] Result<wire::PauseView> Drain(const wire::DrainRequest& request);
+  [[nodiscard]] Result<wire::AuditReply> ReadAudit(const wire::AuditRequest& request);
   // A backup belongs to the connection: when that is lost, it is gone (kRefused from the next
   // call).
   [[nodiscard]] Result<wire::BackupView> BeginBackup();

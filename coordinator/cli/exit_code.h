@@ -16,6 +16,7 @@ enum class ExitCode {
   kUnknown = 7,      // the request was sent and its reply lost: it may or may not have been done
   kEndedOtherwise = 8,  // `saga ... --wait`: it has ended, and not as committed
   kNotEnded = 9,        // `saga ... --wait`: it had not ended when the wait was over; it goes on
+  kUnsound = 10,        // `doctor`: there is a warning or a problem
   kDamaged = 65,        // the file of a log or backup is damaged, or is none
   kOtherRelease = 66,   // a newer release made the file, or the coordinator does not offer this
   kInternal = 70,       // a defect, or an unusable environment

@@ -38,6 +38,7 @@ constexpr const char* kExitCodes =
     "   7  the request was sent and its reply lost: it may or may not have been done\n"
     "   8  saga --wait: it has ended, and was undone or is damaged\n"
     "   9  saga --wait: it had not ended when the wait was over, and goes on\n"
+    "  10  doctor: there is a warning or a problem\n"
     "  65  the decision log, or the file of a backup of one, is damaged or is none\n"
     "  66  a newer release made the file, or the coordinator is of a release without this\n"
     "  70  a defect, or an environment that cannot be used\n";

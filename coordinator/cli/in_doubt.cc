@@ -58,6 +58,7 @@ std::string TransactionText(const wire::TransactionView& transaction, const Surr
          Fields({{"  outcome", EndingText(transaction.ending)},
                  {"  protocol", ProtocolOf(transaction)},
                  {"  owner", Printable(transaction.owner)},
+                 {"  identity", Printable(transaction.identity)},
                  {"  comment", Printable(transaction.comment)},
                  {"  began", Rfc3339(transaction.began_us)},
                  {"  why", Why(transaction)},

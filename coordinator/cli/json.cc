@@ -85,6 +85,20 @@ Json ToJson(const wire::DefinitionView& definition) {
   return json;
 }
 
+// Of a coordinator that says it.
+static void PutControl(const wire::StatusReply& status, Json& json) {
+  if (!status.__isset.pauses) return;
+  json["in_doubt"] = status.in_doubt;
+  PutTime(json, "oldest_in_doubt", status.oldest_in_doubt_us);
+  json["undecided"] = status.undecided;
+  json["waiting"] = Json::object();
+  for (const auto& [name, count] : status.waiting) json["waiting"][name] = count;
+  json["pauses"] = List(status.pauses);
+  json["audit"] = {{"rows", status.audit_rows},
+                   {"pruned_rows", status.audit_pruned},
+                   {"damage", status.audit_damage}};
+}
+
 Json ToJson(const wire::StatusReply& status) {
   Json json{{"log_id", status.log_id}, {"epoch", status.epoch}, {"release", status.release}};
   PutTime(json, "started", status.started_us);
@@ -103,6 +117,7 @@ Json ToJson(const wire::StatusReply& status) {
   if (status.__isset.log_flushes) json["log_flushes"] = status.log_flushes;
   if (status.__isset.commands_sent) json["commands_sent"] = status.commands_sent;
   if (status.__isset.reports_taken) json["reports_taken"] = status.reports_taken;
+  PutControl(status, json);
   json["lost"] = Json::array();
   for (const wire::LostEpochsView& lost : status.lost) {
     Json one{{"first_epoch", lost.first}, {"last_epoch", lost.last}, {"settled", lost.settled}};
@@ -116,6 +131,7 @@ Json ToJson(const wire::TransactionView& transaction) {
   Json json{{"gtid", transaction.gtid},   {"protocol", ProtocolOf(transaction)},
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
+  if (transaction.__isset.identity) json["identity"] = transaction.identity;
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);
@@ -148,6 +164,7 @@ Json ToJson(const wire::StrayView& stray) {
 
 Json ToJson(const wire::ParticipantView& participant) {
   return {{"resource", participant.resource},
+          {"pause", participant.__isset.pause ? ToJson(participant.pause) : Json(nullptr)},
           {"identity", participant.identity},
           {"sessions", List(participant.sessions)},
           {"waiting", participant.waiting},
@@ -161,6 +178,28 @@ Json ToJson(const wire::SentAgain& sent) {
           {"branches", sent.branches},
           {"sessions", List(sent.sessions)},
           {"last_error", sent.last_error}};
+}
+
+Json ToJson(const wire::PauseView& pause) {
+  Json json{{"scope", pause.scope},
+            {"name", pause.name},
+            {"operator", pause.operator_name},
+            {"reason", pause.reason}};
+  PutTime(json, "since", pause.since_us);
+  return json;
+}
+
+Json ToJson(const wire::AuditEntry& entry) {
+  Json json{{"number", entry.number}};
+  PutTime(json, "asked", entry.asked_us);
+  json["operator"] = entry.operator_name;
+  json["caller"] = entry.caller;
+  json["action"] = entry.action;
+  json["target"] = entry.target;
+  json["reason"] = entry.reason;
+  PutTime(json, "answered", entry.answered_us);
+  json["result"] = entry.result;
+  return json;
 }
 
 Json ToJson(const Error& error) {

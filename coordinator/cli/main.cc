@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
       .now_us = duration_cast<std::chrono::microseconds>(now).count(),
       .colours =
           isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
+      .terminal = isatty(STDOUT_FILENO) != 0,
       .print = [](const std::string& text) { return Write(stdout, text); },
       .progress = isatty(STDERR_FILENO) != 0 ? &ShowProgress : nullptr};
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);

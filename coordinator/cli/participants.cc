@@ -3,6 +3,7 @@
 #include "cli/admin_client.h"
 #include "cli/json.h"
 #include "cli/pages.h"
+#include "cli/pauses.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -37,6 +38,8 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
       Table({"NAME", "IDENTITY", "WAITING", "SERVED BY", "SINCE", "IDLE", "ANSWERS PEERS AT"}, rows,
             around.paint);
   for (const auto& participant : participants) {
+    if (participant.__isset.pause)
+      text += "\n" + around.paint.Alarm(PauseText(participant.pause, around.now_us)) + "\n";
     if (participant.refused_identity.empty()) continue;
     text += "\n" + around.paint.Alarm(fmt::format(
                        "{} was refused: another database stands behind that name: {}",

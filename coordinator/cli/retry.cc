@@ -33,6 +33,9 @@ Result<wire::SendAgainRequest> RequestOf(const Given& given) {
     request.resource = given.Option("resource");
     if (Status fits = CheckResourceName(request.resource); !fits) return Fail(fits.error());
   }
+  const Result<std::string> who = Who(given);
+  if (!who) return Fail(who.error());
+  request.__set_operator_name(*who);
   return request;
 }
 
@@ -90,7 +93,8 @@ const Verb kRetry{
     .operands = {"[GTID]"},
     .options = {{"resource", "NAME", "every transaction that waits for this resource"},
                 {"step", "STEP", "of the saga GTID, this step alone: its name or number"},
-                {"all", "", "every transaction that waits for an answer"}},
+                {"all", "", "every transaction that waits for an answer"},
+                OperatorOption()},
     .summary = "send again, now, what a decided transaction still waits for",
     .details =
         "Decides nothing: the decision is there, and is sent again by itself with growing pauses; "

@@ -30,6 +30,7 @@ Result<Answer> Do(const CommandLine& line, const Environment& environment) {
                       .now_us = environment.now_us,
                       .paint = {environment.colours && !line.json},
                       .json = line.json,
+                      .terminal = environment.terminal,
                       .address = line.address.text(),
                       .address_given = line.address_given,
                       .timeout = line.timeout,

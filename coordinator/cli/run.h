@@ -14,6 +14,7 @@ struct Environment {
   std::string default_address;  // empty: 127.0.0.1:7420
   std::int64_t now_us = 0;      // microseconds since 1970-01-01 UTC
   bool colours = false;
+  bool terminal = false;  // standard output is one
   // Takes what is to be printed before the end is known; false: it cannot be written. None: it is
   // kept for Printed::out.
   std::function<bool(const std::string& text)> print{};

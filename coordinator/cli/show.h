@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/verb.h"
 #include "settle/vocabulary/gtid.h"
@@ -9,8 +10,9 @@
 
 namespace settle::cli {
 
+// With what its databases say now, if they were asked.
 std::string TransactionText(const wire::TransactionView& transaction, std::int64_t now_us,
-                            Paint paint);
+                            Paint paint, const std::vector<wire::LiveView>& live = {});
 
 // kNotFound for a transaction that the log has no record of: the answer is then the presumption
 // alone, and the gtid may be a wrong one. Otherwise kOk.

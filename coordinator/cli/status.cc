@@ -2,6 +2,7 @@
 
 #include "cli/admin_client.h"
 #include "cli/json.h"
+#include "cli/pauses.h"
 #include "cli/table.h"
 #include "cli/verb.h"
 
@@ -40,6 +41,32 @@ std::string MessagesText(const wire::StatusReply& status) {
                      status.reports_taken);
 }
 
+// As WrittenText, as are the next two.
+std::string InDoubtText(const wire::StatusReply& status, const Surroundings& around) {
+  if (!status.__isset.in_doubt) return {};
+  const std::string oldest = Since(status.oldest_in_doubt_us, around.now_us);
+  const std::string text =
+      fmt::format("{}{}", status.in_doubt, oldest.empty() ? "" : ", the oldest for " + oldest);
+  return status.in_doubt == 0 ? text : around.paint.Alarm(text);
+}
+
+std::string PausesText(const wire::StatusReply& status, const Surroundings& around) {
+  if (!status.__isset.pauses) return {};
+  std::string text;
+  for (const wire::PauseView& pause : status.pauses)
+    text += (text.empty() ? "" : "; ") + PauseText(pause, around.now_us);
+  return text.empty() ? "nothing" : around.paint.Alarm(text);
+}
+
+std::string AuditText(const wire::StatusReply& status, const Surroundings& around) {
+  if (!status.__isset.audit_rows) return {};
+  std::string text = fmt::format("{} rows", status.audit_rows);
+  if (status.audit_pruned != 0) text += fmt::format(", {} older ones pruned", status.audit_pruned);
+  if (status.audit_damage.empty()) return text;
+  return text + "; " +
+         around.paint.Alarm("not as it was written: " + Printable(status.audit_damage));
+}
+
 // Of a log that was restored; empty of any other.
 std::string LostText(const wire::StatusReply& status) {
   std::string text;
@@ -74,6 +101,9 @@ Result<Answer> Run(const Given&, Surroundings& around) {
            {"aborted", fmt::format("{}", status->aborted)},
            {"heuristics", status->heuristics == 0 ? heuristics : around.paint.Alarm(heuristics)},
            {"forgotten", fmt::format("{}", status->forgotten)},
+           {"in doubt", InDoubtText(*status, around)},
+           {"paused", PausesText(*status, around)},
+           {"audit", AuditText(*status, around)},
            {"log writes", WrittenText(*status)},
            {"messages", MessagesText(*status)},
            {"lost", status->lost.empty() ? "" : around.paint.Alarm(LostText(*status))}},

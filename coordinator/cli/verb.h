@@ -35,6 +35,7 @@ struct Surroundings {
   std::int64_t now_us = 0;  // this machine's clock; for ages only
   Paint paint;
   bool json = false;
+  bool terminal = false;       // people look at what is printed
   std::string address;         // of the coordinator, as people write it
   bool address_given = false;  // on the command line: a command that goes on needs it as well
   std::optional<std::chrono::milliseconds> timeout;  // if --timeout was given
@@ -72,6 +73,7 @@ struct Verb {
 extern const Verb kStatus;
 extern const Verb kList;
 extern const Verb kShow;
+extern const Verb kExplain;
 extern const Verb kInDoubt;
 extern const Verb kResolve;
 extern const Verb kRetry;
@@ -86,9 +88,15 @@ extern const Verb kSagaShow;
 extern const Verb kSagaCancel;
 extern const Verb kParticipants;
 extern const Verb kAccept;
+extern const Verb kPause;
+extern const Verb kResume;
+extern const Verb kDrain;
+extern const Verb kAudit;
+extern const Verb kWatch;
 extern const Verb kAgent;
 extern const Verb kBarrierInstall;
 extern const Verb kBarrierCheck;
+extern const Verb kDoctor;
 extern const Verb kBackup;
 extern const Verb kVerifyLog;
 extern const Verb kRestore;

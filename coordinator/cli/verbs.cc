@@ -20,14 +20,13 @@ std::string LoginName() {
 
 // Pointers only: the verbs are constants of other files, which exist when main runs.
 const std::vector<const Verb*>& Verbs() {
-  static const std::vector<const Verb*> kVerbs{&kStatus,         &kList,         &kShow,
-                                               &kInDoubt,        &kRetry,        &kResolve,
-                                               &kSkip,           &kSetInput,     &kForget,
-                                               &kSagaSubmit,     &kSagaStart,    &kSagaShow,
-                                               &kSagaCancel,     &kSagaStore,    &kSagaDefinitions,
-                                               &kParticipants,   &kAccept,       &kAgent,
-                                               &kBarrierInstall, &kBarrierCheck, &kBackup,
-                                               &kVerifyLog,      &kRestore,      &kHelp};
+  static const std::vector<const Verb*> kVerbs{
+      &kStatus,    &kWatch,           &kList,         &kShow,      &kExplain,        &kInDoubt,
+      &kRetry,     &kResolve,         &kSkip,         &kSetInput,  &kForget,         &kPause,
+      &kResume,    &kDrain,           &kSagaSubmit,   &kSagaStart, &kSagaShow,       &kSagaCancel,
+      &kSagaStore, &kSagaDefinitions, &kParticipants, &kAccept,    &kAudit,          &kDoctor,
+      &kBackup,    &kVerifyLog,       &kRestore,      &kAgent,     &kBarrierInstall, &kBarrierCheck,
+      &kHelp};
   return kVerbs;
 }
 

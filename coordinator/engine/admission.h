@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/owner_quota.h"
+#include "engine/pauses.h"
 #include "engine/saga_definitions.h"
 #include "engine/saga_starts.h"
 #include "engine/unended.h"
@@ -19,6 +20,7 @@ struct Engine::Admission {
   Unended unended;
   SagaStarts starts;
   SagaDefinitions definitions;
+  Pauses pauses;
   std::atomic<bool> draining{false};
   std::mutex mutex{};
   std::function<void()> drained{};  // guarded by mutex

@@ -38,6 +38,7 @@ Engine::Engine(const Settings& settings, DecisionLog& log, Clock& clock, Ids& id
                                OwnerQuota(settings.sagas_per_owner_max),
                                Unended(log.identity().epoch, UnsettledLoss()),
                                SagaStarts(settings.saga_starts_kept),
+                               {log, clock, observer},
                                {log, clock, observer}}) {
   const auto to_all = [this](auto task) {
     for (const auto& shard : shards_)
@@ -100,15 +101,16 @@ void Engine::Restore(RestoredState state) {
   for (DefinitionRecord& record : state.definitions) {
     admission_->definitions.Restore(std::move(record));
   }
+  for (const PauseRecord& record : state.pauses) admission_->pauses.Restore(record);
   for (SagaStart& start : state.ended_starts) admission_->starts.Restore(std::move(start), true);
   for (RestoredSaga& saga : state.sagas) {
     const SagaBeginRecord& begin = saga.begin;
     admission_->unended.Restore(begin.gtid);
-    admission_->sagas_quota.TakeBeyond(begin.origin.owner);
+    admission_->sagas_quota.TakeBeyond(QuotaKey(begin.origin));
     if (!begin.request_key.empty()) {
       admission_->starts.Restore(
-          {begin.gtid, begin.request_key, begin.definition.name, begin.definition.version,
-           FingerprintOf(begin.definition, begin.input)},
+          {begin.gtid, begin.origin.identity, begin.request_key, begin.definition.name,
+           begin.definition.version, FingerprintOf(begin.definition, begin.input)},
           false);
     }
     Shard& shard = ShardOf(saga.begin.gtid);
@@ -116,50 +118,13 @@ void Engine::Restore(RestoredState state) {
   }
 }
 
-Status Engine::CheckRoom() const {
-  if (admission_->draining) {
-    return Fail(ErrorCode::kRetry,
-                "the coordinator is shutting down and begins no new transactions",
-                "try again; it is probably being restarted");
-  }
-  std::size_t running = 0;
-  for (const auto& shard : shards_) running += shard->running();
-  if (running < settings_.open_transactions_max) return {};
-  return Fail(ErrorCode::kRetry,
-              "the limit of " + std::to_string(settings_.open_transactions_max) +
-                  " open transactions is reached",
-              "finish some, or raise --max-open-transactions");
-}
-
-Gtid Engine::NextGtid() {
-  const LogIdentity& log = log_.identity();
-  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
-  return admission_->unended.GiveOut([&](std::uint64_t sequence) {
-    return Gtid::Make(log.log_id, reused ? 1 : log.epoch, sequence, reused ? 0 : ids_.Tail());
-  });
-}
-
-void Engine::Begin(BeginCall call, Completion<Begun> done) {
-  if (Status room = CheckRoom(); !room) return done(Fail(room.error()));
-  if (!admission_->quota.Take(call.owner)) {
-    return done(Fail(ErrorCode::kRetry,
-                     "\"" + Escaped(call.owner) + "\" has " +
-                         std::to_string(settings_.undecided_per_owner_max) +
-                         " transactions that are not decided, as many as one owner may have",
-                     "commit or abort each transaction that was begun; their deadlines abort them "
-                     "otherwise; or raise --max-undecided-per-owner"));
-  }
-  const Gtid gtid = NextGtid();
-  Shard& shard = ShardOf(gtid);
-  if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
-  admission_->quota.GiveBack(call.owner);
-  admission_->unended.End(gtid);
-  done(Fail(IsBusy()));
-}
-
 void Engine::Enlist(EnlistCall call, Completion<BranchNumber> done) {
   Result<Sessions::Owner> owner = sessions_->FindOwner(call.session, call.resource);
   if (!owner) return done(Fail(std::move(owner).error()));
+  if (call.session_of && *call.session_of != owner->caller) {
+    return done(Fail(ErrorCode::kDenied, "the session belongs to another identity",
+                     "enlist with a session that this program has attached"));
+  }
   Post(call.gtid, done,
        [call, owner = *owner](Shard& shard, const Completion<BranchNumber>& reply) {
          shard.Enlist(call, owner, reply);
@@ -203,7 +168,7 @@ void Engine::Fetch(FetchCall call, Completion<CommandBatch> done) {
 }
 
 void Engine::Report(ReportCall call, Completion<std::monostate> done) {
-  Result<Sessions::Serves> serves = sessions_->Touch(call.session);
+  Result<Sessions::Serves> serves = sessions_->Touch(call.session, call.session_of);
   if (!serves) return done(Fail(std::move(serves).error()));
   reports_taken_ += call.votes.size() + call.sites.size() + call.ends.size() + call.answers.size();
   const auto reporter = std::make_shared<const Reporter>(
@@ -228,12 +193,24 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
     shard.mailbox().PostAlways(
         [&shard, reporter, answer = std::move(answer)] { shard.Answered(*reporter, answer); });
   }
+  sessions_->Answered(call.session, std::move(call.question_answers));
   done(std::monostate{});
 }
 
-void Engine::Detach(SessionId session, Completion<std::monostate> done) {
-  sessions_->Detach(session);
+void Engine::Ask(Question question, Completion<LiveAnswer> done) {
+  sessions_->Ask(std::move(question), std::move(done));
+}
+
+void Engine::StopAsking() { sessions_->StopAsking(); }
+
+void Engine::Detach(SessionId session, Completion<std::monostate> done, const OnlyFor& session_of) {
+  if (Status detached = sessions_->Detach(session, session_of); !detached)
+    return done(Fail(detached.error()));
   done(std::monostate{});
+}
+
+bool Engine::Serves(const SessionId& session, const std::string& resource) const {
+  return sessions_->FindOwner(session, resource).has_value();
 }
 
 void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
@@ -266,8 +243,8 @@ void Engine::Show(Gtid gtid, Completion<TransactionSummary> done) {
 }
 
 // Asks every shard and adds up what they say: the first answer is the sum so far.
-template <typename T, typename Ask, typename Add>
-void Engine::AskAll(const Completion<T>& done, Ask ask, Add add) {
+template <typename T, typename Part, typename Add>
+void Engine::AskAll(const Completion<T>& done, Part part_of, Add add) {
   struct Gathering {
     std::mutex mutex;
     std::optional<T> sum;
@@ -276,8 +253,8 @@ void Engine::AskAll(const Completion<T>& done, Ask ask, Add add) {
   auto gathering = std::make_shared<Gathering>();
   gathering->missing = shards_.size();
   for (const auto& shard : shards_) {
-    shard->mailbox().PostAlways([&shard = *shard, gathering, done, ask, add] {
-      T part = ask(shard);
+    shard->mailbox().PostAlways([&shard = *shard, gathering, done, part_of, add] {
+      T part = part_of(shard);
       {
         const std::lock_guard lock(gathering->mutex);
         if (gathering->sum) {
@@ -315,6 +292,7 @@ void Engine::CountOpen(Completion<OpenCounts> done) {
         sum.NoteOldest(part.oldest_in_doubt);
         sum.sagas += part.sagas;
         sum.damaged += part.damaged;
+        sum.quarantined += part.quarantined;
       });
 }
 

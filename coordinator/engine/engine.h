@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "engine/measures.h"
+#include "engine/participant_calls.h"
 #include "engine/ports.h"
 #include "engine/saga_calls.h"
 #include "engine/settings.h"
@@ -43,6 +44,8 @@ struct BeginCall {
   std::string comment;
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
+  std::string identity{};         // what is proved of whoever calls; empty: nothing
+  std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
 };
 struct Begun {
   Gtid gtid;
@@ -54,6 +57,7 @@ struct EnlistCall {
   std::string resource;
   SessionId session;
   std::string request_key;
+  OnlyFor session_of{};
 };
 
 struct TryCall {
@@ -79,6 +83,7 @@ struct CommitCall {
   std::vector<BranchVote> votes;
   Wait wait = Wait::kApplied;
   std::chrono::milliseconds wait_at_most{0};  // 0: the default of the settings
+  OnlyFor votes_of{};                         // whose sessions' branches it may vote for
 };
 struct CommitAnswer {
   Ending ending;  // kUndecided when the wait ran out before a decision
@@ -90,6 +95,7 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
+  OnlyFor branch_of{};  // whose session's it must be
 };
 struct OnePhaseAnswer {
   bool granted = false;
@@ -101,6 +107,7 @@ struct AbortCall {
   AbortCause cause = AbortCause::kRequested;
   std::string reason;
   std::vector<BranchNumber> rolled_back;
+  OnlyFor rolled_back_by{};  // of others' sessions' branches it counts for nothing
 };
 
 struct ForgetCall {
@@ -135,92 +142,6 @@ struct Hurried {
   std::map<std::pair<std::string, ActionOp>, Branches> called;   // by participant
 };
 
-struct OfferedResource {
-  std::string name;
-  std::string identity;
-  std::string peer_address{};  // where it answers its peers; empty: no site of three-phase commit
-};
-struct AttachCall {
-  std::string process;
-  std::vector<OfferedResource> resources;
-  std::string log_id_seen;
-  Epoch epoch_seen = 0;
-  std::vector<std::string> participants{};  // the process serves their actions
-};
-struct Attached {
-  SessionId session;
-  std::string log_id;
-  Epoch epoch = 0;
-  std::chrono::milliseconds session_timeout{0};
-};
-
-struct Command {
-  CommandKind kind = CommandKind::kPrepare;
-  BranchKey key;
-  std::string resource;
-  int attempt = 1;
-  Epoch epoch = 0;
-  Evidence evidence;
-  // Of three-phase commit; empty for any other.
-  Roster sites{};                      // of kPrepare
-  Ballot ballot{};                     // of all but kPrepare and kProve
-  std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
-};
-struct CommandBatch {
-  std::int64_t number = 0;  // 0: empty
-  std::vector<Command> commands;
-  std::vector<SagaCall> calls{};
-  // For sessions that serve participants or answer peers: both keep what it lets them prune.
-  std::optional<EndedThrough> ended_through{};
-};
-struct FetchCall {
-  SessionId session;
-  std::int64_t received_through = 0;
-  std::size_t most = 100;
-  std::chrono::milliseconds wait{0};
-};
-
-struct VoteReport {
-  Gtid gtid;
-  BranchVote vote;
-};
-struct EndReport {
-  BranchKey key;
-  FinishResult result;
-};
-struct SiteReport {
-  BranchKey key;
-  SiteAnswer answer;
-};
-struct ReportCall {
-  SessionId session;
-  std::vector<VoteReport> votes;
-  std::vector<EndReport> ends;
-  std::vector<SagaAnswer> answers{};
-  std::vector<SiteReport> sites{};
-};
-
-// What a site says to the coordinator's witness.
-struct PeerCall {
-  Gtid gtid;
-  PeerMessage message;
-};
-
-struct SessionView {
-  SessionId session;
-  std::string process;
-  WallTime attached = 0;
-  std::chrono::milliseconds idle{0};
-  std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
-};
-struct ParticipantView {
-  std::string resource;
-  std::string identity;
-  std::vector<SessionView> sessions;
-  std::string refused_identity;
-  std::vector<SessionView> action_sessions{};  // that serve actions of sagas under this name
-};
-
 // What recovery read from the log.
 struct RestoredTransaction {
   // None: aborted. Only its damage was written down, or reservations that are to be cancelled.
@@ -246,6 +167,7 @@ struct RestoredState {
   std::vector<RestoredSaga> sagas{};
   std::vector<SagaStart> ended_starts{};  // that had a request key, in the order of their ends
   std::vector<DefinitionRecord> definitions{};
+  std::vector<PauseRecord> pauses{};  // in order; the last one of a scope and name holds
 };
 
 // What went between the coordinator and its participants since it started, by branch or step: what
@@ -257,6 +179,14 @@ struct Messages {
   friend bool operator==(const Messages&, const Messages&) = default;
 };
 
+// What was refused since the coordinator started because somebody had as many as they may have.
+struct QuotaRefusals {
+  std::uint64_t transactions = 0;
+  std::uint64_t sagas = 0;
+  std::uint64_t sessions = 0;
+};
+
+class Pauses;
 class Sessions;
 class Shard;
 
@@ -301,7 +231,9 @@ class Engine {
   void Attach(AttachCall call, Completion<Attached> done);
   void Fetch(FetchCall call, Completion<CommandBatch> done);
   void Report(ReportCall call, Completion<std::monostate> done);
-  void Detach(SessionId session, Completion<std::monostate> done);
+  void Detach(SessionId session, Completion<std::monostate> done, const OnlyFor& session_of = {});
+  // Whether the session is attached and serves the resource; does not block.
+  bool Serves(const SessionId& session, const std::string& resource) const;
   // As a site of the transaction (number 0): answered once what the answer says is durable.
   // kNotFound: not running here; kRefused: it is no three-phase commit.
   void Peer(PeerCall call, Completion<SiteAnswer> done);
@@ -315,6 +247,9 @@ class Engine {
   void RecordDamage(HeuristicRecord record);
 
   // Operators.
+  // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
+  void Ask(Question question, Completion<LiveAnswer> done);
+  void StopAsking();  // ends those that wait, and every later one, at once: kUnavailable
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.
@@ -342,6 +277,11 @@ class Engine {
   // damaged. kNotFound: not running here.
   void Forget(ForgetCall call, Completion<std::monostate> done);
 
+  // Holds back what is new, or lets it go on (engine/pauses.h, which see). A saga goes on at once.
+  void Pause(PauseRecord record, Completion<PauseRecord> done);
+  const Pauses& pauses() const;
+  std::size_t undecided() const;  // transactions, sagas not among them; does not block
+
   // Stored definitions by name and version; do not block.
   DefinitionPage ListDefinitions(const DefinitionQuery& query) const;
   // Version 0: the highest. kNotFound.
@@ -351,6 +291,10 @@ class Engine {
   EndedThrough ended_through() const;
   std::optional<Gtid> oldest_unended() const;
   Messages messages() const;  // does not block
+  // Whether `identity` began it, by the gtid alone: whatever became of it, and also if it never
+  // was. True for gtids of other logs: nothing is answered about those. Does not block.
+  bool Began(const Gtid& gtid, const std::string& identity) const;
+  QuotaRefusals quota_refusals() const;  // does not block
   // The first epoch that was lost before the log was restored and that nobody has looked after yet
   // (Settings::losses_settled): the mark stays below it, and no saga is started with a request key
   // that the log does not know, because it may have begun one.
@@ -370,11 +314,11 @@ class Engine {
  private:
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
-  Gtid NextGtid();
+  Gtid NextGtid(const std::string& identity);
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
-  void JoinSaga(const Gtid& gtid, const std::string& request_key, const Completion<Begun>& done);
-  template <typename T, typename Ask, typename Add>
-  void AskAll(const Completion<T>& done, Ask ask, Add add);
+  void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
+  template <typename T, typename Part, typename Add>
+  void AskAll(const Completion<T>& done, Part part_of, Add add);
   template <typename T, typename Run>
   void Post(const Gtid& gtid, const Completion<T>& done, Run run);
   void Tick();

@@ -57,16 +57,18 @@ void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
     return begun ? void() : done(Fail(begun.error()));
   }
   SagaStart start{{},
+                  call.identity,
                   call.request_key,
                   call.definition.name,
                   call.definition.version,
                   FingerprintOf(call.definition, call.input)};
   std::unique_lock lock = admission_->starts.Lock();
-  if (const SagaStart* before = admission_->starts.Find(call.request_key); before != nullptr) {
+  if (const SagaStart* before = admission_->starts.Find(call.identity, call.request_key);
+      before != nullptr) {
     const Gtid gtid = before->gtid;
     const Status same = CheckSame(*before, call, start);
     lock.unlock();
-    return same ? JoinSaga(gtid, call.request_key, done) : done(Fail(same.error()));
+    return same ? JoinSaga(gtid, call, done) : done(Fail(same.error()));
   }
   if (UnsettledLoss()) {
     lock.unlock();
@@ -84,16 +86,13 @@ void Engine::StartSaga(StartSagaCall call, Completion<Begun> done) {
 // The gtid once it is on its way to its shard, which completes `done`; an error if it is not.
 Result<Gtid> Engine::BeginSaga(StartSagaCall call, const Completion<Begun>& done) {
   if (Status room = CheckRoom(); !room) return Fail(room.error());
-  if (!admission_->sagas_quota.Take(call.owner)) {
-    return Fail(ErrorCode::kRetry,
-                "\"" + Escaped(call.owner) + "\" has " +
-                    std::to_string(settings_.sagas_per_owner_max) +
-                    " sagas that have not ended, as many as one owner may have",
-                "wait until some have ended: 'settle list' shows what they wait for; or raise "
-                "--max-sagas-per-owner");
+  const std::string key = QuotaKey(call.identity, call.owner);
+  if (!admission_->sagas_quota.Take(key, call.open_max)) {
+    return Fail(OverQuota(call.identity, call.owner, call.open_max, settings_.sagas_per_owner_max,
+                          "sagas that have not ended", "--max-sagas-per-owner",
+                          "wait until some have ended: 'settle list' shows what they wait for"));
   }
-  const std::string owner = call.owner;
-  const Gtid gtid = NextGtid();
+  const Gtid gtid = NextGtid(call.identity);
   Shard& shard = ShardOf(gtid);
   const bool posted = shard.mailbox().Post([&shard, gtid, call = std::move(call), done] {
     shard.sagas().Start(gtid, call, [done](Result<Gtid> started) {
@@ -102,19 +101,21 @@ Result<Gtid> Engine::BeginSaga(StartSagaCall call, const Completion<Begun>& done
     });
   });
   if (posted) return gtid;
-  admission_->sagas_quota.GiveBack(owner);
+  admission_->sagas_quota.GiveBack(key);
   admission_->unended.End(gtid);
   return Fail(IsBusy());
 }
 
 // The key's saga runs, has ended, or is just being begun by another call: then this waits with it.
-void Engine::JoinSaga(const Gtid& gtid, const std::string& request_key,
-                      const Completion<Begun>& done) {
-  Post(gtid, done, [this, gtid, request_key](Shard& shard, const Completion<Begun>& reply) {
-    shard.sagas().Join(gtid, [this, gtid, request_key, reply](Result<Gtid> begun) {
+void Engine::JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done) {
+  const auto again = [this, gtid, identity = call.identity, key = call.request_key] {
+    return admission_->starts.Has(identity, key, gtid);
+  };
+  Post(gtid, done, [gtid, again](Shard& shard, const Completion<Begun>& reply) {
+    shard.sagas().Join(gtid, [gtid, again, reply](Result<Gtid> begun) {
       if (begun) return reply(AsBegun(gtid));
       if (begun.error().code != ErrorCode::kNotFound) return reply(Fail(begun.error()));
-      if (admission_->starts.Has(request_key, gtid)) return reply(AsBegun(gtid));  // it has ended
+      if (again()) return reply(AsBegun(gtid));  // it has ended
       reply(Fail(ErrorCode::kRetry, "the start that this one repeats was refused at this moment",
                  "start it again"));
     });

@@ -17,7 +17,8 @@
 namespace settle::coordinator {
 
 // How a transaction was decided.
-enum class EndedBy { kTwoPhase, kThreePhase, kOnePhase, kSaga };
+enum class EndedBy { kTwoPhase, kThreePhase, kOnePhase, kTcc, kSaga };
+inline constexpr std::size_t kEndedBy = 5;
 
 // The parts of a commit's time. Only of transactions that began in this process.
 enum class Phase {
@@ -33,14 +34,24 @@ struct Measures {
   std::map<std::pair<EndedBy, Outcome>, std::uint64_t> ended;
   std::array<Histogram, kPhases> phases{Histogram(kSecondsBounds), Histogram(kSecondsBounds),
                                         Histogram(kSecondsBounds), Histogram(kSecondsBounds)};
+  std::array<Histogram, kEndedBy> durations{Histogram(kSecondsBounds), Histogram(kSecondsBounds),
+                                            Histogram(kSecondsBounds), Histogram(kSecondsBounds),
+                                            Histogram(kSecondsBounds)};
   std::uint64_t heuristics = 0;  // branches that ended otherwise than decided, or unprovably
 
+  // `begun` is not set: in an earlier life, so how long it took is not known here.
+  void Ended(EndedBy by, Outcome outcome, Instant begun, Instant now) {
+    ++ended[{by, outcome}];
+    if (outcome == Outcome::kCommitted && begun != Instant{})
+      durations[static_cast<std::size_t>(by)].Add(now - begun);
+  }
   void Add(Phase phase, Instant from, Instant to) {
     if (from != Instant{}) phases[static_cast<std::size_t>(phase)].Add(to - from);
   }
   Measures& operator+=(const Measures& other) {
     for (const auto& [what, count] : other.ended) ended[what] += count;
     for (std::size_t i = 0; i < kPhases; ++i) phases[i] += other.phases[i];
+    for (std::size_t i = 0; i < kEndedBy; ++i) durations[i] += other.durations[i];
     heuristics += other.heuristics;
     return *this;
   }
@@ -52,6 +63,7 @@ struct OpenCounts {
   std::size_t in_doubt = 0;
   WallTime oldest_in_doubt = 0;  // when that of them began that began first; 0: none, or not known
   std::size_t damaged = 0;
+  std::size_t quarantined = 0;
   std::size_t sagas = 0;                       // of those in by_state
   std::map<std::string, std::size_t> waiting;  // by resource: transactions that wait for it
 

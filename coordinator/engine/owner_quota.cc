@@ -5,10 +5,17 @@
 
 namespace settle::coordinator {
 
-bool OwnerQuota::Take(const std::string& owner) {
+std::string QuotaKey(const std::string& identity, const std::string& owner) {
+  return identity.empty() ? "local " + owner : identity;
+}
+
+bool OwnerQuota::Take(const std::string& owner, std::size_t most) {
   const std::lock_guard lock(mutex_);
   std::size_t& taken = taken_[owner];
-  if (taken >= each_max_) return false;
+  if (taken >= (most != 0 ? most : each_max_)) {
+    ++refusals_;
+    return false;
+  }
   ++taken;
   return true;
 }

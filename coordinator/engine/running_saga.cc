@@ -58,8 +58,10 @@ TransactionSummary Sagas::Saga::Summary() const {
     const StepTimes& of_step = times[step.number - 1];
     row.attempts = step.attempts - of_step.unsent;
     // Said at once, and not when the call's time is over.
-    row.last_error = of_step.unserved && OutstandingOf(step) ? NobodyServes(definition.participant)
-                                                             : step.last_error;
+    row.last_error = step.last_error;
+    if (OutstandingOf(step) && of_step.unserved)
+      row.last_error = NobodyServes(definition.participant);
+    if (OutstandingOf(step) && !of_step.held.empty()) row.last_error = of_step.held;
     summary.branches.push_back(std::move(row));
   }
   const saga::Definition& definition = machine.begin().definition;

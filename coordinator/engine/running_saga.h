@@ -27,12 +27,14 @@ struct Sagas::Saga {
 
   saga::Machine machine;
   Instant counts_from{};  // its deadline
+  Instant begun{};        // in this process
   std::vector<TimelineEntry> timeline;
   struct StepTimes {
     WallTime called = 0;
     WallTime changed = 0;
     int unsent = 0;         // attempts of the latest call that reached nobody
     bool unserved = false;  // the last of them is one
+    std::string held{};     // its participant is paused, in words; empty: it was called
     saga::Machine::StepState state = saga::Machine::StepState::kWaiting;
   };
   std::vector<StepTimes> times;  // by position

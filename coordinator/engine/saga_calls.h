@@ -44,11 +44,14 @@ struct StartSagaCall {
   std::string comment;
   std::string name{};
   std::int32_t version = 0;  // 0: the highest that is stored
+  std::string identity{};    // what is proved of whoever calls; empty: nothing
+  std::size_t open_max = 0;  // sagas of the identity, or else of the owner; 0: as the settings say
 };
 
 // What a request key began.
 struct SagaStart {
   Gtid gtid;
+  std::string identity;  // whose key it is
   std::string request_key;
   std::string saga;
   std::int32_t version = 1;

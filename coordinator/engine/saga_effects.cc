@@ -4,6 +4,7 @@
 
 #include "engine/delays.h"
 #include "engine/durable_append.h"
+#include "engine/pauses.h"
 #include "engine/running_saga.h"
 #include "engine/sagas.h"
 #include "vocabulary/planted_bug.h"
@@ -24,6 +25,11 @@ void Sagas::Handle(Saga& saga, const saga::Event& event) {
 
 void Sagas::Perform(Saga& saga, fx::Call& call) {
   const Gtid& gtid = saga.machine.gtid();
+  Saga::StepTimes& of_step = saga.times[call.step - 1];
+  // What undoes, and what only asks, is never held back.
+  const auto paused = call.op == ActionOp::kAction ? out_.paused(call.participant) : std::nullopt;
+  of_step.held = paused ? InWords(*paused) : std::string();
+  if (paused) return Hold(saga, call);
   const milliseconds timeout(call.timeout_ms);
   timers_.Arm({gtid, TimerKind::kStep, call.step}, After(timeout));
   const bool sent = out_.send({{gtid, call.step},
@@ -34,7 +40,6 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
                                std::move(call.input),
                                std::move(call.result),
                                timeout});
-  Saga::StepTimes& of_step = saga.times[call.step - 1];
   if (sent && of_step.called == 0) of_step.called = out_.clock.WallNow();
   if (call.attempt == 1) {
     of_step.unsent = 0;
@@ -44,6 +49,16 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
   }
   if (!sent) ++of_step.unsent;
   of_step.unserved = !sent;
+}
+
+// No timer: it is called when it is resumed, and does not count as a call without a result.
+void Sagas::Hold(Saga& saga, const fx::Call& call) {
+  timers_.Cancel({saga.machine.gtid(), TimerKind::kStep, call.step});
+  Saga::StepTimes& of_step = saga.times[call.step - 1];
+  of_step.unsent = call.attempt == 1 ? 1 : of_step.unsent + 1;
+  of_step.unserved = false;
+  saga.Note(out_.clock.WallNow(),
+            saga.NameOf(call.step) + ": action is held back: " + of_step.held);
 }
 
 void Sagas::Perform(Saga& saga, const fx::Pause& pause) {
@@ -203,7 +218,8 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
     timers_.Cancel({gtid, kind, 0});
   const bool began = saga.machine.ending().cause != AbortCause::kLogRefused;
   const SagaBeginRecord& begin = saga.machine.begin();
-  out_.gone({gtid, begin.origin.owner, begin.request_key, began, saga.machine.ending().outcome});
+  out_.gone({gtid, begin.origin.identity, begin.origin.owner, begin.request_key, began,
+             began ? saga.machine.ending().outcome : Outcome::kUndecided, saga.begun});
   if (began) ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
   running_.erase(gtid);
   if (began) WriteEnd(gtid);

@@ -12,26 +12,27 @@ StartFingerprint FingerprintOf(const saga::Definition& definition, const std::st
           static_cast<std::uint32_t>(Checksum(json ? json->dump() : input))};
 }
 
-const SagaStart* SagaStarts::Find(const std::string& key) const {
-  const auto found = by_key_.find(key);
+const SagaStart* SagaStarts::Find(const std::string& identity, const std::string& key) const {
+  const auto found = by_key_.find({identity, key});
   return found == by_key_.end() ? nullptr : &found->second;
 }
 
 void SagaStarts::Add(SagaStart start) {
-  const std::string key = start.request_key;
+  const Key key{start.identity, start.request_key};
   by_key_.insert_or_assign(key, std::move(start));
 }
 
-void SagaStarts::Ended(const std::string& key, const Gtid& gtid, bool began) {
+void SagaStarts::Ended(const std::string& identity, const std::string& key, const Gtid& gtid,
+                       bool began) {
   if (key.empty()) return;
   const std::lock_guard lock(mutex_);
-  const auto found = by_key_.find(key);
+  const auto found = by_key_.find({identity, key});
   if (found == by_key_.end() || found->second.gtid != gtid) return;
-  if (began) return NoteEnded(key, gtid);
+  if (began) return NoteEnded(found->first, gtid);
   by_key_.erase(found);
 }
 
-void SagaStarts::NoteEnded(const std::string& key, const Gtid& gtid) {
+void SagaStarts::NoteEnded(const Key& key, const Gtid& gtid) {
   ended_.emplace_back(key, gtid);
   while (ended_.size() > ended_kept_) {
     const auto& [oldest, of] = ended_.front();
@@ -44,17 +45,18 @@ void SagaStarts::NoteEnded(const std::string& key, const Gtid& gtid) {
 void SagaStarts::Restore(SagaStart start, bool ended) {
   if (start.request_key.empty()) return;
   const std::lock_guard lock(mutex_);
-  const std::string key = start.request_key;
+  const Key key{start.identity, start.request_key};
   const Gtid gtid = start.gtid;
   // Where a key was free and used again, the newer saga has it.
-  if (const SagaStart* other = Find(key); other != nullptr && other->gtid > gtid) return;
+  if (const SagaStart* other = Find(key.first, key.second); other != nullptr && other->gtid > gtid)
+    return;
   Add(std::move(start));
   if (ended) NoteEnded(key, gtid);
 }
 
-bool SagaStarts::Has(const std::string& key, const Gtid& gtid) const {
+bool SagaStarts::Has(const std::string& identity, const std::string& key, const Gtid& gtid) const {
   const std::lock_guard lock(mutex_);
-  const SagaStart* start = Find(key);
+  const SagaStart* start = Find(identity, key);
   return start != nullptr && start->gtid == gtid;
 }
 

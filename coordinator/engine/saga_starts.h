@@ -1,7 +1,8 @@
 // Which saga each request key began, so that a start whose reply was lost can be repeated.
 //
-// A key is unique in the log, whoever uses it: the name that an owner gives itself may change when
-// it restarts, and that is just when it repeats a start. Crash-safe without a record of its own:
+// A key is unique among those of one identity, and among those of all of whom nothing is proved,
+// whatever they call themselves: the name that an owner gives itself may change when it restarts,
+// and that is just when it repeats a start. Crash-safe without a record of its own:
 // the key is in the saga's begin record, which is durable before the saga does anything, and in the
 // record of its end. It is known for as long as the log has one of the two (--keep-ended), and here
 // at least as long; then a start with it begins another saga.
@@ -9,9 +10,9 @@
 
 #include <cstddef>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "engine/saga_calls.h"
@@ -33,22 +34,25 @@ class SagaStarts {
 
   // Held from Find until what Add names is in its shard's queue: whoever finds it comes behind it.
   [[nodiscard]] std::unique_lock<std::mutex> Lock() const { return std::unique_lock(mutex_); }
-  const SagaStart* Find(const std::string& key) const;  // with the lock held
-  void Add(SagaStart start);                            // with the lock held
+  // With the lock held.
+  const SagaStart* Find(const std::string& identity, const std::string& key) const;
+  void Add(SagaStart start);  // with the lock held
 
   // The saga ended, or if it never began: the key is free.
-  void Ended(const std::string& key, const Gtid& gtid, bool began);
+  void Ended(const std::string& identity, const std::string& key, const Gtid& gtid, bool began);
   // From the log, in the order of their ends if they have ended.
   void Restore(SagaStart start, bool ended);
-  bool Has(const std::string& key, const Gtid& gtid) const;
+  bool Has(const std::string& identity, const std::string& key, const Gtid& gtid) const;
 
  private:
-  void NoteEnded(const std::string& key, const Gtid& gtid);
+  using Key = std::pair<std::string, std::string>;  // identity, request key
+
+  void NoteEnded(const Key& key, const Gtid& gtid);
 
   const std::size_t ended_kept_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, SagaStart> by_key_;
-  std::deque<std::pair<std::string, Gtid>> ended_;  // oldest first
+  std::map<Key, SagaStart> by_key_;
+  std::deque<std::pair<Key, Gtid>> ended_;  // oldest first
 };
 
 }  // namespace settle::coordinator

@@ -74,6 +74,7 @@ void Sagas::ForEach(const std::function<void(const Open&)>& visit) const {
 
 void Sagas::Count(OpenCounts& counts) const {
   counts.sagas += running_.size() + quarantined_.size();
+  counts.quarantined += quarantined_.size();
   for (const auto& [gtid, summary] : quarantined_) {
     ++counts.by_state[summary.state];
     counts.NoteInDoubt(summary.origin.began);
@@ -133,8 +134,8 @@ void Sagas::ForgetQuarantined(const ForgetCall& call, const Completion<std::mono
                     if (result == AppendResult::kDurable) {
                       const auto gone = quarantined_.extract(gtid);
                       const TransactionSummary& summary = gone.mapped();
-                      out_.gone({gtid, summary.origin.owner, summary.saga->request_key, true,
-                                 summary.ending.outcome});
+                      out_.gone({gtid, summary.origin.identity, summary.origin.owner,
+                                 summary.saga->request_key});
                       return done(std::monostate{});
                     }
                     quarantined_.at(gtid).state = "quarantined";

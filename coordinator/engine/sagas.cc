@@ -36,15 +36,18 @@ Instant Sagas::After(std::chrono::nanoseconds delay) const {
 
 void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> done) {
   if (const auto json = saga::ParseJson(call.input); !json) {
-    out_.gone({gtid, call.owner, call.request_key, false});
+    out_.gone({gtid, call.identity, call.owner, call.request_key, false});
     return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
   }
   const WallTime now = out_.clock.WallNow();
-  auto saga = std::make_unique<Saga>(saga::Machine(
-      {gtid, {call.owner, call.comment, now}, call.request_key, call.definition, call.input}));
+  auto saga = std::make_unique<Saga>(saga::Machine({gtid,
+                                                    {call.owner, call.comment, now, call.identity},
+                                                    call.request_key,
+                                                    call.definition,
+                                                    call.input}));
   saga->Note(now, "begun by " + call.owner);
   saga->started = std::move(done);
-  saga->counts_from = out_.clock.Now();
+  saga->counts_from = saga->begun = out_.clock.Now();
   Saga& here = *saga;
   running_.emplace(gtid, std::move(saga));
   Handle(here, saga::event::Start{});

@@ -32,10 +32,13 @@ class Sagas {
   // A saga that is no longer here: its end is durable, or it never began and never can.
   struct Gone {
     const Gtid& gtid;
+    const std::string& identity;
     const std::string& owner;
     const std::string& request_key;
     bool began = true;
-    Outcome outcome = Outcome::kUndecided;  // of one that began
+    // Of one that ended; kUndecided: nobody knows.
+    Outcome outcome = Outcome::kUndecided;
+    Instant begun{};  // in this process
   };
   // References outlive it. `send` and `gone` must not call back in.
   struct Outside {
@@ -46,6 +49,8 @@ class Sagas {
     Observer& observer;
     Mailbox& mailbox;
     std::function<bool(SagaCall)> send;  // whether it is on its way, as Sessions::Call says
+    // Why no action is to be called at the participant; none: it is.
+    std::function<std::optional<PauseRecord>(const std::string& participant)> paused;
     std::function<void(const Gone&)> gone;
   };
 
@@ -123,6 +128,7 @@ class Sagas {
   Instant After(std::chrono::nanoseconds delay) const;
 
   void Perform(Saga& saga, saga::effect::Call& call);
+  void Hold(Saga& saga, const saga::effect::Call& call);
   void Perform(Saga& saga, const saga::effect::Pause& pause);
   void Perform(Saga& saga, const saga::effect::StopTimer& stop);
   void Perform(Saga& saga, saga::effect::Persist& persist);

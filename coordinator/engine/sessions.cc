@@ -8,16 +8,6 @@
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
-namespace {
-
-Error SessionIsLost() {
-  return {ErrorCode::kNotFound,
-          "the session is not attached (it was silent for too long, or this coordinator restarted)",
-          "attach again"};
-}
-
-}  // namespace
-
 Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
                    Observer& observer, Listener listener)
     : settings_(settings),
@@ -30,7 +20,7 @@ Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids
 void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
   const std::lock_guard lock(mutex_);
   for (const ResourceRecord& record : resources)
-    bindings_[record.resource] = {record.identity, "", true};
+    bindings_[record.resource] = {record.identity, "", true, 0};
 }
 
 Status Sessions::CheckAttach(const AttachCall& call) {
@@ -47,6 +37,14 @@ Status Sessions::CheckAttach(const AttachCall& call) {
   if (sessions_.size() >= settings_.sessions_max) {
     return Fail(ErrorCode::kRetry, "the limit of " + std::to_string(settings_.sessions_max) +
                                        " participant sessions is reached");
+  }
+  const auto own = sessions_of_.find(call.identity);
+  if (call.sessions_max != 0 && own != sessions_of_.end() && own->second >= call.sessions_max) {
+    ++quota_refusals_;
+    return Fail(ErrorCode::kRetry,
+                (call.identity.empty() ? "local" : Escaped(call.identity)) + " has " +
+                    std::to_string(own->second) + " sessions, as many as it may have",
+                "detach one, or raise the quota in the file of --access");
   }
   for (const std::string& participant : call.participants) {
     if (Status name = CheckResourceName(participant); !name) return name;
@@ -123,7 +121,7 @@ void Sessions::OnBound(const std::shared_ptr<Binder>& binder, const OfferedResou
     const std::lock_guard lock(mutex_);
     Binding& binding = bindings_[resource.name];
     if (result == AppendResult::kDurable) {
-      binding = {resource.identity, binding.refused_identity, true};
+      binding = {resource.identity, binding.refused_identity, true, binding.left};
     } else {
       if (!binding.durable) bindings_.erase(resource.name);
       binder->refused = reason;
@@ -141,7 +139,11 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     const std::lock_guard lock(mutex_);
     Session& session = sessions_[id];
     session.process = call.process;
+    session.identity = call.identity;
+    ++sessions_of_[call.identity];
     session.attached = clock_.WallNow();
+    session.answers_questions = call.answers_questions;
+    session.release = call.release;
     session.last_sign = clock_.Now();
     for (const OfferedResource& resource : call.resources) {
       session.resources[resource.name] = resource;
@@ -166,7 +168,9 @@ void Sessions::Fetch(const FetchCall& call, Completion<CommandBatch> done) {
     const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(call.session);
     if (found == sessions_.end()) {
-      answers.push_back([&done] { done(Fail(SessionIsLost())); });
+      answers.push_back([&done] { done(Fail(IsLost())); });
+    } else if (call.session_of && *call.session_of != found->second.identity) {
+      answers.push_back([&done] { done(Fail(IsAnothers())); });
     } else {
       Park(found->second, call, std::move(done), answers);
     }
@@ -200,15 +204,17 @@ CommandBatch Sessions::NextBatch(Session& session, std::size_t most) {
   CommandBatch batch = EmptyBatch(session);
   TakeCommands(session, most, batch);
   TakeCalls(session, most, batch);
+  TakeQuestions(session, most, batch);
   if (session.queue.empty() && session.calls.empty()) session.overflows = false;
-  batch.number = batch.commands.empty() && batch.calls.empty() ? 0 : ++session.batches;
+  const bool empty = batch.commands.empty() && batch.calls.empty() && batch.questions.empty();
+  batch.number = empty ? 0 : ++session.batches;
   session.unconfirmed = batch;
   return batch;
 }
 
 Sessions::Answer Sessions::Deliver(Session& session) {
-  const bool nothing =
-      session.queue.empty() && session.calls.empty() && session.unconfirmed.number == 0;
+  const bool nothing = session.queue.empty() && session.calls.empty() &&
+                       session.questions.empty() && session.unconfirmed.number == 0;
   if (!session.poll || nothing) return {};
   Completion<CommandBatch> done = std::move(session.poll->done);
   CommandBatch batch = NextBatch(session, session.poll->most);
@@ -251,10 +257,11 @@ bool Sessions::Send(const SessionId& preferred, Command command) {
   return sent;
 }
 
-Result<Sessions::Serves> Sessions::Touch(const SessionId& session) {
+Result<Sessions::Serves> Sessions::Touch(const SessionId& session, const OnlyFor& session_of) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
-  if (found == sessions_.end()) return Fail(SessionIsLost());
+  if (found == sessions_.end()) return Fail(IsLost());
+  if (session_of && *session_of != found->second.identity) return Fail(IsAnothers());
   found->second.last_sign = clock_.Now();
   Serves serves;
   serves.participants = found->second.participants;
@@ -266,14 +273,14 @@ Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session,
                                             const std::string& resource) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
-  if (found == sessions_.end()) return Fail(SessionIsLost());
+  if (found == sessions_.end()) return Fail(IsLost());
   const auto served = found->second.resources.find(resource);
   if (served == found->second.resources.end()) {
     return Fail(ErrorCode::kInvalid,
                 "the session does not serve resource \"" + Escaped(resource) + "\"",
                 "name the resource when the session attaches");
   }
-  return Owner{served->second.identity, found->second.process};
+  return Owner{served->second.identity, found->second.process, found->second.identity};
 }
 
 bool Sessions::IsAttached(const SessionId& session) const {
@@ -286,61 +293,6 @@ std::optional<Instant> Sessions::ServedSince(const std::string& resource) const 
   const auto served = served_since_.find(resource);
   if (served == served_since_.end()) return std::nullopt;
   return served->second;
-}
-
-void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
-  const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return;
-  for (const auto& [name, resource] : found->second.resources) {
-    std::set<SessionId>& left = serving_[name];
-    left.erase(id);
-    if (left.empty()) served_since_.erase(name);
-  }
-  for (const std::string& participant : found->second.participants) {
-    const auto acting = acting_.find(participant);
-    acting->second.erase(id);
-    // What it took along is called again at another process, if there is one.
-    if (acting->second.empty()) {
-      acting_.erase(acting);  // names are made up at will, and must not pile up
-      continue;
-    }
-    answers.push_back([this, participant] { listener_.participant_ready(participant); });
-  }
-  if (found->second.poll) {
-    answers.push_back(
-        [done = std::move(found->second.poll->done)] { done(Fail(SessionIsLost())); });
-  }
-  sessions_.erase(found);
-  answers.push_back([this, id] { listener_.lost(id); });
-}
-
-void Sessions::Detach(const SessionId& session) {
-  std::vector<Answer> answers;
-  {
-    const std::lock_guard lock(mutex_);
-    Remove(session, answers);
-  }
-  for (const Answer& answer : answers) answer();
-}
-
-void Sessions::Tick() {
-  std::vector<Answer> answers;
-  {
-    const std::lock_guard lock(mutex_);
-    const Instant now = clock_.Now();
-    std::vector<SessionId> silent;
-    for (auto& [id, session] : sessions_) {
-      if (session.poll) session.last_sign = now;  // its fetch is waiting here: it is alive
-      if (session.poll && session.poll->until <= now) {
-        answers.push_back(
-            [done = std::move(session.poll->done), batch = EmptyBatch(session)] { done(batch); });
-        session.poll.reset();
-      }
-      if (now - session.last_sign > settings_.session_timeout) silent.push_back(id);
-    }
-    for (const SessionId& id : silent) Remove(id, answers);
-  }
-  for (const Answer& answer : answers) answer();
 }
 
 void Sessions::AcceptIdentity(ResourceRecord record, Completion<std::monostate> done) {
@@ -372,7 +324,8 @@ void Sessions::Rebind(const ResourceRecord& accepted) {
   std::vector<Answer> answers;
   {
     const std::lock_guard lock(mutex_);
-    bindings_[accepted.resource] = {accepted.identity, "", true};
+    Binding& binding = bindings_[accepted.resource];
+    binding = {accepted.identity, "", true, binding.left};
     for (const SessionId& id : std::set<SessionId>(serving_[accepted.resource])) {
       if (sessions_.at(id).resources.at(accepted.resource).identity != accepted.identity)
         Remove(id, answers);

@@ -40,17 +40,19 @@ class Sessions {
 
   void Attach(const AttachCall& call, Completion<Attached> done);
   void Fetch(const FetchCall& call, Completion<CommandBatch> done);
-  void Detach(const SessionId& session);
+  // kDenied: it belongs to another identity; nothing was done. One that is lost is detached.
+  [[nodiscard]] Status Detach(const SessionId& session, const OnlyFor& session_of);
   struct Serves {
     std::set<std::string> resources;
     std::set<std::string> participants;
   };
-  // It gave a sign of life. What it serves; kNotFound when it is lost.
-  [[nodiscard]] Result<Serves> Touch(const SessionId& session);
+  // It gave a sign of life. What it serves; kNotFound when it is lost, kDenied: another identity's.
+  [[nodiscard]] Result<Serves> Touch(const SessionId& session, const OnlyFor& session_of);
 
   struct Owner {
     std::string identity;  // of the resource's database
     std::string process;
+    std::string caller;  // the session's identity
   };
   // kNotFound: no such session, or it does not serve the resource.
   [[nodiscard]] Result<Owner> FindOwner(const SessionId& session,
@@ -70,13 +72,21 @@ class Sessions {
   // by a newer call of the same. As Send.
   bool Call(SagaCall call);
 
-  // Ends long polls whose time is up and finds sessions that stopped fetching. Call about ten times
-  // a second.
+  // To the process that the question prefers, if it can be asked; else to any that serves the
+  // resource. Errors as engine/questions.h says.
+  void Ask(Question question, Completion<LiveAnswer> done);
+  void StopAsking();
+  // What the session answers; counts for what it was asked, and once.
+  void Answered(const SessionId& session, std::vector<AnswerReport> reports);
+
+  // Ends long polls and questions whose time is up and finds sessions that stopped fetching. Call
+  // about ten times a second.
   void Tick();
 
   std::vector<ParticipantView> View() const;
   // By Send and Call, since this object was made.
   std::uint64_t commands_sent() const { return commands_sent_; }
+  std::uint64_t quota_refusals() const { return quota_refusals_; }
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
@@ -87,8 +97,13 @@ class Sessions {
   using CallKey = std::pair<BranchKey, ActionOp>;
   struct Session {
     std::string process;
+    std::string identity;                              // of whoever attached it
     std::map<std::string, OfferedResource> resources;  // by name
     bool answers_peers = false;                        // for one of them at least
+    bool answers_questions = false;
+    std::string release;                 // of Settle in the process; empty: not said
+    std::deque<std::int64_t> questions;  // not fetched yet
+    std::set<std::int64_t> asked;        // not answered yet, these included
     WallTime attached = 0;
     Instant last_sign{};
     std::deque<Command> queue;
@@ -110,12 +125,21 @@ class Sessions {
     std::string identity;
     std::string refused_identity;
     bool durable = false;
+    WallTime left = 0;  // when its last session went away; 0: none has
+  };
+  struct Pending {
+    SessionId session;
+    Question question;
+    Instant until{};
+    Completion<LiveAnswer> done;
   };
   // An attach whose names are being bound for the first time.
   struct Binder;
   // A completion and its answer, to be run once the mutex is released.
   using Answer = std::function<void()>;
 
+  static Error IsLost();
+  static Error IsAnothers();
   Status CheckAttach(const AttachCall& call);
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
   void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
@@ -130,6 +154,11 @@ class Sessions {
   void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
   Answer SayThatItOverflows(Session& session, const Gtid& gtid);
+  void TakeQuestions(Session& session, std::size_t most, CommandBatch& batch);
+  Result<SessionId> ChooseToAsk(const Question& question);
+  void CloseQuestion(std::int64_t number, Result<LiveAnswer> answer, std::vector<Answer>& answers);
+  void CloseAllOf(const Session& session, std::vector<Answer>& answers);
+  void CloseOverdue(Instant now, std::vector<Answer>& answers);
   Session* Choose(const SessionId& preferred, const Command& command);
   static bool Replace(Session& session, const Command& command);
   void Rebind(const ResourceRecord& accepted);
@@ -147,8 +176,13 @@ class Sessions {
   std::map<std::string, Instant> served_since_;         // those that have any
   std::map<std::string, std::set<SessionId>> acting_;   // participant -> sessions
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
+  std::map<std::int64_t, Pending> questions_;           // by number
+  std::int64_t questions_asked_ = 0;
+  bool asking_ = true;
   std::uint64_t turn_ = 0;
+  std::map<std::string, std::size_t> sessions_of_;  // by identity
   std::atomic<std::uint64_t> commands_sent_ = 0;
+  std::atomic<std::uint64_t> quota_refusals_ = 0;
 };
 
 }  // namespace settle::coordinator

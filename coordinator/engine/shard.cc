@@ -23,11 +23,13 @@ Shard::Shard(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
       mailbox_(settings.mailbox_max),
       sagas_({settings, log, clock, ids, observer, mailbox_,
               [&sessions](SagaCall call) { return sessions.Call(std::move(call)); },
+              [&admission](const std::string& name) { return admission.pauses.Of(name); },
               [this, &admission](const Sagas::Gone& gone) {
-                if (gone.began) ++measures_.ended[{EndedBy::kSaga, gone.outcome}];
-                admission.starts.Ended(gone.request_key, gone.gtid, gone.began);
+                if (gone.outcome != Outcome::kUndecided)
+                  measures_.Ended(EndedBy::kSaga, gone.outcome, gone.begun, clock_.Now());
+                admission.starts.Ended(gone.identity, gone.request_key, gone.gtid, gone.began);
                 admission.unended.End(gone.gtid);
-                admission.sagas_quota.GiveBack(gone.owner);
+                admission.sagas_quota.GiveBack(QuotaKey(gone.identity, gone.owner));
               }}) {}
 
 std::optional<Instant> Shard::RunReady() {
@@ -106,8 +108,9 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
-  auto transaction = std::make_unique<Transaction>(
-      TwoPhase(gtid, {call.owner, call.comment, now}, {settings_.branches_max}, call.protocol));
+  auto transaction =
+      std::make_unique<Transaction>(TwoPhase(gtid, {call.owner, call.comment, now, call.identity},
+                                             {settings_.branches_max}, call.protocol));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
                     "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
@@ -175,7 +178,7 @@ void Shard::Restore(RestoredTransaction restored) {
   CountRunning();
   if (here.machine.state() == TwoPhase::State::kQuorum) {
     ++undecided_count_;
-    admission_.quota.TakeBeyond(here.machine.origin().owner);
+    admission_.quota.TakeBeyond(QuotaKey(here.machine.origin()));
   }
   Handle(here, event::Restored{std::move(restored.forgotten)});
 }
@@ -188,15 +191,54 @@ Error Shard::CannotJoin(const Gtid& gtid) const {
           "begin a new transaction"};
 }
 
+// A repetition of what joined before the pause hears the same answer.
+Status Shard::CheckMayJoin(const Transaction& transaction, const std::string& participant,
+                           const std::string& request_key) const {
+  const auto paused = admission_.pauses.Of(participant);
+  if (!paused) return {};
+  const auto& branches = transaction.machine.branches();
+  const bool joined = std::any_of(branches.begin(), branches.end(), [&](const auto& branch) {
+    return branch.resource == participant && branch.request_key == request_key;
+  });
+  if (joined) return {};
+  return Fail(ErrorCode::kRetry,
+              InWords(*paused) + "; it takes part in nothing new, and nothing was done",
+              "abort, or try again later; " + HowToResume(*paused));
+}
+
+namespace {
+
+// Notes the branch as another's than the transaction's, if its session is.
+Completion<BranchNumber> NotingWhose(Transaction& transaction, const std::string& identity,
+                                     const Completion<BranchNumber>& done) {
+  if (transaction.machine.origin().identity == identity) return done;
+  return [&transaction, identity, done](const Result<BranchNumber>& branch) {
+    if (branch) transaction.others[*branch] = identity;
+    done(branch);
+  };
+}
+
+Error NotYourBranch(const Gtid& gtid, BranchNumber branch) {
+  return {ErrorCode::kDenied,
+          "branch " + std::to_string(branch) + " of transaction " + gtid.text() +
+              " belongs to a session of another identity, which alone says what became of it",
+          "leave it out: its own session is asked for its vote"};
+}
+
+}  // namespace
+
 void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
                    const Completion<BranchNumber>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
+  if (Status may = CheckMayJoin(*transaction, call.resource, call.request_key); !may)
+    return done(Fail(may.error()));
   event::Enlist enlist{call.resource, owner.identity,   call.session,
                        owner.process, call.request_key, {}};
   if (transaction->machine.protocol() == Protocol::kThreePhase)
     enlist.peers = sessions_.PeersOf(call.resource, call.session);
-  Handle(*transaction, enlist, done, [&](Error error) { done(Fail(std::move(error))); });
+  Handle(*transaction, enlist, NotingWhose(*transaction, owner.caller, done),
+         [&](Error error) { done(Fail(std::move(error))); });
   // The session may have been lost after it was looked up and before its branch was known here.
   if (!sessions_.IsAttached(call.session)) SessionLost(call.session);
 }
@@ -211,6 +253,10 @@ void Shard::NoteCommitAsked(Transaction& transaction) {
 void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
+  for (const BranchVote& vote : call.votes) {
+    if (!transaction->IsFor(call.votes_of, vote.branch))
+      return done(Fail(NotYourBranch(call.gtid, vote.branch)));
+  }
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
   const std::uint64_t waiter =
       AddWaiter(*transaction, call.wait == Wait::kDecision, wait, [done](Result<EndingNews> news) {
@@ -229,6 +275,8 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
+  if (!transaction->IsFor(call.branch_of, call.branch))
+    return done(Fail(NotYourBranch(call.gtid, call.branch)));
   transaction->one_phase_waiters.push_back(done);
   NoteCommitAsked(*transaction);
   Handle(*transaction, event::OnePhaseRequested{call.branch, call.evidence}, {}, [&](Error error) {
@@ -253,7 +301,11 @@ void Shard::Abort(const AbortCall& call, const Completion<Ending>& done) {
     if (!news) return done(Fail(std::move(news).error()));
     done(news->ending);
   });
-  Handle(*transaction, event::AbortRequested{call.cause, call.reason, call.rolled_back});
+  std::vector<BranchNumber> rolled_back = call.rolled_back;
+  std::erase_if(rolled_back, [&](BranchNumber branch) {
+    return !transaction->IsFor(call.rolled_back_by, branch);
+  });
+  Handle(*transaction, event::AbortRequested{call.cause, call.reason, std::move(rolled_back)});
 }
 
 void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {

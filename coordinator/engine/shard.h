@@ -91,6 +91,8 @@ class Shard {
   Transaction* FindInTime(const Gtid& gtid);
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   Error CannotJoin(const Gtid& gtid) const;
+  Status CheckMayJoin(const Transaction& transaction, const std::string& participant,
+                      const std::string& request_key) const;
   void Quarantine(const RestoredTransaction& transaction);
   void ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done);
   void OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,

@@ -34,6 +34,7 @@ bool IsAsked(CommandKind kind) {
 
 EndedBy EndedByOf(const Transaction& transaction) {
   if (transaction.machine.protocol() == Protocol::kThreePhase) return EndedBy::kThreePhase;
+  if (transaction.machine.has_reservations()) return EndedBy::kTcc;
   return transaction.one_phase ? EndedBy::kOnePhase : EndedBy::kTwoPhase;
 }
 
@@ -62,7 +63,7 @@ void Shard::Handle(Transaction& transaction, const Event& event,
   if (was_undecided && !IsUndecided(transaction.machine.state())) {
     SETTLE_ASSERT(undecided_count_ > 0, transaction.machine.gtid().text());
     --undecided_count_;
-    admission_.quota.GiveBack(transaction.machine.origin().owner);
+    admission_.quota.GiveBack(QuotaKey(transaction.machine.origin()));
     // A reservation's participant must know a repeated confirm or cancel for as long as one can
     // come, a site what its peers may ask.
     const bool reserved = transaction.machine.has_reservations() &&
@@ -311,8 +312,10 @@ void Shard::Forget(Transaction& transaction) {
     if (branch.reservation) timers_.Cancel({gtid, TimerKind::kCall, branch.number});
   }
   const Ending& ending = transaction.machine.ending();
-  ++measures_.ended[{EndedByOf(transaction), ending.outcome}];
-  measures_.Add(Phase::kApply, transaction.times.decided, clock_.Now());
+  const Instant now = clock_.Now();
+  measures_.Ended(EndedByOf(transaction), ending.outcome, transaction.times.begun, now);
+  // A damaged one ends when a person says so.
+  if (ending.committed()) measures_.Add(Phase::kApply, transaction.times.decided, now);
   observer_.Event(Observer::Level::kDebug, gtid,
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));

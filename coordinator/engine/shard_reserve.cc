@@ -51,6 +51,8 @@ void Shard::Try(const TryCall& call, const Completion<TryAnswer>& done) {
   }
   Transaction* transaction = FindInTime(call.gtid);
   if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
+  if (Status may = CheckMayJoin(*transaction, call.participant, call.request_key); !may)
+    return done(Fail(may.error()));
   const std::uint64_t id = next_waiter_++;
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
   transaction->try_waiters.push_back({id, 0, done});

@@ -130,6 +130,7 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
 
 OpenCounts Shard::CountOpen() const {
   OpenCounts counts;
+  counts.quarantined = quarantined_.size();
   for (const auto& [gtid, summary] : quarantined_) {
     ++counts.by_state[summary.state];
     counts.NoteInDoubt(summary.origin.began);

@@ -60,6 +60,7 @@ struct Transaction {
     bool latest = false;  // the last one is one of them
   };
   std::map<BranchNumber, Unsent> unsent{};
+  std::map<BranchNumber, std::string> others{};  // whose session it is; missing: the beginner's own
 
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
@@ -70,6 +71,12 @@ struct Transaction {
   bool IsUnserved(BranchNumber branch) const;
   // What a person should know of a branch that has not answered; empty: nothing went wrong yet.
   std::string LastError(const TwoPhase::Branch& branch) const;
+  // Whether the branch's session is one of `whose`.
+  bool IsFor(const OnlyFor& whose, BranchNumber branch) const {
+    if (!whose) return true;
+    const auto other = others.find(branch);
+    return *whose == (other == others.end() ? machine.origin().identity : other->second);
+  }
   // Decided and not carried out everywhere, or damaged.
   bool IsInDoubt() const;
 };

@@ -16,6 +16,7 @@
 
 #include "log/audit.h"
 #include "log/histogram.h"
+#include "log/seals.h"
 #include "protocol/records.h"
 #include "settle/vocabulary/status.h"
 
@@ -37,6 +38,7 @@ struct LogIdentity {
   std::string log_id;              // made with the log, never changes
   Epoch epoch = 0;                 // of this opening; raised durably before the log was handed out
   std::vector<LostEpochs> lost{};  // oldest first
+  Seals seals{};                   // with a key for this epoch; none in a log that keeps no gtids
 
   bool HasLost(const Gtid& gtid) const {
     return std::any_of(lost.begin(), lost.end(),
@@ -91,6 +93,16 @@ struct LogWrites {
 struct LogGroups {
   Histogram records{kRecordsBounds};        // in one group
   Histogram flush_seconds{kSecondsBounds};  // to write one and flush it
+};
+
+// Of the log's own file, as it is now.
+struct LogCondition {
+  std::string path;          // absolute
+  std::string journal_mode;  // SQLite's words
+  int synchronous = 0;       // of whoever writes; 2: FULL, 3: EXTRA
+  std::uint64_t bytes = 0;
+  std::uint64_t wal_bytes = 0;
+  std::uint64_t keep_ended = 0;  // ended transactions that stay
 };
 
 // A consistent copy of a log that goes on being written, made aside and read once it is complete.
@@ -157,6 +169,11 @@ class DecisionLog {
   virtual LogTotals totals() const = 0;            // thread-safe
   virtual LogWrites writes() const = 0;            // thread-safe
   virtual LogGroups groups() const { return {}; }  // thread-safe; empty: it does not measure
+
+  // Thread-safe, blocking. kRefused: this kind of log has no file.
+  [[nodiscard]] virtual Result<LogCondition> Condition() const {
+    return Fail(ErrorCode::kRefused, "this log has no file to look at");
+  }
 };
 
 }  // namespace settle::coordinator

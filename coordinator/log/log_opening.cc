@@ -85,10 +85,14 @@ Status Configure(Connection& connection, const std::string& path, const std::str
   return {};
 }
 
-Expected<void> CommitFacts(Connection& connection, const LogFacts& facts) {
+Expected<void> CommitFacts(Connection& connection, const LogFacts& facts,
+                           const std::optional<Seals::Key>& seal = std::nullopt) {
   Expected<Transaction> transaction = Transaction::Begin(connection);
   if (!transaction) return tl::unexpected<Failure>(std::move(transaction.error()));
   if (auto written = WriteFacts(connection, facts); !written) return written;
+  if (seal) {
+    if (auto written = WriteSeal(connection, facts.epoch, *seal); !written) return written;
+  }
   return transaction->Commit();
 }
 
@@ -135,9 +139,13 @@ Status FoldWal(Connection& connection, const std::string& path) {
 }
 
 Status RaiseEpoch(Connection& connection, const std::string& path, LogFacts& facts) {
+  // Not that of an earlier life, of which this log may be a copy.
+  Seals::Key seal{};
+  if (::getrandom(seal.data(), seal.size(), 0) != static_cast<ssize_t>(seal.size()))
+    return Fail(ErrorCode::kInternal, "the system gives no random bytes for gtids");
   const auto commit = [&](Tail tail) -> Status {
     facts.tail = tail;
-    if (auto written = CommitFacts(connection, facts); !written) {
+    if (auto written = CommitFacts(connection, facts, seal); !written) {
       return Fail(ErrorOf(written.error(), path, "raise the epoch"));
     }
     return {};
@@ -240,6 +248,8 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
   if (!state) return Fail(state.error());
   const Result<std::string> audit_damage = CheckAudit(*connection, *path, state->audit);
   if (!audit_damage) return Fail(audit_damage.error());
+  Result<std::map<Epoch, Seals::Key>> seals = ReadSeals(*connection, *path);
+  if (!seals) return Fail(seals.error());
   const Result<std::vector<Restoration>> restored = ReadRestorations(*connection, *path);
   if (!restored) return Fail(restored.error());
   RemoveBackupFile(*path);
@@ -250,7 +260,7 @@ Result<OpenedLog> OpenLog(const SqliteLogSettings& settings,
                                                          settings.prune, settings.keep_audit});
   if (!writer) return Fail(ErrorOf(writer.error(), *path, "prepare for writing"));
   return OpenedLog{*std::move(path),
-                   {facts->log_id, facts->epoch, LostIn(*restored)},
+                   {facts->log_id, facts->epoch, LostIn(*restored), Seals(*std::move(seals))},
                    state->pruned.first_position,
                    state->next_position - 1,
                    *audit_damage,

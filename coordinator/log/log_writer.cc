@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "log/wal_check.h"
@@ -38,15 +39,19 @@ Expected<std::unique_ptr<LogWriter>> LogWriter::Make(sqlite::Connection connecti
     if (!prepared) return tl::unexpected<Failure>(prepared.error());
     *statement = *std::move(prepared);
   }
-  return std::unique_ptr<LogWriter>(
-      new LogWriter(std::move(connection), std::move(statements), start));
+  const Expected<std::string> synchronous = connection.Ask("PRAGMA synchronous");
+  if (!synchronous) return tl::unexpected<Failure>(synchronous.error());
+  return std::unique_ptr<LogWriter>(new LogWriter(std::move(connection), std::move(statements),
+                                                  start, std::atoi(synchronous->c_str())));
 }
 
-LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start start)
+LogWriter::LogWriter(sqlite::Connection connection, Statements statements, Start start,
+                     int synchronous)
     : connection_(std::move(connection)),
       statements_(std::move(statements)),
       state_(start.state),
       prune_(start.prune),
+      synchronous_(synchronous),
       keep_audit_(start.keep_audit),
       checkpoint_pages_(start.checkpoint_pages),
       checkpoint_at_(start.checkpoint_pages),

@@ -55,6 +55,8 @@ class LogWriter {
   LogTotals totals() const;  // thread-safe
   LogWrites writes() const;  // thread-safe
   LogGroups groups() const;  // thread-safe
+  // SQLite's synchronous of the connection that writes, as it was read back; thread-safe.
+  int synchronous() const { return synchronous_; }
   AuditEnds audit() const;   // thread-safe
 
  private:
@@ -66,7 +68,7 @@ class LogWriter {
   };
   enum class Stage { kBeforeCommit, kCommit };
 
-  LogWriter(sqlite::Connection connection, Statements statements, Start start);
+  LogWriter(sqlite::Connection connection, Statements statements, Start start, int synchronous);
 
   sqlite::Expected<void> Insert(const std::vector<Pending>& group, LogState& state);
   sqlite::Expected<void> Index(const Subject& end, LogState& state);
@@ -87,6 +89,7 @@ class LogWriter {
   Statements statements_;
   LogState state_;
   const PruneLimits prune_;
+  const int synchronous_;
   const std::uint64_t keep_audit_;
   std::optional<NeededRecords> needed_;  // none: nothing is pruned
   bool pruning_ = false;                 // above the mark where it begins and not yet at its end

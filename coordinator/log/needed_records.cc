@@ -16,6 +16,9 @@ Subject SubjectOf(const Record& record) {
     // No resource's name has a blank.
     subject.name = "saga " + definition.name + " " + std::to_string(definition.version);
   }
+  if (const auto* pause = std::get_if<PauseRecord>(&record)) {
+    subject.name = "pause " + std::to_string(static_cast<int>(pause->scope)) + " " + pause->name;
+  }
   subject.decides = std::holds_alternative<CommitRecord>(record) ||
                     std::holds_alternative<OnePhaseRecord>(record) ||
                     std::holds_alternative<PreCommitRecord>(record) ||

@@ -1,6 +1,6 @@
 // The records that must stay whatever is pruned: those of transactions that have not ended, the
-// newest binding of each resource's name, and stored definitions. Kept up to date as records are
-// read and appended, so that pruning never has to look for them.
+// newest binding of each resource's name, stored definitions, and what is paused. Kept up to date
+// as records are read and appended, so that pruning never has to look for them.
 #pragma once
 
 #include <cstddef>

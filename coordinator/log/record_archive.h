@@ -45,6 +45,7 @@ constexpr int Last(Vote) { return static_cast<int>(Vote::kNo); }
 constexpr int Last(BranchEnd) { return static_cast<int>(BranchEnd::kRetry); }
 constexpr int Last(ActionOp) { return static_cast<int>(ActionOp::kFence); }
 constexpr int Last(SagaAct) { return static_cast<int>(SagaAct::kSetInput); }
+constexpr int Last(PauseScope) { return static_cast<int>(PauseScope::kDrain); }
 constexpr int Last(SiteState) { return static_cast<int>(SiteState::kAborted); }
 constexpr int Last(saga::StepKind) { return static_cast<int>(saga::StepKind::kPivot); }
 

@@ -23,19 +23,25 @@ struct Type {
   std::uint8_t version;  // of its body
   const char* name;
 };
+// What was proved of who began it, and its trace, came with version 6.
+std::uint8_t AtLeast(int version, const Origin& origin) {
+  const bool is_new = !origin.identity.empty() || !origin.trace_parent.empty();
+  return static_cast<std::uint8_t>(is_new ? 6 : version);
+}
 // By whom it was decided came with version 5, for three-phase commit alone.
 Type TypeOf(const CommitRecord& record) {
-  return {1, static_cast<std::uint8_t>(record.by == DecidedBy{} ? 1 : 5), "commit"};
+  return {1, AtLeast(record.by == DecidedBy{} ? 1 : 5, record.origin), "commit"};
 }
-constexpr Type TypeOf(const OnePhaseRecord&) { return {2, 1, "one-phase"}; }
+Type TypeOf(const OnePhaseRecord& record) { return {2, AtLeast(1, record.origin), "one-phase"}; }
 constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
 // Only a saga's ending can have the cause that came with version 3.
 Type TypeOf(const EndRecord& record) {
   const AbortCause cause = record.summary.ending.cause;
-  if (record.summary.quorum || cause == AbortCause::kQuorum) return {4, 5, "end"};
-  if (record.summary.saga) return {4, 4, "end"};
-  const bool is_new = cause == AbortCause::kStepFailed;
-  return {4, static_cast<std::uint8_t>(is_new ? 3 : 1), "end"};
+  const int version = record.summary.quorum || cause == AbortCause::kQuorum ? 5
+                      : record.summary.saga                                 ? 4
+                      : cause == AbortCause::kStepFailed                    ? 3
+                                                                            : 1;
+  return {4, AtLeast(version, record.summary.origin), "end"};
 }
 constexpr Type TypeOf(const ResourceRecord&) { return {5, 1, "resource"}; }
 // Only a damaged saga can have been aborted for a failed step and be forgotten, only a three-phase
@@ -51,17 +57,20 @@ Type TypeOf(const SagaBeginRecord& record) {
   const bool is_new = std::any_of(steps.begin(), steps.end(), [](const auto& step) {
     return step.retry.jitter_percent != saga::RetryPolicy{}.jitter_percent;
   });
-  return {7, static_cast<std::uint8_t>(is_new ? 4 : 3), "saga begin"};
+  return {7, AtLeast(is_new ? 4 : 3, record.origin), "saga begin"};
 }
 constexpr Type TypeOf(const SagaStepRecord&) { return {8, 3, "saga step"}; }
 constexpr Type TypeOf(const SagaAbortingRecord&) { return {9, 3, "saga aborting"}; }
 constexpr Type TypeOf(const SagaActRecord&) { return {10, 3, "saga act"}; }
 constexpr Type TypeOf(const SagaEndRecord&) { return {11, 3, "saga end"}; }
 constexpr Type TypeOf(const DefinitionRecord&) { return {12, 4, "definition"}; }
-constexpr Type TypeOf(const RegisteredRecord&) { return {13, 4, "registered"}; }
-constexpr Type TypeOf(const PreCommitRecord&) { return {14, 5, "pre-commit"}; }
+Type TypeOf(const RegisteredRecord& record) {
+  return {13, AtLeast(4, record.origin), "registered"};
+}
+Type TypeOf(const PreCommitRecord& record) { return {14, AtLeast(5, record.origin), "pre-commit"}; }
 constexpr Type TypeOf(const BallotRecord&) { return {15, 5, "ballot"}; }
 constexpr Type TypeOf(const QuorumAbortRecord&) { return {16, 5, "quorum abort"}; }
+constexpr Type TypeOf(const PauseRecord&) { return {18, 6, "pause"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
@@ -153,6 +162,7 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 14: return DecodeBody<PreCommitRecord>(version, body);
     case 15: return DecodeBody<BallotRecord>(version, body);
     case 16: return DecodeBody<QuorumAbortRecord>(version, body);
+    case 18: return DecodeBody<PauseRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

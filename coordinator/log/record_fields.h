@@ -24,6 +24,9 @@ void Fields(Archive& archive, V& origin) {
   archive.Field("origin.owner", origin.owner);
   archive.Field("origin.comment", origin.comment);
   archive.Field("origin.began", origin.began);
+  if (archive.version() < 6) return;
+  archive.Field("origin.identity", origin.identity);
+  archive.Field("origin.trace_parent", origin.trace_parent);
 }
 
 template <typename Archive, Is<DecidedBranch> V>
@@ -114,6 +117,16 @@ void Fields(Archive& archive, V& record) {
   archive.Field("resource", record.resource);
   archive.Field("identity", record.identity);
   archive.Field("accepted_by", record.accepted_by);
+  archive.Field("reason", record.reason);
+  archive.Field("at", record.at);
+}
+
+template <typename Archive, Is<PauseRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("scope", record.scope);
+  archive.Field("name", record.name);
+  archive.Field("paused", record.paused);
+  archive.Field("operator_name", record.operator_name);
   archive.Field("reason", record.reason);
   archive.Field("at", record.at);
 }
@@ -274,6 +287,7 @@ void Fields(Archive& archive, V& record) {
     return;
   }
   OptionalFields(archive, "quorum", summary.quorum);
+  if (archive.version() >= 6) OptionalFields(archive, "saga", summary.saga);
 }
 
 template <typename Archive, Is<SagaBeginRecord> V>

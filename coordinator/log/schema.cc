@@ -135,6 +135,51 @@ Expected<void> WriteMetaNumber(Connection& connection, std::string_view name,
 
 namespace {
 
+constexpr std::string_view kSealPrefix = "seal.";
+
+bool ParseSeal(std::string_view text, Seals::Key& key) {
+  if (text.size() != 2 * key.size()) return false;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const char* const from = text.data() + 2 * i;
+    const auto [end, error] = std::from_chars(from, from + 2, key[i], 16);
+    if (error != std::errc{} || end != from + 2) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::map<Epoch, Seals::Key>> ReadSeals(Connection& connection, const std::string& path) {
+  Expected<Statement> read = Statement::Prepare(
+      connection, "SELECT name, value, crc FROM meta WHERE name >= 'seal.' AND name < 'seal/'");
+  if (!read) return Fail(ErrorOf(read.error(), path, "read the keys of gtids"));
+  std::map<Epoch, Seals::Key> keys;
+  for (;;) {
+    const Expected<bool> row = read->Step();
+    if (!row) return Fail(ErrorOf(row.error(), path, "read the keys of gtids"));
+    if (!*row) return keys;
+    const std::string name(read->Bytes(0));
+    const std::string value(read->Bytes(1));
+    Epoch epoch = 0;
+    Seals::Key key{};
+    if (read->Number(2) != ChecksumOf(name, value) || !ParseSeal(value, key) ||
+        !ParseNumber(std::string_view(name).substr(kSealPrefix.size()), epoch)) {
+      return Fail(ErrorCode::kCorrupt,
+                  fmt::format("{}: the log's {} is damaged", path, Escaped(name)),
+                  "nothing may be presumed from a damaged log: keep it, and restore a backup");
+    }
+    keys.emplace(epoch, key);
+  }
+}
+
+Expected<void> WriteSeal(Connection& connection, Epoch epoch, const Seals::Key& key) {
+  std::string text;
+  for (const std::uint8_t byte : key) text += fmt::format("{:02x}", byte);
+  return WriteMeta(connection, fmt::format("{}{}", kSealPrefix, epoch), text);
+}
+
+namespace {
+
 // Of `Pruned` or `const Pruned`, in one place for reading and for writing.
 template <typename P>
 auto RowsOf(P& pruned) {

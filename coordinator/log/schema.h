@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,11 @@ struct Pruned {
                                     std::string_view name, std::uint64_t& number);
 [[nodiscard]] sqlite::Expected<void> WriteMetaNumber(sqlite::Connection& connection,
                                                      std::string_view name, std::uint64_t number);
+// The keys of all epochs that have one: rows of `meta` called seal.<epoch>, 32 hexadecimal digits.
+[[nodiscard]] Result<std::map<Epoch, Seals::Key>> ReadSeals(sqlite::Connection& connection,
+                                                            const std::string& path);
+[[nodiscard]] sqlite::Expected<void> WriteSeal(sqlite::Connection& connection, Epoch epoch,
+                                               const Seals::Key& key);
 
 // As ReadFacts and WriteFacts.
 [[nodiscard]] Result<Pruned> ReadPruned(sqlite::Connection& connection, const std::string& path);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <filesystem>
 #include <utility>
 
 #include "log/audit_table.h"
@@ -22,6 +23,7 @@ class SqliteDecisionLog final : public DecisionLog {
   SqliteDecisionLog(const SqliteLogSettings& settings, OpenedLog opened)
       : path_(std::move(opened.path)),
         busy_timeout_(settings.busy_timeout),
+        keep_ended_(settings.prune.keep_ended),
         identity_(std::move(opened.identity)),
         first_at_open_(opened.first_position),
         last_at_open_(opened.last_position),
@@ -109,9 +111,28 @@ class SqliteDecisionLog final : public DecisionLog {
   LogWrites writes() const override { return writer_->writes(); }
   LogGroups groups() const override { return writer_->groups(); }
 
+  Result<LogCondition> Condition() const override {
+    auto connection = OpenReader(path_, busy_timeout_);
+    if (!connection) return Fail(connection.error());
+    const sqlite::Expected<std::string> journal_mode = connection->Ask("PRAGMA journal_mode");
+    if (!journal_mode) return Fail(ErrorOf(journal_mode.error(), path_, "read its journal_mode"));
+    const auto size_of = [](const std::string& path) -> std::uint64_t {
+      std::error_code none;
+      const std::uintmax_t bytes = std::filesystem::file_size(path, none);
+      return none ? 0 : bytes;
+    };
+    return LogCondition{.path = path_,
+                        .journal_mode = *journal_mode,
+                        .synchronous = writer_->synchronous(),
+                        .bytes = size_of(path_),
+                        .wal_bytes = size_of(path_ + "-wal"),
+                        .keep_ended = keep_ended_};
+  }
+
  private:
   const std::string path_;
   const std::chrono::milliseconds busy_timeout_;
+  const std::uint64_t keep_ended_;
   const LogIdentity identity_;
   const std::uint64_t first_at_open_;
   const std::uint64_t last_at_open_;

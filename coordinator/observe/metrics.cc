@@ -2,14 +2,17 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <utility>
 
 #include "engine/await.h"
+#include "engine/pauses.h"
 #include "engine/shard.h"
 #include "observe/families.h"
 
@@ -17,12 +20,16 @@ namespace settle::coordinator {
 namespace {
 
 constexpr std::chrono::milliseconds kShardPatience{2'000};
+constexpr EndedBy kEveryWay[] = {EndedBy::kTwoPhase, EndedBy::kThreePhase, EndedBy::kOnePhase,
+                                 EndedBy::kTcc, EndedBy::kSaga};
+static_assert(std::size(kEveryWay) == kEndedBy);
 
 const char* ToString(EndedBy by) {
   switch (by) {
     case EndedBy::kTwoPhase: return "two-phase";
     case EndedBy::kThreePhase: return "three-phase";
     case EndedBy::kOnePhase: return "one-phase";
+    case EndedBy::kTcc: return "tcc";
     case EndedBy::kSaga: return "saga";
   }
   return "";
@@ -40,7 +47,18 @@ const char* ToString(Phase phase) {
 
 double Number(std::uint64_t count) { return static_cast<double>(count); }
 
-void AddOpen(Families& families, const OpenCounts& open, WallTime now) {
+// Whatever has states from 0 up to kDone, which is none of an open transaction.
+template <typename State>
+void AddStates(std::map<std::string, std::size_t>& by_state) {
+  for (int state = 0; state < static_cast<int>(State::kDone); ++state)
+    by_state.try_emplace(ToString(static_cast<State>(state)), 0);
+}
+
+// Every state is there from the start, at 0: an expression over one that is missing says nothing.
+void AddOpen(Families& families, OpenCounts open, WallTime now) {
+  AddStates<TwoPhase::State>(open.by_state);
+  AddStates<saga::Machine::State>(open.by_state);
+  open.by_state.try_emplace("quarantined", 0);
   families.Gauge("settle_transactions_open", "Transactions that have not ended, by state.");
   for (const auto& [state, count] : open.by_state) families.Add(Number(count), {{"state", state}});
   families.Gauge("settle_transactions_in_doubt",
@@ -53,12 +71,15 @@ void AddOpen(Families& families, const OpenCounts& open, WallTime now) {
   families.Gauge("settle_transactions_damaged",
                  "Transactions that ended otherwise than decided and are not forgotten yet.");
   families.Add(Number(open.damaged));
+  families.Gauge(
+      "settle_transactions_quarantined",
+      "Transactions that are left alone: their records in the log contradict themselves.");
+  families.Add(Number(open.quarantined));
 }
 
 // Every pair that is usual is there from the start, at 0: a rate needs a value to rise from.
 void AddEnded(Families& families, Measures measures) {
-  for (const EndedBy by :
-       {EndedBy::kTwoPhase, EndedBy::kThreePhase, EndedBy::kOnePhase, EndedBy::kSaga}) {
+  for (const EndedBy by : kEveryWay) {
     for (const Outcome outcome : {Outcome::kCommitted, Outcome::kAborted})
       measures.ended.try_emplace({by, outcome}, 0);
   }
@@ -76,6 +97,11 @@ void AddEnded(Families& families, Measures measures) {
   for (const Phase phase : {Phase::kWork, Phase::kPrepare, Phase::kLog, Phase::kApply}) {
     families.Add(measures.phases[static_cast<std::size_t>(phase)], {{"phase", ToString(phase)}});
   }
+  families.Histograms(
+      "settle_transaction_duration_seconds",
+      "Time from begin to the end of every branch, of transactions that committed.");
+  for (const EndedBy by : kEveryWay)
+    families.Add(measures.durations[static_cast<std::size_t>(by)], {{"protocol", ToString(by)}});
 }
 
 void AddParticipants(Families& families, const std::vector<ParticipantView>& participants,
@@ -93,6 +119,25 @@ void AddParticipants(Families& families, const std::vector<ParticipantView>& par
   families.Counter("settle_reports_received_total",
                    "Votes, ends and answers from participants, one for each branch or step.");
   families.Add(Number(messages.reports));
+}
+
+// All of them from the start, at 0.
+void AddAccess(Families& families, const access::Gate& gate, const QuotaRefusals& refusals) {
+  families.Counter("settle_denied_calls_total",
+                   "Calls that were not allowed to whoever made them, by service and reason.");
+  for (std::size_t service = 0; service < access::kServices.size(); ++service) {
+    for (const auto& [reason, name] : access::kReasonNames) {
+      families.Add(Number(gate.denied(service, reason)),
+                   {{"service", std::string(access::kServices[service])}, {"reason", name}});
+    }
+  }
+  families.Counter("settle_quota_refusals_total",
+                   "Calls refused for now, and connections, beyond what one identity may have.");
+  families.Add(Number(gate.calls_over_quota()), {{"quota", "calls"}});
+  families.Add(Number(gate.connections_over_quota()), {{"quota", "connections"}});
+  families.Add(Number(refusals.transactions), {{"quota", "transactions"}});
+  families.Add(Number(refusals.sagas), {{"quota", "sagas"}});
+  families.Add(Number(refusals.sessions), {{"quota", "sessions"}});
 }
 
 void AddShards(Families& families, const Engine& engine) {
@@ -155,6 +200,10 @@ Status CheckShards(const Engine& engine, std::chrono::milliseconds at_most) {
 Status CheckReady(const Engine& engine, std::chrono::milliseconds at_most) {
   if (engine.draining())
     return Fail(ErrorCode::kUnavailable, "shutting down: no new transactions are begun");
+  if (const auto paused = engine.pauses().OfEverythingNew()) {
+    return Fail(ErrorCode::kUnavailable, "nothing new is begun: " + InWords(*paused),
+                HowToResume(*paused));
+  }
   return CheckShards(engine, at_most);
 }
 
@@ -171,11 +220,21 @@ Result<std::string> Metrics::Text() const {
   Families families;
   families.Gauge("settle_build_info", "Always 1; the release is a label.");
   families.Add(1, {{"version", about_.release}});
-  families.Gauge("settle_draining", "1 while the daemon stops and begins no transactions.");
-  families.Add(engine_.draining() ? 1 : 0);
-  AddOpen(families, *open, clock_.WallNow());
+  families.Gauge("settle_draining",
+                 "1 while nothing new is begun: the daemon stops, is drained or paused.");
+  families.Add(engine_.draining() || engine_.pauses().OfEverythingNew() ? 1 : 0);
+  const std::vector<PauseRecord> pauses = engine_.pauses().List();
+  families.Gauge("settle_paused_participants", "Resources and participants that are paused.");
+  families.Add(
+      static_cast<double>(std::count_if(pauses.begin(), pauses.end(), [](const PauseRecord& pause) {
+        return pause.scope == PauseScope::kParticipant;
+      })));
+  AddOpen(families, *std::move(open), clock_.WallNow());
+  families.Gauge("settle_strays", "Prepared branches in databases that nobody here answers for.");
+  families.Add(Number(about_.strays()));
   AddEnded(families, *std::move(measures));
   AddParticipants(families, *participants, engine_.messages());
+  AddAccess(families, gate_, engine_.quota_refusals());
   AddShards(families, engine_);
   AddLog(families, log_, about_.log_path);
   AddProcess(families);

@@ -3,8 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <string>
+#include <utility>
 
+#include "access/gate.h"
 #include "engine/engine.h"
 #include "log/decision_log.h"
 #include "settle/vocabulary/status.h"
@@ -25,9 +29,12 @@ class Metrics {
   struct About {
     std::string release;
     std::string log_path;
+    // How many prepared branches are left alone (recovery/inquiry.h). Thread-safe.
+    std::function<std::size_t()> strays;
   };
-  Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock)
-      : about_(std::move(about)), engine_(engine), log_(log), clock_(clock) {}
+  Metrics(About about, Engine& engine, const DecisionLog& log, Clock& clock,
+          const access::Gate& gate)
+      : about_(std::move(about)), engine_(engine), log_(log), clock_(clock), gate_(gate) {}
 
   static constexpr const char* kContentType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -40,6 +47,7 @@ class Metrics {
   Engine& engine_;
   const DecisionLog& log_;
   Clock& clock_;
+  const access::Gate& gate_;
 };
 
 }  // namespace settle::coordinator

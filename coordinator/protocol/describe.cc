@@ -177,6 +177,13 @@ struct RecordWords {
     return "definition record: " + Escaped(record.definition.name) + " version " +
            std::to_string(record.definition.version);
   }
+  std::string operator()(const PauseRecord& record) const {
+    const std::string what = record.scope == PauseScope::kParticipant     ? record.name
+                             : record.scope == PauseScope::kEverythingNew ? "everything new"
+                                                                          : "drain";
+    return "pause record: " + what + (record.paused ? " on" : " off") + " by " +
+           Quoted(record.operator_name) + " " + Quoted(record.reason);
+  }
   std::string operator()(const RegisteredRecord& record) const {
     return "registered record: " + Number(record.branch) + " " + record.participant + "/" +
            record.action + " " + DescribeJson(record.input);

@@ -11,9 +11,13 @@ using WallTime = std::int64_t;
 
 // Who began the transaction and what they said of it.
 struct Origin {
-  std::string owner;
+  std::string owner;  // as they call themselves
   std::string comment;
   WallTime began = 0;
+  // What their connection proved of them: "cn:shop", "uid:1000". Empty: nothing, or it was begun
+  // by a release that did not note it.
+  std::string identity{};
+  std::string trace_parent{};  // W3C trace context; empty: none
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };

@@ -13,6 +13,7 @@ const Gtid& Of(const Alternative& record) {
 const Gtid& Of(const EndRecord& end) { return end.summary.gtid; }
 const Gtid& Of(const ResourceRecord&) { return kNone; }
 const Gtid& Of(const DefinitionRecord&) { return kNone; }
+const Gtid& Of(const PauseRecord&) { return kNone; }
 
 }  // namespace
 

@@ -201,10 +201,26 @@ struct ResourceRecord {
   friend bool operator==(const ResourceRecord&, const ResourceRecord&) = default;
 };
 
-using Record = std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord,
-                            ResourceRecord, ForgetRecord, SagaBeginRecord, SagaStepRecord,
-                            SagaAbortingRecord, SagaActRecord, SagaEndRecord, DefinitionRecord,
-                            RegisteredRecord, PreCommitRecord, BallotRecord, QuorumAbortRecord>;
+// What an operator holds back: what is new of one participant, or everything that is new.
+enum class PauseScope { kParticipant = 1, kEverythingNew = 2, kDrain = 3 };
+
+// Forced. Held back from now on, or not any more. The last one of a scope and name holds.
+struct PauseRecord {
+  PauseScope scope = PauseScope::kParticipant;
+  std::string name;  // of the resource or participant; empty for the other scopes
+  bool paused = true;
+  std::string operator_name;
+  std::string reason;  // may be empty
+  WallTime at = 0;
+
+  friend bool operator==(const PauseRecord&, const PauseRecord&) = default;
+};
+
+using Record =
+    std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
+                 ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
+                 SagaEndRecord, DefinitionRecord, RegisteredRecord, PreCommitRecord, BallotRecord,
+                 QuorumAbortRecord, PauseRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;
@@ -214,7 +230,8 @@ enum class Durability {
   kLazy,   // rides with the next batch, may be lost in a crash
 };
 
-// The transaction a record belongs to; empty for a ResourceRecord and a DefinitionRecord.
+// The transaction a record belongs to; empty for a ResourceRecord, a
+// DefinitionRecord and a PauseRecord.
 const Gtid& GtidOf(const Record& record);
 
 }  // namespace settle::coordinator

@@ -89,7 +89,8 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
                    branch->vote == settle::ToString(Vote::kCommit),
                    {},
                    aborted && undamaged,
-                   by};
+                   by,
+                   branch->resource};
   }
   const LogIdentity& log = log_.identity();
   if (log.HasLost(key.gtid)) return Verdict{LostEnding(log, key.gtid), {}, false};
@@ -167,13 +168,16 @@ void Inquiry::OffShard(std::function<void()> task) {
   });
 }
 
-void Inquiry::Committed(const BranchKey& key, const std::string& detail) {
+void Inquiry::Committed(const BranchKey& key, const std::string& detail,
+                        const std::optional<SessionId>& session) {
   if (!CheckOurs(key.gtid)) return;
-  engine_.AskOutcome(key.gtid, [this, key, detail](const Result<Ending>& running) {
+  engine_.AskOutcome(key.gtid, [this, session, key, detail](const Result<Ending>& running) {
     if (running || running.error().code != ErrorCode::kNotFound) return;
-    OffShard([this, key, detail] {
+    OffShard([this, session, key, detail] {
       const Result<Verdict> verdict = ReadVerdict(key);
       if (!verdict || !verdict->ending.aborted()) return;
+      const bool known = session && !verdict->resource.empty();
+      if (known && !engine_.Serves(*session, verdict->resource)) return;
       engine_.RecordDamage(
           {key.gtid, key.number, BranchEnd::kCommitted,
            "branch " + std::to_string(key.number) + ": its transaction was aborted (" +

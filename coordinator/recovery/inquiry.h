@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,9 +57,11 @@ class Inquiry {
   void Found(const std::string& resource, const std::string& database_name);
 
   // A participant says that a branch was committed. If its transaction is not running and was
-  // aborted, somebody committed it behind Settle's back: that is recorded and shown. Does not
-  // block.
-  void Committed(const BranchKey& key, const std::string& detail);
+  // aborted, somebody committed it behind Settle's back: that is recorded and shown. Nothing
+  // happens if the log knows the branch and the `session` that says so does not serve its resource.
+  // Does not block.
+  void Committed(const BranchKey& key, const std::string& detail,
+                 const std::optional<SessionId>& session = {});
 
   std::vector<Stray> Strays() const;
 
@@ -70,7 +73,8 @@ class Inquiry {
     std::map<std::string, std::string> results{};  // of a saga
     // Its end has an abort's cause, and knows no damage of the branch.
     bool still_to_be_aborted = false;
-    DecidedBy by{};  // of a three-phase commit
+    DecidedBy by{};          // of a three-phase commit
+    std::string resource{};  // of the branch, where the log knows it
   };
   struct Sighting {
     Stray stray;

@@ -28,6 +28,7 @@ struct Replay {
   std::unordered_map<Gtid, OpenSaga> sagas;
   std::vector<SagaStart> ended_starts;
   std::vector<DefinitionRecord> definitions;
+  std::vector<PauseRecord> pauses;
 
   Open& At(const Gtid& gtid, std::uint64_t position) {
     Open& entry = open[gtid];
@@ -90,14 +91,15 @@ struct Replay {
   }
   void Visit(std::uint64_t, const EndRecord& record) {
     if (const auto& saga = record.summary.saga; saga && !saga->request_key.empty()) {
-      ended_starts.push_back(
-          {record.summary.gtid, saga->request_key, saga->name, saga->version, saga->fingerprint});
+      ended_starts.push_back({record.summary.gtid, record.summary.origin.identity,
+                              saga->request_key, saga->name, saga->version, saga->fingerprint});
     }
     open.erase(record.summary.gtid);
     sagas.erase(record.summary.gtid);
   }
   void Visit(std::uint64_t, ResourceRecord record) { resources.push_back(std::move(record)); }
   void Visit(std::uint64_t, DefinitionRecord record) { definitions.push_back(std::move(record)); }
+  void Visit(std::uint64_t, PauseRecord record) { pauses.push_back(std::move(record)); }
   void Visit(std::uint64_t position, SagaBeginRecord record) {
     const auto [entry, is_new] = sagas.try_emplace(record.gtid, OpenSaga{position, {}});
     RestoredSaga& saga = entry->second.saga;
@@ -182,6 +184,7 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
   state.resources = std::move(replay.resources);
   state.ended_starts = std::move(replay.ended_starts);
   state.definitions = std::move(replay.definitions);
+  state.pauses = std::move(replay.pauses);
   return state;
 }
 

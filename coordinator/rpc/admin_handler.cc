@@ -7,23 +7,30 @@
 
 namespace settle::coordinator {
 
-AdminHandler::AdminHandler(std::string release, Engine& engine, DecisionLog& log,
-                           const Views& views, Calls& calls, Observer& observer,
-                           server::Caller caller)
-    : release_(std::move(release)),
-      engine_(engine),
-      log_(log),
-      views_(views),
-      calls_(calls),
-      observer_(observer),
-      caller_(std::move(caller)) {}
+AdminHandler::AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> visitor)
+    : release_(parts.release),
+      engine_(parts.engine),
+      log_(parts.log),
+      views_(parts.views),
+      doctor_(parts.doctor),
+      audit_(parts.audit),
+      calls_(parts.calls),
+      observer_(parts.observer),
+      edge_(parts.observer, std::move(visitor)) {}
+
+template <typename T, typename Body>
+T AdminHandler::Act(const std::string& what, const std::string& target,
+                    const std::string& operator_name, const std::string& reason, Body body) {
+  return Need(audit_.Do<T>({edge_.caller().text(), operator_name, what, target, reason}, body));
+}
 
 void AdminHandler::status(wire::StatusReply& reply) {
-  AtTheEdge(observer_, "status", [&] { reply = ToWire(Need(views_.Status()), release_); });
+  edge_.Serve(access::Of("admin", "status"),
+              [&] { reply = ToWire(Need(views_.Status()), release_); });
 }
 
 void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListRequest& request) {
-  AtTheEdge(observer_, "list_transactions", [&] {
+  edge_.Serve(access::Of("admin", "list_transactions"), [&] {
     const ListCall call = Need(FromWire(request));
     const TransactionPage page = Need(views_.List(call.which, call.most, call.cursor));
     for (const TransactionView& view : page.transactions)
@@ -33,12 +40,29 @@ void AdminHandler::list_transactions(wire::ListReply& reply, const wire::ListReq
 }
 
 void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
-  AtTheEdge(observer_, "show",
-            [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
+  edge_.Serve(access::Of("admin", "show"),
+              [&] { reply = ToWire(Need(views_.Show(Need(GtidFromWire(gtid))))); });
+}
+
+void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request) {
+  edge_.Serve(access::Of("admin", "look"), [&] {
+    const LookCall call = Need(FromWire(request));
+    reply = ToWire(Need(call.wait ? views_.Look(call.gtid, *call.wait)
+                                  : views_.Show(call.gtid).map([](TransactionView view) {
+                                      return LookView{std::move(view), {}};
+                                    })));
+  });
+}
+
+void AdminHandler::examine(wire::ExamineReply& reply, const wire::ExamineRequest& request) {
+  edge_.Serve(access::Of("admin", "examine"), [&] {
+    const ExamineCall call = Need(FromWire(request));
+    reply = ToWire(Need(views_.Examine(call.resource, call.wait, call.most, call.cursor)));
+  });
 }
 
 void AdminHandler::in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) {
-  AtTheEdge(observer_, "in_doubt", [&] {
+  edge_.Serve(access::Of("admin", "in_doubt"), [&] {
     const PageCall call = Need(FromWire(request));
     const InDoubtView view = Need(views_.InDoubt(call.most, call.cursor));
     for (const TransactionView& transaction : view.transactions)
@@ -50,7 +74,7 @@ void AdminHandler::in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& 
 }
 
 void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::PageRequest& request) {
-  AtTheEdge(observer_, "participants", [&] {
+  edge_.Serve(access::Of("admin", "participants"), [&] {
     const PageCall call = Need(FromWire(request));
     const ParticipantPage page = Need(views_.Participants(call.most, call.cursor));
     for (const ParticipantRow& row : page.rows) reply.participants.push_back(ToWire(row));
@@ -59,56 +83,115 @@ void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::Page
 }
 
 void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
-  AtTheEdge(observer_, "send_again", [&] {
+  edge_.Serve(access::Of("admin", "send_again"), [&] {
     const SendAgainCall call = Need(FromWire(request));
-    reply = ToWire(Need(call.gtid.empty()   ? RetryAll(engine_, call.resource)
-                        : call.step.empty() ? Retry(engine_, views_, call.gtid)
-                                            : RetryStep(engine_, views_, call.gtid, call.step)));
+    const std::string target = !call.gtid.empty()       ? call.gtid.text()
+                               : !call.resource.empty() ? call.resource
+                                                        : "everything that waits";
+    const std::string what = call.step.empty() ? "retry" : "retry of step " + call.step;
+    reply = ToWire(Act<RetriedView>(what, target, call.operator_name, "", [&] {
+      return call.gtid.empty()   ? RetryAll(engine_, call.resource)
+             : call.step.empty() ? Retry(engine_, views_, call.gtid)
+                                 : RetryStep(engine_, views_, call.gtid, call.step);
+    }));
   });
 }
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
-  AtTheEdge(observer_, "resolve", [&] {
-    reply = ToWire(Need(Resolve(engine_, views_, observer_, Need(FromWire(request)))));
+  edge_.Serve(access::Of("admin", "resolve"), [&] {
+    const ResolveCall call = Need(FromWire(request));
+    const std::string what = std::string("resolve to ") + settle::ToString(call.to);
+    reply = ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+                                        [&] { return Resolve(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::act_on_step(wire::TransactionView& reply,
                                const wire::ActOnStepRequest& request) {
-  AtTheEdge(observer_, "act_on_step", [&] {
-    reply = ToWire(Need(ActOnStep(engine_, views_, observer_, Need(FromWire(request)))));
+  edge_.Serve(access::Of("admin", "act_on_step"), [&] {
+    const StepActCall call = Need(FromWire(request));
+    const std::string what = std::string(ToString(call.act)) + " of step " + call.step;
+    reply =
+        ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+                                    [&] { return ActOnStep(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::definitions(wire::DefinitionsReply& reply, const wire::PageRequest& request) {
-  AtTheEdge(observer_, "definitions",
-            [&] { reply = ToWire(engine_.ListDefinitions(Need(DefinitionsFromWire(request)))); });
+  edge_.Serve(access::Of("admin", "definitions"),
+              [&] { reply = ToWire(engine_.ListDefinitions(Need(DefinitionsFromWire(request)))); });
 }
 
 void AdminHandler::definition(wire::DefinitionView& reply, const std::string& name,
                               std::int32_t version) {
-  AtTheEdge(observer_, "definition", [&] {
+  edge_.Serve(access::Of("admin", "definition"), [&] {
     Need(CheckText("name", name, 200));
     reply = ToWire(*Need(engine_.FindDefinition(name, version)));
   });
 }
 
+wire::PauseView AdminHandler::SetPause(const std::string& what, const PauseRecord& record) {
+  const std::string target = record.name.empty() ? "everything new" : record.name;
+  return ToWire(Act<PauseRecord>(what, target, record.operator_name, record.reason,
+                                 [&] { return Pause(engine_, views_, observer_, record); }));
+}
+
+void AdminHandler::pause(wire::PauseView& reply, const wire::PauseRequest& request) {
+  edge_.Serve(access::Of("admin", "pause"),
+              [&] { reply = SetPause("pause", Need(FromWire(request))); });
+}
+
+void AdminHandler::resume(wire::PauseView& reply, const wire::PauseRequest& request) {
+  edge_.Serve(access::Of("admin", "resume"), [&] {
+    PauseRecord record = Need(FromWire(request));
+    record.paused = false;
+    reply = SetPause("resume", record);
+  });
+}
+
+void AdminHandler::drain(wire::PauseView& reply, const wire::DrainRequest& request) {
+  edge_.Serve(access::Of("admin", "drain"), [&] {
+    const PauseRecord record = Need(FromWire(request));
+    reply = SetPause(record.paused ? "drain" : "end of the drain", record);
+  });
+}
+
+void AdminHandler::audit(wire::AuditReply& reply, const wire::AuditRequest& request) {
+  edge_.Serve(access::Of("admin", "audit"), [&] {
+    const AuditPage page = Need(audit_.List(Need(FromWire(request))));
+    for (const AuditEntry& entry : page.entries) reply.entries.push_back(ToWire(entry));
+    if (page.more) reply.next_cursor = std::to_string(page.entries.back().number);
+    const AuditTotals totals = audit_.totals();
+    reply.rows = static_cast<std::int64_t>(totals.rows);
+    reply.pruned = static_cast<std::int64_t>(totals.pruned);
+    reply.damage = totals.damage;
+  });
+}
+
+void AdminHandler::diagnose(wire::DiagnosisReply& reply) {
+  edge_.Serve(access::Of("admin", "diagnose"), [&] { reply = ToWire(Need(doctor_.Examine())); });
+}
+
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {
-  AtTheEdge(observer_, "forget", [&] {
-    reply = ToWire(Need(Forget(engine_, views_, observer_, Need(FromWire(request)))));
+  edge_.Serve(access::Of("admin", "forget"), [&] {
+    const ForgetCall call = Need(FromWire(request));
+    reply = ToWire(Act<TransactionView>("forget", call.gtid.text(), call.operator_name, call.reason,
+                                        [&] { return Forget(engine_, views_, observer_, call); }));
   });
 }
 
 void AdminHandler::accept_identity(const std::string& resource, const std::string& identity,
                                    const std::string& operator_name, const std::string& reason) {
-  AtTheEdge(observer_, "accept_identity", [&] {
-    ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
+  edge_.Serve(access::Of("admin", "accept_identity"), [&] {
+    const ResourceRecord record = Need(IdentityFromWire(resource, identity, operator_name, reason));
     const std::string what = "operator " + Escaped(operator_name) + " accepts " +
                              Escaped(identity) + " as resource " + resource + ": " +
                              Escaped(reason);
-    Need(calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
-      engine_.AcceptIdentity(std::move(record), std::move(done));
-    }));
+    Act<std::monostate>("accept " + identity, resource, operator_name, reason, [&] {
+      return calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
+        engine_.AcceptIdentity(record, std::move(done));
+      });
+    });
     observer_.Event(Observer::Level::kInfo, {}, what);
   });
 }
@@ -122,28 +205,36 @@ LogBackup& AdminHandler::TheBackup() {
 }
 
 void AdminHandler::backup_begin(wire::BackupView& reply) {
-  AtTheEdge(observer_, "backup_begin", [&] {
+  edge_.Serve(access::Of("admin", "backup_begin"), [&] {
     backup_.reset();
-    backup_ = Need(log_.StartBackup());
-    observer_.Event(Observer::Level::kInfo, {}, "a backup of the decision log was begun");
-    reply = ToWire(Need(backup_->Await()));
+    // Whoever takes a copy has every application's words.
+    using Progress = LogBackup::Progress;
+    const auto begin = [&]() -> Result<Progress> {
+      auto started = log_.StartBackup();
+      if (!started) return Fail(std::move(started).error());
+      backup_ = *std::move(started);
+      observer_.Event(Observer::Level::kInfo, {}, "a backup of the decision log was begun");
+      return backup_->Await();
+    };
+    reply = ToWire(Act<Progress>("begin a backup", "the decision log", "", "", begin));
   });
 }
 
 void AdminHandler::backup_progress(wire::BackupView& reply) {
-  AtTheEdge(observer_, "backup_progress", [&] { reply = ToWire(Need(TheBackup().Await())); });
+  edge_.Serve(access::Of("admin", "backup_progress"),
+              [&] { reply = ToWire(Need(TheBackup().Await())); });
 }
 
 void AdminHandler::backup_read(std::string& bytes, std::int64_t offset) {
   constexpr std::size_t kMost = 1024 * 1024;
-  AtTheEdge(observer_, "backup_read", [&] {
+  edge_.Serve(access::Of("admin", "backup_read"), [&] {
     if (offset < 0) Need(Fail(ErrorCode::kInvalid, "the offset is negative"));
     bytes = Need(TheBackup().Read(static_cast<std::uint64_t>(offset), kMost));
   });
 }
 
 void AdminHandler::backup_end() {
-  AtTheEdge(observer_, "backup_end", [&] {
+  edge_.Serve(access::Of("admin", "backup_end"), [&] {
     if (backup_ == nullptr) return;
     backup_.reset();
     observer_.Event(Observer::Level::kInfo, {}, "the backup of the decision log was fetched");

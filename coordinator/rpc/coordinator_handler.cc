@@ -22,16 +22,17 @@ bool NotRunningHere(const Result<T>& result) {
 }  // namespace
 
 CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
-                                       Calls& calls, Observer& observer, server::Caller caller)
+                                       Calls& calls, Audit& audit, Observer& observer,
+                                       std::shared_ptr<access::Visitor> visitor)
     : settings_(std::move(settings)),
       engine_(engine),
       inquiry_(inquiry),
       calls_(calls),
-      observer_(observer),
-      caller_(std::move(caller)) {}
+      audit_(audit),
+      edge_(observer, std::move(visitor)) {}
 
 void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest& request) {
-  AtTheEdge(observer_, "hello", [&] {
+  edge_.Serve(access::Of("coordinator", "hello"), [&] {
     Need(CheckText("application", request.application, 200));
     reply.version = Need(AgreeOnVersion(request.version_low, request.version_high));
     reply.log_id = engine_.log_identity().log_id;
@@ -42,8 +43,10 @@ void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest
 
 void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
                                            const wire::BeginRequest& request) {
-  AtTheEdge(observer_, "begin_transaction", [&] {
+  edge_.Serve(access::Of("coordinator", "begin_transaction"), [&] {
     BeginCall call = Need(FromWire(request));
+    call.identity = edge_.rights().identity;
+    call.undecided_max = edge_.rights().quota.open_transactions.value_or(0);
     const Begun begun = Need(calls_.Await<Begun>(kNothingDone, [&](Completion<Begun> done) {
       engine_.Begin(std::move(call), std::move(done));
     }));
@@ -53,19 +56,32 @@ void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
 }
 
 void CoordinatorHandler::enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) {
-  AtTheEdge(observer_, "enlist", [&] {
+  edge_.Serve(access::Of("coordinator", "enlist"), [&] {
     EnlistCall call = Need(FromWire(request));
-    const BranchNumber branch =
-        Need(calls_.Await<BranchNumber>(kNothingDone, [&](Completion<BranchNumber> done) {
+    AllowEnlist(call);
+    const BranchNumber branch = edge_.NeedAllowed(
+        access::Reason::kSession,
+        calls_.Await<BranchNumber>(kNothingDone, [&](Completion<BranchNumber> done) {
           engine_.Enlist(std::move(call), std::move(done));
         }));
     reply.branch = static_cast<std::int32_t>(branch);
   });
 }
 
+// Into its own transaction an application may enlist any session. Into another's a participant may
+// enlist its own, for what it may serve: it was told the gtid by whoever called it.
+void CoordinatorHandler::AllowEnlist(EnlistCall& call) {
+  const access::Rights& rights = edge_.rights();
+  if (rights.roles.Has(access::Role::kApplication) && edge_.MayEnd(engine_, call.gtid)) return;
+  if (!rights.roles.Has(access::Role::kParticipant)) return edge_.NeedBegun(engine_, call.gtid);
+  edge_.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource));
+  call.session_of = edge_.only();
+}
+
 void CoordinatorHandler::try_branch(wire::TryReply& reply, const wire::TryRequest& request) {
-  AtTheEdge(observer_, "try_branch", [&] {
+  edge_.Serve(access::Of("coordinator", "try_branch"), [&] {
     TryCall call = Need(FromWire(request));
+    edge_.NeedBegun(engine_, call.gtid);
     Calls::Limits limits = kNothingDone;  // what was done is found by the same request key
     limits.kind = Calls::Kind::kParked;
     limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
@@ -76,8 +92,10 @@ void CoordinatorHandler::try_branch(wire::TryReply& reply, const wire::TryReques
 }
 
 void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequest& request) {
-  AtTheEdge(observer_, "commit", [&] {
+  edge_.Serve(access::Of("coordinator", "commit"), [&] {
     CommitCall call = Need(FromWire(request));
+    edge_.NeedBegun(engine_, call.gtid);
+    call.votes_of = edge_.only();
     const Gtid gtid = call.gtid;
     Calls::Limits limits = kMaybeDone;
     limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
@@ -87,14 +105,16 @@ void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequ
     // Ended already, perhaps by the first attempt of this very call: a repetition hears the same
     // ending.
     if (NotRunningHere(answer)) answer = CommitAnswer{Need(inquiry_.AskOutcome(gtid)), false, {}};
-    reply = ToWire(Need(std::move(answer)));
+    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer)));
   });
 }
 
 void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply,
                                           const wire::OnePhaseRequest& request) {
-  AtTheEdge(observer_, "commit_one_phase", [&] {
+  edge_.Serve(access::Of("coordinator", "commit_one_phase"), [&] {
     OnePhaseCall call = Need(FromWire(request));
+    edge_.NeedBegun(engine_, call.gtid);
+    call.branch_of = edge_.only();
     const Gtid gtid = call.gtid;
     Result<OnePhaseAnswer> answer =
         calls_.Await<OnePhaseAnswer>(kMaybeDone, [&](Completion<OnePhaseAnswer> done) {
@@ -103,13 +123,15 @@ void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply,
     if (NotRunningHere(answer)) {
       answer = OnePhaseAnswer{false, Need(inquiry_.AskOutcome(gtid))};
     }
-    reply = ToWire(Need(std::move(answer)));
+    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer)));
   });
 }
 
 void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& request) {
-  AtTheEdge(observer_, "abort", [&] {
+  edge_.Serve(access::Of("coordinator", "abort"), [&] {
     AbortCall call = Need(FromWire(request));
+    edge_.NeedBegun(engine_, call.gtid);
+    call.rolled_back_by = edge_.only();
     const Gtid gtid = call.gtid;
     Result<Ending> ending = calls_.Await<Ending>(kMaybeDone, [&](Completion<Ending> done) {
       engine_.Abort(std::move(call), std::move(done));
@@ -121,11 +143,21 @@ void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& re
 
 void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
                                      const wire::DefineSagaRequest& request) {
-  AtTheEdge(observer_, "define_saga", [&] {
+  edge_.Serve(access::Of("coordinator", "define_saga"), [&] {
     const DefineSagaCall call = Need(FromWire(request));
-    const Defined defined = Need(calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
-      engine_.DefineSaga(call, std::move(done));
-    }));
+    const auto define = [&] {
+      return calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
+        engine_.DefineSaga(call, std::move(done));
+      });
+    };
+    const std::string name = call.definition.name + "@" + std::to_string(call.definition.version);
+    // A program that stores what it stored before changes nothing, at each of its starts.
+    const auto stored = engine_.FindDefinition(call.definition.name, call.definition.version);
+    const bool known = stored && (*stored)->definition == call.definition;
+    const Defined defined =
+        Need(known ? define()
+                   : audit_.Do<Defined>({edge_.caller().text(), call.owner, "store saga", name, ""},
+                                        define));
     reply.name = call.definition.name;
     reply.version = call.definition.version;
     reply.known = defined.known;
@@ -134,8 +166,10 @@ void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
 
 void CoordinatorHandler::start_saga(wire::BeginReply& reply,
                                     const wire::StartSagaRequest& request) {
-  AtTheEdge(observer_, "start_saga", [&] {
+  edge_.Serve(access::Of("coordinator", "start_saga"), [&] {
     StartSagaCall call = Need(FromWire(request));
+    call.identity = edge_.rights().identity;
+    call.open_max = edge_.rights().quota.open_transactions.value_or(0);
     // Nobody knows its gtid yet: without a key, a start whose answer does not come cannot be asked
     // about.
     const bool repeatable = !call.request_key.empty();
@@ -150,8 +184,9 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
 
 void CoordinatorHandler::await_saga(wire::AwaitSagaReply& reply,
                                     const wire::AwaitSagaRequest& request) {
-  AtTheEdge(observer_, "await_saga", [&] {
+  edge_.Serve(access::Of("coordinator", "await_saga"), [&] {
     const AwaitSagaCall call = Need(FromWire(request));
+    edge_.NeedBegun(engine_, call.gtid);
     Calls::Limits limits = kNothingDone;
     limits.kind = Calls::Kind::kParked;
     limits.limit += call.wait;
@@ -164,8 +199,9 @@ void CoordinatorHandler::await_saga(wire::AwaitSagaReply& reply,
 }
 
 void CoordinatorHandler::outcome(wire::Ending& reply, const std::string& gtid_text) {
-  AtTheEdge(observer_, "outcome", [&] {
+  edge_.Serve(access::Of("coordinator", "outcome"), [&] {
     const Gtid gtid = Need(GtidFromWire(gtid_text));
+    edge_.NeedBegun(engine_, gtid);
     Result<Ending> ending = calls_.Await<Ending>(
         kMaybeDone, [&](Completion<Ending> done) { engine_.AskOutcome(gtid, std::move(done)); });
     if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(gtid);

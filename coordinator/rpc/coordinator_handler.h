@@ -1,15 +1,17 @@
-// CoordinatorService: what applications call. Thread-safe; calls block their connection's thread
+// CoordinatorService: what applications call. Calls block their connection's thread
 // until the engine has answered.
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
+#include "admin/audit.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
 #include "rpc/calls.h"
-#include "server/caller.h"
+#include "rpc/edge.h"
 #include "wire/CoordinatorService.h"
 
 namespace settle::coordinator {
@@ -21,9 +23,10 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
     std::chrono::milliseconds commit_wait{
         30'000};  // what the engine waits when a commit names nothing
   };
-  // Of one connection, whose caller it serves. References must outlive the handler.
+  // Of one connection, whose visitor it serves, on that connection's thread. References must
+  // outlive the handler.
   CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
-                     Observer& observer, server::Caller caller);
+                     Audit& audit, Observer& observer, std::shared_ptr<access::Visitor> visitor);
 
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
   void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
@@ -38,12 +41,14 @@ class CoordinatorHandler : public wire::CoordinatorServiceIf {
   void outcome(wire::Ending& reply, const std::string& gtid) override;
 
  private:
+  void AllowEnlist(EnlistCall& call);
+
   const Settings settings_;
   Engine& engine_;
   Inquiry& inquiry_;
   Calls& calls_;
-  Observer& observer_;
-  const server::Caller caller_;
+  Audit& audit_;
+  Edge edge_;
 };
 
 }  // namespace settle::coordinator

@@ -1,23 +1,25 @@
-// ParticipantService: what the processes that hold databases call. Thread-safe; a fetch parks its
+// ParticipantService: what the processes that hold databases call. A fetch parks its
 // connection's thread until there are commands or its wait is over.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
 #include "rpc/calls.h"
-#include "server/caller.h"
+#include "rpc/edge.h"
 #include "wire/ParticipantService.h"
 
 namespace settle::coordinator {
 
 class ParticipantHandler : public wire::ParticipantServiceIf {
  public:
-  // Of one connection, whose caller it serves. References must outlive the handler.
+  // Of one connection, whose visitor it serves, on that connection's thread. References must
+  // outlive the handler.
   ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
-                     server::Caller caller);
+                     std::shared_ptr<access::Visitor> visitor);
 
   void attach(wire::AttachReply& reply, const wire::AttachRequest& request) override;
   void fetch(wire::CommandBatch& reply, const wire::FetchRequest& request) override;
@@ -25,11 +27,12 @@ class ParticipantHandler : public wire::ParticipantServiceIf {
   void detach(const std::string& session) override;
 
  private:
+  void AllowNames(const AttachCall& call);
+
   Engine& engine_;
   Inquiry& inquiry_;
   Calls& calls_;
-  Observer& observer_;
-  const server::Caller caller_;
+  Edge edge_;
 };
 
 }  // namespace settle::coordinator

@@ -15,15 +15,11 @@ constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(10'000),
 }  // namespace
 
 PeerHandler::PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
-                         server::Caller caller)
-    : engine_(engine),
-      inquiry_(inquiry),
-      calls_(calls),
-      observer_(observer),
-      caller_(std::move(caller)) {}
+                         std::shared_ptr<access::Visitor> visitor)
+    : engine_(engine), inquiry_(inquiry), calls_(calls), edge_(observer, std::move(visitor)) {}
 
 void PeerHandler::tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) {
-  AtTheEdge(observer_, "tell", [&] {
+  edge_.Serve(access::Of("peer", "tell"), [&] {
     PeerCall call = Need(FromWire(request));
     const Gtid gtid = call.gtid;
     Result<SiteAnswer> answer = calls_.Await<SiteAnswer>(

@@ -1,21 +1,24 @@
 // PeerService, for site 0 alone: what the sites of a three-phase commit ask the coordinator's
-// witness when one of them leads a recovery round. Thread-safe.
+// witness when one of them leads a recovery round.
 #pragma once
+
+#include <memory>
 
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "recovery/inquiry.h"
 #include "rpc/calls.h"
-#include "server/caller.h"
+#include "rpc/edge.h"
 #include "wire/PeerService.h"
 
 namespace settle::coordinator {
 
 class PeerHandler : public wire::PeerServiceIf {
  public:
-  // Of one connection, whose caller it serves. References must outlive the handler.
+  // Of one connection, whose visitor it serves, on that connection's thread. References must
+  // outlive the handler.
   PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
-              server::Caller caller);
+              std::shared_ptr<access::Visitor> visitor);
 
   void tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) override;
 
@@ -23,8 +26,7 @@ class PeerHandler : public wire::PeerServiceIf {
   Engine& engine_;
   Inquiry& inquiry_;
   Calls& calls_;
-  Observer& observer_;
-  const server::Caller caller_;
+  Edge edge_;
 };
 
 }  // namespace settle::coordinator

@@ -8,9 +8,8 @@ namespace settle::coordinator {
 
 // The observer must outlive what it is given to.
 inline server::Complain Warn(Observer& observer) {
-  return [&observer](const std::string& line) {
-    observer.Event(Observer::Level::kWarning, {}, line);
-  };
+  return
+      [&observer](const std::string& line) { observer.Event(Observer::Level::kWarning, {}, line); };
 }
 
 }  // namespace settle::coordinator

@@ -84,14 +84,15 @@ Status CheckMost(std::int32_t most) {
 }
 
 // What a person does is recorded under their name and with their reason, so both must be there.
+
+}  // namespace
+
 Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reason) {
   if (operator_name.empty()) return Wrong("operator_name", "is empty: say who asks");
   if (reason.empty()) return Wrong("reason", "is empty: say why");
   if (Status text = CheckText("operator_name", operator_name, kNameBytesMax); !text) return text;
   return CheckText("reason", reason, kWordsBytesMax);
 }
-
-}  // namespace
 
 Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high) {
   const std::int32_t ours = wire::g_types_constants.PROTOCOL_VERSION;
@@ -231,6 +232,8 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   call.participants = *std::move(participants);
   call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
   call.log_id_seen = request.log_id_seen;
+  call.answers_questions = request.answers_questions;
+  call.release = OneLineOfUtf8(request.release, kReleaseBytesMax);
   return call;
 }
 
@@ -271,6 +274,9 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
     Result<SiteReport> site = FromWire(each);
     if (!site) return Fail(site.error());
     full.report.sites.push_back(*std::move(site));
+  }
+  for (const wire::QuestionAnswer& each : request.question_answers) {
+    full.report.question_answers.push_back(FromWire(each));
   }
   for (const wire::FoundBranch& each : request.found) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
@@ -323,6 +329,9 @@ Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request) {
     if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
     call.resource = request.resource;
   }
+  if (Status who = CheckText("operator_name", request.operator_name, kNameBytesMax); !who)
+    return Fail(who.error());
+  call.operator_name = request.operator_name;
   return call;
 }
 

@@ -8,11 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "admin/doctor.h"
+#include "admin/live.h"
 #include "admin/resolve.h"
 #include "admin/retry.h"
 #include "admin/steps.h"
 #include "admin/views.h"
 #include "engine/engine.h"
+#include "log/audit.h"
 #include "wire/admin_types.h"
 #include "wire/coordinator_types.h"
 #include "wire/participant_types.h"
@@ -51,6 +54,7 @@ struct AwaitSagaCall {
 [[nodiscard]] Result<SagaAnswer> FromWire(const wire::ActionAnswer& answer);
 [[nodiscard]] Result<AttachCall> FromWire(const wire::AttachRequest& request);
 [[nodiscard]] Result<SiteReport> FromWire(const wire::SiteReport& report);
+AnswerReport FromWire(const wire::QuestionAnswer& answer);  // what is wrong is its error
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
 [[nodiscard]] Result<ForgetCall> FromWire(const wire::ForgetRequest& request);
@@ -78,9 +82,30 @@ struct SendAgainCall {
   Gtid gtid;             // empty: every transaction
   std::string resource;  // empty: any
   std::string step;      // of the saga; empty: all
+  std::string operator_name;
 };
+struct LookCall {
+  Gtid gtid;
+  std::optional<std::chrono::milliseconds> wait{};  // none: nobody is asked
+};
+[[nodiscard]] Result<LookCall> FromWire(const wire::LookRequest& request);
+
+struct ExamineCall {
+  std::string resource;  // empty: all
+  std::chrono::milliseconds wait{0};
+  std::size_t most = 100;
+  std::string cursor;
+};
+[[nodiscard]] Result<ExamineCall> FromWire(const wire::ExamineRequest& request);
+
 [[nodiscard]] Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request);
 
+// Of what is to be paused; its time is left to who keeps it.
+[[nodiscard]] Result<PauseRecord> FromWire(const wire::PauseRequest& request);
+[[nodiscard]] Result<PauseRecord> FromWire(const wire::DrainRequest& request);
+// Who asks, and why.
+[[nodiscard]] Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reason);
+[[nodiscard]] Result<AuditQuery> FromWire(const wire::AuditRequest& request);
 [[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
 [[nodiscard]] Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request);
 
@@ -108,6 +133,13 @@ void AddQuorum(const Command& command, wire::Command& reply);
 wire::SiteAnswer ToWire(const SiteAnswer& answer);
 wire::QuorumView ToWire(const QuorumSummary& quorum);
 wire::ActionCall ToWire(const SagaCall& call);
+wire::Question ToWire(const Question& question);
+wire::LiveBranch ToWire(const LiveBranch& live);
+wire::Examination ToWire(const Examination& examination);
+wire::LiveView ToWire(const LiveRow& row);
+wire::LookReply ToWire(const LookView& view);
+wire::ExamineReply ToWire(const ExaminedPage& page);
+wire::Evidence ToWire(const Evidence& evidence);
 wire::AwaitSagaReply ToWire(const SagaEnd& end);
 wire::TransactionView ToWire(const TransactionView& view);
 wire::StrayView ToWire(const Stray& stray);
@@ -117,6 +149,11 @@ wire::SendAgainReply ToWire(const RetriedView& view);
 wire::DefinitionsReply ToWire(const DefinitionPage& page);
 wire::DefinitionView ToWire(const DefinitionRecord& record);
 wire::SagaView ToWire(const SagaSummary& saga);
+wire::AuditEntry ToWire(const AuditEntry& entry);
+wire::PauseView ToWire(const PauseRecord& pause);
+// What there is of the control verbs and the audit trail in a status.
+void AddControl(const StatusView& view, wire::StatusReply& reply);
+wire::DiagnosisReply ToWire(const Diagnosis& diagnosis);
 wire::StatusReply ToWire(const StatusView& view, const std::string& release);
 wire::BackupView ToWire(const LogBackup::Progress& progress);
 

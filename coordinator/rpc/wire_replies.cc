@@ -1,6 +1,7 @@
 // To the wire.
 #include <limits>
 
+#include "access/policy.h"
 #include "protocol/describe.h"
 #include "rpc/wire.h"
 
@@ -84,14 +85,6 @@ To Clamped(From value) {
                                                                    : static_cast<To>(value);
 }
 
-wire::Evidence ToWire(const Evidence& evidence) {
-  wire::Evidence reply;
-  reply.database = evidence.database;
-  reply.timeline = Clamped<std::int32_t>(evidence.timeline);
-  reply.local_transaction = evidence.local_transaction;
-  return reply;
-}
-
 wire::BranchView ToWire(const BranchSummary& branch) {
   wire::BranchView view;
   view.branch = Clamped<std::int32_t>(branch.number);
@@ -100,7 +93,7 @@ wire::BranchView ToWire(const BranchSummary& branch) {
   view.process = branch.process;
   view.state = branch.state;
   view.vote = branch.vote;
-  view.evidence = ToWire(branch.evidence);
+  view.evidence = coordinator::ToWire(branch.evidence);
   view.attempts = branch.attempts;
   view.last_error = OneLine(branch.last_error);
   return view;
@@ -114,12 +107,20 @@ wire::Command ToWire(const Command& command) {
   reply.resource = command.resource;
   reply.attempt = command.attempt;
   reply.epoch = Clamped<std::int64_t>(command.epoch);
-  reply.evidence = ToWire(command.evidence);
+  reply.evidence = coordinator::ToWire(command.evidence);
   AddQuorum(command, reply);
   return reply;
 }
 
 }  // namespace
+
+wire::Evidence ToWire(const Evidence& evidence) {
+  wire::Evidence reply;
+  reply.database = evidence.database;
+  reply.timeline = Clamped<std::int32_t>(evidence.timeline);
+  reply.local_transaction = evidence.local_transaction;
+  return reply;
+}
 
 wire::ServiceError ToWire(const Error& error) {
   wire::ServiceError reply;
@@ -162,6 +163,8 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   reply.commands.reserve(batch.commands.size());
   for (const Command& command : batch.commands) reply.commands.push_back(ToWire(command));
   for (const SagaCall& call : batch.calls) reply.calls.push_back(ToWire(call));
+  for (const Question& question : batch.questions) reply.questions.push_back(ToWire(question));
+  reply.__isset.questions = !reply.questions.empty();
   reply.__isset.calls = !reply.calls.empty();
   if (batch.ended_through) {
     wire::EndedThrough through;
@@ -181,6 +184,7 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.owner = summary.origin.owner;
   reply.comment = summary.origin.comment;
   reply.began_us = summary.origin.began;
+  if (summary.origin.began != 0) reply.__set_identity(access::NameOf(summary.origin.identity));
   reply.ended_us = summary.ended;
   for (const BranchSummary& branch : summary.branches) reply.branches.push_back(ToWire(branch));
   for (const TimelineEntry& entry : summary.timeline) {
@@ -227,6 +231,7 @@ wire::ParticipantView ToWire(const ParticipantRow& row) {
   for (const SessionView& session : view.action_sessions)
     reply.action_sessions.push_back(ToWire(session));
   reply.__isset.action_sessions = !reply.action_sessions.empty();
+  if (row.paused) reply.__set_pause(ToWire(*row.paused));
   return reply;
 }
 
@@ -266,6 +271,7 @@ wire::StatusReply ToWire(const StatusView& view, const std::string& release) {
   reply.__set_log_flushes(Clamped<std::int64_t>(view.written.flushes));
   reply.__set_commands_sent(Clamped<std::int64_t>(view.messages.commands));
   reply.__set_reports_taken(Clamped<std::int64_t>(view.messages.reports));
+  AddControl(view, reply);
   for (const LostEpochs& lost : view.log.lost) {
     wire::LostEpochsView one;
     one.first = Clamped<std::int64_t>(lost.first);

@@ -94,8 +94,8 @@ wire::AwaitSagaReply ToWire(const SagaEnd& end) {
 Result<TryCall> FromWire(const wire::TryRequest& request) {
   Result<Gtid> gtid = GtidFromWire(request.gtid);
   if (!gtid) return Fail(gtid.error());
-  for (const auto& [what, name] : {std::pair("participant", &request.participant),
-                                   std::pair("action", &request.action)}) {
+  for (const auto& [what, name] :
+       {std::pair("participant", &request.participant), std::pair("action", &request.action)}) {
     if (CheckResourceName(*name)) continue;
     return Fail(ErrorCode::kInvalid, std::string(what) + " is \"" + Escaped(*name) + "\"",
                 "use 1 to 64 of letters, digits, '.', '_' and '-'");

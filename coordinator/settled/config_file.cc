@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <vector>
 
 #include "settle/vocabulary/gtid.h"
 
@@ -30,6 +31,11 @@ Result<po::parsed_options> ParseLine(const std::string& line,
   } catch (const po::error& error) {
     return Fail(ErrorCode::kInvalid, Escaped(error.what()), kForm);
   }
+}
+
+bool MayBeRepeated(const po::options_description& known, const std::string& name) {
+  return dynamic_cast<const po::typed_value<std::vector<std::string>>*>(
+             known.find(name, false).semantic().get()) != nullptr;
 }
 
 }  // namespace
@@ -59,7 +65,7 @@ Result<po::parsed_options> ParseConfigFile(const std::string& path,
     for (po::option& option : parsed->options) {
       const std::string& name = option.string_key;
       const auto [first, is_first] = given_in.emplace(name, number);
-      if (!is_first) {
+      if (!is_first && !MayBeRepeated(known, name)) {
         return wrong({ErrorCode::kInvalid,
                       name + " is given in line " + std::to_string(first->second) + " already",
                       "remove one of the two"});

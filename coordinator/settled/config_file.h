@@ -14,8 +14,8 @@ using CheckValue = std::function<Status(const std::string& name, const std::stri
 
 // The options that the file gives, to be stored after those of the command line, which win.
 // kInvalid names the file, the line and what is wrong with it: an option that `known` does not
-// have, one that is given a second time, a value that it or `check` refuses, a [section], a line of
-// another form.
+// have, one that is given a second time (unless it holds several values), a value that it or
+// `check` refuses, a [section], a line of another form.
 [[nodiscard]] Result<boost::program_options::parsed_options> ParseConfigFile(
     const std::string& path, const boost::program_options::options_description& known,
     const CheckValue& check);

@@ -14,6 +14,9 @@
 #include <string>
 #include <utility>
 
+#include "access/gate.h"
+#include "admin/audit.h"
+#include "admin/doctor.h"
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "engine/shard_threads.h"
@@ -31,8 +34,10 @@
 #include "rpc/warn.h"
 #include "server/server.h"
 #include "settle/vocabulary/gtid.h"
+#include "settled/access_rules.h"
 #include "settled/exit_codes.h"
 #include "settled/heartbeat.h"
+#include "settled/listening.h"
 #include "settled/options.h"
 #include "settled/ready_file.h"
 #include "settled/service_manager.h"
@@ -46,6 +51,7 @@ namespace {
 constexpr std::size_t kDescriptorsForOurselves = 64;
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
+constexpr std::chrono::milliseconds kFilesLooked{1'000};    // whether they have changed
 constexpr std::chrono::milliseconds kClosingPatience{10'000};  // for the log's last checkpoint
 
 int Refuse(const Error& error, int exit_code) {
@@ -86,29 +92,6 @@ server::Settings WithinDescriptors(server::Settings settings, Observer& observer
   return settings;
 }
 
-// `harm` is what whoever reaches the address can do.
-Result<server::SocketAddress> WhereToListen(const std::string& option,
-                                            const server::ListenAddress& wanted, bool insecure,
-                                            const std::string& harm, Observer& observer) {
-  Result<server::SocketAddress> address = server::Resolve(wanted);
-  if (!address || address->loopback()) return address;
-  if (!insecure) {
-    return Fail(ErrorCode::kInvalid,
-                option + " " + address->text() +
-                    " can be reached from other machines, and calls are neither encrypted nor "
-                    "authenticated",
-                "listen on 127.0.0.1, or add --insecure where the network itself is trusted");
-  }
-  observer.Event(Observer::Level::kWarning, {},
-                 "listening on " + address->text() +
-                     " without encryption or authentication: whoever reaches it can " + harm);
-  return address;
-}
-
-Result<server::SocketAddress> WhereToListen(const Options& options, Observer& observer) {
-  return WhereToListen("--listen", options.listen, options.insecure, "end transactions", observer);
-}
-
 HttpReply Unavailable(const Error& error) { return {503, Describe(error) + "\n"}; }
 
 std::map<std::string, HttpPage> HttpPages(const Engine& engine, const Metrics& metrics) {
@@ -131,11 +114,10 @@ std::map<std::string, HttpPage> HttpPages(const Engine& engine, const Metrics& m
 // Nothing, if nobody asked for it.
 Result<std::unique_ptr<HttpListener>> StartHttp(const Options& options, const Engine& engine,
                                                 const Metrics& metrics, Observer& observer) {
-  if (!options.http_listen) return nullptr;
-  const auto address = WhereToListen("--http-listen", *options.http_listen, options.insecure,
-                                     "read the metrics", observer);
+  const auto address = WhereToServeHttp(options, observer);
   if (!address) return Fail(address.error());
-  auto http = HttpListener::Start(*address, HttpPages(engine, metrics), observer);
+  if (!*address) return nullptr;
+  auto http = HttpListener::Start(**address, HttpPages(engine, metrics), observer);
   if (http) {
     observer.Event(Observer::Level::kInfo, {},
                    "metrics and health on http://" + (*http)->address());
@@ -183,19 +165,19 @@ void Drain(Engine& engine, Wakeups& wakeups, Heartbeat& heartbeat,
   }
 }
 
-void SayReady(const Options& options, const server::Server& server, const LogIdentity& log,
+void SayReady(const Options& options, const std::string& listening, const LogIdentity& log,
               std::size_t recovered) {
   std::printf("settled %s: ready on %s, log %s epoch %llu at %s, %zu transactions recovered\n",
-              Release(), server.address().c_str(), log.log_id.c_str(),
+              Release(), listening.c_str(), log.log_id.c_str(),
               static_cast<unsigned long long>(log.epoch), Escaped(options.log_path).c_str(),
               recovered);
   std::fflush(stdout);
 }
 
 // Not being told would end with the manager's time-out for a start, long after this line.
-void TellReady(const ServiceManager& manager, const server::Server& server, const LogIdentity& log,
+void TellReady(const ServiceManager& manager, const std::string& listening, const LogIdentity& log,
                Observer& observer) {
-  const Status told = manager.Tell("READY=1\nSTATUS=serving on " + server.address() + ", log " +
+  const Status told = manager.Tell("READY=1\nSTATUS=serving on " + listening + ", log " +
                                    log.log_id + " epoch " + std::to_string(log.epoch));
   if (!told) observer.Event(Observer::Level::kWarning, {}, Describe(told.error()));
 }
@@ -207,6 +189,35 @@ void TellStopping(const ServiceManager& manager, std::chrono::milliseconds at_mo
       "STOPPING=1\nSTATUS=waiting for transactions that are not decided\n"
       "EXTEND_TIMEOUT_USEC=" +
       std::to_string(extension.count()));
+}
+
+// SIGHUP: what can be read again without a restart.
+void ReadFilesAgain(channel::LiveTls* tls, AccessRules& rules, access::Gate& gate,
+                    Observer& observer) {
+  observer.Event(Observer::Level::kInfo, {},
+                 tls == nullptr && !rules.has_file()
+                     ? "SIGHUP: there are no certificates or rules that could be read again"
+                     : "SIGHUP: certificates and rules are read again");
+  if (tls != nullptr) tls->LookAgain();
+  rules.ReadAgain(AccessRules::When::kNow, gate, observer);
+}
+
+// Certificates come to their end, and rules change, also while nobody connects.
+void AwaitStop(Wakeups& wakeups, Heartbeat& heartbeat, channel::LiveTls* tls, AccessRules& rules,
+               access::Gate& gate, Observer& observer) {
+  const bool has_files = tls != nullptr || rules.has_file();
+  const auto pause = has_files ? std::optional(kFilesLooked) : std::nullopt;
+  while (heartbeat.Await(wakeups, pause) == Wakeups::Cause::kTimeout) {
+    if (tls != nullptr) (void)tls->Current();
+    rules.ReadAgain(AccessRules::When::kIfChanged, gate, observer);
+  }
+}
+
+std::optional<CertificateFact> OwnCertificate(channel::LiveTls* tls) {
+  if (tls == nullptr) return std::nullopt;
+  const auto material = tls->Current();
+  constexpr WallTime kSecond = 1'000'000;
+  return CertificateFact{material->text(), material->validity().until * kSecond};
 }
 
 // Closes the log before the engine goes: what is still being written completes into the engine's
@@ -222,13 +233,28 @@ struct TaskStopper {
   ~TaskStopper() { tasks.Stop(); }
 };
 
+void SayIfDamaged(const AuditTotals& audit, Observer& observer) {
+  if (audit.damage.empty()) return;
+  observer.Event(Observer::Level::kError, {},
+                 "the audit trail is not as it was written: " + audit.damage +
+                     "; somebody changed the log's file by hand, or it is damaged. Transactions "
+                     "are not concerned");
+}
+
 int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
-  const Result<server::SocketAddress> address = WhereToListen(options, observer);
-  if (!address) return Refuse(address.error(), ExitCodeOfListening(address.error()));
+  const auto addresses = WhereToListen(options, observer);
+  if (!addresses) return Refuse(addresses.error(), ExitCodeOfListening(addresses.error()));
+  const auto tls = OpenTls(options, observer);
+  if (!tls) return Refuse(tls.error(), kExitUsage);
+  AccessRules rules(options.access_file);
+  Result<access::Policy> policy = rules.Read();
+  if (!policy) return Refuse(policy.error(), kExitUsage);
+  access::Gate gate(*std::move(policy), Warn(observer));
   ReadyFile ready_file(options.ready_file);
 
-  auto opened = OpenSqliteDecisionLog(
-      {.path = options.log_path, .prune = {.keep_ended = options.keep_ended}});
+  auto opened = OpenSqliteDecisionLog({.path = options.log_path,
+                                       .prune = {.keep_ended = options.keep_ended},
+                                       .keep_audit = options.keep_audit});
   if (!opened) return Refuse(opened.error(), ExitCodeOfLog(opened.error()));
   std::unique_ptr<DecisionLog> log = *std::move(opened);
   Result<RestoredState> restored = ReplayLog(*log);
@@ -247,36 +273,56 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
+  Doctor doctor(
+      {.release = Release(),
+       .address = ListeningText(TextsOf(*addresses), *tls != nullptr),
+       .unprotected = *tls == nullptr && !OnThisMachine(*addresses),
+       .connections = options.server.connections_max,
+       .own_descriptors = kDescriptorsForOurselves},
+      [&] { return OwnCertificate(tls->get()); }, engine, *log, inquiry, clock);
+
+  Audit audit(*log, clock, observer);
+  SayIfDamaged(audit.totals(), observer);
 
   Calls calls;
+  const AdminHandler::Parts admin{Release(), engine, *log, views, doctor, audit, calls, observer};
   const auto services_for = [&](const server::Caller& caller) {
+    const auto visitor = std::make_shared<access::Visitor>(gate, caller);
     return OnOnePort(
         std::make_shared<CoordinatorHandler>(
             CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, observer, caller),
-        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, caller),
-        std::make_shared<AdminHandler>(Release(), engine, *log, views, calls, observer, caller));
+            calls, audit, observer, visitor),
+        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
+        std::make_shared<AdminHandler>(admin, visitor));
   };
   const ShardThreads shard_threads(engine);
-  const Metrics metrics({Release(), options.log_path}, engine, *log, clock);
+  const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
+                        engine, *log, clock, gate);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
-                        {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }},
+                        {.parked =
+                             [&] {
+                               calls.StopParked();
+                               engine.StopAsking();
+                             },
+                         .all = [&] { calls.StopAll(); }},
                         Warn(observer));
-  if (Status started = server.Start(*address); !started)
+  if (Status started = server.Start(*addresses, tls->get()); !started)
     return Refuse(started.error(), kExitCannotListen);
-  if (Status written = ready_file.Write(server.address()); !written) {
+  if (Status written = ready_file.Write(server.addresses()); !written) {
     return Refuse(written.error(), kExitNoReadyFile);
   }
-  SayReady(options, server, log->identity(), recovered);
+  const std::string listening = ListeningText(server.addresses(), *tls != nullptr);
+  SayReady(options, listening, log->identity(), recovered);
   const ServiceManager manager(Variable("NOTIFY_SOCKET"));
-  TellReady(manager, server, log->identity(), observer);
+  TellReady(manager, listening, log->identity(), observer);
 
   Heartbeat heartbeat(engine, manager,
                       WatchdogPause(std::getenv("WATCHDOG_USEC"), std::getenv("WATCHDOG_PID")));
-  heartbeat.Await(wakeups, std::nullopt);
+  wakeups.OnHangup([&] { ReadFilesAgain(tls->get(), rules, gate, observer); });
+  AwaitStop(wakeups, heartbeat, tls->get(), rules, gate, observer);
   TellStopping(manager, options.drain_timeout);
   Drain(engine, wakeups, heartbeat, options.drain_timeout, observer);
   server.Stop(kCallsPatience);

@@ -20,11 +20,14 @@ namespace po = boost::program_options;
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
+using Several = std::vector<std::string>;
+
 struct Row {
   std::string name;
   std::string argument;  // how --help calls its value
   std::string text;      // with unit, range and default
   std::function<Status(const std::string&, Options&)> apply;
+  bool repeated = false;  // may be given several times
 };
 
 template <typename Field>
@@ -55,12 +58,17 @@ Row Count(const char* name, const char* text, Range<std::uint64_t> range, Field 
           }};
 }
 
-Row Path(const char* name, const char* text, std::string Options::*field) {
+template <typename Field>
+Row Path(const char* name, const char* text, Field field) {
   return {name, "PATH", text, [field](const std::string& given, Options& options) -> Status {
             if (given.empty()) return Fail(ErrorCode::kInvalid, "the path is empty");
-            options.*field = given;
+            field(options) = given;
             return {};
           }};
+}
+
+channel::TlsFiles& TlsOf(Options& options) {
+  return options.tls ? *options.tls : options.tls.emplace();
 }
 
 template <typename T, typename Field>
@@ -77,14 +85,16 @@ Row Word(const char* name, const char* argument, const char* text,
 }
 
 Row Listen() {
-  return {"listen", "HOST:PORT",
-          "where to listen; port 0 takes any free one (default 127.0.0.1:7420)",
+  return {"listen", "ADDRESS",
+          "where to listen: HOST:PORT, port 0 takes any free one, or unix:/PATH; may be given "
+          "several times (default 127.0.0.1:7420)",
           [](const std::string& given, Options& options) -> Status {
             const Result<server::ListenAddress> address = server::ParseListenAddress(given);
             if (!address) return Fail(address.error());
-            options.listen = *address;
+            options.listen.push_back(*address);
             return {};
-          }};
+          },
+          /*repeated=*/true};
 }
 
 Row HttpListen() {
@@ -92,7 +102,7 @@ Row HttpListen() {
       "http-listen", "HOST:PORT",
       "where to serve metrics and health over HTTP; port 0 takes any free one (default: nowhere)",
       [](const std::string& given, Options& options) -> Status {
-        const Result<server::ListenAddress> address = server::ParseListenAddress(given);
+        const Result<server::ListenAddress> address = server::ParseTcpAddress(given);
         if (!address) return Fail(address.error());
         options.http_listen = *address;
         return {};
@@ -101,13 +111,20 @@ Row HttpListen() {
 
 std::vector<Row> PlaceRows() {
   return {
-      Path("log",
-           "the file of the decision log; made if it does not exist, its directory must (required)",
-           &Options::log_path),
+      Path(
+          "log",
+          "the file of the decision log; made if it does not exist, its directory must (required)",
+          [](Options & o) -> auto& { return o.log_path; }),
       Listen(),
       HttpListen(),
-      Path("ready-file", "written with the address once the daemon serves, removed when it stops",
-           &Options::ready_file),
+      Path(
+          "access",
+          "a file of rules, who may do what; read again when it changes (default: none, and every "
+          "program of this machine may do everything)",
+          [](Options & o) -> auto& { return o.access_file; }),
+      Path(
+          "ready-file", "written with the addresses once the daemon serves, removed when it stops",
+          [](Options & o) -> auto& { return o.ready_file; }),
       Word(
           "log-level", "debug|info|warning|error",
           "the least level of lines on standard error (default info)", &ParseLogLevel,
@@ -115,6 +132,20 @@ std::vector<Row> PlaceRows() {
       Word(
           "log-format", "text|json", "of the lines on standard error (default text)",
           &ParseLogFormat, [](Options & o) -> auto& { return o.log.format; }),
+  };
+}
+
+std::vector<Row> TlsRows() {
+  return {
+      Path(
+          "tls-certificate", "PEM: this daemon's certificate, then those up to its authority",
+          [](Options & o) -> auto& { return TlsOf(o).certificate; }),
+      Path(
+          "tls-key", "PEM: its key, which nobody else may read, without a pass phrase",
+          [](Options & o) -> auto& { return TlsOf(o).key; }),
+      Path(
+          "tls-ca", "PEM: the authorities that sign the certificates of whoever may connect",
+          [](Options & o) -> auto& { return TlsOf(o).ca; }),
   };
 }
 
@@ -185,6 +216,9 @@ std::vector<Row> LimitRows() {
           "ended transactions that the log remembers at least; older ones are answered \"expired\"",
           {1, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_ended; }),
       Count(
+          "keep-audit", "rows of the audit trail that are kept, two for each action of an operator",
+          {1'000, 1'000'000'000}, [](Options & o) -> auto& { return o.keep_audit; }),
+      Count(
           "losses-settled", "epoch up to which somebody has looked after what a restored log lost",
           {0, 9'000'000'000'000'000'000},
           [](Options & o) -> auto& { return o.engine.losses_settled; }),
@@ -196,6 +230,7 @@ std::vector<Row> LimitRows() {
 
 std::vector<Row> AllRows() {
   std::vector<Row> rows = PlaceRows();
+  for (Row& row : TlsRows()) rows.push_back(std::move(row));
   for (Row& row : TimeRows()) rows.push_back(std::move(row));
   for (Row& row : LimitRows()) rows.push_back(std::move(row));
   return rows;
@@ -204,8 +239,11 @@ std::vector<Row> AllRows() {
 po::options_description Describe(const char* title, const std::vector<Row>& rows) {
   po::options_description description(title, 110, 60);
   for (const Row& row : rows) {
-    description.add_options()(row.name.c_str(), po::value<std::string>()->value_name(row.argument),
-                              row.text.c_str());
+    const po::value_semantic* const value =
+        row.repeated
+            ? static_cast<po::value_semantic*>(po::value<Several>()->value_name(row.argument))
+            : po::value<std::string>()->value_name(row.argument);
+    description.add_options()(row.name.c_str(), value, row.text.c_str());
   }
   return description;
 }
@@ -217,6 +255,7 @@ po::options_description ServingOptions() {
       "insecure", po::bool_switch(),
       "listen beyond this machine although calls are neither encrypted nor authenticated");
   all.add(places)
+      .add(Describe("TLS, of every TCP address: all three, or none", TlsRows()))
       .add(Describe("Times (500ms, 10s, 5m, 1h)", TimeRows()))
       .add(Describe("Limits", LimitRows()));
   return all;
@@ -239,7 +278,8 @@ std::string HelpText() {
        << CommandLineOptions() << "\n"
        << "SIGTERM and SIGINT stop it: it begins no more transactions, waits for those that are "
           "not decided,\n"
-       << "and ends; a second signal ends the waiting.\n\n"
+       << "and ends; a second signal ends the waiting. SIGHUP reads the files of --access and\n"
+       << "--tls-... again.\n\n"
        << DescribeExitCodes();
   return text.str();
 }
@@ -265,6 +305,18 @@ Status CheckTogether(const Options& options) {
         ErrorCode::kInvalid, "--log is missing: where is the decision log?",
         "for example --log /var/lib/settle/settle.db; the file is made if it does not exist");
   }
+  if (options.tls &&
+      (options.tls->certificate.empty() || options.tls->key.empty() || options.tls->ca.empty())) {
+    return Fail(ErrorCode::kInvalid,
+                "of --tls-certificate, --tls-key and --tls-ca some are missing",
+                "give all three, or none of them");
+  }
+  if (options.tls && options.access_file.empty()) {
+    return Fail(ErrorCode::kInvalid,
+                "--tls-certificate without --access: every certificate that the authority ever "
+                "signed would be as good as any other, so none may do anything",
+                "name a file of rules, who may do what: docs/security.md shows one");
+  }
   if (options.engine.retry_first > options.engine.retry_max) {
     return Fail(ErrorCode::kInvalid, "--retry-first is longer than --retry-max");
   }
@@ -280,11 +332,16 @@ Result<Options> Apply(const po::variables_map& given) {
   options.insecure = given["insecure"].as<bool>();
   for (const Row& row : AllRows()) {
     if (given.count(row.name) == 0) continue;
-    if (Status applied = row.apply(given[row.name].as<std::string>(), options); !applied) {
-      return Fail(applied.error().code, "--" + row.name + ": " + applied.error().message,
-                  applied.error().advice);
+    const po::variable_value& value = given[row.name];
+    for (const std::string& one :
+         row.repeated ? value.as<Several>() : Several{value.as<std::string>()}) {
+      if (Status applied = row.apply(one, options); !applied) {
+        return Fail(applied.error().code, "--" + row.name + ": " + applied.error().message,
+                    applied.error().advice);
+      }
     }
   }
+  if (options.listen.empty()) options.listen = {{"127.0.0.1", 7420}};
   if (Status together = CheckTogether(options); !together) return Fail(together.error());
   return options;
 }

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "channel/tls_material.h"
 #include "engine/settings.h"
 #include "log/sqlite_decision_log.h"
 #include "observe/log_observer.h"
@@ -18,10 +20,13 @@ namespace settle::coordinator {
 struct Options {
   std::string log_path;
   std::uint64_t keep_ended = PruneLimits{}.keep_ended;
-  server::ListenAddress listen{"127.0.0.1", 7420};
+  std::uint64_t keep_audit = kKeepAudit;
+  std::vector<server::ListenAddress> listen{};  // ParseInvocation: one at least
+  std::optional<channel::TlsFiles> tls;         // of every TCP address to listen on; none: plain
   std::optional<server::ListenAddress> http_listen;  // metrics and health; none: nowhere
-  bool insecure = false;   // listens beyond this machine although nothing on the wire is protected
-  std::string ready_file;  // empty: none
+  std::string access_file;  // who may do what; empty: as Policy::WithoutRules has it
+  bool insecure = false;    // listens beyond this machine although nothing on the wire is protected
+  std::string ready_file;   // empty: none
   Settings engine;
   server::Settings server;
   std::chrono::milliseconds drain_timeout{30'000};

@@ -13,12 +13,13 @@
 namespace settle::coordinator {
 
 Wakeups::Wakeups() {
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);
-  signals_ = ::signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+  sigset_t taken;
+  sigemptyset(&taken);
+  sigaddset(&taken, SIGTERM);
+  sigaddset(&taken, SIGINT);
+  sigaddset(&taken, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &taken, nullptr);
+  signals_ = ::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
   notices_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (signals_ < 0 || notices_ < 0)
     throw std::system_error(errno, std::generic_category(), "signalfd");
@@ -44,6 +45,10 @@ Wakeups::Cause Wakeups::Await(std::optional<std::chrono::milliseconds> at_most) 
     if (ready == 0) return Cause::kTimeout;
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof(info)) == sizeof(info)) {
+      if (info.ssi_signo == SIGHUP) {
+        on_hangup_();
+        continue;
+      }
       last_signal_ = static_cast<int>(info.ssi_signo);
       return Cause::kSignal;
     }

@@ -59,6 +59,10 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
   wire::TransactionView transaction;
+  std::vector<wire::LiveView> live;  // look's, beside `transaction`
+  wire::Explanation explanation;
+  wire::ExamineReply examine_reply;
+  wire::DiagnosisReply diagnosis_reply;
   wire::InDoubtReply in_doubt_reply;
   wire::ParticipantsReply participants_reply;
   wire::SendAgainReply send_again_reply;
@@ -66,10 +70,13 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::DefinitionView definition_reply;
   wire::BackupView backup_view;
   std::string backup_bytes;
+  wire::AuditReply audit_reply;
+  wire::PauseView pause_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
   std::vector<wire::ListRequest> lists;
+  std::vector<wire::LookRequest> looks;
   std::vector<wire::PageRequest> pages;  // of in-doubt and participants
   std::vector<wire::SendAgainRequest> retries;
   // Runs before each answer, which it may change; `nth` counts the calls from 1.
@@ -77,6 +84,9 @@ class FakeAdmin : public wire::AdminServiceIf {
   std::vector<wire::ResolveRequest> resolves;
   std::vector<wire::ForgetRequest> forgets;
   std::vector<wire::ActOnStepRequest> acts;
+  std::vector<wire::AuditRequest> audits;
+  std::vector<wire::PauseRequest> pauses;
+  std::vector<wire::DrainRequest> drains;
 
   void status(wire::StatusReply& reply) override { Answer("status", reply, status_reply); }
   void list_transactions(wire::ListReply& reply, const wire::ListRequest& request) override {
@@ -85,6 +95,18 @@ class FakeAdmin : public wire::AdminServiceIf {
   }
   void show(wire::TransactionView& reply, const std::string& gtid) override {
     Answer("show " + gtid, reply, transaction);
+  }
+  void look(wire::LookReply& reply, const wire::LookRequest& request) override {
+    looks.push_back(request);
+    Answer("look " + request.gtid, reply.transaction, transaction);
+    if (!request.without_live) reply.live = live;
+    reply.explanation = explanation;
+  }
+  void examine(wire::ExamineReply& reply, const wire::ExamineRequest&) override {
+    Answer("examine", reply, examine_reply);
+  }
+  void diagnose(wire::DiagnosisReply& reply) override {
+    Answer("diagnose", reply, diagnosis_reply);
   }
   void in_doubt(wire::InDoubtReply& reply, const wire::PageRequest& request) override {
     pages.push_back(request);
@@ -117,6 +139,22 @@ class FakeAdmin : public wire::AdminServiceIf {
   void definition(wire::DefinitionView& reply, const std::string& name,
                   std::int32_t version) override {
     Answer("definition " + name + " " + std::to_string(version), reply, definition_reply);
+  }
+  void pause(wire::PauseView& reply, const wire::PauseRequest& request) override {
+    pauses.push_back(request);
+    Answer("pause", reply, pause_reply);
+  }
+  void resume(wire::PauseView& reply, const wire::PauseRequest& request) override {
+    pauses.push_back(request);
+    Answer("resume", reply, pause_reply);
+  }
+  void drain(wire::PauseView& reply, const wire::DrainRequest& request) override {
+    drains.push_back(request);
+    Answer("drain", reply, pause_reply);
+  }
+  void audit(wire::AuditReply& reply, const wire::AuditRequest& request) override {
+    audits.push_back(request);
+    Answer("audit", reply, audit_reply);
   }
   void accept_identity(const std::string& resource, const std::string& identity,
                        const std::string& operator_name, const std::string& reason) override {

@@ -136,6 +136,34 @@ std::vector<Record> SampleVersion5Records(const Gtid& gtid) {
           aborted};
 }
 
+std::vector<Record> SampleVersion6Records(const Gtid& gtid) {
+  std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleEnd(gtid)};
+  const std::vector<std::vector<Record>> later{
+      {SampleSagaBegin(gtid)}, SampleVersion4Records(gtid), SampleVersion5Records(gtid)};
+  for (const auto& some : later) records.insert(records.end(), some.begin(), some.end());
+  const auto set = [](Origin& origin) {
+    origin.identity = "cn:shop";
+    origin.trace_parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  };
+  std::erase_if(records, [&](Record& record) {
+    return std::visit(
+        [&](auto& one) {
+          if constexpr (requires { one.origin; }) {
+            set(one.origin);
+          } else if constexpr (requires { one.summary.origin; }) {
+            set(one.summary.origin);
+          } else {
+            return true;
+          }
+          return false;
+        },
+        record);
+  });
+  records.push_back(PauseRecord{PauseScope::kParticipant, "bank-b", true, "alice",
+                                "its disk is full", 1'700'000'001'123'456});
+  return records;
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
@@ -143,6 +171,7 @@ std::vector<Record> SampleRecords() {
   for (Record& record : SampleSagaRecords(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleVersion4Records(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleVersion5Records(gtid)) records.push_back(std::move(record));
+  for (Record& record : SampleVersion6Records(gtid)) records.push_back(std::move(record));
   return records;
 }
 

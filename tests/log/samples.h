@@ -25,6 +25,7 @@ std::vector<Record> SampleSagaRecords(const Gtid& gtid);
 std::vector<Record> SampleVersion4Records(const Gtid& gtid);
 // Those of three-phase commit.
 std::vector<Record> SampleVersion5Records(const Gtid& gtid);
+std::vector<Record> SampleVersion6Records(const Gtid& gtid);  // with an identity and a trace
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

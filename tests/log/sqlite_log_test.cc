@@ -48,6 +48,18 @@ TEST_F(SqliteLog, WhatWasAppendedIsReplayedInOrder) {
   EXPECT_EQ(ReplayOrThrow(*log).size(), records.size() + 1);
 }
 
+TEST_F(SqliteLog, TellsHowItsFileIs) {
+  AppendAndWait(*log, SampleCommit(Of(1)));
+  const Result<LogCondition> condition = log->Condition();
+  ASSERT_TRUE(condition) << Describe(condition.error());
+  EXPECT_EQ(condition->path, path);
+  EXPECT_EQ(condition->journal_mode, "wal");
+  EXPECT_EQ(condition->synchronous, 2) << "FULL";
+  EXPECT_EQ(condition->bytes, std::filesystem::file_size(path));
+  EXPECT_EQ(condition->wal_bytes, std::filesystem::file_size(path + "-wal"));
+  EXPECT_EQ(condition->keep_ended, 1'000'000u);
+}
+
 TEST_F(SqliteLog, ANewLogIsEmptyAndForItsOwnerAlone) {
   EXPECT_THAT(ReplayOrThrow(*log), IsEmpty());
   for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {

@@ -4,20 +4,38 @@
 #include <gtest/gtest.h>
 
 #include "engine/shard_threads.h"
-#include "support/engine_fakes.h"
+#include "support/service_under_test.h"
+#include "support/sites_under_test.h"
 
 namespace settle::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class MetricsOfAnEngine : public ::testing::Test {
  protected:
   std::string Text() {
-    const Metrics metrics({"1.2.3", "/nonexistent/settle.db"}, under_test.engine(),
-                          under_test.log(), under_test.clock());
+    const access::Gate gate(access::Policy::WithoutRules(0), [](const std::string&) {});
+    const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }},
+                          under_test.engine(), under_test.log(), under_test.clock(), gate);
     const auto text = under_test.Blocking([&] { return metrics.Text(); });
     return text ? *text : Describe(text.error());
+  }
+  // One transaction committed by this protocol, in `seconds` from its begin, and by no other.
+  void ExpectOneCommitted(const std::string& protocol, const std::string& seconds) {
+    const std::string text = Text();
+    for (const std::string one : {"two-phase", "three-phase", "one-phase", "tcc", "saga"}) {
+      const std::string count = one == protocol ? "1" : "0";
+      EXPECT_THAT(text, HasSubstr("\nsettle_transactions_ended_total{protocol=\"" + one +
+                                  "\",outcome=\"committed\"} " + count + "\n"));
+      EXPECT_THAT(text, HasSubstr("\nsettle_transactions_ended_total{protocol=\"" + one +
+                                  "\",outcome=\"aborted\"} 0\n"));
+      EXPECT_THAT(text, HasSubstr("\nsettle_transaction_duration_seconds_count{protocol=\"" + one +
+                                  "\"} " + count + "\n"));
+    }
+    EXPECT_THAT(text, HasSubstr("\nsettle_transaction_duration_seconds_sum{protocol=\"" + protocol +
+                                "\"} " + seconds + "\n"));
   }
 
   EngineUnderTest under_test;
@@ -44,7 +62,7 @@ TEST_F(MetricsOfAnEngine, CountAndTimeACommit) {
   b.Finish(gtid, 2, BranchEnd::kCommitted);
 
   const std::string ended = Text();
-  EXPECT_THAT(ended, HasSubstr("{protocol=\"two-phase\",outcome=\"committed\"} 1\n"));
+  ExpectOneCommitted("two-phase", "5.2");
   EXPECT_THAT(ended, HasSubstr("\nsettle_transactions_in_doubt 0\n"));
   EXPECT_THAT(ended, HasSubstr("\nsettle_transactions_in_doubt_oldest_age_seconds 0\n"));
   const auto phase = [&](const char* name, const char* sum) {
@@ -77,6 +95,7 @@ TEST_F(MetricsOfAnEngine, TellADamagedTransactionFromOneThatIsForgotten) {
   b.Vote(gtid, 2);
   a.Finish(gtid, 1, BranchEnd::kCommitted);
   b.Finish(gtid, 2, BranchEnd::kAborted);
+  under_test.Advance(1h);  // until a person looks
   const std::string damaged = Text();
   EXPECT_THAT(damaged, HasSubstr("\nsettle_transactions_damaged 1\n"));
   EXPECT_THAT(damaged, HasSubstr("\nsettle_heuristics_total 1\n"));
@@ -86,6 +105,80 @@ TEST_F(MetricsOfAnEngine, TellADamagedTransactionFromOneThatIsForgotten) {
   EXPECT_THAT(forgotten, HasSubstr("\nsettle_transactions_damaged 0\n"));
   EXPECT_THAT(forgotten, HasSubstr("\nsettle_heuristics_total 1\n"));
   EXPECT_THAT(forgotten, HasSubstr("{protocol=\"two-phase\",outcome=\"mixed\"} 1\n"));
+  EXPECT_THAT(forgotten, HasSubstr("_phase_seconds_count{phase=\"apply\"} 0\n"))
+      << "a person's hour is no latency";
+  EXPECT_THAT(forgotten, HasSubstr("_duration_seconds_count{protocol=\"two-phase\"} 0\n"));
+}
+
+TEST_F(MetricsOfAnEngine, TellWhatItsOnlyResourceDecided) {
+  Participant bank(under_test, {"bank-a"});
+  const Gtid gtid = under_test.Begin();
+  bank.Enlist(gtid, "bank-a");
+  under_test.engine().CommitOnePhase({gtid, 1, {"db", 1, "7"}}, [](const auto&) {});
+  under_test.Run();
+  under_test.Advance(300ms);
+  bank.Finish(gtid, 1, BranchEnd::kCommitted);
+  ExpectOneCommitted("one-phase", "0.3");
+}
+
+TEST_F(MetricsOfAnEngine, TellWhatSitesDecided) {
+  ThreeSites sites(under_test);
+  sites.Prepared();
+  under_test.Advance(700ms);
+  sites.Work();
+  ExpectOneCommitted("three-phase", "0.7");
+}
+
+TEST_F(MetricsOfAnEngine, TellWhatReservationsAreConfirmed) {
+  Service inventory(under_test, {"inventory"});
+  const Gtid gtid = under_test.Begin();
+  under_test.engine().Try({gtid, "inventory", "reserve", "{}", "t", 10s}, [](const auto&) {});
+  under_test.Run();
+  inventory.ReportDone(inventory.Take().at(0));
+  under_test.engine().Commit({gtid, {}, Wait::kApplied, 0ms}, [](const auto&) {});
+  under_test.Run();
+  inventory.ReportDone(inventory.Take().at(0));
+  ExpectOneCommitted("tcc", "0.2");
+}
+
+TEST_F(MetricsOfAnEngine, TellASaga) {
+  Service airline(under_test, {"airline"});
+  StartSagaCall call;
+  saga::StepDefinition step;
+  step.name = step.participant = step.action = "airline";
+  call.definition = {"trip", 1, 0, {step}};
+  under_test.engine().StartSaga(call, [](const auto&) {});
+  under_test.Run();
+  airline.ReportDone(airline.Take().at(0));
+  ExpectOneCommitted("saga", "0.1");
+}
+
+TEST_F(MetricsOfAnEngine, TellWhatContradictsItself) {
+  const Gtid gtid = Gtid::Make("k3m9qxw4c7ab", 1, 5, 5);
+  RestoredSaga saga;
+  saga.begin.gtid = Gtid::Make("k3m9qxw4c7ab", 1, 6, 6);
+  saga.contradiction = "two ends";
+  RestoredState state;
+  state.open.push_back(
+      {.heuristics = {{gtid, 1, BranchEnd::kHazard, "?", 0}}, .contradiction = "two decisions"});
+  state.sagas.push_back(saga);
+  under_test.engine().Restore(std::move(state));
+  EXPECT_THAT(Text(), HasSubstr("\nsettle_transactions_quarantined 2\n"));
+  for (const Gtid& one : {gtid, saga.begin.gtid})
+    under_test.engine().Forget({one, "ann", "looked after"}, [](const auto&) {});
+  under_test.Run();
+  const std::string forgotten = Text();
+  EXPECT_THAT(forgotten, HasSubstr("\nsettle_transactions_quarantined 0\n"));
+  EXPECT_THAT(forgotten, Not(HasSubstr("outcome=\"unknown\"")));
+}
+
+TEST_F(MetricsOfAnEngine, HaveEveryStateFromTheStart) {
+  const std::string text = Text();
+  for (const char* state : {"active", "committing", "damaged", "compensating", "quarantined"}) {
+    EXPECT_THAT(text,
+                HasSubstr(std::string("\nsettle_transactions_open{state=\"") + state + "\"} 0\n"));
+  }
+  EXPECT_THAT(text, HasSubstr("\nsettle_strays 3\n"));
 }
 
 TEST_F(MetricsOfAnEngine, TellAnAbort) {

@@ -16,6 +16,7 @@
 #include "rpc/coordinator_handler.h"
 #include "rpc/participant_handler.h"
 #include "rpc/peer_handler.h"
+#include "rpc/warn.h"
 
 namespace settle::testing {
 
@@ -46,15 +47,45 @@ class MemoryLog : public DecisionLog {
       page.transactions.push_back(it->second);
     return page;
   }
+  void AppendAudit(AuditRow row, Durability, AuditDone done) override {
+    std::uint64_t number = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!audit_refused) {
+        audit_.push_back(std::move(row));
+        number = audit_.size();
+      }
+    }
+    if (number == 0) return done(AppendResult::kRefused, "no space", 0);
+    done(AppendResult::kDurable, "", number);
+  }
+  Result<AuditPage> ListAudit(const AuditQuery& query) const override {
+    const std::scoped_lock lock(mutex_);
+    AuditPage page;
+    for (std::size_t i = audit_.size(); i > 0; --i) {
+      if (query.below != 0 && i >= query.below) continue;
+      if ((page.more = page.entries.size() == query.most)) break;
+      page.entries.push_back({i, audit_[i - 1], 0, "asked"});
+    }
+    return page;
+  }
+  AuditTotals audit_totals() const override { return {audit().size(), 5, "row 3 is missing"}; }
+  std::vector<AuditRow> audit() const {
+    const std::scoped_lock lock(mutex_);
+    return audit_;
+  }
+
   LogTotals totals() const override { return {1, 2, 3}; }
   LogWrites writes() const override { return {9, 5, 4}; }
 
   std::atomic<bool> broken = false;
+  std::atomic<bool> audit_refused = false;
 
  private:
-  const LogIdentity identity_{"k3m9qxw4c7ab", 4};
+  const LogIdentity identity_{"k3m9qxw4c7ab", 4, Seals({{3, {7}}, {4, {1, 2, 3}}})};
   mutable std::mutex mutex_;
   std::map<Gtid, TransactionSummary> ended_;
+  std::vector<AuditRow> audit_;
 };
 
 class SteadyClock : public Clock {
@@ -92,13 +123,16 @@ class Handlers : public ::testing::Test {
     return reply.gtid;
   }
 
-  std::string Attach(const std::string& resource) {
+  // A process that said that it answers questions.
+  std::string AttachToAnswer(const std::string& resource) { return Attach(resource, true); }
+  std::string Attach(const std::string& resource, bool answers_questions = false) {
     wire::AttachRequest request;
     request.version_low = request.version_high = 1;
     request.process = "shop@here:1";
     request.resources.resize(1);
     request.resources[0].name = resource;
     request.resources[0].identity = "test:" + resource;
+    if (answers_questions) request.__set_answers_questions(true);
     wire::AttachReply reply;
     participant_.attach(reply, request);
     EXPECT_EQ(reply.log_id, "k3m9qxw4c7ab");
@@ -155,8 +189,6 @@ class Handlers : public ::testing::Test {
     return {};
   }
 
-  inline static const server::Caller kCaller{.address = "127.0.0.1:40312"};
-
   MemoryLog log_;
   SteadyClock clock_;
   CountedIds ids_;
@@ -167,11 +199,39 @@ class Handlers : public ::testing::Test {
                    [](const std::function<void()>& task) { task(); }};
   Views views_{engine_, log_, inquiry_, clock_};
   Calls calls_;
-  CoordinatorHandler coordinator_{
-      {"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, calls_, observer_, kCaller};
-  ParticipantHandler participant_{engine_, inquiry_, calls_, observer_, kCaller};
-  PeerHandler peer_{engine_, inquiry_, calls_, observer_, kCaller};
-  AdminHandler admin_{"1.2.3", engine_, log_, views_, calls_, observer_, kCaller};
+  Audit audit_{log_, clock_, observer_};
+  Doctor doctor_{{.release = "1.2.3", .address = "127.0.0.1:7420"},
+                 [] { return std::nullopt; },
+                 engine_,
+                 log_,
+                 inquiry_,
+                 clock_};
+  // What is denied is told to the observer.
+  access::Gate gate_{access::Policy::WithoutRules(0), Warn(observer_)};
+
+  // All services of one connection.
+  struct Services {
+    Services(Handlers& test, const server::Caller& caller)
+        : Services(test, std::make_shared<access::Visitor>(test.gate_, caller)) {}
+    Services(Handlers& test, const std::shared_ptr<access::Visitor>& visitor)
+        : coordinator({"1.2.3", std::chrono::seconds(30)}, test.engine_, test.inquiry_, test.calls_,
+                      test.audit_, test.observer_, visitor),
+          participant(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
+          peer(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
+          admin({"1.2.3", test.engine_, test.log_, test.views_, test.doctor_, test.audit_,
+                 test.calls_, test.observer_},
+                visitor) {}
+
+    CoordinatorHandler coordinator;
+    ParticipantHandler participant;
+    PeerHandler peer;
+    AdminHandler admin;
+  };
+  Services services_{*this, server::Caller{.address = "127.0.0.1:40312"}};
+  CoordinatorHandler& coordinator_ = services_.coordinator;
+  ParticipantHandler& participant_ = services_.participant;
+  PeerHandler& peer_ = services_.peer;
+  AdminHandler& admin_ = services_.admin;
   ShardThreads threads_{engine_};
 };
 

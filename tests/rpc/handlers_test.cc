@@ -1,7 +1,7 @@
+#include "handlers.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "handlers.h"
 
 namespace settle::testing {
 namespace {

@@ -22,6 +22,23 @@ TEST(ListenAddress, AnythingElseIsRefused) {
   }
 }
 
+TEST(ListenAddress, OrTheFileOfAUnixSocket) {
+  const auto parsed = ParseListenAddress("unix:/run/settle/settled.sock");
+  ASSERT_TRUE(parsed) << Describe(parsed.error());
+  EXPECT_EQ(parsed->path, "/run/settle/settled.sock");
+  EXPECT_TRUE(Resolve(*parsed)->loopback());
+  EXPECT_TRUE(Resolve(*parsed)->is_unix());
+  EXPECT_FALSE(Resolve(*parsed)->any());
+  EXPECT_EQ(Resolve(*parsed)->text(), "unix:/run/settle/settled.sock");
+  for (const std::string& text :
+       {std::string("unix:"), std::string("unix:relative.sock"), std::string("unix:/run/settle/"),
+        std::string("unix:/a b"), "unix:/" + std::string(107, 'x')}) {
+    EXPECT_FALSE(ParseListenAddress(text)) << text;
+  }
+  EXPECT_TRUE(ParseListenAddress("unix:/" + std::string(106, 'x')));
+  EXPECT_FALSE(ParseTcpAddress("unix:/run/settle/settled.sock"));
+}
+
 TEST(ListenAddress, KnowsWhichAddressesOnlyThisMachineReaches) {
   EXPECT_TRUE(Resolve({"127.0.0.1", 1})->loopback());
   EXPECT_TRUE(Resolve({"127.8.9.10", 1})->loopback());

@@ -29,12 +29,15 @@ class LittleHandler : public wire::CoordinatorServiceNull {
     ++calls;
     reply.version = 1;
     reply.release = request.application;
+    reply.log_id = log_id;
+    reply.epoch = 1;
   }
   void outcome(wire::Ending& reply, const std::string& gtid) override {
     ++calls;
     on_outcome(reply, gtid);
   }
 
+  std::string log_id;  // of hello
   std::atomic<int> calls{0};
   std::function<void(wire::Ending&, const std::string&)> on_outcome = [](wire::Ending&,
                                                                          const std::string&) {};
@@ -69,24 +72,42 @@ class Heard {
 };
 
 struct Served {
-  explicit Served(const server::Settings& settings = {}) {
+  explicit Served(const server::Settings& settings = {}, channel::LiveTls* tls = nullptr,
+                  const std::vector<std::string>& listen = {"127.0.0.1:0"}) {
     auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
     all->registerProcessor("coordinator",
                            std::make_shared<wire::CoordinatorServiceProcessor>(handler));
     server = std::make_unique<server::Server>(
-        settings, [all](const server::Caller&) { return all; },
+        settings,
+        [this, all](const server::Caller& caller) {
+          const std::scoped_lock lock(mutex);
+          callers.push_back(caller);
+          return all;
+        },
         server::Interrupts{.parked = [this] { parked.request_stop(); },
                            .all = [this] { calls.request_stop(); }},
         [this](const std::string& line) { heard.Take(line); });
-    const auto address = server::Resolve({.host = "127.0.0.1", .port = 0});
-    if (!address) throw std::runtime_error(Describe(address.error()));
-    if (Status started = server->Start(*address); !started)
+    std::vector<server::SocketAddress> addresses;
+    for (const std::string& text : listen) {
+      const auto address = server::ParseListenAddress(text).and_then(server::Resolve);
+      if (!address) throw std::runtime_error(Describe(address.error()));
+      addresses.push_back(*address);
+    }
+    if (Status started = server->Start(addresses, tls); !started)
       throw std::runtime_error(Describe(started.error()));
   }
   const std::string& address() const { return server->address(); }
 
   std::shared_ptr<LittleHandler> handler = std::make_shared<LittleHandler>();
+  // Of every connection that was served so far.
+  std::vector<server::Caller> Callers() {
+    const std::scoped_lock lock(mutex);
+    return callers;
+  }
+
   Heard heard;
+  std::mutex mutex;
+  std::vector<server::Caller> callers;
   std::stop_source parked;
   std::stop_source calls;
   std::unique_ptr<server::Server> server;
@@ -96,8 +117,11 @@ struct Served {
 class Client {
  public:
   explicit Client(const std::string& address, const std::string& service = "coordinator")
-      : socket_(std::make_shared<apache::thrift::transport::TSocket>(
-            "127.0.0.1", std::stoi(address.substr(address.rfind(':') + 1)))),
+      : Client(std::make_shared<apache::thrift::transport::TSocket>(
+                   "127.0.0.1", std::stoi(address.substr(address.rfind(':') + 1))),
+               service) {}
+  Client(std::shared_ptr<apache::thrift::transport::TSocket> socket, const std::string& service)
+      : socket_(std::move(socket)),
         stub_(std::make_shared<apache::thrift::protocol::TMultiplexedProtocol>(
             std::make_shared<apache::thrift::protocol::TBinaryProtocol>(
                 std::make_shared<apache::thrift::transport::TFramedTransport>(socket_)),
@@ -119,6 +143,13 @@ class Client {
  private:
   std::shared_ptr<apache::thrift::transport::TSocket> socket_;
   wire::CoordinatorServiceClient stub_;
+};
+
+// The same at the file of a Unix socket.
+class UnixClient : public Client {
+ public:
+  explicit UnixClient(const std::string& path)
+      : Client(std::make_shared<apache::thrift::transport::TSocket>(path), "coordinator") {}
 };
 
 }  // namespace settle::testing

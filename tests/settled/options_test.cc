@@ -174,6 +174,16 @@ TEST(Options, ValuesThatContradictEachOtherAreRefused) {
               HasSubstr("--transaction-timeout"));
 }
 
+TEST(Options, TlsWithoutRulesIsRefused) {
+  const std::vector<const char*> tls{"--tls-certificate", "c.pem", "--tls-key", "k.pem",
+                                     "--tls-ca",          "a.pem"};
+  EXPECT_THAT(Refusal(tls), HasSubstr("--tls-certificate without --access: every certificate"));
+  std::vector<const char*> with_rules = tls;
+  with_rules.insert(with_rules.end(), {"--access", "a.json"});
+  EXPECT_EQ(Parsed(with_rules).access_file, "a.json");
+  EXPECT_EQ(Parsed({}).access_file, "");
+}
+
 TEST(Options, AConfigFileHoldsTheSameOptionsAndTheCommandLineWins) {
   const ConfigFile config(
       "# the shop's coordinator\nlog = /var/lib/shop.db\nvote-timeout = 3s\nshards=4\ninsecure = "

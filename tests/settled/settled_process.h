@@ -83,8 +83,8 @@ class Settled {
     return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
   }
 
-  // The port of the ready file.
-  int AwaitPort() {
+  // The address of the ready file.
+  std::string AwaitAddress() {
     const auto deadline = std::chrono::steady_clock::now() + 20s;
     while (!Exists(ready_)) {
       if (HasEnded(process_) || std::chrono::steady_clock::now() > deadline) {
@@ -92,7 +92,11 @@ class Settled {
       }
       std::this_thread::sleep_for(2ms);
     }
-    const std::string address = ReadFile(ready_);
+    return ReadFile(ready_);
+  }
+  // Of an address that has one.
+  int AwaitPort() {
+    const std::string address = AwaitAddress();
     return std::stoi(address.substr(address.rfind(':') + 1));
   }
 
@@ -118,7 +122,11 @@ template <typename Stub>
 class Connection {
  public:
   Connection(int port, const char* service)
-      : socket_(std::make_shared<apache::thrift::transport::TSocket>("127.0.0.1", port)),
+      : Connection(std::make_shared<apache::thrift::transport::TSocket>("127.0.0.1", port),
+                   service) {}
+  // Opens the socket.
+  Connection(std::shared_ptr<apache::thrift::transport::TSocket> socket, const char* service)
+      : socket_(std::move(socket)),
         stub_(std::make_shared<apache::thrift::protocol::TMultiplexedProtocol>(
             std::make_shared<apache::thrift::protocol::TBinaryProtocol>(
                 std::make_shared<apache::thrift::transport::TFramedTransport>(socket_)),
@@ -137,6 +145,8 @@ class Connection {
 class Client : public Connection<wire::CoordinatorServiceClient> {
  public:
   explicit Client(int port) : Connection(port, "coordinator") {}
+  explicit Client(std::shared_ptr<apache::thrift::transport::TSocket> socket)
+      : Connection(std::move(socket), "coordinator") {}
 
   std::string Begin(const wire::BeginRequest& request = {}) {
     wire::BeginReply reply;

@@ -146,13 +146,13 @@ class SagasUnderTest {
   }
 
   void Make() {
-    sagas_ =
-        std::make_unique<Sagas>(Sagas::Outside{settings_, log_, clock_, ids_, observer_, mailbox_,
-                                               [this](SagaCall call) {
-                                                 sent_.push_back(std::move(call));
-                                                 return true;
-                                               },
-                                               [](const Sagas::Gone&) {}});
+    sagas_ = std::make_unique<Sagas>(
+        Sagas::Outside{settings_, log_, clock_, ids_, observer_, mailbox_,
+                       [this](SagaCall call) {
+                         sent_.push_back(std::move(call));
+                         return true;
+                       },
+                       [this](const std::string&) { return paused_; }, [](const Sagas::Gone&) {}});
   }
   void StartWith(const StartSagaCall& call) {
     sagas_->Start(gtid(), call, [](Result<Gtid>) {});
@@ -184,6 +184,7 @@ class SagasUnderTest {
   RecordingObserver observer_;
   Mailbox mailbox_{1'000};
   std::vector<SagaCall> sent_;
+  std::optional<PauseRecord> paused_;  // every participant, by it
   std::map<std::pair<BranchNumber, ActionOp>, int> attempts_;
   std::unique_ptr<Sagas> sagas_;
 };

@@ -16,7 +16,7 @@ struct Caller {
   };
 
   Proof proof = Proof::kNone;
-  std::string address{};  // where from: "10.0.0.7:40312", "/run/settle/settled.sock"
+  std::string address{};  // where from: "10.0.0.7:40312", "unix:/run/settle/settled.sock"
   uid_t uid = 0;          // of kUnixPeer, with the next two
   gid_t gid = 0;
   pid_t pid = 0;

@@ -4,25 +4,33 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 
 namespace settle::server {
 namespace {
 
+using channel::Step;
+
 constexpr std::size_t kLengthBytes = 4;
+constexpr std::chrono::milliseconds kFarewell{1'000};
 constexpr std::size_t kSmallBuffer =
     16 * 1024;  // what a connection holds without asking the budget
 
-std::string ErrnoText() { return std::strerror(errno); }
+// The first bytes of a client's hello: a handshake record of version 3.x.
+bool LooksLikeTls(std::uint32_t length) { return length >> 16 == 0x1603; }
 
 std::string Seconds(std::chrono::milliseconds time) {
   return std::to_string(time.count() / 1000) + "." + std::to_string(time.count() % 1000 / 100) +
          " s";
+}
+
+bool Over(std::chrono::steady_clock::time_point deadline) {
+  return std::chrono::steady_clock::now() >= deadline;
 }
 
 }  // namespace
@@ -34,16 +42,45 @@ bool MemoryBudget::Take(std::size_t bytes) {
   return false;
 }
 
-FrameSocket::FrameSocket(int socket, const FrameLimits& limits, MemoryBudget& budget)
-    : socket_(socket), limits_(limits), budget_(budget) {
+FrameSocket::FrameSocket(int socket, std::shared_ptr<const channel::TlsMaterial> tls,
+                         const FrameLimits& limits, MemoryBudget& budget)
+    : channel_(socket, std::move(tls)), limits_(limits), budget_(budget) {
   const int on = 1;
-  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   LimitIdle(limits_.io_timeout);
 }
 
-FrameSocket::~FrameSocket() {
-  ::close(socket_);
-  budget_.Give(budgeted_);
+FrameSocket::~FrameSocket() { budget_.Give(budgeted_); }
+
+Status FrameSocket::Handshake() {
+  if (!channel_.encrypted()) return {};
+  const Deadline deadline = std::chrono::steady_clock::now() + limits_.io_timeout;
+  for (;;) {
+    const Step step = channel_.Handshake();
+    if (step.kind == Step::Kind::kMoved) return {};
+    if (step.kind == Step::Kind::kClosed) {
+      return Fail(ErrorCode::kUnavailable, "the peer closed during the TLS handshake");
+    }
+    if (step.kind == Step::Kind::kBroken) {
+      LetItHearWhy();
+      return Fail(ErrorCode::kInvalid, channel_.why());
+    }
+    if (!Poll(step.kind, deadline)) {
+      return Fail(ErrorCode::kInvalid,
+                  "a TLS handshake was not done within " + Seconds(limits_.io_timeout));
+    }
+  }
+}
+
+// Closed at once, what it sent meanwhile would have the kernel reset the connection, and the alert
+// that names the reason might be lost.
+void FrameSocket::LetItHearWhy() {
+  ::shutdown(channel_.socket(), SHUT_WR);
+  const Deadline deadline = std::chrono::steady_clock::now() + kFarewell;
+  std::array<std::uint8_t, 4096> unread{};
+  while (Poll(Step::Kind::kWantsRead, deadline)) {
+    if (::recv(channel_.socket(), unread.data(), unread.size(), MSG_DONTWAIT) <= 0) return;
+  }
 }
 
 Result<std::span<std::uint8_t>> FrameSocket::Read() {
@@ -85,7 +122,8 @@ Result<std::size_t> FrameSocket::FrameLength() const {
     return Fail(ErrorCode::kInvalid,
                 "a frame of " + std::to_string(length) + " bytes was announced, 1 to " +
                     std::to_string(limits_.frame_bytes_max) + " are allowed",
-                "is the peer speaking framed binary Thrift without TLS?");
+                LooksLikeTls(length) ? "it speaks TLS, and this address is a plain one"
+                                     : "is the peer speaking framed binary Thrift?");
   }
   return length;
 }
@@ -113,79 +151,83 @@ Status FrameSocket::MakeRoom(std::size_t frame_bytes) {
 
 Status FrameSocket::WaitForFirstByte() {
   if (Status room = MakeRoom(0); !room) return room;
-  for (;;) {
-    // Blocks by SO_RCVTIMEO: one system call fetches the whole of a usual frame.
-    const ssize_t count = ::recv(socket_, buffer_.data() + end_, buffer_.size() - end_, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      return Fail(
-          ErrorCode::kUnavailable,
-          "nothing came for " + Seconds(greeted_ ? limits_.idle_timeout : limits_.io_timeout));
-    }
-    return TakeReceived(count);
+  // A plain channel blocks by SO_RCVTIMEO: one system call fetches the whole of a usual frame.
+  Step step = channel_.ReceiveWaiting(room());
+  if (!step.waits()) return TakeReceived(step);
+  const std::chrono::milliseconds limit = greeted_ ? limits_.idle_timeout : limits_.io_timeout;
+  const Deadline deadline = std::chrono::steady_clock::now() + limit;
+  while (channel_.encrypted() && step.waits() && Poll(step.kind, deadline)) {
+    step = channel_.Receive(room());
   }
+  if (!step.waits()) return TakeReceived(step);
+  return Fail(ErrorCode::kUnavailable, "nothing came for " + Seconds(limit));
 }
 
 Status FrameSocket::WaitForMore(Deadline deadline) {
   for (;;) {
-    const ssize_t count =
-        ::recv(socket_, buffer_.data() + end_, buffer_.size() - end_, MSG_DONTWAIT);
-    const bool must_wait = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    if (must_wait || std::chrono::steady_clock::now() >= deadline) {
-      if (Status ready = WaitFor(POLLIN, deadline); !ready) return ready;
+    const Step step = channel_.Receive(room());
+    if (step.waits() || std::chrono::steady_clock::now() >= deadline) {
+      if (!Poll(step.waits() ? step.kind : Step::Kind::kWantsRead, deadline)) {
+        return Fail(ErrorCode::kInvalid,
+                    "a frame was not whole within " + Seconds(limits_.io_timeout));
+      }
     }
-    if (must_wait || (count < 0 && errno == EINTR)) continue;
-    return TakeReceived(count);
+    if (!step.waits()) return TakeReceived(step);
   }
 }
 
-Status FrameSocket::WaitFor(short what, Deadline deadline) {
+bool FrameSocket::Poll(Step::Kind what, Deadline deadline) {
+  const short events = what == Step::Kind::kWantsWrite ? POLLOUT : POLLIN;
   for (;;) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    pollfd entry{socket_, what, 0};
-    const int ready = left.count() <= 0 ? 0 : ::poll(&entry, 1, static_cast<int>(left.count()));
-    if (ready > 0) return {};
-    if (ready < 0 && errno == EINTR) continue;
-    return Fail(ErrorCode::kInvalid,
-                std::string(what == POLLIN ? "a frame was not whole" : "a reply was not taken") +
-                    " within " + Seconds(limits_.io_timeout));
+    if (left.count() <= 0) return false;
+    pollfd entry{channel_.socket(), events, 0};
+    if (::poll(&entry, 1, static_cast<int>(left.count())) > 0) return true;
   }
 }
 
-Status FrameSocket::TakeReceived(long count) {
-  if (count < 0) return Fail(ErrorCode::kUnavailable, "the connection broke: " + ErrnoText());
-  if (count == 0 && buffered() > 0)
-    return Fail(ErrorCode::kInvalid, "the peer closed inside a frame");
-  if (count == 0) return Fail(ErrorCode::kUnavailable, "the peer closed");
-  end_ += static_cast<std::size_t>(count);
+Status FrameSocket::TakeReceived(const Step& step) {
+  if (step.kind == Step::Kind::kBroken) {
+    return Fail(ErrorCode::kUnavailable, "the connection broke: " + channel_.why());
+  }
+  if (step.kind == Step::Kind::kClosed) {
+    if (buffered() > 0) return Fail(ErrorCode::kInvalid, "the peer closed inside a frame");
+    return Fail(ErrorCode::kUnavailable, "the peer closed");
+  }
+  end_ += step.bytes;
   return {};
 }
 
 Status FrameSocket::Write(std::span<const std::uint8_t> bytes) {
   const Deadline deadline = std::chrono::steady_clock::now() + limits_.io_timeout;
   while (!bytes.empty()) {
-    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count >= 0) {
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      return Fail(ErrorCode::kUnavailable, "the connection broke: " + ErrnoText());
+    const Step step = channel_.Send(bytes);
+    if (step.kind == Step::Kind::kClosed) return Fail(ErrorCode::kUnavailable, "the peer closed");
+    if (step.kind == Step::Kind::kBroken) {
+      return Fail(ErrorCode::kUnavailable, "the connection broke: " + channel_.why());
     }
-    if (bytes.empty()) break;
-    if (Status ready = WaitFor(POLLOUT, deadline); !ready) return ready;
+    bytes = bytes.subspan(step.bytes);
+    // A send that was cut short says that there is no room for more, but TLS moves a record a step.
+    if (bytes.empty() || (channel_.encrypted() && !step.waits() && !Over(deadline))) continue;
+    if (!Poll(step.kind == Step::Kind::kWantsRead ? step.kind : Step::Kind::kWantsWrite,
+              deadline)) {
+      return Fail(ErrorCode::kInvalid,
+                  "a reply was not taken within " + Seconds(limits_.io_timeout));
+    }
   }
   return {};
 }
 
-void FrameSocket::Interrupt() { ::shutdown(socket_, SHUT_RD); }
+void FrameSocket::Interrupt() { ::shutdown(channel_.socket(), SHUT_RD); }
 
-void FrameSocket::Cut() { ::shutdown(socket_, SHUT_RDWR); }
+void FrameSocket::Cut() { ::shutdown(channel_.socket(), SHUT_RDWR); }
 
 void FrameSocket::LimitIdle(std::chrono::milliseconds limit) {
   timeval time{};
   time.tv_sec = limit.count() / 1000;
   time.tv_usec = limit.count() % 1000 * 1000;
-  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
+  ::setsockopt(channel_.socket(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
 }
 
 }  // namespace settle::server

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "channel/channel.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::server {
@@ -19,7 +21,7 @@ struct FrameLimits {
   std::size_t frame_bytes_max = 16 * 1024 * 1024;
   std::chrono::milliseconds idle_timeout{600'000};  // between two frames
   std::chrono::milliseconds io_timeout{
-      30'000};  // for one whole frame, either way, and for the first one
+      30'000};  // for one whole frame, either way, for the first one, and for a TLS handshake
 };
 
 // Memory that all connections share for frames beyond their small buffers. Thread-safe.
@@ -36,11 +38,19 @@ class MemoryBudget {
 // Used by one thread, except Interrupt.
 class FrameSocket {
  public:
-  // Takes the socket over. The budget must outlive this.
-  FrameSocket(int socket, const FrameLimits& limits, MemoryBudget& budget);
+  // Takes the socket over. The budget must outlive this. No `tls`: plain.
+  FrameSocket(int socket, std::shared_ptr<const channel::TlsMaterial> tls,
+              const FrameLimits& limits, MemoryBudget& budget);
   ~FrameSocket();
   FrameSocket(const FrameSocket&) = delete;
   FrameSocket& operator=(const FrameSocket&) = delete;
+
+  // Once, before anything else; nothing when plain. Blocking, at most the io time-out, and a moment
+  // for the peer to hear why it is refused. Errors as Read.
+  [[nodiscard]] Status Handshake();
+  // What the peer's certificate names it (channel::NamesOf).
+  std::vector<std::string> peer_names() const { return channel_.peer_names(); }
+  bool encrypted() const { return channel_.encrypted(); }
 
   // The next frame's bytes, valid until the next call. Blocking. After an error the connection is
   // to be closed: kUnavailable is the ordinary end (the peer is gone or idle for too long),
@@ -62,13 +72,15 @@ class FrameSocket {
   void DropLastFrame();
   Result<std::size_t> FrameLength() const;  // 0 while the four bytes are not there
   Status MakeRoom(std::size_t frame_bytes);
+  std::span<std::uint8_t> room() { return std::span(buffer_).subspan(end_); }
   Status WaitForFirstByte();
   Status WaitForMore(Deadline deadline);
-  Status WaitFor(short what, Deadline deadline);
-  Status TakeReceived(long count);
+  bool Poll(channel::Step::Kind what, Deadline deadline);
+  Status TakeReceived(const channel::Step& step);
+  void LetItHearWhy();
   void LimitIdle(std::chrono::milliseconds limit);
 
-  const int socket_;
+  channel::Channel channel_;
   const FrameLimits limits_;
   MemoryBudget& budget_;
   std::vector<std::uint8_t> buffer_;

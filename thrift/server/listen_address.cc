@@ -3,17 +3,49 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
 #include "settle/vocabulary/gtid.h"
 
 namespace settle::server {
+namespace {
+
+constexpr std::string_view kUnix = "unix:";
+
+SocketAddress UnixAddress(const std::string& path) {
+  sockaddr_un un{};
+  un.sun_family = AF_UNIX;
+  path.copy(un.sun_path, sizeof(un.sun_path) - 1);
+  SocketAddress result;
+  std::memcpy(&result.storage, &un, sizeof(un));
+  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  return result;
+}
+
+}  // namespace
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {
+  if (!text.starts_with(kUnix)) return ParseTcpAddress(text);
+  const std::string_view path = text.substr(kUnix.size());
+  const bool printable = std::all_of(path.begin(), path.end(), [](char c) { return c > ' '; });
+  if (!path.starts_with('/') || path.ends_with('/') || !printable ||
+      path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not unix:/PATH",
+                "write the whole path of a file, in printable characters and " +
+                    std::to_string(sizeof(sockaddr_un::sun_path) - 1) +
+                    " bytes at most: unix:/run/settle/settled.sock");
+  }
+  return ListenAddress{.path = std::string(path)};
+}
+
+Result<ListenAddress> ParseTcpAddress(std::string_view text) {
   const auto wrong = [&] {
     return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not HOST:PORT",
                 "write for example 127.0.0.1:7420 or [::1]:7420; port 0 takes any free one");
@@ -47,7 +79,14 @@ bool SocketAddress::loopback() const {
     std::memcpy(&in, &storage, sizeof(in));
     return IN6_IS_ADDR_LOOPBACK(&in.sin6_addr) != 0;
   }
-  return false;
+  return is_unix();
+}
+
+std::string SocketAddress::path() const {
+  if (!is_unix() || length <= offsetof(sockaddr_un, sun_path)) return "";
+  sockaddr_un un{};
+  std::memcpy(&un, &storage, length);
+  return un.sun_path;
 }
 
 bool SocketAddress::any() const {
@@ -65,6 +104,7 @@ bool SocketAddress::any() const {
 }
 
 std::string SocketAddress::text() const {
+  if (is_unix()) return std::string(kUnix) + path();
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> port{};
   sockaddr_storage copy = storage;
@@ -77,6 +117,7 @@ std::string SocketAddress::text() const {
 }
 
 Result<SocketAddress> Resolve(const ListenAddress& address) {
+  if (!address.path.empty()) return UnixAddress(address.path);
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;

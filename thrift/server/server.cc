@@ -14,41 +14,7 @@
 namespace settle::server {
 namespace {
 
-constexpr int kBacklog = 1024;
 constexpr std::chrono::milliseconds kLastReplies{1'000};  // to send what a cut-off call is told
-
-Result<int> BindAndListen(const SocketAddress& address) {
-  const auto failed = [&](const char* step, int error) {
-    return Fail(ErrorCode::kUnavailable,
-                "cannot listen on " + address.text() + ": " + step + ": " + std::strerror(error),
-                error == EADDRINUSE ? "another program listens there: choose another port" : "");
-  };
-  const int listener =
-      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (listener < 0) return failed("socket", errno);
-  const int on = 1;
-  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const char* step = "bind";
-  int result =
-      ::bind(listener, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
-  if (result == 0) {
-    step = "listen";
-    result = ::listen(listener, kBacklog);
-  }
-  if (result != 0) {
-    const int error = errno;
-    ::close(listener);
-    return failed(step, error);
-  }
-  return listener;
-}
-
-std::string BoundAddress(int listener) {
-  SocketAddress bound;
-  bound.length = sizeof(bound.storage);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&bound.storage), &bound.length);
-  return bound.text();
-}
 
 }  // namespace
 
@@ -65,39 +31,46 @@ Server::~Server() {
   if (stop_event_ >= 0) ::close(stop_event_);
 }
 
-Status Server::Start(const SocketAddress& address) {
-  const Result<int> listener = BindAndListen(address);
-  if (!listener) return Fail(listener.error());
-  listener_ = *listener;
+Status Server::Start(const std::vector<SocketAddress>& addresses, channel::LiveTls* tls) {
+  std::vector<std::unique_ptr<Listener>> listeners;
+  for (const SocketAddress& address : addresses) {
+    Result<std::unique_ptr<Listener>> listener = Listener::Bind(address);
+    if (!listener) return Fail(std::move(listener).error());
+    listeners.push_back(*std::move(listener));
+  }
   stop_event_ = ::eventfd(0, EFD_CLOEXEC);
   if (stop_event_ < 0) {
-    const int error = errno;
-    ::close(std::exchange(listener_, -1));
     return Fail(ErrorCode::kUnavailable,
-                std::string("cannot listen: eventfd: ") + std::strerror(error));
+                std::string("cannot listen: eventfd: ") + std::strerror(errno));
   }
-  address_ = BoundAddress(listener_);
+  for (const auto& listener : listeners) addresses_.push_back(listener->address());
+  listeners_ = std::move(listeners);
+  tls_ = tls;
   acceptor_ = std::thread([this] { AcceptLoop(); });
   return {};
 }
 
 void Server::AcceptLoop() {
+  std::vector<pollfd> entries{{stop_event_, POLLIN, 0}};
+  for (const auto& listener : listeners_) entries.push_back({listener->socket(), POLLIN, 0});
   for (;;) {
-    pollfd entries[] = {{listener_, POLLIN, 0}, {stop_event_, POLLIN, 0}};
-    ::poll(entries, 2, -1);
-    if (entries[1].revents != 0) return;
-    SocketAddress peer;
-    peer.length = sizeof(peer.storage);
-    const int socket = ::accept4(listener_, reinterpret_cast<sockaddr*>(&peer.storage),
-                                 &peer.length, SOCK_CLOEXEC);
-    if (socket >= 0) {
-      Admit(socket, {.address = peer.text()});
-    } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-      complaints_.Say(std::string("connections cannot be accepted for now: ") +
-                      std::strerror(errno));
-      PauseAccepting();
+    ::poll(entries.data(), entries.size(), -1);
+    if (entries[0].revents != 0) return;
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+      if (entries[i + 1].revents != 0) Accept(*listeners_[i]);
     }
     JoinRetired();
+  }
+}
+
+void Server::Accept(const Listener& listener) {
+  Listener::Accepted accepted = listener.Accept();
+  if (accepted.socket >= 0) {
+    const bool encrypted = tls_ != nullptr && !listener.is_unix();
+    Admit(accepted.socket, encrypted ? tls_->Current() : nullptr, std::move(accepted.caller));
+  } else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+    complaints_.Say(std::string("connections cannot be accepted for now: ") + std::strerror(errno));
+    PauseAccepting();
   }
 }
 
@@ -108,7 +81,7 @@ void Server::PauseAccepting() {
   ::poll(&stop, 1, 100);
 }
 
-void Server::Admit(int socket, Caller caller) {
+void Server::Admit(int socket, std::shared_ptr<const channel::TlsMaterial> tls, Caller caller) {
   const std::scoped_lock lock(mutex_);
   if (stopping_ || serving_.size() >= settings_.connections_max) {
     complaints_.Say("a connection was closed: all " + std::to_string(settings_.connections_max) +
@@ -118,7 +91,7 @@ void Server::Admit(int socket, Caller caller) {
   }
   serving_.push_back(std::make_unique<Connection>());
   serving_.back()->caller = std::move(caller);
-  serving_.back()->frames.emplace(socket, settings_.frame, budget_);
+  serving_.back()->frames.emplace(socket, std::move(tls), settings_.frame, budget_);
   const auto self = std::prev(serving_.end());
   try {
     (*self)->thread = std::thread([this, self] { ServeAndRetire(self); });
@@ -141,31 +114,31 @@ void Server::ServeAndRetire(Connections::iterator self) {
   retired_one_.notify_all();
 }
 
-void Server::Serve(FrameSocket& frames, const Caller& caller) {
+void Server::Serve(FrameSocket& frames, Caller& caller) {
+  if (Status greeted = frames.Handshake(); !greeted) return Closed(caller, greeted.error());
+  if (frames.encrypted()) {
+    caller.proof = Caller::Proof::kCertificate;
+    caller.names = frames.peer_names();
+  }
   const std::shared_ptr<apache::thrift::TProcessor> processor = processor_for_(caller);
   Dispatch dispatch(*processor, settings_.string_bytes_max, settings_.container_items_max,
                     settings_.frame.frame_bytes_max);
   for (;;) {
     const Result<std::span<std::uint8_t>> frame = frames.Read();
-    if (!frame) {
-      if (frame.error().code != ErrorCode::kUnavailable) {
-        complaints_.Say("a connection was closed: " + Describe(frame.error()));
-      }
-      return;
-    }
+    if (!frame) return Closed(caller, frame.error());
     const Dispatch::Answer answer = dispatch.Process(*frame);
-    if (Status sent = frames.Write(answer.bytes); !sent) {
-      if (sent.error().code != ErrorCode::kUnavailable) {
-        complaints_.Say("a connection was closed: " + Describe(sent.error()));
-      }
-      return;
-    }
+    if (Status sent = frames.Write(answer.bytes); !sent) return Closed(caller, sent.error());
     if (!answer.complaint.empty()) {
-      complaints_.Say("a connection was closed: " + answer.complaint);
-      return;
+      return Closed(caller, {ErrorCode::kInvalid, answer.complaint, {}});
     }
     if (stopping_) return;
   }
+}
+
+// That a peer is gone is nothing to complain of.
+void Server::Closed(const Caller& caller, const Error& why) {
+  if (why.code == ErrorCode::kUnavailable) return;
+  complaints_.Say("a connection was closed: " + caller.text() + ": " + Describe(why));
 }
 
 void Server::JoinRetired() {
@@ -182,7 +155,7 @@ void Server::Stop(std::chrono::milliseconds patience) {
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(stop_event_, &one, sizeof(one));
   acceptor_.join();
-  ::close(std::exchange(listener_, -1));
+  listeners_.clear();
 
   std::unique_lock lock(mutex_);
   stopping_ = true;

@@ -17,11 +17,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "channel/live_tls.h"
 #include "server/caller.h"
 #include "server/complaints.h"
 #include "server/frame_socket.h"
-#include "server/listen_address.h"
+#include "server/listener.h"
 
 namespace settle::server {
 
@@ -51,12 +53,16 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Binds exactly this address and serves from now on; once. kUnavailable says what stands in the
-  // way.
-  [[nodiscard]] Status Start(const SocketAddress& address);
+  // Binds exactly these addresses and serves from now on; once. kUnavailable says what stands in
+  // the way of which; then none is served. With `tls`, which must outlive this, every TCP address
+  // speaks TLS and nothing else; a Unix socket never does: the kernel says who is there.
+  [[nodiscard]] Status Start(const std::vector<SocketAddress>& addresses,
+                             channel::LiveTls* tls = nullptr);
 
-  // The address bound, with the port that was really taken.
-  const std::string& address() const { return address_; }
+  // The addresses bound, with the ports that were really taken, in their order.
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  // The first.
+  const std::string& address() const { return addresses_.front(); }
 
   // Accepts no more, ends parked calls at once and gives the others so long to be answered, then
   // interrupts all and cuts their connections off. Blocking; returns when no call is left.
@@ -71,9 +77,11 @@ class Server {
   using Connections = std::list<std::unique_ptr<Connection>>;
 
   void AcceptLoop();
-  void Admit(int socket, Caller caller);
+  void Accept(const Listener& listener);
+  void Admit(int socket, std::shared_ptr<const channel::TlsMaterial> tls, Caller caller);
   void ServeAndRetire(Connections::iterator self);
-  void Serve(FrameSocket& frames, const Caller& caller);
+  void Serve(FrameSocket& frames, Caller& caller);
+  void Closed(const Caller& caller, const Error& why);
   void JoinRetired();
   void PauseAccepting();
 
@@ -83,9 +91,10 @@ class Server {
   Complaints complaints_;
   MemoryBudget budget_;
 
-  std::string address_;
-  int listener_ = -1;
-  int stop_event_ = -1;  // readable once stopping
+  std::vector<std::string> addresses_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  channel::LiveTls* tls_ = nullptr;  // null: plain
+  int stop_event_ = -1;              // readable once stopping
   std::thread acceptor_;
 
   std::mutex mutex_;

@@ -19,6 +19,7 @@
 #include "settle/global_transaction.h"
 #include "settle/resource.h"
 #include "settle/saga.h"
+#include "settle/tls.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"
@@ -29,12 +30,15 @@ namespace settle {
 // them ends a transaction whose coordinator is gone.
 struct PeerOptions {
   // host:port to listen on, port 0: any; "" (the default): this process is no site, and its
-  // resources are not taken into three-phase commits. There is no TLS yet: only this machine's own
-  // addresses, unless `insecure`.
+  // resources are not taken into three-phase commits. Without CoordinatorOptions::tls only this
+  // machine's own addresses, unless `insecure`; with it peers speak TLS, both ways.
   std::string listen{};
   // host:port that peers dial, when it is another one than the process listens on.
   std::string advertise{};
   bool insecure = false;
+  // Who is a peer: its certificate must have one of these names, "cn:stock", "dns:stock.example" or
+  // "uri:spiffe://example/stock". None: one that our own certificate has, too.
+  std::vector<std::string> names{};
   // A prepared branch of which the coordinator was not heard for so long, while it cannot be
   // reached, is brought to its end by its peers and this process; ten times as long while it can.
   std::chrono::milliseconds patience{3'000};
@@ -44,9 +48,11 @@ struct PeerOptions {
 };
 
 struct CoordinatorOptions {
-  // host:port of the coordinator; several name the same coordinator reached by several ways, tried
-  // in turn.
+  // host:port of the coordinator, or unix:/path of its socket; several name the same coordinator
+  // reached by several ways, tried in turn.
   std::vector<std::string> addresses{"127.0.0.1:7420"};
+  // Without it connections are plain, and a coordinator that listens with TLS refuses them.
+  TlsOptions tls{};
   // For people: shown with the process id and host as the owner of transactions.
   std::string application{};
   // The databases this process serves. Identified and attached by Connect.

@@ -11,12 +11,15 @@
 // docs/writing_a_participant.md goes through them one by one; examples/custom_resource is one.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/finding.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/live.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"
 
@@ -100,9 +103,29 @@ class Resource {
   // lives as long as the resource.
   virtual SiteLedger* site_ledger() { return nullptr; }
 
+  // Looks at whether the database is fit for what Settle promises, now: settings, room for prepared
+  // branches, age of those that are there, versions. For `settle doctor`, which shows every finding
+  // with its advice. `log_id` is the log of the coordinator that asks, to tell its branches from
+  // those of others. Changes nothing, holds a lock that work waits for no longer than a moment, and
+  // is over within `timeout` or soon after it. A database that does not answer is a finding. Asked
+  // by a thread of its own, so that nothing waits for it. The default says that nothing is known.
+  [[nodiscard]] virtual Result<Examination> Examine(const std::string& /*log_id*/,
+                                                    std::chrono::milliseconds /*timeout*/) {
+    return Fail(ErrorCode::kRefused, "this resource cannot be examined");
+  }
+
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.
   [[nodiscard]] virtual Result<std::vector<std::string>> ScanPrepared() = 0;
+
+  // How the branch is in the database now, for an operator: prepared or not, what proof there is of
+  // its end, what it holds, who waits behind it. Reads only, and is over within `timeout` or soon
+  // after it. `evidence` is the vote's; empty before one. Asked by a thread of its own, so that
+  // nothing waits for it. An error says why it could not be seen.
+  [[nodiscard]] virtual Result<LiveBranch> Inspect(const BranchKey&, const Evidence&,
+                                                   std::chrono::milliseconds /*timeout*/) {
+    return Fail(ErrorCode::kRefused, "this resource cannot be asked how its branches are");
+  }
 };
 
 }  // namespace settle

@@ -16,6 +16,7 @@
 #include "client/transaction_state.h"
 #include "participant/resource_calls.h"
 #include "participant/session.h"
+#include "transport/dial_tls.h"
 
 namespace settle {
 namespace {
@@ -46,6 +47,7 @@ Status CheckOptions(const CoordinatorOptions& options) {
       return Fail(parsed.error());
     }
   }
+  if (Status tls = sdk::CheckTls(options.tls); !tls) return tls;
   const bool positive = options.connect_timeout.count() > 0 && options.call_timeout.count() > 0 &&
                         options.scan_interval.count() > 0 && options.workers_per_resource > 0 &&
                         options.peers.patience.count() > 0;

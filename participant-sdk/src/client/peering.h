@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "client/program.h"
 #include "peer/peer_links.h"
@@ -27,8 +28,9 @@ class Peering {
 
  private:
   struct Links {
+    explicit Links(PeerTls tls) : links(&stop, std::move(tls)) {}
     Interrupter stop;
-    PeerLinks links{&stop};
+    PeerLinks links;
   };
   explicit Peering(std::shared_ptr<Links> links) : links_(std::move(links)) {}
 

@@ -27,7 +27,9 @@ struct Program {
         pool(Links(), [this](const Hello& hello) { return participant.Meet(hello); }),
         request_prefix_(RandomPrefix()) {}
 
-  LinkSettings Links() const { return {options.addresses, label, options.connect_timeout}; }
+  LinkSettings Links() const {
+    return {options.addresses, label, options.connect_timeout, options.tls};
+  }
 
   // For calls that whoever waits may repeat: a new connection is tried, a long outage is not waited
   // out.

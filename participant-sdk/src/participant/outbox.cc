@@ -25,6 +25,9 @@ auto FindOf(std::deque<T>& queue, const BranchKey& key) {
 // Bytes of the results in one report: a report must fit the coordinator's frame many times over.
 constexpr std::size_t kAnswerBytesMost = 4 * 1024 * 1024;
 
+// The longest fits the frame as often as that.
+constexpr std::size_t kQuestionAnswersMost = 50;
+
 // How many of the first `most` answers fit one report; the first one always does.
 std::size_t HowManyFit(const std::deque<ActionAnswer>& answers, std::size_t most) {
   std::size_t bytes = 0;
@@ -82,6 +85,12 @@ void Outbox::Add(SiteReport site) {
   changed_.notify_one();
 }
 
+void Outbox::Add(QuestionAnswer answer) {
+  std::lock_guard lock(mutex_);
+  question_answers_.push_back(std::move(answer));
+  changed_.notify_one();
+}
+
 ReportCall Outbox::Take(std::size_t most) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return closed_ || !empty(); });
@@ -91,6 +100,7 @@ ReportCall Outbox::Take(std::size_t most) {
   if (sites_.empty()) batch.ends = TakeFront(ends_, most);
   batch.found = TakeFront(found_, most);
   batch.answers = TakeFront(answers_, HowManyFit(answers_, most));
+  batch.question_answers = TakeFront(question_answers_, kQuestionAnswersMost);
   return batch;
 }
 

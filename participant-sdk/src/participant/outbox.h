@@ -22,6 +22,7 @@ class Outbox {
   void Add(ActionAnswer answer);
   // In the place of what the site said before: a later answer says all that an earlier one did.
   void Add(SiteReport site);
+  void Add(QuestionAnswer answer);
 
   // Waits for something to report, then takes at most `most` of each kind; no end before all that
   // was said of sites before it. Empty once closed and drained.
@@ -31,7 +32,8 @@ class Outbox {
 
  private:
   bool empty() const {
-    return votes_.empty() && ends_.empty() && found_.empty() && answers_.empty() && sites_.empty();
+    return votes_.empty() && ends_.empty() && found_.empty() && answers_.empty() &&
+           sites_.empty() && question_answers_.empty();
   }
 
   std::mutex mutex_;
@@ -41,12 +43,13 @@ class Outbox {
   std::deque<FoundBranch> found_;
   std::deque<ActionAnswer> answers_;
   std::deque<SiteReport> sites_;
+  std::deque<QuestionAnswer> question_answers_;
   bool closed_ = false;
 };
 
 inline bool IsEmpty(const ReportCall& batch) {
   return batch.votes.empty() && batch.ends.empty() && batch.found.empty() &&
-         batch.answers.empty() && batch.sites.empty();
+         batch.answers.empty() && batch.sites.empty() && batch.question_answers.empty();
 }
 
 }  // namespace settle::sdk

@@ -38,7 +38,8 @@ Participant::Participant(std::vector<OwnResource> resources, int workers_per_res
       actors_(std::move(actors)),
       warn_(std::move(warn)),
       sites_(ResourcesOf(resources_)),
-      pruner_(BarriersOf(actors_), sites_.ledgers(), warn_) {
+      pruner_(BarriersOf(actors_), sites_.ledgers(), warn_),
+      questions_(ResourcesOf(resources_), outbox_) {
   for (const OwnResource& own : resources_) {
     desks_.emplace(own.resource->name(),
                    Desk{own, std::make_unique<Workers>(workers_per_resource)});
@@ -56,6 +57,7 @@ void Participant::Stop() {
     actor->desk().Leave(outbox_, began);
   }
   pruner_.Stop();
+  questions_.Stop();
 }
 
 Status Participant::Meet(const Hello& hello) {

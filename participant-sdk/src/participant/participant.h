@@ -19,6 +19,7 @@
 #include "action/pruner.h"
 #include "participant/branch_table.h"
 #include "participant/outbox.h"
+#include "participant/question_desk.h"
 #include "participant/recovery_rounds.h"
 #include "participant/sites.h"
 #include "participant/workers.h"
@@ -74,6 +75,7 @@ class Participant {
   void ForgetLeft();
   void Carry(const std::vector<Command>& commands);
   void Carry(std::vector<ActionCall> calls);
+  void Ask(std::vector<Question> questions) { questions_.Take(std::move(questions), log_id()); }
   void Prune(const EndedThrough& mark) { pruner_.Prune(mark); }
   // Looks, on each resource's threads, for prepared branches, and reports those that nobody here
   // works on.
@@ -151,6 +153,7 @@ class Participant {
   std::string peer_address_;                // set once
   std::unique_ptr<RecoveryRounds> rounds_;  // set once; null: this process is no site
   Pruner pruner_;
+  QuestionDesk questions_;
 };
 
 }  // namespace settle::sdk

@@ -126,4 +126,16 @@ Result<std::vector<std::string>> ScanPrepared(Resource& resource) {
                 [](const char* what) -> Result<std::vector<std::string>> { return Broken(what); });
 }
 
+Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,
+                           std::chrono::milliseconds timeout) {
+  return Caught([&] { return resource.Inspect(key, evidence, timeout); },
+                [](const char* what) -> Result<LiveBranch> { return Broken(what); });
+}
+
+Result<Examination> Examine(Resource& resource, const std::string& log_id,
+                            std::chrono::milliseconds timeout) {
+  return Caught([&] { return resource.Examine(log_id, timeout); },
+                [](const char* what) -> Result<Examination> { return Broken(what); });
+}
+
 }  // namespace settle::sdk

@@ -52,5 +52,9 @@ FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evi
 Result<std::string> Identify(Resource& resource);
 std::vector<std::string> Warnings(const Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);
+Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,
+                           std::chrono::milliseconds timeout);
+Result<Examination> Examine(Resource& resource, const std::string& log_id,
+                            std::chrono::milliseconds timeout);
 
 }  // namespace settle::sdk

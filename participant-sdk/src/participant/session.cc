@@ -129,6 +129,7 @@ Status Session::FetchOnce() {
     received_through_ = batch->number;
     participant_.Carry(batch->commands);
     participant_.Carry(std::move(batch->calls));
+    participant_.Ask(std::move(batch->questions));
   }
   if (batch->ended_through) participant_.Prune(*batch->ended_through);
   return {};

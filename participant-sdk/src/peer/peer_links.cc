@@ -3,9 +3,11 @@
 #include <thrift/TApplicationException.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "settle/vocabulary/gtid.h"
 #include "transport/framed_wire.h"
 #include "transport/wire.h"
 
@@ -25,6 +27,13 @@ tl::unexpected<Error> Silent(const std::string& address, const char* why) {
               "the peer at " + address + " did not answer: " + OneLine(why, 300));
 }
 
+std::string Joined(const std::vector<std::string>& names) {
+  if (names.empty()) return "a certificate without a name";
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + Escaped(name);
+  return text;
+}
+
 }  // namespace
 
 struct PeerLinks::Connection : FramedWire {
@@ -36,7 +45,21 @@ struct PeerLinks::Connection : FramedWire {
   Instant used;
 };
 
-PeerLinks::PeerLinks(const Interrupter* interrupter) : interrupter_(interrupter) {}
+Status CheckPeerNames(const std::vector<std::string>& names,
+                      const std::vector<std::string>& allowed,
+                      const std::vector<std::string>& own) {
+  const std::vector<std::string>& peers = allowed.empty() ? own : allowed;
+  if (std::find_first_of(names.begin(), names.end(), peers.begin(), peers.end()) != names.end()) {
+    return {};
+  }
+  return Fail(ErrorCode::kDenied,
+              Joined(names) + " is not among the names of peers, " + Joined(peers),
+              "name it in PeerOptions::names (agent: --peer-names), or give all sites one name in "
+              "their certificates");
+}
+
+PeerLinks::PeerLinks(const Interrupter* interrupter, PeerTls tls)
+    : interrupter_(interrupter), tls_(std::move(tls)) {}
 PeerLinks::~PeerLinks() = default;
 
 Result<SiteAnswer> PeerLinks::Tell(const std::string& address, const PeerCall& call, Instant by) {
@@ -48,7 +71,9 @@ Result<SiteAnswer> PeerLinks::Tell(const std::string& address, const PeerCall& c
     if (!was_idle) connection = std::make_unique<Connection>(interrupter_);
     connection->socket->set_deadline(by);
     try {
-      if (!was_idle) connection->socket->Connect(parsed->host, parsed->port);
+      if (!was_idle) {
+        if (Status peer = Connect(*connection, address, *parsed); !peer) return Fail(peer.error());
+      }
       wire::SiteAnswer reply;
       connection->peer.tell(reply, ToWire(call));
       Result<SiteAnswer> answer = FromWire(reply);
@@ -66,6 +91,22 @@ Result<SiteAnswer> PeerLinks::Tell(const std::string& address, const PeerCall& c
       if (!was_idle || std::chrono::steady_clock::now() >= by) return Silent(address, error.what());
     }
   }
+}
+
+// Addresses of peers come from the coordinator and from other peers, so that who answers there is
+// known by what its certificate names, and not by where it was dialled.
+Status PeerLinks::Connect(Connection& connection, const std::string& address, const Address& to) {
+  Result<DialTls> tls = TlsFor(tls_.files, to);
+  if (!tls) return Fail(ErrorCode::kUnavailable, Describe(tls.error()));
+  const bool coordinator = std::find(tls_.coordinators.begin(), tls_.coordinators.end(), address) !=
+                           tls_.coordinators.end();
+  if (!coordinator) tls->host.clear();
+  connection.socket->Connect(to, *tls);
+  if (tls->material == nullptr || coordinator) return {};
+  Status peer = CheckPeerNames(connection.socket->peer_names(), tls_.names, tls->material->names());
+  if (peer) return {};
+  return Fail(peer.error().code, "what answers at " + address + ": " + peer.error().message,
+              peer.error().advice);
 }
 
 std::unique_ptr<PeerLinks::Connection> PeerLinks::TakeIdle(const std::string& address) {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "peer/peer_links.h"
 #include "transport/wire.h"
 
 namespace settle::sdk {
@@ -37,25 +38,33 @@ class PeerHandler : public wire::PeerServiceIf {
   const AnswerPeer answer_;
 };
 
-server::ProcessorFor Service(AnswerPeer answer) {
+std::shared_ptr<apache::thrift::TProcessor> Answering(AnswerPeer answer) {
   auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
   all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(
                                      std::make_shared<PeerHandler>(std::move(answer))));
-  return [all](const server::Caller&) { return all; };
+  return all;
 }
 
-Result<server::SocketAddress> WhereToListen(const PeerOptions& options) {
-  const Result<server::ListenAddress> parsed = server::ParseListenAddress(options.listen);
+// Null: peers are plain.
+Result<std::unique_ptr<channel::LiveTls>> OpenTls(const TlsOptions& tls,
+                                                  const server::Complain& warn) {
+  if (!tls.given()) return nullptr;
+  return channel::LiveTls::Open({tls.ca, tls.certificate, tls.key}, {.inform = warn, .warn = warn});
+}
+
+Result<server::SocketAddress> WhereToListen(const PeerOptions& options, const TlsOptions& tls) {
+  const Result<server::ListenAddress> parsed = server::ParseTcpAddress(options.listen);
   if (!parsed) return Fail(parsed.error());
   Result<server::SocketAddress> address = server::Resolve(*parsed);
   if (!address || address->loopback()) return address;
-  if (!options.insecure) {
-    return Fail(ErrorCode::kInvalid,
-                "the address for peers, " + address->text() +
-                    ", can be reached from other machines, and what peers say is neither encrypted "
-                    "nor authenticated: whoever reaches it can end transactions",
-                "listen for peers on 127.0.0.1, or ask for insecure peers where the network itself "
-                "is trusted");
+  if (!options.insecure && !tls.given()) {
+    return Fail(
+        ErrorCode::kInvalid,
+        "the address for peers, " + address->text() +
+            ", can be reached from other machines, and what peers say is neither encrypted "
+            "nor authenticated: whoever reaches it can end transactions",
+        "give certificates for TLS, listen for peers on 127.0.0.1, or ask for insecure peers "
+        "where the network itself is trusted");
   }
   if (address->any() && options.advertise.empty()) {
     return Fail(ErrorCode::kInvalid,
@@ -76,24 +85,44 @@ server::Settings PeerServerSettings() {
           .container_items_max = 10'000};
 }
 
-PeerServer::PeerServer(AnswerPeer answer, server::Complain warn, const server::Settings& settings)
-    : server_(settings, Service(std::move(answer)), {}, std::move(warn)) {}
+PeerServer::PeerServer(std::unique_ptr<channel::LiveTls> tls, std::vector<std::string> names,
+                       AnswerPeer answer, server::Complain warn, const server::Settings& settings)
+    : tls_(std::move(tls)),
+      names_(std::move(names)),
+      denials_(warn),
+      server_(settings, Service(std::move(answer)), {}, warn) {}
+
+// Who is no peer by its certificate is told so, whatever it says.
+server::ProcessorFor PeerServer::Service(AnswerPeer answer) {
+  return [this, all = Answering(std::move(answer))](const server::Caller& caller) {
+    if (tls_ == nullptr) return all;
+    const Status peer = CheckPeerNames(caller.names, names_, tls_->Current()->names());
+    if (peer) return all;
+    denials_.Say(caller.text() + " is denied: " + peer.error().message);
+    return Answering([why = peer.error()](const PeerCall&) { return Fail(why); });
+  };
+}
 
 PeerServer::~PeerServer() = default;
 
 Result<std::unique_ptr<PeerServer>> PeerServer::Listen(const PeerOptions& options,
-                                                       AnswerPeer answer, server::Complain warn,
+                                                       const TlsOptions& tls, AnswerPeer answer,
+                                                       server::Complain warn,
                                                        const server::Settings& settings) {
   if (!options.advertise.empty()) {
     if (Status fits = CheckPeerAddress(options.advertise); !fits) return Fail(fits.error());
   }
-  const Result<server::SocketAddress> address = WhereToListen(options);
+  const Result<server::SocketAddress> address = WhereToListen(options, tls);
   if (!address) return Fail(address.error());
+  Result<std::unique_ptr<channel::LiveTls>> live = OpenTls(tls, warn);
+  if (!live) return Fail(std::move(live).error());
   std::unique_ptr<PeerServer> made(new PeerServer(
-      std::move(answer), [warn](const std::string& what) { warn("a peer: " + what); }, settings));
-  if (Status started = made->server_.Start(*address); !started) return Fail(started.error());
+      *std::move(live), options.names, std::move(answer),
+      [warn](const std::string& what) { warn("a peer: " + what); }, settings));
+  if (Status started = made->server_.Start({*address}, made->tls_.get()); !started)
+    return Fail(started.error());
   made->address_ = options.advertise.empty() ? made->server_.address() : options.advertise;
-  if (!address->loopback()) {
+  if (!address->loopback() && !tls.given()) {
     warn("listening for peers on " + made->server_.address() +
          " without encryption or authentication: whoever reaches it can end transactions");
   }

@@ -1,7 +1,7 @@
 // Where the other sites of three-phase commits reach this process (PeerOptions): PeerService of
 // thrift/peer.thrift, by the name "peer", behind the same kind of limits as the coordinator's port.
 //
-//   auto server = PeerServer::Listen(options.peers, answer, options.warn);
+//   auto server = PeerServer::Listen(options.peers, options.tls, answer, options.warn);
 //   ... offer (*server)->address() with every resource ...
 #pragma once
 
@@ -9,7 +9,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "channel/live_tls.h"
+#include "server/complaints.h"
 #include "server/server.h"
 #include "settle/coordinator.h"
 #include "transport/messages.h"
@@ -25,11 +28,12 @@ server::Settings PeerServerSettings();
 
 class PeerServer {
  public:
-  // Binds at once. May block on name resolution. kInvalid: the options make no sense, or would let
-  // other machines in without `insecure`; kUnavailable: the address cannot be bound. `warn` hears
-  // of what peers do wrong, a line a second at most, on any thread.
+  // Binds at once. May block on name resolution. With `tls` peers are let in by their certificates'
+  // names (PeerOptions::names), and the files are read again when they change. kInvalid: the
+  // options make no sense, or would let other machines in without either; kUnavailable: the address
+  // cannot be bound. `warn` hears of what peers do wrong, a line a second at most, on any thread.
   [[nodiscard]] static Result<std::unique_ptr<PeerServer>> Listen(
-      const PeerOptions& options, AnswerPeer answer, server::Complain warn,
+      const PeerOptions& options, const TlsOptions& tls, AnswerPeer answer, server::Complain warn,
       const server::Settings& settings = PeerServerSettings());
   ~PeerServer();  // stops without patience
   PeerServer(const PeerServer&) = delete;
@@ -43,8 +47,13 @@ class PeerServer {
   void Stop(std::chrono::milliseconds patience);
 
  private:
-  PeerServer(AnswerPeer answer, server::Complain warn, const server::Settings& settings);
+  PeerServer(std::unique_ptr<channel::LiveTls> tls, std::vector<std::string> names,
+             AnswerPeer answer, server::Complain warn, const server::Settings& settings);
+  server::ProcessorFor Service(AnswerPeer answer);
 
+  const std::unique_ptr<channel::LiveTls> tls_;  // null: plain
+  const std::vector<std::string> names_;
+  server::Complaints denials_;
   server::Server server_;
   std::string address_;
 };

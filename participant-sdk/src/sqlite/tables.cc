@@ -54,8 +54,9 @@ std::string RefusalOf(const std::string& name, const std::string& type, std::int
 }
 
 Result<std::vector<std::string>> NullableKey(Connection& connection, const std::string& table) {
-  Statement columns(connection.raw(), "SELECT name FROM pragma_table_xinfo(?1, 'main')"
-                                      " WHERE pk > 0 AND NOT \"notnull\"");
+  Statement columns(connection.raw(),
+                    "SELECT name FROM pragma_table_xinfo(?1, 'main')"
+                    " WHERE pk > 0 AND NOT \"notnull\"");
   columns.Bind(1, std::string_view(table));
   std::vector<std::string> found;
   for (;;) {
@@ -132,6 +133,12 @@ Result<bool> AddMissingGuards(Connection& connection) {
     if (Status made = MakeGuard(connection, table, event); !made) return Fail(made.error());
   }
   return !misnamed->empty() || !missing->empty();
+}
+
+Result<int> CountMissingGuards(Connection& connection) {
+  const Result<std::vector<TextRow>> missing = Collect(connection, kMissingGuards, 2);
+  if (!missing) return Fail(missing.error());
+  return static_cast<int>(missing->size());
 }
 
 }  // namespace settle::sqlite

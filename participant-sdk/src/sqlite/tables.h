@@ -32,6 +32,9 @@ struct TableRules {
 // table: they outlive crashes, and bind programs that know nothing of Settle.
 [[nodiscard]] Result<bool> AddMissingGuards(Connection& connection);
 
+// How many of them are missing. Reads, as any reader does.
+[[nodiscard]] Result<int> CountMissingGuards(Connection& connection);
+
 // "name" as an SQL identifier.
 std::string Quoted(const std::string& name);
 

@@ -4,7 +4,6 @@
 #include <thrift/protocol/TMultiplexedProtocol.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "transport/framed_wire.h"
 #include "transport/wire.h"
@@ -31,28 +30,6 @@ struct Link::Wires : FramedWire {
   wire::CoordinatorServiceClient coordinator;
   wire::ParticipantServiceClient participant;
 };
-
-Result<Address> ParseAddress(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  const auto refuse = [&] {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not HOST:PORT",
-                "write host:port, for example 127.0.0.1:7420 or [::1]:7420");
-  };
-  if (colon == std::string::npos || colon == 0) return refuse();
-  Address address{text.substr(0, colon), 0};
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, address.port);
-  if (error != std::errc{} || rest != end || address.port < 1 || address.port > 65'535) {
-    return refuse();
-  }
-  if (address.host.front() == '[' && address.host.back() == ']') {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  } else if (address.host.find(':') != std::string::npos) {
-    return refuse();
-  }
-  if (address.host.empty()) return refuse();
-  return address;
-}
 
 Link::Link(std::string address, std::unique_ptr<Wires> wires)
     : address_(std::move(address)), wires_(std::move(wires)) {}
@@ -83,12 +60,15 @@ Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address,
                                             const Interrupter* interrupter, Instant deadline) {
   Result<Address> parsed = ParseAddress(address);
   if (!parsed) return Fail(parsed.error());
+  const Result<DialTls> tls = TlsFor(settings.tls, *parsed);
+  // Half of a renewal may be there; the next attempt reads the files again.
+  if (!tls) return Fail(ErrorCode::kUnavailable, Describe(tls.error()));
   const Instant connect_by =
       std::min(deadline, std::chrono::steady_clock::now() + settings.connect_timeout);
   std::unique_ptr<Link> link(new Link(address, std::make_unique<Wires>(interrupter)));
   try {
     link->wires_->socket->set_deadline(connect_by);
-    link->wires_->socket->Connect(parsed->host, parsed->port);
+    link->wires_->socket->Connect(*parsed, *tls);
   } catch (const std::exception& error) {
     return Fail(ErrorCode::kUnavailable, OneLine(error.what(), 300));
   }
@@ -97,6 +77,9 @@ Result<std::unique_ptr<Link>> Link::OpenOne(const std::string& address,
   if (Status greeted = link->SayHello(settings.application, hello_by); !greeted) {
     Error why = std::move(greeted).error();
     if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
+    if (why.code == ErrorCode::kUnavailable && tls->material == nullptr && !parsed->is_unix()) {
+      why.message += " (does it speak TLS there, and are no certificates given here?)";
+    }
     return Fail(std::move(why));
   }
   return link;

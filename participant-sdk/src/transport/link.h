@@ -14,7 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "settle/tls.h"
 #include "settle/vocabulary/status.h"
+#include "transport/address.h"
 #include "transport/interrupter.h"
 #include "transport/messages.h"
 
@@ -30,17 +32,11 @@ inline Instant FromNow(milliseconds time) {
 }
 
 struct LinkSettings {
-  std::vector<std::string> addresses;   // host:port, tried in turn
+  std::vector<std::string> addresses;   // host:port or unix:/path, tried in turn
   std::string application;              // for people
   milliseconds connect_timeout{2'000};  // for each address, and again for its hello
+  TlsOptions tls{};
 };
-
-struct Address {
-  std::string host;
-  int port = 0;
-};
-// kInvalid unless host:port, or [IPv6]:port.
-[[nodiscard]] Result<Address> ParseAddress(const std::string& text);
 
 // Is it worth saying the same again?
 inline bool IsPassing(ErrorCode code) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "settle/barrier.h"
@@ -13,7 +14,9 @@
 #include "settle/saga.h"
 #include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
+#include "settle/vocabulary/finding.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/live.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"
@@ -178,6 +181,25 @@ struct ActionAnswer {
   friend bool operator==(const ActionAnswer&, const ActionAnswer&) = default;
 };
 
+// What an operator asks; nothing is decided by it.
+struct Inspection {
+  BranchKey key;
+  Evidence evidence;
+};
+struct ExaminationWanted {};
+using QuestionContent = std::variant<Inspection, ExaminationWanted>;
+struct Question {
+  std::int64_t number = 0;
+  std::string resource;
+  milliseconds timeout{0};          // nobody waits for the answer after that
+  Result<QuestionContent> content;  // an error: this release does not know it, and answers that
+};
+using AnswerContent = std::variant<LiveBranch, Examination>;
+struct QuestionAnswer {
+  std::int64_t number = 0;
+  Result<AnswerContent> content;
+};
+
 struct FetchCall {
   SessionId session;
   std::int64_t received_through = 0;
@@ -189,6 +211,7 @@ struct CommandBatch {
   std::vector<Command> commands;
   std::vector<ActionCall> calls;
   std::optional<EndedThrough> ended_through;  // of the session's log
+  std::vector<Question> questions{};
 };
 
 struct VoteReport {
@@ -224,6 +247,7 @@ struct ReportCall {
   std::vector<FoundBranch> found;
   std::vector<ActionAnswer> answers;
   std::vector<SiteReport> sites{};
+  std::vector<QuestionAnswer> question_answers{};
 };
 
 // What one site says to another, or to the coordinator's witness (site 0 of key.gtid).

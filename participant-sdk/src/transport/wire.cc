@@ -218,6 +218,8 @@ wire::AttachRequest ToWire(const AttachCall& call) {
   out.epoch_seen = static_cast<std::int64_t>(call.epoch_seen);
   out.log_id_seen = call.log_id_seen;
   if (!call.participants.empty()) out.__set_participants(call.participants);
+  out.__set_answers_questions(true);
+  out.__set_release(SETTLE_RELEASE);
   return out;
 }
 
@@ -259,6 +261,9 @@ wire::ReportRequest ToWire(const ReportCall& call) {
   std::vector<wire::SiteReport> sites;
   for (const SiteReport& site : call.sites) sites.push_back(ToWire(site));
   if (!sites.empty()) out.__set_sites(sites);
+  std::vector<wire::QuestionAnswer> told;
+  for (const QuestionAnswer& answer : call.question_answers) told.push_back(ToWire(answer));
+  if (!told.empty()) out.__set_question_answers(told);
   return out;
 }
 
@@ -343,6 +348,9 @@ Result<CommandBatch> FromWire(const wire::CommandBatch& batch, const std::string
     Result<ActionCall> converted = FromWire(call);
     if (!converted) return Fail(converted.error());
     out.calls.push_back(*std::move(converted));
+  }
+  for (const wire::Question& question : batch.questions) {
+    out.questions.push_back(FromWire(question));
   }
   if (batch.__isset.ended_through) {
     Result<EndedThrough> mark = FromWire(batch.ended_through, log_id);

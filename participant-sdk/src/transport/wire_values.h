@@ -11,6 +11,7 @@ namespace settle::sdk {
 
 inline constexpr std::size_t kLabelMost = 200;
 inline constexpr std::size_t kTextMost = 1000;
+inline constexpr std::int64_t kTimeoutMsMost = 86'400'000;  // the contract's
 
 inline tl::unexpected<Error> Strange(const std::string& what) {
   return Fail(ErrorCode::kInternal,
@@ -33,6 +34,9 @@ inline Result<BranchNumber> BranchFromWire(std::int32_t branch) {
                                             const std::string& log_id);
 wire::ActionAnswer ToWire(const ActionAnswer& answer);
 wire::SiteReport ToWire(const SiteReport& report);
+// Never spoils the batch: what this release does not know is its content's error.
+Question FromWire(const wire::Question& question);
+wire::QuestionAnswer ToWire(const QuestionAnswer& answer);
 // What a command of three-phase commit says beside what every other says.
 [[nodiscard]] Status AddQuorum(const wire::Command& command, Command& out);
 

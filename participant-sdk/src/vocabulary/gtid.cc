@@ -51,6 +51,12 @@ Gtid Gtid::Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, st
   return gtid;
 }
 
+std::uint32_t Gtid::tail() const {
+  std::uint32_t tail = 0;
+  std::from_chars(text_.data() + text_.rfind('.') + 1, text_.data() + text_.size(), tail, 16);
+  return tail;
+}
+
 Result<Gtid> Gtid::Parse(std::string_view text) {
   Gtid gtid;
   std::string_view rest = text;

@@ -206,6 +206,7 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
     Session& session = fake_.sessions_[reply.session];
     for (const wire::ResourceOffer& offer : request.resources) session.resources.insert(offer.name);
     session.participants.insert(request.participants.begin(), request.participants.end());
+    session.answers_questions = request.answers_questions;
     fake_.changed_.notify_all();
   }
 
@@ -235,6 +236,7 @@ class FakeCoordinator::ParticipantFace : public wire::ParticipantServiceIf {
     reply.number = session.number;
     reply.commands = session.unacknowledged.commands;
     reply.__set_calls(session.unacknowledged.calls);
+    reply.__set_questions(session.unacknowledged.questions);
   }
 
   void report(const wire::ReportRequest& request) override {

@@ -65,6 +65,8 @@ class FakeCoordinator {
   void SendToAll(wire::CommandKind::type kind, const BranchKey& key, const std::string& resource);
   // Queues a call for every session that serves its participant; waits until there is a session.
   void Call(const wire::ActionCall& call);
+  // Queues a question for every session that said that it answers them.
+  void Ask(const wire::Question& question);
   // From now on every batch says so.
   void SayEndedThrough(std::int64_t epoch, std::int64_t sequence);
   // Ends the sessions as a time-out would.
@@ -86,12 +88,14 @@ class FakeCoordinator {
   struct Batch {
     std::vector<wire::Command> commands;
     std::vector<wire::ActionCall> calls;
+    std::vector<wire::Question> questions;
 
-    bool empty() const { return commands.empty() && calls.empty(); }
+    bool empty() const { return commands.empty() && calls.empty() && questions.empty(); }
   };
   struct Session {
     std::set<std::string> resources;
     std::set<std::string> participants;
+    bool answers_questions = false;
     Batch unacknowledged;
     std::int64_t number = 0;
     Batch queue;

@@ -64,6 +64,14 @@ void FakeCoordinator::Call(const wire::ActionCall& call) {
   changed_.notify_all();
 }
 
+void FakeCoordinator::Ask(const wire::Question& question) {
+  std::lock_guard lock(mutex_);
+  for (auto& [name, session] : sessions_) {
+    if (session.answers_questions) session.queue.questions.push_back(question);
+  }
+  changed_.notify_all();
+}
+
 void FakeCoordinator::SayEndedThrough(std::int64_t epoch, std::int64_t sequence) {
   std::lock_guard lock(mutex_);
   ended_through_.emplace();

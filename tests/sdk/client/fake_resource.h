@@ -34,6 +34,8 @@ class FakeResource : public Resource {
   std::function<Status(const BranchKey&)> on_open;
   std::function<void()> on_start_prepare;
   std::function<Result<std::vector<std::string>>()> on_scan;
+  std::function<Result<LiveBranch>(const BranchKey&, const Evidence&)> on_inspect;
+  std::function<Examination(const std::string& log_id)> on_examine;
   std::string identity;
   std::vector<std::string> warned_of;
   // Set before anything runs: its branches can be sites of three-phase commit.
@@ -47,6 +49,15 @@ class FakeResource : public Resource {
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
   Result<std::vector<std::string>> ScanPrepared() override;
+  Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                             std::chrono::milliseconds timeout) override {
+    return on_inspect ? on_inspect(key, evidence) : Resource::Inspect(key, evidence, timeout);
+  }
+  Result<Examination> Examine(const std::string& log_id,
+                              std::chrono::milliseconds timeout) override {
+    if (!on_examine) return Resource::Examine(log_id, timeout);
+    return on_examine(log_id);
+  }
   SiteLedger* site_ledger() override { return ledger.get(); }
 
   // What the database holds, whoever is connected.

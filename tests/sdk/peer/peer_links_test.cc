@@ -78,10 +78,10 @@ TEST(PeerLinks, FindsAPeerThatCameBackBehindAConnectionThatBroke) {
   EXPECT_THAT(gone.error().message, HasSubstr(address));
   std::optional<ServedPeer> back;
   const auto answer = [](const PeerCall&) { return Joined(); };
-  back.emplace(answer, PeerServerSettings(), address);
+  back.emplace(answer, PeerServerSettings(), PeerOptions{.listen = address});
   EXPECT_TRUE(links.Tell(address, Elect(), FromNow(10s)));
   back.reset();
-  back.emplace(answer, PeerServerSettings(), address);
+  back.emplace(answer, PeerServerSettings(), PeerOptions{.listen = address});
   EXPECT_TRUE(links.Tell(address, Elect(), FromNow(10s))) << "the kept connection broke unseen";
 }
 

@@ -30,7 +30,7 @@ using testing::RawPeer;
 
 Error Refused(const PeerOptions& options) {
   const auto server = PeerServer::Listen(
-      options, [](const PeerCall&) { return Joined(); }, [](const std::string&) {});
+      options, {}, [](const PeerCall&) { return Joined(); }, [](const std::string&) {});
   return server ? Error{ErrorCode::kInternal, "it listens", {}} : server.error();
 }
 
@@ -73,7 +73,7 @@ TEST(PeerServer, ListensBeyondThisMachineOnlyWhenToldThatThisIsInsecure) {
   EXPECT_THAT(open.message, AllOf(HasSubstr("0.0.0.0:0"), HasSubstr("neither encrypted")));
   EXPECT_THAT(open.advice, HasSubstr("insecure"));
   const auto server = PeerServer::Listen(
-      {.listen = "0.0.0.0:0", .advertise = "192.0.2.1:7421", .insecure = true},
+      {.listen = "0.0.0.0:0", .advertise = "192.0.2.1:7421", .insecure = true}, {},
       [](const PeerCall&) { return Joined(); }, [](const std::string&) {});
   ASSERT_TRUE(server) << Describe(server.error());
   EXPECT_EQ((*server)->address(), "192.0.2.1:7421");

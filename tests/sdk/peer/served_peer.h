@@ -24,9 +24,9 @@ class ServedPeer {
   explicit ServedPeer(
       AnswerPeer answer = [](const PeerCall&) { return Joined(); },
       const server::Settings& settings = PeerServerSettings(),
-      const std::string& listen = "127.0.0.1:0") {
+      const PeerOptions& options = {.listen = "127.0.0.1:0"}, const TlsOptions& tls = {}) {
     Result<std::unique_ptr<PeerServer>> listening = PeerServer::Listen(
-        {.listen = listen}, std::move(answer),
+        options, tls, std::move(answer),
         [this](const std::string& line) {
           const std::scoped_lock lock(mutex_);
           warnings_.push_back(line);

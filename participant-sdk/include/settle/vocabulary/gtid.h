@@ -27,7 +27,7 @@ bool IsLogId(std::string_view text);
 class Gtid {
  public:
   Gtid() = default;  // no transaction; empty() is true
-  // `tail` is 32 random bits that make a guess unlikely. `log_id` must satisfy IsLogId.
+  // `tail` is 32 bits that nobody can guess. `log_id` must satisfy IsLogId.
   static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
                    std::uint32_t tail);
   // Accepts exactly what Make prints. kInvalid otherwise, with the offending text escaped.
@@ -38,6 +38,7 @@ class Gtid {
   std::string_view log_id() const { return std::string_view(text_).substr(0, kLogIdLength); }
   Epoch epoch() const { return epoch_; }
   std::uint64_t sequence() const { return sequence_; }
+  std::uint32_t tail() const;
 
   friend bool operator==(const Gtid& a, const Gtid& b) { return a.text_ == b.text_; }
   friend auto operator<=>(const Gtid& a, const Gtid& b) {

@@ -1,0 +1,102 @@
+#include "access/gate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "settle/vocabulary/gtid.h"
+
+namespace settle::coordinator::access {
+namespace {
+
+std::size_t IndexOf(std::string_view service) {
+  return static_cast<std::size_t>(std::find(kServices.begin(), kServices.end(), service) -
+                                  kServices.begin());
+}
+
+Error OverQuota(const Rights& rights, std::uint64_t most, const std::string& of_what) {
+  return {ErrorCode::kRetry,
+          NameOf(rights.identity) + " has its " + std::to_string(most) + " " + of_what +
+              ", and nothing was done",
+          "try again later, or raise the quota in the file of --access"};
+}
+
+}  // namespace
+
+Gate::Gate(Policy policy, server::Complain complain, Now now)
+    : now_(std::move(now)),
+      complaints_(std::move(complain)),
+      policy_(std::make_shared<const Policy>(std::move(policy))) {}
+
+void Gate::Replace(Policy policy) {
+  auto fresh = std::make_shared<const Policy>(std::move(policy));
+  const std::scoped_lock lock(mutex_);
+  policy_ = std::move(fresh);
+  ++generation_;
+}
+
+std::shared_ptr<const Policy> Gate::policy() const {
+  const std::scoped_lock lock(mutex_);
+  return policy_;
+}
+
+Gate::Usage& Gate::UsageOf(const std::string& identity) {
+  const std::scoped_lock lock(mutex_);
+  return usages_[identity];
+}
+
+void Gate::Deny(const Method& method, Reason reason, const server::Caller& caller,
+                const Error& error) {
+  ++denied_[IndexOf(method.service)][static_cast<std::size_t>(reason)];
+  complaints_.Say("denied " + std::string(method.service) + "." + std::string(method.name) +
+                  " to " + Escaped(caller.text()) + ": " + error.message);
+}
+
+Visitor::Visitor(Gate& gate, server::Caller caller) : gate_(gate), caller_(std::move(caller)) {
+  Refresh(gate_.generation_);
+}
+
+Visitor::~Visitor() { Leave(); }
+
+void Visitor::Leave() {
+  if (usage_ != nullptr) --usage_->connections;
+  usage_ = nullptr;
+}
+
+// `generation` was read before the policy: if that is replaced meanwhile, the next call looks
+// again.
+void Visitor::Refresh(std::uint64_t generation) {
+  generation_ = generation;
+  Leave();
+  rights_ = gate_.policy()->Of(caller_);
+  one_too_many_ = false;
+  if (rights_.roles.empty()) return;
+  usage_ = &gate_.UsageOf(rights_.identity);
+  const std::uint64_t connections = ++usage_->connections;
+  one_too_many_ = rights_.quota.connections && connections > *rights_.quota.connections;
+  if (one_too_many_) ++gate_.connections_over_quota_;
+}
+
+Status Visitor::Enter(const Method& method) {
+  const std::uint64_t generation = gate_.generation_.load(std::memory_order_acquire);
+  if (generation != generation_) Refresh(generation);
+  if (Status may = rights_.MayCall(method); !may)
+    return Fail(Deny(method, Reason::kRole, may.error()));
+  if (one_too_many_) {
+    const std::uint64_t most = *rights_.quota.connections;
+    one_too_many_ = usage_->connections > most;  // another may have gone
+    if (one_too_many_) return Fail(OverQuota(rights_, most, "connections"));
+  }
+  const auto& rate = rights_.quota.calls_per_second;
+  if (rate && !usage_->calls.Take(gate_.now_(), *rate)) {
+    ++gate_.calls_over_quota_;
+    return Fail(OverQuota(rights_, *rate, "calls of this second"));
+  }
+  return {};
+}
+
+Error Visitor::Deny(const Method& method, Reason reason, Error error) {
+  gate_.Deny(method, reason, caller_, error);
+  return error;
+}
+
+}  // namespace settle::coordinator::access

@@ -1,0 +1,67 @@
+// How transactions begin, and whose they are.
+#include <utility>
+
+#include "engine/admission.h"
+#include "engine/posting.h"
+#include "engine/sessions.h"
+#include "vocabulary/planted_bug.h"
+
+namespace settle::coordinator {
+
+Status Engine::CheckRoom() const {
+  if (admission_->draining) {
+    return Fail(ErrorCode::kRetry,
+                "the coordinator is shutting down and begins no new transactions",
+                "try again; it is probably being restarted");
+  }
+  if (const auto paused = admission_->pauses.OfEverythingNew()) {
+    return Fail(ErrorCode::kRetry, "nothing new is begun: " + InWords(*paused),
+                "try again later; " + HowToResume(*paused));
+  }
+  std::size_t running = 0;
+  for (const auto& shard : shards_) running += shard->running();
+  if (running < settings_.open_transactions_max) return {};
+  return Fail(ErrorCode::kRetry,
+              "the limit of " + std::to_string(settings_.open_transactions_max) +
+                  " open transactions is reached",
+              "finish some, or raise --max-open-transactions");
+}
+
+Gtid Engine::NextGtid(const std::string& identity) {
+  const LogIdentity& log = log_.identity();
+  const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
+  return admission_->unended.GiveOut([&](std::uint64_t sequence) {
+    if (reused) return Gtid::Make(log.log_id, 1, sequence, 0);
+    const auto sealed = log.seals.TailOf(log.epoch, sequence, identity);
+    return Gtid::Make(log.log_id, log.epoch, sequence, sealed ? *sealed : ids_.Tail());
+  });
+}
+
+bool Engine::Began(const Gtid& gtid, const std::string& identity) const {
+  const LogIdentity& log = log_.identity();
+  return gtid.log_id() != log.log_id || log.seals.Began(gtid, identity);
+}
+
+QuotaRefusals Engine::quota_refusals() const {
+  return {admission_->quota.refusals(), admission_->sagas_quota.refusals(),
+          sessions_->quota_refusals()};
+}
+
+void Engine::Begin(BeginCall call, Completion<Begun> done) {
+  if (Status room = CheckRoom(); !room) return done(Fail(room.error()));
+  if (!admission_->quota.Take(QuotaKey(call.identity, call.owner), call.undecided_max)) {
+    return done(Fail(OverQuota(call.identity, call.owner, call.undecided_max,
+                               settings_.undecided_per_owner_max,
+                               "transactions that are not decided", "--max-undecided-per-owner",
+                               "commit or abort each transaction that was begun; their deadlines "
+                               "abort them otherwise")));
+  }
+  const Gtid gtid = NextGtid(call.identity);
+  Shard& shard = ShardOf(gtid);
+  if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
+  admission_->quota.GiveBack(QuotaKey(call.identity, call.owner));
+  admission_->unended.End(gtid);
+  done(Fail(IsBusy()));
+}
+
+}  // namespace settle::coordinator
