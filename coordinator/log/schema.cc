@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -162,7 +163,7 @@ Result<std::map<Epoch, Seals::Key>> ReadSeals(Connection& connection, const std:
     const std::string value(read->Bytes(1));
     Epoch epoch = 0;
     Seals::Key key{};
-    if (read->Number(2) != ChecksumOf(name, value) || !ParseSeal(value, key) ||
+    if (read->Number(2) != MetaChecksum(name, value) || !ParseSeal(value, key) ||
         !ParseNumber(std::string_view(name).substr(kSealPrefix.size()), epoch)) {
       return Fail(ErrorCode::kCorrupt,
                   fmt::format("{}: the log's {} is damaged", path, Escaped(name)),

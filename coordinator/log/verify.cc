@@ -88,6 +88,7 @@ Status ReadAll(Connection& connection, const std::string& path, const VerifyProg
   report.last_position = state->next_position - 1;
   report.totals = state->totals;
   report.pruned = state->pruned.transactions;
+  if (const auto seals = ReadSeals(connection, path); !seals) return Fail(seals.error());
   auto restored = ReadRestorations(connection, path);
   if (!restored) return Fail(restored.error());
   report.restored = *std::move(restored);
