@@ -220,6 +220,14 @@ Status CheckRecorded(const TransactionView& view) {
               "database");
 }
 
+Error IsUnknown(const TransactionView& view) {
+  return {ErrorCode::kRefused,
+          "what became of transaction " + view.summary.gtid.text() +
+              " is unknown, so nothing is decided or sent: " + view.summary.ending.reason,
+          "no decision can be made here that its other branches are sure to share: look in their "
+          "databases first"};
+}
+
 TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses) {
   TransactionView view;
   const std::string out = BranchesThatAreOut(summary);

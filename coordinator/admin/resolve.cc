@@ -44,6 +44,7 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
         saga ? "let its steps end, or abort it"
              : "let its application ask for commit, or abort it");
   }
+  if (outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
   const bool agrees =
       to == Decision::kCommit ? outcome == Outcome::kCommitted : outcome == Outcome::kAborted;
   if (agrees) return {};

@@ -79,6 +79,7 @@ Status CheckDecided(const TransactionView& view) {
                     " is quarantined, and nothing is sent for it: " + view.summary.ending.reason,
                 view.advice);
   }
+  if (view.summary.ending.outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
   if (CallsParticipants(state) || AwaitsAMajority(view.summary)) return {};
   if (view.summary.ending.outcome == Outcome::kUndecided && state != "one-phase") {
     return Fail(ErrorCode::kRefused,

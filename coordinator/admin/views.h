@@ -93,6 +93,9 @@ bool CallsParticipants(std::string_view state);
 // kNotFound: no more is known of it than what is presumed of any gtid that the log does not name.
 [[nodiscard]] Status CheckRecorded(const TransactionView& view);
 
+// Why nothing can be done about one that may have been decided in records that were lost.
+Error IsUnknown(const TransactionView& view);
+
 // Says in words what a transaction waits for and what is safe.
 // `pauses` are told where it waits for what is paused.
 TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses = {});

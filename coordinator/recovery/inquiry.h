@@ -2,8 +2,8 @@
 //
 // Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence
 // that it gave out; the log opened clean; there is no commit record, and there never was one that
-// was pruned, or lost before the log was restored; it is not running. Anything else is left alone
-// and listed for the operator.
+// was pruned, or may have been one that was lost before the log was restored; it is not running.
+// Anything else is left alone and listed for the operator.
 #pragma once
 
 #include <atomic>
