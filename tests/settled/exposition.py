@@ -1,9 +1,10 @@
-"""Holds metrics in Prometheus' text format (the file named first) against the rules of that format, as
-python3-prometheus-client reads it and line by line, and against the conventions on names. Prints them as
-JSON: by family its type, and by name of a series its labels with all their values. Complaints go to standard
-error; exit code 1 if there are any.
+"""Holds metrics in Prometheus' text format (the file named first) against the rules of that
+format, as python3-prometheus-client reads it and line by line, and against the conventions on
+names. Prints them as JSON: by family its type, and by name of a series its labels with all their
+values. Complaints go to standard error; exit code 1 if there are any.
 
-https://prometheus.io/docs/instrumenting/exposition_formats/, https://prometheus.io/docs/practices/naming/"""
+https://prometheus.io/docs/instrumenting/exposition_formats/
+https://prometheus.io/docs/practices/naming/"""
 import collections
 import json
 import math
@@ -16,8 +17,9 @@ NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)\Z")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|\Z)')
 # Of the units that conventions have only base units; of words, none that a type already says.
-WRONG_WORDS = re.compile(r"_(ms|us|ns|msec|milliseconds|microseconds|minutes|hours|kb|mb|kilobytes|megabytes"
-                         r"|percent|counter|gauge|histogram|metric)(_|\Z)")
+WRONG_WORDS = re.compile(
+    r"_(ms|us|ns|msec|milliseconds|microseconds|minutes|hours|kb|mb|kilobytes|megabytes"
+    r"|percent|counter|gauge|histogram|metric)(_|\Z)")
 UNITS = ("seconds", "bytes")
 SUFFIXES = ("_bucket", "_sum", "_count")
 
@@ -119,9 +121,11 @@ def check(family):
         if math.isnan(value) or (kind != "gauge" and value < 0):
             complain(key, "is", value)
         for label, text in labels.items():
-            if label.startswith("__") or (label == "le" and not series.endswith("_bucket")) or not text:
+            stray_le = label == "le" and not series.endswith("_bucket")
+            if label.startswith("__") or stray_le or not text:
                 complain(key, "has the label", label, "with the value", repr(text))
-    if len({(series, tuple(sorted(labels))) for series, labels, _ in samples}) != len({s for s, _, _ in samples}):
+    shapes = {(series, tuple(sorted(labels))) for series, labels, _ in samples}
+    if len(shapes) != len({series for series, _, _ in samples}):
         complain(name, "has series with other labels than its others")
     if kind == "histogram":
         check_histogram(name, samples)
@@ -141,7 +145,8 @@ def main():
     ours = {(series, tuple(sorted(labels.items()))): value
             for family in families.values() for series, labels, value in family["samples"]}
     if theirs != ours:
-        complain("prometheus_client reads it otherwise:", sorted(set(theirs.items()) ^ set(ours.items()))[:5])
+        complain("prometheus_client reads it otherwise:",
+                 sorted(set(theirs.items()) ^ set(ours.items()))[:5])
 
     found = {}
     for name, family in families.items():
