@@ -114,8 +114,12 @@ Status CheckOperands(const Verb& verb, const Given& given) {
   const auto optional = [](const std::string& operand) { return operand.starts_with("["); };
   const auto repeated = [](const std::string& operand) { return operand.ends_with("...]"); };
   const auto advice = [&] { return fmt::format("see 'settle help {}'", verb.name); };
-  if (has < verb.operands.size() && !optional(verb.operands[has])) {
-    return Wrong(fmt::format("{} is missing", verb.operands[has]), advice());
+  const auto needed = static_cast<std::size_t>(std::count_if(
+      verb.operands.begin(), verb.operands.end(), [&](const auto& one) { return !optional(one); }));
+  if (has < needed) {
+    std::size_t missing = has;  // in a line that leaves the optional ones out
+    while (optional(verb.operands[missing])) ++missing;
+    return Wrong(fmt::format("{} is missing", verb.operands[missing]), advice());
   }
   const bool any_number = !verb.operands.empty() && repeated(verb.operands.back());
   if (has > verb.operands.size() && !any_number) {

@@ -116,6 +116,7 @@ std::string Release();  // "settle 0.1.0"
 // What verbs share: the --operator of who acts (by default the login name) and the --reason.
 VerbOption ReasonOption();
 VerbOption OperatorOption();
+VerbOption DryRunOption();
 struct Accountable {
   std::string operator_name;
   std::string reason;
