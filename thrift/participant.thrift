@@ -83,6 +83,12 @@ struct Command {
   9: optional types.Ballot ballot
   /** Three-phase, of COMMIT and ABORT: the sites whose acceptances were the majority. */
   10: optional list<i32> quorum
+  /** The W3C traceparent that the transaction was begun with; absent: none. */
+  11: optional string trace_parent
+  /** Of COMMIT and ABORT: a person decided so of a branch that another log, or nobody, answers for. It is the one that
+      is prepared under this name in the database of `resource`; gtid and branch are those of the person's act, under
+      which its end is reported. Nothing may be done unless a scan of that database finds the name prepared. */
+  12: optional string prepared
 }
 
 enum ActionOp {
@@ -120,6 +126,8 @@ struct ActionCall {
   9: optional string input
   /** Of a compensation, confirm or cancel: the result of the action or try, JSON; absent if it is not known. */
   10: optional string result
+  /** As Command has it. */
+  11: optional string trace_parent
 }
 
 enum AnswerKind {

@@ -49,7 +49,9 @@ std::string KindOf(const TransactionSummary& summary) {
 
 std::string Began(const TransactionSummary& summary) {
   const Origin& origin = summary.origin;
-  std::string words = origin.owner.empty() ? "It was begun" : origin.owner + " began it";
+  const std::string proved = origin.identity.empty() ? "" : " (" + origin.identity + ")";
+  std::string words =
+      origin.owner.empty() ? "It was begun" + proved : origin.owner + proved + " began it";
   if (origin.began != 0) words += " at " + TimeInWords(origin.began);
   if (!origin.comment.empty()) words += " for \"" + origin.comment + "\"";
   return words + ": " + KindOf(summary) + ".";
@@ -125,7 +127,9 @@ std::string DecisionInWords(const TransactionSummary& summary) {
   }
   if (state == "ending") return "Its end is being written down.";
   if (state == "damaged") {
-    return std::string("Its branches did not end as decided. It is ") +
+    const bool alike = summary.ending.committed() || summary.ending.aborted();
+    return std::string(alike ? "A person decided of it, and its branches have ended alike. It is "
+                             : "Its branches did not end as decided. It is ") +
            ToString(summary.ending.outcome) + ": " + summary.ending.reason + ".";
   }
   if (state == "forgetting") return "A person has repaired it; that is being written down.";
@@ -234,7 +238,8 @@ Sentences HarmfulIn(const TransactionSummary& summary) {
     return {"Doing the work again before this is known: it may have been committed."};
   if (state == "quorum") {
     return {ByHand(summary, true) + ", or the other way: the majority may decide otherwise.",
-            "Removing a site's database or its settle_three_phase table: its voice is lost."};
+            "Removing a site's database or its settle_three_phase table: its voice is lost.",
+            "Forcing it by --heuristic while a missing site may come back: the same."};
   }
   if (state == "damaged") {
     return {"Forgetting it before it is repaired: nobody is told of the damage any more.",
@@ -292,8 +297,18 @@ Sentences CommandsFor(const TransactionSummary& summary, const std::vector<LiveR
   if (state == "done") return commands;
   if (state == "active" || state == "preparing")
     return {"settle resolve " + gtid + " abort" + kReason};
-  if (state == "damaged" || state == "quarantined")
-    return {"settle show " + gtid, "settle forget " + gtid + kReason};
+  if (state == "damaged" || state == "quarantined") {
+    commands.push_back("settle show " + gtid);
+    for (const BranchSummary& branch : summary.branches) {
+      if (branch.state != "hazard") continue;
+      commands.push_back("settle resolve " + gtid + " committed --branch " +
+                         std::to_string(branch.number) + " --heuristic --dry-run" + kReason);
+    }
+    if (state == "quarantined")
+      commands.push_back("settle resolve " + gtid + " abort --heuristic --dry-run" + kReason);
+    commands.push_back("settle forget " + gtid + kReason);
+    return commands;
+  }
   AddAgents(summary, live, commands);
   AddStepCommands(summary, commands);
   const bool sends =

@@ -32,6 +32,11 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
   return gtid;
 }
 
+bool IsOf(const TransactionSummary& summary, const Stray& stray) {
+  return !summary.heuristics.empty() && summary.branches.front().resource == stray.resource &&
+         summary.heuristics.front().database_name == stray.database_name;
+}
+
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
 
 const std::string& ResourceOf(const TransactionSummary& summary, BranchNumber number) {
@@ -156,8 +161,25 @@ Result<InDoubtView> Views::InDoubt(std::size_t most, const std::string& cursor) 
   for (TransactionSummary& one : open->transactions) {
     view.transactions.push_back(ExplainInAList(std::move(one)));
   }
-  if (cursor.empty()) view.strays = inquiry_.Strays();
+  if (!cursor.empty()) return view;
+  view.strays = inquiry_.Strays();
+  // One that a person decided of is listed as that until a scan has missed it.
+  std::erase_if(view.strays, [&](const Stray& stray) {
+    return std::any_of(view.transactions.begin(), view.transactions.end(),
+                       [&](const TransactionView& one) { return IsOf(one.summary, stray); });
+  });
   return view;
+}
+
+Result<Stray> Views::FindStray(const std::string& resource,
+                               const std::string& database_name) const {
+  for (Stray& stray : inquiry_.Strays()) {
+    if (stray.resource == resource && stray.database_name == database_name) return stray;
+  }
+  return Fail(ErrorCode::kNotFound,
+              "no scan of " + resource + " found a branch that is prepared as " +
+                  Escaped(database_name) + " and that this log does not answer for",
+              "'settle in-doubt' lists those that were found");
 }
 
 Result<ParticipantPage> Views::Participants(std::size_t most, const std::string& cursor) const {

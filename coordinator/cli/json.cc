@@ -54,6 +54,17 @@ Json ToJson(const wire::StepView& step) {
   return json;
 }
 
+Json ToJson(const wire::HeuristicView& heuristic) {
+  Json json{{"act", heuristic.act},
+            {"to", heuristic.to},
+            {"operator", heuristic.operator_name},
+            {"reason", heuristic.reason}};
+  PutTime(json, "at", heuristic.at_us);
+  json["branches"] = heuristic.branches;
+  json["database_name"] = heuristic.database_name;
+  return json;
+}
+
 Json ToJson(const wire::SiteView& site) {
   return {{"site", site.number}, {"resource", site.resource}, {"addresses", site.addresses},
           {"state", site.state}, {"elected", site.elected},   {"accepted", site.accepted}};
@@ -85,19 +96,23 @@ Json ToJson(const wire::DefinitionView& definition) {
   return json;
 }
 
+namespace {
+
 // Of a coordinator that says it.
-static void PutControl(const wire::StatusReply& status, Json& json) {
+void PutControl(const wire::StatusReply& status, Json& json) {
   if (!status.__isset.pauses) return;
   json["in_doubt"] = status.in_doubt;
   PutTime(json, "oldest_in_doubt", status.oldest_in_doubt_us);
   json["undecided"] = status.undecided;
   json["waiting"] = Json::object();
   for (const auto& [name, count] : status.waiting) json["waiting"][name] = count;
-  json["pauses"] = List(status.pauses);
+  json["pauses"] = cli::ToJson(status.pauses);
   json["audit"] = {{"rows", status.audit_rows},
                    {"pruned_rows", status.audit_pruned},
                    {"damage", status.audit_damage}};
 }
+
+}  // namespace
 
 Json ToJson(const wire::StatusReply& status) {
   Json json{{"log_id", status.log_id}, {"epoch", status.epoch}, {"release", status.release}};
@@ -132,6 +147,8 @@ Json ToJson(const wire::TransactionView& transaction) {
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
   if (transaction.__isset.identity) json["identity"] = transaction.identity;
+  json["trace_parent"] =
+      transaction.__isset.trace_parent ? Json(transaction.trace_parent) : Json(nullptr);
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);
@@ -151,6 +168,8 @@ Json ToJson(const wire::TransactionView& transaction) {
                       {"ballot", quorum.ballot},     {"leader", quorum.leader},
                       {"quorum", quorum.quorum},     {"missing", quorum.missing}};
   }
+  if (transaction.__isset.heuristic) json["heuristic"] = List(transaction.heuristic);
+  if (transaction.__isset.would) json["would"] = transaction.would;
   return json;
 }
 

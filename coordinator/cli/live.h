@@ -23,6 +23,5 @@ std::string LiveWord(const std::vector<wire::LiveView>& live, std::int32_t branc
 // asked.
 std::string LiveText(const wire::TransactionView& transaction,
                      const std::vector<wire::LiveView>& live, Paint paint);
-Json ToJson(const wire::LiveView& live);
 
 }  // namespace settle::cli

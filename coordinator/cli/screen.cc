@@ -93,7 +93,7 @@ void Screen::Show(const std::vector<ScreenLine>& lines) {
     ::attrset(static_cast<int>(look));
     // The last line at the bottom, whatever is above it.
     const std::size_t at = row + 1 == lines.size() ? rows() - 1 : row;
-    ::mvaddstr(static_cast<int>(at), 0, line.text.c_str());
+    mvaddstr(static_cast<int>(at), 0, line.text.c_str());
   }
   ::attrset(A_NORMAL);
   ::refresh();

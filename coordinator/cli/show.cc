@@ -8,6 +8,7 @@
 #include "cli/steps.h"
 #include "cli/table.h"
 #include "settle/vocabulary/three_phase.h"
+#include "settle/vocabulary/trace_parent.h"
 
 namespace settle::cli {
 namespace {
@@ -90,6 +91,28 @@ std::string SagaText(const wire::TransactionView& transaction) {
                      saga.request_key.empty() ? "" : ", key " + Printable(saga.request_key));
 }
 
+// "forced to commit by operator alice at 2026-...: both banks agreed"; one a line.
+std::string HeuristicsText(const wire::TransactionView& transaction) {
+  std::string text;
+  for (const wire::HeuristicView& one : transaction.heuristic) {
+    const std::string to = Printable(one.to);
+    std::string what = one.act == "force" ? "forced to " + to : "told to " + to;
+    if (one.act == "verdict") {
+      what = fmt::format("branch {} {}", one.branches.empty() ? 0 : one.branches.front(),
+                         one.to == "commit" ? "committed" : "was rolled back");
+    }
+    text += fmt::format("{}{}, by {} at {}: {}", text.empty() ? "" : "; ", what,
+                        Printable(one.operator_name), Rfc3339(one.at_us), Printable(one.reason));
+  }
+  return text;
+}
+
+std::string TraceText(const wire::TransactionView& transaction) {
+  const std::string trace_parent = TraceParentFrom(transaction.trace_parent);
+  if (trace_parent.empty()) return {};
+  return fmt::format("{}, span {}", TraceIdOf(trace_parent), SpanIdOf(trace_parent));
+}
+
 Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<wire::LookReply> reply = Look(given, around);
   if (!reply) return Fail(reply.error());
@@ -110,6 +133,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   std::string text = Fields({{"gtid", Printable(transaction.gtid)},
                              {"state", Printable(transaction.state)},
                              {"outcome", outcome},
+                             {"decided by a person", HeuristicsText(transaction)},
                              {"protocol", ProtocolOf(transaction)},
                              {"ballot", BallotText(transaction)},
                              {"quorum", QuorumText(transaction)},
@@ -117,6 +141,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
                              {"owner", Printable(transaction.owner)},
                              {"identity", Printable(transaction.identity)},
                              {"comment", Printable(transaction.comment)},
+                             {"trace", TraceText(transaction)},
                              {"began", TimeAndAge(transaction.began_us, now_us)},
                              {"ended", TimeAndAge(transaction.ended_us, now_us)},
                              {"waits for", Printable(transaction.waiting_for)},
@@ -131,6 +156,14 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   if (!transaction.quorum.sites.empty()) text += "\n" + SitesText(transaction.quorum.sites, paint);
   if (!transaction.timeline.empty()) text += "\n" + TimelineText(transaction.timeline, paint);
   return text;
+}
+
+Answer DryRun(const wire::TransactionView& transaction, const Surroundings& around) {
+  std::string text =
+      "nothing was done; now it would do this:\n\n" + Printable(transaction.would) + "\n";
+  if (!transaction.gtid.empty())
+    text += "\n" + TransactionText(transaction, around.now_us, around.paint);
+  return {.text = text, .json = ToJson(transaction), .exit = ExitCodeOf(transaction)};
 }
 
 ExitCode ExitCodeOf(const wire::TransactionView& transaction) {

@@ -21,4 +21,7 @@ ExitCode ExitCodeOf(const wire::TransactionView& transaction);
 // A whole gtid or kInvalid: a part of one is never completed by guessing.
 [[nodiscard]] Result<Gtid> WholeGtid(const std::string& text);
 
+// What a dry run says would be done, and of what.
+Answer DryRun(const wire::TransactionView& transaction, const Surroundings& around);
+
 }  // namespace settle::cli

@@ -39,6 +39,8 @@ VerbOption ReasonOption() {
   return {"reason", "TEXT", "why, for the record; one line", /*required=*/true};
 }
 
+VerbOption DryRunOption() { return {"dry-run", "", "say what it would do, and change nothing"}; }
+
 VerbOption OperatorOption() {
   return {"operator", "NAME", "who asks, for the record; the login name if not given"};
 }

@@ -54,6 +54,10 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  std::string trace_parent{};          // of its transaction
+  // Of kCommit and kAbort: of the branch that is prepared under this name, as a person decided;
+  // `key` is that of the act.
+  std::string prepared{};
 };
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty

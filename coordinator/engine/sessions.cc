@@ -241,7 +241,7 @@ bool Sessions::Send(const SessionId& preferred, Command command) {
     Session* session = Choose(preferred, command);
     if (session == nullptr) return false;
     if (session->queue.size() >= settings_.commands_queued_max) {
-      answer = SayThatItOverflows(*session, command.key.gtid);
+      answer = SayThatItOverflows(*session, {command.key.gtid, command.trace_parent});
     } else {
       // A retry of what was not even fetched yet would only be more work for who is slow already.
       if (!session->queued.emplace(command.key, command.kind).second)

@@ -153,7 +153,7 @@ class Sessions {
   CommandBatch NextBatch(Session& session, std::size_t most);
   void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
-  Answer SayThatItOverflows(Session& session, const Gtid& gtid);
+  Answer SayThatItOverflows(Session& session, const About& about);
   void TakeQuestions(Session& session, std::size_t most, CommandBatch& batch);
   Result<SessionId> ChooseToAsk(const Question& question);
   void CloseQuestion(std::int64_t number, Result<LiveAnswer> answer, std::vector<Answer>& answers);

@@ -107,9 +107,9 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
-  auto transaction =
-      std::make_unique<Transaction>(TwoPhase(gtid, {call.owner, call.comment, now, call.identity},
-                                             {settings_.branches_max}, call.protocol));
+  auto transaction = std::make_unique<Transaction>(
+      TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
+               {settings_.branches_max}, call.protocol));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
                     "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
@@ -127,6 +127,16 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   done(Begun{gtid, gtid.epoch()});
 }
 
+namespace {
+
+// Of a stray there is nothing else, and of what was quarantined nothing else is believed.
+bool IsByIntentAlone(const RestoredTransaction& restored) {
+  return std::holds_alternative<std::monostate>(restored.decision) && !restored.intents.empty() &&
+         restored.intents.front().intent.act != HeuristicAct::kVerdict;
+}
+
+}  // namespace
+
 void Shard::Restore(RestoredTransaction restored) {
   if (!WhyQuarantined(restored).empty()) return Quarantine(restored);
   auto transaction = [&] {
@@ -138,6 +148,9 @@ void Shard::Restore(RestoredTransaction restored) {
         records.abort = *abort;
       return std::make_unique<Transaction>(TwoPhase(records, restored.heuristics));
     }
+    if (IsByIntentAlone(restored)) {
+      return std::make_unique<Transaction>(TwoPhase(restored.intents.front(), restored.heuristics));
+    }
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(
           TwoPhase(*commit, restored.heuristics, restored.registered));
@@ -147,6 +160,10 @@ void Shard::Restore(RestoredTransaction restored) {
     }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
+  for (const HeuristicIntentRecord& record : restored.intents) {
+    if (transaction->machine.intents().empty() || record != restored.intents.front())
+      transaction->machine.TakeIntent(record.intent);
+  }
   transaction->one_phase = std::holds_alternative<OnePhaseRecord>(restored.decision);
   const auto* commit = std::get_if<CommitRecord>(&restored.decision);
   if (restored.pre_commit) {
@@ -166,20 +183,7 @@ void Shard::Restore(RestoredTransaction restored) {
   }
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
-  if (restored.forgotten) {
-    transaction->ended = restored.forgotten->at;
-    transaction->Note(restored.forgotten->at,
-                      ForgottenBy(restored.forgotten->operator_name, restored.forgotten->reason));
-  }
-  Transaction& here = *transaction;
-  const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
-  SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
-  CountRunning();
-  if (here.machine.state() == TwoPhase::State::kQuorum) {
-    ++undecided_count_;
-    admission_.quota.TakeBeyond(QuotaKey(here.machine.origin()));
-  }
-  Handle(here, event::Restored{std::move(restored.forgotten)});
+  Run(std::move(transaction), {}, restored.intents, std::move(restored.forgotten));
 }
 
 Error Shard::CannotJoin(const Gtid& gtid) const {

@@ -24,8 +24,20 @@ const Gtid kGtid = Gtid::Make("k3m9qxw4c7ab", 2, 1842, 0x9f3c2a51);
 constexpr WallTime kBegan = 1'767'323'045'000'006;  // 2026-01-02 03:04:05 UTC
 constexpr WallTime kMinute = 60'000'000;
 
+// Of no database.
+BranchSummary Part(BranchNumber number, const std::string& resource, const std::string& identity,
+                   const std::string& state) {
+  BranchSummary part;
+  part.number = number;
+  part.resource = resource;
+  part.identity = identity;
+  part.state = state;
+  return part;
+}
+
 BranchSummary BranchIn(BranchNumber number, const std::string& resource, const std::string& state) {
-  BranchSummary branch{number, resource, "postgresql:7301:16384", "shop@web1:4711", state};
+  BranchSummary branch = Part(number, resource, "postgresql:7301:16384", state);
+  branch.process = "shop@web1:4711";
   const bool voted = state != "working" && state != "preparing" && state != "delegating";
   if (voted) branch.vote = "commit";
   if (voted) branch.evidence = {"postgresql:7301:16384", 1, "744"};
@@ -70,8 +82,8 @@ TransactionSummary ThreePhase(const std::string& state, const std::string& branc
 TransactionSummary Saga(const std::string& state, const std::string& first,
                         const std::string& second, const std::string& error = {}) {
   TransactionSummary summary = InState(state, first, second);
-  summary.branches[0] = {1, "airline", "step flight, action reserve-seat", "", first};
-  summary.branches[1] = {2, "hotel", "step room, action book", "", second};
+  summary.branches[0] = Part(1, "airline", "step flight, action reserve-seat", first);
+  summary.branches[1] = Part(2, "hotel", "step room, action book", second);
   summary.branches[1].attempts = 3;
   summary.branches[1].last_error = error;
   if (state == "compensating" || state == "stopping" || state == "fencing")
@@ -89,7 +101,7 @@ TransactionSummary Saga(const std::string& state, const std::string& first,
 TransactionSummary Reservations(const std::string& state, const std::string& branch,
                                 const std::string& error = {}) {
   TransactionSummary summary = InState(state, branch, "");
-  summary.branches[0] = {1, "inventory", "action reserve", "", branch};
+  summary.branches[0] = Part(1, "inventory", "action reserve", branch);
   summary.branches[0].attempts = 2;
   summary.branches[0].last_error = error;
   return summary;
@@ -189,6 +201,7 @@ std::vector<Case> EndedCases() {
   cases[3].summary.branches.clear();
   cases[3].summary.origin = {};
   cases[3].summary.ended = 0;
+  cases[0].summary.origin.identity = "cn:shop";
   cases[5].summary.branches[1].state = "aborted";
   cases[5].live = {
       Asked(cases[5].summary, 1, Gone(Proof::kCommitted, "transaction 744 committed")),

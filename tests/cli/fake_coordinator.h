@@ -54,7 +54,8 @@ class FakeStarts : public wire::CoordinatorServiceNull {
 };
 
 // Set what it answers before the first call; read what it was asked after the last reply.
-class FakeAdmin : public wire::AdminServiceIf {
+// What a test does not ask about is answered with nothing.
+class FakeAdmin : public wire::AdminServiceNull {
  public:
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
@@ -68,6 +69,8 @@ class FakeAdmin : public wire::AdminServiceIf {
   wire::SendAgainReply send_again_reply;
   wire::DefinitionsReply definitions_reply;
   wire::DefinitionView definition_reply;
+  wire::BackupView backup_view;
+  std::string backup_bytes;
   wire::AuditReply audit_reply;
   wire::PauseView pause_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
@@ -158,6 +161,22 @@ class FakeAdmin : public wire::AdminServiceIf {
                        const std::string& operator_name, const std::string& reason) override {
     int nothing = 0;
     Answer("accept " + resource + " " + identity + " " + operator_name + " " + reason, nothing, 0);
+  }
+  void backup_begin(wire::BackupView& reply) override { Answer("backup", reply, backup_view); }
+  void backup_progress(wire::BackupView& reply) override {
+    wire::BackupView complete = backup_view;
+    complete.size = complete.copied = static_cast<std::int64_t>(backup_bytes.size());
+    complete.complete = true;
+    Answer("backup-progress", reply, complete);
+  }
+  void backup_read(std::string& bytes, std::int64_t offset) override {
+    constexpr std::size_t kMost = 10'000;
+    const auto from = std::min(backup_bytes.size(), static_cast<std::size_t>(offset));
+    Answer("backup-read", bytes, backup_bytes.substr(from, kMost));
+  }
+  void backup_end() override {
+    int nothing = 0;
+    Answer("backup-end", nothing, 0);
   }
 
  private:

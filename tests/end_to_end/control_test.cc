@@ -1,5 +1,8 @@
 // What operators hold back and what is written down of it, through kill -9.
+#include <sstream>
+
 #include "end_to_end/fixture.h"
+#include "support/raw_peer.h"
 
 namespace settle::testing {
 namespace {
@@ -21,6 +24,19 @@ class Controlled : public EndToEnd {
   void Restart() {
     world_.daemon().Kill();
     world_.daemon().Start();
+  }
+  // What the daemon's newest life answers at /readyz.
+  std::string Ready() {
+    const std::string words = "metrics and health on http://";
+    const std::string said = world_.daemon().Said();
+    const std::size_t at = said.rfind(words);
+    if (at == std::string::npos) return "no HTTP";
+    std::istringstream rest(said.substr(at + words.size()));
+    std::string address;
+    rest >> address;
+    RawPeer peer(address);
+    peer.Send("GET /readyz HTTP/1.1\r\nHost: here\r\n\r\n");
+    return peer.ReadToEnd(20s).value_or("nothing, and the connection is open");
   }
   // Of the newest action.
   nlohmann::json Newest() { return world_.Cli({"audit"}).json["actions"].at(0); }
@@ -74,6 +90,7 @@ TEST_F(Controlled, NothingNewIsBegunWhilePausedAndWhatRunsEnds) {
 }
 
 TEST_F(Controlled, ADrainWaitsForWhatIsNotDecidedAndHoldsAfterAKill) {
+  world_.daemon().options = {"--http-listen", "127.0.0.1:0"};
   world_.daemon().Start();
   Application& shop = ImpatientShop();
   world_.Move(shop);
@@ -81,6 +98,7 @@ TEST_F(Controlled, ADrainWaitsForWhatIsNotDecidedAndHoldsAfterAKill) {
   EXPECT_EQ(over.code, 9);
   EXPECT_EQ(over.json["undecided"], 1);
   EXPECT_EQ(over.json["drained"], false);
+  EXPECT_THAT(Ready(), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("drained by alice")));
   EXPECT_THAT(shop.Ask("commit applied"), StartsWith("committed"));
   const CliAnswer drained = Do({"drain"});
   EXPECT_EQ(drained.code, 0) << drained.out;
@@ -88,7 +106,9 @@ TEST_F(Controlled, ADrainWaitsForWhatIsNotDecidedAndHoldsAfterAKill) {
   EXPECT_EQ(drained.json["drain"]["reason"], "an upgrade") << "the first one's";
   Restart();
   EXPECT_EQ(world_.Cli({"status"}).json["pauses"][0]["scope"], "drain");
+  EXPECT_TRUE(WaitUntil([&] { return Ready().starts_with("HTTP/1.1 503 "); })) << Ready();
   ASSERT_EQ(Do({"drain", "--off"}).code, 0);
+  EXPECT_THAT(Ready(), StartsWith("HTTP/1.1 200 "));
   EXPECT_EQ(Do({"drain", "--off"}).code, 3) << "it is not drained any more";
   world_.Move(shop);
   EXPECT_THAT(shop.Ask("commit applied"), StartsWith("committed"));

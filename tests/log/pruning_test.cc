@@ -106,6 +106,24 @@ TEST_F(Pruning, L10_WhatHasNotEndedIsNeverPruned) {
   EXPECT_EQ(Ask("SELECT count(*) FROM pruned WHERE epoch = " + std::to_string(epoch)), "1");
 }
 
+TEST_F(Pruning, L10_WhatIsPausedStaysAndOnlyTheNewestWordOnIt) {
+  Reopen();
+  const auto pause_of = [](const std::string& name, bool paused) {
+    return PauseRecord{PauseScope::kParticipant, name, paused, "alice", "its disk is full", 7};
+  };
+  const PauseRecord everything{PauseScope::kEverythingNew, "", true, "alice", "an upgrade", 8};
+  Append(pause_of("bank-b", false));
+  Append(pause_of("bank-b", true));
+  Append(everything);
+  CommitAndEnd(1, 200);
+  AwaitPruned();
+  std::vector<PauseRecord> left;
+  for (const Record& record : Reopen()) {
+    if (const auto* pause = std::get_if<PauseRecord>(&record)) left.push_back(*pause);
+  }
+  EXPECT_THAT(left, ElementsAre(pause_of("bank-b", true), everything));
+}
+
 TEST_F(Pruning, L10_WhatWasUndecidedBesideWhatWasPrunedIsNotTakenForPruned) {
   Reopen();
   const Epoch epoch = log->identity().epoch;
@@ -290,10 +308,10 @@ TEST_F(Pruning, L08_ALogOfTheFirstSchemaGoesOnAndIsPruned) {
   log.reset();
   {
     auto shell = sqlite::Connection::Open(path, sqlite::Access::kReadWrite, 0ms).value();
-    ASSERT_TRUE(
-        shell.Run("DROP TABLE restored; DROP TABLE audit; DROP TABLE pruned; DROP INDEX record_moved; "
-                  "ALTER TABLE record DROP COLUMN ordinal; PRAGMA user_version = 1; "
-                  "DELETE FROM meta WHERE name NOT IN ('log_id', 'epoch', 'tail')"));
+    ASSERT_TRUE(shell.Run(
+        "DROP TABLE restored; DROP TABLE audit; DROP TABLE pruned; DROP INDEX record_moved; "
+        "ALTER TABLE record DROP COLUMN ordinal; PRAGMA user_version = 1; "
+        "DELETE FROM meta WHERE name NOT IN ('log_id', 'epoch', 'tail')"));
   }
   EXPECT_THAT(Reopen(), SizeIs(200));
   CommitAndEnd(1, 1);

@@ -198,5 +198,21 @@ TEST(RecordBytes, TheBytesOfVersion6StayWhatTheyAre) {
                         103));
 }
 
+TEST(RecordBytes, TheBytesOfAPauseStayWhatTheyAre) {
+  const PauseRecord record{PauseScope::kParticipant, "r", true, "me", "", 258};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x06\x12"                   // version, type
+                        "\x19\x00\x00\x00"           // length of the body
+                        "\x01\x01\x00\x00\x00r\x01"  // scope, name, paused
+                        "\x02\x00\x00\x00me"         // operator
+                        "\x00\x00\x00\x00"           // reason
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"
+                        "\x77"
+                        "\x1c"
+                        "\x5a"
+                        "\x33",
+                        35));
+}
+
 }  // namespace
 }  // namespace settle::coordinator

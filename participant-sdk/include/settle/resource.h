@@ -88,6 +88,12 @@ class Resource {
   // e.g. fsync = off. Told to CoordinatorOptions::warn when the resource attaches.
   virtual std::vector<std::string> warnings() const { return {}; }
 
+  // The branch's transaction was begun with this W3C traceparent
+  // (settle/vocabulary/trace_parent.h): told before the branch is opened in this process, and
+  // before each thing that the coordinator has done to it. For the resource's own log; by default
+  // nobody cares.
+  virtual void Traced(const BranchKey&, const std::string& /*trace_parent*/) {}
+
   // Phase two by key alone: after a crash, in any process. Idempotent. Never reads "unknown branch"
   // as success: asks for proof by `evidence` (protocols: proof instead of guessing).
   virtual FinishResult Finish(const BranchKey& key, Decision decision,

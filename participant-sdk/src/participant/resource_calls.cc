@@ -100,6 +100,16 @@ bool FenceNow(Branch& branch, std::string& why) {
       });
 }
 
+void TellTrace(Resource& resource, const BranchKey& key, const std::string& trace_parent) {
+  if (trace_parent.empty()) return;
+  Caught(
+      [&] {
+        resource.Traced(key, trace_parent);
+        return true;
+      },
+      [](const char*) { return false; });  // a log that fails must not harm the work
+}
+
 FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision,
                          const Evidence& evidence) {
   return Caught([&] { return resource.Finish(key, decision, evidence); }, NothingKnown);

@@ -46,6 +46,7 @@ Result<Evidence> TakeEvidence(Branch& branch);
 // False when it threw; its text is in `why`.
 bool FenceNow(Branch& branch, std::string& why);
 
+void TellTrace(Resource& resource, const BranchKey& key, const std::string& trace_parent);
 FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision,
                          const Evidence& evidence);
 FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence);
