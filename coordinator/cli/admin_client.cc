@@ -178,13 +178,6 @@ Result<wire::DiagnosisReply> AdminClient::Diagnose() {
   });
 }
 
-Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
-  wire::ExamineReply reply;
-  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
-    return reply;
-  });
-}
-
 Result<wire::SendAgainReply> AdminClient::SendAgain(const wire::SendAgainRequest& request) {
   wire::SendAgainReply reply;
   return Call(Effect::kChanges, [&](auto& service) { service.send_again(reply, request); })

@@ -32,7 +32,6 @@ class AdminClient {
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::DiagnosisReply> Diagnose();
-  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);

@@ -47,8 +47,7 @@ std::string CommandsText(const std::vector<std::string>& commands, const Surroun
   if (commands.empty()) return {};
   std::string text = "\n" + around.paint.Bold("Commands") + "\n";
   for (const std::string& command : commands) {
-    text += "  " + Printable(command) +
-            (around.address_given ? " --address " + around.address : "") + "\n";
+    text += "  " + Printable(command) + around.reached_by + "\n";
   }
   return text;
 }

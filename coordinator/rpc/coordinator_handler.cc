@@ -61,7 +61,7 @@ void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
     const Begun begun = Need(calls_.Await<Begun>(kNothingDone, [&](Completion<Begun> done) {
       engine_.Begin(std::move(call), std::move(done));
     }));
-    NoteIfIgnored(observer_, begun.gtid, request, trace_parent);
+    NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
     reply.gtid = begun.gtid.text();
     reply.epoch = static_cast<std::int64_t>(begun.epoch);
   });
@@ -190,7 +190,7 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
     const Begun begun = Need(calls_.Await<Begun>(limits, [&](Completion<Begun> done) {
       engine_.StartSaga(std::move(call), std::move(done));
     }));
-    NoteIfIgnored(observer_, begun.gtid, request, trace_parent);
+    NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
     reply.gtid = begun.gtid.text();
     reply.epoch = static_cast<std::int64_t>(begun.epoch);
   });
