@@ -24,8 +24,8 @@
 //   gtid           text, as Gtid::text()
 //   list of X      u32 count (at most kListMax), then so many X
 //   flag           u8, 0 or 1
-//   outcome, cause, vote, branch end, step kind, op, act, site state, pause scope: u8, the value of the
-//                enum
+//   outcome, cause, vote, branch end, step kind, op, act, site state, pause scope: u8, the value of
+//                  the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
 //   origin         text owner, text comment, time began, from version 6 on text identity, text

@@ -82,7 +82,7 @@ class MemoryLog : public DecisionLog {
   std::atomic<bool> audit_refused = false;
 
  private:
-  const LogIdentity identity_{"k3m9qxw4c7ab", 4, Seals({{3, {7}}, {4, {1, 2, 3}}})};
+  const LogIdentity identity_{"k3m9qxw4c7ab", 4, {}, Seals({{3, {7}}, {4, {1, 2, 3}}})};
   mutable std::mutex mutex_;
   std::map<Gtid, TransactionSummary> ended_;
   std::vector<AuditRow> audit_;
@@ -214,8 +214,8 @@ class Handlers : public ::testing::Test {
                       test.audit_, test.observer_, visitor),
           participant(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
           peer(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
-          admin({"1.2.3", test.engine_, test.log_, test.views_, test.doctor_, test.audit_, test.calls_,
-                 test.observer_},
+          admin({"1.2.3", test.engine_, test.log_, test.views_, test.doctor_, test.audit_,
+                 test.calls_, test.observer_},
                 visitor) {}
 
     CoordinatorHandler coordinator;
