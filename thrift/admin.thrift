@@ -95,6 +95,25 @@ struct QuorumView {
   6: required list<i32> missing
 }
 
+/** What a person did instead of the protocol. */
+struct HeuristicView {
+  /** "force": every branch was told `to`, though nobody could come to that decision. "verdict": it was not known how a
+      branch in hazard ended, and `to` is what a person says is so. "stray": a prepared branch that the log does not
+      answer for was told `to`. */
+  1: required string act
+  /** "commit" or "abort". */
+  2: required string to
+  /** Who, and why, as they said. */
+  3: required string operator_name
+  4: required string reason
+  /** Microseconds since 1970-01-01 UTC. It was durable before anything of it was done. */
+  5: required i64 at_us
+  /** The branches it is about. */
+  6: required list<i32> branches
+  /** Of a stray: the name that its database has for it; else empty. */
+  7: required string database_name
+}
+
 struct TransactionView {
   /** The transaction's id. */
   1: required string gtid
@@ -128,6 +147,12 @@ struct TransactionView {
   /** Who began it, as far as their connection proved it: "cn:shop", "uid:1000"; "local": nothing was proved. Absent
       where the log does not know how it began. */
   15: optional string identity
+  /** In order; absent: none. */
+  16: optional list<HeuristicView> heuristic
+  /** The W3C traceparent that it was begun with; absent: none. */
+  17: optional string trace_parent
+  /** Of a dry run alone: what would be done, one line. Nothing was. */
+  18: optional string would
 }
 
 /** A prepared branch in a database that this log does not answer for. */
@@ -238,6 +263,8 @@ struct SendAgainRequest {
   3: optional string step
   /** Who asks, at most 200 bytes; absent of an older program. */
   4: optional string operator_name
+  /** Say what would be sent, and send nothing. Absent: false. */
+  5: optional bool dry_run
 }
 
 /** What was sent again to one resource. */
@@ -262,14 +289,25 @@ struct SendAgainReply {
 }
 
 struct ResolveRequest {
-  /** The transaction's id, whole. */
+  /** The transaction's id, whole; empty with `prepared`. */
   1: required string gtid
-  /** "commit" or "abort". */
+  /** "commit" or "abort"; with `branch`, what is so: "committed" or "aborted". */
   2: required string to
   /** Who asks, and why; both required, at most 200 and 1000 bytes. */
   3: required string operator_name
   /** At most 1000 bytes. */
   4: required string reason
+  /** A person decides instead of the protocol: that is durable before anything is done, and shown until it is
+      forgotten. Only where nobody else can decide, never against a decision. Absent: false. */
+  5: optional bool heuristic
+  /** With `heuristic`: the branch in hazard of which a person says how it ended. */
+  6: optional i32 branch
+  /** With `heuristic`: a prepared branch that this log does not answer for (StrayView), by its resource and the name
+      that its database has for it. */
+  7: optional string resource
+  8: optional string prepared
+  /** Say what would be done, and do nothing. Absent: false. */
+  9: optional bool dry_run
 }
 
 struct ActOnStepRequest {
@@ -316,6 +354,8 @@ struct ForgetRequest {
   2: required string operator_name
   /** At most 1000 bytes. */
   3: required string reason
+  /** Say what would be done, and do nothing. Absent: false. */
+  4: optional bool dry_run
 }
 
 struct PauseRequest {
@@ -341,6 +381,8 @@ struct LookRequest {
   1: required string gtid
   /** Wait so many milliseconds for the databases' answers, at most 60,000; 0 takes the default, 2,000. */
   2: required i64 wait_ms
+  /** Ask nobody. */
+  3: optional bool without_live
 }
 
 /** When a process was asked, and who answered. */
@@ -362,6 +404,28 @@ struct LiveView {
   2: required AskedNow how
   /** Absent: no answer. */
   3: optional types.LiveBranch live
+  /** What is decided against what the database says, in words; empty without an answer. */
+  4: required string comparison
+  /** They cannot both be so unless somebody interfered, or data was lost. */
+  5: required bool contradicts
+  /** Who waits behind it, in words; empty if nobody does. */
+  6: required string waiting
+  /** Absent: somebody serves the database. Since when nobody does, in microseconds since 1970-01-01 UTC; 0: not since
+      the coordinator was started. */
+  7: optional i64 unserved_since_us
+}
+
+/** Sentences in plain words; each can stand alone. */
+struct Explanation {
+  1: required list<string> happened
+  /** Empty when it has ended. */
+  2: required list<string> waits_for
+  /** What can be done without harm. */
+  3: required list<string> safe
+  /** What would do damage, and why. */
+  4: required list<string> harmful
+  /** Commands to paste, the most useful first. */
+  5: required list<string> commands
 }
 
 struct LookReply {
@@ -369,6 +433,7 @@ struct LookReply {
   1: required TransactionView transaction
   /** Of each branch that is in a database. */
   2: required list<LiveView> live
+  3: required Explanation explanation
 }
 
 struct ExamineRequest {
@@ -470,7 +535,8 @@ struct StatusReply {
   6: required i64 committed
   /** Transactions that ended as aborted since the log was made, pruned ones included. */
   7: required i64 aborted
-  /** Transactions that are damaged (mixed, a hazard, a heuristic) and that nobody has forgotten yet. */
+  /** Transactions that are damaged (mixed, a hazard, a heuristic), or in which a person decided, and that nobody has
+      forgotten yet. */
   8: required i64 heuristics
   /** Participant sessions attached now. */
   9: required i64 sessions
@@ -543,7 +609,9 @@ service AdminService {
   InDoubtReply in_doubt(1: PageRequest request) throws (1: types.ServiceError error)
   ParticipantsReply participants(1: PageRequest request) throws (1: types.ServiceError error)
 
-  /** Ends an undecided transaction by abort, or hurries a decided one. Refused against a durable decision. */
+  /** Ends an undecided transaction by abort, or hurries a decided one. Refused against a durable decision. With
+      `heuristic` a person decides where nobody else can; of a stray the view is that of the act, which has a gtid of
+      its own. */
   TransactionView resolve(1: ResolveRequest request) throws (1: types.ServiceError error)
 
   /** Sends again, now, what decided transactions still wait for. Decides nothing. Refused for one that is undecided or

@@ -33,6 +33,9 @@ struct BeginRequest {
   3: required string owner
   /** Absent: TWO_PHASE. */
   4: optional types.Protocol protocol
+  /** The value of a W3C traceparent header. Given on with whatever is asked of participants for this transaction, and
+      put into the log; what is no such value is ignored. */
+  5: optional string trace_parent
 }
 
 struct BeginReply {
@@ -159,6 +162,8 @@ struct StartSagaRequest {
   6: optional string name
   /** With `name`: this version; absent or 0: the highest that is stored. */
   7: optional i32 version
+  /** As BeginRequest has it. */
+  8: optional string trace_parent
 }
 
 struct DefineSagaRequest {

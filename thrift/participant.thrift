@@ -35,6 +35,8 @@ struct AttachRequest {
   7: optional list<string> participants
   /** This process answers questions. Absent: it is of a release that knows none, and is never asked. */
   8: optional bool answers_questions
+  /** The release of Settle that the process was built with, for people; at most 50 bytes. Absent: it is not said. */
+  9: optional string release
 }
 
 struct AttachReply {
@@ -81,6 +83,12 @@ struct Command {
   9: optional types.Ballot ballot
   /** Three-phase, of COMMIT and ABORT: the sites whose acceptances were the majority. */
   10: optional list<i32> quorum
+  /** The W3C traceparent that the transaction was begun with; absent: none. */
+  11: optional string trace_parent
+  /** Of COMMIT and ABORT: a person decided so of a branch that another log, or nobody, answers for. It is the one that
+      is prepared under this name in the database of `resource`; gtid and branch are those of the person's act, under
+      which its end is reported. Nothing may be done unless a scan of that database finds the name prepared. */
+  12: optional string prepared
 }
 
 enum ActionOp {
@@ -118,6 +126,8 @@ struct ActionCall {
   9: optional string input
   /** Of a compensation, confirm or cancel: the result of the action or try, JSON; absent if it is not known. */
   10: optional string result
+  /** As Command has it. */
+  11: optional string trace_parent
 }
 
 enum AnswerKind {

@@ -42,6 +42,8 @@ inline constexpr std::array kMethods = {
     Method{"admin", "status", {Role::kOperatorRead}},
     Method{"admin", "list_transactions", {Role::kOperatorRead}},
     Method{"admin", "show", {Role::kOperatorRead}},
+    Method{"admin", "look", {Role::kOperatorRead}},
+    Method{"admin", "examine", {Role::kOperatorRead}},
     Method{"admin", "in_doubt", {Role::kOperatorRead}},
     Method{"admin", "participants", {Role::kOperatorRead}},
     Method{"admin", "definitions", {Role::kOperatorRead}},

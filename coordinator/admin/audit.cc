@@ -49,7 +49,8 @@ void Audit::Answer(const Action& action, std::uint64_t asked, const std::string&
       Append({clock_.WallNow(), asked, action.caller, action.operator_name, action.what,
               action.target, action.reason, result});
   if (noted) return;
-  observer_.Event(Observer::Level::kError, {},
+  const Result<Gtid> gtid = Gtid::Parse(action.target);
+  observer_.Event(Observer::Level::kError, gtid ? About(*gtid) : About(),
                   "the audit trail has no room for what came of its row " + std::to_string(asked) +
                       " (" + action.what + ", " + Escaped(action.target) + "): " + result);
 }

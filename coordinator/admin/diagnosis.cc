@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <map>
 
 #include "settle/vocabulary/gtid.h"
 
@@ -28,6 +29,7 @@ constexpr auto kFlushStalls = 200ms;   // of one in a hundred
 constexpr auto kFlushInMemory = 20us;  // faster than any disk without a cache of its own
 // Checkpoints begin at 4 MB; what is more than this could not be folded in for a long time.
 constexpr std::uint64_t kWalLarge = 256ULL << 20;
+constexpr WallTime kCertificateEnds = 14 * 86'400 * kSecond;
 constexpr WallTime kClockSlack = kSecond;
 constexpr WallTime kClocksApart = 60 * kSecond;
 
@@ -67,6 +69,21 @@ Findings CheckProcess(const CoordinatorFacts& facts) {
     found.push_back({"coordinator-listen", Severity::kOk, "listens on " + deployment.address, ""});
   }
   return found;
+}
+
+Findings CheckCertificate(const CoordinatorFacts& facts) {
+  if (!facts.certificate) return {};
+  const std::string code = "coordinator-certificate";
+  const WallTime left = facts.certificate->until - facts.now;
+  const std::string what = Escaped(facts.certificate->text);
+  if (left >= kCertificateEnds) return {{code, Severity::kOk, what, ""}};
+  const std::string advice =
+      "put a new one into its place: settled reads it by itself, without a restart";
+  if (left <= 0) {
+    return {
+        {code, Severity::kProblem, what + " has expired: nobody who checks it connects", advice}};
+  }
+  return {{code, Severity::kWarning, what + " ends in " + Long(left), advice}};
 }
 
 Findings CheckDescriptors(const CoordinatorFacts& facts) {
@@ -200,6 +217,37 @@ Findings CheckIdentities(const CoordinatorFacts& facts) {
   return found;
 }
 
+// "1.2" of "1.2.3": within it the contract of the wire and the tables stay as they are.
+std::string Series(const std::string& release) { return release.substr(0, release.rfind('.')); }
+
+Findings CheckReleases(const CoordinatorFacts& facts) {
+  const std::string code = "participants-release";
+  const std::string& ours = facts.deployment.release;
+  std::map<std::string, std::string> others;  // release -> one of the processes
+  for (const ParticipantView& view : facts.participants) {
+    for (const auto* sessions : {&view.sessions, &view.action_sessions}) {
+      for (const SessionView& session : *sessions) {
+        if (session.release.empty() || session.release == ours) continue;
+        others.emplace(session.release, session.process);
+      }
+    }
+  }
+  if (others.empty())
+    return {{code, Severity::kOk, "no process is known to differ in release", ""}};
+  Findings found;
+  for (const auto& [release, process] : others) {
+    const std::string what =
+        Escaped(process) + " has release " + Escaped(release) + ", the coordinator " + ours;
+    if (Series(release) == Series(ours)) {
+      found.push_back({code, Severity::kNote, what, ""});
+    } else {
+      found.push_back({code, Severity::kWarning, what,
+                       "bring the processes and the coordinator to one release"});
+    }
+  }
+  return found;
+}
+
 Findings CheckInDoubt(const CoordinatorFacts& facts) {
   const OpenCounts& open = facts.open;
   if (open.in_doubt == 0) return {{"in-doubt-age", Severity::kOk, "nothing is in doubt", ""}};
@@ -254,9 +302,10 @@ Findings CheckStrays(const CoordinatorFacts& facts) {
 }
 
 using Check = Findings (*)(const CoordinatorFacts& facts);
-constexpr std::array<Check, 11> kChecks{
-    CheckProcess, CheckDescriptors, CheckLogFile, CheckLogFileSystem, CheckFlushes, CheckClock,
-    CheckServed,  CheckIdentities,  CheckInDoubt, CheckDamage,        CheckStrays};
+constexpr std::array<Check, 13> kChecks{
+    CheckProcess, CheckCertificate, CheckDescriptors, CheckLogFile,    CheckLogFileSystem,
+    CheckFlushes, CheckClock,       CheckServed,      CheckIdentities, CheckReleases,
+    CheckInDoubt, CheckDamage,      CheckStrays};
 
 }  // namespace
 

@@ -26,6 +26,12 @@ struct Deployment {
   std::uint64_t own_descriptors = 0;  // that are kept for the log and the like
 };
 
+// Our own certificate, by which clients know us.
+struct CertificateFact {
+  std::string text;    // whose it is and where it comes from
+  WallTime until = 0;  // it is valid
+};
+
 // Of writing 4 KiB to a new file beside the log and flushing it, so many times.
 struct FlushTimes {
   int flushes = 0;  // 0: none succeeded
@@ -45,7 +51,8 @@ struct CoordinatorFacts {
   LogIdentity identity;
   WallTime now = 0;
   WallTime started = 0;
-  std::uint64_t descriptors = 0;  // that this process may have open
+  std::uint64_t descriptors = 0;                 // that this process may have open
+  std::optional<CertificateFact> certificate{};  // none: it listens without TLS
 
   Result<LogCondition> log = Fail(ErrorCode::kRefused, "");
   Result<FileSystem> file_system = Fail(ErrorCode::kRefused, "");

@@ -24,9 +24,10 @@ WallTime NewestRecord(const DecisionLog& log) {
 
 }  // namespace
 
-Doctor::Doctor(Deployment deployment, Engine& engine, const DecisionLog& log,
-               const Inquiry& inquiry, const Clock& clock)
+Doctor::Doctor(Deployment deployment, Certificate certificate, Engine& engine,
+               const DecisionLog& log, const Inquiry& inquiry, const Clock& clock)
     : deployment_(std::move(deployment)),
+      certificate_(std::move(certificate)),
       engine_(engine),
       log_(log),
       inquiry_(inquiry),
@@ -40,6 +41,7 @@ Result<Diagnosis> Doctor::Examine() {
   facts.now = clock_.WallNow();
   facts.started = started_;
   facts.descriptors = DescriptorLimit();
+  facts.certificate = certificate_();
   facts.clock = ReadClockState();
   facts.newest_record = NewestRecord(log_);
   facts.log = log_.Condition();

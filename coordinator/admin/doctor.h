@@ -1,7 +1,9 @@
 // Examines the coordinator and its machine, for `settle doctor`.
 #pragma once
 
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "admin/diagnosis.h"
@@ -20,9 +22,12 @@ struct Diagnosis {
 // Thread-safe.
 class Doctor {
  public:
+  // Our own certificate as it is now; none without TLS. Thread-safe.
+  using Certificate = std::function<std::optional<CertificateFact>()>;
+
   // References outlive it.
-  Doctor(Deployment deployment, Engine& engine, const DecisionLog& log, const Inquiry& inquiry,
-         const Clock& clock);
+  Doctor(Deployment deployment, Certificate certificate, Engine& engine, const DecisionLog& log,
+         const Inquiry& inquiry, const Clock& clock);
 
   // Blocking, for two seconds of a slow disk at the most and until the shards have answered. Writes
   // a little beside the log to see how long that takes: one at a time, whoever asks.
@@ -30,6 +35,7 @@ class Doctor {
 
  private:
   const Deployment deployment_;
+  const Certificate certificate_;
   Engine& engine_;
   const DecisionLog& log_;
   const Inquiry& inquiry_;

@@ -100,8 +100,11 @@ std::string MajorityThatIsOut(const TransactionSummary& summary) {
 }
 
 std::string HelpForAMajority(const TransactionSummary& summary) {
-  const std::string again = "they are asked again by themselves; 'settle retry " +
-                            summary.gtid.text() + "' asks them now; no operator can decide it";
+  const std::string again =
+      "they are asked again by themselves; 'settle retry " + summary.gtid.text() +
+      "' asks them now. Only if they never come back: 'settle resolve " + summary.gtid.text() +
+      " commit|abort --heuristic --reason ...' forces it; sites decide by themselves as soon as a "
+      "majority of them meets, and if they decide otherwise, that splits it";
   for (const BranchNumber number : summary.quorum->missing) {
     const BranchSummary* branch = BranchOf(summary, number);
     if (branch != nullptr) return BringAProcessBack(*branch) + ": " + again;
@@ -168,6 +171,29 @@ std::string HoldsTheMark(const TransactionSummary& summary) {
              : "";
 }
 
+std::string HelpForTheDamaged(const TransactionSummary& summary) {
+  const std::string gtid = summary.gtid.text();
+  const std::string forget =
+      "'settle forget " + gtid + " --reason ...' lets go of it" + HoldsTheMark(summary);
+  const auto hazard =
+      std::find_if(summary.branches.begin(), summary.branches.end(),
+                   [](const BranchSummary& branch) { return branch.state == "hazard"; });
+  if (hazard != summary.branches.end()) {
+    return "look in the database of branch " + std::to_string(hazard->number) + ", " +
+           hazard->resource + ", whether its work is there, and say so: 'settle resolve " + gtid +
+           " committed|aborted --branch " + std::to_string(hazard->number) +
+           " --heuristic --reason ...'; repair by hand what has to be; then " + forget +
+           ". What is damaged: " + summary.ending.reason;
+  }
+  const bool agrees = summary.ending.committed() || summary.ending.aborted();
+  if (agrees) {
+    return "its branches have ended alike, because a person decided: see that it is right; then " +
+           forget + ". What was done: " + summary.ending.reason;
+  }
+  return "compare its branches with their databases and repair by hand; then " + forget +
+         ". What is damaged: " + summary.ending.reason;
+}
+
 }  // namespace
 
 bool AwaitsAMajority(const TransactionSummary& summary) {
@@ -192,6 +218,14 @@ Status CheckRecorded(const TransactionView& view) {
                   ": it is presumed aborted, and there is nothing to send",
               "check the gtid; a branch that is still prepared is ended by the next scan of its "
               "database");
+}
+
+Error IsUnknown(const TransactionView& view) {
+  return {ErrorCode::kRefused,
+          "what became of transaction " + view.summary.gtid.text() +
+              " is unknown, so nothing is decided or sent: " + view.summary.ending.reason,
+          "no decision can be made here that its other branches are sure to share: look in their "
+          "databases first"};
 }
 
 TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses) {
@@ -229,17 +263,19 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
                     HelpForTheReserved(summary);
   } else if (summary.state == "damaged") {
     view.waiting_for = "a person";
-    view.advice =
-        "compare its branches with their databases and repair by hand; then 'settle forget " +
-        gtid + " --reason ...' lets go of it" + HoldsTheMark(summary) +
-        ". What is damaged: " + summary.ending.reason;
+    view.advice = HelpForTheDamaged(summary);
   } else if (summary.state == "quarantined") {
     view.waiting_for = "a person";
     view.advice =
         "nothing is sent for it and nothing is presumed: compare its branches with their "
-        "databases, and the log with a backup; end by hand what is still prepared there, all of it "
-        "alike; then 'settle forget " +
+        "databases, and the log with a backup; then let all of them end alike, by 'settle "
+        "resolve " +
+        gtid +
+        " commit|abort --heuristic --reason ...' (it does damage where one has ended otherwise "
+        "already), or by hand, and then 'settle forget " +
         gtid + " --reason ...' lets go of it" + HoldsTheMark(summary);
+  } else if (summary.state == "forcing") {
+    view.waiting_for = "the decision log's disk, to record what a person decided";
   } else if (summary.state == "forgetting") {
     view.waiting_for = "the decision log's disk, to record that it is repaired";
   }

@@ -39,15 +39,39 @@ Result<TransactionView> Forget(Engine& engine, const Views& views, Observer& obs
   if (!forgotten && forgotten.error().code != ErrorCode::kNotFound) {
     return Fail(Refused(views, call, forgotten.error()));
   }
+  Result<TransactionView> now = views.Show(call.gtid);
   if (forgotten) {
-    observer.Event(Observer::Level::kInfo, call.gtid,
+    observer.Event(Observer::Level::kInfo, now ? AboutOf(*now) : About(call.gtid),
                    Escaped(ForgottenBy(call.operator_name, call.reason)));
   }
-  Result<TransactionView> now = views.Show(call.gtid);
   if (!now || forgotten) return now;
   const bool repeated =
       now->summary.ending.reason.starts_with(ForgottenBy(call.operator_name, call.reason) + "; ");
   if (!repeated) return Fail(NothingToForget(*now));
+  return now;
+}
+
+Result<TransactionView> WouldForget(const Views& views, const ForgetCall& call) {
+  Result<TransactionView> now = views.Show(call.gtid);
+  if (!now) return now;
+  const std::string& state = now->summary.state;
+  if (state == "done") {
+    const bool repeated =
+        now->summary.ending.reason.starts_with(ForgottenBy(call.operator_name, call.reason) + "; ");
+    if (!repeated) return Fail(NothingToForget(*now));
+    now->would = "nothing: it is forgotten already";
+    return now;
+  }
+  if (state != "damaged" && state != "quarantined") {
+    return Fail(ErrorCode::kRefused,
+                "transaction " + call.gtid.text() + " is " + state +
+                    ", and only what is damaged or quarantined can be forgotten",
+                now->advice);
+  }
+  now->would =
+      "it would no longer be in doubt nor counted as a heuristic, and it would be recorded "
+      "that you repaired it; no database is changed, so look first whether that is so: " +
+      now->summary.ending.reason;
   return now;
 }
 

@@ -12,4 +12,7 @@ namespace settle::coordinator {
 [[nodiscard]] Result<TransactionView> Forget(Engine& engine, const Views& views, Observer& observer,
                                              const ForgetCall& call);
 
+// Says in `would` what that would do, and does nothing. Refused alike.
+[[nodiscard]] Result<TransactionView> WouldForget(const Views& views, const ForgetCall& call);
+
 }  // namespace settle::coordinator

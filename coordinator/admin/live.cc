@@ -1,5 +1,6 @@
 #include "admin/live.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -61,7 +62,12 @@ std::vector<LiveRow> AskBranches(Engine& engine, const Clock& clock,
   std::vector<Told> told = AskNow(engine, clock, std::move(questions));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i].how = std::move(told[i].how);
-    if (told[i].content) rows[i].live = std::get<LiveBranch>(*std::move(told[i].content));
+    if (!told[i].content) continue;
+    rows[i].live = std::get<LiveBranch>(*std::move(told[i].content));
+    const auto branch =
+        std::find_if(summary.branches.begin(), summary.branches.end(),
+                     [&](const BranchSummary& each) { return each.number == rows[i].branch; });
+    rows[i].comparison = Compare(DecisionOf(summary), *branch, *rows[i].live);
   }
   return rows;
 }

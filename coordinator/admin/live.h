@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "admin/compare.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "settle/vocabulary/finding.h"
@@ -28,6 +29,9 @@ struct LiveRow {
   BranchNumber branch = 0;
   AskedNow how{};
   std::optional<LiveBranch> live{};
+  Comparison comparison{};  // of what is decided with `live`
+  // Nobody serves its database: since when; 0: not since this coordinator was started.
+  std::optional<WallTime> unserved_since{};
 };
 
 struct ExaminedRow {

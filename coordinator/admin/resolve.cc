@@ -1,5 +1,6 @@
 #include "admin/resolve.h"
 
+#include "admin/heuristic.h"
 #include "engine/await.h"
 
 namespace settle::coordinator {
@@ -43,6 +44,7 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
         saga ? "let its steps end, or abort it"
              : "let its application ask for commit, or abort it");
   }
+  if (outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
   const bool agrees =
       to == Decision::kCommit ? outcome == Outcome::kCommitted : outcome == Outcome::kAborted;
   if (agrees) return {};
@@ -54,14 +56,45 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
                   : "do the work again under a new transaction");
 }
 
+std::string Would(const TransactionView& view) {
+  const TransactionSummary& summary = view.summary;
+  if (summary.ending.outcome == Outcome::kUndecided) {
+    return "it would be aborted, for good: whoever waits for its commit is told so, and " +
+           std::to_string(summary.branches.size()) +
+           (CallsParticipants(summary.state) ? " steps are undone as far as they were done"
+                                             : " branches are rolled back");
+  }
+  if (!view.waiting_for.empty())
+    return "the decision that it has would be sent again, to what it waits for: " +
+           view.waiting_for;
+  return "nothing: it has ended so already";
+}
+
 }  // namespace
+
+std::string WhatIsAsked(const ResolveCall& call) {
+  const std::string to = settle::ToString(call.to);
+  if (!call.heuristic) return "resolve to " + to;
+  if (call.branch == 0) return "heuristic: " + to;
+  return "heuristic: branch " + std::to_string(call.branch) +
+         (call.to == Decision::kCommit ? " committed" : " aborted");
+}
+
+std::string TargetOf(const ResolveCall& call) {
+  return call.prepared.empty() ? call.gtid.text() : call.prepared + " in " + call.resource;
+}
 
 Result<TransactionView> Resolve(Engine& engine, const Views& views, Observer& observer,
                                 const ResolveCall& call) {
+  if (call.heuristic) return ResolveHeuristically(engine, views, call);
   Result<TransactionView> before = views.Show(call.gtid);
   if (!before) return before;
   if (Status allowed = CheckAllowed(*before, call.to); !allowed) return Fail(allowed.error());
-  observer.Event(Observer::Level::kInfo, call.gtid,
+  if (call.dry_run) {
+    before->would = Would(*before);
+    return before;
+  }
+  observer.Event(Observer::Level::kInfo, AboutOf(*before),
                  "operator " + Escaped(call.operator_name) + " resolves it to " +
                      settle::ToString(call.to) + ": " + Escaped(call.reason));
   if (before->summary.ending.outcome == Outcome::kUndecided) {

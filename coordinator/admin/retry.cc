@@ -31,6 +31,40 @@ Result<RetriedView> WithSessions(Engine& engine, const Hurried& hurried) {
   return view;
 }
 
+// What is sent again to a branch, or step, in this state; empty: nothing is.
+std::string CommandFor(const std::string& state) {
+  if (state == "committing") return "commit";
+  if (state == "aborting") return "abort";
+  if (state == "one-phase") return "prove";
+  if (state == "running") return "action";
+  if (state == "undoing") return "compensate";
+  if (state == "fencing") return "fence";
+  if (state == "confirming") return "confirm";
+  if (state == "cancelling") return "cancel";
+  return "";
+}
+
+bool IsMissing(const TransactionSummary& summary, BranchNumber number) {
+  if (!AwaitsAMajority(summary)) return false;
+  const auto& missing = summary.quorum->missing;
+  return std::find(missing.begin(), missing.end(), number) != missing.end();
+}
+
+void AddWaiting(const TransactionSummary& summary, const std::string& resource, Hurried& hurried,
+                std::map<std::pair<std::string, std::string>, Hurried::Branches>& sent) {
+  bool any = false;
+  for (const BranchSummary& branch : summary.branches) {
+    const std::string command =
+        IsMissing(summary, branch.number) ? "elect" : CommandFor(branch.state);
+    if (command.empty() || !(resource.empty() || branch.resource == resource)) continue;
+    any = true;
+    Hurried::Branches& here = sent[{branch.resource, command}];
+    ++here.count;
+    if (here.last_error.empty()) here.last_error = branch.last_error;
+  }
+  hurried.transactions += any ? 1 : 0;
+}
+
 Status CheckDecided(const TransactionView& view) {
   const std::string& state = view.summary.state;
   if (state == "damaged" || state == "forgetting") {
@@ -45,6 +79,7 @@ Status CheckDecided(const TransactionView& view) {
                     " is quarantined, and nothing is sent for it: " + view.summary.ending.reason,
                 view.advice);
   }
+  if (view.summary.ending.outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
   if (CallsParticipants(state) || AwaitsAMajority(view.summary)) return {};
   if (view.summary.ending.outcome == Outcome::kUndecided && state != "one-phase") {
     return Fail(ErrorCode::kRefused,
@@ -65,6 +100,41 @@ Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) 
   const auto hurried = Await<Hurried>([&](auto done) { engine.Hurry(gtid, done); });
   if (!hurried && hurried.error().code != ErrorCode::kNotFound) return Fail(hurried.error());
   return WithSessions(engine, hurried ? *hurried : Hurried{});
+}
+
+Result<RetriedView> WouldRetry(Engine& engine, const Views& views, const Gtid& gtid,
+                               const std::string& resource) {
+  Hurried waiting;
+  std::map<std::pair<std::string, std::string>, Hurried::Branches> sent;
+  if (!gtid.empty()) {
+    const Result<TransactionView> view = views.Show(gtid);
+    if (!view) return Fail(view.error());
+    if (Status recorded = CheckRecorded(*view); !recorded) return Fail(recorded.error());
+    if (Status decided = CheckDecided(*view); !decided) return Fail(decided.error());
+    AddWaiting(view->summary, "", waiting, sent);
+  }
+  OpenPage page{{}, gtid.empty()};
+  for (OpenQuery query; page.more; query.below = page.transactions.back().gtid) {
+    auto next = Await<OpenPage>([&](auto done) { engine.ListOpen(query, done); });
+    if (!next) return Fail(next.error());
+    page = *std::move(next);
+    for (const TransactionSummary& one : page.transactions)
+      AddWaiting(one, resource, waiting, sent);
+  }
+  Result<RetriedView> view = WithSessions(engine, waiting);
+  if (!view) return view;
+  const auto served =
+      Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
+  if (!served) return Fail(served.error());
+  for (const auto& [where, branches] : sent) {
+    const auto serving = std::find_if(served->begin(), served->end(),
+                                      [&](const auto& one) { return one.resource == where.first; });
+    view->resources.push_back(
+        {where.first, where.second, branches.count,
+         serving == served->end() ? std::vector<SessionView>{} : serving->sessions,
+         branches.last_error});
+  }
+  return view;
 }
 
 Result<RetriedView> RetryStep(Engine& engine, const Views& views, const Gtid& gtid,

@@ -66,7 +66,7 @@ Result<TransactionView> ActOnStep(Engine& engine, const Views& views, Observer& 
   const auto acted =
       Await<std::monostate>([&](auto done) { engine.ActOnSaga(std::move(act), std::move(done)); });
   if (!acted) return Fail(NotActedOn(*before, acted.error()));
-  observer.Event(Observer::Level::kWarning, call.gtid,
+  observer.Event(Observer::Level::kWarning, AboutOf(*before),
                  "operator " + Escaped(call.operator_name) + ": " + ToString(call.act) +
                      " of step " + std::to_string(*step) + ": " + Escaped(call.reason));
   return views.Show(call.gtid);

@@ -32,7 +32,18 @@ Result<Gtid> AfterGtid(const std::string& cursor) {
   return gtid;
 }
 
+bool IsOf(const TransactionSummary& summary, const Stray& stray) {
+  return !summary.heuristics.empty() && summary.branches.front().resource == stray.resource &&
+         summary.heuristics.front().database_name == stray.database_name;
+}
+
 std::string CursorAfter(const TransactionSummary& last) { return kOpenCursor + last.gtid.text(); }
+
+const std::string& ResourceOf(const TransactionSummary& summary, BranchNumber number) {
+  return std::find_if(summary.branches.begin(), summary.branches.end(),
+                      [number](const BranchSummary& each) { return each.number == number; })
+      ->resource;
+}
 
 }  // namespace
 
@@ -150,8 +161,25 @@ Result<InDoubtView> Views::InDoubt(std::size_t most, const std::string& cursor) 
   for (TransactionSummary& one : open->transactions) {
     view.transactions.push_back(ExplainInAList(std::move(one)));
   }
-  if (cursor.empty()) view.strays = inquiry_.Strays();
+  if (!cursor.empty()) return view;
+  view.strays = inquiry_.Strays();
+  // One that a person decided of is listed as that until a scan has missed it.
+  std::erase_if(view.strays, [&](const Stray& stray) {
+    return std::any_of(view.transactions.begin(), view.transactions.end(),
+                       [&](const TransactionView& one) { return IsOf(one.summary, stray); });
+  });
   return view;
+}
+
+Result<Stray> Views::FindStray(const std::string& resource,
+                               const std::string& database_name) const {
+  for (Stray& stray : inquiry_.Strays()) {
+    if (stray.resource == resource && stray.database_name == database_name) return stray;
+  }
+  return Fail(ErrorCode::kNotFound,
+              "no scan of " + resource + " found a branch that is prepared as " +
+                  Escaped(database_name) + " and that this log does not answer for",
+              "'settle in-doubt' lists those that were found");
 }
 
 Result<ParticipantPage> Views::Participants(std::size_t most, const std::string& cursor) const {
@@ -206,6 +234,16 @@ Result<LookView> Views::Look(const Gtid& gtid, std::chrono::milliseconds wait) c
   Result<TransactionView> view = Show(gtid);
   if (!view) return Fail(std::move(view).error());
   std::vector<LiveRow> live = AskBranches(engine_, clock_, view->summary, wait);
+  const auto served = Served();
+  if (!served) return Fail(served.error());
+  for (LiveRow& row : live) {
+    const std::string& resource = ResourceOf(view->summary, row.branch);
+    const auto found =
+        std::find_if(served->begin(), served->end(),
+                     [&](const ParticipantView& one) { return one.resource == resource; });
+    const bool unserved = found == served->end() || found->sessions.empty();
+    if (!row.live && unserved) row.unserved_since = found == served->end() ? 0 : found->left;
+  }
   return LookView{*std::move(view), std::move(live)};
 }
 

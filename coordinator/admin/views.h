@@ -19,7 +19,13 @@ struct TransactionView {
   TransactionSummary summary;
   std::string waiting_for;  // one line; empty when it has ended
   std::string advice;       // one line; empty when nothing is needed
+  std::string would{};      // of a dry run: what would be done
 };
+
+// What a line of the log that is about it refers to.
+inline About AboutOf(const TransactionView& view) {
+  return {view.summary.gtid, view.summary.origin.trace_parent};
+}
 
 struct ParticipantRow {
   ParticipantView view;
@@ -87,6 +93,9 @@ bool CallsParticipants(std::string_view state);
 // kNotFound: no more is known of it than what is presumed of any gtid that the log does not name.
 [[nodiscard]] Status CheckRecorded(const TransactionView& view);
 
+// Why nothing can be done about one that may have been decided in records that were lost.
+Error IsUnknown(const TransactionView& view);
+
 // Says in words what a transaction waits for and what is safe.
 // `pauses` are told where it waits for what is paused.
 TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecord>& pauses = {});
@@ -106,6 +115,9 @@ class Views {
   // Running or ended; a gtid without a record is shown as presumed aborted. kWrongLog, kNotFound.
   [[nodiscard]] Result<TransactionView> Show(const Gtid& gtid) const;
   [[nodiscard]] Result<InDoubtView> InDoubt(std::size_t most, const std::string& cursor) const;
+  // The prepared branch that a scan found under that name; kNotFound: none did.
+  [[nodiscard]] Result<Stray> FindStray(const std::string& resource,
+                                        const std::string& database_name) const;
   // A page has at most so many resources and, together, sessions; a resource is never divided.
   [[nodiscard]] Result<ParticipantPage> Participants(std::size_t most,
                                                      const std::string& cursor) const;

@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 #include <thrift/TApplicationException.h>
-#include <thrift/Thrift.h>
-#include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
-#include <thrift/transport/TBufferTransports.h>
-#include <thrift/transport/TSocket.h>
 
 #include <algorithm>
 
 #include "cli/text.h"
+#include "transport/dial_tls.h"
+#include "transport/framed_wire.h"
 #include "wire/AdminService.h"
 #include "wire/CoordinatorService.h"
 
@@ -18,43 +16,15 @@ namespace settle::cli {
 namespace {
 
 using apache::thrift::TApplicationException;
-using apache::thrift::TConfiguration;
-using apache::thrift::protocol::TBinaryProtocol;
 using apache::thrift::protocol::TMultiplexedProtocol;
 using apache::thrift::protocol::TProtocolException;
-using apache::thrift::transport::TFramedTransport;
-using apache::thrift::transport::TSocket;
 using apache::thrift::transport::TTransportException;
-using SteadyClock = std::chrono::steady_clock;
 
 // A peer that is not a coordinator must not make this program take memory or time without bound.
-constexpr int kMessageBytesMost = 64 << 20;
-constexpr int kStringBytesMost = 4 << 20;  // a definition is written out longer than it was given
-constexpr int kContainerMost = 100'000;
-
-// Thrift's time-outs are for one read each; this one is for all of a call together.
-class DeadlineSocket : public TSocket {
- public:
-  DeadlineSocket(const Address& address, std::chrono::milliseconds timeout,
-                 const std::shared_ptr<TConfiguration>& limits)
-      : TSocket(address.host, address.port, limits), deadline_(SteadyClock::now() + timeout) {
-    setConnTimeout(static_cast<int>(timeout.count()));
-    setSendTimeout(static_cast<int>(timeout.count()));
-  }
-
-  void AllowAnew(std::chrono::milliseconds timeout) { deadline_ = SteadyClock::now() + timeout; }
-
-  uint32_t read(uint8_t* bytes, uint32_t most) override {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - SteadyClock::now());
-    if (left.count() <= 0)
-      throw TTransportException(TTransportException::TIMED_OUT, "no reply in time");
-    setRecvTimeout(static_cast<int>(left.count()));
-    return TSocket::read(bytes, most);
-  }
-
- private:
-  SteadyClock::time_point deadline_;
-};
+constexpr sdk::AnswerLimits kAnswerLimits{
+    .frame_bytes_max = 64 << 20,
+    .string_bytes_max = 4 << 20,  // a definition is written out longer than it was given
+    .container_items_max = 100'000};
 
 Error FromService(const wire::ServiceError& error) {
   return {CodeOf(error.code), error.message, error.__isset.advice ? error.advice : std::string{}};
@@ -62,41 +32,39 @@ Error FromService(const wire::ServiceError& error) {
 
 }  // namespace
 
-struct AdminClient::Link {
-  Link(const Address& address, std::chrono::milliseconds timeout)
-      : limits(std::make_shared<TConfiguration>(kMessageBytesMost, kMessageBytesMost)),
-        socket(std::make_shared<DeadlineSocket>(address, timeout, limits)),
-        frames(std::make_shared<TFramedTransport>(socket, limits)),
-        service(Named("admin")),
-        coordinator(Named("coordinator")) {}
+struct AdminClient::Link : sdk::FramedWire {
+  Link()
+      : FramedWire(kAnswerLimits, nullptr),
+        service(std::make_shared<TMultiplexedProtocol>(protocol, "admin")),
+        coordinator(std::make_shared<TMultiplexedProtocol>(protocol, "coordinator")) {}
 
-  std::shared_ptr<TMultiplexedProtocol> Named(const char* name) const {
-    return std::make_shared<TMultiplexedProtocol>(
-        std::make_shared<TBinaryProtocol>(frames, kStringBytesMost, kContainerMost, true, true),
-        name);
+  void AllowAnew(std::chrono::milliseconds timeout) {
+    socket->set_deadline(std::chrono::steady_clock::now() + timeout);
   }
 
-  std::shared_ptr<TConfiguration> limits;
-  std::shared_ptr<DeadlineSocket> socket;
-  std::shared_ptr<TFramedTransport> frames;
   wire::AdminServiceClient service;
   wire::CoordinatorServiceClient coordinator;
 };
 
-AdminClient::AdminClient(Address address, std::chrono::milliseconds timeout)
-    : address_(std::move(address)), timeout_(timeout) {
-  // Thrift would print to stderr what is returned as an error here.
-  apache::thrift::GlobalOutput.setOutputFunction([](const char*) {});
-}
+AdminClient::AdminClient(Address address, std::chrono::milliseconds timeout, TlsOptions tls)
+    : address_(std::move(address)), timeout_(timeout), tls_(std::move(tls)) {}
 
 AdminClient::~AdminClient() = default;
 
 Error AdminClient::Unreachable(const std::string& why) const {
-  return {
-      ErrorCode::kUnavailable,
-      fmt::format("no coordinator can be reached at {}: {}", address_.text(), Printable(why)),
-      "see that settled runs and listens there, or name its address with --address HOST:PORT or "
-      "SETTLE_ADDRESS"};
+  return {ErrorCode::kUnavailable,
+          fmt::format("no coordinator can be reached at {}: {}", address_.text(), Printable(why)),
+          "see that settled runs and listens there, or name its address with --address HOST:PORT "
+          "or SETTLE_ADDRESS"};
+}
+
+// Something is there, and answers nothing that makes sense here.
+Error AdminClient::Silent(const std::string& why) const {
+  Error error = Unreachable(why);
+  if (!tls_.given() && !address_.is_unix()) {
+    error.advice += "; if it speaks TLS there, give --tls-ca, --tls-certificate and --tls-key";
+  }
+  return error;
 }
 
 Error AdminClient::ReplyLost(const std::string& why) const {
@@ -110,9 +78,12 @@ Error AdminClient::ReplyLost(const std::string& why) const {
 
 Status AdminClient::Open() {
   if (link_) return {};
-  auto link = std::make_unique<Link>(address_, timeout_);
+  const Result<sdk::DialTls> tls = sdk::TlsFor(tls_, address_);
+  if (!tls) return Fail(tls.error());
+  auto link = std::make_unique<Link>();
+  link->AllowAnew(timeout_);
   try {
-    link->frames->open();
+    link->socket->Connect(address_, *tls);
   } catch (const TTransportException& error) {
     return Fail(Unreachable(error.what()));
   }
@@ -127,13 +98,13 @@ Status AdminClient::Call(Effect effect, Method method) {
 
 template <typename Method>
 Status AdminClient::CallLink(Effect effect, Method method) {
-  if (link_) link_->socket->AllowAnew(timeout_);
+  if (link_) link_->AllowAnew(timeout_);
   if (Status open = Open(); !open) return open;
   // From here on the request may have arrived, so a lost reply to one that changes something is not
   // a "no".
   const auto lost = [&](const std::string& why) {
     link_.reset();
-    return Fail(effect == Effect::kChanges ? ReplyLost(why) : Unreachable(why));
+    return Fail(effect == Effect::kChanges ? ReplyLost(why) : Silent(why));
   };
   try {
     method(*link_);
@@ -173,6 +144,20 @@ Result<wire::TransactionView> AdminClient::Show(const std::string& gtid) {
   });
 }
 
+Result<wire::LookReply> AdminClient::Look(const wire::LookRequest& request) {
+  wire::LookReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.look(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
+Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
+  wire::ExamineReply reply;
+  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
+    return reply;
+  });
+}
+
 Result<wire::InDoubtReply> AdminClient::InDoubt(const wire::PageRequest& request) {
   wire::InDoubtReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.in_doubt(reply, request); }).map([&] {
@@ -189,13 +174,6 @@ Result<wire::ParticipantsReply> AdminClient::Participants(const wire::PageReques
 Result<wire::DiagnosisReply> AdminClient::Diagnose() {
   wire::DiagnosisReply reply;
   return Call(Effect::kReads, [&](auto& service) { service.diagnose(reply); }).map([&] {
-    return reply;
-  });
-}
-
-Result<wire::ExamineReply> AdminClient::Examine(const wire::ExamineRequest& request) {
-  wire::ExamineReply reply;
-  return Call(Effect::kReads, [&](auto& service) { service.examine(reply, request); }).map([&] {
     return reply;
   });
 }

@@ -15,11 +15,11 @@ namespace settle::cli {
 
 // Connects at the first call. Each call, the first with its connecting, blocks for the time-out at
 // most, whatever the peer does: one that answers a byte at a time gets no more. Used by one thread.
-// kUnavailable names the address; kAskOutcome says that a request that changes something was sent
-// and its reply lost.
+// kUnavailable names the address, kInvalid a file of `tls`; kAskOutcome says that a request that
+// changes something was sent and its reply lost.
 class AdminClient {
  public:
-  AdminClient(Address address, std::chrono::milliseconds timeout);
+  AdminClient(Address address, std::chrono::milliseconds timeout, TlsOptions tls = {});
   ~AdminClient();
   AdminClient(const AdminClient&) = delete;
   AdminClient& operator=(const AdminClient&) = delete;
@@ -27,10 +27,11 @@ class AdminClient {
   [[nodiscard]] Result<wire::StatusReply> ReadStatus();
   [[nodiscard]] Result<wire::ListReply> List(const wire::ListRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Show(const std::string& gtid);
+  [[nodiscard]] Result<wire::LookReply> Look(const wire::LookRequest& request);
+  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::InDoubtReply> InDoubt(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::ParticipantsReply> Participants(const wire::PageRequest& request);
   [[nodiscard]] Result<wire::DiagnosisReply> Diagnose();
-  [[nodiscard]] Result<wire::ExamineReply> Examine(const wire::ExamineRequest& request);
   [[nodiscard]] Result<wire::SendAgainReply> SendAgain(const wire::SendAgainRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Resolve(const wire::ResolveRequest& request);
   [[nodiscard]] Result<wire::TransactionView> Forget(const wire::ForgetRequest& request);
@@ -66,10 +67,12 @@ class AdminClient {
   Status CallLink(Effect effect, Method method);
   Status Open();
   Error Unreachable(const std::string& why) const;
+  Error Silent(const std::string& why) const;
   Error ReplyLost(const std::string& why) const;
 
   const Address address_;
   const std::chrono::milliseconds timeout_;
+  const TlsOptions tls_;
   std::unique_ptr<Link> link_;
 };
 

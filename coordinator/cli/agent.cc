@@ -12,6 +12,7 @@
 #include "settle/coordinator.h"
 #include "settle/postgres_resource.h"
 #include "settle/sqlite_resource.h"
+#include "settle/vocabulary/trace_parent.h"
 
 namespace settle::cli {
 namespace {
@@ -54,9 +55,14 @@ class Reporter {
  public:
   explicit Reporter(const Surroundings& around) : around_(around) {}
 
-  void Say(const std::string& line) {
+  // What it is about, if it is about a transaction, is in fields of its own.
+  void Say(const std::string& line, const Gtid& gtid = {}, const std::string& trace_parent = {}) {
     const std::lock_guard lock(mutex_);
-    Print(around_.json ? Json{{"line", line}} : Json(), Printable(line));
+    const std::string trace_id(TraceIdOf(trace_parent));
+    Json json{{"line", line}};
+    if (!gtid.empty()) json["gtid"] = gtid.text();
+    if (!trace_id.empty()) json["trace_id"] = trace_id;
+    Print(json, Printable(line) + (trace_id.empty() ? "" : " trace_id=" + trace_id));
   }
   void Left(const std::string& resource, const std::map<std::string, std::string>& left) {
     const std::lock_guard lock(mutex_);
@@ -118,7 +124,10 @@ class Agent {
         say_(around),
         inner_(std::move(resource)),
         watched_(std::make_shared<WatchedResource>(
-            inner_, [this](const std::string& line) { say_.Say(line); })),
+            inner_,
+            [this](const std::string& line, const Gtid& gtid, const std::string& trace_parent) {
+              say_.Say(line, gtid, trace_parent);
+            })),
         until_(Clock::now() + around.timeout.value_or(kErrandTime)) {}
 
   Result<Answer> Run() {
@@ -163,6 +172,7 @@ class Agent {
       WarnOfName();
       auto connected =
           Coordinator::Connect({.addresses = {around_.address},
+                                .tls = around_.tls,
                                 .application = "settle agent",
                                 .resources = {watched_},
                                 .peers = peers_,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -40,6 +41,8 @@ Result<Known> ParsePeers(std::string_view text) {
 std::vector<VerbOption> PeerVerbOptions() {
   return {{"peer-listen", "HOST:PORT", "be a site of three-phase commits: answer the others here"},
           {"peer-advertise", "HOST:PORT", "where the others reach it, if not where it listens"},
+          {"peer-names", "NAME,...",
+           "who is a peer by its certificate: cn:bank,dns:bank.example; else our own names"},
           {"peers", "NAME=HOST:PORT,...", "where processes of other resources answer"},
           {"peer-patience", "TIME", "how long the coordinator may be silent: 3s if not given"},
           {"insecure", "", "let other machines reach --peer-listen, in a network that is trusted"}};
@@ -68,6 +71,10 @@ Result<PeerOptions> PeersGiven(const Given& given) {
     const auto patience = ParseDuration(given.Option("peer-patience"));
     if (!patience) return Fail(patience.error());
     peers.patience = *patience;
+  }
+  if (given.Has("peer-names")) {
+    std::istringstream names(given.Option("peer-names"));
+    for (std::string name; std::getline(names, name, ',');) peers.names.push_back(name);
   }
   if (given.Has("peers")) {
     Result<Known> known = ParsePeers(given.Option("peers"));

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <optional>
+#include <string_view>
 
 #include "settle/vocabulary/gtid.h"
 
@@ -19,6 +21,18 @@ auto Wrong(std::string message, std::string advice = "see 'settle help'") {
   return Fail(ErrorCode::kInvalid, std::move(message), std::move(advice));
 }
 
+struct TlsOption {
+  const char* name;
+  std::string TlsOptions::*field;
+};
+constexpr std::array<TlsOption, 4> kTlsOptions{{{"tls-ca", &TlsOptions::ca},
+                                                {"tls-certificate", &TlsOptions::certificate},
+                                                {"tls-key", &TlsOptions::key},
+                                                {"tls-server-name", &TlsOptions::server_name}}};
+// Of every verb.
+constexpr std::array<std::string_view, 6> kWithValue{
+    "--address", "--timeout", "--tls-ca", "--tls-certificate", "--tls-key", "--tls-server-name"};
+
 bool IsOption(const std::string& word) { return word.size() > 1 && word[0] == '-'; }
 
 // Where the verb stands: the first word that is neither an option nor the value of one that
@@ -26,7 +40,9 @@ bool IsOption(const std::string& word) { return word.size() > 1 && word[0] == '-
 std::size_t VerbPosition(const Words& words) {
   std::size_t at = 0;
   while (at < words.size() && IsOption(words[at])) {
-    at += words[at] == "--address" || words[at] == "--timeout" ? 2 : 1;
+    const bool has_value =
+        std::find(kWithValue.begin(), kWithValue.end(), words[at]) != kWithValue.end();
+    at += has_value ? 2 : 1;
   }
   return std::min(at, words.size());
 }
@@ -56,9 +72,11 @@ Result<const Verb*> TakeVerb(Words& words) {
 
 options::options_description OptionsOf(const Verb* verb) {
   options::options_description all;
-  all.add_options()("address", options::value<std::string>())(
-      "timeout", options::value<std::string>())("json", options::bool_switch())(
-      "help,h", options::bool_switch())("version", options::bool_switch());
+  for (const std::string_view option : kWithValue) {
+    all.add_options()(std::string(option.substr(2)).c_str(), options::value<std::string>());
+  }
+  all.add_options()("json", options::bool_switch())("help,h", options::bool_switch())(
+      "version", options::bool_switch());
   if (verb != nullptr) {
     for (const VerbOption& option : verb->options) {
       if (option.value.empty()) {
@@ -96,8 +114,12 @@ Status CheckOperands(const Verb& verb, const Given& given) {
   const auto optional = [](const std::string& operand) { return operand.starts_with("["); };
   const auto repeated = [](const std::string& operand) { return operand.ends_with("...]"); };
   const auto advice = [&] { return fmt::format("see 'settle help {}'", verb.name); };
-  if (has < verb.operands.size() && !optional(verb.operands[has])) {
-    return Wrong(fmt::format("{} is missing", verb.operands[has]), advice());
+  const auto needed = static_cast<std::size_t>(std::count_if(
+      verb.operands.begin(), verb.operands.end(), [&](const auto& one) { return !optional(one); }));
+  if (has < needed) {
+    std::size_t missing = has;  // in a line that leaves the optional ones out
+    while (optional(verb.operands[missing])) ++missing;
+    return Wrong(fmt::format("{} is missing", verb.operands[missing]), advice());
   }
   const bool any_number = !verb.operands.empty() && repeated(verb.operands.back());
   if (has > verb.operands.size() && !any_number) {
@@ -127,33 +149,25 @@ Given Take(const options::variables_map& values, const Verb& verb) {
   return given;
 }
 
+// How the coordinator is reached, and as whom.
+Status TakeReach(const options::variables_map& values, const Defaults& defaults,
+                 CommandLine& line) {
+  std::string address = defaults.address;
+  if (values.contains("address")) address = values["address"].as<std::string>();
+  Result<Address> parsed = ParseAddress(address);
+  if (!parsed) return Fail(std::move(parsed).error());
+  line.address = *std::move(parsed);
+  if (values.contains("address")) line.reached_by += " --address " + line.address.text();
+  line.tls = defaults.tls;
+  for (const TlsOption& option : kTlsOptions) {
+    if (!values.contains(option.name)) continue;
+    line.tls.*option.field = values[option.name].as<std::string>();
+    line.reached_by += fmt::format(" --{} '{}'", option.name, Escaped(line.tls.*option.field));
+  }
+  return {};
+}
+
 }  // namespace
-
-std::string Address::text() const {
-  const bool colons = host.find(':') != std::string::npos;
-  return fmt::format(fmt::runtime(colons ? "[{}]:{}" : "{}:{}"), Escaped(host), port);
-}
-
-Result<Address> ParseAddress(const std::string& text) {
-  const auto wrong = [&] {
-    return Wrong("\"" + Escaped(text) + "\" is not an address",
-                 "give HOST:PORT, for example 127.0.0.1:7420");
-  };
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return wrong();
-  Address address{.host = text.substr(0, colon)};
-  const bool bracketed = address.host.starts_with("[") && address.host.ends_with("]");
-  if (bracketed) address.host = address.host.substr(1, address.host.size() - 2);
-  const bool colons = address.host.find(':') != std::string::npos;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, address.port);
-  const bool host_fits = std::all_of(address.host.begin(), address.host.end(),
-                                     [](char c) { return c > ' ' && c < 127 && c != '/'; });
-  if (error != std::errc{} || stop != end || address.port == 0) return wrong();
-  if (address.host.empty() || address.host.size() > 253 || !host_fits || colons != bracketed)
-    return wrong();
-  return address;
-}
 
 Result<std::chrono::milliseconds> ParseDuration(const std::string& text) {
   std::int64_t count = 0;
@@ -174,7 +188,7 @@ bool AsksForJson(const std::vector<std::string>& words) {
 }
 
 Result<CommandLine> ParseCommandLine(const std::vector<std::string>& words,
-                                     const std::string& default_address) {
+                                     const Defaults& defaults) {
   CommandLine line;
   Words rest = words;
   std::optional<Error> no_verb;
@@ -193,13 +207,8 @@ Result<CommandLine> ParseCommandLine(const std::vector<std::string>& words,
   if (no_verb && !line.help && !line.version) return Fail(*std::move(no_verb));
   if (line.help || line.version) return line;
 
-  line.address_given = values->contains("address");
-  const std::string address =
-      values->contains("address") ? (*values)["address"].as<std::string>() : default_address;
-  if (Result<Address> parsed = ParseAddress(address); parsed) {
-    line.address = *std::move(parsed);
-  } else {
-    return Fail(std::move(parsed).error());
+  if (Status reached = TakeReach(*values, defaults, line); !reached) {
+    return Fail(std::move(reached).error());
   }
   if (values->contains("timeout")) {
     const auto timeout = ParseDuration((*values)["timeout"].as<std::string>());

@@ -25,7 +25,7 @@ Result<Target> ParseTarget(const Given& given) {
   }
   const bool url = text.starts_with("postgresql://") || text.starts_with("postgres://");
   if (!url && !text.starts_with(kPostgres)) {
-    return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" names no kind of database",
+    return Fail(ErrorCode::kInvalid, "--dsn names no kind of database",
                 "give postgresql:DSN, with DSN as libpq writes it, or sqlite:PATH");
   }
   Target target{false, url ? text : text.substr(kPostgres.size()), text};

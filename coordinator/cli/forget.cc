@@ -18,8 +18,10 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   request.gtid = gtid->text();
   request.operator_name = by->operator_name;
   request.reason = by->reason;
+  if (given.Has("dry-run")) request.__set_dry_run(true);
   const Result<wire::TransactionView> now = around.client.Forget(request);
   if (!now) return Fail(now.error());
+  if (request.dry_run) return DryRun(*now, around);
   return Answer{.text = fmt::format("forgotten, and recorded as done by {}:\n\n",
                                     Printable(by->operator_name)) +
                         TransactionText(*now, around.now_us, around.paint),
@@ -31,7 +33,7 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kForget{
     .name = "forget",
     .operands = {"GTID"},
-    .options = {ReasonOption(), OperatorOption()},
+    .options = {ReasonOption(), OperatorOption(), DryRunOption()},
     .summary = "let go of a damaged transaction that a person has repaired",
     .details =
         "First compare its branches with their databases ('settle show GTID') and repair by "

@@ -20,10 +20,15 @@ std::string Synopsis(const Verb& verb) {
 
 constexpr const char* kCommonOptions =
     "Options of every verb\n"
-    "  --address HOST:PORT  where the coordinator listens; else SETTLE_ADDRESS, else "
-    "127.0.0.1:7420\n"
-    "  --timeout TIME       wait so long for it: 500ms, 5s (the default), 2m\n"
-    "  --json               one JSON document on standard output, errors included\n"
+    "  --address ADDRESS       where the coordinator listens, HOST:PORT or unix:/PATH; else "
+    "SETTLE_ADDRESS,\n"
+    "                          else 127.0.0.1:7420\n"
+    "  --tls-ca FILE           PEM: who may have signed its certificate; else SETTLE_TLS_CA\n"
+    "  --tls-certificate FILE  PEM: who you are; else SETTLE_TLS_CERTIFICATE\n"
+    "  --tls-key FILE          PEM: the certificate's key; else SETTLE_TLS_KEY\n"
+    "  --tls-server-name NAME  what its certificate names, if not the host of its address\n"
+    "  --timeout TIME          wait so long for it: 500ms, 5s (the default), 2m\n"
+    "  --json                  one JSON document on standard output, errors included\n"
     "  --help, --version\n";
 
 constexpr const char* kExitCodes =

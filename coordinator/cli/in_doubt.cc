@@ -92,6 +92,10 @@ std::string Text(const wire::InDoubtReply& reply, bool first_page, const Surroun
     text += fmt::format("\n{} prepared branch{} found that this log does not answer for\n\n",
                         reply.strays.size(), reply.strays.size() == 1 ? " was" : "es were");
     text += StraysText(reply.strays, around);
+    text +=
+        "\nTheir own coordinator ends them. Where it never will: 'settle resolve --resource "
+        "NAME --prepared\nNAME_IN_THE_DATABASE commit|abort --heuristic --reason ...'; with "
+        "--dry-run it says what that would do.\n";
   }
   for (const auto& transaction : reply.transactions) text += TransactionText(transaction, around);
   return text;
@@ -136,7 +140,7 @@ const Verb kInDoubt{
         "and that\n"
         "this log does not answer for. They are left alone, since only their own coordinator knows "
         "how they\n"
-        "ended.",
+        "ended; 'settle resolve --prepared' is for where it will never say.",
     .run = Run};
 
 }  // namespace settle::cli

@@ -54,6 +54,17 @@ Json ToJson(const wire::StepView& step) {
   return json;
 }
 
+Json ToJson(const wire::HeuristicView& heuristic) {
+  Json json{{"act", heuristic.act},
+            {"to", heuristic.to},
+            {"operator", heuristic.operator_name},
+            {"reason", heuristic.reason}};
+  PutTime(json, "at", heuristic.at_us);
+  json["branches"] = heuristic.branches;
+  json["database_name"] = heuristic.database_name;
+  return json;
+}
+
 Json ToJson(const wire::SiteView& site) {
   return {{"site", site.number}, {"resource", site.resource}, {"addresses", site.addresses},
           {"state", site.state}, {"elected", site.elected},   {"accepted", site.accepted}};
@@ -136,6 +147,8 @@ Json ToJson(const wire::TransactionView& transaction) {
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
   if (transaction.__isset.identity) json["identity"] = transaction.identity;
+  json["trace_parent"] =
+      transaction.__isset.trace_parent ? Json(transaction.trace_parent) : Json(nullptr);
   PutTime(json, "began", transaction.began_us);
   PutTime(json, "ended", transaction.ended_us);
   json["branches"] = List(transaction.branches);
@@ -155,6 +168,8 @@ Json ToJson(const wire::TransactionView& transaction) {
                       {"ballot", quorum.ballot},     {"leader", quorum.leader},
                       {"quorum", quorum.quorum},     {"missing", quorum.missing}};
   }
+  if (transaction.__isset.heuristic) json["heuristic"] = List(transaction.heuristic);
+  if (transaction.__isset.would) json["would"] = transaction.would;
   return json;
 }
 

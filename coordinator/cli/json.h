@@ -15,6 +15,7 @@ Json ToJson(const wire::ParticipantView& participant);
 Json ToJson(const wire::SentAgain& sent);
 Json ToJson(const wire::AuditEntry& entry);
 Json ToJson(const wire::PauseView& pause);
+Json ToJson(const wire::LiveView& live);
 Json ToJson(const wire::Ending& ending);
 Json ToJson(const wire::DefinitionView& definition);
 Json ToJson(const Error& error);  // {"error": {"code", "message", "advice"}}

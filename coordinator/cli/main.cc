@@ -32,7 +32,10 @@ int main(int argc, char** argv) {
           isatty(STDOUT_FILENO) != 0 && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
       .terminal = isatty(STDOUT_FILENO) != 0,
       .print = [](const std::string& text) { return Write(stdout, text); },
-      .progress = isatty(STDERR_FILENO) != 0 ? &ShowProgress : nullptr};
+      .progress = isatty(STDERR_FILENO) != 0 ? &ShowProgress : nullptr,
+      .default_tls = {.ca = Variable("SETTLE_TLS_CA"),
+                      .certificate = Variable("SETTLE_TLS_CERTIFICATE"),
+                      .key = Variable("SETTLE_TLS_KEY")}};
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   const settle::cli::Printed printed = settle::cli::Run(words, environment);
   // An answer that could not be written was not given: say so by the exit code.

@@ -134,9 +134,8 @@ Result<Answer> PrintPages(const Given& given, const Surroundings& around, const 
   answer.json.update(page->others);
   if (!page->next_cursor.empty()) {
     answer.text += fmt::format("\nthere are more: settle{} {}{} --limit {} --cursor '{}'\n",
-                               around.address_given ? " --address " + around.address : "", command,
-                               given.Has("check") ? " --check" : "", request->most,
-                               Printable(page->next_cursor));
+                               around.reached_by, command, given.Has("check") ? " --check" : "",
+                               request->most, Printable(page->next_cursor));
   }
   return answer;
 }

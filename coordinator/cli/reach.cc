@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -87,18 +88,37 @@ Finding Spoken(const Address& address, const std::string& words, const std::stri
   }
   if (words.size() > 1 && words[0] == '\x15' && words[1] == '\x03') {
     return {code, Severity::kProblem, address.text() + " answers TLS",
-            "reach it as its clients do, with a certificate"};
+            "settled is reached there with a certificate: see docs/security.md"};
   }
   return {code, Severity::kProblem,
           "something listens at " + address.text() +
               " and did not answer as a coordinator: " + Printable(failure),
-          "see what it is (ss -ltnp); a coordinator that is stuck says so in its log"};
+          "see what it is (ss -ltnp); if it speaks TLS, give --tls-ca, --tls-certificate and "
+          "--tls-key; a coordinator that is stuck says so in its log"};
+}
+
+std::vector<Finding> ExamineUnix(const Address& address, const std::string& failure) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  address.path.copy(to.sun_path, sizeof to.sun_path - 1);
+  const Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (::connect(socket.number(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0) {
+    return {{"reach-port", Severity::kOk, "something listens at " + address.text(), ""},
+            Spoken(address, "", failure)};
+  }
+  const int error = errno;
+  if (error == ENOENT || error == ECONNREFUSED) return {Refused(address, ECONNREFUSED)};
+  return {{"reach-port", Severity::kProblem,
+           "no connection to " + address.text() + ": " + std::strerror(error),
+           "only the daemon's user and its group may connect (ls -l " + Printable(address.path) +
+               "): be one of that group, or use sudo"}};
 }
 
 }  // namespace
 
 std::vector<Finding> ExamineReach(const Address& address, const std::string& failure,
                                   milliseconds patience) {
+  if (address.is_unix()) return ExamineUnix(address, failure);
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;

@@ -17,6 +17,11 @@ Result<wire::SendAgainRequest> RequestOf(const Given& given) {
                 "see 'settle help retry'");
   }
   wire::SendAgainRequest request;
+  if (given.Has("dry-run")) request.__set_dry_run(true);
+  if (given.Has("dry-run") && given.Has("step")) {
+    return Fail(ErrorCode::kInvalid, "--dry-run says it of the whole saga",
+                "leave --step out: see 'settle help retry'");
+  }
   if (given.Has("step") && given.operands.empty()) {
     return Fail(ErrorCode::kInvalid, "--step goes with the GTID of a saga",
                 "see 'settle help retry'");
@@ -39,7 +44,7 @@ Result<wire::SendAgainRequest> RequestOf(const Given& given) {
   return request;
 }
 
-std::string Text(const wire::SentAgain& sent) {
+std::string Text(const wire::SentAgain& sent, bool dry_run) {
   const bool of_saga =
       sent.command == "action" || sent.command == "compensate" || sent.command == "fence";
   const std::string what = fmt::format("{} of {} {}{}", Printable(sent.command), sent.branches,
@@ -48,7 +53,11 @@ std::string Text(const wire::SentAgain& sent) {
                                        : of_saga          ? "s"
                                                           : "es");
   std::string text = Printable(sent.resource) + ": ";
-  if (sent.sessions.empty()) {
+  if (dry_run) {
+    text += fmt::format("the {} would be sent{}\n", what,
+                        sent.sessions.empty() ? " as soon as a process that serves it is there"
+                                              : " to " + Printable(sent.sessions.front().process));
+  } else if (sent.sessions.empty()) {
     text += fmt::format(
         "nobody is attached, so the {} was not sent;\n"
         "  it is sent as soon as a process that serves {} is there\n",
@@ -74,7 +83,8 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   if (!reply) return Fail(reply.error());
   Answer answer{.text = {},
                 .json = {{"transactions", reply->transactions}, {"sent", ToJson(reply->sent)}}};
-  for (const wire::SentAgain& sent : reply->sent) answer.text += Text(sent);
+  for (const wire::SentAgain& sent : reply->sent) answer.text += Text(sent, request->dry_run);
+  if (request->dry_run) answer.text = "nothing was sent; now it would do this:\n" + answer.text;
   if (reply->sent.empty()) {
     answer.text = request->gtid.empty() ? "nothing waits for an answer: nothing was sent\n"
                                         : "it waits for no answer: nothing was sent\n";
@@ -94,6 +104,7 @@ const Verb kRetry{
     .options = {{"resource", "NAME", "every transaction that waits for this resource"},
                 {"step", "STEP", "of the saga GTID, this step alone: its name or number"},
                 {"all", "", "every transaction that waits for an answer"},
+                DryRunOption(),
                 OperatorOption()},
     .summary = "send again, now, what a decided transaction still waits for",
     .details =

@@ -25,14 +25,15 @@ Printed Say(const std::string& name, const std::string& text, bool json) {
 }
 
 Result<Answer> Do(const CommandLine& line, const Environment& environment) {
-  AdminClient client(line.address, line.timeout.value_or(kDefaultTimeout));
+  AdminClient client(line.address, line.timeout.value_or(kDefaultTimeout), line.tls);
   Surroundings around{.client = client,
                       .now_us = environment.now_us,
                       .paint = {environment.colours && !line.json},
                       .json = line.json,
                       .terminal = environment.terminal,
                       .address = line.address.text(),
-                      .address_given = line.address_given,
+                      .tls = line.tls,
+                      .reached_by = line.reached_by,
                       .timeout = line.timeout,
                       .print = environment.print,
                       .progress = line.json || !environment.progress ? [](const std::string&) {}
@@ -43,8 +44,9 @@ Result<Answer> Do(const CommandLine& line, const Environment& environment) {
 Printed RunPrinting(const std::vector<std::string>& words, const Environment& environment) {
   const bool json = AsksForJson(words);
   try {
-    const Result<CommandLine> line = ParseCommandLine(
-        words, environment.default_address.empty() ? kDefaultAddress : environment.default_address);
+    Defaults defaults{.tls = environment.default_tls};
+    if (!environment.default_address.empty()) defaults.address = environment.default_address;
+    const Result<CommandLine> line = ParseCommandLine(words, defaults);
     if (!line) return Show(line.error(), json);
     if (line->version) return Say("version", Release(), line->json);
     if (line->help)

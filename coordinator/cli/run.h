@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "cli/exit_code.h"
+#include "settle/tls.h"
 
 namespace settle::cli {
 
 struct Environment {
-  std::string default_address;  // empty: 127.0.0.1:7420
-  std::int64_t now_us = 0;      // microseconds since 1970-01-01 UTC
+  std::string default_address{};  // empty: 127.0.0.1:7420
+  std::int64_t now_us = 0;        // microseconds since 1970-01-01 UTC
   bool colours = false;
   bool terminal = false;  // standard output is one
   // Takes what is to be printed before the end is known; false: it cannot be written. None: it is
@@ -20,6 +21,7 @@ struct Environment {
   std::function<bool(const std::string& text)> print{};
   // As Surroundings::progress; none: nobody watches.
   std::function<void(const std::string& text)> progress{};
+  TlsOptions default_tls{};  // what the command line does not give
 };
 
 struct Printed {

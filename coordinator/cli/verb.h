@@ -14,6 +14,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/text.h"
+#include "settle/tls.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::cli {
@@ -35,9 +36,12 @@ struct Surroundings {
   std::int64_t now_us = 0;  // this machine's clock; for ages only
   Paint paint;
   bool json = false;
-  bool terminal = false;       // people look at what is printed
-  std::string address;         // of the coordinator, as people write it
-  bool address_given = false;  // on the command line: a command that goes on needs it as well
+  bool terminal = false;  // people look at what is printed
+  std::string address;    // of the coordinator, as people write it
+  TlsOptions tls{};
+  // " --address a:1 --tls-ca ca.pem": what a command that goes on needs as well, since it was given
+  // on the command line.
+  std::string reached_by{};
   std::optional<std::chrono::milliseconds> timeout;  // if --timeout was given
   // Prints at once, for answers that are too long to keep or take too long to come. False: it
   // cannot be written, so that there is no point in going on.
@@ -73,6 +77,7 @@ struct Verb {
 extern const Verb kStatus;
 extern const Verb kList;
 extern const Verb kShow;
+extern const Verb kExplain;
 extern const Verb kInDoubt;
 extern const Verb kResolve;
 extern const Verb kRetry;
@@ -111,6 +116,7 @@ std::string Release();  // "settle 0.1.0"
 // What verbs share: the --operator of who acts (by default the login name) and the --reason.
 VerbOption ReasonOption();
 VerbOption OperatorOption();
+VerbOption DryRunOption();
 struct Accountable {
   std::string operator_name;
   std::string reason;

@@ -21,11 +21,12 @@ std::string LoginName() {
 // Pointers only: the verbs are constants of other files, which exist when main runs.
 const std::vector<const Verb*>& Verbs() {
   static const std::vector<const Verb*> kVerbs{
-      &kStatus,          &kWatch,        &kList,      &kShow,           &kInDoubt,      &kRetry,
-      &kResolve,         &kSkip,         &kSetInput,  &kForget,         &kPause,        &kResume,
-      &kDrain,           &kSagaSubmit,   &kSagaStart, &kSagaShow,       &kSagaCancel,   &kSagaStore,
-      &kSagaDefinitions, &kParticipants, &kAccept,    &kAudit,          &kDoctor,       &kBackup,
-      &kVerifyLog,       &kRestore,      &kAgent,     &kBarrierInstall, &kBarrierCheck, &kHelp};
+      &kStatus,    &kWatch,           &kList,         &kShow,      &kExplain,        &kInDoubt,
+      &kRetry,     &kResolve,         &kSkip,         &kSetInput,  &kForget,         &kPause,
+      &kResume,    &kDrain,           &kSagaSubmit,   &kSagaStart, &kSagaShow,       &kSagaCancel,
+      &kSagaStore, &kSagaDefinitions, &kParticipants, &kAccept,    &kAudit,          &kDoctor,
+      &kBackup,    &kVerifyLog,       &kRestore,      &kAgent,     &kBarrierInstall, &kBarrierCheck,
+      &kHelp};
   return kVerbs;
 }
 
@@ -37,6 +38,8 @@ std::string Given::Option(const std::string& name, const std::string& otherwise)
 VerbOption ReasonOption() {
   return {"reason", "TEXT", "why, for the record; one line", /*required=*/true};
 }
+
+VerbOption DryRunOption() { return {"dry-run", "", "say what it would do, and change nothing"}; }
 
 VerbOption OperatorOption() {
   return {"operator", "NAME", "who asks, for the record; the login name if not given"};

@@ -6,8 +6,7 @@
 
 namespace settle::cli {
 
-WatchedResource::WatchedResource(std::shared_ptr<Resource> inner,
-                                 std::function<void(const std::string&)> say)
+WatchedResource::WatchedResource(std::shared_ptr<Resource> inner, Say say)
     : inner_(std::move(inner)), say_(std::move(say)) {}
 
 FinishResult WatchedResource::Finish(const BranchKey& key, Decision decision,
@@ -19,26 +18,36 @@ FinishResult WatchedResource::Prove(const BranchKey& key, const Evidence& eviden
   return Tell("prove what became of", key, inner_->Prove(key, evidence));
 }
 
+void WatchedResource::Traced(const BranchKey& key, const std::string& trace_parent) {
+  inner_->Traced(key, trace_parent);
+  const std::lock_guard lock(mutex_);
+  traces_[key] = trace_parent;
+}
+
 FinishResult WatchedResource::Tell(const char* what, const BranchKey& key, FinishResult result) {
   const std::string branch = fmt::format("branch {} of {}", key.number, key.gtid.text());
   const std::string detail = result.detail.empty() ? "" : ": " + result.detail;
+  const std::unique_lock lock(mutex_);
+  const auto traced = traces_.extract(key);
+  const std::string trace_parent = traced ? traced.mapped() : "";
   switch (result.end) {
     case BranchEnd::kCommitted:
     case BranchEnd::kAborted:
-      say_(fmt::format("{}: {} {}{}", name(), ToString(result.end), branch, detail));
+      say_(fmt::format("{}: {} {}{}", name(), ToString(result.end), branch, detail), key.gtid,
+           trace_parent);
       break;
     case BranchEnd::kHazard:
-      say_(fmt::format("{}: nobody can prove what became of {}{}", name(), branch, detail));
+      say_(fmt::format("{}: nobody can prove what became of {}{}", name(), branch, detail),
+           key.gtid, trace_parent);
       break;
     case BranchEnd::kRetry: {
       std::string complaint =
           fmt::format("{}: could not {} {}{} (tried again)", name(), what, branch, detail);
-      const std::lock_guard lock(mutex_);
-      if (std::exchange(complaint_, complaint) != complaint) say_(complaint);
+      if (std::exchange(complaint_, complaint) != complaint)
+        say_(complaint, key.gtid, trace_parent);
       return result;
     }
   }
-  const std::lock_guard lock(mutex_);
   complaint_.clear();
   return result;
 }
@@ -48,7 +57,7 @@ Result<std::vector<std::string>> WatchedResource::ScanPrepared() {
   const std::lock_guard lock(mutex_);
   // Whoever scans says why it failed.
   const bool failed_before = std::exchange(scan_failed_, !names);
-  if (names && failed_before) say_(name() + ": its database answers again");
+  if (names && failed_before) say_(name() + ": its database answers again", {}, {});
   return names;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,13 +16,17 @@ namespace settle::cli {
 // Thread-safe, as what it watches.
 class WatchedResource : public Resource {
  public:
-  // `say` takes one line; called from any thread, must not block for long.
-  WatchedResource(std::shared_ptr<Resource> inner, std::function<void(const std::string&)> say);
+  // Takes one line and the transaction that it is about, with its W3C traceparent: either may be
+  // empty. Called from any thread, must not block for long.
+  using Say =
+      std::function<void(const std::string& line, const Gtid&, const std::string& trace_parent)>;
+  WatchedResource(std::shared_ptr<Resource> inner, Say say);
 
   const std::string& name() const override { return inner_->name(); }
   Result<std::string> Identify() override { return inner_->Identify(); }
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
+  void Traced(const BranchKey& key, const std::string& trace_parent) override;
   Result<std::vector<std::string>> ScanPrepared() override;
   SiteLedger* site_ledger() override { return inner_->site_ledger(); }
 
@@ -29,10 +34,11 @@ class WatchedResource : public Resource {
   FinishResult Tell(const char* what, const BranchKey& key, FinishResult result);
 
   const std::shared_ptr<Resource> inner_;
-  const std::function<void(const std::string&)> say_;
+  const Say say_;
   std::mutex mutex_;
   std::string complaint_;  // what could not be done last; one line for each, not for each attempt
   bool scan_failed_ = false;
+  std::map<BranchKey, std::string> traces_;  // of branches that are being finished
 };
 
 }  // namespace settle::cli

@@ -23,6 +23,7 @@ const Gtid& RestoredTransaction::gtid() const {
   if (const auto* abort = std::get_if<QuorumAbortRecord>(&decision)) return abort->gtid;
   if (pre_commit) return pre_commit->gtid;
   if (ballot) return ballot->gtid;
+  if (!intents.empty()) return intents.front().gtid;
   if (!heuristics.empty()) return heuristics.front().gtid;
   return registered.empty() ? forgotten->gtid : registered.front().gtid;
 }
@@ -93,7 +94,9 @@ Shard& Engine::ShardOf(const Gtid& gtid) { return *shards_[gtid.sequence() % sha
 void Engine::Restore(RestoredState state) {
   sessions_->Restore(state.resources);
   for (RestoredTransaction& transaction : state.open) {
-    if (!transaction.registered.empty() || transaction.pre_commit)
+    const bool forced = !transaction.intents.empty() &&
+                        transaction.intents.front().intent.act == HeuristicAct::kForce;
+    if (!transaction.registered.empty() || transaction.pre_commit || forced)
       admission_->unended.Restore(transaction.gtid());
     Shard& shard = ShardOf(transaction.gtid());
     shard.Restore(std::move(transaction));
@@ -200,6 +203,8 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
 void Engine::Ask(Question question, Completion<LiveAnswer> done) {
   sessions_->Ask(std::move(question), std::move(done));
 }
+
+void Engine::StopAsking() { sessions_->StopAsking(); }
 
 void Engine::Detach(SessionId session, Completion<std::monostate> done, const OnlyFor& session_of) {
   if (Status detached = sessions_->Detach(session, session_of); !detached)
@@ -343,6 +348,21 @@ void Engine::HurryAll(std::string resource, Completion<Hurried> done) {
 void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {
   Post(call.gtid, done, [call](Shard& shard, const Completion<std::monostate>& reply) {
     shard.ForgetDamaged(call, reply);
+  });
+}
+
+void Engine::Intervene(HeuristicCall call, Completion<Gtid> done) {
+  if (call.gtid.empty()) {
+    call.gtid = NextGtid({});
+    // No participant keeps anything for it.
+    done = [this, gtid = call.gtid, done = std::move(done)](Result<Gtid> recorded) {
+      admission_->unended.End(gtid);
+      done(std::move(recorded));
+    };
+  }
+  const Gtid gtid = call.gtid;
+  Post(gtid, done, [call = std::move(call)](Shard& shard, const Completion<Gtid>& reply) {
+    shard.Intervene(call, reply);
   });
 }
 

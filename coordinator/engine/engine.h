@@ -46,6 +46,7 @@ struct BeginCall {
   Protocol protocol = Protocol::kTwoPhase;
   std::string identity{};         // what is proved of whoever calls; empty: nothing
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
+  std::string trace_parent{};     // as Origin has it
 };
 struct Begun {
   Gtid gtid;
@@ -116,6 +117,12 @@ struct ForgetCall {
   std::string reason;
 };
 
+// A person decides: see HeuristicAct. Of a stray the gtid is empty: one is given out for the act.
+struct HeuristicCall {
+  Gtid gtid;
+  HeuristicIntent intent;
+};
+
 // Of the transactions that have not ended, newest first.
 struct OpenQuery {
   enum class Kind {
@@ -150,8 +157,10 @@ struct RestoredTransaction {
   std::vector<RegisteredRecord> registered{};
   // Of three-phase commit: without a decision nothing is presumed of it.
   std::optional<PreCommitRecord> pre_commit{};
-  std::optional<BallotRecord> ballot{};     // the last one
-  std::optional<ForgetRecord> forgotten{};  // then `heuristics` is not empty, if nothing is wrong
+  std::optional<BallotRecord> ballot{};  // the last one
+  // What persons did. Alone: a stray, or nothing else that its records say can be believed.
+  std::vector<HeuristicIntentRecord> intents{};
+  std::optional<ForgetRecord> forgotten{};  // then it was damaged or forced, if nothing is wrong
   // Not empty: its records contradict themselves, in these words. It is quarantined: shown, and
   // left alone with all its branches, because nothing can be presumed of it.
   std::string contradiction{};
@@ -249,6 +258,7 @@ class Engine {
   // Operators.
   // At once, or with kUnavailable when the question's time is over: see engine/questions.h.
   void Ask(Question question, Completion<LiveAnswer> done);
+  void StopAsking();  // ends those that wait, and every later one, at once: kUnavailable
   void Show(Gtid gtid, Completion<TransactionSummary> done);
   // Takes memory for one page, however many are open. A list that goes on with the log's ended ones
   // misses none if it asks for kNotWritten.
@@ -276,6 +286,10 @@ class Engine {
   // damaged. kNotFound: not running here.
   void Forget(ForgetCall call, Completion<std::monostate> done);
 
+  // Does what a person decided, once that it will be done is durable: then `done` runs, with the
+  // gtid that shows it. kRefused: it is not in such a state; kRetry: the log has no room, or writes
+  // another record of it at this moment; nothing was done. kNotFound: not running here.
+  void Intervene(HeuristicCall call, Completion<Gtid> done);
   // Holds back what is new, or lets it go on (engine/pauses.h, which see). A saga goes on at once.
   void Pause(PauseRecord record, Completion<PauseRecord> done);
   const Pauses& pauses() const;

@@ -34,6 +34,7 @@ struct AttachCall {
   std::string identity{};                   // what is proved of whoever calls; empty: nothing
   std::size_t sessions_max = 0;             // of the identity; 0: no limit of its own
   bool answers_questions = false;
+  std::string release{};  // of Settle in the process; empty: not said
 };
 struct Attached {
   SessionId session;
@@ -53,6 +54,10 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  std::string trace_parent{};          // of its transaction
+  // Of kCommit and kAbort: of the branch that is prepared under this name, as a person decided;
+  // `key` is that of the act.
+  std::string prepared{};
 };
 struct CommandBatch {
   std::int64_t number = 0;  // 0: empty
@@ -104,6 +109,7 @@ struct SessionView {
   WallTime attached = 0;
   std::chrono::milliseconds idle{0};
   std::string peer_address{};  // of the resource it is shown under; empty: it answers no peers
+  std::string release{};       // of Settle in the process; empty: not said
 };
 struct ParticipantView {
   std::string resource;
@@ -111,6 +117,7 @@ struct ParticipantView {
   std::vector<SessionView> sessions;
   std::string refused_identity;
   std::vector<SessionView> action_sessions{};  // that serve actions of sagas under this name
+  WallTime left = 0;  // when the last of `sessions` went away; 0: not since the coordinator started
 };
 
 }  // namespace settle::coordinator

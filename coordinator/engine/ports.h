@@ -24,9 +24,22 @@ class Clock {
 class Ids {
  public:
   virtual ~Ids() = default;
-  virtual std::uint32_t Tail() = 0;          // of a gtid
-  virtual std::string SessionName() = 0;     // 128 random bits in hexadecimal: hard to guess
-  virtual double Jitter() = 0;               // uniform in [0, 1)
+  virtual std::uint32_t Tail() = 0;       // of a gtid
+  virtual std::string SessionName() = 0;  // 128 random bits in hexadecimal: hard to guess
+  virtual double Jitter() = 0;            // uniform in [0, 1)
+};
+
+inline const Gtid kNoGtid{};
+
+// What a line of the log is about. Refers to what it is given.
+struct About {
+  About() : gtid(kNoGtid) {}  // no transaction
+  // `trace_parent`: of its origin.
+  About(const Gtid& gtid, std::string_view trace_parent = {})
+      : gtid(gtid), trace_parent(trace_parent) {}
+
+  const Gtid& gtid;
+  std::string_view trace_parent;
 };
 
 // Told what happens; must not block and cannot influence anything. Thread-safe.
@@ -34,8 +47,8 @@ class Observer {
  public:
   virtual ~Observer() = default;
   enum class Level { kDebug, kInfo, kWarning, kError };
-  // `gtid` is empty for what belongs to no transaction.
-  virtual void Event(Level level, const Gtid& gtid, std::string_view what) = 0;
+  // `what` has no data of an application's business: no input, no result.
+  virtual void Event(Level level, const About& about, std::string_view what) = 0;
   // The log said kUnknown: the process must end now without answering anyone. Does not return.
   [[noreturn]] virtual void Fatal(std::string_view why) = 0;
 };

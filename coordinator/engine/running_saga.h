@@ -47,6 +47,7 @@ struct Sagas::Saga {
   const std::string& NameOf(BranchNumber step) const {
     return machine.definition(machine.steps()[step - 1]).name;
   }
+  About about() const { return {machine.gtid(), machine.begin().origin.trace_parent}; }
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
   // Call after the machine has handled something.

@@ -25,6 +25,7 @@ struct SagaCall {
   std::string result;
   std::chrono::milliseconds timeout{0};
   Epoch epoch = 0;
+  std::string trace_parent{};  // of its transaction
 
   friend bool operator==(const SagaCall&, const SagaCall&) = default;
 };
@@ -46,6 +47,7 @@ struct StartSagaCall {
   std::int32_t version = 0;  // 0: the highest that is stored
   std::string identity{};    // what is proved of whoever calls; empty: nothing
   std::size_t open_max = 0;  // sagas of the identity, or else of the owner; 0: as the settings say
+  std::string trace_parent{};  // as Origin has it
 };
 
 // What a request key began.

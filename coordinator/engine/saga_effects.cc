@@ -39,7 +39,9 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
                                call.attempt,
                                std::move(call.input),
                                std::move(call.result),
-                               timeout});
+                               timeout,
+                               0,
+                               saga.machine.begin().origin.trace_parent});
   if (sent && of_step.called == 0) of_step.called = out_.clock.WallNow();
   if (call.attempt == 1) {
     of_step.unsent = 0;
@@ -81,7 +83,7 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
     const std::string what =
         saga.NameOf(act->step) + ": " + ToString(act->act) + " by " + act->by + ": " + act->reason;
     saga.Note(now, what);
-    out_.observer.Event(Observer::Level::kWarning, saga.machine.gtid(), what);
+    out_.observer.Event(Observer::Level::kWarning, saga.about(), what);
   }
   if (auto* end = std::get_if<SagaEndRecord>(&persist.record)) end->ended = now;
   if (auto* forget = std::get_if<ForgetRecord>(&persist.record)) {
@@ -111,7 +113,8 @@ void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   if (saga == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedSagaRecordTakenForDurable))
     return Handle(*saga, saga::event::Persisted{});
-  out_.observer.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
+  out_.observer.Event(Observer::Level::kError, saga->about(),
+                      "the log refused a record: " + reason);
   saga->Note(out_.clock.WallNow(), "the log refused the record: " + reason);
   Handle(*saga, saga::event::PersistRefused{reason});
 }
@@ -132,7 +135,7 @@ void Sagas::Perform(Saga& saga, const fx::ArmLogTimer& arm) {
 
 void Sagas::Perform(Saga& saga, const fx::Alarm& alarm) {
   saga.Note(out_.clock.WallNow(), alarm.what);
-  out_.observer.Event(Observer::Level::kError, saga.machine.gtid(), alarm.what);
+  out_.observer.Event(Observer::Level::kError, saga.about(), alarm.what);
 }
 
 void Sagas::Perform(Saga& saga, const fx::ReplyStarted&) {
@@ -203,7 +206,7 @@ void Sagas::Perform(Saga& saga, const fx::ReplyEnded& reply) {
     saga.Note(saga.ended, std::string(settle::ToString(reply.ending.outcome)) +
                               (reply.ending.reason.empty() ? "" : ": " + reply.ending.reason));
     if (reply.ending.outcome == Outcome::kMixed) {
-      out_.observer.Event(Observer::Level::kError, saga.machine.gtid(),
+      out_.observer.Event(Observer::Level::kError, saga.about(),
                           "ended with damage: " + reply.ending.reason);
     }
   }
@@ -220,7 +223,13 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
   const SagaBeginRecord& begin = saga.machine.begin();
   out_.gone({gtid, begin.origin.identity, begin.origin.owner, begin.request_key, began,
              began ? saga.machine.ending().outcome : Outcome::kUndecided, saga.begun});
-  if (began) ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
+  if (began) {
+    const Ending& ending = saga.machine.ending();
+    out_.observer.Event(Observer::Level::kDebug, saga.about(),
+                        std::string(settle::ToString(ending.outcome)) +
+                            (ending.reason.empty() ? "" : ": " + ending.reason));
+    ended_.emplace(gtid, std::make_unique<Ended>(Ended{saga.Summary(), 0}));
+  }
   running_.erase(gtid);
   if (began) WriteEnd(gtid);
 }

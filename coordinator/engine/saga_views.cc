@@ -116,7 +116,7 @@ void Sagas::Quarantine(const RestoredSaga& restored) {
   const std::string why = WhyQuarantined(restored);
   summary.ending = {Outcome::kUnknown, AbortCause::kNone, why, false};
   summary.timeline.push_back({out_.clock.WallNow(), "quarantined: " + why});
-  out_.observer.Event(Observer::Level::kError, summary.gtid,
+  out_.observer.Event(Observer::Level::kError, {summary.gtid, summary.origin.trace_parent},
                       "quarantined, and left alone with all its steps: " + why);
   quarantined_.emplace(restored.begin.gtid, std::move(summary));
 }

@@ -40,11 +40,12 @@ void Sagas::Start(const Gtid& gtid, const StartSagaCall& call, Completion<Gtid> 
     return done(Fail(ErrorCode::kInvalid, "the saga's input: " + json.error().message));
   }
   const WallTime now = out_.clock.WallNow();
-  auto saga = std::make_unique<Saga>(saga::Machine({gtid,
-                                                    {call.owner, call.comment, now, call.identity},
-                                                    call.request_key,
-                                                    call.definition,
-                                                    call.input}));
+  auto saga = std::make_unique<Saga>(
+      saga::Machine({gtid,
+                     {call.owner, call.comment, now, call.identity, call.trace_parent},
+                     call.request_key,
+                     call.definition,
+                     call.input}));
   saga->Note(now, "begun by " + call.owner);
   saga->started = std::move(done);
   saga->counts_from = saga->begun = out_.clock.Now();
@@ -120,7 +121,7 @@ void Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {
   const BranchNumber number = answer.key.number;
   if (number == 0 || number > steps.size() ||
       !serves.contains(saga->machine.definition(steps[number - 1]).participant)) {
-    return out_.observer.Event(Observer::Level::kWarning, answer.key.gtid,
+    return out_.observer.Event(Observer::Level::kWarning, saga->about(),
                                "a session answered for step " + std::to_string(number) +
                                    ", which its participants do not serve: ignored");
   }

@@ -20,7 +20,7 @@ bool Sessions::Call(SagaCall call) {
     if (const auto queued = session.calls.find(key); queued != session.calls.end()) {
       queued->second = std::move(call);
     } else if (session.calls.size() >= settings_.commands_queued_max) {
-      answer = SayThatItOverflows(session, call.key.gtid);
+      answer = SayThatItOverflows(session, {call.key.gtid, call.trace_parent});
     } else {
       session.calls_in_order.push_back(key);
       session.calls.emplace(key, std::move(call));
@@ -45,10 +45,11 @@ void Sessions::TakeCalls(Session& session, std::size_t most, CommandBatch& batch
   }
 }
 
-Sessions::Answer Sessions::SayThatItOverflows(Session& session, const Gtid& gtid) {
+Sessions::Answer Sessions::SayThatItOverflows(Session& session, const About& about) {
   if (std::exchange(session.overflows, true)) return {};
-  return [this, gtid, process = session.process] {
-    observer_.Event(Observer::Level::kWarning, gtid,
+  return [this, gtid = about.gtid, trace_parent = std::string(about.trace_parent),
+          process = session.process] {
+    observer_.Event(Observer::Level::kWarning, {gtid, trace_parent},
                     "the queue of commands is full for " + Escaped(process) +
                         ", which fetches too slowly: what does not fit is sent again later");
   };

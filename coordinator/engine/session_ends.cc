@@ -22,7 +22,9 @@ void Sessions::Remove(const SessionId& id, std::vector<Answer>& answers) {
   for (const auto& [name, resource] : found->second.resources) {
     std::set<SessionId>& left = serving_[name];
     left.erase(id);
-    if (left.empty()) served_since_.erase(name);
+    if (!left.empty()) continue;
+    served_since_.erase(name);
+    bindings_[name].left = clock_.WallNow();
   }
   for (const std::string& participant : found->second.participants) {
     const auto acting = acting_.find(participant);

@@ -12,6 +12,10 @@ Error TooMany(const std::string& whom) {
           "ask again in a moment"};
 }
 
+Error IsStopping() {
+  return {ErrorCode::kUnavailable, "the coordinator is stopping and waits for no answers", {}};
+}
+
 bool Fits(const Question& question, const AnswerContent& content) {
   return std::holds_alternative<LiveBranch>(content) == (question.kind == Question::Kind::kInspect);
 }
@@ -41,6 +45,7 @@ void Sessions::Ask(Question question, Completion<LiveAnswer> done) {
 }
 
 Result<SessionId> Sessions::ChooseToAsk(const Question& question) {
+  if (!asking_) return Fail(IsStopping());
   const auto serving = serving_.find(question.resource);
   if (serving == serving_.end() || serving->second.empty()) {
     return Fail(ErrorCode::kNotFound, "no process serves " + Escaped(question.resource));
@@ -62,6 +67,17 @@ Result<SessionId> Sessions::ChooseToAsk(const Question& question) {
       ErrorCode::kVersion,
       "its process (" + sessions_.at(*serving->second.begin()).process + ") is too old to be asked",
       "restart it with the coordinator's release");
+}
+
+void Sessions::StopAsking() {
+  std::vector<Answer> answers;
+  {
+    const std::lock_guard lock(mutex_);
+    asking_ = false;
+    while (!questions_.empty())
+      CloseQuestion(questions_.begin()->first, Fail(IsStopping()), answers);
+  }
+  for (const Answer& answer : answers) answer();
 }
 
 void Sessions::TakeQuestions(Session& session, std::size_t most, CommandBatch& batch) {

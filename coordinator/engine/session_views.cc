@@ -9,7 +9,7 @@ SessionView Sessions::ViewOf(const SessionId& id) const {
   const Session& session = sessions_.at(id);
   const auto idle =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - session.last_sign);
-  return {id, session.process, session.attached, idle, {}};
+  return {id, session.process, session.attached, idle, {}, session.release};
 }
 
 std::vector<ParticipantView> Sessions::View() const {
@@ -19,6 +19,7 @@ std::vector<ParticipantView> Sessions::View() const {
     ParticipantView& view = by_name[resource];
     view.identity = binding.identity;
     view.refused_identity = binding.refused_identity;
+    view.left = binding.left;
     const auto serving = serving_.find(resource);
     if (serving == serving_.end()) continue;
     for (const SessionId& id : serving->second) {

@@ -20,7 +20,7 @@ Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids
 void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
   const std::lock_guard lock(mutex_);
   for (const ResourceRecord& record : resources)
-    bindings_[record.resource] = {record.identity, "", true};
+    bindings_[record.resource] = {record.identity, "", true, 0};
 }
 
 Status Sessions::CheckAttach(const AttachCall& call) {
@@ -121,7 +121,7 @@ void Sessions::OnBound(const std::shared_ptr<Binder>& binder, const OfferedResou
     const std::lock_guard lock(mutex_);
     Binding& binding = bindings_[resource.name];
     if (result == AppendResult::kDurable) {
-      binding = {resource.identity, binding.refused_identity, true};
+      binding = {resource.identity, binding.refused_identity, true, binding.left};
     } else {
       if (!binding.durable) bindings_.erase(resource.name);
       binder->refused = reason;
@@ -143,6 +143,7 @@ void Sessions::Register(const AttachCall& call, const Completion<Attached>& done
     ++sessions_of_[call.identity];
     session.attached = clock_.WallNow();
     session.answers_questions = call.answers_questions;
+    session.release = call.release;
     session.last_sign = clock_.Now();
     for (const OfferedResource& resource : call.resources) {
       session.resources[resource.name] = resource;
@@ -240,7 +241,7 @@ bool Sessions::Send(const SessionId& preferred, Command command) {
     Session* session = Choose(preferred, command);
     if (session == nullptr) return false;
     if (session->queue.size() >= settings_.commands_queued_max) {
-      answer = SayThatItOverflows(*session, command.key.gtid);
+      answer = SayThatItOverflows(*session, {command.key.gtid, command.trace_parent});
     } else {
       // A retry of what was not even fetched yet would only be more work for who is slow already.
       if (!session->queued.emplace(command.key, command.kind).second)
@@ -323,7 +324,8 @@ void Sessions::Rebind(const ResourceRecord& accepted) {
   std::vector<Answer> answers;
   {
     const std::lock_guard lock(mutex_);
-    bindings_[accepted.resource] = {accepted.identity, "", true};
+    Binding& binding = bindings_[accepted.resource];
+    binding = {accepted.identity, "", true, binding.left};
     for (const SessionId& id : std::set<SessionId>(serving_[accepted.resource])) {
       if (sessions_.at(id).resources.at(accepted.resource).identity != accepted.identity)
         Remove(id, answers);

@@ -75,6 +75,7 @@ class Sessions {
   // To the process that the question prefers, if it can be asked; else to any that serves the
   // resource. Errors as engine/questions.h says.
   void Ask(Question question, Completion<LiveAnswer> done);
+  void StopAsking();
   // What the session answers; counts for what it was asked, and once.
   void Answered(const SessionId& session, std::vector<AnswerReport> reports);
 
@@ -100,6 +101,7 @@ class Sessions {
     std::map<std::string, OfferedResource> resources;  // by name
     bool answers_peers = false;                        // for one of them at least
     bool answers_questions = false;
+    std::string release;                 // of Settle in the process; empty: not said
     std::deque<std::int64_t> questions;  // not fetched yet
     std::set<std::int64_t> asked;        // not answered yet, these included
     WallTime attached = 0;
@@ -123,6 +125,7 @@ class Sessions {
     std::string identity;
     std::string refused_identity;
     bool durable = false;
+    WallTime left = 0;  // when its last session went away; 0: none has
   };
   struct Pending {
     SessionId session;
@@ -150,7 +153,7 @@ class Sessions {
   CommandBatch NextBatch(Session& session, std::size_t most);
   void TakeCommands(Session& session, std::size_t most, CommandBatch& batch);
   void TakeCalls(Session& session, std::size_t most, CommandBatch& batch);
-  Answer SayThatItOverflows(Session& session, const Gtid& gtid);
+  Answer SayThatItOverflows(Session& session, const About& about);
   void TakeQuestions(Session& session, std::size_t most, CommandBatch& batch);
   Result<SessionId> ChooseToAsk(const Question& question);
   void CloseQuestion(std::int64_t number, Result<LiveAnswer> answer, std::vector<Answer>& answers);
@@ -175,6 +178,7 @@ class Sessions {
   std::map<std::string, Binding> bindings_;             // resource -> the database it stands for
   std::map<std::int64_t, Pending> questions_;           // by number
   std::int64_t questions_asked_ = 0;
+  bool asking_ = true;
   std::uint64_t turn_ = 0;
   std::map<std::string, std::size_t> sessions_of_;  // by identity
   std::atomic<std::uint64_t> commands_sent_ = 0;

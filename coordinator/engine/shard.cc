@@ -6,7 +6,6 @@
 
 #include "engine/admission.h"
 #include "engine/quarantine.h"
-#include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
@@ -108,9 +107,9 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
-  auto transaction =
-      std::make_unique<Transaction>(TwoPhase(gtid, {call.owner, call.comment, now, call.identity},
-                                             {settings_.branches_max}, call.protocol));
+  auto transaction = std::make_unique<Transaction>(
+      TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
+               {settings_.branches_max}, call.protocol));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
                     "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
@@ -128,6 +127,16 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   done(Begun{gtid, gtid.epoch()});
 }
 
+namespace {
+
+// Of a stray there is nothing else, and of what was quarantined nothing else is believed.
+bool IsByIntentAlone(const RestoredTransaction& restored) {
+  return std::holds_alternative<std::monostate>(restored.decision) && !restored.intents.empty() &&
+         restored.intents.front().intent.act != HeuristicAct::kVerdict;
+}
+
+}  // namespace
+
 void Shard::Restore(RestoredTransaction restored) {
   if (!WhyQuarantined(restored).empty()) return Quarantine(restored);
   auto transaction = [&] {
@@ -139,6 +148,9 @@ void Shard::Restore(RestoredTransaction restored) {
         records.abort = *abort;
       return std::make_unique<Transaction>(TwoPhase(records, restored.heuristics));
     }
+    if (IsByIntentAlone(restored)) {
+      return std::make_unique<Transaction>(TwoPhase(restored.intents.front(), restored.heuristics));
+    }
     if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(
           TwoPhase(*commit, restored.heuristics, restored.registered));
@@ -148,6 +160,10 @@ void Shard::Restore(RestoredTransaction restored) {
     }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
+  for (const HeuristicIntentRecord& record : restored.intents) {
+    if (transaction->machine.intents().empty() || record != restored.intents.front())
+      transaction->machine.TakeIntent(record.intent);
+  }
   transaction->one_phase = std::holds_alternative<OnePhaseRecord>(restored.decision);
   const auto* commit = std::get_if<CommitRecord>(&restored.decision);
   if (restored.pre_commit) {
@@ -167,20 +183,7 @@ void Shard::Restore(RestoredTransaction restored) {
   }
   transaction->Note(clock_.WallNow(),
                     "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
-  if (restored.forgotten) {
-    transaction->ended = restored.forgotten->at;
-    transaction->Note(restored.forgotten->at,
-                      ForgottenBy(restored.forgotten->operator_name, restored.forgotten->reason));
-  }
-  Transaction& here = *transaction;
-  const bool is_new = running_.emplace(here.machine.gtid(), std::move(transaction)).second;
-  SETTLE_ASSERT(is_new, here.machine.gtid().text() + " runs already");
-  CountRunning();
-  if (here.machine.state() == TwoPhase::State::kQuorum) {
-    ++undecided_count_;
-    admission_.quota.TakeBeyond(QuotaKey(here.machine.origin()));
-  }
-  Handle(here, event::Restored{std::move(restored.forgotten)});
+  Run(std::move(transaction), {}, restored.intents, std::move(restored.forgotten));
 }
 
 Error Shard::CannotJoin(const Gtid& gtid) const {
@@ -298,82 +301,6 @@ void Shard::AskOutcome(const Gtid& gtid, const Completion<Ending>& done) {
   if (const auto* summary = FindNotRunning(gtid)) return done(summary->ending);
   if (const auto saga = sagas_.Show(gtid)) return done(saga->ending);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
-}
-
-// A branch's vote is its owner's to give; what became of it, that of any session of its resource.
-bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction,
-                        BranchNumber number, bool as_owner) const {
-  const auto& branches = transaction.machine.branches();
-  if (number == 0 || number > branches.size()) return false;
-  const TwoPhase::Branch& branch = branches[number - 1];
-  const bool owner_is_other = !branch.session.empty() && branch.session != reporter.session;
-  if (reporter.serves.contains(branch.resource) && !(as_owner && owner_is_other)) return true;
-  observer_.Event(Observer::Level::kWarning, transaction.machine.gtid(),
-                  "a session spoke for branch " + std::to_string(number) + " in " +
-                      branch.resource + ", which is not its own: ignored");
-  return false;
-}
-
-void Shard::Voted(const Reporter& reporter, const VoteReport& report) {
-  Transaction* transaction = Find(report.gtid);
-  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.vote.branch, true))
-    return;
-  SETTLE_FAILPOINT("engine.vote");
-  transaction->Note(clock_.WallNow(), "branch " + std::to_string(report.vote.branch) + " voted " +
-                                          settle::ToString(report.vote.result.vote));
-  Handle(*transaction, event::Voted{report.vote});
-}
-
-void Shard::Finished(const Reporter& reporter, const EndReport& report) {
-  Transaction* transaction = Find(report.key.gtid);
-  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.key.number, false))
-    return;
-  SETTLE_FAILPOINT("engine.acknowledged");
-  std::string what =
-      "branch " + std::to_string(report.key.number) + ": " + settle::ToString(report.result.end);
-  if (!report.result.detail.empty()) what += ", " + report.result.detail;
-  transaction->Note(clock_.WallNow(), std::move(what));
-  Handle(*transaction, event::Finished{report.key.number, report.result});
-}
-
-namespace {
-
-// Handling an event may end a transaction and drop it, so the gtids are collected first.
-template <typename Running, typename Wanted>
-std::vector<Gtid> Collect(const Running& running, const Wanted& wanted) {
-  std::vector<Gtid> gtids;
-  for (const auto& [gtid, transaction] : running) {
-    const auto& branches = transaction->machine.branches();
-    if (std::any_of(branches.begin(), branches.end(), wanted)) gtids.push_back(gtid);
-  }
-  return gtids;
-}
-
-}  // namespace
-
-void Shard::SessionLost(const SessionId& session) {
-  for (const Gtid& gtid : Collect(
-           running_, [&](const TwoPhase::Branch& branch) { return branch.session == session; })) {
-    Handle(*Find(gtid), event::SessionLost{session});
-  }
-}
-
-void Shard::ResourceReady(const std::string& resource) {
-  for (const Gtid& gtid : Collect(
-           running_, [&](const TwoPhase::Branch& branch) { return branch.resource == resource; })) {
-    Handle(*Find(gtid), event::ResourceReady{resource});
-  }
-}
-
-void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
-                          const Completion<std::monostate>& done) {
-  if (Transaction* transaction = Find(key.gtid)) {
-    Handle(*transaction, event::FoundPrepared{key.number, resource});
-  } else if (FindNotRunning(key.gtid) == nullptr) {
-    return done(
-        Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
-  }
-  done(std::monostate{});
 }
 
 void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done) {

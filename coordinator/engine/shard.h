@@ -72,6 +72,7 @@ class Shard {
   void Hurry(const Gtid& gtid, const Completion<Hurried>& done);
   Hurried HurryAll(const std::string& resource);  // of any resource if it is empty
   void ForgetDamaged(const ForgetCall& call, const Completion<std::monostate>& done);  // or worse
+  void Intervene(const HeuristicCall& call, const Completion<Gtid>& done);
   void Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const;
   OpenPage ListOpen(const OpenQuery& query) const;
   OpenCounts CountOpen() const;
@@ -95,6 +96,14 @@ class Shard {
                       const std::string& request_key) const;
   void Quarantine(const RestoredTransaction& transaction);
   void ForgetQuarantined(const ForgetCall& call, const Completion<std::monostate>& done);
+  void ForceQuarantined(TransactionSummary& shown, const HeuristicCall& call,
+                        const Completion<Gtid>& done);
+  void RecordIntent(HeuristicIntentRecord record, const Completion<Gtid>& done);
+  void OnIntentRecorded(const HeuristicIntentRecord& record, const Completion<Gtid>& done,
+                        AppendResult result, const std::string& reason);
+  void Run(std::unique_ptr<Transaction> transaction, std::vector<TimelineEntry> timeline,
+           const std::vector<HeuristicIntentRecord>& intents,
+           std::optional<ForgetRecord> forgotten);
   void OnQuarantineEnded(const Gtid& gtid, AppendResult result, const std::string& reason,
                          const Completion<std::monostate>& done);
   bool MaySpeakFor(const Reporter& reporter, const Transaction& transaction, BranchNumber number,

@@ -86,15 +86,18 @@ void Shard::Perform(Transaction& transaction, Effect effect,
   std::visit(
       Overloaded{
           [&](effect::Send& send) {
-            const bool sent = sessions_.Send(send.session, {send.kind,
-                                                            {gtid, send.branch},
-                                                            send.resource,
-                                                            send.attempt,
-                                                            0,
-                                                            send.evidence,
-                                                            std::move(send.sites),
-                                                            send.ballot,
-                                                            std::move(send.quorum)});
+            const bool sent =
+                sessions_.Send(send.session, {send.kind,
+                                              {gtid, send.branch},
+                                              send.resource,
+                                              send.attempt,
+                                              0,
+                                              send.evidence,
+                                              std::move(send.sites),
+                                              send.ballot,
+                                              std::move(send.quorum),
+                                              transaction.machine.origin().trace_parent,
+                                              send.prepared});
             if (send.attempt == 1) {
               transaction.Note(
                   clock_.WallNow(),
@@ -132,6 +135,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyDecided& reply) { TellDecided(transaction, reply); },
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
+          [&](const effect::HeuristicRecorded&) {
+            for (const auto& done : std::exchange(transaction.heuristic_waiters, {})) done(gtid);
+          },
           [&](const effect::AnswerPeer& answer) {
             AnswerPeer(transaction, answer.call, answer.answer);
           },
@@ -171,8 +177,13 @@ void Shard::Persist(Transaction& transaction, Record record) {
   if (auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
     heuristic->learned = now;
     transaction.Note(now, "heuristic: " + heuristic->detail);
-    observer_.Event(Observer::Level::kError, heuristic->gtid,
+    observer_.Event(Observer::Level::kError, transaction.about(),
                     "a branch ended otherwise than decided: " + heuristic->detail);
+  }
+  if (const auto* heuristic = std::get_if<HeuristicIntentRecord>(&record)) {
+    transaction.Note(now, "heuristic: " + Words(heuristic->intent));
+    observer_.Event(Observer::Level::kWarning, heuristic->gtid,
+                    "heuristic: " + Escaped(Words(heuristic->intent)));
   }
   if (auto* forget = std::get_if<ForgetRecord>(&record)) {
     forget->at = now;
@@ -221,6 +232,7 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
+    if (!transaction->heuristic_waiters.empty()) SETTLE_FAILPOINT("engine.intent_recorded");
     if (IsRegistering(transaction->machine.state())) {
       SETTLE_FAILPOINT("engine.registered");
     } else {
@@ -235,10 +247,12 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
     }
     return Handle(*transaction, event::Persisted{});
   }
-  observer_.Event(Observer::Level::kError, gtid, "the log refused a record: " + reason);
+  observer_.Event(Observer::Level::kError, transaction->about(),
+                  "the log refused a record: " + reason);
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
   Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
     for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
+    for (const auto& done : std::exchange(transaction->heuristic_waiters, {})) done(Fail(error));
   });
 }
 
@@ -316,7 +330,7 @@ void Shard::Forget(Transaction& transaction) {
   measures_.Ended(EndedByOf(transaction), ending.outcome, transaction.times.begun, now);
   // A damaged one ends when a person says so.
   if (ending.committed()) measures_.Add(Phase::kApply, transaction.times.decided, now);
-  observer_.Event(Observer::Level::kDebug, gtid,
+  observer_.Event(Observer::Level::kDebug, transaction.about(),
                   std::string(settle::ToString(ending.outcome)) +
                       (ending.reason.empty() ? "" : ": " + ending.reason));
   SETTLE_FAILPOINT("engine.before_end");

@@ -52,7 +52,7 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
     summary.timeline.push_back({heuristic.learned, "heuristic: " + heuristic.detail});
   }
   summary.timeline.push_back({clock_.WallNow(), "quarantined: " + why});
-  observer_.Event(Observer::Level::kError, summary.gtid,
+  observer_.Event(Observer::Level::kError, {summary.gtid, summary.origin.trace_parent},
                   "quarantined, and left alone with all its branches: " + why);
   quarantined_.emplace(summary.gtid, std::move(summary));
   CountRunning();

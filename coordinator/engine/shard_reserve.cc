@@ -79,7 +79,9 @@ void Shard::Perform(Transaction& transaction, effect::Call& call) {
                                     call.attempt,
                                     std::move(call.input),
                                     std::move(call.result),
-                                    settings_.call_timeout});
+                                    settings_.call_timeout,
+                                    0,
+                                    transaction.machine.origin().trace_parent});
   if (call.attempt == 1) {
     transaction.Note(clock_.WallNow(),
                      std::string(settle::ToString(op)) + " of branch " +
@@ -100,7 +102,7 @@ void Shard::Perform(Transaction& transaction, const effect::Pause& pause) {
 
 void Shard::Perform(Transaction& transaction, const effect::Alarm& alarm) {
   transaction.Note(clock_.WallNow(), alarm.what);
-  observer_.Event(Observer::Level::kError, transaction.machine.gtid(), alarm.what);
+  observer_.Event(Observer::Level::kError, transaction.about(), alarm.what);
 }
 
 void Shard::Answered(const Reporter& reporter, const SagaAnswer& answer) {
@@ -112,7 +114,7 @@ void Shard::Answered(const Reporter& reporter, const SagaAnswer& answer) {
                           branches[number - 1].reservation &&
                           reporter.participants.contains(branches[number - 1].resource);
   if (!is_its_own) {
-    return observer_.Event(Observer::Level::kWarning, answer.key.gtid,
+    return observer_.Event(Observer::Level::kWarning, transaction->about(),
                            "a session answered for branch " + std::to_string(number) +
                                ", which is no reservation of its participants: ignored");
   }

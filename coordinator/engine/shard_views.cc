@@ -140,7 +140,8 @@ OpenCounts Shard::CountOpen() const {
     ++counts.by_state[ToString(machine.state())];
     if (transaction->IsInDoubt()) counts.NoteInDoubt(machine.origin().began);
     counts.damaged += machine.state() == TwoPhase::State::kDamaged ||
-                              machine.state() == TwoPhase::State::kForgetting
+                              machine.state() == TwoPhase::State::kForgetting ||
+                              !machine.intents().empty()
                           ? 1
                           : 0;
     std::set<std::string_view> waited_for;

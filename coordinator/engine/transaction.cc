@@ -19,6 +19,7 @@ TransactionSummary Transaction::Summary() const {
   summary.origin = machine.origin();
   summary.ended = ended;
   summary.timeline = timeline;
+  summary.heuristics = machine.intents();
   if (machine.protocol() == Protocol::kThreePhase)
     summary.quorum = machine.quorum().value_or(QuorumSummary{});
   for (const TwoPhase::Branch& branch : machine.branches()) {

@@ -50,6 +50,7 @@ struct Transaction {
   std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
   std::map<std::uint64_t, Completion<SiteAnswer>> peer_waiters{};  // by event::PeerCalled::call
   std::vector<Completion<std::monostate>> forget_waiters;
+  std::vector<Completion<Gtid>> heuristic_waiters{};
   PhaseTimes times{};
   bool one_phase = false;              // one resource decides, or decided
   std::optional<CommandKind> asked{};  // three-phase: what its sites were asked last
@@ -61,6 +62,8 @@ struct Transaction {
   };
   std::map<BranchNumber, Unsent> unsent{};
   std::map<BranchNumber, std::string> others{};  // whose session it is; missing: the beginner's own
+
+  About about() const { return {machine.gtid(), machine.origin().trace_parent}; }
 
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);

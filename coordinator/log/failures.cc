@@ -50,10 +50,10 @@ Error ErrorOf(const sqlite::Failure& failure, const std::string& path, std::stri
   // Of SQLite's own files only the main one and the -wal file have a code of their own for this.
   const bool full = failure.system == ENOSPC || failure.system == EDQUOT;
   const Meaning meaning = MeaningOf(full ? SQLITE_FULL : failure.primary());
-  return {meaning.code,
-          fmt::format("{}: cannot {}: {} (SQLite code {})", path, doing, failure.message,
-                      failure.code),
-          meaning.advice};
+  return {
+      meaning.code,
+      fmt::format("{}: cannot {}: {} (SQLite code {})", path, doing, failure.message, failure.code),
+      meaning.advice};
 }
 
 }  // namespace settle::coordinator

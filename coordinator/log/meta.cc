@@ -24,11 +24,18 @@ constexpr std::array<std::string_view, 16> kNames{
     "audit_base", "audit_next",   "audit_last",     "pruned_heuristic",
     "restored",   "backup_taken", "backup_epoch",   "backup_position"};
 
-std::int64_t ChecksumOf(std::string_view name, std::string_view value) {
-  return Checksum(fmt::format("{}={}", name, value));
+// The keys of gtids have a row for each epoch (schema.h).
+bool IsSeal(std::string_view name) {
+  constexpr std::string_view kPrefix = "seal.";
+  std::uint64_t epoch = 0;
+  return name.starts_with(kPrefix) && ParseNumber(name.substr(kPrefix.size()), epoch);
 }
 
 }  // namespace
+
+std::int64_t MetaChecksum(std::string_view name, std::string_view value) {
+  return Checksum(fmt::format("{}={}", name, value));
+}
 
 Expected<void> WriteMeta(Connection& connection, std::string_view name, std::string_view value) {
   Expected<Statement> write = Statement::Prepare(
@@ -36,7 +43,7 @@ Expected<void> WriteMeta(Connection& connection, std::string_view name, std::str
   if (!write) return tl::unexpected<Failure>(std::move(write.error()));
   write->BindText(1, name);
   write->BindText(2, value);
-  write->Bind(3, ChecksumOf(name, value));
+  write->Bind(3, MetaChecksum(name, value));
   return write->Run();
 }
 
@@ -65,7 +72,7 @@ Result<std::string> ReadMeta(Connection& connection, const std::string& path,
   const Expected<bool> row = read->Step();
   if (!row) return Fail(ErrorOf(row.error(), path, "read what is known of the log"));
   std::string value = *row ? std::string(read->Bytes(0)) : std::string();
-  if (!*row || read->Number(1) != ChecksumOf(name, value)) {
+  if (!*row || read->Number(1) != MetaChecksum(name, value)) {
     return Fail(ErrorCode::kCorrupt,
                 fmt::format("{}: the log's {} is {}", path, name, *row ? "damaged" : "missing"),
                 "nothing may be presumed from a damaged log: keep it, and restore a backup");
@@ -81,7 +88,7 @@ Status CheckMetaNames(Connection& connection, const std::string& path) {
     if (!row) return Fail(ErrorOf(row.error(), path, "read what is known of the log"));
     if (!*row) return {};
     const std::string_view name = names->Bytes(0);
-    if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) continue;
+    if (IsSeal(name) || std::find(kNames.begin(), kNames.end(), name) != kNames.end()) continue;
     return Fail(ErrorCode::kCorrupt,
                 fmt::format("{}: what is known of the log has a damaged name, \"{}\"", path,
                             Escaped(std::string(name))),

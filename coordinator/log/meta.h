@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,14 @@ namespace settle::coordinator {
 [[nodiscard]] Result<bool> HasMeta(sqlite::Connection& connection, const std::string& path,
                                    std::string_view name);
 
+// Of a row of that name and value.
+std::int64_t MetaChecksum(std::string_view name, std::string_view value);
+
 // kCorrupt for a name that this release does not give: a flipped bit would hide what the row says.
 [[nodiscard]] Status CheckMetaNames(sqlite::Connection& connection, const std::string& path);
+
+// Before the number of an epoch: the key of its gtids (log/seals.h).
+inline constexpr std::string_view kSealPrefix = "seal.";
 
 // The whole of `text`.
 template <typename Number>

@@ -23,6 +23,8 @@ Subject SubjectOf(const Record& record) {
                     std::holds_alternative<OnePhaseRecord>(record) ||
                     std::holds_alternative<PreCommitRecord>(record) ||
                     std::holds_alternative<QuorumAbortRecord>(record);
+  const auto* intent = std::get_if<HeuristicIntentRecord>(&record);
+  if (intent != nullptr) subject.decides = intent->intent.act != HeuristicAct::kVerdict;
   subject.replaces = std::holds_alternative<BallotRecord>(record);
   if (const auto* end = std::get_if<EndRecord>(&record)) {
     subject.ended = end->summary.ending.outcome;

@@ -41,6 +41,8 @@ constexpr int First(AbortCause) { return 0; }
 constexpr int First(...) { return 1; }
 constexpr int Last(Outcome) { return static_cast<int>(Outcome::kHeuristicCommit); }
 constexpr int Last(AbortCause) { return static_cast<int>(AbortCause::kQuorum); }
+constexpr int Last(Decision) { return static_cast<int>(Decision::kAbort); }
+constexpr int Last(HeuristicAct) { return static_cast<int>(HeuristicAct::kStray); }
 constexpr int Last(Vote) { return static_cast<int>(Vote::kNo); }
 constexpr int Last(BranchEnd) { return static_cast<int>(BranchEnd::kRetry); }
 constexpr int Last(ActionOp) { return static_cast<int>(ActionOp::kFence); }

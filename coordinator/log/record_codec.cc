@@ -36,6 +36,7 @@ Type TypeOf(const OnePhaseRecord& record) { return {2, AtLeast(1, record.origin)
 constexpr Type TypeOf(const HeuristicRecord&) { return {3, 1, "heuristic"}; }
 // Only a saga's ending can have the cause that came with version 3.
 Type TypeOf(const EndRecord& record) {
+  if (!record.summary.heuristics.empty()) return {4, 6, "end"};
   const AbortCause cause = record.summary.ending.cause;
   const int version = record.summary.quorum || cause == AbortCause::kQuorum ? 5
                       : record.summary.saga                                 ? 4
@@ -70,6 +71,7 @@ Type TypeOf(const RegisteredRecord& record) {
 Type TypeOf(const PreCommitRecord& record) { return {14, AtLeast(5, record.origin), "pre-commit"}; }
 constexpr Type TypeOf(const BallotRecord&) { return {15, 5, "ballot"}; }
 constexpr Type TypeOf(const QuorumAbortRecord&) { return {16, 5, "quorum abort"}; }
+constexpr Type TypeOf(const HeuristicIntentRecord&) { return {17, 6, "heuristic intent"}; }
 constexpr Type TypeOf(const PauseRecord&) { return {18, 6, "pause"}; }
 
 template <typename Alternative>
@@ -162,6 +164,7 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 14: return DecodeBody<PreCommitRecord>(version, body);
     case 15: return DecodeBody<BallotRecord>(version, body);
     case 16: return DecodeBody<QuorumAbortRecord>(version, body);
+    case 17: return DecodeBody<HeuristicIntentRecord>(version, body);
     case 18: return DecodeBody<PauseRecord>(version, body);
   }
   return corrupt(

@@ -10,7 +10,7 @@
 //   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
 //                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end,
 //                  12 definition, 13 registered, 14 pre-commit, 15 ballot, 16 quorum abort,
-//                  18 pause
+//                  17 heuristic intent, 18 pause
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -24,13 +24,12 @@
 //   gtid           text, as Gtid::text()
 //   list of X      u32 count (at most kListMax), then so many X
 //   flag           u8, 0 or 1
-//   outcome, cause, vote, branch end, step kind, op, act, site state, pause scope: u8, the value of
-//                  the enum
+//   outcome, cause, vote, branch end, step kind, op, act, site state, decision, heuristic act,
+//   pause scope: u8, the value of the enum
 //
 //   evidence       text database, u32 timeline, text local transaction
-//   origin         text owner, text comment, time began, from version 6 on text identity, text
-//   trace
-//                  parent
+//   origin         text owner, text comment, time began, from version 6 on text identity,
+//                  text trace parent
 //   decided branch u32 number, text resource, vote, evidence
 //   ending         outcome, cause, text reason, flag retryable
 //   branch summary u32 number, text resource, text identity, text process, text state, text vote,
@@ -93,10 +92,16 @@
 //   site summary   site, flag answered, and if it is 1 the site answer
 //
 // Bodies that came with version 6, which every record has whose origin has an identity or a trace
-// parent; the others as before, each with what later versions added to it:
+// parent, and the end of a transaction in which a person decided; the others as before, each with
+// what later versions added to it:
 //
-//   end            as in version 5, then a flag and if it is 1 what version 4 added
+//   heuristic intent  gtid, origin, intent
+//   end            as in version 5, then a flag and if it is 1 what version 4 added, then list of
+//                  intent
 //   pause          pause scope, text name, flag paused, text operator name, text reason, time at
+//
+//   intent         heuristic act, decision, list of decided branch, text database name, text
+//                  operator name, text reason, time at
 //
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is

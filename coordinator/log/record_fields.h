@@ -215,6 +215,26 @@ void Fields(Archive& archive, V& record) {
   archive.Field("reason", record.reason);
 }
 
+// ---- What persons decide.
+
+template <typename Archive, Is<HeuristicIntent> V>
+void Fields(Archive& archive, V& intent) {
+  archive.Field("intent.act", intent.act);
+  archive.Field("intent.to", intent.to);
+  archive.Field("intent.branches", intent.branches);
+  archive.Field("intent.database_name", intent.database_name);
+  archive.Field("intent.operator_name", intent.operator_name);
+  archive.Field("intent.reason", intent.reason);
+  archive.Field("intent.at", intent.at);
+}
+
+template <typename Archive, Is<HeuristicIntentRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  Fields(archive, record.intent);
+}
+
 // ---- Sagas.
 
 template <typename Archive, Is<saga::StepDefinition> V>
@@ -287,7 +307,9 @@ void Fields(Archive& archive, V& record) {
     return;
   }
   OptionalFields(archive, "quorum", summary.quorum);
-  if (archive.version() >= 6) OptionalFields(archive, "saga", summary.saga);
+  if (archive.version() < 6) return;
+  OptionalFields(archive, "saga", summary.saga);
+  archive.Field("heuristics", summary.heuristics);
 }
 
 template <typename Archive, Is<SagaBeginRecord> V>

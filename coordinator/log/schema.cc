@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -135,8 +136,6 @@ Expected<void> WriteMetaNumber(Connection& connection, std::string_view name,
 
 namespace {
 
-constexpr std::string_view kSealPrefix = "seal.";
-
 bool ParseSeal(std::string_view text, Seals::Key& key) {
   if (text.size() != 2 * key.size()) return false;
   for (std::size_t i = 0; i < key.size(); ++i) {
@@ -150,23 +149,24 @@ bool ParseSeal(std::string_view text, Seals::Key& key) {
 }  // namespace
 
 Result<std::map<Epoch, Seals::Key>> ReadSeals(Connection& connection, const std::string& path) {
-  Expected<Statement> read = Statement::Prepare(
-      connection, "SELECT name, value, crc FROM meta WHERE name >= 'seal.' AND name < 'seal/'");
-  if (!read) return Fail(ErrorOf(read.error(), path, "read the keys of gtids"));
+  Expected<Statement> names = Statement::Prepare(
+      connection, "SELECT name FROM meta WHERE name >= 'seal.' AND name < 'seal/'");
+  if (!names) return Fail(ErrorOf(names.error(), path, "read the keys of gtids"));
   std::map<Epoch, Seals::Key> keys;
   for (;;) {
-    const Expected<bool> row = read->Step();
+    const Expected<bool> row = names->Step();
     if (!row) return Fail(ErrorOf(row.error(), path, "read the keys of gtids"));
     if (!*row) return keys;
-    const std::string name(read->Bytes(0));
-    const std::string value(read->Bytes(1));
+    const std::string name(names->Bytes(0));
+    const Result<std::string> value = ReadMeta(connection, path, name);
+    if (!value) return Fail(value.error());
     Epoch epoch = 0;
     Seals::Key key{};
-    if (read->Number(2) != ChecksumOf(name, value) || !ParseSeal(value, key) ||
+    if (!ParseSeal(*value, key) ||
         !ParseNumber(std::string_view(name).substr(kSealPrefix.size()), epoch)) {
       return Fail(ErrorCode::kCorrupt,
-                  fmt::format("{}: the log's {} is damaged", path, Escaped(name)),
-                  "nothing may be presumed from a damaged log: keep it, and restore a backup");
+                  fmt::format("{}: the log's {} is no key", path, Escaped(name)),
+                  "keep the file, and restore a backup");
     }
     keys.emplace(epoch, key);
   }

@@ -88,6 +88,7 @@ Status ReadAll(Connection& connection, const std::string& path, const VerifyProg
   report.last_position = state->next_position - 1;
   report.totals = state->totals;
   report.pruned = state->pruned.transactions;
+  if (const auto seals = ReadSeals(connection, path); !seals) return Fail(seals.error());
   auto restored = ReadRestorations(connection, path);
   if (!restored) return Fail(restored.error());
   report.restored = *std::move(restored);
@@ -108,6 +109,24 @@ Status ReadAll(Connection& connection, const std::string& path, const VerifyProg
   report.in_doubt_count = report.in_doubt.size();
   report.in_doubt.resize(std::min(report.in_doubt.size(), LogReport::kInDoubtShown));
   return {};
+}
+
+// SQLite reads what was cut off the last page as zeros.
+Status CheckSize(Connection& connection, const LogReport& report) {
+  std::uint64_t pages = 0;
+  std::uint64_t page_size = 0;
+  const auto count = connection.Ask("PRAGMA page_count");
+  const auto size = connection.Ask("PRAGMA page_size");
+  if (count && size && ParseNumber(*count, pages) && ParseNumber(*size, page_size) &&
+      report.bytes == pages * page_size) {
+    return {};
+  }
+  return Fail(
+      ErrorCode::kCorrupt,
+      fmt::format("{} has {} bytes, and says that it has {} pages of {}: it was cut off, or "
+                  "something was added to it",
+                  report.path, report.bytes, pages, page_size),
+      "nothing may be presumed from a damaged log: keep it, and restore a backup");
 }
 
 Status CheckMark(const LogReport& report) {
@@ -132,6 +151,7 @@ Status Verify(Connection& connection, bool has_wal, const VerifyProgress& progre
   if (!version) return Fail(ErrorOf(version.error(), path, "read its schema version"));
   ParseNumber(*version, report.schema_version);
   if (Status sound = CheckStructure(connection, path, Structure::kFull); !sound) return sound;
+  if (Status whole = has_wal ? Status() : CheckSize(connection, report); !whole) return whole;
   if (Status same = CheckSchemaText(connection, path, report.schema_version); !same) return same;
   const Result<LogFacts> facts = ReadFacts(connection, path);
   if (!facts) return Fail(facts.error());

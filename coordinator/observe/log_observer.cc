@@ -15,6 +15,8 @@
 #include <mutex>
 #include <string>
 
+#include "settle/vocabulary/trace_parent.h"
+
 namespace settle::coordinator {
 namespace {
 
@@ -55,6 +57,20 @@ std::string EscapedForLog(std::string_view text, bool json) {
   }
   if (text.size() > kWhatBytesMax || out.size() > kWhatBytesMax) out += "...";
   return out;
+}
+
+// The first one that the text speaks of; empty if there is none.
+Gtid FindGtid(std::string_view text) {
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.";
+  for (std::size_t at = 0; (at = text.find_first_of(kCharacters, at)) != text.npos;) {
+    const std::size_t end = std::min(text.find_first_not_of(kCharacters, at), text.size());
+    std::string_view word = text.substr(at, end - at);
+    while (word.ends_with('.')) word.remove_suffix(1);
+    at = end;
+    if (word.size() <= kLogIdLength || word[kLogIdLength] != '.') continue;
+    if (Result<Gtid> gtid = Gtid::Parse(word)) return *std::move(gtid);
+  }
+  return {};
 }
 
 // Writes whole lines to a descriptor and never waits long for its reader: after one wait in vain it
@@ -137,10 +153,13 @@ class LogObserver::Lines {
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
 
-  void Write(spdlog::level::level_enum level, const Gtid& gtid, std::string_view what) {
+  void Write(spdlog::level::level_enum level, const About& about, std::string_view what) {
     if (!logger_->should_log(level)) return;
     TellLosses();
-    logger_->log(level, spdlog::string_view_t(Payload(gtid, what)));
+    // Who denies a call, or catches what was thrown, knows the transaction by what is said alone.
+    const Gtid spoken_of = about.gtid.empty() ? FindGtid(what) : Gtid();
+    const std::string line = Payload(spoken_of.empty() ? about : About(spoken_of), what);
+    logger_->log(level, spdlog::string_view_t(line));
   }
 
   void Flush() {
@@ -150,11 +169,19 @@ class LogObserver::Lines {
   }
 
  private:
-  std::string Payload(const Gtid& gtid, std::string_view what) const {
+  std::string Payload(const About& about, std::string_view what) const {
+    std::string line;
+    const auto add = [&](std::string name, std::string_view value) {
+      if (value.empty()) return;
+      line += json_ ? '"' + name + "\":\"" : name + '=';
+      line.append(value).append(json_ ? "\"," : " ");
+    };
+    add("gtid", about.gtid.text());
+    add("trace_id", TraceIdOf(about.trace_parent));
+    add("span_id", SpanIdOf(about.trace_parent));
+    add("trace_flags", TraceFlagsOf(about.trace_parent));
     const std::string escaped = EscapedForLog(what, json_);
-    if (!json_) return gtid.empty() ? escaped : gtid.text() + " " + escaped;
-    const std::string about = gtid.empty() ? "" : "\"gtid\":\"" + gtid.text() + "\",";
-    return about + "\"what\":\"" + escaped + "\"";
+    return line + (json_ ? "\"what\":\"" + escaped + "\"" : escaped);
   }
 
   void TellLosses() {
@@ -178,8 +205,8 @@ LogObserver::LogObserver(const LogSettings& settings) : lines_(std::make_unique<
 
 LogObserver::~LogObserver() = default;
 
-void LogObserver::Event(Level level, const Gtid& gtid, std::string_view what) {
-  lines_->Write(ToSpdlog(level), gtid, what);
+void LogObserver::Event(Level level, const About& about, std::string_view what) {
+  lines_->Write(ToSpdlog(level), about, what);
 }
 
 void LogObserver::Fatal(std::string_view why) {

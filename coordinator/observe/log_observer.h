@@ -1,10 +1,9 @@
-// The structured log: a line for each event, as text or JSON, with a UTC time in microseconds and
-// the gtid where there is one.
+// The structured log: a line for each event, as text or JSON, with a UTC time in microseconds, the
+// gtid where there is one, and its trace if it was begun with one.
 //
-//   2026-03-01T12:00:00.123456Z warning k3m9qxw4c7ab.2.1842.9f3c2a51 branch 2 in orders does not
-//   answer
-//   {"time":"2026-03-01T12:00:00.123456Z","level":"warning","gtid":"k3m9...","what":"branch 2 in
-//   ..."}
+//   2026-03-01T12:00:00.123456Z warning gtid=k3m9qxw4c7ab.2.1842.9f3c2a51 branch 2 in orders ...
+//   {"time":"2026-03-01T12:00:00.123456Z","level":"warning","gtid":"k3m9...","trace_id":"0af7...",
+//    "span_id":"b7ad...","trace_flags":"01","what":"branch 2 in orders ..."}
 //
 // Everything that could break a line or a terminal is escaped: a reader may trust one line to be
 // one event.
@@ -41,7 +40,7 @@ class LogObserver : public Observer {
   LogObserver(const LogObserver&) = delete;
   LogObserver& operator=(const LogObserver&) = delete;
 
-  void Event(Level level, const Gtid& gtid, std::string_view what) override;
+  void Event(Level level, const About& about, std::string_view what) override;
   // Logs, gives the log a moment to be written, and ends the process with kFatalExitCode: no
   // destructor runs, nobody is answered.
   [[noreturn]] void Fatal(std::string_view why) override;

@@ -58,6 +58,16 @@ std::string Words(const SiteAnswer& answer) {
          Trailing(answer.decided.ballot, answer.decided.quorum);
 }
 
+// "force commit "alice" "agreed by telephone"", "verdict 2 abort ...", "stray commit NAME ...".
+std::string Described(const HeuristicIntent& intent) {
+  std::string text = ToString(intent.act);
+  if (intent.act == HeuristicAct::kVerdict)
+    text += " " + Number(intent.branches.empty() ? 0 : intent.branches.front().number);
+  text += std::string(" ") + settle::ToString(intent.to);
+  if (!intent.database_name.empty()) text += " " + Escaped(intent.database_name);
+  return text + " " + Quoted(intent.operator_name) + " " + Quoted(intent.reason);
+}
+
 std::string Words(const std::vector<DecidedBranch>& branches) {
   std::string text;
   for (const DecidedBranch& branch : branches) {
@@ -141,6 +151,9 @@ struct EventWords {
   std::string operator()(const event::ForgetRequested& e) const {
     return "forget " + Quoted(e.operator_name) + " " + Quoted(e.reason);
   }
+  std::string operator()(const event::HeuristicRequested& e) const {
+    return "heuristic " + Described(e.intent);
+  }
   std::string operator()(const event::Restored& e) const {
     return e.forgotten ? "restored, " + Describe(Record(*e.forgotten)) : "restored";
   }
@@ -166,6 +179,10 @@ struct RecordWords {
   std::string operator()(const HeuristicRecord& record) const {
     return "heuristic record: " + Number(record.branch) + " " + settle::ToString(record.end) +
            TrailingReason(record.detail);
+  }
+  std::string operator()(const HeuristicIntentRecord& record) const {
+    return "heuristic intent record: " + Described(record.intent) + ":" +
+           Words(record.intent.branches);
   }
   std::string operator()(const EndRecord& record) const {
     return "end record: " + Describe(record.summary.ending);
@@ -204,7 +221,8 @@ struct EffectWords {
     return std::string("send ") + ToString(e.kind) + " " + Number(e.branch) + " " + e.resource +
            " " + (e.session.empty() ? std::string("any-session") : "session " + e.session) +
            " attempt " + std::to_string(e.attempt) + Trailing(e.evidence) + TrailingSites(e.sites) +
-           Trailing(e.ballot, e.quorum);
+           Trailing(e.ballot, e.quorum) +
+           (e.prepared.empty() ? "" : " prepared " + Escaped(e.prepared));
   }
   std::string operator()(const effect::Call& e) const {
     return std::string("call ") + settle::ToString(e.op) + " " + Number(e.branch) + " " +
@@ -243,6 +261,7 @@ struct EffectWords {
     return "reply applied: " + Describe(e.ending);
   }
   std::string operator()(const effect::Enlisted& e) const { return "enlisted " + Number(e.branch); }
+  std::string operator()(const effect::HeuristicRecorded&) const { return "heuristic recorded"; }
   std::string operator()(const effect::AnswerPeer& e) const {
     return "answer peer " + Number(e.call) + " " + Words(e.answer);
   }

@@ -40,6 +40,7 @@ struct Send {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  std::string prepared{};              // of a stray: the name that it is prepared under
 
   friend bool operator==(const Send&, const Send&) = default;
 };
@@ -141,6 +142,10 @@ struct Skipped {
 
   friend bool operator==(const Skipped&, const Skipped&) = default;
 };
+// To the operators who asked for it: that it will be done is durable.
+struct HeuristicRecorded {
+  friend bool operator==(const HeuristicRecorded&, const HeuristicRecorded&) = default;
+};
 // To whoever asked by event::PeerCalled: it is durable.
 struct AnswerPeer {
   std::uint64_t call = 0;
@@ -173,8 +178,8 @@ using Effect =
     std::variant<effect::Send, effect::Call, effect::Pause, effect::StopCall, effect::Alarm,
                  effect::Persist, effect::ArmTimer, effect::CancelTimer, effect::ReplyDecided,
                  effect::ReplyApplied, effect::Enlisted, effect::TryAccepted, effect::TryAnswered,
-                 effect::Skipped, effect::AnswerPeer, effect::OnePhaseGranted,
-                 effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
+                 effect::Skipped, effect::HeuristicRecorded, effect::AnswerPeer,
+                 effect::OnePhaseGranted, effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator

@@ -153,6 +153,12 @@ struct ForgetRequested {
   std::string reason;
 };
 
+// A person decides, after all: see HeuristicAct. The branches of a force are filled in by the
+// machine.
+struct HeuristicRequested {
+  HeuristicIntent intent;
+};
+
 // The machine was rebuilt from the log at start.
 struct Restored {
   std::optional<ForgetRecord> forgotten;  // its end was lost in the crash
@@ -166,6 +172,6 @@ using Event = std::variant<
     event::Voted, event::SiteAnswered, event::PeerCalled, event::Finished, event::Answered,
     event::CallTimerFired, event::ParticipantReady, event::Persisted, event::PersistRefused,
     event::SessionLost, event::ResourceReady, event::FoundPrepared, event::RetryRequested,
-    event::SkipRequested, event::ForgetRequested, event::Restored>;
+    event::SkipRequested, event::ForgetRequested, event::HeuristicRequested, event::Restored>;
 
 }  // namespace settle::coordinator

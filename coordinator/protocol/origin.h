@@ -17,7 +17,7 @@ struct Origin {
   // What their connection proved of them: "cn:shop", "uid:1000". Empty: nothing, or it was begun
   // by a release that did not note it.
   std::string identity{};
-  std::string trace_parent{};  // W3C trace context; empty: none
+  std::string trace_parent{};  // W3C traceparent of version 00; empty: none
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };

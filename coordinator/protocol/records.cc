@@ -39,6 +39,29 @@ std::string LeaderOf(const QuorumSummary& quorum) {
   return "site " + std::to_string(leader);
 }
 
+const char* ToString(HeuristicAct act) {
+  switch (act) {
+    case HeuristicAct::kForce: return "force";
+    case HeuristicAct::kVerdict: return "verdict";
+    case HeuristicAct::kStray: return "stray";
+  }
+  return "unrecognised";
+}
+
+std::string Words(const HeuristicIntent& intent) {
+  const std::string to = settle::ToString(intent.to);
+  const std::string why = " by operator " + intent.operator_name + ": " + intent.reason;
+  switch (intent.act) {
+    case HeuristicAct::kForce: return "forced to " + to + why;
+    case HeuristicAct::kStray: return "told to " + to + why;
+    case HeuristicAct::kVerdict: break;
+  }
+  const std::string number =
+      intent.branches.empty() ? "?" : std::to_string(intent.branches.front().number);
+  return "branch " + number + (intent.to == Decision::kCommit ? " committed" : " was rolled back") +
+         ", as was said" + why;
+}
+
 std::string ForgottenBy(const std::string& operator_name, const std::string& reason) {
   return "forgotten by " + operator_name + ": " + reason;
 }

@@ -122,6 +122,39 @@ struct ForgetRecord {
 // "forgotten by alice: credited by hand": what its ending's reason begins with from then on.
 std::string ForgottenBy(const std::string& operator_name, const std::string& reason);
 
+// What a person does instead of the protocol.
+enum class HeuristicAct {
+  kForce = 1,    // every branch is told a decision that nobody could come to
+  kVerdict = 2,  // of a branch in hazard: a person says how it ended; nothing is told to it
+  kStray = 3,    // a prepared branch that this log does not answer for is told a decision
+};
+const char* ToString(HeuristicAct act);
+
+struct HeuristicIntent {
+  HeuristicAct act = HeuristicAct::kForce;
+  Decision to = Decision::kAbort;       // of a verdict: what is so
+  std::vector<DecidedBranch> branches;  // all of them; of a verdict and a stray the one
+  std::string database_name;            // of a stray: as its database names it
+  std::string operator_name;
+  std::string reason;
+  WallTime at = 0;
+
+  friend bool operator==(const HeuristicIntent&, const HeuristicIntent&) = default;
+};
+
+// "forced to commit by operator alice: both banks agreed by telephone".
+std::string Words(const HeuristicIntent& intent);
+
+// Forced before anything of it is done: a start goes on from it and asks nobody again. What a
+// person decided holds, whatever else the records of the transaction say.
+struct HeuristicIntentRecord {
+  Gtid gtid;  // of a stray: given out for the act
+  Origin origin;
+  HeuristicIntent intent;
+
+  friend bool operator==(const HeuristicIntentRecord&, const HeuristicIntentRecord&) = default;
+};
+
 struct BranchSummary {
   BranchNumber number = 0;
   std::string resource;
@@ -178,6 +211,7 @@ struct TransactionSummary {
   std::vector<TimelineEntry> timeline;
   std::optional<SagaSummary> saga{};
   std::optional<QuorumSummary> quorum{};
+  std::vector<HeuristicIntent> heuristics{};  // what persons did
 
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };
@@ -220,7 +254,7 @@ using Record =
     std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
                  ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                  SagaEndRecord, DefinitionRecord, RegisteredRecord, PreCommitRecord, BallotRecord,
-                 QuorumAbortRecord, PauseRecord>;
+                 QuorumAbortRecord, HeuristicIntentRecord, PauseRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;

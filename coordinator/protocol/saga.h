@@ -42,14 +42,14 @@ class Machine {
   };
 
   enum class StepState {
-    kWaiting,   // for its predecessors; or was not sent when the saga was stopped
-    kRunning,   // its action was called
+    kWaiting,  // for its predecessors; or was not sent when the saga was stopped
+    kRunning,  // its action was called
     kDone,
     kFailed,
-    kFencing,   // the pivot: has it run, and if not, it never shall
-    kFenced,    // it never shall
-    kToUndo,    // waits until its successors are undone
-    kUndoing,   // its compensation was called
+    kFencing,  // the pivot: has it run, and if not, it never shall
+    kFenced,   // it never shall
+    kToUndo,   // waits until its successors are undone
+    kUndoing,  // its compensation was called
     kUndone,
     kSkipping,  // an operator's word is on its way to the disk
     kSkipped,
@@ -169,10 +169,10 @@ class Machine {
   bool past_pivot_ = false;
   Ending abort_{Outcome::kUndecided, AbortCause::kNone, "", false};
   Ending ending_{Outcome::kUndecided, AbortCause::kNone, "", false};
-  std::optional<Ending> cancel_;       // asked for while it was beginning
-  std::vector<std::string> damage_;    // what was skipped, in words
-  std::deque<SagaRecord> writing_;     // forced records that the log has not answered, in order
-  int refusals_ = 0;                   // by the log, of the record that must be written now
+  std::optional<Ending> cancel_;     // asked for while it was beginning
+  std::vector<std::string> damage_;  // what was skipped, in words
+  std::deque<SagaRecord> writing_;   // forced records that the log has not answered, in order
+  int refusals_ = 0;                 // by the log, of the record that must be written now
 };
 
 const char* ToString(Machine::State state);

@@ -78,10 +78,10 @@ struct Restored {};
 
 }  // namespace event
 
-using Event = std::variant<event::Start, event::Answered, event::StepTimerFired,
-                           event::DeadlineReached, event::LogTimerFired, event::CancelRequested,
-                           event::ParticipantReady, event::RetryRequested, event::SkipRequested,
-                           event::InputSet, event::ForgetRequested, event::Persisted,
-                           event::PersistRefused, event::Restored>;
+using Event =
+    std::variant<event::Start, event::Answered, event::StepTimerFired, event::DeadlineReached,
+                 event::LogTimerFired, event::CancelRequested, event::ParticipantReady,
+                 event::RetryRequested, event::SkipRequested, event::InputSet,
+                 event::ForgetRequested, event::Persisted, event::PersistRefused, event::Restored>;
 
 }  // namespace settle::coordinator::saga

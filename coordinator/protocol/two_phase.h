@@ -111,6 +111,10 @@ class TwoPhase {
     std::optional<QuorumAbortRecord> abort{};
   };
   TwoPhase(const RestoredQuorum& records, const std::vector<HeuristicRecord>& heuristics);
+  // Of what a person decided nothing else can be believed, or there is nothing else: a stray.
+  TwoPhase(const HeuristicIntentRecord& record, const std::vector<HeuristicRecord>& heuristics);
+  // What a person did beside the records it was made of, in order; before event::Restored.
+  void TakeIntent(const HeuristicIntent& intent);
 
   Effects Handle(const Event& event);
 
@@ -125,6 +129,8 @@ class TwoPhase {
   // Something was registered: until its end is in the log, a start cancels it anew.
   bool has_reservations() const;
   Protocol protocol() const { return protocol_; }
+  // What persons did; not before that is durable.
+  const std::vector<HeuristicIntent>& intents() const { return intents_; }
   // Of a three-phase commit, from prepare on.
   std::optional<QuorumSummary> quorum() const;
 
@@ -152,6 +158,7 @@ class TwoPhase {
   Effects On(const event::RetryRequested& event);
   Effects On(const event::SkipRequested& event);
   Effects On(const event::ForgetRequested& event);
+  Effects On(const event::HeuristicRequested& event);
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);
@@ -173,6 +180,14 @@ class TwoPhase {
   void TakeHeuristics(const std::vector<HeuristicRecord>& heuristics);
   Ending DamagedEnding() const;
   Effects Forgotten(const ForgetRecord& record);
+
+  // What persons decide: two_phase_heuristic.cc.
+  std::optional<HeuristicIntent> Completed(HeuristicIntent intent, std::string& why_not) const;
+  Effects OnIntentDurable();
+  Effects OnIntentRefused(const std::string& why);
+  void ApplyVerdict(const HeuristicIntent& intent);
+  void ApplyForce(const HeuristicIntent& intent);
+  bool IsForced() const;
   Effects SendOutstanding(const std::function<bool(const Branch&)>& wanted);
   effect::Send SendTo(Branch& branch, CommandKind kind);
   effect::Send SendAbort(Branch& branch);
@@ -227,8 +242,10 @@ class TwoPhase {
   std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
-  ForgetRecord forget_;               // while kForgetting
-  std::optional<ThreePhase> quorum_;  // of three-phase commit, from prepare on
+  std::vector<HeuristicIntent> intents_;
+  std::optional<HeuristicIntent> intent_on_its_way_;  // to the disk, and no other record is
+  ForgetRecord forget_;                               // while kForgetting
+  std::optional<ThreePhase> quorum_;                  // of three-phase commit, from prepare on
   struct Keeping {
     SiteAnswer at;
     std::optional<std::uint64_t> call;  // of the peer that waits for it

@@ -48,6 +48,7 @@ void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
 Ending TwoPhase::DamagedEnding() const {
   bool hazard = false;
   std::string reason;
+  if (IsForced()) reason = Words(intents_.front());
   for (const HeuristicRecord& heuristic : heuristics_) {
     hazard = hazard || heuristic.end == BranchEnd::kHazard;
     if (reason.size() > kReasonBytesEnough) continue;
@@ -62,6 +63,13 @@ Ending TwoPhase::DamagedEnding() const {
         return branch.state == BranchState::kAborted || branch.state == BranchState::kRefused;
       });
   if (some_committed && some_aborted) return {Outcome::kMixed, ending_.cause, reason, false};
+  // Of a one-phase commit its resource decided, however that became known.
+  const bool one_phase = decision_ == Decision::kAbort && ending_.cause == AbortCause::kNone;
+  if (one_phase && some_aborted) return {Outcome::kAborted, AbortCause::kRolledBack, reason, false};
+  if (some_committed && (one_phase || decision_ == Decision::kCommit))
+    return {Outcome::kCommitted, ending_.cause, reason, false};
+  if (!some_committed && decision_ == Decision::kAbort)
+    return {Outcome::kAborted, ending_.cause, reason, false};
   return {some_committed ? Outcome::kHeuristicCommit : Outcome::kHeuristicRollback, ending_.cause,
           reason, false};
 }
@@ -69,14 +77,19 @@ Ending TwoPhase::DamagedEnding() const {
 Effects TwoPhase::On(const event::ForgetRequested& event) {
   switch (state_) {
     case State::kDamaged:
+      if (intent_on_its_way_) {
+        return {effect::Refuse{ErrorCode::kRetry, "what operator " +
+                                                      intent_on_its_way_->operator_name +
+                                                      " says of it is on its way to the log"}};
+      }
       state_ = State::kForgetting;  // whoever asked is told when this is durable, and not before
       forget_ = {gtid_, ending_, event.operator_name, event.reason, 0};
       return {effect::Persist{forget_}};
     case State::kForgetting:
       if (forget_.operator_name == event.operator_name && forget_.reason == event.reason) return {};
-      return {effect::Refuse{ErrorCode::kRefused, "operator " + forget_.operator_name +
-                                                      " is forgetting it at this moment: " +
-                                                      forget_.reason}};
+      return {effect::Refuse{ErrorCode::kRefused,
+                             "operator " + forget_.operator_name +
+                                 " is forgetting it at this moment: " + forget_.reason}};
     case State::kActive:
     case State::kPreparing:
     case State::kPreCommitting:
@@ -87,9 +100,9 @@ Effects TwoPhase::On(const event::ForgetRequested& event) {
     case State::kCommitting:
     case State::kAborting:
     case State::kDone:
-      return {effect::Refuse{ErrorCode::kRefused,
-                             "it is " + std::string(ToString(state_)) +
-                                 ", and only what is damaged can be forgotten"}};
+      return {
+          effect::Refuse{ErrorCode::kRefused, "it is " + std::string(ToString(state_)) +
+                                                  ", and only what is damaged can be forgotten"}};
   }
   return {};
 }

@@ -55,6 +55,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
 }
 
 Effects TwoPhase::On(const event::Persisted&) {
+  if (intent_on_its_way_) return OnIntentDurable();
   if (!registering_.empty()) return OnRegistered();
   switch (state_) {
     case State::kPreCommitting: return OnPreCommitDurable();
@@ -104,6 +105,7 @@ Effects TwoPhase::OnDecisionDurable() {
 }
 
 Effects TwoPhase::On(const event::PersistRefused& event) {
+  if (intent_on_its_way_) return OnIntentRefused(event.reason);
   if (!registering_.empty()) return OnRegistrationRefused(event.reason);
   switch (state_) {
     case State::kQuorum: return OnKeepingRefused(event.reason);
@@ -196,7 +198,7 @@ Effects TwoPhase::EndIfAllFinished() {
   }
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
-  if (!heuristics_.empty()) {
+  if (!heuristics_.empty() || IsForced()) {
     state_ = State::kDamaged;
     ending_ = DamagedEnding();
     effects.push_back(effect::ReplyApplied{ending_});
@@ -234,6 +236,7 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   effect::Send send{kind,           branch.number,   branch.resource,
                     branch.session, branch.attempts, branch.vote.evidence};
   if (quorum_) AddQuorum(send, *quorum_);
+  if (IsForced()) send.prepared = intents_.front().database_name;
   return send;
 }
 

@@ -58,7 +58,11 @@ void AddQuorum(effect::Send& send, const ThreePhase& quorum) {
     case CommandKind::kPreAbort: send.ballot = quorum.message()->ballot; break;
     case CommandKind::kCommit:
     case CommandKind::kAbort:
-      if (!quorum.final_state()) break;  // the coordinator aborts alone
+      // The coordinator aborts alone, or a person decides, whatever a site says.
+      if (!quorum.final_state() || (quorum.final_state()->state == SiteState::kCommitted) !=
+                                       (send.kind == CommandKind::kCommit)) {
+        break;
+      }
       send.ballot = quorum.final_state()->decided.ballot;
       send.quorum = quorum.final_state()->decided.quorum;
       break;
@@ -135,6 +139,7 @@ Effects TwoPhase::On(const event::SiteAnswered& event) {
 // One record at a time is on its way to the disk. Peers come first: each of them waits for one.
 Effects TwoPhase::GetOn() {
   Effects effects;
+  if (intent_on_its_way_) return effects;
   while (!keeping_ && !quorum_->final_state() && !asked_.empty()) AnswerNext(effects);
   if (keeping_ || abort_on_its_way_) return effects;
   if (quorum_->final_state()) {
@@ -270,7 +275,7 @@ Effects TwoPhase::AnswerAsked() {
 }
 
 SiteAnswer TwoPhase::FinalAnswer() const {
-  if (quorum_->final_state()) return *quorum_->final_state();
+  if (quorum_->final_state() && !IsForced()) return *quorum_->final_state();
   SiteAnswer answer = quorum_->kept();
   answer.state = decision_ == Decision::kCommit ? SiteState::kCommitted : SiteState::kAborted;
   return answer;

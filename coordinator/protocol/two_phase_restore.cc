@@ -119,6 +119,15 @@ TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics,
   ending_ = DamagedEnding();
 }
 
+TwoPhase::TwoPhase(const HeuristicIntentRecord& record,
+                   const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(record.gtid), origin_(record.origin) {
+  for (const DecidedBranch& decided : record.intent.branches)
+    branches_.push_back(Restored(decided, BranchState::kPrepared));
+  TakeHeuristics(heuristics);
+  TakeIntent(record.intent);
+}
+
 // Of branches that no record names nothing is known, so nothing of them is waited for.
 void TwoPhase::Grow(BranchNumber number) {
   while (branches_.size() < number) {

@@ -99,7 +99,10 @@ std::string InThreePhase(const RestoredTransaction& transaction) {
     return "its branches were others when it was pre-committed than when it was decided";
   }
   const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
-  if (!decided && !transaction.heuristics.empty()) {
+  const bool forced = !transaction.intents.empty() &&
+                      transaction.intents.front().intent.act == HeuristicAct::kForce;
+  if (decided && forced) return "it was decided, and a person forced it as well";
+  if (!decided && !forced && !transaction.heuristics.empty()) {
     return "there is damage, and no record says how it was decided";
   }
   if (transaction.ballot && IsFinal(transaction.ballot->at.state)) {
@@ -115,6 +118,23 @@ std::string InDamage(const HeuristicRecord& heuristic, BranchNumber last) {
   }
   if (heuristic.end == BranchEnd::kRetry) return "the damage of " + name + " is no end";
   return {};
+}
+
+// A verdict is of a branch in hazard; by anything else its branches are finished.
+std::string InIntent(const HeuristicIntent& intent, const RestoredTransaction& transaction) {
+  if (intent.act == HeuristicAct::kForce && transaction.pre_commit &&
+      intent.branches != transaction.pre_commit->branches) {
+    return "its branches were others when it was pre-committed than when it was forced";
+  }
+  if (intent.act != HeuristicAct::kVerdict) return {};
+  const BranchNumber number = intent.branches.front().number;
+  const bool hazard = std::any_of(
+      transaction.heuristics.begin(), transaction.heuristics.end(), [&](const auto& heuristic) {
+        return heuristic.branch == number && heuristic.end == BranchEnd::kHazard;
+      });
+  if (hazard) return {};
+  return "a person said how branch " + std::to_string(number) +
+         " ended, and no record says that it was not known";
 }
 
 std::string InRegistered(const RegisteredRecord& record, const RestoredTransaction& transaction) {
@@ -146,6 +166,19 @@ std::string InRegistered(const RegisteredRecord& record, const RestoredTransacti
 
 }  // namespace
 
+std::string FindContradiction(const HeuristicIntentRecord& record) {
+  const HeuristicIntent& intent = record.intent;
+  if (intent.branches.empty() || intent.branches.size() > kBranchNumberMax)
+    return "a person decided of " + std::to_string(intent.branches.size()) + " branches";
+  BranchNumber expected = 0;
+  for (const DecidedBranch& branch : intent.branches) {
+    expected = intent.act == HeuristicAct::kVerdict ? branch.number : expected + 1;
+    if (std::string wrong = InBranch(branch, expected); !wrong.empty()) return wrong;
+  }
+  const bool one = intent.act == HeuristicAct::kForce || intent.branches.size() == 1;
+  return one ? "" : "a person decided of one branch, and its record has several";
+}
+
 std::string FindContradiction(const RestoredTransaction& transaction, const LogIdentity& log) {
   if (std::string wrong = InGtid(transaction.gtid(), log); !wrong.empty()) return wrong;
   std::string wrong =
@@ -162,6 +195,11 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
   for (const RegisteredRecord& record : transaction.registered) {
     if (!wrong.empty()) return wrong;
     wrong = InRegistered(record, transaction);
+  }
+  for (const HeuristicIntentRecord& record : transaction.intents) {
+    if (!wrong.empty()) return wrong;
+    wrong = FindContradiction(record);
+    if (wrong.empty()) wrong = InIntent(record.intent, transaction);
   }
   return wrong;
 }

@@ -14,6 +14,9 @@ namespace settle::coordinator {
 // commit its sites are those of its branches, and all of them said commit.
 std::string FindContradiction(const RestoredTransaction& transaction, const LogIdentity& log);
 
+// The same of what a person decided, taken by itself.
+std::string FindContradiction(const HeuristicIntentRecord& record);
+
 // The same of a saga: its definition is one that can run, and no record is of a step that it does
 // not have.
 std::string FindContradiction(const RestoredSaga& saga, const LogIdentity& log);

@@ -80,7 +80,10 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
     const BranchSummary* branch = FindBranch(**ended, key.number);
     const bool aborted = (*ended)->ending.cause != AbortCause::kNone;
     const DecidedBy by = (*ended)->quorum ? (*ended)->quorum->by : DecidedBy{};
-    if (branch == nullptr) return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted};
+    const std::string& trace_parent = (*ended)->origin.trace_parent;
+    if (branch == nullptr) {
+      return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted, {}, trace_parent};
+    }
     // Also one whose process was lost before its vote, and which had prepared unheard.
     const bool undamaged = branch->state == ToString(TwoPhase::BranchState::kAborting) ||
                            branch->state == ToString(TwoPhase::BranchState::kAborted);
@@ -90,6 +93,7 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
                    {},
                    aborted && undamaged,
                    by,
+                   trace_parent,
                    branch->resource};
   }
   const LogIdentity& log = log_.identity();
@@ -207,6 +211,7 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
   command.ballot = verdict->by.ballot;
   command.quorum = verdict->by.quorum;
+  command.trace_parent = verdict->trace_parent;
   if (verdict->ending.committed() && !verdict->voted_commit) {
     return LeaveAlone(resource, key.DatabaseName(),
                       "its transaction committed without it: the decision has no "
@@ -232,7 +237,7 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
           std::string("its transaction ended as ") + settle::ToString(verdict->ending.outcome));
   }
   observer_.Event(
-      Observer::Level::kInfo, key.gtid,
+      Observer::Level::kInfo, {key.gtid, verdict->trace_parent},
       "a scan of " + resource + " found branch " + std::to_string(key.number) +
           " prepared; told to " +
           (command.kind == CommandKind::kCommit
@@ -257,8 +262,9 @@ void Inquiry::LeaveAlone(const std::string& resource, const std::string& databas
     std::erase_if(strays_, [this](const auto& entry) { return IsForgotten(entry.second); });
   }
   if (strays_.size() >= kStraysMax) return;
+  const Result<BranchKey> key = BranchKey::ParseDatabaseName(database_name);
   observer_.Event(
-      Observer::Level::kWarning, Gtid{},
+      Observer::Level::kWarning, key ? About(key->gtid) : About(),
       "prepared branch " + Escaped(database_name) + " in " + resource + " is left alone: " + why);
   strays_[{resource, database_name}] = {{resource, database_name, std::move(why), now, now},
                                         clock_.Now()};

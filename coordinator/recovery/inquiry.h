@@ -2,7 +2,8 @@
 //
 // Abort is presumed only if all of this holds: the gtid names this log and an epoch and sequence
 // that it gave out; the log opened clean; there is no commit record, and there never was one that
-// was pruned, or lost before the log was restored; it is not running. Anything else is left alone and listed for the operator.
+// was pruned, or may have been one that was lost before the log was restored; it is not running.
+// Anything else is left alone and listed for the operator.
 #pragma once
 
 #include <atomic>
@@ -72,7 +73,8 @@ class Inquiry {
     std::map<std::string, std::string> results{};  // of a saga
     // Its end has an abort's cause, and knows no damage of the branch.
     bool still_to_be_aborted = false;
-    DecidedBy by{};          // of a three-phase commit
+    DecidedBy by{};  // of a three-phase commit
+    std::string trace_parent{};
     std::string resource{};  // of the branch, where the log knows it
   };
   struct Sighting {

@@ -77,13 +77,17 @@ struct Replay {
     if (SETTLE_PLANTED_BUG(kRegisteredNotReplayed)) return;
     At(record.gtid, position).transaction.registered.push_back(std::move(record));
   }
+  void Visit(std::uint64_t position, HeuristicIntentRecord record) {
+    At(record.gtid, position).transaction.intents.push_back(std::move(record));
+  }
   void Visit(std::uint64_t position, ForgetRecord record) {
     if (const auto saga = sagas.find(record.gtid); saga != sagas.end()) {
       saga->second.saga.later.emplace_back(std::move(record));
       return;
     }
     RestoredTransaction& transaction = At(record.gtid, position).transaction;
-    if (transaction.heuristics.empty() && transaction.contradiction.empty()) {
+    const bool kept = !transaction.heuristics.empty() || !transaction.intents.empty();
+    if (!kept && transaction.contradiction.empty()) {
       transaction.contradiction = "the record at position " + std::to_string(position) +
                                   " forgets what no record before it says is damaged";
     }
@@ -124,11 +128,17 @@ struct Replay {
   }
 };
 
+bool IsForced(const RestoredTransaction& transaction) {
+  return !transaction.intents.empty() &&
+         transaction.intents.front().intent.act != HeuristicAct::kVerdict;
+}
+
 // What came after an end. Damage can come after the end of an abort, which was never decided: a
 // branch that somebody committed by hand is found late.
 Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
                                           const RestoredTransaction& transaction) {
-  const bool decided = !std::holds_alternative<std::monostate>(transaction.decision);
+  const bool decided =
+      !std::holds_alternative<std::monostate>(transaction.decision) || IsForced(transaction);
   const bool pre_committed = transaction.pre_commit.has_value();
   const bool registered = !transaction.registered.empty() || pre_committed;
   const std::string was = decided         ? "decided"
@@ -145,6 +155,20 @@ Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
   if (!decided && !registered && !(*ended)->ending.committed()) return std::string();
   return "it had ended as " + std::string(settle::ToString((*ended)->ending.outcome)) +
          " before it was " + was;
+}
+
+// Its records contradict themselves, and a person knew: only what contradicts that is wrong now.
+void LeaveWhatAPersonDecided(RestoredTransaction& transaction) {
+  const HeuristicIntentRecord intent = transaction.intents.front();
+  if (!FindContradiction(intent).empty()) return;
+  RestoredTransaction left;
+  left.intents = std::move(transaction.intents);
+  left.forgotten = std::move(transaction.forgotten);
+  for (HeuristicRecord& heuristic : transaction.heuristics) {
+    if (heuristic.branch >= 1 && heuristic.branch <= intent.intent.branches.size())
+      left.heuristics.push_back(std::move(heuristic));
+  }
+  transaction = std::move(left);
 }
 
 }  // namespace
@@ -171,7 +195,14 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
       if (!of_its_end) return Fail(of_its_end.error());
       wrong = *std::move(of_its_end);
     }
-    if (wrong.empty()) transaction.lost = FindLoss(transaction, log.identity());
+    std::string lost = wrong.empty() ? FindLoss(transaction, log.identity()) : std::string();
+    const bool quorum =
+        transaction.pre_commit && std::holds_alternative<std::monostate>(transaction.decision);
+    if (IsForced(transaction) && !(quorum && wrong.empty() && lost.empty())) {
+      LeaveWhatAPersonDecided(transaction);
+    } else {
+      transaction.lost = std::move(lost);
+    }
     state.open.push_back(std::move(transaction));
   }
   std::map<std::uint64_t, RestoredSaga> sagas_in_order;

@@ -47,9 +47,10 @@ void AdminHandler::show(wire::TransactionView& reply, const std::string& gtid) {
 void AdminHandler::look(wire::LookReply& reply, const wire::LookRequest& request) {
   edge_.Serve(access::Of("admin", "look"), [&] {
     const LookCall call = Need(FromWire(request));
-    const LookView view = Need(views_.Look(call.gtid, call.wait));
-    reply.transaction = ToWire(view.transaction);
-    for (const LiveRow& row : view.live) reply.live.push_back(ToWire(row));
+    reply = ToWire(Need(call.wait ? views_.Look(call.gtid, *call.wait)
+                                  : views_.Show(call.gtid).map([](TransactionView view) {
+                                      return LookView{std::move(view), {}};
+                                    })));
   });
 }
 
@@ -84,6 +85,10 @@ void AdminHandler::participants(wire::ParticipantsReply& reply, const wire::Page
 void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgainRequest& request) {
   edge_.Serve(access::Of("admin", "send_again"), [&] {
     const SendAgainCall call = Need(FromWire(request));
+    if (call.dry_run) {
+      reply = ToWire(Need(WouldRetry(engine_, views_, call.gtid, call.resource)));
+      return;
+    }
     const std::string target = !call.gtid.empty()       ? call.gtid.text()
                                : !call.resource.empty() ? call.resource
                                                         : "everything that waits";
@@ -99,8 +104,12 @@ void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgain
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   edge_.Serve(access::Of("admin", "resolve"), [&] {
     const ResolveCall call = Need(FromWire(request));
-    const std::string what = std::string("resolve to ") + settle::ToString(call.to);
-    reply = ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
+    if (call.dry_run) {
+      reply = ToWire(Need(Resolve(engine_, views_, observer_, call)));
+      return;
+    }
+    reply = ToWire(Act<TransactionView>(WhatIsAsked(call), TargetOf(call), call.operator_name,
+                                        call.reason,
                                         [&] { return Resolve(engine_, views_, observer_, call); }));
   });
 }
@@ -173,7 +182,12 @@ void AdminHandler::diagnose(wire::DiagnosisReply& reply) {
 
 void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetRequest& request) {
   edge_.Serve(access::Of("admin", "forget"), [&] {
-    const ForgetCall call = Need(FromWire(request));
+    const ForgetRequested asked = Need(FromWire(request));
+    const ForgetCall& call = asked.call;
+    if (asked.dry_run) {
+      reply = ToWire(Need(WouldForget(views_, call)));
+      return;
+    }
     reply = ToWire(Act<TransactionView>("forget", call.gtid.text(), call.operator_name, call.reason,
                                         [&] { return Forget(engine_, views_, observer_, call); }));
   });

@@ -19,6 +19,16 @@ bool NotRunningHere(const Result<T>& result) {
   return !result && result.error().code == ErrorCode::kNotFound;
 }
 
+// A trace that is none must not harm the work it was to be about.
+template <typename Request>
+void NoteIfIgnored(Observer& observer, const Gtid& gtid, const Request& request,
+                   const std::string& trace_parent) {
+  if (request.trace_parent.empty() || !trace_parent.empty()) return;
+  observer.Event(Observer::Level::kDebug, gtid,
+                 "its trace_parent, of " + std::to_string(request.trace_parent.size()) +
+                     " bytes, is no W3C traceparent: ignored");
+}
+
 }  // namespace
 
 CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
@@ -45,11 +55,13 @@ void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
                                            const wire::BeginRequest& request) {
   edge_.Serve(access::Of("coordinator", "begin_transaction"), [&] {
     BeginCall call = Need(FromWire(request));
+    const std::string trace_parent = call.trace_parent;
     call.identity = edge_.rights().identity;
     call.undecided_max = edge_.rights().quota.open_transactions.value_or(0);
     const Begun begun = Need(calls_.Await<Begun>(kNothingDone, [&](Completion<Begun> done) {
       engine_.Begin(std::move(call), std::move(done));
     }));
+    NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
     reply.gtid = begun.gtid.text();
     reply.epoch = static_cast<std::int64_t>(begun.epoch);
   });
@@ -168,6 +180,7 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
                                     const wire::StartSagaRequest& request) {
   edge_.Serve(access::Of("coordinator", "start_saga"), [&] {
     StartSagaCall call = Need(FromWire(request));
+    const std::string trace_parent = call.trace_parent;
     call.identity = edge_.rights().identity;
     call.open_max = edge_.rights().quota.open_transactions.value_or(0);
     // Nobody knows its gtid yet: without a key, a start whose answer does not come cannot be asked
@@ -177,6 +190,7 @@ void CoordinatorHandler::start_saga(wire::BeginReply& reply,
     const Begun begun = Need(calls_.Await<Begun>(limits, [&](Completion<Begun> done) {
       engine_.StartSaga(std::move(call), std::move(done));
     }));
+    NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
     reply.gtid = begun.gtid.text();
     reply.epoch = static_cast<std::int64_t>(begun.epoch);
   });

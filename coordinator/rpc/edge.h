@@ -53,6 +53,7 @@ class Edge {
 
   // The rest: within a body of Serve.
 
+  Observer& observer() const { return observer_; }
   const access::Rights& rights() const { return visitor_->rights(); }
   const server::Caller& caller() const { return visitor_->caller(); }
   // To which identity sessions, and branches of sessions, must belong.

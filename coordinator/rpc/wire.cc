@@ -6,6 +6,7 @@
 
 #include "rpc/utf8.h"
 #include "rpc/wire_checks.h"
+#include "settle/vocabulary/trace_parent.h"
 #include "wire/types_constants.h"
 
 namespace settle::coordinator {
@@ -83,16 +84,7 @@ Status CheckMost(std::int32_t most) {
                            " are allowed");
 }
 
-// What a person does is recorded under their name and with their reason, so both must be there.
-
 }  // namespace
-
-Status CheckWhoAndWhy(const std::string& operator_name, const std::string& reason) {
-  if (operator_name.empty()) return Wrong("operator_name", "is empty: say who asks");
-  if (reason.empty()) return Wrong("reason", "is empty: say why");
-  if (Status text = CheckText("operator_name", operator_name, kNameBytesMax); !text) return text;
-  return CheckText("reason", reason, kWordsBytesMax);
-}
 
 Result<std::int32_t> AgreeOnVersion(std::int32_t low, std::int32_t high) {
   const std::int32_t ours = wire::g_types_constants.PROTOCOL_VERSION;
@@ -140,6 +132,7 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
     if (!protocol) return Fail(protocol.error());
     call.protocol = *protocol;
   }
+  call.trace_parent = TraceParentFrom(request.trace_parent);
   return call;
 }
 
@@ -233,6 +226,7 @@ Result<AttachCall> FromWire(const wire::AttachRequest& request) {
   call.epoch_seen = static_cast<Epoch>(request.epoch_seen);
   call.log_id_seen = request.log_id_seen;
   call.answers_questions = request.answers_questions;
+  call.release = OneLineOfUtf8(request.release, kReleaseBytesMax);
   return call;
 }
 
@@ -310,78 +304,6 @@ Result<PageCall> FromWire(const wire::PageRequest& request) {
   if (Status cursor = CheckText("cursor", request.cursor, kNameBytesMax); !cursor)
     return Fail(cursor.error());
   return PageCall{static_cast<std::size_t>(request.most), request.cursor};
-}
-
-Result<SendAgainCall> FromWire(const wire::SendAgainRequest& request) {
-  SendAgainCall call;
-  if (!request.gtid.empty()) {
-    Result<Gtid> gtid = GtidFromWire(request.gtid);
-    if (!gtid) return Fail(gtid.error());
-    if (!request.resource.empty()) return Wrong("resource", "is given beside a gtid");
-    call.gtid = *std::move(gtid);
-    if (Status step = CheckText("step", request.step, kKeyBytesMax); !step)
-      return Fail(step.error());
-    call.step = request.step;
-  } else if (!request.step.empty()) {
-    return Wrong("step", "is given without the gtid of its saga");
-  } else if (!request.resource.empty()) {
-    if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
-    call.resource = request.resource;
-  }
-  if (Status who = CheckText("operator_name", request.operator_name, kNameBytesMax); !who)
-    return Fail(who.error());
-  call.operator_name = request.operator_name;
-  return call;
-}
-
-Result<ResolveCall> FromWire(const wire::ResolveRequest& request) {
-  Result<Gtid> gtid = GtidFromWire(request.gtid);
-  if (!gtid) return Fail(gtid.error());
-  if (request.to != "commit" && request.to != "abort") {
-    return Wrong("to", "is \"" + Escaped(request.to) + "\"; commit or abort are allowed");
-  }
-  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
-    return Fail(who.error());
-  return ResolveCall{*std::move(gtid),
-                     request.to == "commit" ? Decision::kCommit : Decision::kAbort,
-                     request.operator_name, request.reason};
-}
-
-Result<StepActCall> FromWire(const wire::ActOnStepRequest& request) {
-  Result<Gtid> gtid = GtidFromWire(request.gtid);
-  if (!gtid) return Fail(gtid.error());
-  const bool skip = request.act == "skip";
-  if (!skip && request.act != "set-input")
-    return Wrong("act", "is \"" + Escaped(request.act) + "\"; skip or set-input are allowed");
-  if (skip && !request.input.empty()) return Wrong("input", "is given to a skip");
-  if (request.step.empty()) return Wrong("step", "is empty");
-  for (const Status& checked : {CheckText("step", request.step, kKeyBytesMax),
-                                CheckText("input", request.input, kJsonBytesMax),
-                                CheckWhoAndWhy(request.operator_name, request.reason)}) {
-    if (!checked) return Fail(checked.error());
-  }
-  return StepActCall{
-      *std::move(gtid), request.step,          skip ? SagaAct::kSkip : SagaAct::kSetInput,
-      request.input,    request.operator_name, request.reason};
-}
-
-Result<ForgetCall> FromWire(const wire::ForgetRequest& request) {
-  Result<Gtid> gtid = GtidFromWire(request.gtid);
-  if (!gtid) return Fail(gtid.error());
-  if (Status who = CheckWhoAndWhy(request.operator_name, request.reason); !who)
-    return Fail(who.error());
-  return ForgetCall{*std::move(gtid), request.operator_name, request.reason};
-}
-
-Result<ResourceRecord> IdentityFromWire(const std::string& resource, const std::string& identity,
-                                        const std::string& operator_name,
-                                        const std::string& reason) {
-  if (Status name = CheckResourceName(resource); !name) return Fail(name.error());
-  if (identity.empty()) return Wrong("identity", "is empty");
-  if (Status text = CheckText("identity", identity, kNameBytesMax); !text)
-    return Fail(text.error());
-  if (Status who = CheckWhoAndWhy(operator_name, reason); !who) return Fail(who.error());
-  return ResourceRecord{resource, identity, operator_name, reason, 0};
 }
 
 }  // namespace settle::coordinator

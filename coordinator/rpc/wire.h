@@ -57,7 +57,11 @@ struct AwaitSagaCall {
 AnswerReport FromWire(const wire::QuestionAnswer& answer);  // what is wrong is its error
 [[nodiscard]] Result<FetchCall> FromWire(const wire::FetchRequest& request);
 [[nodiscard]] Result<ResolveCall> FromWire(const wire::ResolveRequest& request);
-[[nodiscard]] Result<ForgetCall> FromWire(const wire::ForgetRequest& request);
+struct ForgetRequested {
+  ForgetCall call;
+  bool dry_run = false;
+};
+[[nodiscard]] Result<ForgetRequested> FromWire(const wire::ForgetRequest& request);
 
 // The time of the record is left to who keeps it.
 [[nodiscard]] Result<ResourceRecord> IdentityFromWire(const std::string& resource,
@@ -82,11 +86,12 @@ struct SendAgainCall {
   Gtid gtid;             // empty: every transaction
   std::string resource;  // empty: any
   std::string step;      // of the saga; empty: all
+  bool dry_run = false;
   std::string operator_name;
 };
 struct LookCall {
   Gtid gtid;
-  std::chrono::milliseconds wait{0};
+  std::optional<std::chrono::milliseconds> wait{};  // none: nobody is asked
 };
 [[nodiscard]] Result<LookCall> FromWire(const wire::LookRequest& request);
 
@@ -137,6 +142,7 @@ wire::Question ToWire(const Question& question);
 wire::LiveBranch ToWire(const LiveBranch& live);
 wire::Examination ToWire(const Examination& examination);
 wire::LiveView ToWire(const LiveRow& row);
+wire::LookReply ToWire(const LookView& view);
 wire::ExamineReply ToWire(const ExaminedPage& page);
 wire::Evidence ToWire(const Evidence& evidence);
 wire::AwaitSagaReply ToWire(const SagaEnd& end);

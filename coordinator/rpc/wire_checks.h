@@ -14,6 +14,7 @@ namespace settle::coordinator {
 inline constexpr std::size_t kNameBytesMax = 200;
 inline constexpr std::size_t kWordsBytesMax = 1'000;
 inline constexpr std::size_t kKeyBytesMax = 64;
+inline constexpr std::size_t kReleaseBytesMax = 50;
 inline constexpr std::size_t kJsonBytesMax = 64 * 1024;
 inline constexpr std::int64_t kMillisecondsMax = 86'400'000;
 inline constexpr std::int64_t kWaitsMsMost = 100LL * 365 * kMillisecondsMax;  // a hundred years

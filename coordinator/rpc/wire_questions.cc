@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "admin/explanation.h"
+#include "admin/plain_words.h"
 #include "rpc/utf8.h"
 #include "rpc/wire.h"
 #include "rpc/wire_checks.h"
@@ -120,7 +122,9 @@ Result<LookCall> FromWire(const wire::LookRequest& request) {
   if (!gtid) return Fail(gtid.error());
   const auto wait = WaitFromWire(request.wait_ms);
   if (!wait) return Fail(wait.error());
-  return LookCall{*std::move(gtid), *wait};
+  LookCall call{*std::move(gtid)};
+  if (!request.without_live) call.wait = *wait;
+  return call;
 }
 
 Result<ExamineCall> FromWire(const wire::ExamineRequest& request) {
@@ -203,7 +207,28 @@ wire::LiveView ToWire(const LiveRow& row) {
   wire::LiveView out;
   out.branch = static_cast<std::int32_t>(row.branch);
   out.how = ToWire(row.how);
-  if (row.live) out.__set_live(ToWire(*row.live));
+  if (row.unserved_since) out.__set_unserved_since_us(*row.unserved_since);
+  if (!row.live) {
+    out.how.why_not = OneLine(UnansweredInWords(row));
+    return out;
+  }
+  out.__set_live(ToWire(*row.live));
+  out.comparison = row.comparison.words;
+  out.contradicts = row.comparison.contradicts;
+  out.waiting = WaitingInWords(*row.live);
+  return out;
+}
+
+wire::LookReply ToWire(const LookView& view) {
+  wire::LookReply out;
+  out.transaction = ToWire(view.transaction);
+  for (const LiveRow& row : view.live) out.live.push_back(ToWire(row));
+  Explanation words = InPlainWords(view.transaction, view.live);
+  out.explanation.happened = std::move(words.happened);
+  out.explanation.waits_for = std::move(words.waits_for);
+  out.explanation.safe = std::move(words.safe);
+  out.explanation.harmful = std::move(words.harmful);
+  out.explanation.commands = std::move(words.commands);
   return out;
 }
 

@@ -189,6 +189,7 @@ void AddQuorum(const Command& command, wire::Command& reply) {
   reply.__isset.sites = !reply.sites.empty();
   if (command.ballot.round != 0) reply.__set_ballot(ToWire(command.ballot));
   if (!command.quorum.empty()) reply.__set_quorum(ToWire(command.quorum));
+  if (!command.prepared.empty()) reply.__set_prepared(command.prepared);
 }
 
 wire::SiteAnswer ToWire(const SiteAnswer& answer) {

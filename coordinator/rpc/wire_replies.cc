@@ -109,6 +109,7 @@ wire::Command ToWire(const Command& command) {
   reply.epoch = Clamped<std::int64_t>(command.epoch);
   reply.evidence = coordinator::ToWire(command.evidence);
   AddQuorum(command, reply);
+  if (!command.trace_parent.empty()) reply.__set_trace_parent(command.trace_parent);
   return reply;
 }
 
@@ -175,6 +176,23 @@ wire::CommandBatch ToWire(const CommandBatch& batch) {
   return reply;
 }
 
+namespace {
+
+wire::HeuristicView ToWire(const HeuristicIntent& intent) {
+  wire::HeuristicView view;
+  view.act = ToString(intent.act);
+  view.to = settle::ToString(intent.to);
+  view.operator_name = intent.operator_name;
+  view.reason = intent.reason;
+  view.at_us = intent.at;
+  for (const DecidedBranch& branch : intent.branches)
+    view.branches.push_back(static_cast<std::int32_t>(branch.number));
+  view.database_name = OneLine(intent.database_name);
+  return view;
+}
+
+}  // namespace
+
 wire::TransactionView ToWire(const TransactionView& view) {
   const TransactionSummary& summary = view.summary;
   wire::TransactionView reply;
@@ -197,6 +215,11 @@ wire::TransactionView ToWire(const TransactionView& view) {
   reply.advice = view.advice;
   if (summary.saga) reply.__set_saga(ToWire(*summary.saga));
   if (summary.quorum) reply.__set_quorum(ToWire(*summary.quorum));
+  for (const HeuristicIntent& intent : summary.heuristics)
+    reply.heuristic.push_back(ToWire(intent));
+  reply.__isset.heuristic = !reply.heuristic.empty();
+  if (!view.would.empty()) reply.__set_would(view.would);
+  if (!summary.origin.trace_parent.empty()) reply.__set_trace_parent(summary.origin.trace_parent);
   return reply;
 }
 

@@ -7,6 +7,7 @@
 #include "rpc/wire.h"
 #include "rpc/wire_checks.h"
 #include "saga_definition/document.h"
+#include "settle/vocabulary/trace_parent.h"
 
 namespace settle::coordinator {
 namespace {
@@ -52,6 +53,7 @@ Result<StartSagaCall> FromWire(const wire::StartSagaRequest& request) {
   StartSagaCall call{
       {},           request.input,  request.request_key, request.owner, request.comment,
       request.name, request.version};
+  call.trace_parent = TraceParentFrom(request.trace_parent);
   if (request.definition.empty() == request.name.empty()) {
     return Fail(ErrorCode::kInvalid,
                 request.name.empty() ? "neither a definition nor the name of a stored one was given"
@@ -245,6 +247,7 @@ wire::ActionCall ToWire(const SagaCall& call) {
   reply.timeout_ms = call.timeout.count();
   if (!call.input.empty()) reply.__set_input(call.input);
   if (!call.result.empty()) reply.__set_result(call.result);
+  if (!call.trace_parent.empty()) reply.__set_trace_parent(call.trace_parent);
   return reply;
 }
 

@@ -44,6 +44,8 @@ Result<nlohmann::json> Parse(std::string_view text,
   } catch (const nlohmann::json::exception& error) {
     std::string_view what = error.what();  // "[json.exception.parse_error.101] parse error ..."
     what.remove_prefix(std::min(what.find(' ') + 1, what.size()));
+    // Where it is wrong is enough: what stands there may be nobody else's to read.
+    what = what.substr(0, std::min(what.find("; last read: "), what.find(" parsing '")));
     return Fail(ErrorCode::kInvalid, "this is not JSON: " + Escaped(what));
   }
 }

@@ -213,6 +213,13 @@ void AwaitStop(Wakeups& wakeups, Heartbeat& heartbeat, channel::LiveTls* tls, Ac
   }
 }
 
+std::optional<CertificateFact> OwnCertificate(channel::LiveTls* tls) {
+  if (tls == nullptr) return std::nullopt;
+  const auto material = tls->Current();
+  constexpr WallTime kSecond = 1'000'000;
+  return CertificateFact{material->text(), material->validity().until * kSecond};
+}
+
 // Closes the log before the engine goes: what is still being written completes into the engine's
 // mailboxes.
 struct LogCloser {
@@ -266,12 +273,13 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
   const TaskStopper task_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
-  Doctor doctor({.release = Release(),
-                 .address = ListeningText(TextsOf(*addresses), *tls != nullptr),
-                 .unprotected = *tls == nullptr && !OnThisMachine(*addresses),
-                 .connections = options.server.connections_max,
-                 .own_descriptors = kDescriptorsForOurselves},
-                engine, *log, inquiry, clock);
+  Doctor doctor(
+      {.release = Release(),
+       .address = ListeningText(TextsOf(*addresses), *tls != nullptr),
+       .unprotected = *tls == nullptr && !OnThisMachine(*addresses),
+       .connections = options.server.connections_max,
+       .own_descriptors = kDescriptorsForOurselves},
+      [&] { return OwnCertificate(tls->get()); }, engine, *log, inquiry, clock);
 
   Audit audit(*log, clock, observer);
   SayIfDamaged(audit.totals(), observer);
@@ -294,7 +302,12 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
   server::Server server(WithinDescriptors(options.server, observer), services_for,
-                        {.parked = [&] { calls.StopParked(); }, .all = [&] { calls.StopAll(); }},
+                        {.parked =
+                             [&] {
+                               calls.StopParked();
+                               engine.StopAsking();
+                             },
+                         .all = [&] { calls.StopAll(); }},
                         Warn(observer));
   if (Status started = server.Start(*addresses, tls->get()); !started)
     return Refuse(started.error(), kExitCannotListen);

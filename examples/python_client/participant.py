@@ -199,6 +199,10 @@ class Participant:
         if resource is None or command.kind not in (CommandKind.COMMIT, CommandKind.ABORT):
             return BranchEnd.RETRY, "this process cannot do that"
         try:
+            if command.prepared:  # a person decided of a branch of another log: that one, or none
+                name = command.prepared
+                if name not in resource.scan():
+                    return BranchEnd.HAZARD, "it is not prepared here any more: not touched"
             return resource.finish(name, command.kind == CommandKind.COMMIT, command.evidence)
         except Exception as error:
             return BranchEnd.RETRY, str(error)  # nothing is known, so it is asked again

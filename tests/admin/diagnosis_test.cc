@@ -75,6 +75,18 @@ TEST(Diagnosis, ListeningUnprotectedIsAWarning) {
   EXPECT_EQ(Of(facts, "coordinator-listen"), Severity::kWarning);
 }
 
+TEST(Diagnosis, ACertificateIsWarnedAboutTwoWeeksBeforeItsEnd) {
+  constexpr WallTime kTwoWeeks = 14 * 86'400 * kSecond;
+  CoordinatorFacts facts = Sound();
+  facts.certificate = {"the certificate cn:settled", kNow + kTwoWeeks};
+  EXPECT_EQ(Of(facts, "coordinator-certificate"), Severity::kOk);
+  --facts.certificate->until;
+  EXPECT_EQ(Of(facts, "coordinator-certificate"), Severity::kWarning);
+  EXPECT_THAT(About(facts, "coordinator-certificate").what, HasSubstr("ends in 13 d"));
+  facts.certificate->until = kNow;
+  EXPECT_EQ(Of(facts, "coordinator-certificate"), Severity::kProblem);
+}
+
 TEST(Diagnosis, TooFewDescriptorsForTheConnectionsAreAWarning) {
   CoordinatorFacts facts = Sound();
   --facts.descriptors;
@@ -159,6 +171,19 @@ TEST(Diagnosis, ARefusedDatabaseIsAProblemWithTheCommandThatAcceptsIt) {
   EXPECT_EQ(Of(facts, "participants-identity"), Severity::kProblem);
   EXPECT_THAT(About(facts, "participants-identity").advice,
               HasSubstr("settle participants accept bank-a 'sqlite:9:9' --reason"));
+}
+
+TEST(Diagnosis, AProcessOfAnotherSeriesOfReleasesIsAWarningAndOneOfTheSameANote) {
+  CoordinatorFacts facts = Sound();
+  std::string& release = facts.participants[0].sessions[0].release;
+  release = "1.2.3";
+  EXPECT_EQ(Of(facts, "participants-release"), Severity::kOk);
+  release = "1.2.4";
+  EXPECT_EQ(Of(facts, "participants-release"), Severity::kNote);
+  release = "1.3.0";
+  EXPECT_EQ(Of(facts, "participants-release"), Severity::kWarning);
+  EXPECT_THAT(About(facts, "participants-release").what,
+              HasSubstr("shop has release 1.3.0, the coordinator 1.2.3"));
 }
 
 TEST(Diagnosis, InDoubtIsAWarningFromOneMinuteOn) {

@@ -51,7 +51,7 @@ TEST(ExplainQuorum, M10_WhoIsMissingForAMajorityIsNamed) {
   EXPECT_THAT(view.advice,
               AllOf(HasSubstr("settle agent --resource stock"),
                     HasSubstr("'settle retry k3m9qxw4c7ab.2.1.00000007' asks them now"),
-                    HasSubstr("no operator can decide it")));
+                    HasSubstr("if they decide otherwise, that splits it")));
 }
 
 TEST(ExplainQuorum, TheWitnessIsNoProcessToBringBack) {

@@ -9,9 +9,7 @@ using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Result<CommandLine> Parse(std::vector<std::string> words) {
-  return ParseCommandLine(words, kDefaultAddress);
-}
+Result<CommandLine> Parse(std::vector<std::string> words) { return ParseCommandLine(words, {}); }
 
 std::string WhyNot(std::vector<std::string> words) {
   const Result<CommandLine> line = Parse(std::move(words));
@@ -39,6 +37,21 @@ TEST(CommandLine, CommonOptionsMayStandBeforeAndAfterTheVerb) {
     EXPECT_TRUE(line->json);
     EXPECT_THAT(line->given.operands, ElementsAre("x"));
   }
+}
+
+TEST(CommandLine, TheFilesOfTlsMayStandAnywhereAndReplaceTheDefaultOfEach) {
+  const Defaults defaults{.tls = {"e/ca.pem", "e/me.pem", "e/me.key", ""}};
+  EXPECT_EQ(ParseCommandLine({"status"}, defaults)->tls.key, "e/me.key");
+  const auto line = ParseCommandLine(
+      {"--tls-ca", "a.pem", "--address", "unix:/run/s.sock", "status", "--tls-server-name=c"},
+      defaults);
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->verb, &kStatus);
+  EXPECT_EQ(line->tls.ca, "a.pem");
+  EXPECT_EQ(line->tls.certificate, "e/me.pem");
+  EXPECT_EQ(line->tls.server_name, "c");
+  EXPECT_EQ(line->address.path, "/run/s.sock");
+  EXPECT_EQ(line->reached_by, " --address unix:/run/s.sock --tls-ca 'a.pem' --tls-server-name 'c'");
 }
 
 TEST(CommandLine, AVerbMayHaveTwoWords) {

@@ -199,6 +199,11 @@ TEST(DoctorOfNobody, SaysThatNothingListens) {
   EXPECT_THAT(printed.out, HasSubstr("nothing listens at " + address + "  [reach-port]"));
 }
 
+TEST(DoctorOfNobody, SaysThatNothingListensAtTheFileOfASocket) {
+  const std::string address = "unix:/nowhere/settled.sock";
+  EXPECT_THAT(DoctorAt(address).out, HasSubstr("nothing listens at " + address + "  [reach-port]"));
+}
+
 TEST(DoctorOfNobody, SaysWhatIsSpokenThere) {
   const Speaking http("HTTP/1.0 400 Bad Request\r\n\r\n");
   EXPECT_THAT(DoctorAt(http.address()).out, HasSubstr("answers HTTP  [reach-protocol]"));

@@ -54,11 +54,14 @@ class FakeStarts : public wire::CoordinatorServiceNull {
 };
 
 // Set what it answers before the first call; read what it was asked after the last reply.
+// What a test does not ask about is answered with nothing.
 class FakeAdmin : public wire::AdminServiceNull {
  public:
   wire::StatusReply status_reply;
   wire::ListReply list_reply;
   wire::TransactionView transaction;
+  std::vector<wire::LiveView> live;  // look's, beside `transaction`
+  wire::Explanation explanation;
   wire::ExamineReply examine_reply;
   wire::DiagnosisReply diagnosis_reply;
   wire::InDoubtReply in_doubt_reply;
@@ -66,12 +69,15 @@ class FakeAdmin : public wire::AdminServiceNull {
   wire::SendAgainReply send_again_reply;
   wire::DefinitionsReply definitions_reply;
   wire::DefinitionView definition_reply;
+  wire::BackupView backup_view;
+  std::string backup_bytes;
   wire::AuditReply audit_reply;
   wire::PauseView pause_reply;
   std::optional<wire::ServiceError> error;  // thrown by every call when set
 
   std::vector<std::string> calls;
   std::vector<wire::ListRequest> lists;
+  std::vector<wire::LookRequest> looks;
   std::vector<wire::PageRequest> pages;  // of in-doubt and participants
   std::vector<wire::SendAgainRequest> retries;
   // Runs before each answer, which it may change; `nth` counts the calls from 1.
@@ -92,7 +98,10 @@ class FakeAdmin : public wire::AdminServiceNull {
     Answer("show " + gtid, reply, transaction);
   }
   void look(wire::LookReply& reply, const wire::LookRequest& request) override {
+    looks.push_back(request);
     Answer("look " + request.gtid, reply.transaction, transaction);
+    if (!request.without_live) reply.live = live;
+    reply.explanation = explanation;
   }
   void examine(wire::ExamineReply& reply, const wire::ExamineRequest&) override {
     Answer("examine", reply, examine_reply);
@@ -152,6 +161,22 @@ class FakeAdmin : public wire::AdminServiceNull {
                        const std::string& operator_name, const std::string& reason) override {
     int nothing = 0;
     Answer("accept " + resource + " " + identity + " " + operator_name + " " + reason, nothing, 0);
+  }
+  void backup_begin(wire::BackupView& reply) override { Answer("backup", reply, backup_view); }
+  void backup_progress(wire::BackupView& reply) override {
+    wire::BackupView complete = backup_view;
+    complete.size = complete.copied = static_cast<std::int64_t>(backup_bytes.size());
+    complete.complete = true;
+    Answer("backup-progress", reply, complete);
+  }
+  void backup_read(std::string& bytes, std::int64_t offset) override {
+    constexpr std::size_t kMost = 10'000;
+    const auto from = std::min(backup_bytes.size(), static_cast<std::size_t>(offset));
+    Answer("backup-read", bytes, backup_bytes.substr(from, kMost));
+  }
+  void backup_end() override {
+    int nothing = 0;
+    Answer("backup-end", nothing, 0);
   }
 
  private:

@@ -99,7 +99,7 @@ TEST_F(Verbs, ShowPrintsBranchesWithEvidenceAndErrorsAndTheTimeline) {
               HasSubstr("2       bank-b    committing  commit  14        postgresql:730123:16384, "
                         "timeline 1, transaction 744  shop/4711@host  connection refused\n"));
   EXPECT_THAT(printed.out, HasSubstr("2026-01-02T03:04:06.000006Z  decided to commit\n"));
-  EXPECT_THAT(admin_.calls, ElementsAre("show " + std::string(kGtid)));
+  EXPECT_THAT(admin_.calls, ElementsAre("look " + std::string(kGtid)));
 
   const Document json = RunJson({"show", kGtid});
   EXPECT_EQ(json["ending"]["outcome"], "committed");

@@ -119,14 +119,18 @@ struct DatabaseForgets {  // how its finished transactions ended
 struct OperatorAborts {};
 struct OperatorRetries {};
 struct OperatorForgets {};  // asks until it is so
-struct OperatorSkips {      // asks until the step of the saga is stuck enough
+struct OperatorSays {       // how a branch in hazard ended; until it is so
+  BranchNumber branch = 0;
+  Decision to = Decision::kCommit;
+};
+struct OperatorSkips {  // asks until the step of the saga is stuck enough
   std::string step;
 };
 
 using Trouble =
     std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff, ProcessIsAway,
                  CoordinatorIsAway, ProcessSuspects, OperatorFinishes, DatabaseForgets,
-                 OperatorAborts, OperatorRetries, OperatorForgets, OperatorSkips>;
+                 OperatorAborts, OperatorRetries, OperatorForgets, OperatorSays, OperatorSkips>;
 
 // Happens once, right after the first step of `actor` whose words begin with `step`.
 struct Incident {

@@ -208,6 +208,15 @@ std::vector<Scenario> Hands() {
                      {"coordinator", "has made durable heuristic record", OperatorForgets{}}},
        .ends = {{Outcome::kMixed}},
        .shows = {"heuristic record: 2 aborted", "has made durable forget record"}},
+      {.name = "a-person-says-how-it-ended",
+       .story = "nobody can prove how a branch ended, and a person says that it committed",
+       .transactions = {{.work = kBoth}},
+       .incidents = {{"coordinator", kDecided, OperatorFinishes{"bank-b", Decision::kCommit}},
+                     {"coordinator", kDecided, DatabaseForgets{"bank-b"}},
+                     {"coordinator", "has made durable heuristic record",
+                      OperatorSays{2, Decision::kCommit}}},
+       .ends = {{Outcome::kCommitted}},
+       .shows = {"heuristic record: 2 hazard", "has made durable heuristic intent record"}},
   };
 }
 

@@ -266,6 +266,24 @@ void Stage::Happen(const OperatorForgets&) {
       50);
 }
 
+void Stage::Happen(const OperatorSays& says) {
+  const std::optional<Gtid> first = First();
+  if (!first) return;
+  coordinator::HeuristicIntent intent;
+  intent.act = coordinator::HeuristicAct::kVerdict;
+  intent.to = says.to;
+  intent.branches.push_back({says.branch, "", Vote::kCommit, {}});
+  intent.operator_name = "an operator";
+  intent.reason = "looked into its database";
+  KeepAsking(
+      [gtid = *first, intent](Engine& engine, const Done& done) {
+        engine.Intervene({gtid, intent}, [done](const Result<Gtid>& said) {
+          if (said || said.error().code == ErrorCode::kNotFound) done();
+        });
+      },
+      50);
+}
+
 void Stage::KeepAsking(const Try& ask, int tries) {
   ++under_way_;
   world_.After(microseconds(1), [this, ask, tries] {

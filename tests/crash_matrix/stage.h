@@ -81,6 +81,7 @@ class Stage : protected simulation::Script {
   void Happen(const OperatorAborts&);
   void Happen(const OperatorRetries&);
   void Happen(const OperatorForgets&);
+  void Happen(const OperatorSays& says);
 
   void CheckUndisturbed();
   void CheckCrashes();

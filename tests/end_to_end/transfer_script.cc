@@ -74,10 +74,12 @@ void TransferScript::Forget() {
   transaction_.reset();
 }
 
-std::string TransferScript::Begin(milliseconds timeout) {
+std::string TransferScript::Begin(milliseconds timeout, const std::string& trace_parent) {
   Forget();
-  auto begun =
-      coordinator_.Begin({.timeout = timeout, .comment = "a transfer", .protocol = protocol_});
+  auto begun = coordinator_.Begin({.timeout = timeout,
+                                   .comment = "a transfer",
+                                   .protocol = protocol_,
+                                   .trace_parent = trace_parent});
   if (!begun) return Say(begun.error());
   transaction_.emplace(std::move(*begun));
   return "ok " + transaction_->gtid().text();
@@ -172,7 +174,10 @@ std::string TransferScript::Answer(const std::string& line) {
     std::getline(words >> std::ws, text);
     return text;
   };
-  if (verb == "begin") return Begin(milliseconds(number()));
+  if (verb == "begin") {
+    const milliseconds timeout(number());
+    return Begin(timeout, word());
+  }
   if (verb == "join") return Join(word());
   if (verb == "load") return Load();
   if (verb == "stop") return "ok";
@@ -190,6 +195,7 @@ std::string TransferScript::Answer(const std::string& line) {
     return OneLine(ExecuteIn(bank, rest()));
   }
   if (verb == "context") return "ok " + transaction_->context();
+  if (verb == "trace") return "ok " + transaction_->trace_parent();
   if (verb == "leave") return OneLine(Say(transaction_->Leave()));
   if (verb == "abort") return OneLine(Say(transaction_->Abort()));
   if (verb == "commit") {

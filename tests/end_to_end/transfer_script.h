@@ -1,7 +1,9 @@
 // What the application program of the end-to-end tests can be told to do: one command a line, one
 // answer a line.
 //
-//   begin [<timeout ms>]         ok <gtid>
+//   begin [<timeout ms> [<traceparent>]]
+//                                ok <gtid>
+//   trace                        ok <traceparent>
 //   move <bank> <amount>         ok                  enlists it; one account, the transfer's row
 //   execute <bank> <sql>         ok <rows>           enlists the bank if need be
 //   commit [decision|applied]    <outcome> <cause> <reason>
@@ -58,7 +60,7 @@ class TransferScript {
   Result<Execute*> Enlisted(const std::string& bank);
   Status Move(const std::string& bank, int amount);
   Ending Commit(CommitOptions options);
-  std::string Begin(std::chrono::milliseconds timeout);
+  std::string Begin(std::chrono::milliseconds timeout, const std::string& trace_parent = {});
   std::string Join(const std::string& context);
   std::string ExecuteIn(const std::string& bank, const std::string& sql);
   std::string Load();

@@ -184,6 +184,15 @@ TEST_F(QuestionsTest, WhatTheProcessCannotSayIsItsOwnWords) {
   EXPECT_EQ(answer.error().message, "connection refused");
 }
 
+TEST_F(QuestionsTest, C11_ACoordinatorThatStopsWaitsForNoAnswer) {
+  const SessionId session = Attach("bank 1");
+  const auto asked = Ask();
+  under_test.engine().StopAsking();
+  EXPECT_THAT(asked.error().message, HasSubstr("is stopping"));
+  EXPECT_THAT(Ask().error().message, HasSubstr("is stopping"));
+  EXPECT_FALSE(Fetch(session).came());
+}
+
 TEST_F(QuestionsTest, AFloodIsRefusedByNameAndItsRestEndsInTime) {
   const SessionId session = Attach("bank 1");
   std::vector<Answer<LiveAnswer>> answers;

@@ -60,6 +60,7 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       BallotRecord{gtid, {}},
       QuorumAbortRecord{gtid, 0, {}, ""},
       PauseRecord{},
+      HeuristicIntentRecord{gtid, {}, {}},
       EndRecord{{gtid, "", {}, {}, 0, {}, {}, {}, QuorumSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
 }
@@ -80,10 +81,12 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
     const std::vector<Record> version5 = SampleVersion5Records(SampleGtid("k3m9qxw4c7ab", 2, 1842));
     const bool is_version5 = std::find(version5.begin(), version5.end(), record) != version5.end();
     const std::vector<Record> version6 = SampleVersion6Records(SampleGtid("k3m9qxw4c7ab", 2, 1842));
-    const bool is_version6 = std::find(version6.begin(), version6.end(), record) != version6.end();
+    bool is_version6 = std::find(version6.begin(), version6.end(), record) != version6.end();
     const bool is_forget = std::holds_alternative<ForgetRecord>(record);
     std::string bytes = Encoded(record);
     const int version = bytes[0];
+    const std::vector<Record> decided = SampleHeuristicRecords(SampleGtid("k3m9qxw4c7ab", 2, 1842));
+    is_version6 = is_version6 || std::find(decided.begin(), decided.end(), record) != decided.end();
     EXPECT_EQ(version, is_version6   ? 6
                        : is_version5 ? 5
                        : is_version4 ? 4
@@ -195,7 +198,7 @@ TEST(RecordCodec, AnyBytesAreReadWithoutHarm) {
     if (round % 2 == 0) {
       bytes.resize(random() % 200);
       for (char& byte : bytes) byte = static_cast<char>(random());
-      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 16);
+      if (bytes.size() > 2) bytes[1] = static_cast<char>(1 + random() % 17);
       if (bytes.size() > 2)
         bytes[0] = round % 4 == 0  ? 6
                    : bytes[1] > 13 ? 5

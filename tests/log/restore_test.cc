@@ -143,7 +143,7 @@ TEST_F(LogRestore, ABackupIsNotServedFromAndSaysWhatToDo) {
   EXPECT_EQ(ReadFile(copy), before);
 }
 
-TEST_F(LogRestore, ARestoredLogIsInAHigherEpochAndKnowsWhichEpochsItLost) {
+TEST_F(LogRestore, C15_ARestoredLogIsInAHigherEpochAndKnowsWhichEpochsItLost) {
   Gtid known;
   Gtid lost;
   std::string log_id;

@@ -164,6 +164,27 @@ std::vector<Record> SampleVersion6Records(const Gtid& gtid) {
   return records;
 }
 
+std::vector<Record> SampleHeuristicRecords(const Gtid& gtid) {
+  const HeuristicIntent force{HeuristicAct::kForce,
+                              Decision::kCommit,
+                              SampleCommit(gtid).branches,
+                              "",
+                              "alice",
+                              "both banks agreed by telephone",
+                              1'700'000'001'223'456};
+  HeuristicIntent stray = force;
+  stray.act = HeuristicAct::kStray;
+  stray.to = Decision::kAbort;
+  stray.branches.resize(1);
+  stray.database_name = "settle:" + SampleGtid("m3m9qxw4c7ab", 1, 7).text() + ":1";
+  EndRecord end = SampleEnd(gtid);
+  end.summary.heuristics = {force};
+  EndRecord of_sites = end;
+  of_sites.summary.quorum.emplace().needed = 2;
+  return {HeuristicIntentRecord{gtid, kOrigin, force}, HeuristicIntentRecord{gtid, kOrigin, stray},
+          end, of_sites};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
@@ -172,6 +193,7 @@ std::vector<Record> SampleRecords() {
   for (Record& record : SampleVersion4Records(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleVersion5Records(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleVersion6Records(gtid)) records.push_back(std::move(record));
+  for (Record& record : SampleHeuristicRecords(gtid)) records.push_back(std::move(record));
   return records;
 }
 

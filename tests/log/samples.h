@@ -26,6 +26,8 @@ std::vector<Record> SampleVersion4Records(const Gtid& gtid);
 // Those of three-phase commit.
 std::vector<Record> SampleVersion5Records(const Gtid& gtid);
 std::vector<Record> SampleVersion6Records(const Gtid& gtid);  // with an identity and a trace
+// Those in which a person decided.
+std::vector<Record> SampleHeuristicRecords(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

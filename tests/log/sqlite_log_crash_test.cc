@@ -209,6 +209,26 @@ TEST_F(LogCrash, L08_MigrationsKilledAtEachStepResumeAndLoseNothing) {
   EXPECT_EQ(Run({"migrate", path, acks}).status, 0);  // the refusal changed nothing
 }
 
+TEST_F(LogCrash, ARestoreThatIsKilledLeavesNoLogAndTheNextOneMakesIt) {
+  ASSERT_EQ(Run({"samples", path, acks}).status, 0);
+  const std::string restored = directory / "restored.db";
+  for (const char* place : {"log.restore.inside", "log.restore.filled"}) {
+    ExpectKilledAt({"restore", restored, acks, "0", path}, place);
+    EXPECT_FALSE(std::filesystem::exists(restored)) << place;
+  }
+  ASSERT_EQ(Run({"restore", restored, acks, "0", path}).status, 0);
+  EXPECT_FALSE(std::filesystem::exists(restored + ".new"));
+  EXPECT_EQ(ReplayOrThrow(*OpenOrThrow(restored)).size(), 45U);
+}
+
+TEST_F(LogCrash, ADaemonThatIsKilledInABackupLosesNothingAndItsCopyIsRemoved) {
+  ASSERT_EQ(Run({"samples", path, acks}).status, 0);
+  ExpectKilledAt({"backup", path, acks}, "log.backup.copied");
+  EXPECT_TRUE(std::filesystem::exists(path + ".backup"));
+  EXPECT_EQ(ReplayOrThrow(*OpenOrThrow(path)).size(), 45U);
+  EXPECT_FALSE(std::filesystem::exists(path + ".backup"));
+}
+
 TEST_F(LogCrash, C13_ASecondDaemonIsToldWhoHoldsTheLogUntilThatOneIsDead) {
   const pid_t holder = Start({"hold", path, acks}, "");
   AwaitWord("epoch", 1);

@@ -85,7 +85,7 @@ TEST(LogObserver, ATextLineHasItsTimeInUtcItsLevelAndItsTransaction) {
   EXPECT_THAT(
       lines[0],
       ContainsRegex("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z warning "
-                    "k3m9qxw4c7ab\\.2\\.1842\\.9f3c2a51 branch 2 is silent$"));
+                    "gtid=k3m9qxw4c7ab\\.2\\.1842\\.9f3c2a51 branch 2 is silent$"));
   char utc[32];
   const std::time_t now = std::time(nullptr);
   std::strftime(utc, sizeof(utc), "%Y-%m-%dT", std::gmtime(&now));
@@ -110,6 +110,44 @@ TEST(LogObserver, AJsonLineIsOneObject) {
   EXPECT_EQ(first["what"], "said \"no\" \\ and left");
   EXPECT_THAT(first["time"].get<std::string>(), ContainsRegex("^[-0-9]+T[:0-9]+\\.[0-9]{6}Z$"));
   EXPECT_FALSE(nlohmann::json::parse(lines[1]).contains("gtid"));
+}
+
+TEST(LogObserver, ATransactionThatIsOnlySpokenOfIsInItsFieldAsWell) {
+  const std::string gtid = kGtid.text();
+  for (const std::string& what :
+       {"denied: transaction " + gtid + " is none that cn:shop began", gtid,
+        "prepared branch settle:" + gtid + ":2 in orders", "it was " + gtid + ".",
+        "at k3m9qxw4c7ab.settle.db: (" + gtid + "), not a.b.c.d"}) {
+    const auto lines = LinesOf({.format = LogFormat::kJson},
+                               [&](Observer& log) { log.Event(Level::kInfo, {}, what); });
+    ASSERT_THAT(lines, SizeIs(1));
+    EXPECT_EQ(nlohmann::json::parse(lines[0]).value("gtid", "none"), gtid) << what;
+  }
+  for (const std::string& what : {std::string("ready on 127.0.0.1:7420"), gtid + "0", "x" + gtid,
+                                  std::string("k3m9qxw4c7ab.2.1842."), std::string("....")}) {
+    const auto lines = LinesOf({.format = LogFormat::kJson},
+                               [&](Observer& log) { log.Event(Level::kInfo, {}, what); });
+    ASSERT_THAT(lines, SizeIs(1));
+    EXPECT_FALSE(nlohmann::json::parse(lines[0]).contains("gtid")) << what;
+  }
+}
+
+TEST(LogObserver, ATraceIsInFieldsOfItsOwn) {
+  const About traced(kGtid, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  const auto say = [&](Observer& log) { log.Event(Level::kInfo, traced, "ready"); };
+  const auto text = LinesOf({}, say);
+  ASSERT_THAT(text, SizeIs(1));
+  EXPECT_THAT(text[0], ContainsRegex("Z info gtid=k3m9[^ ]* "
+                                     "trace_id=0af7651916cd43dd8448eb211c80319c "
+                                     "span_id=b7ad6b7169203331 trace_flags=01 ready$"));
+  const auto json = LinesOf({.format = LogFormat::kJson}, say);
+  ASSERT_THAT(json, SizeIs(1));
+  const auto line = nlohmann::json::parse(json[0]);
+  EXPECT_EQ(line["gtid"], kGtid.text());
+  EXPECT_EQ(line["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(line["span_id"], "b7ad6b7169203331");
+  EXPECT_EQ(line["trace_flags"], "01");
+  EXPECT_EQ(line["what"], "ready");
 }
 
 TEST(LogObserver, A03_NothingInAnEventCanBreakALineOrATerminal) {
@@ -165,8 +203,9 @@ TEST(LogObserver, LinesOfManyThreadsDoNotMix) {
     for (std::thread& thread : threads) thread.join();
   });
   EXPECT_THAT(lines, SizeIs(400));
-  EXPECT_THAT(lines,
-              Each(ContainsRegex("Z info k3m9qxw4c7ab[^ ]* 0123456789 0123456789 0123456789$")));
+  EXPECT_THAT(
+      lines,
+      Each(ContainsRegex("Z info gtid=k3m9qxw4c7ab[^ ]* 0123456789 0123456789 0123456789$")));
 }
 
 TEST(LogObserver, AReaderThatSleepsCostsLinesWhichAreCountedAndNeverStopsTheTeller) {

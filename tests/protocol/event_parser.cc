@@ -133,6 +133,20 @@ event::Answered TakeAnswered(WordReader& reader) {
   return answered;
 }
 
+// "heuristic force commit "alice" "why"", "heuristic verdict 2 abort "alice" "why"".
+event::HeuristicRequested TakeHeuristic(WordReader& reader) {
+  HeuristicIntent intent;
+  intent.act =
+      reader.OneOf(std::array{HeuristicAct::kForce, HeuristicAct::kVerdict, HeuristicAct::kStray},
+                   reader.Take());
+  if (intent.act == HeuristicAct::kVerdict)
+    intent.branches.push_back({reader.TakeNumber(), "", Vote::kCommit, {}});
+  intent.to = reader.OneOf(std::array{Decision::kCommit, Decision::kAbort}, reader.Take());
+  intent.operator_name = reader.TakeQuotedIfAny();
+  intent.reason = reader.TakeQuotedIfAny();
+  return {intent};
+}
+
 Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("enlist")) {
     event::Enlist enlist;
@@ -196,6 +210,7 @@ Event TakeEvent(WordReader& reader) {
     forget.reason = reader.TakeQuotedIfAny();
     return forget;
   }
+  if (reader.TakeIf("heuristic")) return TakeHeuristic(reader);
   if (reader.TakeIf("restored")) return event::Restored{};
   reader.Bad(reader.Take());
   return event::Restored{};

@@ -91,6 +91,10 @@ class Stage {
     if (quorum) machine_ = std::make_unique<TwoPhase>(*quorum, heuristics);
     if (machine_ == nullptr && !(heuristics.empty() && registered.empty()))
       machine_ = std::make_unique<TwoPhase>(heuristics, registered);
+    for (const Record& record : machine_ == nullptr ? std::vector<Record>() : durable_) {
+      const auto* intent = std::get_if<HeuristicIntentRecord>(&record);
+      if (intent != nullptr) machine_->TakeIntent(intent->intent);
+    }
     if (machine_ == nullptr) return "  nothing in the log: abort is presumed\n";
     return "  " + Describe(*machine_) + "\n";
   }

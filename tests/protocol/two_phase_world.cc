@@ -106,6 +106,10 @@ class Step {
          "what was told or sent as committed can be presumed aborted after a crash");
     Rule(decided || !registered.empty() || world_.called.empty(),
          "what was called is not known any more after a crash");
+    for (const Record& record : world_.machine ? world_.durable : std::vector<Record>()) {
+      const auto* intent = std::get_if<HeuristicIntentRecord>(&record);
+      if (intent != nullptr) world_.machine->TakeIntent(intent->intent);
+    }
     if (world_.machine) Handle(restored);
     return true;
   }
@@ -164,6 +168,13 @@ class Step {
   void See(const effect::TryAnswered& answered) {
     Rule(world_.machine->branches()[answered.branch - 1].voted,
          "a try is answered when its branch has voted");
+  }
+  void See(const effect::HeuristicRecorded&) {
+    Rule(std::any_of(world_.durable.begin(), world_.durable.end(),
+                     [](const Record& record) {
+                       return std::holds_alternative<HeuristicIntentRecord>(record);
+                     }),
+         "whoever decides is told when that is durable");
   }
   void See(const effect::Skipped&) {
     Rule(CountOf<HeuristicRecord>(world_.durable) != 0, "a skip is told only when it is durable");

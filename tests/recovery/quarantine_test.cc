@@ -319,5 +319,41 @@ TEST(NoQuarantine, DamageThatIsFoundAfterTheEndOfAnAbortIsNone) {
   EXPECT_EQ(after.Show(kPoisoned).state, "damaged");
 }
 
+HeuristicIntentRecord ForcedOf(std::vector<DecidedBranch> branches,
+                               HeuristicAct act = HeuristicAct::kForce) {
+  return {kPoisoned,
+          {"shop", "order", 1},
+          {act, Decision::kAbort, std::move(branches), "", "ann", "looked", 5}};
+}
+
+TEST(Forced, C21_WhatAPersonDecidedIsBelievedWhateverElseItsRecordsSay) {
+  EngineUnderTest after;
+  after.log().Keep(CommitOf(kPoisoned, {Prepared(2)}));
+  after.log().Keep(OnePhaseOf(kPoisoned, 7));
+  after.log().Keep(ForcedOf(kTwo));
+  after.log().Keep(DamageOf(kPoisoned, 2, BranchEnd::kCommitted));
+  after.log().Keep(DamageOf(kPoisoned, 9, BranchEnd::kCommitted));
+  const auto state = ReplayLog(after.log());
+  ASSERT_TRUE(state);
+  after.engine().Restore(*state);
+  after.Run();
+  Participant bank(after, {"bank-a", "bank-b"});
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1")) << "the other one is a person's to repair";
+  bank.Finish(kPoisoned, 1, BranchEnd::kAborted);
+  EXPECT_EQ(after.Show(kPoisoned).ending.outcome, Outcome::kMixed);
+}
+
+TEST(Forced, C21_AnIntentThatCannotBeBelievedItselfIsQuarantined) {
+  for (const HeuristicIntentRecord& intent :
+       {ForcedOf({}), ForcedOf({Prepared(2)}), ForcedOf({Prepared(1, "no name")}),
+        ForcedOf(kTwo, HeuristicAct::kStray), ForcedOf({Prepared(1)}, HeuristicAct::kVerdict)}) {
+    EngineUnderTest after;
+    after.log().Keep(intent);
+    after.engine().Restore(*ReplayLog(after.log()));
+    after.Run();
+    EXPECT_EQ(after.Show(kPoisoned).state, "quarantined");
+  }
+}
+
 }  // namespace
 }  // namespace settle::coordinator

@@ -200,8 +200,12 @@ class Handlers : public ::testing::Test {
   Views views_{engine_, log_, inquiry_, clock_};
   Calls calls_;
   Audit audit_{log_, clock_, observer_};
-  Doctor doctor_{
-      {.release = "1.2.3", .address = "127.0.0.1:7420"}, engine_, log_, inquiry_, clock_};
+  Doctor doctor_{{.release = "1.2.3", .address = "127.0.0.1:7420"},
+                 [] { return std::nullopt; },
+                 engine_,
+                 log_,
+                 inquiry_,
+                 clock_};
   // What is denied is told to the observer.
   access::Gate gate_{access::Policy::WithoutRules(0), Warn(observer_)};
 

@@ -13,7 +13,7 @@ namespace settle::testing {
 
 class RecordingObserver : public coordinator::Observer {
  public:
-  void Event(Level, const Gtid&, std::string_view what) override {
+  void Event(Level, const coordinator::About&, std::string_view what) override {
     const std::scoped_lock lock(mutex_);
     events_.emplace_back(what);
     told_.notify_all();

@@ -141,5 +141,16 @@ TEST(JsonText, WhatIsNoJsonIsRefusedAndEscaped) {
   }
 }
 
+// Inputs and results are business data, and errors go into logs.
+TEST(JsonText, X04_WhatIsNoJsonIsNotRepeated) {
+  for (const char* text : {"5ecret", "{\"pin\": 5ecret}", "{\"pin\": \"5ecret", "\"5ecret\n\"",
+                           "{\"pin\": 5.5e5555}", "{\"5ecret\" 1}", "{\"a\": 1} 5ecret"}) {
+    const auto json = ParseJson(text);
+    ASSERT_FALSE(json) << text;
+    EXPECT_THAT(json.error().message, testing::Not(HasSubstr("5ec"))) << text;
+    EXPECT_THAT(json.error().message, testing::Not(HasSubstr("5.5e"))) << text;
+  }
+}
+
 }  // namespace
 }  // namespace settle::coordinator::saga

@@ -20,7 +20,7 @@ constexpr FrameLimits kShort{.idle_timeout = 60s, .io_timeout = 400ms};
 // A client's hello record of 512 bytes, begun.
 std::string HelloBegun() { return std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11); }
 
-TEST(TlsLimits, AHandshakeThatStallsIsCutOffAndOthersAreServedMeanwhile) {
+TEST(TlsLimits, N03_AHandshakeThatStallsIsCutOffAndOthersAreServedMeanwhile) {
   TlsServed served({.frame = kShort});
   RawPeer silent(served.served.address());
   RawPeer stalled(served.served.address());
@@ -31,7 +31,21 @@ TEST(TlsLimits, AHandshakeThatStallsIsCutOffAndOthersAreServedMeanwhile) {
   EXPECT_TRUE(served.served.heard.AwaitOneWith("a TLS handshake was not done within 0.4 s"));
 }
 
-TEST(TlsLimits, AHandshakeThatTricklesIsCutOffAtItsDeadline) {
+TEST(TlsLimits, N03_HundredsOfUnfinishedHandshakesDoNotDelayOthers) {
+  TlsServed served({.frame = {.io_timeout = 5s}});
+  std::vector<std::unique_ptr<RawPeer>> unfinished;
+  for (int i = 0; i < 400; ++i) {
+    unfinished.push_back(std::make_unique<RawPeer>(served.served.address()));
+    ASSERT_TRUE(unfinished.back()->Send(HelloBegun()));
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(served.ServesOthers());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s) << "they waited for the deadline";
+  for (const auto& peer : unfinished) EXPECT_TRUE(peer->ReadToEnd().has_value());
+  EXPECT_TRUE(served.served.heard.AwaitOneWith("a TLS handshake was not done within 5.0 s"));
+}
+
+TEST(TlsLimits, N03_AHandshakeThatTricklesIsCutOffAtItsDeadline) {
   TlsServed served({.frame = kShort});
   RawPeer trickle(served.served.address());
   trickle.Send(HelloBegun());
@@ -43,14 +57,14 @@ TEST(TlsLimits, AHandshakeThatTricklesIsCutOffAtItsDeadline) {
   EXPECT_TRUE(served.served.heard.AwaitOneWith("a TLS handshake was not done within"));
 }
 
-TEST(TlsLimits, AHandshakeIsNoCallSoTheFirstFrameHasItsDeadlineToo) {
+TEST(TlsLimits, N03_AHandshakeIsNoCallSoTheFirstFrameHasItsDeadlineToo) {
   TlsServed served({.frame = kShort});
   TlsPeer idle(served.served.address(), served.authority.Issue("idle"));
   ASSERT_EQ(idle.Handshake(), "");
   EXPECT_EQ(idle.AwaitEnd(), "closed");
 }
 
-TEST(TlsLimits, AFrameThatTricklesIsCutOffAtItsDeadline) {
+TEST(TlsLimits, N03_AFrameThatTricklesIsCutOffAtItsDeadline) {
   TlsServed served({.frame = kShort});
   TlsPeer trickle(served.served.address(), served.authority.Issue("slow"));
   ASSERT_EQ(trickle.Handshake(), "");
@@ -63,7 +77,7 @@ TEST(TlsLimits, AFrameThatTricklesIsCutOffAtItsDeadline) {
   EXPECT_TRUE(served.served.heard.AwaitOneWith("a frame was not whole within 0.4 s"));
 }
 
-TEST(TlsLimits, AFrameTooLargeIsRefusedByItsClaim) {
+TEST(TlsLimits, N04_AFrameTooLargeIsRefusedByItsClaim) {
   TlsServed served;
   TlsPeer peer(served.served.address(), served.authority.Issue("large"));
   ASSERT_EQ(peer.Handshake(), "");
@@ -72,7 +86,7 @@ TEST(TlsLimits, AFrameTooLargeIsRefusedByItsClaim) {
   EXPECT_TRUE(served.served.heard.AwaitOneWith("cn:large from 127.0.0.1"));
 }
 
-TEST(TlsLimits, APeerThatDoesNotTakeItsAnswerIsCutOffAtItsDeadline) {
+TEST(TlsLimits, N03_APeerThatDoesNotTakeItsAnswerIsCutOffAtItsDeadline) {
   TlsServed served({.frame = kShort});
   served.served.handler->on_outcome = [](wire::Ending& ending, const std::string&) {
     ending.reason = std::string(15'000'000, 'x');

@@ -166,7 +166,7 @@ TEST(Tls, WhoShowsNoCertificateReachesNothing) {
   EXPECT_TRUE(served.ServesOthers());
 }
 
-TEST(Tls, PlainTextToATlsPortIsRefusedAndTold) {
+TEST(Tls, N05_PlainTextToATlsPortIsRefusedAndTold) {
   TlsServed served;
   RawPeer plain(served.served.address());
   plain.Send(Frame(CallHeader("coordinator:hello") + kStop));
@@ -176,7 +176,7 @@ TEST(Tls, PlainTextToATlsPortIsRefusedAndTold) {
   EXPECT_TRUE(served.ServesOthers());
 }
 
-TEST(Tls, ToAPlainPortIsRefusedAndTold) {
+TEST(Tls, N05_TlsToAPlainPortIsRefusedAndTold) {
   Served plain;
   const TemporaryDirectory directory;
   const Authority authority(directory);

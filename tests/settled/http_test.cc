@@ -1,7 +1,10 @@
 // Metrics and health of the program, and what docs/ makes of their names.
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <cstdlib>
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
@@ -102,10 +105,22 @@ TEST_F(OverHttp, ADaemonIsReadyUntilItDrainsAndAliveAllTheWhile) {
 // The names of docs/observability.md, its dashboard and its rules, against those of a daemon.
 class Names : public OverHttp {
  protected:
-  static std::string Doc(const std::string& file) {
+  static std::string Source(const std::string& file) {
     const char* source = std::getenv("SETTLE_SOURCE");
-    return ReadFile(std::string(source != nullptr ? source : ".") + "/docs/" + file);
+    return std::string(source != nullptr ? source : ".") + "/" + file;
   }
+  static std::string Doc(const std::string& file) { return ReadFile(Source("docs/" + file)); }
+  // As renderers of Markdown make one of a heading.
+  static std::string Anchor(std::string heading) {
+    for (char& c : heading) c = static_cast<char>(std::tolower(c));
+    return heading;
+  }
+  // By Debian's own Python: no other has its packages.
+  static ProgramOutput Python(std::vector<std::string> words) {
+    words.insert(words.begin(), "/usr/bin/python3");
+    return OutputOfWords(std::move(words));
+  }
+  // Groups 1 of all matches.
   static std::set<std::string> Found(const std::string& text, const std::string& pattern) {
     const std::regex expression(pattern);
     std::set<std::string> found;
@@ -113,84 +128,152 @@ class Names : public OverHttp {
       found.insert((*it)[1]);
     return found;
   }
-  // Every value of these keys, however deep.
-  static void Collect(const nlohmann::json& in, const std::string& key,
-                      std::vector<std::string>& values) {
-    if (in.is_object() && in.contains(key) && in[key].is_string()) values.push_back(in[key]);
+  // The panels, however deep.
+  static void Collect(const nlohmann::json& in, std::vector<nlohmann::json>& targets) {
+    if (in.is_object() && in.contains("expr")) targets.push_back(in);
     if (!in.is_structured()) return;
-    for (const nlohmann::json& child : in) Collect(child, key, values);
+    for (const nlohmann::json& child : in) Collect(child, targets);
   }
-  // Each name in the expressions is a series of the scrape.
-  void ExpectSeries(const std::vector<std::string>& expressions) {
-    for (const std::string& expression : expressions) {
-      const std::set<std::string> names = Found(expression, "((settle|process)_[a-z_]+)");
-      EXPECT_TRUE(!names.empty() || expression.starts_with("up{")) << expression;
-      for (const std::string& name : names) {
-        EXPECT_TRUE(types_.contains(name) || series_.contains(name))
-            << name << " in " << expression << " is not exported";
-        EXPECT_TRUE(series_.contains(name)) << name << " in " << expression << " has no values";
-      }
+
+  // The labels that the series of an expression has: its own, and those that every scrape adds.
+  // Complains about names, labels and values that are not exported.
+  std::set<std::string> CheckExpression(const std::string& expression) {
+    std::set<std::string> labels{"instance", "job"};
+    for (const std::string& name : Found(expression, "((?:settle|process)_[a-z_]+)")) {
+      EXPECT_TRUE(series_.contains(name)) << name << " in " << expression << " is not exported";
+      for (const auto& [label, values] : series_[name]) labels.insert(label);
+    }
+    const std::regex selector("([a-z_]+)\\{([^}]*)\\}");
+    for (std::sregex_iterator it(expression.begin(), expression.end(), selector), end; it != end;
+         ++it) {
+      CheckMatchers((*it)[1], (*it)[2], expression);
+    }
+    std::set<std::string> left = labels;
+    const std::regex grouping("\\bby \\(([^)]*)\\)");
+    for (std::sregex_iterator it(expression.begin(), expression.end(), grouping), end; it != end;
+         ++it) {
+      left = Found((*it)[1], "([a-z_]+)");
+      for (const std::string& label : left)
+        EXPECT_TRUE(labels.contains(label)) << label << " in " << expression << " is no label";
+    }
+    return left;
+  }
+  void CheckMatchers(const std::string& name, const std::string& matchers,
+                     const std::string& expression) {
+    const std::regex matcher("([a-z_]+)(=~|!=|!~|=)\"([^\"]*)\"");
+    for (std::sregex_iterator it(matchers.begin(), matchers.end(), matcher), end; it != end; ++it) {
+      const std::string label = (*it)[1];
+      if (label == "instance" || label == "job") continue;
+      ASSERT_TRUE(series_[name].contains(label))
+          << name << " has no " << label << ": " << expression;
+      EXPECT_THAT(series_[name][label], ::testing::Contains((*it)[3])) << expression;
     }
   }
 
   void SetUp() override {
     Settled settled(directory_, WithHttp());
     const std::string address = AddressOf(settled);
-    Client(settled.AwaitPort()).Begin();  // so that there is a state to count
+    settled.AwaitPort();
     const std::string text = Get(address, "/metrics");
     ASSERT_THAT(text, StartsWith("HTTP/1.1 200 OK\r\n"));
     ASSERT_THAT(text, HasSubstr("Content-Type: text/plain; version=0.0.4"));
-    const std::string body = text.substr(text.find("\r\n\r\n") + 4);
-    types_ = Found(body, "# TYPE ([a-z_]+) ");
-    helps_ = Found(body, "# HELP ([a-z_]+) .");
-    series_ = Found(body, "(?:^|\n)([a-z_]+)[{ ]");
-    counters_ = Found(body, "# TYPE ([a-z_]+) counter");
+    const std::string path = directory_ / "metrics";
+    std::ofstream(path) << text.substr(text.find("\r\n\r\n") + 4);
+    checked_ = Python({Source("tests/settled/exposition.py"), path});
+    ASSERT_FALSE(checked_.lines.empty());
+    families_ = nlohmann::json::parse(checked_.lines[0], nullptr, false);
+    ASSERT_TRUE(families_.is_object()) << checked_.text << "(Debian: python3-prometheus-client)";
+    for (const auto& family : families_) {
+      for (const auto& [name, labels] : family["series"].items())
+        series_[name] = labels.get<std::map<std::string, std::set<std::string>>>();
+    }
   }
 
-  std::set<std::string> types_, helps_, series_, counters_;
+  ProgramOutput checked_;
+  nlohmann::json families_;
+  std::map<std::string, std::map<std::string, std::set<std::string>>> series_;  // labels' values
 };
 
-TEST_F(Names, AreThoseOfTheDocumentationAndFollowPrometheus) {
-  EXPECT_GT(types_.size(), 20U);
-  EXPECT_EQ(Found(Doc("observability.md"), "\n\\| `([a-z_]+)` \\|"), types_);
-  EXPECT_EQ(helps_, types_);
-  for (const std::string& name : types_) {
-    EXPECT_TRUE(name.starts_with("settle_") || name.starts_with("process_")) << name;
-    EXPECT_EQ(name.ends_with("_total"), counters_.contains(name)) << name;
-    EXPECT_THAT(name, Not(::testing::ContainsRegex("_(ms|us|milliseconds|kb|mb)(_|$)")));
+TEST_F(Names, AreWrittenByPrometheusRules) {
+  EXPECT_EQ(checked_.exit_code, 0) << checked_.text;
+  EXPECT_GT(families_.size(), 25U);
+}
+
+// The table: `name` | type, `label`, `label` | ...
+TEST_F(Names, AreThoseOfTheDocumentationWithTheirTypesAndLabels) {
+  const std::string doc = Doc("observability.md");
+  const std::regex row("\n\\| `([a-z_]+)` \\| ([a-z]+)((?:, `[a-z]+`)*) \\|");
+  std::set<std::string> documented;
+  for (std::sregex_iterator it(doc.begin(), doc.end(), row), end; it != end; ++it) {
+    const std::string name = (*it)[1];
+    documented.insert(name);
+    if (!families_.contains(name)) continue;  // told below
+    EXPECT_EQ(families_[name]["type"], std::string((*it)[2])) << name;
+    std::set<std::string> labels;
+    for (const auto& [one, of] : families_[name]["series"].items()) {
+      for (const auto& [label, values] : of.items()) labels.insert(label);
+    }
+    labels.erase("le");
+    EXPECT_EQ(Found((*it)[3], "`([a-z]+)`"), labels) << name;
   }
+  std::set<std::string> exported;
+  for (const auto& [name, family] : families_.items()) exported.insert(name);
+  EXPECT_EQ(documented, exported);
 }
 
-TEST_F(Names, OfTheDashboardAreExported) {
-  const nlohmann::json dashboard = nlohmann::json::parse(Doc("observability/dashboard.json"));
-  std::vector<std::string> expressions;
-  Collect(dashboard, "expr", expressions);
-  EXPECT_GT(expressions.size(), 15U);
-  ExpectSeries(expressions);
-  // Whatever is exported is worth a look.
+TEST_F(Names, OfTheDashboardAreExportedWithTheirLabels) {
+  std::vector<nlohmann::json> targets;
+  Collect(nlohmann::json::parse(Doc("observability/dashboard.json")), targets);
+  EXPECT_GT(targets.size(), 20U);
   std::string all;
-  for (const std::string& expression : expressions) all += expression + "\n";
-  for (const std::string& name : types_) EXPECT_THAT(all, HasSubstr(name));
+  for (const nlohmann::json& target : targets) {
+    const std::string expression = target["expr"];
+    const std::set<std::string> labels = CheckExpression(expression);
+    EXPECT_THAT(expression, ::testing::ContainsRegex("(settle|process)_"));
+    const std::string legend = target.value("legendFormat", "");
+    for (const std::string& label : Found(legend, "\\{\\{ *([a-z_]+) *\\}\\}"))
+      EXPECT_TRUE(labels.contains(label)) << legend << " of " << expression;
+    all += expression + "\n";
+  }
+  // Whatever is exported is worth a look.
+  for (const auto& [name, family] : families_.items()) EXPECT_THAT(all, HasSubstr(name));
 }
 
-TEST_F(Names, OfTheAlertRulesAreExported) {
-  const char* source = std::getenv("SETTLE_SOURCE");
-  const ProgramOutput converted = OutputOfWords(
-      {"python3", "-c",
-       "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))",
-       std::string(source != nullptr ? source : ".") + "/docs/observability/alerts.yaml"});
+TEST_F(Names, OfTheAlertRulesAreExportedWithTheirLabelsAndEachHasItsPage) {
+  const ProgramOutput converted =
+      Python({"-c", "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))",
+              Source("docs/observability/alerts.yaml")});
   ASSERT_EQ(converted.exit_code, 0) << converted.text << "(Debian: python3-yaml)";
   const nlohmann::json rules = nlohmann::json::parse(converted.text).at("groups").at(0).at("rules");
-  EXPECT_GT(rules.size(), 5U);
-  std::vector<std::string> expressions;
+  EXPECT_GT(rules.size(), 10U);
+  const std::string doc = Doc("observability.md");
+  std::set<std::string> alerts;
   for (const nlohmann::json& rule : rules) {
-    expressions.push_back(rule.at("expr"));
-    EXPECT_THAT(std::string(rule.at("alert")), StartsWith("Settle"));
+    const std::string alert = rule.at("alert");
+    EXPECT_TRUE(alert.starts_with("Settle") && alerts.insert(alert).second) << alert;
     EXPECT_TRUE(rule.at("labels").contains("severity")) << rule;
-    EXPECT_FALSE(std::string(rule.at("annotations").at("summary")).empty()) << rule;
-    EXPECT_FALSE(std::string(rule.at("annotations").at("description")).empty()) << rule;
+    const std::string expression = rule.at("expr");
+    const std::set<std::string> labels = CheckExpression(expression);
+    std::string words;
+    for (const char* annotation : {"summary", "description"}) {
+      EXPECT_FALSE(std::string(rule.at("annotations").at(annotation)).empty()) << rule;
+      words += std::string(rule["annotations"][annotation]);
+    }
+    for (const std::string& label : Found(words, "\\$labels\\.([a-z_]+)"))
+      EXPECT_TRUE(labels.contains(label)) << alert << " has no label " << label;
+    EXPECT_THAT(rule["annotations"].value("runbook", ""),
+                EndsWith("observability.md#" + Anchor(alert)));
+    EXPECT_THAT(doc, HasSubstr("\n### " + alert + "\n")) << "nobody says what to do";
   }
-  ExpectSeries(expressions);
+  EXPECT_EQ(Found(doc, "\n### (Settle[A-Za-z]+)\n"), alerts);
+}
+
+// What the pages tell to type is there to be typed.
+TEST_F(Names, OfTheCommandsInTheRunbookAreVerbs) {
+  const std::set<std::string> verbs = Found(Doc("observability.md"), "\nsettle ([a-z-]+)");
+  EXPECT_GT(verbs.size(), 4U);
+  for (const std::string& verb : verbs)
+    EXPECT_EQ(OutputOf("settle", {"help", verb}).exit_code, 0) << verb;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Result<Invocation> Parse(std::vector<const char*> words) {
@@ -50,11 +51,41 @@ class ConfigFile {
 TEST(Options, OnlyTheLogIsRequiredAndTheRestIsSafe) {
   const Options options = Parsed({});
   EXPECT_EQ(options.log_path, "l.db");
-  EXPECT_EQ(options.listen, (server::ListenAddress{"127.0.0.1", 7420}));
+  EXPECT_THAT(options.listen, ElementsAre(server::ListenAddress{"127.0.0.1", 7420}));
+  EXPECT_FALSE(options.tls);
   EXPECT_FALSE(options.insecure);
   EXPECT_EQ(options.keep_ended, 1'000'000u);
   EXPECT_EQ(options.engine.vote_timeout, Settings().vote_timeout);
   EXPECT_EQ(options.server.frame.frame_bytes_max, 16u * 1024 * 1024);
+}
+
+TEST(Options, SeveralAddressesMayBeListenedOn) {
+  const Options options =
+      Parsed({"--listen", "10.0.0.7:7420", "--listen=unix:/run/settle/settled.sock"});
+  EXPECT_THAT(options.listen,
+              ElementsAre(server::ListenAddress{"10.0.0.7", 7420},
+                          server::ListenAddress{.path = "/run/settle/settled.sock"}));
+  EXPECT_THAT(Refusal({"--listen", "127.0.0.1:1", "--listen", "unix:here"}),
+              AllOf(HasSubstr("--listen"), HasSubstr("unix:/PATH")));
+  EXPECT_THAT(Refusal({"--http-listen", "unix:/run/settle/http.sock"}), HasSubstr("HOST:PORT"));
+}
+
+TEST(Options, TheFileMayHaveSeveralAddressesAndThoseOfTheCommandLineReplaceThem) {
+  const ConfigFile file("listen = 10.0.0.7:1\nlisten = 10.0.0.8:2\n");
+  EXPECT_THAT(
+      Parsed({"--config", file.path()}).listen,
+      ElementsAre(server::ListenAddress{"10.0.0.7", 1}, server::ListenAddress{"10.0.0.8", 2}));
+  EXPECT_THAT(Parsed({"--config", file.path(), "--listen", "127.0.0.1:3"}).listen,
+              ElementsAre(server::ListenAddress{"127.0.0.1", 3}));
+}
+
+TEST(Options, TheFilesOfTlsAreGivenTogetherOrNotAtAll) {
+  const Options options = Parsed({"--tls-certificate", "c.pem", "--tls-key", "c.key", "--tls-ca",
+                                  "ca.pem", "--access", "rules.json"});
+  EXPECT_EQ(options.tls, (channel::TlsFiles{"ca.pem", "c.pem", "c.key"}));
+  EXPECT_THAT(Refusal({"--tls-certificate", "c.pem", "--tls-key", "c.key"}),
+              HasSubstr("some are missing"));
+  EXPECT_THAT(Refusal({"--tls-ca", "ca.pem"}), HasSubstr("some are missing"));
 }
 
 TEST(Options, AMissingLogIsNamed) {
@@ -112,7 +143,7 @@ TEST(Options, EveryValueArrivesWhereItBelongs) {
                                   "--log-format",
                                   "json",
                                   "--insecure"});
-  EXPECT_EQ(options.listen, (server::ListenAddress{"::1", 0}));
+  EXPECT_THAT(options.listen, ElementsAre(server::ListenAddress{"::1", 0}));
   EXPECT_EQ(options.ready_file, "/tmp/r");
   EXPECT_TRUE(options.insecure);
   EXPECT_EQ(options.engine.shards, 3u);

@@ -33,7 +33,7 @@ TEST(ReadyFile, HoldsTheAddressWhileTheDaemonServes) {
   {
     ReadyFile ready(path);
     EXPECT_FALSE(Exists(path));
-    ASSERT_TRUE(ready.Write("127.0.0.1:4711"));
+    ASSERT_TRUE(ready.Write({"127.0.0.1:4711", "unix:/run/s.sock"}));
     std::string line;
     std::getline(std::ifstream(path) >> std::ws, line);
     EXPECT_EQ(line, "127.0.0.1:4711");
@@ -52,7 +52,7 @@ TEST(ReadyFile, OneLeftByAKilledDaemonIsGoneBeforeThisOneServes) {
 TEST(ReadyFile, SaysWhyItCannotBeWritten) {
   const TemporaryDirectory directory;
   ReadyFile ready(directory / "missing/ready");
-  const Status written = ready.Write("x");
+  const Status written = ready.Write({"x"});
   ASSERT_FALSE(written);
   EXPECT_THAT(written.error().message, HasSubstr("No such file or directory"));
 }
@@ -70,6 +70,19 @@ TEST(Wakeups, ANoticeASignalOrTheTimeEndsTheSleep) {
   EXPECT_EQ(wakeups.Await(std::nullopt), Wakeups::Cause::kSignal);
   EXPECT_STREQ(wakeups.signal_name(), "SIGTERM");
   EXPECT_EQ(wakeups.Await(0ms), Wakeups::Cause::kTimeout);
+}
+
+TEST(Wakeups, AHangupIsHeardAndTheSleepGoesOn) {
+  Wakeups wakeups;
+  int heard = 0;
+  wakeups.OnHangup([&] { ++heard; });
+  ::kill(::getpid(), SIGHUP);
+  EXPECT_EQ(wakeups.Await(1ms), Wakeups::Cause::kTimeout);
+  EXPECT_EQ(heard, 1);
+  ::kill(::getpid(), SIGHUP);
+  ::kill(::getpid(), SIGTERM);
+  EXPECT_EQ(wakeups.Await(std::nullopt), Wakeups::Cause::kSignal);
+  EXPECT_EQ(heard, 2);
 }
 
 TEST(TaskThread, RunsTasksInOrderAndNoneOnceStopped) {

@@ -133,10 +133,10 @@ void CoordinatorNode::Pump() {
   if (next != Instant::max()) PumpAt(next);
 }
 
-void CoordinatorNode::Event(Level, const Gtid& gtid, std::string_view what) {
+void CoordinatorNode::Event(Level, const About& about, std::string_view what) {
   if (what.find("queue of commands is full") != std::string_view::npos)
     world_.Count(Fault::kCommandQueueFull);
-  world_.Say("coordinator notes: ", gtid.text(), gtid.empty() ? "" : " ", what);
+  world_.Say("coordinator notes: ", about.gtid.text(), about.gtid.empty() ? "" : " ", what);
 }
 
 void CoordinatorNode::Fatal(std::string_view why) {

@@ -84,7 +84,7 @@ class CoordinatorNode : private Clock, private Ids, private Observer {
   std::uint32_t Tail() override { return static_cast<std::uint32_t>(world_.Pick(0xFFFFFFFF)); }
   std::string SessionName() override { return "session-" + std::to_string(++sessions_); }
   double Jitter() override { return world_.Chance(); }
-  void Event(Level level, const Gtid& gtid, std::string_view what) override;
+  void Event(Level level, const About& about, std::string_view what) override;
   [[noreturn]] void Fatal(std::string_view why) override;
 
   World& world_;

@@ -73,12 +73,13 @@ class RecordingObserver : public Observer {
     Level level;
     Gtid gtid;
     std::string what;
+    std::string trace_parent;
   };
 
-  void Event(Level level, const Gtid& gtid, std::string_view what) override {
+  void Event(Level level, const About& about, std::string_view what) override {
     if (on_event) on_event(what);
     const std::lock_guard lock(mutex_);
-    entries_.push_back({level, gtid, std::string(what)});
+    entries_.push_back({level, about.gtid, std::string(what), std::string(about.trace_parent)});
   }
   [[noreturn]] void Fatal(std::string_view why) override { throw ProcessEnded(std::string(why)); }
 

@@ -17,6 +17,7 @@ namespace settle::channel {
 namespace {
 
 constexpr std::size_t kFileBytesMost = 1024 * 1024;
+constexpr long kChainBytesMost = 32 * 1024;  // of a peer's certificates, before it is known
 
 template <auto Free>
 struct Freer {
@@ -102,6 +103,7 @@ void Configure(SSL_CTX* context, TlsMaterial::Side side) {
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_max_cert_list(context, kChainBytesMost);
   SSL_CTX_set_read_ahead(context, 1);  // a record is one system call, not two
   SSL_CTX_set_verify(context,
                      side == TlsMaterial::Side::kListens

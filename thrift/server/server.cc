@@ -91,12 +91,13 @@ void Server::Admit(int socket, std::shared_ptr<const channel::TlsMaterial> tls, 
   }
   serving_.push_back(std::make_unique<Connection>());
   serving_.back()->caller = std::move(caller);
-  serving_.back()->frames.emplace(socket, std::move(tls), settings_.frame, budget_);
   const auto self = std::prev(serving_.end());
   try {
+    (*self)->frames.emplace(socket, std::move(tls), settings_.frame, budget_);
     (*self)->thread = std::thread([this, self] { ServeAndRetire(self); });
-  } catch (const std::system_error& error) {
-    complaints_.Say(std::string("a connection was closed: no thread for it: ") + error.what());
+  } catch (const std::exception& error) {
+    complaints_.Say(std::string("a connection was closed: no thread or memory for it: ") +
+                    error.what());
     serving_.erase(self);
   }
 }

@@ -34,6 +34,9 @@ struct ActionContext {
   std::optional<std::string> result;
   // After it the coordinator takes the result for unknown and calls again. Monotonic.
   std::chrono::steady_clock::time_point deadline;
+  // The W3C traceparent that the saga or transaction was begun with
+  // (settle/vocabulary/trace_parent.h); empty: none.
+  std::string trace_parent{};
 
   // The same for every copy of this call, another for every other call: what a provider outside
   // is given so that it does not do the work twice. At most 160 of [A-Za-z0-9._:-].

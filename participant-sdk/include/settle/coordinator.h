@@ -88,6 +88,10 @@ struct BeginOptions {
   // kThreePhase: a majority of the branches ends it should the coordinator never come back. Its
   // resources must be served by processes that listen for their peers (PeerOptions).
   Protocol protocol = Protocol::kTwoPhase;
+  // The W3C traceparent of the caller's span (settle/vocabulary/trace_parent.h): goes to every
+  // process that works for the transaction, and into the coordinator's log. What is none is
+  // ignored.
+  std::string trace_parent{};
 };
 
 // Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by

@@ -64,6 +64,10 @@ class GlobalTransaction {
 
   const Gtid& gtid() const;
 
+  // The W3C traceparent that it was begun with, also where it was joined
+  // (settle/vocabulary/trace_parent.h); empty: none.
+  const std::string& trace_parent() const;
+
   // To be carried in the application's own call to another process, which gives it to
   // Coordinator::Join. Printable ASCII, under 300 bytes.
   std::string context() const;

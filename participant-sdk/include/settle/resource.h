@@ -88,6 +88,12 @@ class Resource {
   // e.g. fsync = off. Told to CoordinatorOptions::warn when the resource attaches.
   virtual std::vector<std::string> warnings() const { return {}; }
 
+  // The branch's transaction was begun with this W3C traceparent
+  // (settle/vocabulary/trace_parent.h): told before the branch is opened in this process, and
+  // before each thing that the coordinator has done to it. For the resource's own log; by default
+  // nobody cares.
+  virtual void Traced(const BranchKey&, const std::string& /*trace_parent*/) {}
+
   // Phase two by key alone: after a crash, in any process. Idempotent. Never reads "unknown branch"
   // as success: asks for proof by `evidence` (protocols: proof instead of guessing).
   virtual FinishResult Finish(const BranchKey& key, Decision decision,
@@ -106,10 +112,13 @@ class Resource {
   // Looks at whether the database is fit for what Settle promises, now: settings, room for prepared
   // branches, age of those that are there, versions. For `settle doctor`, which shows every finding
   // with its advice. `log_id` is the log of the coordinator that asks, to tell its branches from
-  // those of others. Blocks for some seconds at most, on a thread that nothing else waits for;
-  // changes nothing, and holds a lock that work waits for no longer than a moment. A database that
-  // does not answer is a finding. Default: nothing is known.
-  virtual Examination Examine(const std::string& /*log_id*/) { return {}; }
+  // those of others. Changes nothing, holds a lock that work waits for no longer than a moment, and
+  // is over within `timeout` or soon after it. A database that does not answer is a finding. Asked
+  // by a thread of its own, so that nothing waits for it. The default says that nothing is known.
+  [[nodiscard]] virtual Result<Examination> Examine(const std::string& /*log_id*/,
+                                                    std::chrono::milliseconds /*timeout*/) {
+    return Fail(ErrorCode::kRefused, "this resource cannot be examined");
+  }
 
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.

@@ -123,6 +123,10 @@ struct StartSagaOptions {
   // began, as long as the coordinator remembers that (settled --keep-ended). Keys are unique in the
   // coordinator. Empty: only this call's own repetitions are one.
   std::string request_key{};
+  // The W3C traceparent of the caller's span (settle/vocabulary/trace_parent.h): goes to every
+  // handler of the saga's actions, and into the coordinator's log. What is none is ignored. Of a
+  // repeated start the first one's holds.
+  std::string trace_parent{};
 };
 
 struct SagaEnding {

@@ -138,11 +138,16 @@ class SqliteResource : public Resource {
   // mark proves the rollback; that is written down before it is said.
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
 
+  // Of who waits, it knows the branches that this process wants to open.
+  [[nodiscard]] Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                                           std::chrono::milliseconds timeout) override;
+
   [[nodiscard]] Result<std::vector<std::string>> ScanPrepared() override;
 
-  // Takes the write lock for a moment, if it can be had within half a second. A file of more than
-  // 64 MiB is not read through.
-  Examination Examine(const std::string& log_id) override;
+  // Takes the write lock for a moment, if it can be had within a quarter of `timeout`. A file of
+  // more than 64 MiB is not read through.
+  [[nodiscard]] Result<Examination> Examine(const std::string& log_id,
+                                            std::chrono::milliseconds timeout) override;
 
   // Never null. A change waits for other writers at most the busy timeout (kRetry); one that aborts
   // a branch still at work in this process fences that first.

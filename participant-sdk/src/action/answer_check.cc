@@ -42,7 +42,7 @@ Answer CheckedAnswer(Answer answer) {
       }
       // Reads without building anything, so that no depth of nesting can overflow the stack.
       if (!answer.text.empty() && !nlohmann::json::accept(answer.text)) {
-        return NotTaken("is not JSON: " + answer.text.substr(0, 100));
+        return NotTaken("is not JSON");
       }
       if (IsTooDeep(answer.text)) {
         return NotTaken("is nested deeper than " + std::to_string(kDepthMost) + " levels");

@@ -23,7 +23,7 @@ Status CheckName(const std::string& what, const std::string& name) {
 
 ActionContext ContextOf(const sdk::ActionCall& call, sdk::Instant deadline) {
   return {call.key.gtid, call.key.number, call.op,     call.participant, call.action,
-          call.attempt,  call.input,      call.result, deadline};
+          call.attempt,  call.input,      call.result, deadline,         call.trace_parent};
 }
 
 }  // namespace

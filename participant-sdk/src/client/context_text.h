@@ -1,5 +1,6 @@
-// The text that carries a global transaction to another process: "settle1;<gtid>". The gtid names
-// the log and the epoch; the 1 is the version of this form.
+// The text that carries a global transaction to another process: "settle1;<gtid>", or, if it was
+// begun with a trace, "settle2;<gtid>;<traceparent>". The gtid names the log and the epoch; the
+// number is the version of the form: an older SDK refuses the second by name.
 #pragma once
 
 #include <string>
@@ -10,8 +11,15 @@
 
 namespace settle::sdk {
 
-std::string ContextText(const Gtid& gtid);
-// Accepts exactly what ContextText prints.
-[[nodiscard]] Result<Gtid> ParseContextText(std::string_view text);
+struct Context {
+  Gtid gtid;
+  std::string trace_parent{};  // as TraceParentFrom gives it
+
+  friend bool operator==(const Context&, const Context&) = default;
+};
+
+std::string ContextText(const Context& context);
+// Accepts what ContextText prints. What stands for the trace and is none is ignored.
+[[nodiscard]] Result<Context> ParseContextText(std::string_view text);
 
 }  // namespace settle::sdk

@@ -16,6 +16,7 @@
 #include "client/transaction_state.h"
 #include "participant/resource_calls.h"
 #include "participant/session.h"
+#include "settle/vocabulary/trace_parent.h"
 #include "transport/dial_tls.h"
 
 namespace settle {
@@ -139,8 +140,9 @@ class ConnectedCoordinator final : public Coordinator {
     if (options.comment.size() > kCommentMost || options.timeout.count() < 0) {
       return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
     }
+    const std::string trace_parent = TraceParentFrom(options.trace_parent);
     const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
-                              options.protocol};
+                              options.protocol, std::move(options.trace_parent)};
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
     Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
         program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
@@ -149,21 +151,23 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(std::make_unique<State>(program_, std::move(begun->gtid),
-                                                     State::Role::kOwner, options.protocol));
+    return GlobalTransaction(
+        std::make_unique<State>(program_, sdk::Context{std::move(begun->gtid), trace_parent},
+                                State::Role::kOwner, options.protocol));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {
-    Result<Gtid> gtid = sdk::ParseContextText(context);
-    if (!gtid) return Fail(std::move(gtid).error());
-    if (gtid->log_id() != log_id()) {
+    Result<sdk::Context> joined = sdk::ParseContextText(context);
+    if (!joined) return Fail(std::move(joined).error());
+    const Gtid& gtid = joined->gtid;
+    if (gtid.log_id() != log_id()) {
       return Fail(ErrorCode::kWrongLog,
-                  gtid->text() + " belongs to the coordinator with another log; this program is " +
+                  gtid.text() + " belongs to the coordinator with another log; this program is " +
                       "connected to the one with log " + log_id(),
                   "connect both programs to the same coordinator");
     }
     return GlobalTransaction(
-        std::make_unique<State>(program_, *std::move(gtid), State::Role::kJoined));
+        std::make_unique<State>(program_, *std::move(joined), State::Role::kJoined));
   }
 
   Ending AskOutcome(const Gtid& gtid) override {

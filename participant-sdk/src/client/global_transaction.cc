@@ -76,10 +76,15 @@ const Gtid& GlobalTransaction::gtid() const {
   return state_ == nullptr ? none : state_->gtid;
 }
 
+const std::string& GlobalTransaction::trace_parent() const {
+  static const std::string none;
+  return state_ == nullptr ? none : state_->trace_parent;
+}
+
 std::string GlobalTransaction::context() const {
   if (state_ == nullptr) return {};
   state_->context_given = true;
-  return sdk::ContextText(state_->gtid);
+  return sdk::ContextText({state_->gtid, state_->trace_parent});
 }
 
 Ending GlobalTransaction::Commit(CommitOptions options) {

@@ -31,6 +31,7 @@ Result<Gtid> StartSaga(Program& program, StartSagaCall call, const StartSagaOpti
   call.input = options.input.json();
   call.comment = options.comment;
   call.owner = OwnerOf(program);
+  call.trace_parent = options.trace_parent;
   // The same in every attempt: one whose reply was lost has started it.
   call.request_key = options.request_key.empty() ? program.NextRequestKey() : options.request_key;
   Result<Begun> begun = program.pool.Call<Begun>(

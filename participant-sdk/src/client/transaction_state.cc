@@ -25,10 +25,11 @@ constexpr std::chrono::milliseconds kReplyMargin{5'000};
 
 }  // namespace
 
-GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role,
-                                Protocol protocol)
+GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, sdk::Context context,
+                                Role role, Protocol protocol)
     : program_(std::move(program)),
-      gtid(std::move(gtid)),
+      gtid(std::move(context.gtid)),
+      trace_parent(std::move(context.trace_parent)),
       role(role),
       protocol(protocol),
       process_(::getpid()) {}
@@ -77,12 +78,13 @@ Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
       program().Brief(), [&](Link& link, Instant by) { return link.Enlist(call, by); });
   if (!number) return Fail(std::move(number).error());
   const BranchKey key{gtid, *number};
-  if (!participant().Adopt(key, resource.name(), session)) {
+  if (!participant().Adopt(key, resource.name(), session, trace_parent)) {
     return Fail(ErrorCode::kRetryTransaction,
                 "the transaction was aborted while the branch was being enlisted",
                 "abort it, and do the work again in a new transaction");
   }
   branches.push_back({key, found->resource, nullptr, {}});
+  sdk::TellTrace(resource, key, trace_parent);
   return key;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/context_text.h"
 #include "client/program.h"
 #include "settle/global_transaction.h"
 
@@ -27,7 +28,7 @@ class GlobalTransaction::State {
     std::string failed;              // why it could not be opened
   };
 
-  State(std::shared_ptr<sdk::Program> program, Gtid gtid, Role role,
+  State(std::shared_ptr<sdk::Program> program, sdk::Context context, Role role,
         Protocol protocol = Protocol::kTwoPhase);
   ~State();  // rolls back what was not ended
   State(const State&) = delete;
@@ -56,6 +57,7 @@ class GlobalTransaction::State {
 
   const std::shared_ptr<sdk::Program> program_;
   const Gtid gtid;
+  const std::string trace_parent;  // of version 00; empty: none
   const Role role;
   const Protocol protocol;  // as begun; of a joined one it makes no difference
   std::vector<LocalBranch> branches;

@@ -35,8 +35,8 @@ BranchEffects BranchMachine::Finish(Decision decision, const Evidence& evidence)
   state_ = BranchState::kFinishing;
   decision_ = decision;
   if (handle_works_) return {effect::FinishByHandle{decision, may_be_site(), by_}};
-  return {effect::FinishByKey{decision, of_this_process_ ? vote_.evidence : evidence, may_be_site(),
-                              by_}};
+  return {effect::FinishByKey{decision, of_this_process_ ? vote_.evidence : evidence,
+                              may_be_site() && prepared_.empty(), by_, prepared_}};
 }
 
 BranchEffects BranchMachine::FenceFor(std::string why) {
@@ -46,6 +46,7 @@ BranchEffects BranchMachine::FenceFor(std::string why) {
 }
 
 BranchEffects BranchMachine::On(const event::Commanded& command) {
+  prepared_ = command.prepared;
   switch (command.kind) {
     case CommandKind::kPrepare: return OnPrepare(command.sites);
     case CommandKind::kCommit: by_ = command.by; return OnCommit(command.evidence);

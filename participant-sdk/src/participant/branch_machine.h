@@ -44,6 +44,8 @@ struct Commanded {
   Evidence evidence;
   Roster sites{};  // of kPrepare: not empty for a site of three-phase commit
   DecidedBy by{};  // of kCommit and kAbort of a site
+  // Of kCommit and kAbort: the branch is an act of a person on what is prepared under this name.
+  std::string prepared{};
 };
 // Three-phase commit: the branch's record has become final, or was found to be, whoever told it.
 struct SitesDecided {
@@ -133,6 +135,7 @@ struct FinishByKey {
   Evidence evidence;
   bool may_be_site = false;
   DecidedBy by{};
+  std::string prepared{};  // not empty: see event::Commanded; only if it is prepared there
   friend bool operator==(const FinishByKey&, const FinishByKey&) = default;
 };
 struct Prove {
@@ -209,9 +212,10 @@ class BranchMachine {
   VoteResult vote_;  // once cast
   // Once told: there is one decision for a transaction, ever.
   std::optional<Decision> decision_;
-  DecidedBy by_;      // it; of a site
-  FinishResult end_;  // once ended
-  std::string why_;   // it is or will be rolled back
+  DecidedBy by_;          // it; of a site
+  std::string prepared_;  // of an act of a person
+  FinishResult end_;      // once ended
+  std::string why_;       // it is or will be rolled back
   bool of_this_process_ = state_ != BranchState::kUnknown;
   bool site_ = false;                     // of three-phase commit, for certain
   bool handle_works_ = of_this_process_;  // else it is finished by its key

@@ -65,12 +65,14 @@ Steps BranchTable::Attach(const SessionId& session, const std::string& log_id) {
   return steps;
 }
 
-bool BranchTable::Adopt(const BranchKey& key, const std::string& resource,
-                        const SessionId& session) {
+bool BranchTable::Adopt(const BranchKey& key, const std::string& resource, const SessionId& session,
+                        const std::string& trace_parent) {
   if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
     return false;
   }
-  return entries_.try_emplace(key, Entry{BranchMachine::Opened(), resource, session}).second;
+  return entries_
+      .try_emplace(key, Entry{BranchMachine::Opened(), resource, session, 0, trace_parent})
+      .second;
 }
 
 Result<Steps> BranchTable::Heed(const Gtid& gtid, Epoch epoch, const std::string& what) {
@@ -90,9 +92,15 @@ Result<Steps> BranchTable::Handle(const Command& command) {
   Result<Steps> steps =
       Heed(command.key.gtid, command.epoch, std::string(ToString(command.kind)) + " a branch");
   if (!steps) return steps;
-  const event::Commanded commanded{
-      command.kind, command.evidence, command.sites, {command.ballot, command.quorum}};
+  const event::Commanded commanded{command.kind,
+                                   command.evidence,
+                                   command.sites,
+                                   {command.ballot, command.quorum},
+                                   command.prepared};
   Append(*steps, Advance(command.key, commanded, command.resource));
+  if (command.trace_parent.empty()) return steps;
+  if (const auto found = entries_.find(command.key); found != entries_.end())
+    found->second.trace_parent = command.trace_parent;
   return steps;
 }
 
@@ -181,6 +189,11 @@ std::optional<FinishResult> BranchTable::EndOf(const BranchKey& key) const {
     return std::nullopt;
   }
   return found->second.machine.end();
+}
+
+std::string BranchTable::TraceParentOf(const BranchKey& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? std::string() : found->second.trace_parent;
 }
 
 Epoch BranchTable::HighestEpoch(const std::string& log_id) const {

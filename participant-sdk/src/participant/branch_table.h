@@ -43,7 +43,8 @@ class BranchTable {
 
   // A branch was enlisted under `session`. False: it is dead before it was opened, because the
   // coordinator had it aborted, was restarted, or lost that session meanwhile.
-  bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session);
+  bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session,
+             const std::string& trace_parent = {});
 
   // What the session's coordinator says of a transaction, in epoch `epoch`. Refused by name when it
   // comes from an earlier life (kStaleEpoch) or speaks of another log's transaction (kWrongLog).
@@ -72,6 +73,8 @@ class BranchTable {
   BranchState StateOf(const BranchKey& key) const;
   std::optional<FinishResult> EndOf(const BranchKey& key) const;
   Epoch HighestEpoch(const std::string& log_id) const;
+  // Of its transaction, as far as it was told with the branch or a command; empty: none.
+  std::string TraceParentOf(const BranchKey& key) const;
 
  private:
   struct Entry {
@@ -79,6 +82,7 @@ class BranchTable {
     std::string resource;
     SessionId session;
     std::uint64_t ended_as = 0;  // the how-manieth end it was
+    std::string trace_parent{};
   };
   Steps Advance(const BranchKey& key, const BranchEvent& event, const std::string& resource);
   void RememberEnd(const BranchKey& key, Entry& entry);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "action/desk.h"
+#include "participant/about_words.h"
 #include "participant/resource_calls.h"
 #include "settle/vocabulary/failpoint.h"
 
@@ -144,7 +145,7 @@ void Participant::Carry(const std::vector<Command>& commands) {
     if (refused.empty()) {
       CarryToSite(command);
     } else {
-      warn_(refused);
+      warn_(AboutWords(command.key.gtid, command.trace_parent) + refused);
     }
   }
 }
@@ -165,7 +166,7 @@ void Participant::Carry(std::vector<ActionCall> calls) {
     }
     Perform(std::move(steps));
     if (!refused.empty()) {
-      warn_(refused);
+      warn_(AboutWords(call.key.gtid, call.trace_parent) + refused);
       continue;
     }
     const auto actor = std::find_if(actors_.begin(), actors_.end(), [&](const auto& known) {
@@ -193,14 +194,15 @@ void Participant::RefuseUnserved(const Command& command) {
     case CommandKind::kProve: outbox_.Add(EndReport{command.key, {BranchEnd::kRetry, why}}); return;
     case CommandKind::kElect:
     case CommandKind::kPreCommit:
-    case CommandKind::kPreAbort: warn_(why); return;
+    case CommandKind::kPreAbort:
+      return warn_(AboutWords(command.key.gtid, command.trace_parent) + why);
   }
 }
 
-bool Participant::Adopt(const BranchKey& key, const std::string& resource,
-                        const SessionId& session) {
+bool Participant::Adopt(const BranchKey& key, const std::string& resource, const SessionId& session,
+                        const std::string& trace_parent) {
   std::lock_guard lock(mutex_);
-  return table_.Adopt(key, resource, session);
+  return table_.Adopt(key, resource, session, trace_parent);
 }
 
 bool Participant::Hold(const BranchKey& key, std::shared_ptr<Branch> branch) {
@@ -277,6 +279,7 @@ void Participant::Post(const Step& step) {
   Resource* const resource = desk->second.own.resource.get();
   desk->second.workers->Post([this, step, resource] {
     const BranchKey& key = step.key;
+    TellTrace(key, *resource);
     if (const auto* prepare = std::get_if<effect::Prepare>(&step.effect)) {
       RunPrepare(key, *resource, prepare->sites);
     } else if (const auto* by_handle = std::get_if<effect::FinishByHandle>(&step.effect)) {
@@ -324,7 +327,9 @@ void Participant::RunFinish(const BranchKey& key, Resource& resource,
                             const effect::FinishByKey& finish) {
   if (finish.may_be_site && !MayFinish(key, resource.name(), finish.decision, finish.by)) return;
   SETTLE_FAILPOINT("participant.before_finish");
-  const FinishResult result = FinishByKey(resource, key, finish.decision, finish.evidence);
+  const FinishResult result = finish.prepared.empty()
+                                  ? FinishByKey(resource, key, finish.decision, finish.evidence)
+                                  : FinishStray(resource, finish);
   // Crash here: done in the database, the coordinator does not know and commands it again; proof
   // answers.
   SETTLE_FAILPOINT("participant.finished");
@@ -337,7 +342,7 @@ void Participant::RunFence(const BranchKey& key) {
   // Without a handle it is still being opened: Hold finds it dead and fences what was opened.
   const std::shared_ptr<Branch> handle = HandleOf(key);
   if (handle != nullptr && !FenceNow(*handle, why)) {
-    warn_("rolling back " + key.DatabaseName() + " threw: " + why);
+    WarnOf(key, "rolling back " + key.DatabaseName() + " threw: " + why);
   }
   Tell(key, event::Fenced{});
 }

@@ -96,7 +96,8 @@ class Participant {
 
   // --- the application's side
   // False: dead already (aborted while it was being enlisted).
-  bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session);
+  bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session,
+             const std::string& trace_parent = {});
   // False: dead already; the handle is the caller's to fence.
   bool Hold(const BranchKey& key, std::shared_ptr<Branch> branch);
   // Tells the machine; true if it says Proceed. Other effects are performed by the resource's
@@ -122,9 +123,13 @@ class Participant {
   void RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites);
   void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByHandle& finish);
   void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByKey& finish);
+  FinishResult FinishStray(Resource& resource, const effect::FinishByKey& finish);
   void RunFence(const BranchKey& key);
   void RunScan(const std::string& name);
   void RefuseUnserved(const Command& command);
+  // Of traces: participant_traces.cc.
+  void WarnOf(const BranchKey& key, const std::string& line) const;
+  void TellTrace(const BranchKey& key, Resource& resource) const;
   // Of sites: participant_sites.cc.
   void CarryToSite(const Command& command);
   void Conclude(const BranchKey& key, const std::string& resource, const SiteRecord& record,

@@ -30,8 +30,9 @@ void Participant::BecomeSites(const PeerOptions& options,
                               const std::vector<std::string>& coordinators, TellPeer tell) {
   rounds_ = std::make_unique<RecoveryRounds>(
       options, coordinators, sites_,
-      RecoveryRounds::Ports{[this](const PeerCall& call) { return Answer(call); }, std::move(tell),
-                            warn_});
+      RecoveryRounds::Ports{
+          [this](const PeerCall& call) { return Answer(call); }, std::move(tell),
+          [this](const BranchKey& key, const std::string& line) { WarnOf(key, line); }});
 }
 
 std::string Participant::PeerAddressOf(const std::string& resource) const {
@@ -149,7 +150,7 @@ bool Participant::MayFinish(const BranchKey& key, const std::string& resource, D
       std::string("told to ") + ToString(decision) +
       ", but its sites decided otherwise: " + DecisionWords(record.at, record.sites);
   if (rounds_ != nullptr) rounds_->Settled(key);
-  warn_(key.DatabaseName() + " in " + resource + ": " + why);
+  WarnOf(key, key.DatabaseName() + " in " + resource + ": " + why);
   Tell(key, event::Overruled{why});
   Conclude(key, resource, record);
   return false;

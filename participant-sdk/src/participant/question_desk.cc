@@ -16,7 +16,7 @@ Result<AnswerContent> AnswerOf(Resource& resource, const QuestionContent& conten
     if (!live) return Fail(std::move(live).error());
     return *std::move(live);
   }
-  Result<Examination> examination = Examine(resource, log_id);
+  Result<Examination> examination = Examine(resource, log_id, timeout);
   if (!examination) return Fail(std::move(examination).error());
   return *std::move(examination);
 }

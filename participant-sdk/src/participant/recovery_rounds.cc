@@ -99,8 +99,8 @@ bool RecoveryRounds::Settled(const BranchKey& key) {
 void RecoveryRounds::SettledBySites(const BranchKey& key, const std::string& resource,
                                     const SiteRecord& record, bool just_now) {
   if (!Settled(key) && !just_now) return;
-  ports_.warn(key.DatabaseName() + " in " + resource + " was " +
-              DecisionWords(record.at, record.sites));
+  ports_.warn(key, key.DatabaseName() + " in " + resource + " was " +
+                       DecisionWords(record.at, record.sites));
 }
 
 void RecoveryRounds::InTouch(bool yes) {
@@ -259,8 +259,9 @@ void RecoveryRounds::SayShortage(const BranchKey& key, Case& watched) {
     watched.said = shortage;
     words = ShortageWords(*shortage, watched.recovery.sites(), watched.trouble);
   }
-  ports_.warn(key.DatabaseName() + " in " + watched.resource +
-              ": nothing is heard of the coordinator, and the branch " + words + " (trying again)");
+  ports_.warn(key, key.DatabaseName() + " in " + watched.resource +
+                       ": nothing is heard of the coordinator, and the branch " + words +
+                       " (trying again)");
 }
 
 // Once for each kind of trouble.
@@ -269,8 +270,9 @@ void RecoveryRounds::Complain(const BranchKey& key, Case& watched, const Error& 
     std::lock_guard lock(mutex_);
     if (std::exchange(watched.complained, why.message) == why.message) return;
   }
-  ports_.warn(key.DatabaseName() + " in " + watched.resource +
-              " cannot be brought to its end with its peers: " + Describe(why) + " (trying again)");
+  ports_.warn(key, key.DatabaseName() + " in " + watched.resource +
+                       " cannot be brought to its end with its peers: " + Describe(why) +
+                       " (trying again)");
 }
 
 }  // namespace settle::sdk

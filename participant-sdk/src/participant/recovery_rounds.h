@@ -33,7 +33,7 @@ class RecoveryRounds {
     // What a site of this process answers, with all that follows from it (Participant::Answer).
     std::function<Result<SiteAnswer>(const PeerCall&)> here;
     TellPeer elsewhere;
-    std::function<void(const std::string& line)> warn;
+    std::function<void(const BranchKey& of, const std::string& line)> warn;
   };
   // `coordinators`: where the coordinator's witness is asked. `sites` outlives this.
   RecoveryRounds(PeerOptions options, std::vector<std::string> coordinators, const Sites& sites,

@@ -100,6 +100,16 @@ bool FenceNow(Branch& branch, std::string& why) {
       });
 }
 
+void TellTrace(Resource& resource, const BranchKey& key, const std::string& trace_parent) {
+  if (trace_parent.empty()) return;
+  Caught(
+      [&] {
+        resource.Traced(key, trace_parent);
+        return true;
+      },
+      [](const char*) { return false; });  // a log that fails must not harm the work
+}
+
 FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision,
                          const Evidence& evidence) {
   return Caught([&] { return resource.Finish(key, decision, evidence); }, NothingKnown);
@@ -132,8 +142,9 @@ Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evide
                 [](const char* what) -> Result<LiveBranch> { return Broken(what); });
 }
 
-Result<Examination> Examine(Resource& resource, const std::string& log_id) {
-  return Caught([&]() -> Result<Examination> { return resource.Examine(log_id); },
+Result<Examination> Examine(Resource& resource, const std::string& log_id,
+                            std::chrono::milliseconds timeout) {
+  return Caught([&] { return resource.Examine(log_id, timeout); },
                 [](const char* what) -> Result<Examination> { return Broken(what); });
 }
 

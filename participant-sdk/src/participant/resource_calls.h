@@ -46,6 +46,7 @@ Result<Evidence> TakeEvidence(Branch& branch);
 // False when it threw; its text is in `why`.
 bool FenceNow(Branch& branch, std::string& why);
 
+void TellTrace(Resource& resource, const BranchKey& key, const std::string& trace_parent);
 FinishResult FinishByKey(Resource& resource, const BranchKey& key, Decision decision,
                          const Evidence& evidence);
 FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evidence);
@@ -54,6 +55,7 @@ std::vector<std::string> Warnings(const Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);
 Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,
                            std::chrono::milliseconds timeout);
-Result<Examination> Examine(Resource& resource, const std::string& log_id);
+Result<Examination> Examine(Resource& resource, const std::string& log_id,
+                            std::chrono::milliseconds timeout);
 
 }  // namespace settle::sdk

@@ -6,6 +6,7 @@
 
 #include "postgres/evidence.h"
 #include "postgres/examine.h"
+#include "postgres/inspect.h"
 #include "postgres/tables.h"
 #include "settle/vocabulary/failpoint.h"
 
@@ -126,8 +127,9 @@ std::vector<std::string> Database::warnings() const {
 }
 
 // On a connection of its own, which shows as well that one can be had.
-Examination Database::Examine(const std::string& log_id) {
+Examination Database::Examine(const std::string& log_id, std::chrono::milliseconds timeout) {
   const std::string code = "postgresql-reachable";
+  const Clock::time_point until = Clock::now() + timeout;
   const auto failed = [&](const Error& error) {
     return Examination{{{code, Severity::kProblem, error.message, error.advice}}};
   };
@@ -135,7 +137,7 @@ Examination Database::Examine(const std::string& log_id) {
   if (!lease) return failed(lease.error());
   const std::unique_ptr<Connection> connection = lease->Keep();
   if (Status same = CheckIdentity(*connection); !same) return failed(same.error());
-  const Result<ServerFacts> facts = ReadServerFacts(*connection, ShortDeadline());
+  const Result<ServerFacts> facts = ReadServerFacts(*connection, std::min(until, ShortDeadline()));
   if (!facts) return failed(facts.error());
   Examination examination{CheckServer(*facts, log_id), facts->clock_us};
   examination.findings.insert(examination.findings.begin(),
@@ -203,6 +205,18 @@ FinishResult Database::Prove(const BranchKey&, const Evidence& evidence) {
   return WithConnection([&](Connection& connection) {
     return postgres::Prove(connection, evidence, ReplyDeadline());
   });
+}
+
+Result<LiveBranch> Database::Inspect(const BranchKey& key, const Evidence& evidence,
+                                     std::chrono::milliseconds timeout) {
+  Result<LiveBranch> live = Fail(ErrorCode::kUnavailable, "no connection");
+  for (const Freshness freshness : {Freshness::kAny, Freshness::kNew}) {
+    Result<Lease> lease = Take(Purpose::kSettle, freshness);
+    if (!lease) return Fail(std::move(lease).error());
+    live = postgres::Inspect(**lease, key, evidence, timeout);
+    if (!(*lease)->broken()) return live;
+  }
+  return live;
 }
 
 bool Database::AfterLoss(const ConnectionFacts& lost, Clock::time_point until,

@@ -26,10 +26,12 @@ class Database {
 
   Result<std::string> Identify();
   std::vector<std::string> warnings() const;
-  Examination Examine(const std::string& log_id);
+  Examination Examine(const std::string& log_id, std::chrono::milliseconds timeout);
   Result<std::vector<std::string>> ScanPrepared();
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
   FinishResult Prove(const BranchKey& key, const Evidence& evidence);
+  Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                             std::chrono::milliseconds timeout);
 
   // What became of a transaction whose backend was lost in the middle of PREPARE or COMMIT. Makes
   // sure that the backend is gone, so that the answer cannot change behind our back, then has

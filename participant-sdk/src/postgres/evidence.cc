@@ -37,19 +37,21 @@ Statement MarkStatement(const BranchKey& key, const Connection& connection) {
 
 Statement EvidenceStatement(const BranchKey& key, const Connection& connection, TakeXid take) {
   const auto literal = [&](const std::string& text) { return connection.Literal(text); };
-  const std::string marked = "pg_catalog.current_setting('settle.branch', true) "
-                             "IS NOT DISTINCT FROM " + literal(key.DatabaseName());
+  const std::string marked =
+      "pg_catalog.current_setting('settle.branch', true) "
+      "IS NOT DISTINCT FROM " +
+      literal(key.DatabaseName());
   const std::string same_role = "current_user = " + literal(connection.facts().role);
   const std::string assigned = "pg_catalog.pg_current_xact_id_if_assigned()";
   const std::string xid = take == TakeXid::kAssign ? "pg_catalog.pg_current_xact_id()" : assigned;
   // The server spends more on planning this than on all the rest: asked only where it counts.
   const std::string wrote_elsewhere =
-      take == TakeXid::kAssign
-          ? "NULL"
-          : "CASE WHEN " + assigned + " IS NULL THEN EXISTS (SELECT FROM pg_catalog.pg_locks l "
-            "JOIN pg_catalog.pg_class c ON c.oid = l.relation "
-            "WHERE l.pid = pg_catalog.pg_backend_pid() "
-            "AND l.mode = 'RowExclusiveLock' AND c.relkind = 'f') END";
+      take == TakeXid::kAssign ? "NULL"
+                               : "CASE WHEN " + assigned +
+                                     " IS NULL THEN EXISTS (SELECT FROM pg_catalog.pg_locks l "
+                                     "JOIN pg_catalog.pg_class c ON c.oid = l.relation "
+                                     "WHERE l.pid = pg_catalog.pg_backend_pid() "
+                                     "AND l.mode = 'RowExclusiveLock' AND c.relkind = 'f') END";
   return {"SELECT " + FailUnless(marked, literal(kEndedByApplication)) + ", " +
           FailUnless(same_role, literal(kRoleChanged)) + ", " + xid + "::text, " + kTimeline +
           ", " + wrote_elsewhere};
@@ -74,50 +76,65 @@ std::string ExplainEvidence(const Reply& reply) {
 
 namespace {
 
-FinishResult Judge(const Evidence& evidence, const Reply& reply) {
+Verdict Judge(const Evidence& evidence, const Reply& reply) {
   const std::string status = reply.null(0) ? "" : reply.value(0);
   const std::string it = "transaction " + evidence.local_transaction;
-  if (status == "committed") return {BranchEnd::kCommitted, it + " committed"};
-  if (status == "aborted") return {BranchEnd::kAborted, it + " was rolled back"};
-  if (status == "in progress") return {BranchEnd::kRetry, it + " is still in progress"};
-  return {BranchEnd::kHazard, it + " is too old: PostgreSQL has forgotten its end"};
+  if (status == "committed") return {Proof::kCommitted, it + " committed"};
+  if (status == "aborted") return {Proof::kAborted, it + " was rolled back"};
+  if (status == "in progress") return {Proof::kInProgress, it + " is still in progress"};
+  return {Proof::kNone, it + " is too old: PostgreSQL has forgotten its end"};
+}
+
+tl::unexpected<Error> CannotSay(std::string why) {
+  return Fail(ErrorCode::kUnavailable, std::move(why));
 }
 
 }  // namespace
 
-FinishResult Prove(Connection& connection, const Evidence& evidence, Clock::time_point deadline) {
+Result<Verdict> AskForProof(Connection& connection, const Evidence& evidence,
+                            Clock::time_point deadline) {
   if (evidence.local_transaction.empty()) {
-    return {BranchEnd::kHazard, "no evidence was recorded with the vote"};
+    return Verdict{Proof::kNone, "no evidence was recorded with the vote"};
   }
   if (evidence.database != connection.facts().identity) {
-    return {BranchEnd::kRetry, "this is another database (" + connection.facts().identity +
-                                   "), the branch is in " + Escaped(evidence.database)};
+    return CannotSay("this is another database (" + connection.facts().identity +
+                     "), the branch is in " + Escaped(evidence.database));
   }
   const std::string timeline =
       "SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN " + std::string(kTimeline) + " END";
   const Reply server = connection.Run({timeline}, deadline);
-  if (!server.ok()) return {BranchEnd::kRetry, server.words()};
-  if (server.null(0)) {
-    return {BranchEnd::kRetry, "the server is a standby; the primary has to answer"};
-  }
+  if (!server.ok()) return CannotSay(server.words());
+  if (server.null(0)) return CannotSay("the server is a standby; the primary has to answer");
   if (const std::uint32_t now = ParseTimeline(server.value(0)); now != evidence.timeline) {
-    return {BranchEnd::kHazard, "a fail-over took place (timeline " +
-                                    std::to_string(evidence.timeline) + " then, " +
-                                    std::to_string(now) +
-                                    " now): the new primary may never have heard of the branch"};
+    return Verdict{Proof::kNone, "a fail-over took place (timeline " +
+                                     std::to_string(evidence.timeline) + " then, " +
+                                     std::to_string(now) +
+                                     " now): the new primary may never have heard of the branch"};
   }
   const Reply status = connection.Run(
       {"SELECT pg_catalog.pg_xact_status($1::xid8)", {evidence.local_transaction}}, deadline);
   if (status.ok()) return Judge(evidence, status);
   // 22023: that number was not given out yet.
   if (status.sqlstate() == "22023") {
-    return {BranchEnd::kHazard, "the database was set back to a time before transaction " +
-                                    evidence.local_transaction + " (" + status.words() + ")"};
+    return Verdict{Proof::kNone, "the database was set back to a time before transaction " +
+                                     evidence.local_transaction + " (" + status.words() + ")"};
   }
   if (status.sqlstate().starts_with("22")) {
-    return {BranchEnd::kHazard, "the evidence cannot be read: " + status.words()};
+    return Verdict{Proof::kNone, "the evidence cannot be read: " + status.words()};
   }
-  return {BranchEnd::kRetry, status.words()};
+  return CannotSay(status.words());
+}
+
+FinishResult Prove(Connection& connection, const Evidence& evidence, Clock::time_point deadline) {
+  Result<Verdict> verdict = AskForProof(connection, evidence, deadline);
+  if (!verdict) return {BranchEnd::kRetry, std::move(verdict).error().message};
+  switch (verdict->proof) {
+    case Proof::kCommitted: return {BranchEnd::kCommitted, std::move(verdict->detail)};
+    case Proof::kAborted: return {BranchEnd::kAborted, std::move(verdict->detail)};
+    case Proof::kInProgress: return {BranchEnd::kRetry, std::move(verdict->detail)};
+    case Proof::kNone: break;
+  }
+  return {BranchEnd::kHazard, std::move(verdict->detail)};
 }
 
 }  // namespace settle::postgres

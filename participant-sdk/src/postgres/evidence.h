@@ -7,6 +7,7 @@
 #include "postgres/connection.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/live.h"
 
 namespace settle::postgres {
 
@@ -35,6 +36,15 @@ std::string ExplainEvidence(const Reply& reply);
 Statement MarkStatement(const BranchKey& key, const Connection& connection);
 
 extern const char* const kEndedByApplication;
+
+struct Verdict {
+  Proof proof = Proof::kNone;
+  std::string detail;  // one line: where it comes from, or why there is none
+};
+// What the database's record says of the transaction that the evidence names. kUnavailable: it
+// could not be asked, or is not the one that the branch is in.
+[[nodiscard]] Result<Verdict> AskForProof(Connection& connection, const Evidence& evidence,
+                                          Clock::time_point deadline);
 
 // What became of the transaction that the evidence names. kAborted or kCommitted only as proof.
 FinishResult Prove(Connection& connection, const Evidence& evidence, Clock::time_point deadline);

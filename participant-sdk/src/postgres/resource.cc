@@ -21,7 +21,10 @@ class ResourceOnDatabase : public PostgresResource {
   Result<std::string> Identify() override { return database_->Identify(); }
   std::vector<std::string> warnings() const override { return database_->warnings(); }
   Result<std::vector<std::string>> ScanPrepared() override { return database_->ScanPrepared(); }
-  Examination Examine(const std::string& log_id) override { return database_->Examine(log_id); }
+  Result<Examination> Examine(const std::string& log_id,
+                              std::chrono::milliseconds timeout) override {
+    return database_->Examine(log_id, timeout);
+  }
   SiteLedger* site_ledger() override {
     return database_->options().three_phase ? &ledger_ : nullptr;
   }
@@ -36,6 +39,10 @@ class ResourceOnDatabase : public PostgresResource {
   }
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override {
     return database_->Prove(key, evidence);
+  }
+  Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                             std::chrono::milliseconds timeout) override {
+    return database_->Inspect(key, evidence, timeout);
   }
 
  private:

@@ -11,11 +11,9 @@ namespace settle::sqlite {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using std::chrono_literals::operator""ms;
+using std::chrono::milliseconds;
 
 constexpr std::uint64_t kQuickCheckBytesMost = 64ULL << 20;
-constexpr auto kQuickCheckPatience = 1000ms;
-constexpr auto kWriterPatience = 500ms;
 
 std::uint64_t SizeOf(const std::string& path) {
   struct stat found {};
@@ -23,8 +21,8 @@ std::uint64_t SizeOf(const std::string& path) {
 }
 
 // None when it took too long.
-Result<std::optional<std::string>> QuickCheck(Connection& connection) {
-  Clock::time_point until = Clock::now() + kQuickCheckPatience;
+Result<std::optional<std::string>> QuickCheck(Connection& connection, milliseconds patience) {
+  Clock::time_point until = Clock::now() + patience;
   const auto is_late = [](void* deadline) {
     return Clock::now() > *static_cast<Clock::time_point*>(deadline) ? 1 : 0;
   };
@@ -48,16 +46,18 @@ Result<std::optional<StagedFact>> ReadStaged(Connection& connection) {
   return std::optional(StagedFact{find.Text(0), find.Int(1)});
 }
 
-std::string FindWriter(File& file, Connection& connection) {
+std::string FindWriter(File& file, Connection& connection, milliseconds patience) {
   if (const std::shared_ptr<Work> live = file.live(); live != nullptr) return {};
-  connection.SetBusyTimeout(kWriterPatience);
+  connection.SetBusyTimeout(patience);
   const Status begun = connection.BeginImmediate();
   if (begun) connection.Rollback();
   const bool busy = !begun && (sqlite3_errcode(connection.raw()) & 0xff) == SQLITE_BUSY;
-  return busy ? "another program has been writing to the file for half a second or more" : "";
+  return busy ? "another program has been writing to the file for " +
+                    std::to_string(patience.count()) + " ms or more"
+              : "";
 }
 
-Result<FileFacts> ReadFacts(File& file, Connection& connection) {
+Result<FileFacts> ReadFacts(File& file, Connection& connection, milliseconds timeout) {
   FileFacts facts;
   facts.path = file.options().path;
   facts.bytes = SizeOf(facts.path);
@@ -72,7 +72,7 @@ Result<FileFacts> ReadFacts(File& file, Connection& connection) {
   if (!synchronous) return Fail(synchronous.error());
   facts.synchronous = std::atoi(synchronous->c_str());
   if (facts.bytes <= kQuickCheckBytesMost) {
-    Result<std::optional<std::string>> said = QuickCheck(connection);
+    Result<std::optional<std::string>> said = QuickCheck(connection, timeout / 2);
     if (!said) return Fail(said.error());
     facts.quick_check = *std::move(said);
   }
@@ -86,13 +86,13 @@ Result<FileFacts> ReadFacts(File& file, Connection& connection) {
   if (!version) return Fail(version.error());
   facts.tables_version = *version;
   facts.tables_latest = LatestVersion();
-  facts.writer = FindWriter(file, connection);
+  facts.writer = FindWriter(file, connection, timeout / 4);
   return facts;
 }
 
 }  // namespace
 
-Examination Examine(File& file, const std::string& log_id) {
+Examination Examine(File& file, const std::string& log_id, milliseconds timeout) {
   const std::string code = "sqlite-reachable";
   const auto failed = [&](const Error& error) {
     return Examination{{{code, Severity::kProblem, error.message, error.advice}}};
@@ -100,7 +100,7 @@ Examination Examine(File& file, const std::string& log_id) {
   const Result<std::unique_ptr<Connection>> connection = file.Connect();
   if (!connection) return failed(connection.error());
   if (Status same = file.CheckContents(**connection); !same) return failed(same.error());
-  const Result<FileFacts> facts = ReadFacts(file, **connection);
+  const Result<FileFacts> facts = ReadFacts(file, **connection, timeout);
   if (!facts) return failed(facts.error());
   Examination examination{CheckFile(*facts, log_id)};
   examination.findings.insert(examination.findings.begin(),

@@ -13,8 +13,9 @@ FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(err
 
 FinishResult StaysPrepared(const std::string& why) {
   return {BranchEnd::kRetry,
-          why + "; the branch stays prepared in the file and keeps other writers out. Make the "
-                "tables what they were when it was prepared, or resolve it by hand"};
+          why +
+              "; the branch stays prepared in the file and keeps other writers out. Make the "
+              "tables what they were when it was prepared, or resolve it by hand"};
 }
 
 // A crash before the commit is durable leaves the row, which still decides; after it, the note.
@@ -71,13 +72,8 @@ std::optional<std::int64_t> PositionIn(const Evidence& evidence) {
   return position;
 }
 
-FinishResult AnotherDatabase(const std::string& identity, const Evidence& evidence) {
-  return {BranchEnd::kRetry,
-          "this is another database file: the branch was in " + evidence.database +
-              ", this is " + identity + "; bring the file back, or resolve the branch by hand"};
-}
+}  // namespace
 
-// What keeps the absence of a note from being a proof; empty if it is one.
 Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence) {
   const std::optional<std::int64_t> position = PositionIn(evidence);
   if (!position) return std::string("the evidence does not say which notes the file had");
@@ -91,6 +87,14 @@ Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence)
     return std::string("the file's notes of that time have been pruned");
   }
   return std::string();
+}
+
+namespace {
+
+FinishResult AnotherDatabase(const std::string& identity, const Evidence& evidence) {
+  return {BranchEnd::kRetry, "this is another database file: the branch was in " +
+                                 evidence.database + ", this is " + identity +
+                                 "; bring the file back, or resolve the branch by hand"};
 }
 
 FinishResult CommitOfUnknown(Connection& connection, const std::string& identity,

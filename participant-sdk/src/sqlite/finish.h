@@ -16,4 +16,7 @@ FinishResult FinishStaged(Connection& connection, const std::string& identity, c
 FinishResult ProveOnePhase(Connection& connection, const std::string& identity,
                            const BranchKey& key, const Evidence& evidence);
 
+// What keeps the absence of a note from being a proof; empty if it is one.
+[[nodiscard]] Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence);
+
 }  // namespace settle::sqlite

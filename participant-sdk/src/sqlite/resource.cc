@@ -1,8 +1,11 @@
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "settle/sqlite_resource.h"
 #include "sqlite/examine.h"
 #include "sqlite/finish.h"
+#include "sqlite/inspect.h"
 #include "sqlite/ledger.h"
 #include "sqlite/store.h"
 #include "sqlite/work.h"
@@ -115,6 +118,7 @@ Result<std::shared_ptr<SqliteBranch>> SqliteResource::Open(const BranchKey& key)
     return Fail(ErrorCode::kRefused, "this transaction already has a branch in resource " + name(),
                 "use that one: a second would wait for it for ever");
   }
+  const WriterQueue::Wish wish(file_->writers());
   for (;;) {
     Result<Writer> writer = StartWriting(*file_, WriterQueue::Rank::kWorker, deadline);
     if (!writer) return Fail(std::move(writer).error());
@@ -171,8 +175,24 @@ Result<std::vector<std::string>> SqliteResource::ScanPrepared() {
   return name->has_value() ? std::vector{**name} : std::vector<std::string>{};
 }
 
-Examination SqliteResource::Examine(const std::string& log_id) {
-  return sqlite::Examine(*file_, log_id);
+Result<LiveBranch> SqliteResource::Inspect(const BranchKey& key, const Evidence& evidence,
+                                           milliseconds) {
+  Result<LiveBranch> live = file_->Read([&](Connection& connection) {
+    return sqlite::Inspect(connection, file_->identity(), key, evidence);
+  });
+  if (!live || !live->prepared) return live;
+  const std::vector<milliseconds> waits = file_->writers().Wishes();
+  live->waiting = waits.size();
+  for (const milliseconds wait : waits) {
+    if (live->waiters.size() == LiveBranch::kWaitersMost) break;
+    live->waiters.push_back({::getpid(), {}, "a branch of this process", wait, "the file"});
+  }
+  if (live->unseen.empty()) live->unseen = "writers in other processes cannot be seen";
+  return live;
+}
+
+Result<Examination> SqliteResource::Examine(const std::string& log_id, milliseconds timeout) {
+  return sqlite::Examine(*file_, log_id, timeout);
 }
 
 SiteLedger* SqliteResource::site_ledger() { return ledger_.get(); }

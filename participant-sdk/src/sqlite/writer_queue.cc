@@ -4,6 +4,25 @@
 
 namespace settle::sqlite {
 
+WriterQueue::Wish::Wish(WriterQueue& queue) : queue_(queue) {
+  const std::lock_guard lock(queue_.mutex_);
+  place_ = queue_.wishes_.insert(std::chrono::steady_clock::now());
+}
+
+WriterQueue::Wish::~Wish() {
+  const std::lock_guard lock(queue_.mutex_);
+  queue_.wishes_.erase(place_);
+}
+
+std::vector<std::chrono::milliseconds> WriterQueue::Wishes() const {
+  const Instant now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  std::vector<std::chrono::milliseconds> waits;
+  for (const Instant since : wishes_)
+    waits.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(now - since));
+  return waits;
+}
+
 std::optional<WriterQueue::Turn> WriterQueue::Wait(Rank rank, Instant deadline) {
   std::unique_lock lock(mutex_);
   if (!taken_ && waiters_.empty()) {

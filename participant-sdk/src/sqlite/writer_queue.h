@@ -7,7 +7,9 @@
 #include <list>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
+#include <vector>
 
 namespace settle::sqlite {
 
@@ -36,6 +38,21 @@ class WriterQueue {
     WriterQueue* queue_;
   };
 
+  // Somebody wants to write and cannot yet, as long as this lives. Must not outlive the queue.
+  class Wish {
+   public:
+    explicit Wish(WriterQueue& queue);
+    ~Wish();
+    Wish(const Wish&) = delete;
+    Wish& operator=(const Wish&) = delete;
+
+   private:
+    WriterQueue& queue_;
+    std::multiset<Instant>::iterator place_;
+  };
+  // How long each of them has waited, the longest first.
+  std::vector<std::chrono::milliseconds> Wishes() const;
+
   // Blocking; nothing once the deadline has passed.
   [[nodiscard]] std::optional<Turn> Wait(Rank rank, Instant deadline);
 
@@ -52,7 +69,8 @@ class WriterQueue {
   void Release();
   void CallNext();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::multiset<Instant> wishes_;  // since when
   std::condition_variable released_;
   std::list<Waiter*> waiters_;
   bool taken_ = false;

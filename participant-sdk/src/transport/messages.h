@@ -37,6 +37,7 @@ struct BeginCall {
   std::string comment;
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
+  std::string trace_parent{};
 };
 struct Begun {
   Gtid gtid;
@@ -101,6 +102,7 @@ struct StartSagaCall {
   std::string comment{};
   std::string owner{};
   std::string request_key{};
+  std::string trace_parent{};
 };
 struct DefineSagaCall {
   std::string document;
@@ -158,6 +160,10 @@ struct Command {
   Roster sites{};                      // of kPrepare
   Ballot ballot{};                     // of all but kPrepare and kProve
   std::vector<BranchNumber> quorum{};  // of kCommit and kAbort
+  std::string trace_parent{};          // as TraceParentFrom gives it
+  // A person decided so of the branch that is prepared under this name in the resource's database;
+  // `key` is that of the act, and not of the branch.
+  std::string prepared{};
 };
 
 // A call of a participant's action. `key`: the saga and the step.
@@ -171,6 +177,7 @@ struct ActionCall {
   milliseconds timeout{0};
   std::optional<std::string> input;
   std::optional<std::string> result;
+  std::string trace_parent{};  // as TraceParentFrom gives it
 };
 struct ActionAnswer {
   BranchKey key;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "settle/vocabulary/trace_parent.h"
 #include "transport/wire_values.h"
 #include "wire/types_constants.h"
 
@@ -136,6 +137,8 @@ Result<Command> FromWire(const wire::Command& command) {
   Command out{*kind,  {*std::move(gtid), *branch}, command.resource, command.attempt,
               *epoch, FromWire(command.evidence)};
   if (Status quorum = AddQuorum(command, out); !quorum) return Fail(quorum.error());
+  out.prepared = command.prepared;
+  out.trace_parent = TraceParentFrom(command.trace_parent);
   return out;
 }
 
@@ -166,6 +169,7 @@ wire::BeginRequest ToWire(const BeginCall& call) {
   out.comment = OneLine(call.comment, kTextMost);
   out.owner = OneLine(call.owner, kLabelMost);
   if (call.protocol == Protocol::kThreePhase) out.__set_protocol(wire::Protocol::THREE_PHASE);
+  if (!call.trace_parent.empty()) out.__set_trace_parent(OneLine(call.trace_parent, kLabelMost));
   return out;
 }
 
@@ -219,6 +223,7 @@ wire::AttachRequest ToWire(const AttachCall& call) {
   out.log_id_seen = call.log_id_seen;
   if (!call.participants.empty()) out.__set_participants(call.participants);
   out.__set_answers_questions(true);
+  out.__set_release(SETTLE_RELEASE);
   return out;
 }
 

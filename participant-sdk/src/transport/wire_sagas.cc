@@ -1,6 +1,7 @@
 // Sagas and reservations: what is said of them, and calls of actions.
 #include <utility>
 
+#include "settle/vocabulary/trace_parent.h"
 #include "transport/wire_values.h"
 
 namespace settle::sdk {
@@ -75,6 +76,7 @@ wire::StartSagaRequest ToWire(const StartSagaCall& call) {
   out.comment = OneLine(call.comment, kTextMost);
   out.owner = OneLine(call.owner, kLabelMost);
   out.__set_request_key(call.request_key);
+  if (!call.trace_parent.empty()) out.__set_trace_parent(OneLine(call.trace_parent, kLabelMost));
   if (!call.name.empty()) {
     out.__set_name(call.name);
     out.__set_version(call.version);
@@ -123,6 +125,7 @@ Result<ActionCall> FromWire(const wire::ActionCall& call) {
                  {}};
   if (call.__isset.input) out.input = call.input;
   if (call.__isset.result) out.result = call.result;
+  out.trace_parent = TraceParentFrom(call.trace_parent);
   return out;
 }
 

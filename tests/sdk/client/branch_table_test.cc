@@ -45,6 +45,26 @@ TEST(BranchTable, C15_ALowerEpochOfTheSameLogIsRefusedAndSaysWhy) {
   EXPECT_EQ(table.HighestEpoch(kLog), 3u);
 }
 
+TEST(BranchTable, ATraceComesWithTheBranchOrWithACommandAndGoesWithTheBranch) {
+  const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  BranchTable table(1);
+  EXPECT_TRUE(table.Meet(kLog, 3));
+  table.Attach("s1", kLog);
+  ASSERT_TRUE(table.Adopt(Key(3, 1), "bank", "s1", trace));
+  EXPECT_EQ(table.TraceParentOf(Key(3, 1)), trace);
+  // Prepared in an earlier life of this process.
+  Command commit = Commanded(CommandKind::kCommit, Key(3, 2), 3);
+  EXPECT_EQ(table.TraceParentOf(Key(3, 2)), "");
+  commit.trace_parent = trace;
+  ASSERT_TRUE(table.Handle(commit));
+  EXPECT_EQ(table.TraceParentOf(Key(3, 2)), trace);
+  table.Handle(Key(3, 2), event::Finished{{BranchEnd::kCommitted, ""}});
+  ASSERT_TRUE(table.Handle(Commanded(CommandKind::kCommit, Key(3, 3), 3)));
+  EXPECT_EQ(table.TraceParentOf(Key(3, 3)), "");
+  table.Handle(Key(3, 3), event::Finished{{BranchEnd::kCommitted, ""}});
+  EXPECT_EQ(table.TraceParentOf(Key(3, 2)), "") << "one ended branch is remembered, the last";
+}
+
 TEST(BranchTable, ACommandOfAnEarlierEpochIsRefusedWithoutEffect) {
   BranchTable table = Attached();
   ASSERT_TRUE(table.Adopt(Key(3, 1), "bank", "s1"));

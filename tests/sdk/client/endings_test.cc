@@ -68,9 +68,10 @@ TEST(Endings, AnUnknownEndingSaysWhatToDo) {
 
 TEST(ContextText, IsReadBackAndNothingElseIs) {
   const Gtid gtid = Gtid::Make("abcdefghijkl", 1, 2, 3);
-  const std::string text = ContextText(gtid);
+  const std::string text = ContextText({gtid});
+  EXPECT_EQ(text, "settle1;" + gtid.text()) << "as every release reads it";
   ASSERT_TRUE(ParseContextText(text));
-  EXPECT_EQ(*ParseContextText(text), gtid);
+  EXPECT_EQ(*ParseContextText(text), (Context{gtid}));
   EXPECT_LT(text.size(), 300u);
   for (const std::string& wrong :
        {std::string(), std::string("settle1;"), gtid.text(), text + " ", " " + text, text + ";x",
@@ -81,7 +82,24 @@ TEST(ContextText, IsReadBackAndNothingElseIs) {
 }
 
 TEST(ContextText, ANewerFormIsRefusedByVersion) {
-  EXPECT_EQ(ParseContextText("settle2;whatever").error().code, ErrorCode::kVersion);
+  EXPECT_EQ(ParseContextText("settle3;whatever").error().code, ErrorCode::kVersion);
+}
+
+TEST(ContextText, CarriesATraceAndIgnoresWhatIsNone) {
+  const Gtid gtid = Gtid::Make("abcdefghijkl", 1, 2, 3);
+  const Context traced{gtid, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"};
+  const std::string text = ContextText(traced);
+  EXPECT_EQ(text, "settle2;" + gtid.text() + ";" + traced.trace_parent);
+  EXPECT_LT(text.size(), 300u);
+  ASSERT_TRUE(ParseContextText(text));
+  EXPECT_EQ(*ParseContextText(text), traced);
+  for (const std::string& untraced : {"settle2;" + gtid.text(), "settle2;" + gtid.text() + ";",
+                                      "settle2;" + gtid.text() + ";00-what-ever", text + "x"}) {
+    ASSERT_TRUE(ParseContextText(untraced)) << untraced;
+    EXPECT_EQ(*ParseContextText(untraced), (Context{gtid})) << untraced;
+  }
+  EXPECT_FALSE(ParseContextText("settle2;" + gtid.text() + " ;" + traced.trace_parent));
+  EXPECT_FALSE(ParseContextText("settle2;"));
 }
 
 }  // namespace

@@ -53,8 +53,10 @@ class FakeResource : public Resource {
                              std::chrono::milliseconds timeout) override {
     return on_inspect ? on_inspect(key, evidence) : Resource::Inspect(key, evidence, timeout);
   }
-  Examination Examine(const std::string& log_id) override {
-    return on_examine ? on_examine(log_id) : Resource::Examine(log_id);
+  Result<Examination> Examine(const std::string& log_id,
+                              std::chrono::milliseconds timeout) override {
+    if (!on_examine) return Resource::Examine(log_id, timeout);
+    return on_examine(log_id);
   }
   SiteLedger* site_ledger() override { return ledger.get(); }
 

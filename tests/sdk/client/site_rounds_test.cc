@@ -100,6 +100,7 @@ TEST_F(SiteRounds, M10_AMinorityWaitsSaysSoOnceAndEndsWhenTheOthersAreBack) {
   ASSERT_TRUE(WaitUntil([&] { return orders->ledger().Now(Key(1))->at.elected.round > first + 2; }))
       << "it goes on trying";
   EXPECT_EQ(orders->CountWarned("waits until"), 1u);
+  EXPECT_EQ(orders->CountWarned("gtid=" + Key(1).gtid.text() + " "), 1u);
   EXPECT_EQ(orders->StateOf(Key(1)), SiteState::kWaiting);
   EXPECT_TRUE(orders_->IsPrepared(Key(1)));
   EXPECT_TRUE(stock_->IsPrepared(Key(2)));

@@ -19,7 +19,7 @@ using ::testing::SizeIs;
 const std::string kLog(Key(1).gtid.log_id());
 
 std::vector<Finding> Examine(Resource& resource, const std::string& log = kLog) {
-  return resource.Examine(log).findings;
+  return resource.Examine(log, std::chrono::seconds(4))->findings;
 }
 Finding About(Resource& resource, const std::string& code, const std::string& log = kLog) {
   return Find(Examine(resource, log), code);

@@ -190,6 +190,33 @@ TEST(SqliteFile, AWrongResourceNameIsRefused) {
   EXPECT_EQ(identity.error().code, ErrorCode::kInvalid);
 }
 
+// All in one transaction: killed in it, the file is as it was.
+TEST(SqliteFile, L08_TablesOfEachOlderReleaseComeUpToDateAndKeepWhatIsInThem) {
+  const BankFile bank;
+  const auto identity = bank.Resource()->Identify();
+  ASSERT_TRUE(identity);
+  ASSERT_EQ(bank.Run("INSERT INTO settle_outcome VALUES (1, 'settle:x:1', 'committed')"), "");
+  const std::string tables =
+      "SELECT group_concat(name || sql) FROM (SELECT name, sql FROM sqlite_schema WHERE name GLOB "
+      "'settle_*' ORDER BY name)";
+  const std::string newest = bank.Query(tables);
+  const std::vector<std::pair<int, std::string>> came_with{
+      {4, "DROP TABLE settle_three_phase"},
+      {3, "DROP TABLE settle_lock; DROP TABLE settle_reservation; DROP TABLE settle_counter"},
+      {2, "DROP TABLE settle_barrier; DROP TABLE settle_barrier_mark"}};
+  std::string older;
+  for (const auto& [version, drop] : came_with) {
+    older += drop + "; ";
+    ASSERT_EQ(bank.Run(older +
+                       "DELETE FROM settle_migration WHERE version >= " + std::to_string(version)),
+              "");
+    EXPECT_EQ(bank.Resource()->Identify(), identity) << "from before " << version;
+    EXPECT_EQ(bank.Query(tables), newest) << "from before " << version;
+    EXPECT_EQ(bank.Query("SELECT max(version) || '.' || count(*) FROM settle_migration"), "4.4");
+    EXPECT_EQ(bank.Query("SELECT outcome FROM settle_outcome"), "committed");
+  }
+}
+
 TEST(SqliteFile, TablesOfANewerReleaseAreRefused) {
   const BankFile bank;
   ASSERT_TRUE(bank.Resource()->Identify());

@@ -1,0 +1,87 @@
+// What participants report, and what becomes of their sessions.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/shard.h"
+#include "settle/vocabulary/failpoint.h"
+
+namespace settle::coordinator {
+
+// A branch's vote is its owner's to give; what became of it, that of any session of its resource.
+bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction,
+                        BranchNumber number, bool as_owner) const {
+  const auto& branches = transaction.machine.branches();
+  if (number == 0 || number > branches.size()) return false;
+  const TwoPhase::Branch& branch = branches[number - 1];
+  const bool owner_is_other = !branch.session.empty() && branch.session != reporter.session;
+  if (reporter.serves.contains(branch.resource) && !(as_owner && owner_is_other)) return true;
+  observer_.Event(Observer::Level::kWarning, transaction.about(),
+                  "a session spoke for branch " + std::to_string(number) + " in " +
+                      branch.resource + ", which is not its own: ignored");
+  return false;
+}
+
+void Shard::Voted(const Reporter& reporter, const VoteReport& report) {
+  Transaction* transaction = Find(report.gtid);
+  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.vote.branch, true))
+    return;
+  SETTLE_FAILPOINT("engine.vote");
+  transaction->Note(clock_.WallNow(), "branch " + std::to_string(report.vote.branch) + " voted " +
+                                          settle::ToString(report.vote.result.vote));
+  Handle(*transaction, event::Voted{report.vote});
+}
+
+void Shard::Finished(const Reporter& reporter, const EndReport& report) {
+  Transaction* transaction = Find(report.key.gtid);
+  if (transaction == nullptr || !MaySpeakFor(reporter, *transaction, report.key.number, false))
+    return;
+  SETTLE_FAILPOINT("engine.acknowledged");
+  std::string what =
+      "branch " + std::to_string(report.key.number) + ": " + settle::ToString(report.result.end);
+  if (!report.result.detail.empty()) what += ", " + report.result.detail;
+  transaction->Note(clock_.WallNow(), std::move(what));
+  Handle(*transaction, event::Finished{report.key.number, report.result});
+}
+
+namespace {
+
+// Handling an event may end a transaction and drop it, so the gtids are collected first.
+template <typename Running, typename Wanted>
+std::vector<Gtid> Collect(const Running& running, const Wanted& wanted) {
+  std::vector<Gtid> gtids;
+  for (const auto& [gtid, transaction] : running) {
+    const auto& branches = transaction->machine.branches();
+    if (std::any_of(branches.begin(), branches.end(), wanted)) gtids.push_back(gtid);
+  }
+  return gtids;
+}
+
+}  // namespace
+
+void Shard::SessionLost(const SessionId& session) {
+  for (const Gtid& gtid : Collect(
+           running_, [&](const TwoPhase::Branch& branch) { return branch.session == session; })) {
+    Handle(*Find(gtid), event::SessionLost{session});
+  }
+}
+
+void Shard::ResourceReady(const std::string& resource) {
+  for (const Gtid& gtid : Collect(
+           running_, [&](const TwoPhase::Branch& branch) { return branch.resource == resource; })) {
+    Handle(*Find(gtid), event::ResourceReady{resource});
+  }
+}
+
+void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
+                          const Completion<std::monostate>& done) {
+  if (Transaction* transaction = Find(key.gtid)) {
+    Handle(*transaction, event::FoundPrepared{key.number, resource});
+  } else if (FindNotRunning(key.gtid) == nullptr) {
+    return done(
+        Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
+  }
+  done(std::monostate{});
+}
+
+}  // namespace settle::coordinator
