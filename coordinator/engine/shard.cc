@@ -194,21 +194,6 @@ Error Shard::CannotJoin(const Gtid& gtid) const {
           "begin a new transaction"};
 }
 
-// A repetition of what joined before the pause hears the same answer.
-Status Shard::CheckMayJoin(const Transaction& transaction, const std::string& participant,
-                           const std::string& request_key) const {
-  const auto paused = admission_.pauses.Of(participant);
-  if (!paused) return {};
-  const auto& branches = transaction.machine.branches();
-  const bool joined = std::any_of(branches.begin(), branches.end(), [&](const auto& branch) {
-    return branch.resource == participant && branch.request_key == request_key;
-  });
-  if (joined) return {};
-  return Fail(ErrorCode::kRetry,
-              InWords(*paused) + "; it takes part in nothing new, and nothing was done",
-              "abort, or try again later; " + HowToResume(*paused));
-}
-
 namespace {
 
 // Notes the branch as another's than the transaction's, if its session is.

@@ -33,9 +33,9 @@ struct Pending {
   std::string payload;
   Subject subject;
   Durability durability = Durability::kForce;
-  std::string unstorable;                 // why it cannot be written at all; empty if it can
-  std::shared_ptr<PendingAudit> audit{};  // then there is no payload
+  std::string unstorable;  // why it cannot be written at all; empty if it can
   AppendDone done;
+  std::shared_ptr<PendingAudit> audit{};  // then there is no payload
 
   bool is_record() const { return unstorable.empty() && audit == nullptr; }
 };

@@ -180,14 +180,14 @@ TEST_F(SagaStartsTest, KeysOfEndedSagasAreForgottenOldestFirst) {
   for (std::uint64_t n = 1; n <= 4; ++n) {
     {
       const auto lock = starts.Lock();
-      starts.Add({gtid(n), "key " + std::to_string(n), "trip", 1, {}});
+      starts.Add({gtid(n), "cn:shop", "key " + std::to_string(n), "trip", 1, {}});
     }
-    if (n != 1) starts.Ended("key " + std::to_string(n), gtid(n), true);
+    if (n != 1) starts.Ended("cn:shop", "key " + std::to_string(n), gtid(n), true);
   }
-  EXPECT_TRUE(starts.Has("key 1", gtid(1))) << "it runs";
-  EXPECT_FALSE(starts.Has("key 2", gtid(2)));
-  EXPECT_TRUE(starts.Has("key 3", gtid(3)));
-  EXPECT_TRUE(starts.Has("key 4", gtid(4)));
+  EXPECT_TRUE(starts.Has("cn:shop", "key 1", gtid(1))) << "it runs";
+  EXPECT_FALSE(starts.Has("cn:shop", "key 2", gtid(2)));
+  EXPECT_TRUE(starts.Has("cn:shop", "key 3", gtid(3)));
+  EXPECT_TRUE(starts.Has("cn:shop", "key 4", gtid(4)));
 }
 
 TEST_F(SagaStartsTest, X03_OneOwnerHasItsQuotaOfSagasAndOthersAreServed) {

@@ -214,5 +214,30 @@ TEST(RecordBytes, TheBytesOfAPauseStayWhatTheyAre) {
                         35));
 }
 
+TEST(RecordBytes, OfAHeuristicIntentStayWhatTheyAre) {
+  const HeuristicIntentRecord record{
+      SampleGtid("k3m9qxw4c7ab", 1, 2),
+      {"o", "", 1},
+      {HeuristicAct::kStray, Decision::kAbort, {{1, "r", Vote::kCommit, {}}}, "n", "me", "y", 258}};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x06\x11"          // version, type
+                        "\x6a\x00\x00\x00"  // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x01\x00\x00\x00o\x00\x00\x00\x00"                  // owner, comment
+                        "\x01\x00\x00\x00\x00\x00\x00\x00"                   // began
+                        "\x00\x00\x00\x00\x00\x00\x00\x00"                   // identity, trace
+                        "\x03\x02"                                           // act, decision
+                        "\x01\x00\x00\x00\x01\x00\x00\x00"                   // branches: number
+                        "\x01\x00\x00\x00r\x01"                              // resource, vote
+                        "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"   // evidence
+                        "\x01\x00\x00\x00n\x02\x00\x00\x00me"                // name, operator
+                        "\x01\x00\x00\x00y\x02\x01\x00\x00\x00\x00\x00\x00"  // reason, at
+                        "\x23"
+                        "\xc9"
+                        "\x03"
+                        "\xd2",
+                        116));
+}
+
 }  // namespace
 }  // namespace settle::coordinator

@@ -140,7 +140,8 @@ TEST_F(UnpackedPackages, DependOnWhatTheyAreLinkedWith) {
   for (const char* library : {"libc6 (>=", "libthrift-", "libsqlite3-0 (>=", "adduser"})
     EXPECT_THAT(Field("settled", "Depends"), HasSubstr(library));
   EXPECT_EQ(Field("settled", "Depends").find("libpq"), std::string::npos);
-  for (const char* library : {"libc6 (>=", "libthrift-", "libsqlite3-0 (>=", "libpq5 (>="})
+  for (const char* library : {"libc6 (>=", "libthrift-", "libsqlite3-0 (>=", "libpq5 (>=",
+                              "libncursesw6 (>=", "libtinfo6 (>="})
     EXPECT_THAT(Field("settle", "Depends"), HasSubstr(library));
   EXPECT_EQ(Field("settled", "Recommends"), "settle (= " + Field("settle", "Version") + ")");
   // What settle-config.cmake asks for.

@@ -82,7 +82,7 @@ class MemoryLog : public DecisionLog {
   std::atomic<bool> audit_refused = false;
 
  private:
-  const LogIdentity identity_{"k3m9qxw4c7ab", 4, Seals({{3, {7}}, {4, {1, 2, 3}}})};
+  const LogIdentity identity_{"k3m9qxw4c7ab", 4, {}, Seals({{3, {7}}, {4, {1, 2, 3}}})};
   mutable std::mutex mutex_;
   std::map<Gtid, TransactionSummary> ended_;
   std::vector<AuditRow> audit_;
