@@ -96,7 +96,8 @@ TEST_F(PeerTlsTest, TheCoordinatorIsKnownByTheHostThatItIsDialledAt) {
 
 TEST_F(PeerTlsTest, ACertificateOfAnotherAuthorityMakesNoPeerWhateverItsName) {
   ServedPeer peer(Counting(), PeerServerSettings(), {.listen = "127.0.0.1:0"}, Certificate("b"));
-  const Authority another(directory_, "another");
+  const TemporaryDirectory elsewhere;  // else the peer would take the file for a renewal of its own
+  const Authority another(elsewhere, "another");
   const channel::TlsFiles forged = another.Issue("b", kSite);
   const auto answer =
       Ask(peer.address(), {.files = {authority_.path(), forged.certificate, forged.key, ""}});
