@@ -122,7 +122,7 @@ TEST_F(Verbs, TheDatabasesHaveTwoSecondsOrThreeQuartersOfTheTimeOut) {
   admin_.transaction = Committing();
   Run({"show", kGtid});
   Run({"show", kGtid, "--timeout", "20s"});
-  Run({"explain", kGtid, "--timeout", "1h"});
+  Run({"explain", kGtid, "--timeout", "60m"});
   Run({"show", kGtid, "--no-live"});
   ASSERT_THAT(admin_.looks, SizeIs(4));
   EXPECT_EQ(admin_.looks[0].wait_ms, 0) << "the coordinator's default";
@@ -157,8 +157,8 @@ TEST_F(Verbs, ExplainPrintsTheWordsWrappedAndTheCommandsWhole) {
                 "\nWhat happened\n"
                 "  - It is decided, durably: commit.\n"
                 "  - Branch 2 in bank-b is committing, called 14 times; last: the connection was "
-                "refused by a\n"
-                "    host that\\x1b[2J is not there.\n"
+                "refused by a host\n"
+                "    that\\x1b[2J is not there.\n"
                 "\nWhat it waits for\n  - bank-b\n"
                 "\nWhat is safe\n  - Waiting.\n"
                 "\nWhat would do damage\n  - Rolling it back.\n"

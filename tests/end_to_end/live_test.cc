@@ -106,6 +106,7 @@ TEST_F(SideBySide, P08_ADatabaseThatNobodyServesIsNamedWithTheCommandThatServesI
   world_.daemon().Start();
   ASSERT_TRUE(AwaitBranchA());
   const nlohmann::json live = LiveInB();
+  ASSERT_TRUE(live.is_object()) << Show().dump(2);
   EXPECT_EQ(live["unserved"], true);
   EXPECT_EQ(live["state"], nullptr);
   EXPECT_EQ(live["why_not"], "no process has served it since the coordinator was started");
@@ -115,12 +116,19 @@ TEST_F(SideBySide, P08_ADatabaseThatNobodyServesIsNamedWithTheCommandThatServesI
 
   Agent agent(world_, 'b');
   EXPECT_TRUE(WaitUntil([&] { return Show()["state"] == "done"; })) << agent.Said();
-  const nlohmann::json done = LiveInB();
+  nlohmann::json done;
+  ASSERT_TRUE(WaitUntil([&] {
+    done = LiveInB();
+    return done.is_object() && done["state"].is_object();
+  })) << Show().dump(2);
   EXPECT_EQ(done["state"]["proof"], "committed") << "an agent can be asked as well";
   EXPECT_THAT(done["process"], HasSubstr("agent"));
   EXPECT_EQ(done["contradicts"], false);
   agent.Stop();
-  ASSERT_TRUE(WaitUntil([&] { return LiveInB()["unserved"] == true; }));
+  ASSERT_TRUE(WaitUntil([&] {
+    const nlohmann::json now = LiveInB();
+    return now.is_object() && now["unserved"] == true;
+  })) << Show().dump(2);
   EXPECT_THAT(LiveInB()["why_not"], StartsWith("no process serves it since 20"));
 }
 
