@@ -48,8 +48,6 @@ inline constexpr std::array kMethods = {
     Method{"admin", "participants", {Role::kOperatorRead}},
     Method{"admin", "definitions", {Role::kOperatorRead}},
     Method{"admin", "definition", {Role::kOperatorRead}},
-    Method{"admin", "look", {Role::kOperatorRead}},
-    Method{"admin", "examine", {Role::kOperatorRead}},
     Method{"admin", "diagnose", {Role::kOperatorRead}},
     Method{"admin", "audit", {Role::kOperatorRead}},
     // A copy of the log has every application's words in it.

@@ -130,15 +130,15 @@ TEST_F(Verbs, PauseAndResumeTakeANameOrEverything) {
 TEST_F(Verbs, DrainPrintsWhatIsLeftUntilNothingIs) {
   admin_.pause_reply = PausedByAlice("drain", "");
   wire::StatusReply& status = admin_.status_reply;
-  status.pauses = {admin_.pause_reply};
-  status.undecided = 2;
+  status.__set_pauses({admin_.pause_reply});
+  status.__set_undecided(2);
   status.open = {{"active", 2}};
-  status.waiting = {{"bank-b", 1}};
+  status.__set_waiting({{"bank-b", 1}});
+  status.__set_sagas(3);
   admin_.before_answer = [&](std::size_t nth) {
     if (nth == 3) status.open = {{"active", 1}};
     if (nth == 3) status.undecided = 1;
     if (nth == 4) status.undecided = 0;
-    status.sagas = 3;
   };
   const Printed printed = Run({"drain", "--reason", "an upgrade"});
   EXPECT_EQ(printed.exit, ExitCode::kOk);
@@ -155,8 +155,8 @@ TEST_F(Verbs, DrainPrintsWhatIsLeftUntilNothingIs) {
 
 TEST_F(Verbs, DrainGivesUpWaitingAndStaysDrained) {
   admin_.pause_reply = PausedByAlice("drain", "");
-  admin_.status_reply.pauses = {admin_.pause_reply};
-  admin_.status_reply.undecided = 2;
+  admin_.status_reply.__set_pauses({admin_.pause_reply});
+  admin_.status_reply.__set_undecided(2);
   const Printed printed = Run({"drain", "--wait", "1ms"});
   EXPECT_EQ(printed.exit, ExitCode::kNotEnded);
   EXPECT_THAT(printed.out, HasSubstr("not drained yet: 2 undecided"));

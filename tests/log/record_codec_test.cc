@@ -155,8 +155,8 @@ TEST(RecordCodec, ANewerVersionIsRefusedByName) {
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
   std::string type = Encoded(SampleResource());
-  type[1] = 17;
-  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 17"));
+  type[1] = 19;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 19"));
 
   std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
   const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();

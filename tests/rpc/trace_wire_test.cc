@@ -41,8 +41,12 @@ TEST(TraceOnTheWire, IsIgnoredWhereItIsNone) {
 
 TEST(TraceOnTheWire, GoesWithCommandsAndCallsAndCostsNothingWhereThereIsNone) {
   const BranchKey key{Gtid::Make("k3m9qxw4c7ab", 2, 1842, 0x9f3c2a51), 1};
-  Command command{CommandKind::kCommit, key, "a"};
-  SagaCall call{key, ActionOp::kAction, "airline", "reserve"};
+  Command command;
+  command.kind = CommandKind::kCommit;
+  command.key = key;
+  SagaCall call;
+  call.key = key;
+  call.op = ActionOp::kAction;
   CommandBatch batch{1, {command}, {call}};
   const wire::CommandBatch plain = ToWire(batch);
   EXPECT_FALSE(plain.commands.at(0).__isset.trace_parent);

@@ -323,9 +323,10 @@ TEST(Wire, WhoeverForgetsDamageMustSayWhoAndWhy) {
   request.reason = "credited by hand";
   const auto call = FromWire(request);
   ASSERT_TRUE(call);
-  EXPECT_EQ(call->gtid, kGtid);
-  EXPECT_EQ(call->operator_name, "ada");
-  EXPECT_EQ(call->reason, "credited by hand");
+  EXPECT_EQ(call->call.gtid, kGtid);
+  EXPECT_EQ(call->call.operator_name, "ada");
+  EXPECT_EQ(call->call.reason, "credited by hand");
+  EXPECT_FALSE(call->dry_run);
   request.reason = "";
   ExpectInvalid(FromWire(request), "say why");
   request.reason = "r";

@@ -210,7 +210,7 @@ TEST(SqliteFile, L08_TablesOfEachOlderReleaseComeUpToDateAndKeepWhatIsInThem) {
     ASSERT_EQ(bank.Run(older +
                        "DELETE FROM settle_migration WHERE version >= " + std::to_string(version)),
               "");
-    EXPECT_EQ(bank.Resource()->Identify(), identity) << "from before " << version;
+    EXPECT_EQ(bank.Resource()->Identify().value(), *identity) << "from before " << version;
     EXPECT_EQ(bank.Query(tables), newest) << "from before " << version;
     EXPECT_EQ(bank.Query("SELECT max(version) || '.' || count(*) FROM settle_migration"), "4.4");
     EXPECT_EQ(bank.Query("SELECT outcome FROM settle_outcome"), "committed");
