@@ -46,8 +46,10 @@ class OfAHazard : public Heuristic {
   void MakeHazard() {
     Decide();
     const std::string name = world_.bank('b').Prepared().at(0);
+    shop_->Kill();  // which holds the file's write lock
     world_.bank('b').RollBackByHand(name);
     world_.daemon().Start();
+    shop_ = &world_.Start();
     ASSERT_TRUE(WaitUntil([&] { return world_.OutcomeShown(gtid_) == "hazard"; }))
         << world_.Cli({"show", gtid_}).out;
   }
