@@ -149,6 +149,7 @@ void Terminal::Take(char c) {
     case '\x1b': sequence_ = c; return;
     case '\r': column_ = 0; return;
     case '\n': row_ = std::min(row_ + 1, size_.rows - 1); return;
+    case '\t': column_ = std::min((column_ / 8 + 1) * 8, size_.columns - 1); return;
     case '\b': column_ -= column_ > 0 ? 1 : 0; return;
     default:
       if (static_cast<unsigned char>(c) >= ' ') Put(c);
