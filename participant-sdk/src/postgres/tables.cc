@@ -5,6 +5,7 @@
 #include "migrations/postgresql.h"
 #include "settle/postgres_barrier.h"
 #include "settle/postgres_resource.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle {
 namespace postgres {
@@ -30,7 +31,7 @@ std::string InstallCommand(const std::string& dsn) {
   const Result<bool> secret = HoldsPassword(dsn);
   const bool shown = secret && !*secret;
   const std::string target = !shown ? "postgresql:DSN" : url ? dsn : "postgresql:" + dsn;
-  return "settle barrier install --dsn '" + target + "'";
+  return "settle barrier install --dsn " + ShellWord(target);
 }
 
 Status CheckVersion(int version, const std::string& dsn) {

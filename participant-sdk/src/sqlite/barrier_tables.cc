@@ -6,13 +6,14 @@
 #include "settle/sqlite_barrier.h"
 #include "sqlite/file.h"
 #include "sqlite/store.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle {
 namespace sqlite {
 namespace {
 
 std::string InstallCommand(const std::string& path) {
-  return "run: settle barrier install --dsn 'sqlite:" + Escaped(path) + "'";
+  return "run: settle barrier install --dsn " + ShellWord("sqlite:" + Escaped(path));
 }
 
 Statement& BindMark(Statement& statement, const EndedThrough& mark) {
