@@ -235,6 +235,8 @@ class Engine {
   // The definition is durable when `done` runs. kRefused: its name and version have another
   // content.
   void DefineSaga(const DefineSagaCall& call, Completion<Defined> done);
+  // Whether that would be refused now; does not block.
+  [[nodiscard]] Status CheckDefine(const saga::Definition& definition) const;
 
   // Participants.
   void Attach(AttachCall call, Completion<Attached> done);
