@@ -307,7 +307,8 @@ class Engine {
   std::optional<Gtid> oldest_unended() const;
   Messages messages() const;  // does not block
   // Whether `identity` began it, by the gtid alone: whatever became of it, and also if it never
-  // was. True for gtids of other logs: nothing is answered about those. Does not block.
+  // was. True for gtids of other logs, and of epochs that were lost whole before the log was
+  // restored: nothing is answered about those but that. Does not block.
   bool Began(const Gtid& gtid, const std::string& identity) const;
   QuotaRefusals quota_refusals() const;  // does not block
   // The first epoch that was lost before the log was restored and that nobody has looked after yet
