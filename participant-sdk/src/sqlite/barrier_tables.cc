@@ -82,9 +82,8 @@ Result<TablesInstalled> SqliteBarrier::Install(const std::string& path) {
     LeaveWal(**opened, path);
     return Fail(std::move(right).error());
   }
-  const Result<std::int64_t> before = SchemaVersion(**opened);
+  const Result<std::int64_t> before = Migrate(**opened);
   if (!before) return Fail(before.error());
-  if (Status migrated = Migrate(**opened); !migrated) return Fail(std::move(migrated).error());
   TablesInstalled installed{static_cast<int>(*before), static_cast<int>(LatestVersion()), {}};
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version > *before) installed.applied.emplace_back(migration.name);

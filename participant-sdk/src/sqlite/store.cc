@@ -26,18 +26,21 @@ Result<std::int64_t> KnownVersion(Connection& connection) {
               "use a release of Settle at least as new as the one that made them");
 }
 
-Status ApplyMigrations(Connection& connection) {
+Result<std::int64_t> ApplyMigrations(Connection& connection) {
   // Read again: another process, perhaps of a newer release, may have been at it.
   const Result<std::int64_t> version = KnownVersion(connection);
   if (!version) return Fail(version.error());
-  if (Status made = connection.Run(kMakeVersions); !made) return made;
+  if (Status made = connection.Run(kMakeVersions); !made) return Fail(made.error());
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version <= *version) continue;
-    if (Status run = connection.Run(std::string(migration.sql)); !run) return run;
-    if (Status noted = connection.Run(NoteOf(migration)); !noted) return noted;
+    if (Status run = connection.Run(std::string(migration.sql)); !run) {
+      return Fail(run.error());
+    }
+    if (Status noted = connection.Run(NoteOf(migration)); !noted) return Fail(noted.error());
     SETTLE_FAILPOINT("sqlite.migrated");  // a crash here leaves the version that was there
   }
-  return connection.Commit();
+  if (Status committed = connection.Commit(); !committed) return Fail(committed.error());
+  return version;
 }
 
 // Runs a statement that gives no rows.
@@ -82,13 +85,12 @@ std::string InstallSql() {
   return sql + "COMMIT;\n";
 }
 
-Status Migrate(Connection& connection) {
+Result<std::int64_t> Migrate(Connection& connection) {
   const Result<std::int64_t> version = KnownVersion(connection);
-  if (!version) return Fail(version.error());
-  if (*version == LatestVersion()) return {};
+  if (!version || *version == LatestVersion()) return version;
   SETTLE_FAILPOINT("sqlite.before_migrations");
-  if (Status begun = connection.BeginImmediate(); !begun) return begun;
-  Status applied = ApplyMigrations(connection);
+  if (Status begun = connection.BeginImmediate(); !begun) return Fail(begun.error());
+  Result<std::int64_t> applied = ApplyMigrations(connection);
   if (!applied) connection.Rollback();
   return applied;
 }
