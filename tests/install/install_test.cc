@@ -204,7 +204,7 @@ TEST_F(Install, SaysWhichPackageIsMissing) {
   // A machine with OpenSSL alone, and one with Thrift as well.
   fs::create_directory(directory_ / "pc");
   for (const char* part : {"/openssl.pc", "/libssl.pc", "/libcrypto.pc"})
-    fs::copy(std::string(OPENSSL_PC_FOLDER) + part, directory_ / "pc" / (part + 1));
+    fs::copy(std::string(OPENSSL_PC_FOLDER) + part, (directory_ / "pc") + part);
   const std::vector<std::string> only_those{"PKG_CONFIG_LIBDIR=" + (directory_ / "pc")};
   EXPECT_THAT(Find("0.1 REQUIRED", only_those).said, HasSubstr("libthrift-dev"));
   fs::copy(THRIFT_PC_FOLDER "/thrift.pc", directory_ / "pc/thrift.pc");
