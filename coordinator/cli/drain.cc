@@ -54,7 +54,9 @@ Result<Drained> Await(milliseconds at_most, Surroundings& around) {
                   "'settle audit' says who");
     }
     if (status->undecided == 0) return Drained{*status, true};
-    if (now - from >= at_most) return Drained{*status, false};
+    // In milliseconds: "forever" is too much for the clock's nanoseconds.
+    const auto passed = std::chrono::duration_cast<milliseconds>(now - from);
+    if (passed >= at_most) return Drained{*status, false};
     const std::string what = What(*status);
     if (!around.json && (what != said || now - said_at >= kLineEvery)) {
       if (!around.print(what + "\n"))
