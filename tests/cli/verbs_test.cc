@@ -293,6 +293,7 @@ TEST_F(Verbs, A03_ControlCharactersFromTheCoordinatorAreEscapedEverywhere) {
                 AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\r")), Not(HasSubstr("\x07"))));
     RunJson(words);
   }
+  ExcuseBrokenPeer();
   FailWith(wire::ErrorCode::REFUSED, evil);
   EXPECT_THAT(Run({"status"}).err, HasSubstr("settle: \\x1b]0;owned\\x07\\x0d\\x0a\n"));
 }

@@ -18,6 +18,7 @@ using Document = nlohmann::json;
 
 class Verbs : public ::testing::Test {
  protected:
+  Verbs() { admin_.status_reply.log_id = "k3m9qxw4c7ab"; }
   Printed Run(const std::vector<std::string>& words) {
     Printed printed = cli::Run(
         words, {.default_address = coordinator_.address(), .now_us = kBegan_us + 192 * kSecond_us});
@@ -25,6 +26,8 @@ class Verbs : public ::testing::Test {
       outputs_.push_back({words, static_cast<int>(printed.exit), printed.out, printed.err});
     return printed;
   }
+  // What was printed until now came from a coordinator that keeps to no contract.
+  void ExcuseBrokenPeer() { outputs_.clear(); }
   void TearDown() override {
     if (outputs_.empty()) return;
     EXPECT_THAT(settle::testing::WrongIn(outputs_), ::testing::IsEmpty());

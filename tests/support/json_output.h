@@ -44,6 +44,7 @@ inline std::vector<std::string> RunJsonChecker(std::vector<std::string> words,
 // One line for each thing that is wrong, which begins with the place in `outputs` and a colon. By
 // one process for all.
 inline std::vector<std::string> WrongIn(const std::vector<JsonOutput>& outputs) {
+  if (outputs.empty()) return {};
   const TemporaryDirectory directory;
   std::ofstream file(directory / "outputs");
   for (const JsonOutput& output : outputs) {
