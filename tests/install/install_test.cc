@@ -199,16 +199,19 @@ TEST_F(Install, IsFoundByTheVersionsItIsCompatibleWith) {
 TEST_F(Install, SaysWhichPackageIsMissing) {
   const Run nothing = Find("0.1 REQUIRED", {"PKG_CONFIG_LIBDIR=/nowhere"});
   EXPECT_NE(nothing.code, 0);
-  EXPECT_THAT(nothing.said, HasSubstr("libthrift-dev"));
+  EXPECT_THAT(nothing.said, HasSubstr("libssl-dev"));
 
-  // A machine with Thrift alone.
+  // A machine with OpenSSL alone, and one with Thrift as well.
   fs::create_directory(directory_ / "pc");
+  for (const char* part : {"/openssl.pc", "/libssl.pc", "/libcrypto.pc"})
+    fs::copy(std::string(OPENSSL_PC_FOLDER) + part, (directory_ / "pc") + part);
+  const std::vector<std::string> only_those{"PKG_CONFIG_LIBDIR=" + (directory_ / "pc")};
+  EXPECT_THAT(Find("0.1 REQUIRED", only_those).said, HasSubstr("libthrift-dev"));
   fs::copy(THRIFT_PC_FOLDER "/thrift.pc", directory_ / "pc/thrift.pc");
-  const std::vector<std::string> thrift_alone{"PKG_CONFIG_LIBDIR=" + (directory_ / "pc")};
-  const Run postgres = Find("0.1 REQUIRED COMPONENTS postgres", thrift_alone);
+  const Run postgres = Find("0.1 REQUIRED COMPONENTS postgres", only_those);
   EXPECT_NE(postgres.code, 0);
   EXPECT_THAT(postgres.said, AllOf(HasSubstr("libpq-dev"), Not(HasSubstr("libsqlite3-dev"))));
-  const Run sdk = Find("0.1 REQUIRED COMPONENTS sdk OPTIONAL_COMPONENTS postgres", thrift_alone);
+  const Run sdk = Find("0.1 REQUIRED COMPONENTS sdk OPTIONAL_COMPONENTS postgres", only_those);
   EXPECT_EQ(sdk.code, 0) << sdk.said;
   EXPECT_THAT(sdk.said, AllOf(HasSubstr("found=1"), Not(HasSubstr("with postgres"))));
   EXPECT_THAT(Find("0.1 COMPONENTS mysql").said,
