@@ -4,6 +4,7 @@
 #include <set>
 #include <sstream>
 
+#include "log/record_codec.h"
 #include "packaging/help.h"
 #include "protocol/saga.h"
 #include "protocol/two_phase.h"
@@ -47,6 +48,11 @@ Words WordsFrom(int first, const Words& more = {}) {
   }
 }
 
+template <std::size_t... I>
+Words RecordTypes(std::index_sequence<I...>) {
+  return {coordinator::TypeName(coordinator::Record(std::in_place_index<I>))...};
+}
+
 using JsonSchema = Verbs;
 
 TEST_F(JsonSchema, IsASchemaThatDescribesEveryVerbAndEachPropertyWithItsUnit) {
@@ -77,6 +83,8 @@ TEST_F(JsonSchema, ListsTheWordsThatTheCodeHas) {
   EXPECT_EQ(Listed(schema, "site", "state"), WordsFrom<SiteState>(1, {""}));
   EXPECT_EQ(Listed(schema, "branch", "vote"), WordsFrom<Vote>(1, {""}));
   EXPECT_EQ(Listed(schema, "heuristic", "act"), WordsFrom<coordinator::HeuristicAct>(1));
+  EXPECT_EQ(Listed(defs["log_report"]["properties"]["records"]["propertyNames"]),
+            RecordTypes(std::make_index_sequence<std::variant_size_v<coordinator::Record>>()));
   Words states = WordsFrom<Machine::State>(0, {"quarantined"});
   states.merge(WordsFrom<TwoPhase::State>(0));
   EXPECT_EQ(Listed(defs["transaction_state"]), states);
