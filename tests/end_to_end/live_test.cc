@@ -112,7 +112,8 @@ TEST_F(SideBySide, P08_ADatabaseThatNobodyServesIsNamedWithTheCommandThatServesI
   EXPECT_EQ(live["why_not"], "no process has served it since the coordinator was started");
   const nlohmann::json explained = Explain();
   EXPECT_THAT(explained["waits_for"].dump(), HasSubstr("has not been reachable"));
-  EXPECT_EQ(explained["commands"][0], "settle agent --resource b --dsn 'DSN'");
+  EXPECT_EQ(explained["commands"][0],
+            "settle agent --resource b --dsn 'DSN' --address " + world_.daemon().address());
 
   Agent agent(world_, 'b');
   EXPECT_TRUE(WaitUntil([&] { return Show()["state"] == "done"; })) << agent.Said();
