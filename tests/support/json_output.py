@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Holds what `settle --json` printed against docs/settle.schema.json and docs/settle.md.
 
-  json_output.py FOLDER schema VERB...   the schema itself; VERBs are those that `settle help` lists
-  json_output.py FOLDER outputs < LINES  each line {"words": [...], "code": N, "out": TEXT, "err": TEXT}
+  json_output.py FOLDER schema VERB...   the schema itself; `settle help` lists the VERBs
+  json_output.py FOLDER outputs < LINES  each {"words": [...], "code": N, "out": TEXT, "err": TEXT}
 
-FOLDER is docs. Prints one line for each thing that is wrong, which of `outputs` begins with the number
-of its line and a colon; the exit code is 0 all the same. Of Debian: python3-jsonschema.
+FOLDER is docs. Prints one line for each thing that is wrong, which of `outputs` begins with the
+number of its line and a colon; the exit code is 0 all the same. Of Debian: python3-jsonschema.
 """
 import json
 import re
@@ -13,13 +13,14 @@ import sys
 
 import jsonschema
 
-WITH_VALUE = {"--address", "--timeout", "--tls-ca", "--tls-certificate", "--tls-key", "--tls-server-name"}
+WITH_VALUE = {"--address", "--timeout", "--tls-ca", "--tls-certificate", "--tls-key",
+              "--tls-server-name"}
 IN_LINES = {"watch", "agent"}
 # Exit codes of documents that are no error, besides 0: the table in settle.md says when.
 NOT_ERRORS = {
-    "show": {3}, "explain": {3}, "saga show": {3}, "saga cancel": {3, 7}, "resolve": {3}, "in-doubt": {6},
-    "agent": {6}, "saga submit": {8, 9}, "saga start": {8, 9}, "drain": {9}, "doctor": {4, 10},
-    "verify-log": {65},
+    "show": {3}, "explain": {3}, "saga show": {3}, "saga cancel": {3, 7}, "resolve": {3},
+    "in-doubt": {6}, "agent": {6}, "saga submit": {8, 9}, "saga start": {8, 9}, "drain": {9},
+    "doctor": {4, 10}, "verify-log": {65},
 }
 UNIT = re.compile(r"[Hh]ow many|number|bytes|milliseconds|microseconds|version|epoch")
 
@@ -87,8 +88,7 @@ def wrong_in_schema(schema, verbs):
             says = value.get("description", target.get("description", ""))
             if not says.endswith("."):
                 yield f"{path}: {name} is not described in a sentence"
-            counts = {"integer"} & set([value.get("type")] if isinstance(value.get("type"), str) else [])
-            if counts and not UNIT.search(says):
+            if value.get("type") == "integer" and not UNIT.search(says):
                 yield f"{path}: {name} has no unit"
             is_time = value.get("$ref") == "#/$defs/time"
             if is_time and properties.get(name + "_us", {}).get("$ref") != "#/$defs/time_us":
@@ -123,7 +123,8 @@ class Outputs:
         for name in schema["$defs"]:
             if name.startswith("settle "):
                 entry = {"$ref": "#/$defs/" + name.replace(" ", "%20"), "$defs": schema["$defs"]}
-                self.validators[name.removeprefix("settle ")] = jsonschema.Draft202012Validator(entry)
+                validator = jsonschema.Draft202012Validator(entry)
+                self.validators[name.removeprefix("settle ")] = validator
 
     def wrong(self, said):
         verb = verb_of(said["words"], self.validators)
