@@ -53,12 +53,11 @@ class Install : public ::testing::Test {
 
   Run Configure(const std::string& source, const std::string& binary,
                 std::vector<std::string> environment = {}) {
-    return Execute(
-        {CMAKE, "-G", "Ninja", "-S", source, "-B", binary, "-D", "CMAKE_PREFIX_PATH=" + prefix_,
-         "-D", std::string("CMAKE_CXX_COMPILER=") + CXX, "-D",
-         std::string("CMAKE_CXX_COMPILER_LAUNCHER=") + CXX_LAUNCHER, "-D",
-         std::string("CMAKE_CXX_FLAGS=") + CXX_FLAGS},
-        std::move(environment));
+    return Execute({CMAKE, "-G", "Ninja", "-S", source, "-B", binary, "-D",
+                    "CMAKE_PREFIX_PATH=" + prefix_, "-D", std::string("CMAKE_CXX_COMPILER=") + CXX,
+                    "-D", std::string("CMAKE_CXX_COMPILER_LAUNCHER=") + CXX_LAUNCHER, "-D",
+                    std::string("CMAKE_CXX_FLAGS=") + CXX_FLAGS},
+                   std::move(environment));
   }
   void Build(const std::string& source, const std::string& binary) {
     const Run configured = Configure(source, binary);
@@ -93,6 +92,7 @@ TEST_F(Install, PutsProgramsContractAndDocumentsWhereDebianHasThem) {
         "share/settle/thrift/coordinator.thrift", "share/settle/thrift/participant.thrift",
         "share/settle/thrift/types.thrift", "share/doc/settle/README.md",
         "share/doc/settle/copyright", "share/doc/settle/docs/protocols.md",
+        "share/doc/settle/docs/settle.schema.json",
         "share/doc/settle/examples/first_transaction/main.cc"}) {
     EXPECT_TRUE(fs::exists(prefix_ + "/" + file)) << file;
   }
@@ -107,8 +107,8 @@ TEST_F(Install, NothingInThePackageKnowsWhereItWasBuiltOrInstalled) {
   int read = 0;
   for (const std::string& file : FilesUnder(prefix_ + "/lib/cmake")) {
     const std::string text = ReadFile(prefix_ + "/lib/cmake/" + file);
-    EXPECT_THAT(text, AllOf(Not(HasSubstr(BUILD)), Not(HasSubstr(SOURCE)),
-                            Not(HasSubstr(first_)), Not(HasSubstr("settle_flags"))))
+    EXPECT_THAT(text, AllOf(Not(HasSubstr(BUILD)), Not(HasSubstr(SOURCE)), Not(HasSubstr(first_)),
+                            Not(HasSubstr("settle_flags"))))
         << file;
     ++read;
   }
@@ -162,8 +162,8 @@ TEST_F(Install, AProgramBuiltElsewhereMovesMoneyThroughTheInstalledDaemon) {
   // Ends are written to the log without haste.
   EXPECT_TRUE(WaitUntil([&] {
     const std::string status = ask({"status", "--json"}).said;
-    return ::testing::Value(status, AllOf(HasSubstr("\"committed\": 1"),
-                                          HasSubstr("\"aborted\": 1")));
+    return ::testing::Value(status,
+                            AllOf(HasSubstr("\"committed\": 1"), HasSubstr("\"aborted\": 1")));
   })) << ask({"list"}).said;
   const auto balances = [&](const char* bank) {
     std::string found;
