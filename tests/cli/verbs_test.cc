@@ -335,6 +335,17 @@ TEST_F(Verbs, ParticipantsShowsSessionsAndARefusedIdentity) {
   EXPECT_EQ(RunJson({"participants"})["participants"][0]["sessions"][1]["idle_ms"], 40);
 }
 
+TEST_F(Verbs, X01_WhatAParticipantCallsItsDatabaseRunsNothingWhenTheProposedCommandIsPasted) {
+  wire::ParticipantView alone;
+  alone.resource = "bank-b";
+  alone.identity = "sqlite:old";
+  alone.refused_identity = "x'; touch /tmp/owned; '";
+  admin_.participants_reply.participants = {alone};
+  EXPECT_THAT(
+      Run({"participants"}).out,
+      HasSubstr(R"(participants accept bank-b 'x'\''; touch /tmp/owned; '\''' --reason TEXT)"));
+}
+
 TEST_F(Verbs, P09_AcceptSendsNameIdentityWhoAndWhy) {
   const Printed printed = Run({"participants", "accept", "bank-b", "sqlite:new", "--reason",
                                "restored", "--operator", "ann"});
