@@ -46,6 +46,21 @@ class EveryVerb : public EndToEnd {
       undecided_ = begun.gtid;
     }));
   }
+  // At a participant of which there is no process.
+  void TryToReserve() {
+    WireLink<wire::CoordinatorServiceClient> link(world_.daemon(), "coordinator");
+    ASSERT_TRUE(link.Try([&](auto& service) {
+      wire::TryRequest request;
+      request.gtid = undecided_;
+      request.participant = "inventory";
+      request.action = "reserve";
+      request.input = "{}";
+      request.request_key = "goods";
+      request.wait_ms = 1;
+      wire::TryReply reply;
+      service.try_branch(reply, request);
+    }));
+  }
 
   nlohmann::json Does(const std::vector<std::string>& words, int code = 0) {
     const CliAnswer answer = world_.Cli(words);
@@ -162,6 +177,11 @@ TEST_F(EveryVerb, PrintsWhatItsSchemaSaysInSuccessAndInError) {
   const CliAnswer cancelled = world_.Cli(with_why({"saga", "cancel", saga, "--timeout", "1s"}));
   EXPECT_TRUE(cancelled.code == 0 || cancelled.code == 7) << cancelled.out;
   done_.insert("saga cancel");
+  // A reservation.
+  BeginWithControlCharacters();
+  TryToReserve();
+  EXPECT_EQ(Does({"show", undecided_})["branches"][0]["state"], "trying");
+  Does({"explain", undecided_});
   // Files.
   const std::string backup = world_ / "settle.backup";
   Does({"backup", backup});

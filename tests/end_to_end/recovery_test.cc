@@ -8,19 +8,19 @@
 
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
+#include "end_to_end/fixture.h"
 #include "end_to_end/in_doubt_log.h"
 #include "fake_resource.h"
-#include "end_to_end/fixture.h"
 #include "settle/coordinator.h"
 
 namespace settle::testing {
 namespace {
 
+using coordinator::Record;
+using sdk::FakeResource;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-using coordinator::Record;
-using sdk::FakeResource;
 
 using Clock = std::chrono::steady_clock;
 
@@ -206,6 +206,8 @@ TEST_F(Recovery, C21_PoisonedTransactionsAreQuarantinedAndShownAndOthersRecover)
     for (const Gtid& poisoned : {twice, gap, damaged}) EXPECT_FALSE(server.HeardOf(poisoned));
 
     const CliAnswer in_doubt = RunCli(daemon_.address(), {"in-doubt"});
+    EXPECT_THAT(WrongIn({{{"in-doubt"}, in_doubt.code, in_doubt.out, in_doubt.err}}),
+                ::testing::IsEmpty());
     std::map<std::string, std::string> why;
     for (const auto& one : in_doubt.json["transactions"]) {
       EXPECT_EQ(one["state"], "quarantined");
@@ -213,10 +215,10 @@ TEST_F(Recovery, C21_PoisonedTransactionsAreQuarantinedAndShownAndOthersRecover)
       EXPECT_THAT(one["advice"].get<std::string>(), HasSubstr("compare its branches"));
       why[one["gtid"]] = one["ending"]["reason"];
     }
-    EXPECT_THAT(why, UnorderedElementsAre(
-                         Pair(twice.text(), HasSubstr("decides what was decided")),
-                         Pair(gap.text(), HasSubstr("branch 3 where branch 2 must be")),
-                         Pair(damaged.text(), HasSubstr("damage of branch 2000000000"))));
+    EXPECT_THAT(
+        why, UnorderedElementsAre(Pair(twice.text(), HasSubstr("decides what was decided")),
+                                  Pair(gap.text(), HasSubstr("branch 3 where branch 2 must be")),
+                                  Pair(damaged.text(), HasSubstr("damage of branch 2000000000"))));
     for (const char* to : {"commit", "abort"}) {
       const CliAnswer refused =
           RunCli(daemon_.address(), {"resolve", twice.text(), to, "--reason", "guess"});
