@@ -34,16 +34,14 @@ void ForgetErrors() {
   errno = 0;
 }
 
-void Expect(SSL* ssl, const std::string& host) {
+// False: the host cannot be checked, and the connection must not be made.
+bool Expect(SSL* ssl, const std::string& host) {
   X509_VERIFY_PARAM* const expected = SSL_get0_param(ssl);
-  if (IsIpAddress(host)) {
-    X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str());
-    return;
-  }
+  if (IsIpAddress(host)) return X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) == 1;
   X509_VERIFY_PARAM_set_hostflags(
       expected, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  X509_VERIFY_PARAM_set1_host(expected, host.data(), host.size());
-  SSL_set_tlsext_host_name(ssl, host.c_str());
+  return X509_VERIFY_PARAM_set1_host(expected, host.data(), host.size()) == 1 &&
+         SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
 }
 
 }  // namespace
@@ -65,7 +63,11 @@ Channel::Channel(int socket, std::shared_ptr<const TlsMaterial> tls, const std::
     SSL_set_accept_state(ssl_);
   } else {
     SSL_set_connect_state(ssl_);
-    if (!host_.empty()) Expect(ssl_, host_);
+    if (!host_.empty() && !Expect(ssl_, host_)) {
+      SSL_free(ssl_);
+      ::close(socket_);
+      throw std::runtime_error("the host cannot be expected of a certificate");
+    }
   }
 }
 

@@ -124,9 +124,12 @@ Listener::Accepted Listener::Accept() const {
 
 // As they were when it connected (unix(7)): what becomes of the process later changes nothing.
 Caller Listener::UnixCaller(int socket) const {
+  // Of whom the kernel does not say who it is, it is nobody: without rules everybody on plain TCP
+  // may do everything.
   ucred who{};
   socklen_t size = sizeof(who);
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return {.address = address_};
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0)
+    who = {.pid = 0, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
   return {.proof = Caller::Proof::kUnixPeer,
           .address = address_,
           .uid = who.uid,
