@@ -2,6 +2,7 @@
 // branch of it, or changes about it.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,10 +25,19 @@ class WatchedResource : public Resource {
 
   const std::string& name() const override { return inner_->name(); }
   Result<std::string> Identify() override { return inner_->Identify(); }
+  std::vector<std::string> warnings() const override { return inner_->warnings(); }
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
   void Traced(const BranchKey& key, const std::string& trace_parent) override;
+  Result<Examination> Examine(const std::string& log_id,
+                              std::chrono::milliseconds timeout) override {
+    return inner_->Examine(log_id, timeout);
+  }
   Result<std::vector<std::string>> ScanPrepared() override;
+  Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
+                             std::chrono::milliseconds timeout) override {
+    return inner_->Inspect(key, evidence, timeout);
+  }
   SiteLedger* site_ledger() override { return inner_->site_ledger(); }
 
  private:
