@@ -125,20 +125,19 @@ Result<Plan> PlanForce(const ResolveCall& call, TransactionView view) {
 
 // The act on the same prepared branch that is not forgotten yet.
 Result<std::optional<TransactionSummary>> FindAct(Engine& engine, const ResolveCall& call) {
-  OpenPage page{{}, true};
-  for (OpenQuery query{OpenQuery::Kind::kInDoubt, {}, 1'000}; page.more;
-       query.below = page.transactions.back().gtid) {
-    auto next = Await<OpenPage>([&](auto done) { engine.ListOpen(query, done); });
-    if (!next) return Fail(next.error());
-    page = *std::move(next);
-    for (const TransactionSummary& one : page.transactions) {
+  OpenQuery query{OpenQuery::Kind::kInDoubt, {}, 1'000};
+  for (;;) {
+    const auto page = Await<OpenPage>([&](auto done) { engine.ListOpen(query, done); });
+    if (!page) return Fail(page.error());
+    for (const TransactionSummary& one : page->transactions) {
       const bool same = !one.heuristics.empty() && !one.branches.empty() &&
                         one.heuristics.front().database_name == call.prepared &&
                         one.branches.front().resource == call.resource;
       if (same) return std::optional(one);
     }
+    if (!page->more) return std::optional<TransactionSummary>();
+    query.below = page->transactions.back().gtid;
   }
-  return std::optional<TransactionSummary>();
 }
 
 // A branch of what runs here is not a stray, whatever a scan says.

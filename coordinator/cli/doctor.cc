@@ -98,8 +98,8 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
 const Verb kDoctor{
     .name = "doctor",
     .operands = {},
-    .options = {{"only", "coordinator|log|clock|participants|in-doubt|resources",
-                 "this section alone"}},
+    .options = {{"only", "SECTION",
+                 "coordinator, log, clock, participants, in-doubt or resources alone"}},
     .summary = "examines the whole deployment and says what to do about what it finds",
     .details =
         "Asks the coordinator about itself, its log, its machine's disk and clock, and through the "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "cli/admin_client.h"
@@ -39,7 +40,7 @@ struct Drained {
 };
 
 // Looks until nothing is undecided, prints what there is when that changes, and now and then.
-Result<Drained> Await(milliseconds at_most, Surroundings& around) {
+Result<Drained> Await(std::optional<milliseconds> at_most, Surroundings& around) {
   const auto from = SteadyClock::now();
   std::string said;
   auto said_at = from;
@@ -54,7 +55,7 @@ Result<Drained> Await(milliseconds at_most, Surroundings& around) {
                   "'settle audit' says who");
     }
     if (status->undecided == 0) return Drained{*status, true};
-    if (now - from >= at_most) return Drained{*status, false};
+    if (at_most && now - from >= *at_most) return Drained{*status, false};
     const std::string what = What(*status);
     if (!around.json && (what != said || now - said_at >= kLineEvery)) {
       if (!around.print(what + "\n"))
@@ -100,7 +101,7 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
     if (Status fits = CheckLine("reason", given.Option("reason"), 1'000); !fits)
       return Fail(fits.error());
   }
-  milliseconds wait = milliseconds::max();
+  std::optional<milliseconds> wait;  // none: as long as it takes
   if (given.Has("wait") && given.Option("wait") != "forever") {
     const auto parsed = ParseDuration(given.Option("wait"));
     if (!parsed) return Fail(parsed.error());

@@ -52,6 +52,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "participant-ready inventory",
       "skip 2 \"ann\" \"written off\"",
       "forget \"alice\" \"credited by hand\"",
+      "heuristic verdict 2 abort \"alice\" \"rolled back by hand\"",
       "restored",
   };
   std::set<std::size_t> kinds;

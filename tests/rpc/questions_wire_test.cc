@@ -84,7 +84,7 @@ TEST(QuestionsWire, AnAnswerArrivesWhole) {
   EXPECT_EQ(examination.findings[0].advice, "turn it on");
   const Result<AnswerContent> failed = Carried(Fail(ErrorCode::kUnavailable, "refused", "wait"));
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().message, "refused (wait)");
+  EXPECT_EQ(failed.error().message, "refused; wait");
 }
 
 TEST(QuestionsWire, A03_WhatDatabasesNamedThemselvesIsOneLineThatCanBeShown) {

@@ -13,6 +13,7 @@ namespace settle::testing {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -205,7 +206,9 @@ TEST(PostgresInspect, G08_ADatabaseThatCannotAnswerInTimeIsGivenUp) {
   const Result<LiveBranch> live =
       world.bank->Inspect(world.key, prepared.evidence, milliseconds(300));
   ASSERT_FALSE(live);
-  EXPECT_THAT(live.error().message, HasSubstr("statement timeout"));
+  // The kept connection may have been given up meanwhile; a new one waits for that lock as well.
+  EXPECT_THAT(live.error().message,
+              AnyOf(HasSubstr("statement timeout"), HasSubstr("within the connect_timeout")));
 }
 
 TEST(PostgresInspect, ItsTimeOutDoesNotStayInTheConnection) {
