@@ -57,7 +57,7 @@ TEST_F(SettleAgent, ExitsWith70WhenALineCannotBeWritten) {
 }
 
 TEST_F(SettleAgent, TheDatabaseOfAnAgentAnswersOperatorsAsThatOfAnApplication) {
-  const auto stock = SqliteResource::Make({.name = "stock", .path = directory_ / "stock.db"});
+  const auto stock = SqliteResource::Make({.name = "stock", .path = FileWith("")});
   WatchedResource watched(stock, [](const std::string&, const Gtid&, const std::string&) {});
   ASSERT_TRUE(watched.Identify());
   const std::string log_id = "k3m9qxw4c7ab";
