@@ -25,13 +25,16 @@ import time
 VARIES = [
     (r"\b[a-z0-9]{12}\.\d+\.\d+\.[0-9a-f]{8}\b", "GTID"),
     (r"\b\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)", "TIME"),
+    (r"\b127\.0\.0\.1:\d+", "ADDRESS"),
     (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT", "TIME"),
     (r"\b[\d.]+ (ns|us|ms|s|min|h|d)( \d+ (s|min|h))?(?![\w/])", "DURATION"),
-    (r"\b[\d.]+ ([KMGT]i)?B\b", "SIZE"),
-    (r"/\d+@[\w.-]+", "/PROCESS"),
+    (r"\b[\d.]+ ([KMGT]i)?(B|bytes)\b", "SIZE"),
+    (r"@[\w.-]+:\d+", "@PROCESS"),
     (r"\bpostgresql:\d+:\d+", "DATABASE"),
     (r"\bsqlite:[0-9a-f-]+:\d+", "DATABASE"),
-    (r"\b(transaction|pid|log) \d+\b", r"\1 NUMBER"),
+    (r"\b(transaction|pid|log|audit) \d+\b", r"\1 NUMBER"),
+    (r"\b1\d{9}\b", "EPOCH"),
+    (r"\b(called|tried) \d+ times?\b", r"\1 TIMES"),
     (r"\b(?=[a-z]*\d)[a-z0-9]{12}\b", "LOG"),
     (r"[ \t]+", " "),
     (r" ?(\||$)", r"\1"),
@@ -46,17 +49,18 @@ class Shell:
     """One bash, as an operator keeps it open."""
 
     def __init__(self):
+        self.command, self.printed = os.path.abspath(".command"), os.path.abspath(".printed")
         self.bash = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      text=True, start_new_session=True)
 
     def run(self, command):
-        with open(".command", "w") as file:
+        with open(self.command, "w") as file:
             file.write(command + "\n")
-        self.bash.stdin.write(". ./.command >.printed 2>&1 </dev/null; echo\n")
+        self.bash.stdin.write(f". {self.command} >{self.printed} 2>&1 </dev/null; echo\n")
         self.bash.stdin.flush()
         if not self.bash.stdout.readline():
             sys.exit("the shell ended at: " + command)
-        with open(".printed", errors="backslashreplace") as file:
+        with open(self.printed, errors="backslashreplace") as file:
             return presentable(file.read())
 
     def end(self):
