@@ -3,11 +3,12 @@
 //
 //   SETTLE_REWRITE_SCRIPTS=1 ctest --test-dir build/dev -R Operating
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 
 #include "support/child_process.h"
@@ -27,10 +28,9 @@ TEST(Operating, ThePageIsTrueCommandByCommand) {
   const TemporaryDirectory directory;
   const std::string said = directory / "said";
   const std::string work = directory / "work";
-  ASSERT_EQ(std::system(("mkdir " + work).c_str()), 0);
+  std::filesystem::create_directory(work);
   Launch launch{
-      .arguments = {"env", "--chdir=" + work, PYTHON, SOURCE "/tests/examples/walk_through.py",
-                    SOURCE "/docs/operating.md"},
+      .arguments = {"env", "--chdir=" + work, PYTHON, WALK_THROUGH, PAGE},
       .output_path = said,
       .environment = {"PATH=" + std::string(std::getenv("SETTLE_BIN")) + ":" + std::getenv("PATH"),
                       "PGHOST=" + cluster.socket_directory(), "PGUSER=postgres", "LC_ALL=C.UTF-8",

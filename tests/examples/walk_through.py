@@ -2,12 +2,13 @@
 
   walk_through.py PAGE [--rewrite] [--patience SECONDS]
 
-In the page's blocks of kind ```console a line "$ ..." is a command (continued where it ends with a
-backslash) and the lines below it are what it prints, both streams. "..." stands for any text. Ids, times, durations,
-sizes and the like (VARIES) may differ, and so may the spaces between columns and where lines are
-wrapped, which both depend on the machine's name. A command that only asks (ASKS) is asked again until
-it answers as the page says, for PATIENCE at most. Between <!-- needs a small disk --> and
-<!-- end --> commands are left out where no file system can be mounted.
+In the page's blocks of kind ```console a line "$ ..." is a command (continued where it ends with
+a backslash) and the lines below it are what it prints, both streams. "..." stands for any text.
+Ids, times, durations, sizes and the like (VARIES) may differ, and so may the spaces between columns
+and where lines are wrapped, which both depend on the machine's name. A command that only asks
+(ASKS) is asked again until it answers as the page says, for PATIENCE at most. Between
+<!-- needs a small disk --> and <!-- end --> commands are left out where no file system can be
+mounted.
 
 Runs in the current directory. Exit code 1, with the difference, at the first command that prints
 something else; with --rewrite the page is corrected instead.
@@ -89,7 +90,8 @@ def matches(expected, printed):
 
 
 def steps(page):
-    """The page in pieces: (line number, text) and, for a command, (number, text, command, output)."""
+    """The page in pieces: line number, text, and of a command what it is to print, else None; and
+    whether it may be left out."""
     lines = page.splitlines(keepends=True)
     at, inside, optional = 0, False, False
     while at < len(lines):
@@ -141,7 +143,7 @@ def walk(shell, page, options):
         if expected is None:
             continue
         if optional and not mounts:
-            print(f"left out, no file system can be mounted here: line {number}: {text[2:]}", end="")
+            print(f"left out, nothing can be mounted here: line {number}: {text[2:]}", end="")
             rewritten += expected
             continue
         commands += 1
