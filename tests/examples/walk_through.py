@@ -28,7 +28,7 @@ VARIES = [
     (r"\b\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)", "TIME"),
     (r"\b127\.0\.0\.1:\d+", "ADDRESS"),
     (r"\b[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT", "TIME"),
-    (r"\b[\d.]+ (ns|us|ms|s|min|h|d)( \d+ (s|min|h))?(?![\w/])", "DURATION"),
+    (r"\b[\d.]+ (ns|us|ms|s|m|min|h|d)( \d+ (s|m|min|h))?(?![\w/])", "DURATION"),
     (r"\b[\d.]+ ([KMGT]i)?(B|bytes)\b", "SIZE"),
     (r"@[\w.-]+:\d+", "@PROCESS"),
     (r"\bpostgresql:\d+:\d+", "DATABASE"),
