@@ -7,6 +7,7 @@
 #include <map>
 
 #include "settle/vocabulary/gtid.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle::coordinator {
 namespace {
@@ -203,13 +204,14 @@ Findings CheckIdentities(const CoordinatorFacts& facts) {
   Findings found;
   for (const ParticipantView& view : facts.participants) {
     if (view.refused_identity.empty()) continue;
-    found.push_back(
-        {"participants-identity", Severity::kProblem,
-         "a process was refused: behind the name " + Escaped(view.resource) + " it has " +
-             Escaped(view.refused_identity) + " in place of " + Escaped(view.identity),
-         "point it at the right database; or, when nothing of the old one is in doubt: "
-         "settle participants accept " +
-             Escaped(view.resource) + " '" + Escaped(view.refused_identity) + "' --reason TEXT"});
+    found.push_back({"participants-identity", Severity::kProblem,
+                     "a process was refused: behind the name " + Escaped(view.resource) +
+                         " it has " + Escaped(view.refused_identity) + " in place of " +
+                         Escaped(view.identity),
+                     "point it at the right database; or, when nothing of the old one is in doubt: "
+                     "settle participants accept " +
+                         Escaped(view.resource) + " " + ShellWord(Escaped(view.refused_identity)) +
+                         " --reason TEXT"});
   }
   if (found.empty()) {
     found.push_back({"participants-identity", Severity::kOk, "no database was refused", ""});

@@ -7,6 +7,7 @@
 #include "cli/agent_errand.h"
 #include "cli/agent_peers.h"
 #include "cli/dsn.h"
+#include "cli/json.h"
 #include "cli/verb.h"
 #include "cli/watched_resource.h"
 #include "settle/coordinator.h"
@@ -70,7 +71,7 @@ class Reporter {
     std::string text =
         resource + (left.empty() ? ": nothing is left in doubt" : ": left in doubt:");
     for (const auto& [name, why] : left) {
-      list.push_back({{"branch", name}, {"why", why}});
+      list.push_back({{"database_name", name}, {"why", why}});
       text += "\n  " + Printable(name) + (name.empty() ? "" : ": ") + Printable(why);
     }
     Print({{"resource", resource}, {"left", list}}, text);
@@ -83,9 +84,7 @@ class Reporter {
 
  private:
   void Print(const Json& json, const std::string& text) {
-    const bool written =
-        around_.print(around_.json ? json.dump(-1, ' ', true, Json::error_handler_t::replace) + "\n"
-                                   : text + "\n");
+    const bool written = around_.print(around_.json ? DumpLine(json) : text + "\n");
     all_written_ = all_written_ && written;
   }
 

@@ -70,6 +70,8 @@ Result<Drained> Await(std::optional<milliseconds> at_most, Surroundings& around)
 Result<Answer> Report(const Drained& drained, Answer answer) {
   answer.json["undecided"] = drained.last.undecided;
   answer.json["sagas"] = drained.last.sagas;
+  answer.json["open"] = ToJson(drained.last.open);
+  answer.json["waiting"] = ToJson(drained.last.waiting);
   answer.json["drained"] = drained.done;
   if (!drained.done) {
     answer.exit = ExitCode::kNotEnded;

@@ -43,12 +43,16 @@ std::string Paragraph(const std::string& head, const std::vector<std::string>& s
 }
 
 // Commands are never broken: they are there to be pasted.
-std::string CommandsText(const std::vector<std::string>& commands, const Surroundings& around) {
+std::vector<std::string> Commands(const wire::Explanation& words, const Surroundings& around) {
+  std::vector<std::string> commands = words.commands;
+  for (std::string& command : commands) command += around.reached_by;
+  return commands;
+}
+
+std::string CommandsText(const std::vector<std::string>& commands, Paint paint) {
   if (commands.empty()) return {};
-  std::string text = "\n" + around.paint.Bold("Commands") + "\n";
-  for (const std::string& command : commands) {
-    text += "  " + Printable(command) + around.reached_by + "\n";
-  }
+  std::string text = "\n" + paint.Bold("Commands") + "\n";
+  for (const std::string& command : commands) text += "  " + Printable(command) + "\n";
   return text;
 }
 
@@ -73,7 +77,8 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   text += Paragraph("What it waits for", words.waits_for, paint);
   text += Paragraph("What is safe", words.safe, paint);
   text += Paragraph("What would do damage", words.harmful, paint);
-  text += CommandsText(words.commands, around);
+  const std::vector<std::string> commands = Commands(words, around);
+  text += CommandsText(commands, paint);
   Json json{{"gtid", reply->transaction.gtid},
             {"state", reply->transaction.state},
             {"ending", ToJson(reply->transaction.ending)},
@@ -81,7 +86,7 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
             {"waits_for", words.waits_for},
             {"safe", words.safe},
             {"harmful", words.harmful},
-            {"commands", words.commands},
+            {"commands", commands},
             {"live", ToJson(reply->live)}};
   return Answer{
       .text = std::move(text), .json = std::move(json), .exit = ExitCodeOf(reply->transaction)};

@@ -104,8 +104,7 @@ void PutControl(const wire::StatusReply& status, Json& json) {
   json["in_doubt"] = status.in_doubt;
   PutTime(json, "oldest_in_doubt", status.oldest_in_doubt_us);
   json["undecided"] = status.undecided;
-  json["waiting"] = Json::object();
-  for (const auto& [name, count] : status.waiting) json["waiting"][name] = count;
+  json["waiting"] = cli::ToJson(status.waiting);
   json["pauses"] = cli::ToJson(status.pauses);
   json["audit"] = {{"rows", status.audit_rows},
                    {"pruned_rows", status.audit_pruned},
@@ -117,8 +116,7 @@ void PutControl(const wire::StatusReply& status, Json& json) {
 Json ToJson(const wire::StatusReply& status) {
   Json json{{"log_id", status.log_id}, {"epoch", status.epoch}, {"release", status.release}};
   PutTime(json, "started", status.started_us);
-  json["open"] = Json::object();
-  for (const auto& [state, count] : status.open) json["open"][state] = count;
+  json["open"] = ToJson(status.open);
   json["committed"] = status.committed;
   json["aborted"] = status.aborted;
   json["heuristics"] = status.heuristics;
@@ -146,7 +144,7 @@ Json ToJson(const wire::TransactionView& transaction) {
   Json json{{"gtid", transaction.gtid},   {"protocol", ProtocolOf(transaction)},
             {"state", transaction.state}, {"ending", ToJson(transaction.ending)},
             {"owner", transaction.owner}, {"comment", transaction.comment}};
-  if (transaction.__isset.identity) json["identity"] = transaction.identity;
+  json["identity"] = transaction.__isset.identity ? Json(transaction.identity) : Json(nullptr);
   json["trace_parent"] =
       transaction.__isset.trace_parent ? Json(transaction.trace_parent) : Json(nullptr);
   PutTime(json, "began", transaction.began_us);
@@ -168,7 +166,7 @@ Json ToJson(const wire::TransactionView& transaction) {
                       {"ballot", quorum.ballot},     {"leader", quorum.leader},
                       {"quorum", quorum.quorum},     {"missing", quorum.missing}};
   }
-  if (transaction.__isset.heuristic) json["heuristic"] = List(transaction.heuristic);
+  json["heuristic"] = List(transaction.heuristic);
   if (transaction.__isset.would) json["would"] = transaction.would;
   return json;
 }
@@ -221,6 +219,12 @@ Json ToJson(const wire::AuditEntry& entry) {
   return json;
 }
 
+Json ToJson(const std::map<std::string, std::int64_t>& counts) {
+  Json json = Json::object();
+  for (const auto& [name, count] : counts) json[name] = count;
+  return json;
+}
+
 Json ToJson(const Error& error) {
   return {{"error",
            {{"code", ToString(error.code)}, {"message", error.message}, {"advice", error.advice}}}};
@@ -228,6 +232,10 @@ Json ToJson(const Error& error) {
 
 std::string Dump(const Json& json) {
   return json.dump(2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
+}
+
+std::string DumpLine(const Json& json) {
+  return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace settle::cli

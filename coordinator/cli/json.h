@@ -18,6 +18,7 @@ Json ToJson(const wire::PauseView& pause);
 Json ToJson(const wire::LiveView& live);
 Json ToJson(const wire::Ending& ending);
 Json ToJson(const wire::DefinitionView& definition);
+Json ToJson(const std::map<std::string, std::int64_t>& counts);  // an object, also of none
 Json ToJson(const Error& error);  // {"error": {"code", "message", "advice"}}
 
 template <typename T>
@@ -29,5 +30,7 @@ Json ToJson(const std::vector<T>& values) {
 
 // One document, indented, in ASCII alone: whatever the text within, it is harmless on a terminal.
 std::string Dump(const Json& json);
+// The same on one line: what is one of several documents, and every error, wherever it comes.
+std::string DumpLine(const Json& json);
 
 }  // namespace settle::cli

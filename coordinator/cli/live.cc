@@ -78,7 +78,7 @@ Json StateJson(const wire::LiveBranch& live) {
   Json json{{"prepared", live.prepared}};
   json["prepared_at"] = live.prepared_us == 0 ? Json(nullptr) : Json(Rfc3339(live.prepared_us));
   json["prepared_at_us"] = live.prepared_us == 0 ? Json(nullptr) : Json(live.prepared_us);
-  json["owner"] = live.owner;
+  json["role"] = live.owner;
   json["proof"] = ProofWord(live.proof);
   json["proof_detail"] = live.proof_detail;
   json["locks"] = live.locks;
@@ -142,7 +142,7 @@ Json ToJson(const wire::LiveView& live) {
   json["why_not"] = live.how.why_not;
   json["comparison"] = live.comparison;
   json["contradicts"] = live.contradicts;
-  json["waiting"] = live.waiting;
+  json["who_waits"] = live.waiting;
   const bool since = live.__isset.unserved_since_us && live.unserved_since_us != 0;
   json["unserved"] = live.__isset.unserved_since_us;
   json["unserved_since"] = since ? Json(Rfc3339(live.unserved_since_us)) : Json(nullptr);

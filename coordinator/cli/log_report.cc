@@ -89,7 +89,8 @@ Json ToJson(const LogReport& report) {
             {"aborted", report.totals.aborted},
             {"forgotten", report.totals.heuristic},
             {"pruned", report.pruned},
-            {"audit_damage", report.audit_damage}};
+            {"audit_damage", report.audit_damage},
+            {"sound", report.audit_damage.empty()}};
   json["backup"] = nullptr;
   if (report.backup) {
     json["backup"] = {{"taken", AtOrNull(report.backup->taken)},
@@ -109,11 +110,12 @@ Json ToJson(const LogReport& report) {
          {"at_us", one.restored},
          {"operator", one.by},
          {"reason", one.reason},
-         {"last_epoch", one.epoch},
-         {"lost_from", one.lost_from ? Json(*one.lost_from) : Json(nullptr)}});
+         {"first_epoch", one.lost_from ? Json(*one.lost_from) : Json(nullptr)},
+         {"last_epoch", one.epoch}});
   }
-  json["in_doubt"] = {{"count", report.in_doubt_count}, {"gtids", Json::array()}};
-  for (const Gtid& gtid : report.in_doubt) json["in_doubt"]["gtids"].push_back(gtid.text());
+  json["in_doubt"] = report.in_doubt_count;
+  json["in_doubt_gtids"] = Json::array();
+  for (const Gtid& gtid : report.in_doubt) json["in_doubt_gtids"].push_back(gtid.text());
   return json;
 }
 

@@ -62,7 +62,9 @@ class Document {
 
  private:
   static std::string Line(const Json& json) {
-    return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+    std::string line = DumpLine(json);
+    line.pop_back();  // its end
+    return line;
   }
 
   const std::function<bool(const std::string&)>& print_;

@@ -6,6 +6,7 @@
 #include "cli/pauses.h"
 #include "cli/table.h"
 #include "cli/verb.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle::cli {
 namespace {
@@ -46,8 +47,8 @@ std::string Text(const std::vector<wire::ParticipantView>& participants,
                        Printable(participant.resource), Printable(participant.refused_identity)));
     text += fmt::format(
         "\n  if that is as it should be (nothing of the old database is in doubt any more):\n"
-        "  settle participants accept {} '{}' --reason TEXT\n",
-        Printable(participant.resource), Printable(participant.refused_identity));
+        "  settle participants accept {} {} --reason TEXT\n",
+        Printable(participant.resource), ShellWord(Printable(participant.refused_identity)));
   }
   return text;
 }

@@ -61,8 +61,10 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   const auto report = coordinator::RestoreLog(*call, Verifying(around));
   around.progress("");
   if (!report) return Fail(report.error());
-  return Answer{.text = ReportText(*report, around) + WhatNow(*report) + OwnerAdvice(report->path),
-                .json = ToJson(*report)};
+  const std::string advice = WhatNow(*report) + OwnerAdvice(report->path);
+  Answer answer{.text = ReportText(*report, around) + advice, .json = ToJson(*report)};
+  answer.json["advice"] = advice;
+  return answer;
 }
 
 }  // namespace

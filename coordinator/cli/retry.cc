@@ -82,7 +82,9 @@ Result<Answer> Run(const Given& given, Surroundings& around) {
   const Result<wire::SendAgainReply> reply = around.client.SendAgain(*request);
   if (!reply) return Fail(reply.error());
   Answer answer{.text = {},
-                .json = {{"transactions", reply->transactions}, {"sent", ToJson(reply->sent)}}};
+                .json = {{"dry_run", request->dry_run},
+                         {"transactions", reply->transactions},
+                         {"sent", ToJson(reply->sent)}}};
   for (const wire::SentAgain& sent : reply->sent) answer.text += Text(sent, request->dry_run);
   if (request->dry_run) answer.text = "nothing was sent; now it would do this:\n" + answer.text;
   if (reply->sent.empty()) {

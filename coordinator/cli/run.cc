@@ -13,7 +13,7 @@ namespace {
 // With --json a program reads standard output and nothing else, so errors are there too.
 Printed Show(const Error& error, bool json) {
   const ExitCode exit = ExitCodeOf(error.code);
-  if (json) return {.out = Dump(ToJson(error)), .err = {}, .exit = exit};
+  if (json) return {.out = DumpLine(ToJson(error)), .err = {}, .exit = exit};
   std::string text = "settle: " + Printable(error.message) + "\n";
   if (!error.advice.empty()) text += "        " + Printable(error.advice) + "\n";
   return {.out = {}, .err = std::move(text), .exit = exit};

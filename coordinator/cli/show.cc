@@ -133,7 +133,7 @@ std::string TransactionText(const wire::TransactionView& transaction, std::int64
   std::string text = Fields({{"gtid", Printable(transaction.gtid)},
                              {"state", Printable(transaction.state)},
                              {"outcome", outcome},
-                             {"decided by a person", HeuristicsText(transaction)},
+                             {"heuristic", HeuristicsText(transaction)},
                              {"protocol", ProtocolOf(transaction)},
                              {"ballot", BallotText(transaction)},
                              {"quorum", QuorumText(transaction)},

@@ -49,9 +49,7 @@ std::string Table(const Row& head, const std::vector<Row>& rows, Paint paint) {
 
 std::string Fields(const std::vector<std::pair<std::string, std::string>>& fields, Paint paint) {
   std::size_t width = 0;
-  for (const auto& [name, value] : fields) {
-    if (!value.empty()) width = std::max(width, Width(name));
-  }
+  for (const auto& [name, value] : fields) width = std::max(width, Width(name));
   std::string text;
   for (const auto& [name, value] : fields) {
     if (!value.empty()) text += paint.Bold(Padded(name, width)) + "  " + value + "\n";

@@ -88,11 +88,8 @@ Result<Answer> WatchInLines(const Pace& pace, Surroundings& around) {
   for (std::uint64_t looked = 1;; ++looked) {
     if (Status looking = Refresh(around.client, watched); !looking) return Fail(looking.error());
     const std::int64_t now = WallNow_us();
-    const std::string text = around.json ? WatchJson(watched, now)
-                                                   .dump(-1, ' ', /*ensure_ascii=*/true,
-                                                         Json::error_handler_t::replace) +
-                                               "\n"
-                                         : WatchLine(watched, now);
+    const std::string text =
+        around.json ? DumpLine(WatchJson(watched, now)) : WatchLine(watched, now);
     if (!around.print(text)) return Fail(ErrorCode::kInternal, "it could not be written");
     if (looked == pace.count) break;
     next = std::max(next + pace.interval, SteadyClock::now());

@@ -154,7 +154,7 @@ Json WatchJson(const Watched& watched, std::int64_t wall_us) {
                                {"records_per_flush", rates->records_per_flush}}
                         : Json(nullptr);
   json["status"] = ToJson(watched.latest()->status);
-  json["in_doubt"] = ToJson(watched.latest()->in_doubt);
+  json["transactions"] = ToJson(watched.latest()->in_doubt);
   return json;
 }
 

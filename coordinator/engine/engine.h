@@ -235,6 +235,8 @@ class Engine {
   // The definition is durable when `done` runs. kRefused: its name and version have another
   // content.
   void DefineSaga(const DefineSagaCall& call, Completion<Defined> done);
+  // Whether that would be refused now; does not block.
+  [[nodiscard]] Status CheckDefine(const saga::Definition& definition) const;
 
   // Participants.
   void Attach(AttachCall call, Completion<Attached> done);
@@ -305,7 +307,8 @@ class Engine {
   std::optional<Gtid> oldest_unended() const;
   Messages messages() const;  // does not block
   // Whether `identity` began it, by the gtid alone: whatever became of it, and also if it never
-  // was. True for gtids of other logs: nothing is answered about those. Does not block.
+  // was. True for gtids of other logs, and of epochs that were lost whole before the log was
+  // restored: nothing is answered about those but that. Does not block.
   bool Began(const Gtid& gtid, const std::string& identity) const;
   QuotaRefusals quota_refusals() const;  // does not block
   // The first epoch that was lost before the log was restored and that nobody has looked after yet

@@ -39,7 +39,8 @@ Gtid Engine::NextGtid(const std::string& identity) {
 
 bool Engine::Began(const Gtid& gtid, const std::string& identity) const {
   const LogIdentity& log = log_.identity();
-  return gtid.log_id() != log.log_id || log.seals.Began(gtid, identity);
+  if (gtid.log_id() != log.log_id || log.HasLostAllOf(gtid)) return true;
+  return log.seals.Began(gtid, identity);
 }
 
 QuotaRefusals Engine::quota_refusals() const {

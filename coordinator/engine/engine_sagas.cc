@@ -142,6 +142,10 @@ void Engine::DefineSaga(const DefineSagaCall& call, Completion<Defined> done) {
   admission_->definitions.Store(call, std::move(done));
 }
 
+Status Engine::CheckDefine(const saga::Definition& definition) const {
+  return admission_->definitions.CheckStore(definition);
+}
+
 DefinitionPage Engine::ListDefinitions(const DefinitionQuery& query) const {
   return admission_->definitions.List(query);
 }

@@ -41,34 +41,42 @@ Status SagaDefinitions::CheckRoom(std::size_t bytes) const {
               "start the saga with its whole definition instead; stored ones are never removed");
 }
 
+Status SagaDefinitions::CheckContent(const saga::Definition& definition) const {
+  const auto found = entries_.find({definition.name, definition.version});
+  if (found == entries_.end()) return CheckRoom(BytesOf(definition));
+  if (found->second.record->definition == definition) return {};
+  const bool durable = found->second.durable;
+  const std::string named = Named(definition.name, definition.version);
+  return Fail(durable ? ErrorCode::kRefused : ErrorCode::kRetry,
+              named +
+                  (durable ? " is stored with another content, by \""
+                           : " is being stored at this moment with another content, by \"") +
+                  Escaped(found->second.record->stored_by) + "\"",
+              "give the changed definition a version of its own; 'settle saga "
+              "definitions " +
+                  definition.name + "@" + std::to_string(definition.version) +
+                  "' prints what is stored");
+}
+
+Status SagaDefinitions::CheckStore(const saga::Definition& definition) const {
+  if (Status good = saga::Check(definition); !good) return good;
+  const std::lock_guard lock(mutex_);
+  return CheckContent(definition);
+}
+
 // Two who store the same at the same time each write it: neither is told on the strength of the
 // other's record, which may be refused.
 void SagaDefinitions::Store(const DefineSagaCall& call, Completion<Defined> done) {
   if (Status good = saga::Check(call.definition); !good) return done(Fail(good.error()));
-  const std::string& name = call.definition.name;
-  const std::int32_t version = call.definition.version;
   DefinitionRecord record{call.definition, call.owner, clock_.WallNow()};
-  const Key key{name, version};
+  const Key key{call.definition.name, call.definition.version};
   {
     const std::unique_lock lock(mutex_);
+    if (Status right = CheckContent(call.definition); !right) return done(Fail(right.error()));
     const auto found = entries_.find(key);
-    if (found != entries_.end() && found->second.record->definition != call.definition) {
-      const bool durable = found->second.durable;
-      const std::string by = found->second.record->stored_by;
-      return done(
-          Fail(durable ? ErrorCode::kRefused : ErrorCode::kRetry,
-               Named(name, version) +
-                   (durable ? " is stored with another content, by \""
-                            : " is being stored at this moment with another content, by \"") +
-                   Escaped(by) + "\"",
-               "give the changed definition a version of its own; 'settle saga "
-               "definitions " +
-                   name + "@" + std::to_string(version) + "' prints what is stored"));
-    }
     if (found != entries_.end() && found->second.durable) return done(Defined{true});
     if (found == entries_.end()) {
       const std::size_t bytes = BytesOf(call.definition);
-      if (Status room = CheckRoom(bytes); !room) return done(Fail(room.error()));
       entries_.emplace(key,
                        Entry{std::make_shared<const DefinitionRecord>(record), false, bytes, 0});
       bytes_ += bytes;

@@ -26,6 +26,8 @@ class SagaDefinitions {
 
   void Restore(DefinitionRecord record);
 
+  // Why Store would refuse it now.
+  [[nodiscard]] Status CheckStore(const saga::Definition& definition) const;
   // `done` runs once it is durable, on the log's thread or at once. The definition satisfies
   // saga::Check.
   void Store(const DefineSagaCall& call, Completion<Defined> done);
@@ -43,6 +45,7 @@ class SagaDefinitions {
     std::size_t bytes = 0;
     std::size_t writing = 0;  // records that the log has not answered
   };
+  Status CheckContent(const saga::Definition& definition) const;  // with the lock held, as the next
   Status CheckRoom(std::size_t bytes) const;
   void OnWritten(const Key& key, bool durable);
 

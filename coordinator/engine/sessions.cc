@@ -6,6 +6,7 @@
 
 #include "engine/durable_append.h"
 #include "vocabulary/planted_bug.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle::coordinator {
 Sessions::Sessions(const Settings& settings, DecisionLog& log, Clock& clock, Ids& ids,
@@ -65,8 +66,8 @@ Status Sessions::CheckAttach(const AttachCall& call) {
         ErrorCode::kRefused,
         "resource " + resource.name + " stands for database " + bound->second.identity +
             " and came back as " + Escaped(resource.identity),
-        "point it at the right database, or accept the new one with 'settle participants accept " +
-            resource.name + " " + Escaped(resource.identity) + " --reason ...'");
+        "point it at the right database, or accept the new one: settle participants accept " +
+            resource.name + " " + ShellWord(Escaped(resource.identity)) + " --reason TEXT");
   }
   return {};
 }

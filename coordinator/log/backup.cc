@@ -216,7 +216,7 @@ class SqliteBackup final : public LogBackup {
 
 }  // namespace
 
-std::string BackupPathOf(const std::string& log_path) { return log_path + ".backup"; }
+std::string BackupPathOf(const std::string& log_path) { return log_path + ".being-fetched"; }
 
 void RemoveBackupFile(const std::string& log_path) {
   for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {

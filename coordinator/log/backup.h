@@ -14,7 +14,8 @@
 
 namespace settle::coordinator {
 
-// Beside the log: settle.db.backup. At most one is there.
+// Beside the log: settle.db.being-fetched, a name that nobody gives a backup that is to stay. At
+// most one is there.
 [[nodiscard]] std::string BackupPathOf(const std::string& log_path);
 // What a daemon that was killed has left of one.
 void RemoveBackupFile(const std::string& log_path);

@@ -44,6 +44,12 @@ struct LogIdentity {
     return std::any_of(lost.begin(), lost.end(),
                        [&](const LostEpochs& epochs) { return epochs.Has(gtid); });
   }
+  // Of its epoch nothing is left at all, not even the key that tells who began it.
+  bool HasLostAllOf(const Gtid& gtid) const {
+    return std::any_of(lost.begin(), lost.end(), [&](const LostEpochs& epochs) {
+      return gtid.epoch() > epochs.first && gtid.epoch() <= epochs.last;
+    });
+  }
   // It may have gone on in records that were lost.
   bool IsFromBeforeALoss(const Gtid& gtid) const {
     return !lost.empty() && gtid.epoch() <= lost.back().last;

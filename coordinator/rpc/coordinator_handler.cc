@@ -163,7 +163,10 @@ void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
       });
     };
     const std::string name = call.definition.name + "@" + std::to_string(call.definition.version);
-    // A program that stores what it stored before changes nothing, at each of its starts.
+    // The trail is of operators, and has an end. A program that stores what it stored before
+    // changes nothing, at each of its starts; one that is refused must not push out what operators
+    // did.
+    Need(engine_.CheckDefine(call.definition));
     const auto stored = engine_.FindDefinition(call.definition.name, call.definition.version);
     const bool known = stored && (*stored)->definition == call.definition;
     const Defined defined =

@@ -4,6 +4,8 @@ function escaped(text) {
   gsub(/\\/, "\\e", text)
   gsub(/-/, "\\-", text)
   if (text ~ /^[.']/) text = "\\&" text
+  gsub(/\n'/, "\n\\\\\\&'", text)  # the lines of several
+  gsub(/\n[.]/, "\n\\\\\\&.", text)
   return text
 }
 function bold(word) { return word == "" ? "" : "\\fB" escaped(word) "\\fR" }

@@ -171,6 +171,9 @@ TEST(Diagnosis, ARefusedDatabaseIsAProblemWithTheCommandThatAcceptsIt) {
   EXPECT_EQ(Of(facts, "participants-identity"), Severity::kProblem);
   EXPECT_THAT(About(facts, "participants-identity").advice,
               HasSubstr("settle participants accept bank-a 'sqlite:9:9' --reason"));
+  facts.participants[0].refused_identity = "x'; id; '";
+  EXPECT_THAT(About(facts, "participants-identity").advice,
+              HasSubstr(R"(accept bank-a 'x'\''; id; '\''' --reason)"));
 }
 
 TEST(Diagnosis, AProcessOfAnotherSeriesOfReleasesIsAWarningAndOneOfTheSameANote) {

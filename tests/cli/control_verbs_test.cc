@@ -5,9 +5,9 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 wire::AuditEntry Resolved() {
   wire::AuditEntry entry;
@@ -42,7 +42,7 @@ TEST_F(Verbs, AuditShowsAnActionWithoutAResultAsAskedAndDamageFirst) {
   admin_.audit_reply.entries[0].answered_us = 0;
   admin_.audit_reply.entries[0].result = "asked";
   admin_.audit_reply.damage = "row 3 is missing";
-  EXPECT_THAT(Run({"audit"}).out, testing::StartsWith("the trail is not as it was written: row 3 "
+  EXPECT_THAT(Run({"audit"}).out, ::testing::StartsWith("the trail is not as it was written: row 3 "
                                                       "is missing\n"));
   const Document json = RunJson({"audit"});
   EXPECT_TRUE(json["actions"][0]["answered"].is_null());
@@ -77,7 +77,7 @@ TEST_F(Verbs, AuditRefusesWhatIsNoTimeAndNoTransaction) {
   EXPECT_EQ(Run({"audit", "--gtid", "k3m9"}).exit, ExitCode::kUsage);
   EXPECT_EQ(Run({"audit", "--gtid", "k3m9qxw4c7ab.2.1842.9f3c2a51", "--resource", "b"}).exit,
             ExitCode::kUsage);
-  EXPECT_THAT(admin_.calls, testing::IsEmpty());
+  EXPECT_THAT(admin_.calls, ::testing::IsEmpty());
 }
 
 TEST_F(Verbs, RetrySaysWhoAsks) {
@@ -169,7 +169,7 @@ TEST_F(Verbs, DrainGivesUpWaitingAndStaysDrained) {
 
 TEST_F(Verbs, StatusAndParticipantsShowWhatIsPausedInDoubtAndRecorded) {
   wire::StatusReply& status = admin_.status_reply;
-  EXPECT_THAT(Run({"status"}).out, testing::Not(HasSubstr("paused")));
+  EXPECT_THAT(Run({"status"}).out, ::testing::Not(HasSubstr("paused")));
   status.__set_pauses({PausedByAlice("participant", "bank-b")});
   status.__set_in_doubt(2);
   status.__set_oldest_in_doubt_us(kBegan_us);

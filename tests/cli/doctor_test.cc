@@ -18,11 +18,11 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 wire::Finding Found(const std::string& code, wire::Severity::type severity, const std::string& what,
                     const std::string& advice = "") {

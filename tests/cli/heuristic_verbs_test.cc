@@ -4,9 +4,9 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 wire::TransactionView Forced() {
   wire::TransactionView view = Committing();
@@ -59,7 +59,7 @@ TEST_F(Verbs, HeuristicThatIsNotSaidInFullSendsNothing) {
       {kGtid, "commit", "--prepared", "p", "--heuristic"}};
   for (std::vector<std::string> words : wrong) {
     words.insert(words.begin(), {"resolve", "--reason", "x"});
-    EXPECT_EQ(Run(words).exit, ExitCode::kUsage) << testing::PrintToString(words);
+    EXPECT_EQ(Run(words).exit, ExitCode::kUsage) << ::testing::PrintToString(words);
   }
   EXPECT_THAT(admin_.resolves, IsEmpty());
 }

@@ -6,12 +6,12 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-using testing::SizeIs;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 wire::LiveView Answered(std::int32_t branch, const std::string& comparison, bool contradicts) {
   wire::LiveView view;

@@ -96,7 +96,7 @@ TEST_F(LogVerbs, RestoreSaysWhatIsUnknownFromNowOnAndWantsAReason) {
   const Document json =
       RunJson({"restore", copy_, log, "--reason", "disk broke", "--operator", "ann"});
   ASSERT_EQ(json["restored"].size(), 1U);
-  EXPECT_EQ(json["restored"][0]["lost_from"], 1);
+  EXPECT_EQ(json["restored"][0]["first_epoch"], 1);
   EXPECT_EQ(json["restored"][0]["operator"], "ann");
   EXPECT_EQ(json["backup"], nullptr);
   const Printed there = Run({"restore", copy_, log, "--reason", "again"});

@@ -10,13 +10,13 @@
 namespace settle::cli {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 using Document = nlohmann::json;
 
-class Pages : public testing::Test {
+class Pages : public ::testing::Test {
  protected:
   // Page n of three names its number as the owner, and goes on at "c<n + 1>".
   Pages() {

@@ -5,9 +5,9 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 wire::SiteView SiteNumber(int number, const std::string& resource, const std::string& state = "",
                           const std::string& elected = "", const std::string& accepted = "") {

@@ -4,9 +4,9 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 TEST_F(Verbs, RetrySaysWhereItWasSentWhoIsThereAndWhatWasAnsweredLast) {
   wire::SessionView session;

@@ -7,8 +7,8 @@
 namespace settle::cli {
 namespace {
 
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr std::int64_t kNow_us = 1'700'000'000'000'000;
 
@@ -55,7 +55,7 @@ TEST_F(Steps, EachStandsUnderTheOneThatItWaitsForAndThatComesLast) {
   const std::vector<std::string> lines = Lines();
   ASSERT_EQ(lines.size(), 5u);
   EXPECT_THAT(lines[0], StartsWith("STEP"));
-  EXPECT_THAT(lines[1], testing::AllOf(StartsWith("1 flight "), HasSubstr("done for 3 s")));
+  EXPECT_THAT(lines[1], ::testing::AllOf(StartsWith("1 flight "), HasSubstr("done for 3 s")));
   EXPECT_THAT(lines[2], StartsWith("└ 3 payment, pivot, after 1 2"));
   EXPECT_THAT(lines[3], StartsWith("  └ 4 ticket, after 3 1"));
   EXPECT_THAT(lines[4], StartsWith("2 hotel "));

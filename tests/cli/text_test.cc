@@ -104,7 +104,7 @@ TEST(CliTable, ColoursAreOnlyWhereTheyWereAskedFor) {
 }
 
 TEST(CliTable, FieldsLeaveOutWhatIsEmpty) {
-  EXPECT_EQ(Fields({{"a", "1"}, {"long", ""}, {"bc", "2"}}, Paint{}), "a   1\nbc  2\n");
+  EXPECT_EQ(Fields({{"a", "1"}, {"long", ""}, {"bc", "2"}}, Paint{}), "a     1\nbc    2\n");
 }
 
 }  // namespace

@@ -5,12 +5,12 @@
 namespace settle::cli {
 namespace {
 
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Not;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
 TEST_F(Verbs, StatusShowsTheLogTheEpochAndTheCounts) {
   admin_.status_reply.log_id = "k3m9qxw4c7ab";
   admin_.status_reply.epoch = 2;
@@ -238,7 +238,7 @@ TEST_F(Verbs, A03_AWrongCommandLineSendsNothing) {
   };
   for (const auto& words : wrong) {
     const Printed printed = Run(words);
-    EXPECT_EQ(printed.exit, ExitCode::kUsage) << testing::PrintToString(words);
+    EXPECT_EQ(printed.exit, ExitCode::kUsage) << ::testing::PrintToString(words);
     EXPECT_TRUE(IsPrintable(printed.err.substr(0, printed.err.find('\n')))) << printed.err;
   }
   EXPECT_THAT(admin_.calls, IsEmpty());
@@ -293,6 +293,7 @@ TEST_F(Verbs, A03_ControlCharactersFromTheCoordinatorAreEscapedEverywhere) {
                 AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\r")), Not(HasSubstr("\x07"))));
     RunJson(words);
   }
+  ExcuseBrokenPeer();
   FailWith(wire::ErrorCode::REFUSED, evil);
   EXPECT_THAT(Run({"status"}).err, HasSubstr("settle: \\x1b]0;owned\\x07\\x0d\\x0a\n"));
 }
@@ -332,6 +333,17 @@ TEST_F(Verbs, ParticipantsShowsSessionsAndARefusedIdentity) {
             HasSubstr("                                 shop/1@a (actions)  3 m 12 s"),
             HasSubstr("settle participants accept bank-b 'sqlite:new' --reason TEXT")));
   EXPECT_EQ(RunJson({"participants"})["participants"][0]["sessions"][1]["idle_ms"], 40);
+}
+
+TEST_F(Verbs, X01_WhatAParticipantCallsItsDatabaseRunsNothingWhenTheProposedCommandIsPasted) {
+  wire::ParticipantView alone;
+  alone.resource = "bank-b";
+  alone.identity = "sqlite:old";
+  alone.refused_identity = "x'; touch /tmp/owned; '";
+  admin_.participants_reply.participants = {alone};
+  EXPECT_THAT(
+      Run({"participants"}).out,
+      HasSubstr(R"(participants accept bank-b 'x'\''; touch /tmp/owned; '\''' --reason TEXT)"));
 }
 
 TEST_F(Verbs, P09_AcceptSendsNameIdentityWhoAndWhy) {

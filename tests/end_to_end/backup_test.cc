@@ -80,7 +80,7 @@ TEST_F(LogLost, C15_ACommitThatWasLostIsNeverPresumedAbortedAndOneThatTheBackupH
   ASSERT_EQ(world_.PreparedBranches(), 2U);
   const CliAnswer backup = Backup("settle.backup");
   ASSERT_EQ(backup.code, 0) << backup.out;
-  ASSERT_EQ(backup.json["in_doubt"]["gtids"], nlohmann::json::array({early}));
+  ASSERT_EQ(backup.json["in_doubt_gtids"], nlohmann::json::array({early}));
   struct stat file {};
   ASSERT_EQ(::stat((world_ / "settle.backup").c_str(), &file), 0);
   EXPECT_EQ(file.st_mode & 0777, 0600U);
@@ -167,7 +167,7 @@ TEST_F(LogLost, C15_ALogOfBeforeTheRestoreAndABackupAreNotServedFrom) {
 // any longer.
 TEST_F(LogLost, ABackupGoesWithTheConnectionThatAskedForIt) {
   world_.daemon().Start();
-  const std::string copy = LogPath() + ".backup";
+  const std::string copy = LogPath() + ".being-fetched";
   {
     const auto socket =
         std::make_shared<apache::thrift::transport::TSocket>("127.0.0.1", world_.daemon().port());
@@ -218,7 +218,7 @@ TEST_F(LogLost, ABackupHoldsUpNoCommitAndTheWalIsBoundedByWhatIsWrittenMeanwhile
   EXPECT_GT(backups, 1);
   EXPECT_GT(beside, alone / 10) << "a backup stops commits";
   EXPECT_LT(wal, 16U << 20) << "a checkpoint at 4 MB, and what was written while a backup read";
-  EXPECT_FALSE(std::filesystem::exists(LogPath() + ".backup"));
+  EXPECT_FALSE(std::filesystem::exists(LogPath() + ".being-fetched"));
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ TEST_F(Controlled, APauseHoldsAfterAKillAndSoDoesItsEnd) {
   ASSERT_EQ(Do({"resume", "b", "--reason", "mended"}).code, 0);
   Restart();
   EXPECT_THAT(world_.Cli({"status"}).json["pauses"], IsEmpty());
+  EXPECT_TRUE(WaitUntil([&] {  // attached again
+    const nlohmann::json rows = world_.Cli({"participants"}).json["participants"];
+    return rows.size() == 2 && rows[0]["sessions"].size() == 1 && rows[1]["sessions"].size() == 1;
+  }));
   world_.Move(shop);
   EXPECT_THAT(shop.Ask("commit applied"), StartsWith("committed"));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());

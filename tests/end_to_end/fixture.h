@@ -1,5 +1,5 @@
 // The fixture of the end-to-end tests: a world for each test, whose programs' words are shown when
-// it fails.
+// it fails. What the command printed on the way is held against its schema.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -22,6 +22,7 @@ class EndToEnd : public ::testing::Test {
   explicit EndToEnd(Kinds kinds) : world_(kinds) {}
 
   void TearDown() override {
+    EXPECT_THAT(WrongIn(world_.json_outputs()), ::testing::IsEmpty());
     if (HasFailure()) std::cerr << world_.Said();
   }
 

@@ -82,6 +82,8 @@ TEST_F(OfAHazard, APersonSaysWhatIsSo_AndTheOutcomeFollowsFromThat) {
     world_.daemon().Kill();
     world_.daemon().Start();
   }
+  ASSERT_TRUE(  // its decision is told again after each start
+      WaitUntil([&] { return world_.Cli({"show", gtid_}).json["state"] == "damaged"; }));
   ASSERT_EQ(world_.Cli({"forget", gtid_, "--reason", "credited", "--dry-run"}).code, 0);
   EXPECT_EQ(Heuristics(), "1");
   ASSERT_EQ(world_.Cli({"forget", gtid_, "--reason", "credited"}).code, 0);

@@ -81,14 +81,14 @@ TEST_F(SideBySide, P08_WhoWaitsBehindABranchInDoubtIsNamedWithHowLong) {
   EXPECT_EQ(live["contradicts"], false);
   EXPECT_EQ(live["state"]["prepared"], true);
   EXPECT_EQ(live["state"]["proof"], "in progress");
-  EXPECT_EQ(live["state"]["owner"], "postgres");
+  EXPECT_EQ(live["state"]["role"], "postgres");
   EXPECT_THAT(live["state"]["relations"].get<std::vector<std::string>>(), Contains("account"));
   const nlohmann::json waiter = live["state"]["waiters"][0];
   EXPECT_EQ(waiter["process_id"], billing.pid());
   EXPECT_EQ(waiter["relation"], "account");
   EXPECT_THAT(waiter["application"], AllOf(StartsWith("bill"), HasSubstr("ing")));
   EXPECT_EQ(waiter["application"].get<std::string>().find('\x1b'), std::string::npos);
-  EXPECT_THAT(live["waiting"], HasSubstr("1 session waits behind it, for "));
+  EXPECT_THAT(live["who_waits"], HasSubstr("1 session waits behind it, for "));
   const nlohmann::json explained = Explain();
   EXPECT_THAT(explained["happened"].dump(),
               AllOf(HasSubstr("It is decided, durably: commit."),
@@ -112,7 +112,8 @@ TEST_F(SideBySide, P08_ADatabaseThatNobodyServesIsNamedWithTheCommandThatServesI
   EXPECT_EQ(live["why_not"], "no process has served it since the coordinator was started");
   const nlohmann::json explained = Explain();
   EXPECT_THAT(explained["waits_for"].dump(), HasSubstr("has not been reachable"));
-  EXPECT_EQ(explained["commands"][0], "settle agent --resource b --dsn 'DSN'");
+  EXPECT_EQ(explained["commands"][0],
+            "settle agent --resource b --dsn 'DSN' --address " + world_.daemon().address());
 
   Agent agent(world_, 'b');
   EXPECT_TRUE(WaitUntil([&] { return Show()["state"] == "done"; })) << agent.Said();

@@ -14,6 +14,7 @@
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
 #include "end_to_end/wire_link.h"
+#include "support/json_output.h"
 #include "support/temporary_directory.h"
 #include "wire/CoordinatorService.h"
 #include "wire/ParticipantService.h"
@@ -143,7 +144,12 @@ class SagaOperator : public ::testing::Test {
     std::ofstream(trip_with_hotel_) << kTripWithHotel;
   }
 
-  CliAnswer Cli(const std::vector<std::string>& words) { return RunCli(daemon_.address(), words); }
+  CliAnswer Cli(const std::vector<std::string>& words) {
+    CliAnswer answer = RunCli(daemon_.address(), words);
+    outputs_.push_back({words, answer.code, answer.out, answer.err});
+    return answer;
+  }
+  void TearDown() override { EXPECT_THAT(WrongIn(outputs_), ::testing::IsEmpty()); }
   std::string Submit(const std::vector<std::string>& more = {}) {
     std::vector<std::string> words{"saga", "submit", trip_};
     words.insert(words.end(), more.begin(), more.end());
@@ -158,6 +164,7 @@ class SagaOperator : public ::testing::Test {
   const std::string trip_ = directory_.path() + "/trip.json";
   const std::string trip_with_hotel_ = directory_.path() + "/trip-with-hotel.json";
   Daemon daemon_{directory_.path()};
+  std::vector<JsonOutput> outputs_;
 };
 
 TEST_F(SagaOperator, M04_AStartWhoseReplyAKillTookIsTheSameSagaWhenItIsRepeated) {

@@ -38,7 +38,7 @@ std::vector<std::size_t> Numbers(const std::string& text) {
 }  // namespace
 
 Terminal::Terminal(const std::vector<std::string>& words, Size size)
-    : size_(size), screen_(size.rows, std::string(size.columns, ' ')) {
+    : size_(size), screen_(size.rows, std::string(size.columns, ' ')), bottom_(size.rows - 1) {
   const winsize kernels = Kernels(size);
   if (::openpty(&master_, &slave_, nullptr, nullptr, &kernels) != 0)
     throw std::runtime_error("no pty");
@@ -83,7 +83,8 @@ void Terminal::Resize(Size size) {
     const std::scoped_lock lock(mutex_);
     size_ = size;
     screen_.assign(size.rows, std::string(size.columns, ' '));
-    row_ = column_ = 0;
+    row_ = column_ = top_ = 0;
+    bottom_ = size.rows - 1;
   }
   const winsize kernels = Kernels(size);
   ::ioctl(master_, TIOCSWINSZ, &kernels);
@@ -142,13 +143,14 @@ void Terminal::Take(char c) {
                                  : sequence_.size() == 2;
     if (!whole) return;
     if (control) Control(c);
+    if (sequence_ == "\x1bM") LineUp();
     sequence_.clear();
     return;
   }
   switch (c) {
     case '\x1b': sequence_ = c; return;
     case '\r': column_ = 0; return;
-    case '\n': row_ = std::min(row_ + 1, size_.rows - 1); return;
+    case '\n': return LineDown();
     case '\t': column_ = std::min((column_ / 8 + 1) * 8, size_.columns - 1); return;
     case '\b': column_ -= column_ > 0 ? 1 : 0; return;
     default:
@@ -173,6 +175,11 @@ void Terminal::Control(char last) {
     case 'B': row_ = std::min(row_ + number(0, 1), size_.rows - 1); return;
     case 'C': column_ = std::min(column_ + number(0, 1), size_.columns - 1); return;
     case 'D': column_ -= std::min(column_, number(0, 1)); return;
+    case 'r':  // csr: rows from one to another scroll
+      bottom_ = std::min(number(1, size_.rows), size_.rows) - 1;
+      top_ = std::min(number(0, 1) - 1, bottom_);
+      row_ = column_ = 0;
+      return;
     case 'K':
       if (number(0, 0) == 0) return Clear(row_, column_, size_.columns);
       return Clear(row_, 0, number(0, 0) == 1 ? column_ + 1 : size_.columns);
@@ -183,6 +190,26 @@ void Terminal::Control(char last) {
       return;
     default: return;  // looks, modes
   }
+}
+
+void Terminal::LineDown() {
+  if (row_ != bottom_) {
+    row_ = std::min(row_ + 1, size_.rows - 1);
+    return;
+  }
+  screen_.erase(screen_.begin() + static_cast<std::ptrdiff_t>(top_));
+  screen_.insert(screen_.begin() + static_cast<std::ptrdiff_t>(bottom_),
+                 std::string(size_.columns, ' '));
+}
+
+void Terminal::LineUp() {
+  if (row_ != top_) {
+    row_ -= row_ > 0 ? 1 : 0;
+    return;
+  }
+  screen_.erase(screen_.begin() + static_cast<std::ptrdiff_t>(bottom_));
+  screen_.insert(screen_.begin() + static_cast<std::ptrdiff_t>(top_),
+                 std::string(size_.columns, ' '));
 }
 
 void Terminal::Clear(std::size_t row, std::size_t from, std::size_t to) {

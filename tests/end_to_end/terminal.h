@@ -46,6 +46,8 @@ class Terminal {
   void Take(char c);
   void Control(char last);
   void Put(char c);
+  void LineDown();  // scrolls at the end of what does
+  void LineUp();
   void Clear(std::size_t row, std::size_t from, std::size_t to);
 
   int master_ = -1;
@@ -57,6 +59,8 @@ class Terminal {
   std::vector<std::string> screen_;  // padded to the columns
   std::size_t row_ = 0;
   std::size_t column_ = 0;
+  std::size_t top_ = 0;     // of what scrolls
+  std::size_t bottom_ = 0;  // its last row
   std::string sequence_;  // of an escape that has begun
   std::string sent_;
   std::atomic<bool> stopping_{false};

@@ -77,10 +77,12 @@ int Run(const Options& options) {
     std::cout << "refused " << ToString(error.code) << " " << Describe(error) << std::endl;
     return 1;
   }
+  std::ios::sync_with_stdio(false);  // else the buffer is one that cannot be asked
   settle::testing::NotesWriter notes(options.notes);
+  // What came together with the line before lies in the stream's buffer already.
   const auto has_input = [] {
     pollfd input{STDIN_FILENO, POLLIN, 0};
-    return ::poll(&input, 1, 0) > 0;
+    return std::cin.rdbuf()->in_avail() > 0 || ::poll(&input, 1, 0) > 0;
   };
   settle::testing::TransferScript script(**coordinator, banks, notes, options.seed, has_input,
                                          options.protocol());

@@ -19,6 +19,7 @@
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
 #include "end_to_end/database.h"
+#include "support/json_output.h"
 #include "support/postgres_cluster.h"
 #include "support/temporary_directory.h"
 
@@ -77,7 +78,10 @@ class World {
   // The same by three, of which the shop's amount is shared by the others.
   std::string MoveTogether(Application& shop, Application& service, Application& third);
 
-  CliAnswer Cli(const std::vector<std::string>& words) { return RunCli(daemon_.address(), words); }
+  CliAnswer Cli(const std::vector<std::string>& words) { return CliAt(daemon_.address(), words); }
+  CliAnswer CliAt(const std::string& address, const std::vector<std::string>& words);
+  // What all of these printed, each answer once.
+  const std::vector<JsonOutput>& json_outputs() const { return json_outputs_; }
   // The outcome that `settle show` tells, "expired" for a pruned one; empty when it does not.
   std::string OutcomeShown(const std::string& gtid);
 
@@ -101,6 +105,7 @@ class World {
   std::map<std::string, std::string> dsns_;
   Daemon daemon_;
   std::vector<std::unique_ptr<Application>> applications_;
+  std::vector<JsonOutput> json_outputs_;
 };
 
 }  // namespace settle::testing

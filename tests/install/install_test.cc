@@ -53,12 +53,11 @@ class Install : public ::testing::Test {
 
   Run Configure(const std::string& source, const std::string& binary,
                 std::vector<std::string> environment = {}) {
-    return Execute(
-        {CMAKE, "-G", "Ninja", "-S", source, "-B", binary, "-D", "CMAKE_PREFIX_PATH=" + prefix_,
-         "-D", std::string("CMAKE_CXX_COMPILER=") + CXX, "-D",
-         std::string("CMAKE_CXX_COMPILER_LAUNCHER=") + CXX_LAUNCHER, "-D",
-         std::string("CMAKE_CXX_FLAGS=") + CXX_FLAGS},
-        std::move(environment));
+    return Execute({CMAKE, "-G", "Ninja", "-S", source, "-B", binary, "-D",
+                    "CMAKE_PREFIX_PATH=" + prefix_, "-D", std::string("CMAKE_CXX_COMPILER=") + CXX,
+                    "-D", std::string("CMAKE_CXX_COMPILER_LAUNCHER=") + CXX_LAUNCHER, "-D",
+                    std::string("CMAKE_CXX_FLAGS=") + CXX_FLAGS},
+                   std::move(environment));
   }
   void Build(const std::string& source, const std::string& binary) {
     const Run configured = Configure(source, binary);
@@ -93,6 +92,7 @@ TEST_F(Install, PutsProgramsContractAndDocumentsWhereDebianHasThem) {
         "share/settle/thrift/coordinator.thrift", "share/settle/thrift/participant.thrift",
         "share/settle/thrift/types.thrift", "share/doc/settle/README.md",
         "share/doc/settle/copyright", "share/doc/settle/docs/protocols.md",
+        "share/doc/settle/docs/settle.schema.json",
         "share/doc/settle/examples/first_transaction/main.cc"}) {
     EXPECT_TRUE(fs::exists(prefix_ + "/" + file)) << file;
   }
@@ -107,8 +107,8 @@ TEST_F(Install, NothingInThePackageKnowsWhereItWasBuiltOrInstalled) {
   int read = 0;
   for (const std::string& file : FilesUnder(prefix_ + "/lib/cmake")) {
     const std::string text = ReadFile(prefix_ + "/lib/cmake/" + file);
-    EXPECT_THAT(text, AllOf(Not(HasSubstr(BUILD)), Not(HasSubstr(SOURCE)),
-                            Not(HasSubstr(first_)), Not(HasSubstr("settle_flags"))))
+    EXPECT_THAT(text, AllOf(Not(HasSubstr(BUILD)), Not(HasSubstr(SOURCE)), Not(HasSubstr(first_)),
+                            Not(HasSubstr("settle_flags"))))
         << file;
     ++read;
   }
@@ -162,8 +162,8 @@ TEST_F(Install, AProgramBuiltElsewhereMovesMoneyThroughTheInstalledDaemon) {
   // Ends are written to the log without haste.
   EXPECT_TRUE(WaitUntil([&] {
     const std::string status = ask({"status", "--json"}).said;
-    return ::testing::Value(status, AllOf(HasSubstr("\"committed\": 1"),
-                                          HasSubstr("\"aborted\": 1")));
+    return ::testing::Value(status,
+                            AllOf(HasSubstr("\"committed\": 1"), HasSubstr("\"aborted\": 1")));
   })) << ask({"list"}).said;
   const auto balances = [&](const char* bank) {
     std::string found;
@@ -199,16 +199,19 @@ TEST_F(Install, IsFoundByTheVersionsItIsCompatibleWith) {
 TEST_F(Install, SaysWhichPackageIsMissing) {
   const Run nothing = Find("0.1 REQUIRED", {"PKG_CONFIG_LIBDIR=/nowhere"});
   EXPECT_NE(nothing.code, 0);
-  EXPECT_THAT(nothing.said, HasSubstr("libthrift-dev"));
+  EXPECT_THAT(nothing.said, HasSubstr("libssl-dev"));
 
-  // A machine with Thrift alone.
+  // A machine with OpenSSL alone, and one with Thrift as well.
   fs::create_directory(directory_ / "pc");
+  for (const char* part : {"/openssl.pc", "/libssl.pc", "/libcrypto.pc"})
+    fs::copy(std::string(OPENSSL_PC_FOLDER) + part, (directory_ / "pc") + part);
+  const std::vector<std::string> only_those{"PKG_CONFIG_LIBDIR=" + (directory_ / "pc")};
+  EXPECT_THAT(Find("0.1 REQUIRED", only_those).said, HasSubstr("libthrift-dev"));
   fs::copy(THRIFT_PC_FOLDER "/thrift.pc", directory_ / "pc/thrift.pc");
-  const std::vector<std::string> thrift_alone{"PKG_CONFIG_LIBDIR=" + (directory_ / "pc")};
-  const Run postgres = Find("0.1 REQUIRED COMPONENTS postgres", thrift_alone);
+  const Run postgres = Find("0.1 REQUIRED COMPONENTS postgres", only_those);
   EXPECT_NE(postgres.code, 0);
   EXPECT_THAT(postgres.said, AllOf(HasSubstr("libpq-dev"), Not(HasSubstr("libsqlite3-dev"))));
-  const Run sdk = Find("0.1 REQUIRED COMPONENTS sdk OPTIONAL_COMPONENTS postgres", thrift_alone);
+  const Run sdk = Find("0.1 REQUIRED COMPONENTS sdk OPTIONAL_COMPONENTS postgres", only_those);
   EXPECT_EQ(sdk.code, 0) << sdk.said;
   EXPECT_THAT(sdk.said, AllOf(HasSubstr("found=1"), Not(HasSubstr("with postgres"))));
   EXPECT_THAT(Find("0.1 COMPONENTS mysql").said,

@@ -123,6 +123,19 @@ TEST_F(LogRestore, OneBackupIsMadeAtATimeAndItsCopyGoesWithIt) {
   EXPECT_TRUE(log->StartBackup());
 }
 
+// People lay their copy beside the log, to restore from it, and a start is no reason to remove it.
+TEST_F(LogRestore, ACopyThatAPersonLaidBesideTheLogStays) {
+  OpenOrThrow(path);
+  const std::vector<std::string> natural{path + ".backup", path + ".bak",
+                                         directory / "settle.backup"};
+  for (const std::string& name : natural) WriteFile(name, "the only copy");
+  {
+    const auto log = OpenOrThrow(path);
+    ASSERT_TRUE(log->StartBackup());
+  }
+  for (const std::string& name : natural) EXPECT_TRUE(std::filesystem::exists(name)) << name;
+}
+
 TEST_F(LogRestore, WhatAKilledDaemonLeftOfABackupIsRemovedByTheNextStart) {
   OpenOrThrow(path);
   WriteFile(BackupPathOf(path), "half of a copy");

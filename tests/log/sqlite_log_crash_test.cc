@@ -224,9 +224,9 @@ TEST_F(LogCrash, ARestoreThatIsKilledLeavesNoLogAndTheNextOneMakesIt) {
 TEST_F(LogCrash, ADaemonThatIsKilledInABackupLosesNothingAndItsCopyIsRemoved) {
   ASSERT_EQ(Run({"samples", path, acks}).status, 0);
   ExpectKilledAt({"backup", path, acks}, "log.backup.copied");
-  EXPECT_TRUE(std::filesystem::exists(path + ".backup"));
+  EXPECT_TRUE(std::filesystem::exists(path + ".being-fetched"));
   EXPECT_EQ(ReplayOrThrow(*OpenOrThrow(path)).size(), 45U);
-  EXPECT_FALSE(std::filesystem::exists(path + ".backup"));
+  EXPECT_FALSE(std::filesystem::exists(path + ".being-fetched"));
 }
 
 TEST_F(LogCrash, C13_ASecondDaemonIsToldWhoHoldsTheLogUntilThatOneIsDead) {

@@ -69,7 +69,7 @@ TEST(Completion, OffersTheOptionsOfEachVerb) {
 TEST(Completion, OffersWhatBeginsWithWhatIsThere) {
   EXPECT_THAT(Offered("settle saga s"), ElementsAre("show", "start", "store", "submit"));
   EXPECT_THAT(Offered("settle in-"), ElementsAre("in-doubt"));
-  EXPECT_THAT(Offered("settle resolve GTID commit --r"), ElementsAre("--reason"));
+  EXPECT_THAT(Offered("settle resolve GTID commit --rea"), ElementsAre("--reason"));
   EXPECT_THAT(Offered("settle nonsense "), IsEmpty());
 }
 

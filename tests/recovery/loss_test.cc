@@ -126,6 +126,17 @@ TEST_F(AfterARestore, APreparedBranchOfALostEpochIsLeftAloneAndListedWithWhatToD
   EXPECT_EQ(commands[0].kind, CommandKind::kAbort);
 }
 
+// Its key is lost as well, and whoever began it is to hear that, and not that it is another's.
+TEST_F(AfterARestore, X02_WhoBeganATransactionOfAnEpochThatWasLostWholeIsToldSo) {
+  for (const char* identity : {"", "cn:shop", "uid:1000"}) {
+    for (const Epoch epoch : {6, 1'999})
+      EXPECT_TRUE(under_test_.engine().Began(Of(epoch), identity)) << epoch << identity;
+    // The copy has what was written in its own epoch, so that may run here.
+    for (const Epoch epoch : {4, 5, 2'000})
+      EXPECT_EQ(under_test_.engine().Began(Of(epoch), identity), *identity == '\0') << epoch;
+  }
+}
+
 TEST_F(AfterARestore, ItsWitnessPromisesNothingOfWhatItHasLost) {
   Start();
   const auto answer = inquiry_.AskWitness(Of(5));

@@ -202,6 +202,14 @@ TEST_F(AuditedHandlers, ADefinitionIsRecordedWhenItChangesWhatIsStored) {
   EXPECT_EQ(rows[0].action, "store saga");
   EXPECT_EQ(rows[0].target, "trip@1");
   EXPECT_EQ(rows[1].result, "done");
+  // An application must not be able to fill the trail, of which the oldest rows go.
+  request.definition =
+      R"({"saga": "trip", "steps": [{"name": "pay", "participant": "bank", "action": "give"}]})";
+  EXPECT_THAT(defined(), HasSubstr("is stored with another content"));
+  request.definition = R"({"saga": "bad", "steps": [{"name": "pay", "participant": "bank",
+      "action": "pay", "after": ["pay"]}]})";
+  EXPECT_NE(defined(), "stored");
+  EXPECT_EQ(log_.audit().size(), 2U);
 }
 
 TEST_F(AuditedHandlers, WhatIsPausedIsShownByStatusAndParticipantsAndNothingUnknownIs) {

@@ -5,6 +5,8 @@
 #include "migrations/postgresql.h"
 #include "settle/postgres_barrier.h"
 #include "settle/postgres_resource.h"
+#include "settle/vocabulary/failpoint.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle {
 namespace postgres {
@@ -30,7 +32,7 @@ std::string InstallCommand(const std::string& dsn) {
   const Result<bool> secret = HoldsPassword(dsn);
   const bool shown = secret && !*secret;
   const std::string target = !shown ? "postgresql:DSN" : url ? dsn : "postgresql:" + dsn;
-  return "settle barrier install --dsn '" + target + "'";
+  return "settle barrier install --dsn " + ShellWord(target);
 }
 
 Status CheckVersion(int version, const std::string& dsn) {
@@ -96,10 +98,12 @@ Status RunScript(Connection& connection, const std::string& sql) {
 }
 
 Status Apply(Connection& connection, TablesInstalled& installed) {
-  // One after the other, when two programs do it at once.
-  Status done =
-      RunScript(connection, "BEGIN; SELECT pg_advisory_xact_lock(hashtext('settle_migration')); " +
-                                std::string(kMakeVersions));
+  // One after the other, when two programs do it at once: whoever comes second must see what the
+  // first one did, whatever isolation the database gives by default.
+  Status done = RunScript(connection,
+                          "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT "
+                          "pg_advisory_xact_lock(hashtext('settle_migration')); " +
+                              std::string(kMakeVersions));
   if (!done) return done;
   const Result<int> version =
       ReadVersion(connection, kBarrierTables, Clock::now() + kInstallPatience);
@@ -110,6 +114,7 @@ Status Apply(Connection& connection, TablesInstalled& installed) {
     if (migration.version <= *version) continue;
     done = RunScript(connection, std::string(migration.sql) + NoteOf(migration));
     if (!done) return done;
+    SETTLE_FAILPOINT("postgres.migrated");  // a crash here leaves the version that was there
     installed.version = migration.version;
     installed.applied.emplace_back(migration.name);
   }

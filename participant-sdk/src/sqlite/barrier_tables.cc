@@ -6,13 +6,14 @@
 #include "settle/sqlite_barrier.h"
 #include "sqlite/file.h"
 #include "sqlite/store.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle {
 namespace sqlite {
 namespace {
 
 std::string InstallCommand(const std::string& path) {
-  return "run: settle barrier install --dsn 'sqlite:" + Escaped(path) + "'";
+  return "run: settle barrier install --dsn " + ShellWord("sqlite:" + Escaped(path));
 }
 
 Statement& BindMark(Statement& statement, const EndedThrough& mark) {
@@ -81,9 +82,8 @@ Result<TablesInstalled> SqliteBarrier::Install(const std::string& path) {
     LeaveWal(**opened, path);
     return Fail(std::move(right).error());
   }
-  const Result<std::int64_t> before = SchemaVersion(**opened);
+  const Result<std::int64_t> before = Migrate(**opened);
   if (!before) return Fail(before.error());
-  if (Status migrated = Migrate(**opened); !migrated) return Fail(std::move(migrated).error());
   TablesInstalled installed{static_cast<int>(*before), static_cast<int>(LatestVersion()), {}};
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version > *before) installed.applied.emplace_back(migration.name);

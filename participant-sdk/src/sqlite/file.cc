@@ -98,7 +98,7 @@ Status File::OpenFirst() {
     return Fail(ErrorCode::kUnavailable, options_.path + " is read-only",
                 "the file and its directory must be writable by this process");
   }
-  if (Status migrated = Migrate(connection); !migrated) return migrated;
+  if (const auto migrated = Migrate(connection); !migrated) return Fail(migrated.error());
   const Result<std::string> id = ReadFileId(connection);
   if (!id) return Fail(id.error());
   inode_ = seen->st_ino;

@@ -1,6 +1,7 @@
 #include "sqlite/store.h"
 
 #include "migrations/sqlite.h"
+#include "settle/vocabulary/failpoint.h"
 #include "settle/vocabulary/gtid.h"
 
 namespace settle::sqlite {
@@ -15,18 +16,31 @@ std::string NoteOf(const Migration& migration) {
          std::to_string(migration.version) + ", '" + std::string(migration.name) + "')";
 }
 
-Status ApplyMigrations(Connection& connection) {
-  Status made = connection.Run(kMakeVersions);
-  if (!made) return made;
-  // Read again: another process may have been at it.
+// What is there, which this program must know.
+Result<std::int64_t> KnownVersion(Connection& connection) {
   const Result<std::int64_t> version = SchemaVersion(connection);
+  if (!version || *version <= LatestVersion()) return version;
+  return Fail(ErrorCode::kVersion,
+              "Settle's tables in this file have version " + std::to_string(*version) +
+                  ", this program knows up to " + std::to_string(LatestVersion()),
+              "use a release of Settle at least as new as the one that made them");
+}
+
+Result<std::int64_t> ApplyMigrations(Connection& connection) {
+  // Read again: another process, perhaps of a newer release, may have been at it.
+  const Result<std::int64_t> version = KnownVersion(connection);
   if (!version) return Fail(version.error());
+  if (Status made = connection.Run(kMakeVersions); !made) return Fail(made.error());
   for (const Migration& migration : migrations::sqlite()) {
     if (migration.version <= *version) continue;
-    if (Status run = connection.Run(std::string(migration.sql)); !run) return run;
-    if (Status noted = connection.Run(NoteOf(migration)); !noted) return noted;
+    if (Status run = connection.Run(std::string(migration.sql)); !run) {
+      return Fail(run.error());
+    }
+    if (Status noted = connection.Run(NoteOf(migration)); !noted) return Fail(noted.error());
+    SETTLE_FAILPOINT("sqlite.migrated");  // a crash here leaves the version that was there
   }
-  return connection.Commit();
+  if (Status committed = connection.Commit(); !committed) return Fail(committed.error());
+  return version;
 }
 
 // Runs a statement that gives no rows.
@@ -71,19 +85,12 @@ std::string InstallSql() {
   return sql + "COMMIT;\n";
 }
 
-Status Migrate(Connection& connection) {
-  const std::int64_t ours = LatestVersion();
-  const Result<std::int64_t> theirs = SchemaVersion(connection);
-  if (!theirs) return Fail(theirs.error());
-  if (*theirs > ours) {
-    return Fail(ErrorCode::kVersion,
-                "Settle's tables in this file have version " + std::to_string(*theirs) +
-                    ", this program knows up to " + std::to_string(ours),
-                "use a release of Settle at least as new as the one that made them");
-  }
-  if (*theirs == ours) return {};
-  if (Status begun = connection.BeginImmediate(); !begun) return begun;
-  Status applied = ApplyMigrations(connection);
+Result<std::int64_t> Migrate(Connection& connection) {
+  const Result<std::int64_t> version = KnownVersion(connection);
+  if (!version || *version == LatestVersion()) return version;
+  SETTLE_FAILPOINT("sqlite.before_migrations");
+  if (Status begun = connection.BeginImmediate(); !begun) return Fail(begun.error());
+  Result<std::int64_t> applied = ApplyMigrations(connection);
   if (!applied) connection.Rollback();
   return applied;
 }

@@ -20,8 +20,9 @@ namespace settle::sqlite {
 std::int64_t LatestVersion();
 // What Migrate runs in a file without tables, as a script.
 std::string InstallSql();
-// Brings the tables to this program's version. kVersion if they are of a newer one.
-[[nodiscard]] Status Migrate(Connection& connection);
+// Brings the tables to this program's version; the one that they had. kVersion if they are of a newer
+// one.
+[[nodiscard]] Result<std::int64_t> Migrate(Connection& connection);
 
 // The id that was made with the tables.
 [[nodiscard]] Result<std::string> ReadFileId(Connection& connection);
