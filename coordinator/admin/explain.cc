@@ -56,19 +56,29 @@ std::string HelpForTheCalled(const BranchSummary& out) {
              : "mend the cause at " + out.resource;
 }
 
-// "bring a process back, or ...": the stock agent serves the databases that Settle knows.
-std::string BringAProcessBack(const BranchSummary& out) {
-  const std::string bring = "bring a process that serves the resource back";
-  if (IsReservation(out)) return HelpForTheCalled(out);
+// The same for a branch, whatever it is in: the stock agent serves the databases that Settle knows.
+std::string HelpForTheBranch(const BranchSummary& out) {
+  const std::string help = HelpForTheCalled(out);
   const std::string& identity = out.identity.empty() ? out.evidence.database : out.identity;
-  if (!identity.starts_with("postgresql:") && !identity.starts_with("sqlite:")) return bring;
-  return bring + ", or run 'settle agent --resource " + out.resource + " ...'";
+  const bool known = identity.starts_with("postgresql:") || identity.starts_with("sqlite:");
+  if (!known || out.last_error != NobodyServes(out.resource)) return help;
+  return help + ", or run 'settle agent --resource " + out.resource + " ...'";
 }
 
-std::string BringAProcessBack(const TransactionSummary& summary) {
-  const auto out = std::find_if(summary.branches.begin(), summary.branches.end(), IsUnfinished);
-  if (out == summary.branches.end()) return "bring a process that serves the resource back";
-  return BringAProcessBack(*out);
+bool IsStuck(const BranchSummary& branch) {
+  return IsUnfinished(branch) && !branch.last_error.empty();
+}
+
+// The first that does not get on, or else the first that is out; null if none is.
+const BranchSummary* FirstToHelp(const std::vector<BranchSummary>& branches) {
+  auto found = std::find_if(branches.begin(), branches.end(), IsStuck);
+  if (found == branches.end()) found = std::find_if(branches.begin(), branches.end(), IsUnfinished);
+  return found == branches.end() ? nullptr : &*found;
+}
+
+std::string HelpForTheBranches(const TransactionSummary& summary) {
+  const BranchSummary* out = FirstToHelp(summary.branches);
+  return out == nullptr ? "nothing is needed" : HelpForTheBranch(*out);
 }
 
 const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber site) {
@@ -107,7 +117,7 @@ std::string HelpForAMajority(const TransactionSummary& summary) {
       "majority of them meets, and if they decide otherwise, that splits it";
   for (const BranchNumber number : summary.quorum->missing) {
     const BranchSummary* branch = BranchOf(summary, number);
-    if (branch != nullptr) return BringAProcessBack(*branch) + ": " + again;
+    if (branch != nullptr) return HelpForTheBranch(*branch) + ": " + again;
   }
   return again;
 }
@@ -124,13 +134,8 @@ bool IsPivot(const TransactionSummary& summary, BranchNumber step) {
 // first one that is out.
 std::string HelpForASaga(const TransactionSummary& summary) {
   const auto& steps = summary.branches;
-  const auto is_stuck = [](const BranchSummary& step) {
-    return IsUnfinished(step) && !step.last_error.empty();
-  };
-  const auto stuck = std::find_if(steps.begin(), steps.end(), is_stuck);
-  const auto out =
-      stuck == steps.end() ? std::find_if(steps.begin(), steps.end(), IsUnfinished) : stuck;
-  if (out == steps.end()) return "";
+  const BranchSummary* out = FirstToHelp(steps);
+  if (out == nullptr) return "";
   const std::string of = summary.gtid.text() + " --step " + std::to_string(out->number);
   if (IsPaused(*out)) {
     return HelpForTheCalled(*out) + "; 'settle saga cancel " + summary.gtid.text() +
@@ -138,7 +143,7 @@ std::string HelpForASaga(const TransactionSummary& summary) {
   }
   std::string advice = HelpForTheCalled(*out) + ": the call is repeated by itself; 'settle retry " +
                        of + "' repeats it now";
-  if (stuck == steps.end()) return advice;
+  if (!IsStuck(*out)) return advice;
   const bool past_pivot = std::any_of(steps.begin(), steps.end(), [&](const BranchSummary& step) {
     return step.state == "done" && IsPivot(summary, step.number);
   });
@@ -190,8 +195,10 @@ std::string HelpForTheDamaged(const TransactionSummary& summary) {
     return "its branches have ended alike, because a person decided: see that it is right; then " +
            forget + ". What was done: " + summary.ending.reason;
   }
-  return "compare its branches with their databases and repair by hand; then " + forget +
-         ". What is damaged: " + summary.ending.reason;
+  const std::string compare = summary.saga
+                                  ? "look at its participants what its steps left, and repair"
+                                  : "compare its branches with their databases and repair";
+  return compare + " by hand; then " + forget + ". What is damaged: " + summary.ending.reason;
 }
 
 }  // namespace
@@ -251,14 +258,14 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
     view.waiting_for = "the decision log's disk";
   } else if (summary.state == "one-phase") {
     view.waiting_for = "proof of what became of its only branch: " + out;
-    view.advice = BringAProcessBack(summary) + ": its own record decides";
+    view.advice = HelpForTheBranches(summary) + ": its own record decides";
   } else if (summary.state == "committing" || summary.state == "aborting") {
     const std::string verb = summary.state == "committing" ? "commit" : "abort";
     view.waiting_for = out + " to " + verb;
     if (out.empty())
       view.waiting_for = "the decision log's disk, to record what became of its branches";
     if (!out.empty())
-      view.advice = BringAProcessBack(summary) + ": the decision is " + verb +
+      view.advice = HelpForTheBranches(summary) + ": the decision is " + verb +
                     " and is sent again by itself; 'settle retry " + gtid + "' sends it now" +
                     HelpForTheReserved(summary);
   } else if (summary.state == "damaged") {

@@ -128,9 +128,10 @@ std::string DecisionInWords(const TransactionSummary& summary) {
   if (state == "ending") return "Its end is being written down.";
   if (state == "damaged") {
     const bool alike = summary.ending.committed() || summary.ending.aborted();
-    return std::string(alike ? "A person decided of it, and its branches have ended alike. It is "
-                             : "Its branches did not end as decided. It is ") +
-           ToString(summary.ending.outcome) + ": " + summary.ending.reason + ".";
+    const std::string what = alike          ? "A person decided of it, and its branches ended alike"
+                             : summary.saga ? "A part of it is neither done nor undone"
+                                            : "Its branches did not end as decided";
+    return what + " (" + ToString(summary.ending.outcome) + "): " + summary.ending.reason + ".";
   }
   if (state == "forgetting") return "A person has repaired it; that is being written down.";
   if (state == "quarantined") {
@@ -142,7 +143,9 @@ std::string DecisionInWords(const TransactionSummary& summary) {
 
 // Of a branch, what is worth a sentence.
 std::string StandingOf(const TransactionSummary& summary, const BranchSummary& branch) {
-  std::string words = NameOf(summary, branch) + " is " + branch.state;
+  const std::string how =
+      branch.state == "hazard" ? " has ended, and nobody can prove how" : " is " + branch.state;
+  std::string words = NameOf(summary, branch) + how;
   if (branch.attempts > 0) words += ", called " + Counted(branch.attempts, "time", "times");
   if (!branch.last_error.empty()) words += "; last: " + branch.last_error;
   words[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(words[0])));
@@ -203,16 +206,32 @@ Sentences SafeIn(const TransactionSummary& summary) {
       "down is carried out when they are back."};
 }
 
-// "ROLLBACK PREPARED 'settle:...' in bank-b": the hand that would do damage.
-std::string ByHand(const TransactionSummary& summary, bool rollback) {
+// "ROLLBACK PREPARED 'settle:...' in bank-b": the hand that would do damage, and `why`; a sentence
+// for the databases and one for the reservations that something is left of.
+Sentences ByHand(const TransactionSummary& summary, bool rollback, const std::string& why) {
+  std::string in_database;
+  std::string reserved;
   for (const BranchSummary& branch : summary.branches) {
     const bool ended = branch.state == "committed" || branch.state == "aborted" ||
-                       branch.state == "read-only" || IsReservation(branch);
-    if (ended || !IdentityOf(branch).starts_with("postgresql:")) continue;
-    return std::string(rollback ? "ROLLBACK" : "COMMIT") + " PREPARED '" +
-           BranchKey{summary.gtid, branch.number}.DatabaseName() + "' in " + branch.resource;
+                       branch.state == "read-only" || branch.state == "refused";
+    if (ended) continue;
+    if (IsReservation(branch)) {
+      reserved = branch.resource;
+    } else if (IdentityOf(branch).starts_with("postgresql:")) {
+      in_database = std::string(rollback ? "ROLLBACK" : "COMMIT") + " PREPARED '" +
+                    BranchKey{summary.gtid, branch.number}.DatabaseName() + "' in " +
+                    branch.resource;
+      break;
+    } else if (in_database.empty()) {
+      in_database = std::string(rollback ? "Rolling back" : "Committing") + " a branch by hand";
+    }
   }
-  return std::string(rollback ? "Rolling back" : "Committing") + " a branch by hand";
+  Sentences harmful;
+  if (!in_database.empty()) harmful.push_back(in_database + why);
+  if (!reserved.empty())
+    harmful.push_back("Taking or freeing by hand what is reserved at " + reserved +
+                      ": its call is repeated, and takes effect beside yours.");
+  return harmful;
 }
 
 Sentences HarmfulIn(const TransactionSummary& summary) {
@@ -222,24 +241,28 @@ Sentences HarmfulIn(const TransactionSummary& summary) {
             "Skipping a step that could still succeed: what it left behind is damage that nobody "
             "repairs for you."};
   }
+  Sentences harmful;
   if (IsUndecided(state)) {
-    return {ByHand(summary, false) + ": it would be committed alone if the rest is aborted.",
-            "Doing the work again elsewhere before this has ended: both may be committed."};
+    harmful = ByHand(summary, false, ": it would be committed alone if the rest is aborted.");
+    harmful.push_back(
+        "Doing the work again elsewhere before this has ended: both may be committed.");
   }
   if (state == "committing") {
-    return {ByHand(summary, true) +
-                ": the decision is commit, so it would end rolled back against its siblings "
-                "(mixed).",
-            "Removing or replacing the decision log: the decision is nowhere else."};
+    harmful = ByHand(summary, true,
+                     ": the decision is commit, so it would end rolled back against its siblings "
+                     "(mixed).");
+    harmful.push_back("Removing or replacing the decision log: the decision is nowhere else.");
   }
-  if (state == "aborting")
-    return {ByHand(summary, false) + ": the decision is abort, so it would be committed alone."};
+  if (state == "aborting") {
+    harmful = ByHand(summary, false, ": the decision is abort, so it would be committed alone.");
+  }
   if (state == "delegating" || state == "one-phase")
     return {"Doing the work again before this is known: it may have been committed."};
   if (state == "quorum") {
-    return {ByHand(summary, true) + ", or the other way: the majority may decide otherwise.",
-            "Removing a site's database or its settle_three_phase table: its voice is lost.",
-            "Forcing it by --heuristic while a missing site may come back: the same."};
+    harmful = ByHand(summary, true, ", or the other way: the majority may decide otherwise.");
+    harmful.push_back(
+        "Removing a site's database or its settle_three_phase table: its voice is lost.");
+    harmful.push_back("Forcing it by --heuristic while a missing site may come back: the same.");
   }
   if (state == "damaged") {
     return {"Forgetting it before it is repaired: nobody is told of the damage any more.",
@@ -249,7 +272,7 @@ Sentences HarmfulIn(const TransactionSummary& summary) {
     return {"Ending its branches differently from each other.",
             "Forgetting it before they have ended: nobody is told of them any more."};
   }
-  return {};
+  return harmful;
 }
 
 // The stock agent, for a database that nobody serves.

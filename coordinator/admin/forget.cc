@@ -43,6 +43,7 @@ Result<TransactionView> Forget(Engine& engine, const Views& views, Observer& obs
   if (forgotten) {
     observer.Event(Observer::Level::kInfo, now ? AboutOf(*now) : About(call.gtid),
                    Escaped(ForgottenBy(call.operator_name, call.reason)));
+    if (now) views.LetGoOfStray(now->summary);
   }
   if (!now || forgotten) return now;
   const bool repeated =

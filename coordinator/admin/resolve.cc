@@ -6,6 +6,14 @@
 namespace settle::coordinator {
 namespace {
 
+// What to do instead of deciding against the outcome.
+std::string InsteadOf(Outcome outcome, const std::string& gtid) {
+  if (outcome == Outcome::kCommitted)
+    return "'settle retry " + gtid + "' sends its commit again now";
+  if (outcome == Outcome::kAborted) return "do the work again under a new transaction";
+  return "'settle show " + gtid + "' says how each of its branches ended";
+}
+
 Status CheckAllowed(const TransactionView& view, Decision to) {
   const std::string& state = view.summary.state;
   const std::string gtid = "transaction " + view.summary.gtid.text();
@@ -51,9 +59,7 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
   return Fail(ErrorCode::kRefused,
               gtid + " is decided: " + settle::ToString(outcome) +
                   ", and that is durable; nothing was changed",
-              outcome == Outcome::kCommitted
-                  ? "'settle retry " + view.summary.gtid.text() + "' sends its commit again now"
-                  : "do the work again under a new transaction");
+              InsteadOf(outcome, view.summary.gtid.text()));
 }
 
 std::string Would(const TransactionView& view) {

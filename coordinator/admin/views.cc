@@ -171,6 +171,13 @@ Result<InDoubtView> Views::InDoubt(std::size_t most, const std::string& cursor) 
   return view;
 }
 
+void Views::LetGoOfStray(const TransactionSummary& summary) const {
+  for (const HeuristicIntent& act : summary.heuristics) {
+    if (!act.database_name.empty())
+      inquiry_.LetGo(summary.branches.front().resource, act.database_name);
+  }
+}
+
 Result<Stray> Views::FindStray(const std::string& resource,
                                const std::string& database_name) const {
   for (Stray& stray : inquiry_.Strays()) {

@@ -118,6 +118,8 @@ class Views {
   // The prepared branch that a scan found under that name; kNotFound: none did.
   [[nodiscard]] Result<Stray> FindStray(const std::string& resource,
                                         const std::string& database_name) const;
+  // Of a transaction that was forgotten: the stray that it was about, if any, is listed no more.
+  void LetGoOfStray(const TransactionSummary& summary) const;
   // A page has at most so many resources and, together, sessions; a resource is never divided.
   [[nodiscard]] Result<ParticipantPage> Participants(std::size_t most,
                                                      const std::string& cursor) const;

@@ -43,9 +43,9 @@ std::string Why(const wire::TransactionView& transaction) {
     if (of_saga ? !IsOutstanding(branch) : HasEnded(branch)) continue;
     const std::string what = of_saga ? Printable(branch.identity)  // "step flight, action reserve"
                                      : fmt::format("branch {}", branch.branch);
-    why += fmt::format("{}{} {} {} is {}, tried {} times", why.empty() ? "" : "; ", what,
+    why += fmt::format("{}{} {} {} is {}, tried {} {}", why.empty() ? "" : "; ", what,
                        of_saga ? "at" : "in", Printable(branch.resource), Printable(branch.state),
-                       branch.attempts);
+                       branch.attempts, branch.attempts == 1 ? "time" : "times");
     if (!branch.last_error.empty()) why += ": " + Printable(branch.last_error);
   }
   return why;

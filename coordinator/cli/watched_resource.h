@@ -29,11 +29,11 @@ class WatchedResource : public Resource {
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
   void Traced(const BranchKey& key, const std::string& trace_parent) override;
-  Result<std::vector<std::string>> ScanPrepared() override;
   Result<Examination> Examine(const std::string& log_id,
                               std::chrono::milliseconds timeout) override {
     return inner_->Examine(log_id, timeout);
   }
+  Result<std::vector<std::string>> ScanPrepared() override;
   Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
                              std::chrono::milliseconds timeout) override {
     return inner_->Inspect(key, evidence, timeout);

@@ -59,8 +59,7 @@ bool Transaction::IsUnserved(BranchNumber branch) const {
 
 // A participant that is not there is named at once, and not when the call's time is over.
 std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
-  const bool owes = branch.reservation ? IsOutstanding(branch.state)
-                                       : machine.state() == TwoPhase::State::kQuorum;
+  const bool owes = IsOutstanding(branch.state) || machine.state() == TwoPhase::State::kQuorum;
   const bool unserved = owes && IsUnserved(branch.number);
   return unserved ? NobodyServes(branch.resource) : branch.last_error;
 }

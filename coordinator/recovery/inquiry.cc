@@ -277,6 +277,11 @@ bool Inquiry::IsForgotten(const Sighting& sighting) const {
   return served && now - *served > kStrayKept;
 }
 
+void Inquiry::LetGo(const std::string& resource, const std::string& database_name) {
+  const std::lock_guard lock(mutex_);
+  strays_.erase({resource, database_name});
+}
+
 std::vector<Stray> Inquiry::Strays() const {
   const std::lock_guard lock(mutex_);
   std::vector<Stray> strays;

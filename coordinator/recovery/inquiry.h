@@ -64,6 +64,8 @@ class Inquiry {
                  const std::optional<SessionId>& session = {});
 
   std::vector<Stray> Strays() const;
+  // A person saw to it: it is listed no more, unless a scan finds it again.
+  void LetGo(const std::string& resource, const std::string& database_name);
 
  private:
   struct Verdict {

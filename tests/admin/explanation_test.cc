@@ -161,7 +161,7 @@ std::vector<Case> TwoPhaseCases() {
       {"delegating", InState("delegating", "working", "")},
   };
   cases[3].summary.branches[1].attempts = 14;
-  cases[3].summary.branches[1].last_error = "connection refused";
+  cases[3].summary.branches[1].last_error = NobodyServes("bank-b");
   cases[3].live = {Asked(cases[3].summary, 1, Gone(Proof::kCommitted, "transaction 744 committed")),
                    Unserved(2, kBegan + 2 * kMinute)};
   cases[4].live = {Asked(cases[4].summary, 1, PreparedWithWaiters())};
@@ -169,8 +169,12 @@ std::vector<Case> TwoPhaseCases() {
       Asked(cases[5].summary, 2, Gone(Proof::kAborted, "transaction 744 was rolled back"))};
   cases[6].live = {Asked(cases[6].summary, 2, Gone(Proof::kNone, "a fail-over took place"))};
   cases[7].summary.branches[0].identity = "sqlite:6f1c:99";
+  cases[7].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[7].live = {Unserved(1, 0)};
+  cases[8].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[8].live = {Unserved(1, 0)};
+  cases.push_back({"committing-refused", InState("committing", "committed", "committing")});
+  cases.back().summary.branches[1].last_error = "permission denied to finish prepared transaction";
   return cases;
 }
 
@@ -233,6 +237,8 @@ std::vector<Case> OtherCases() {
       {"tcc-cancelling-unserved",
        Reservations("aborting", "cancelling", NobodyServes("inventory"))},
   };
+  cases.push_back({"tcc-and-database", InState("committing", "committing", "committed")});
+  cases.back().summary.branches.push_back(Part(3, "inventory", "action reserve", "confirming"));
   cases[2].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[2].live = {Unserved(1, kBegan + kMinute)};
   cases[12].summary.ending = {Outcome::kHazard, AbortCause::kStepFailed,

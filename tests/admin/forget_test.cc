@@ -44,6 +44,10 @@ TEST(Forget, DamageIsKeptShownAndCountedUntilItIsForgotten) {
   EXPECT_THAT(admin.InDoubt()->transactions, IsEmpty());
   EXPECT_EQ(admin.engine.log().Durable<EndRecord>().back().summary.ending, view->summary.ending);
   EXPECT_TRUE(admin.engine.observer().Saw("forgotten by ann: credited by hand"));
+  const auto resolved = admin.Resolve(gtid, Decision::kAbort);
+  ASSERT_FALSE(resolved);
+  EXPECT_THAT(resolved.error().advice, HasSubstr("'settle show " + gtid.text()))
+      << "a part of it may be done: nobody is told to do it again";
 }
 
 TEST(Forget, WhoAndWhyAreDurableBeforeTheAnswer) {

@@ -147,6 +147,11 @@ TEST(HeuristicResolve, AStrayIsToldUnderAGtidOfTheActAndGoesOnAfterAStart) {
   call.to = Decision::kAbort;
   EXPECT_EQ(Ask(admin, call).error().code, ErrorCode::kRefused);
   EXPECT_THAT(admin.InDoubt()->strays, IsEmpty()) << "it is listed as what was decided of it";
+  bank.Finish(act->summary.gtid, 1, BranchEnd::kCommitted);
+  ASSERT_TRUE(admin.Forget(act->summary.gtid));
+  EXPECT_THAT(admin.InDoubt()->strays, IsEmpty()) << "nobody has to wait until scans miss it";
+  admin.inquiry.Found("bank-a", name);
+  EXPECT_THAT(admin.InDoubt()->strays, SizeIs(1)) << "it is there all the same";
 
   AdminUnderTest again;
   again.RestoreFrom({Intents(admin).front()});

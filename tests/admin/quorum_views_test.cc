@@ -59,8 +59,10 @@ TEST(ExplainQuorum, TheWitnessIsNoProcessToBringBack) {
   summary.quorum->sites.insert(summary.quorum->sites.begin(), {{0, "", {}}, std::nullopt});
   summary.quorum->missing = {0, 3};
   summary.quorum->needed = 3;
+  summary.branches.back().last_error = NobodyServes("mail");
   const TransactionView view = Explain(summary);
-  EXPECT_THAT(view.waiting_for, HasSubstr("missing: the witness; site 3 (mail)"));
+  EXPECT_THAT(view.waiting_for,
+              HasSubstr("missing: the witness; site 3 (mail), no process serves mail"));
   EXPECT_THAT(view.advice, HasSubstr("settle agent --resource mail"));
 }
 

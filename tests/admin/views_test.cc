@@ -58,22 +58,33 @@ TEST(Explain, AdviceIsACommandThatCanBePasted) {
   EXPECT_THAT(Explain(InState("active", "working")).advice,
               HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 abort --reason"));
   EXPECT_THAT(Explain(InState("committing", "committing")).advice,
-              AllOf(HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"),
-                    HasSubstr("settle agent --resource bank-a")));
+              HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"));
   EXPECT_THAT(Explain(InState("aborting", "aborting")).advice,
               HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"));
-  EXPECT_THAT(Explain(InState("one-phase", "one-phase")).advice,
-              HasSubstr("settle agent --resource bank-a"));
   EXPECT_THAT(Explain(InState("damaged", "hazard")).advice,
               HasSubstr("settle forget k3m9qxw4c7ab.2.1.00000007 --reason"));
 }
 
-TEST(Explain, TheStockAgentIsOfferedForTheDatabasesThatItServes) {
+TEST(Explain, TheStockAgentIsOfferedForADatabaseThatNobodyServes) {
+  for (const char* state : {"committing", "aborting", "one-phase"}) {
+    TransactionSummary summary = InState(state, state);
+    BranchSummary& branch = summary.branches[0];
+    branch.last_error = NobodyServes("bank-a");
+    EXPECT_THAT(Explain(summary).advice, HasSubstr("start a process that serves bank-a, or run "
+                                                   "'settle agent --resource bank-a ...'"));
+    branch.identity = "directory:8:77";
+    EXPECT_THAT(Explain(summary).advice, testing::Not(HasSubstr("settle agent")));
+    branch.identity = "sqlite:8:77";
+    EXPECT_THAT(Explain(summary).advice, HasSubstr("settle agent --resource bank-a"));
+  }
+}
+
+TEST(Explain, ADatabaseThatIsServedNeedsNoProcessButItsCauseMended) {
   TransactionSummary summary = InState("committing", "committing");
-  summary.branches[0].identity = "directory:8:77";
-  EXPECT_THAT(Explain(summary).advice, testing::Not(HasSubstr("settle agent")));
-  summary.branches[0].identity = "sqlite:8:77";
-  EXPECT_THAT(Explain(summary).advice, HasSubstr("settle agent --resource bank-a"));
+  EXPECT_THAT(Explain(summary).advice, HasSubstr("nothing is needed while bank-a is at work"));
+  summary.branches[0].last_error = "permission denied";
+  EXPECT_THAT(Explain(summary).advice,
+              AllOf(HasSubstr("mend the cause at bank-a"), testing::Not(HasSubstr("agent"))));
 }
 
 TEST(Views, ARunningTransactionIsShownWithItsTimeline) {

@@ -6,6 +6,7 @@
 #include "cli/agent_errand.h"
 #include "cli/agent_peers.h"
 #include "cli/arguments.h"
+#include "cli/watched_resource.h"
 #include "settle/sqlite_resource.h"
 #include "support/temporary_directory.h"
 #include "verbs_under_test.h"
@@ -13,6 +14,7 @@
 namespace settle::cli {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -52,6 +54,17 @@ TEST_F(SettleAgent, ExitsWith70WhenALineCannotBeWritten) {
   const auto print = [](const std::string&) { return false; };
   EXPECT_EQ(cli::Run(words, {.default_address = nobody}).exit, ExitCode::kInDoubt);
   EXPECT_EQ(cli::Run(words, {.default_address = nobody, .print = print}).exit, ExitCode::kInternal);
+}
+
+TEST_F(SettleAgent, TheDatabaseOfAnAgentAnswersOperatorsAsThatOfAnApplication) {
+  const auto stock = SqliteResource::Make({.name = "stock", .path = FileWith("")});
+  WatchedResource watched(stock, [](const std::string&, const Gtid&, const std::string&) {});
+  ASSERT_TRUE(watched.Identify());
+  const std::string log_id = "k3m9qxw4c7ab";
+  const BranchKey branch{Gtid::Make(log_id, 2, 1842, 0x9f3c2a51), 1};
+  EXPECT_TRUE(watched.Inspect(branch, {}, 5s));
+  EXPECT_TRUE(watched.Examine(log_id, 5s));
+  EXPECT_EQ(watched.warnings(), stock->warnings());
 }
 
 TEST(SettleAgentPeers, AreGivenByTheirResourcesNames) {
