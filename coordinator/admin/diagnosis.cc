@@ -299,8 +299,9 @@ Findings CheckStrays(const CoordinatorFacts& facts) {
       ")";
   if (age < kStrayForLong) return {{code, Severity::kNote, what, ""}};
   return {{code, Severity::kWarning, what,
-           "settle in-doubt lists them; ask the coordinator of that log, and only if it is gone "
-           "for good finish them by hand in the database"}};
+           "settle in-doubt lists them; their own coordinator ends them. Only if it is gone for "
+           "good: settle resolve --resource NAME --prepared NAME_IN_THE_DATABASE commit|abort "
+           "--heuristic --dry-run --reason ... says what that would do"}};
 }
 
 using Check = Findings (*)(const CoordinatorFacts& facts);

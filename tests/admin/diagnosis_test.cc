@@ -223,6 +223,7 @@ TEST(Diagnosis, StraysAreNotedAndWarnedAboutWhenTheyStay) {
   EXPECT_THAT(
       About(facts, "in-doubt-strays").what,
       AllOf(HasSubstr("2 prepared branches"), HasSubstr("15 min ago"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(About(facts, "in-doubt-strays").advice, HasSubstr("settle resolve --resource NAME"));
 }
 
 TEST(Diagnosis, EveryAlarmHasAdvice) {
