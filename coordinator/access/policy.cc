@@ -30,14 +30,26 @@ bool IsAbout(const Who& who, const server::Caller& caller) {
 
 // '*' stands for any characters, none included; every other stands for itself.
 bool Matches(std::string_view pattern, std::string_view name) {
-  const std::size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == name;
-  if (name.substr(0, star) != pattern.substr(0, star)) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (std::size_t from = star; from <= name.size(); ++from) {
-    if (Matches(rest, name.substr(from))) return true;
+  // What does not fit lets the latest star stand for one more: each place is tried once for each
+  // star, and never all together.
+  std::size_t at = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t star_until = 0;
+  for (std::size_t i = 0; i < name.size();) {
+    if (at < pattern.size() && pattern[at] == '*') {
+      star = at++;
+      star_until = i;
+    } else if (at < pattern.size() && pattern[at] == name[i]) {
+      ++at;
+      ++i;
+    } else if (star != std::string_view::npos) {
+      at = star + 1;
+      i = ++star_until;
+    } else {
+      return false;
+    }
   }
-  return false;
+  return pattern.substr(at).find_first_not_of('*') == std::string_view::npos;
 }
 
 Status MayServe(const Rights& rights, const std::vector<std::string>& patterns, const char* what,

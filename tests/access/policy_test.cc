@@ -155,6 +155,17 @@ TEST(Policy, X02_OnlyTheNamesOfTheRulesMayBeServed) {
   EXPECT_FALSE(rights.MayServeParticipant("bank-1")) << "a resource's name is no participant's";
 }
 
+// A pattern costs at most its length for each character of the name, whoever wrote it.
+TEST(Policy, X02_APatternOfManyStarsIsNoWork) {
+  Rule rule = For(kLocal, {Role::kParticipant});
+  std::string stars;
+  for (int i = 0; i < 30; ++i) stars += "a*";
+  rule.resources = {stars + "b"};
+  const Rights rights = Policy({rule}).Of(Plain());
+  EXPECT_FALSE(rights.MayServeResource(std::string(64, 'a')));
+  EXPECT_TRUE(rights.MayServeResource(std::string(63, 'a') + "b"));
+}
+
 TEST(Policy, WithoutRulesAPlainConnectionAndTheDaemonsOwnUserMayEverything) {
   const Policy policy = Policy::WithoutRules(1000);
   for (const Caller& caller : {Plain(), Plain("10.0.0.7:1"), UnixPeer(1000), UnixPeer(0)}) {

@@ -44,6 +44,22 @@ void LeaveSocket(const std::string& path) {
   ::close(socket);
 }
 
+TEST(UnixSocket, C22_KeepsPlacesThatTheNetworkCannotTake) {
+  const TemporaryDirectory directory;
+  Settings settings;
+  settings.connections_max = 16;
+  Served served(settings, nullptr, {"127.0.0.1:0", At(directory)});
+  std::vector<std::unique_ptr<Client>> network;
+  for (int i = 0; i < 14; ++i) {
+    network.push_back(std::make_unique<Client>(served.address()));
+    EXPECT_EQ(network.back()->Hello("tcp"), "tcp");
+  }
+  EXPECT_THROW(Client(served.address()).Hello("one too many"), std::exception);
+  EXPECT_TRUE(served.heard.AwaitOneWith("all 14 are in use"));
+  UnixClient operators(directory / "s.sock");
+  EXPECT_EQ(operators.Hello("local"), "local");
+}
+
 TEST(UnixSocket, TheKernelSaysWhoCalls) {
   const TemporaryDirectory directory;
   Served served({}, nullptr, {At(directory)});

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -81,11 +82,22 @@ void Server::PauseAccepting() {
   ::poll(&stop, 1, 100);
 }
 
+// Whoever reaches the network must not keep out who is on this machine: a server that listens on a
+// Unix socket as well keeps some places for it.
+std::size_t Server::RoomFor(const Caller& caller) const {
+  constexpr std::size_t kForUnix = 16;
+  const bool for_unix = std::any_of(listeners_.begin(), listeners_.end(),
+                                    [](const auto& listener) { return listener->is_unix(); });
+  const std::size_t all = settings_.connections_max;
+  if (!for_unix || caller.proof == Caller::Proof::kUnixPeer) return all;
+  return all - std::min(kForUnix, all / 8);
+}
+
 void Server::Admit(int socket, std::shared_ptr<const channel::TlsMaterial> tls, Caller caller) {
   const std::scoped_lock lock(mutex_);
-  if (stopping_ || serving_.size() >= settings_.connections_max) {
-    complaints_.Say("a connection was closed: all " + std::to_string(settings_.connections_max) +
-                    " are in use");
+  const std::size_t most = RoomFor(caller);
+  if (stopping_ || serving_.size() >= most) {
+    complaints_.Say("a connection was closed: all " + std::to_string(most) + " are in use");
     ::close(socket);
     return;
   }

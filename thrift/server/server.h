@@ -78,6 +78,7 @@ class Server {
 
   void AcceptLoop();
   void Accept(const Listener& listener);
+  std::size_t RoomFor(const Caller& caller) const;
   void Admit(int socket, std::shared_ptr<const channel::TlsMaterial> tls, Caller caller);
   void ServeAndRetire(Connections::iterator self);
   void Serve(FrameSocket& frames, Caller& caller);
