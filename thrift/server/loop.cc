@@ -125,18 +125,18 @@ void Loop::RunTasks() {
 
 std::optional<Loop::Instant> Loop::DoWhatIsDue() {
   std::optional<Instant> next;
-  if (work_) next = work_();
-  while (!later_.empty()) {
+  while (!later_.empty() && !next) {
     const auto first = later_.begin();
     if (first->first > std::chrono::steady_clock::now()) {
-      next = next ? std::min(*next, first->first) : first->first;
-      break;
+      next = first->first;
+    } else {
+      const Task task = std::move(first->second);
+      later_.erase(first);
+      task();
     }
-    const Task task = std::move(first->second);
-    later_.erase(first);
-    task();
   }
-  return next;
+  const std::optional<Instant> of_work = work_ ? work_() : std::nullopt;
+  return next && of_work ? std::min(*next, *of_work) : next ? next : of_work;
 }
 
 Loops::Loops(std::size_t count) {
