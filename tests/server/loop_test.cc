@@ -57,7 +57,7 @@ TEST(Loop, DrivenWorkIsCalledWhenItAskedToBeAndAfterAWake) {
   loops[0].Drive([&]() -> std::optional<Loop::Instant> {
     if (++turns == 3) third.set_value();
     if (turns >= 3) return std::nullopt;
-    return begun + turns * 30ms;
+    return begun + turns.load() * 30ms;
   });
   loops.Start();
   third.get_future().wait();

@@ -154,6 +154,14 @@ struct Served {
   std::unique_ptr<server::Server> server;
 };
 
+// A server that serves nothing, to see whether it could listen.
+struct Listening {
+  Listening() { loops.Start(); }
+  server::Loops loops{1};
+  server::Pool pool{1};
+  server::Server server{{}, loops, pool, nullptr, {}, [](const std::string&) {}};
+};
+
 // An ordinary Thrift client.
 class Client {
  public:

@@ -62,9 +62,9 @@ TEST(Server, ListensOnlyWhereItIsToldTo) {
 
 TEST(Server, SaysWhatKeepsItFromListening) {
   Served served;
-  Server second({}, served.loops, served.pool, nullptr, {}, [](const std::string&) {});
+  Listening second;
   const auto port = static_cast<std::uint16_t>(std::stoi(served.address().substr(10)));
-  const Status started = second.Start({*Resolve({.host = "127.0.0.1", .port = port})});
+  const Status started = second.server.Start({*Resolve({.host = "127.0.0.1", .port = port})});
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(started.error().message, HasSubstr(served.address()));

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <exception>
+#include <string>
+#include <utility>
 
 #include "server/connections.h"
 
@@ -77,22 +80,28 @@ void Server::Listen(Port& port) {
   event_add(port.readable.get(), nullptr);
 }
 
+// Out of descriptors or memory: the pending connection stays readable, and asking for it again at
+// once would spin.
 void Server::Accept(Port& port) {
-  for (int i = 0; i < kAcceptsInTurn; ++i) {
-    Listener::Accepted accepted = port.listener->Accept();
-    if (accepted.socket >= 0) {
-      Admit(std::move(accepted), tls_ != nullptr && !port.listener->is_unix());
-      continue;
+  std::string why;
+  try {
+    for (int i = 0; i < kAcceptsInTurn; ++i) {
+      Listener::Accepted accepted = port.listener->Accept();
+      if (accepted.socket >= 0) {
+        Admit(std::move(accepted), tls_ != nullptr && !port.listener->is_unix());
+      } else if (errno != EINTR && errno != ECONNABORTED) {
+        if (errno == EAGAIN) return;
+        why = std::strerror(errno);
+        break;
+      }
     }
-    if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno == EAGAIN) return;
-    // Out of descriptors or memory: the pending connection stays readable, and asking for it again
-    // at once would spin.
-    complaints_.Say(std::string("connections cannot be accepted for now: ") + std::strerror(errno));
-    event_del(port.readable.get());
-    event_add(port.pause.get(), &kAcceptPause);
-    return;
+  } catch (const std::exception& error) {  // must not reach libevent, which is written in C
+    why = error.what();
   }
+  if (why.empty()) return;
+  complaints_.Say("connections cannot be accepted for now: " + why);
+  event_del(port.readable.get());
+  event_add(port.pause.get(), &kAcceptPause);
 }
 
 // Whoever reaches the network must not keep out who is on this machine: a server that listens on a
