@@ -22,13 +22,17 @@
 
 namespace settle::coordinator::access {
 
+// A resource's name stays in the log once it was attached.
+inline constexpr std::uint64_t kNamesMost = 1000;
+
 // How much one identity may have at a time, over all its connections. None: as much as the daemon's
-// own limits allow.
+// own limits allow, and kNamesMost names.
 struct Quota {
   std::optional<std::uint64_t> open_transactions{};  // undecided ones; and as many sagas
   std::optional<std::uint64_t> sessions{};           // of participants
   std::optional<std::uint64_t> calls_per_second{};
   std::optional<std::uint64_t> connections{};
+  std::optional<std::uint64_t> names{};  // of resources that it serves by a pattern
 
   friend bool operator==(const Quota&, const Quota&) = default;
 };
@@ -71,6 +75,9 @@ struct Rights {
   [[nodiscard]] Status MayCall(const Method& method) const;
   [[nodiscard]] Status MayServeResource(std::string_view name) const;
   [[nodiscard]] Status MayServeParticipant(std::string_view name) const;
+
+  // A pattern lets it serve the resource, and no rule spells the name out.
+  [[nodiscard]] bool ServesByPattern(std::string_view name) const;
 };
 
 // "local" where nothing is proved.

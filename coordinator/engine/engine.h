@@ -193,6 +193,7 @@ struct QuotaRefusals {
   std::uint64_t transactions = 0;
   std::uint64_t sagas = 0;
   std::uint64_t sessions = 0;
+  std::uint64_t names = 0;  // of resources
 };
 
 class Pauses;

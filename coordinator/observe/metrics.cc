@@ -138,6 +138,7 @@ void AddAccess(Families& families, const access::Gate& gate, const QuotaRefusals
   families.Add(Number(refusals.transactions), {{"quota", "transactions"}});
   families.Add(Number(refusals.sagas), {{"quota", "sagas"}});
   families.Add(Number(refusals.sessions), {{"quota", "sessions"}});
+  families.Add(Number(refusals.names), {{"quota", "names"}});
 }
 
 void AddShards(Families& families, const Engine& engine) {
