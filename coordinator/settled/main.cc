@@ -315,6 +315,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
     return Refuse(written.error(), kExitNoReadyFile);
   }
   const std::string listening = ListeningText(server.addresses(), *tls != nullptr);
+  doctor.ListensOn(listening);
   SayReady(options, listening, log->identity(), recovered);
   const ServiceManager manager(Variable("NOTIFY_SOCKET"));
   TellReady(manager, listening, log->identity(), observer);
