@@ -21,7 +21,7 @@ HeuristicCall CallOf(const ResolveCall& call, HeuristicAct act) {
   intent.operator_name = call.operator_name;
   intent.reason = call.reason;
   intent.database_name = call.prepared;
-  return {call.gtid, std::move(intent)};
+  return {call.gtid, std::move(intent), call.identity};
 }
 
 // The same was asked before: it is answered by what is so now.

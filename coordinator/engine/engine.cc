@@ -353,7 +353,7 @@ void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {
 
 void Engine::Intervene(HeuristicCall call, Completion<Gtid> done) {
   if (call.gtid.empty()) {
-    call.gtid = NextGtid({});
+    call.gtid = NextGtid(call.identity);
     // No participant keeps anything for it.
     done = [this, gtid = call.gtid, done = std::move(done)](Result<Gtid> recorded) {
       admission_->unended.End(gtid);

@@ -121,6 +121,7 @@ struct ForgetCall {
 struct HeuristicCall {
   Gtid gtid;
   HeuristicIntent intent;
+  std::string identity{};  // of whoever decides, to whom the act on a stray belongs
 };
 
 // Of the transactions that have not ended, newest first.

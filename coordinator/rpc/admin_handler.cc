@@ -103,7 +103,8 @@ void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgain
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   edge_.Serve(access::Of("admin", "resolve"), [&] {
-    const ResolveCall call = Need(FromWire(request));
+    ResolveCall call = Need(FromWire(request));
+    call.identity = edge_.rights().identity;
     if (call.dry_run) {
       reply = ToWire(Need(Resolve(engine_, views_, observer_, call)));
       return;

@@ -128,6 +128,7 @@ TEST(HeuristicResolve, AStrayIsToldUnderAGtidOfTheActAndGoesOnAfterAStart) {
   AdminUnderTest admin;
   Participant bank(admin.engine, {"bank-a"});
   const auto unknown = Ask(admin, call);
+  call.identity = "uid:1000";
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound) << "no scan has found it";
   admin.inquiry.Found("bank-a", name);
@@ -147,6 +148,7 @@ TEST(HeuristicResolve, AStrayIsToldUnderAGtidOfTheActAndGoesOnAfterAStart) {
   call.to = Decision::kAbort;
   EXPECT_EQ(Ask(admin, call).error().code, ErrorCode::kRefused);
   EXPECT_THAT(admin.InDoubt()->strays, IsEmpty()) << "it is listed as what was decided of it";
+  EXPECT_EQ(act->summary.origin.identity, "uid:1000") << "whom the socket proves";
   bank.Finish(act->summary.gtid, 1, BranchEnd::kCommitted);
   ASSERT_TRUE(admin.Forget(act->summary.gtid));
   EXPECT_THAT(admin.InDoubt()->strays, IsEmpty()) << "nobody has to wait until scans miss it";
