@@ -1,6 +1,7 @@
 #include "admin/heuristic.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "engine/await.h"
@@ -185,7 +186,9 @@ Result<Plan> PlanStray(Engine& engine, const Views& views, const ResolveCall& ca
 Result<TransactionView> ResolveHeuristically(Engine& engine, const Views& views,
                                              const ResolveCall& call) {
   Result<Plan> plan = Fail(ErrorCode::kInvalid, "");
+  std::unique_lock<std::mutex> deciding;
   if (!call.prepared.empty()) {
+    deciding = views.DecideOfStrays();
     const auto act = FindAct(engine, call);
     if (!act) return Fail(act.error());
     if (*act && (*act)->heuristics.front().to != call.to) {
