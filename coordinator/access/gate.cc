@@ -67,7 +67,14 @@ void Visitor::Leave() {
 void Visitor::Refresh(std::uint64_t generation) {
   generation_ = generation;
   Leave();
-  rights_ = gate_.policy()->Of(caller_);
+  const bool first = generation_ == 0;
+  const std::string before = std::exchange(rights_, gate_.policy()->Of(caller_)).identity;
+  if (!first && rights_.identity != before) {
+    gate_.complaints_.Say("by the new rules " + NameOf(before) + " (" + Escaped(caller_.text()) +
+                          ") is " + NameOf(rights_.identity) +
+                          " from now on, and what it began as " + NameOf(before) +
+                          " is not its own: put the rule about " + NameOf(before) + " first");
+  }
   one_too_many_ = false;
   if (rights_.roles.empty()) return;
   usage_ = &gate_.UsageOf(rights_.identity);

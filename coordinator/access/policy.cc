@@ -84,11 +84,8 @@ std::string IdentityOf(const server::Caller& caller, const std::vector<Rule>& ru
     case server::Caller::Proof::kUnixPeer: return "uid:" + std::to_string(caller.uid);
     case server::Caller::Proof::kCertificate: break;
   }
-  for (const std::string& name : caller.names) {
-    const bool named = std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) {
-      return rule.who.kind == Who::Kind::kCertificate && rule.who.text == name;
-    });
-    if (named) return name;
+  for (const Rule& rule : rules) {
+    if (rule.who.kind == Who::Kind::kCertificate && IsAbout(rule.who, caller)) return rule.who.text;
   }
   return caller.names.empty() ? "a certificate without a name" : caller.names.front();
 }

@@ -92,7 +92,8 @@ class Policy {
   explicit Policy(std::vector<Rule> rules) : rules_(std::move(rules)) {}
 
   // All rules that are about the caller add up: roles, names, and of each quota the largest. Of a
-  // certificate's names the first that a rule is about is its identity.
+  // certificate's names that which the first rule is about is its identity, so that a rule at the
+  // end gives more rights and no other identity.
   Rights Of(const server::Caller& caller) const;
 
  private:

@@ -81,6 +81,29 @@ TEST_F(GateTest, X03_CallsBeyondTheQuotaAreToldToComeAgain) {
     EXPECT_THAT(refused.error().message, HasSubstr("local has its 2 calls of this second"));
   }
   EXPECT_EQ(gate_->calls_over_quota(), 1U);
+TEST_F(GateTest, RulesThatMakeACallerAnotherAreToldOf) {
+  const auto rules = [](std::vector<std::string> names) {
+    std::vector<Rule> all;
+    for (std::string& name : names)
+      all.push_back({{Who::Kind::kCertificate, std::move(name)}, {Role::kApplication}, {}, {}, {}});
+    return Policy(all);
+  };
+  Start(rules({"dns:shop"}));
+  Visitor visitor(*gate_, {.proof = Caller::Proof::kCertificate,
+                           .address = "10.0.0.7:40312",
+                           .names = {"cn:shop", "dns:shop"}});
+  gate_->Replace(rules({"dns:shop", "cn:shop"}));
+  EXPECT_TRUE(visitor.Enter(kBegin));
+  EXPECT_EQ(visitor.rights().identity, "dns:shop");
+  EXPECT_THAT(said_, SizeIs(0));
+  gate_->Replace(rules({"cn:shop", "dns:shop"}));
+  EXPECT_TRUE(visitor.Enter(kBegin));
+  EXPECT_EQ(visitor.rights().identity, "cn:shop");
+  ASSERT_THAT(said_, SizeIs(1));
+  EXPECT_THAT(said_[0], AllOf(HasSubstr("is cn:shop from now on"),
+                              HasSubstr("the rule about dns:shop first")));
+}
+
   now_ += 500ms;
   EXPECT_TRUE(first.Enter(kBegin));
   EXPECT_FALSE(first.Enter(kBegin));
