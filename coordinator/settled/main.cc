@@ -249,7 +249,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   AccessRules rules(options.access_file);
   Result<access::Policy> policy = rules.Read();
   if (!policy) return Refuse(policy.error(), kExitUsage);
-  access::Gate gate(*std::move(policy), Warn(observer));
+  access::Gate gate(*std::move(policy), WarnAbout(observer));
   ReadyFile ready_file(options.ready_file);
 
   auto opened = OpenSqliteDecisionLog({.path = options.log_path,

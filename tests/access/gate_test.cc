@@ -25,7 +25,11 @@ class GateTest : public ::testing::Test {
   GateTest() { Start(Granting({Role::kApplication})); }
   void Start(Policy policy) {
     gate_.emplace(
-        std::move(policy), [this](const std::string& line) { said_.push_back(line); },
+        std::move(policy),
+        [this](const Gtid& about, const std::string& line) {
+          said_.push_back(line);
+          about_ = about;
+        },
         [this] { return now_; });
   }
   std::uint64_t Denied() const {
@@ -39,6 +43,7 @@ class GateTest : public ::testing::Test {
   const Caller caller_{.address = "127.0.0.1:40312"};
   CallRate::Instant now_{std::chrono::hours(1)};
   std::vector<std::string> said_;
+  Gtid about_;
   std::optional<Gate> gate_;
 };
 
@@ -58,6 +63,14 @@ TEST_F(GateTest, WhatIsDeniedIsCountedByServiceAndReasonAndTold) {
               AllOf(HasSubstr("denied admin.show to 127.0.0.1:40312"), HasSubstr("operator-read")));
 }
 
+TEST_F(GateTest, WhatIsDeniedOfATransactionIsToldAboutIt) {
+  Visitor visitor(*gate_, caller_);
+  const Gtid gtid = Gtid::Make("k3m9qxw4c7ab", 2, 17, 7);
+  visitor.Deny(kBegin, Reason::kTransaction, {ErrorCode::kDenied, "not yours", ""}, gtid);
+  ASSERT_THAT(said_, SizeIs(1));
+  EXPECT_EQ(about_, gtid);
+}
+
 TEST_F(GateTest, NewRulesHoldFromTheNextCallOfConnectionsThatAreOpen) {
   Visitor visitor(*gate_, caller_);
   EXPECT_TRUE(visitor.Enter(kBegin));
@@ -68,19 +81,6 @@ TEST_F(GateTest, NewRulesHoldFromTheNextCallOfConnectionsThatAreOpen) {
   EXPECT_TRUE(visitor.Enter(kBegin));
 }
 
-TEST_F(GateTest, X03_CallsBeyondTheQuotaAreToldToComeAgain) {
-  Start(Granting({Role::kApplication}, {.calls_per_second = 2}));
-  Visitor first(*gate_, caller_);
-  EXPECT_TRUE(first.Enter(kBegin));
-  EXPECT_TRUE(first.Enter(kBegin));
-  {
-    Visitor second(*gate_, caller_);
-    const Status refused = second.Enter(kBegin);
-    ASSERT_FALSE(refused) << "a new connection brings no new calls";
-    EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
-    EXPECT_THAT(refused.error().message, HasSubstr("local has its 2 calls of this second"));
-  }
-  EXPECT_EQ(gate_->calls_over_quota(), 1U);
 TEST_F(GateTest, RulesThatMakeACallerAnotherAreToldOf) {
   const auto rules = [](std::vector<std::string> names) {
     std::vector<Rule> all;
@@ -104,6 +104,19 @@ TEST_F(GateTest, RulesThatMakeACallerAnotherAreToldOf) {
                               HasSubstr("the rule about dns:shop first")));
 }
 
+TEST_F(GateTest, X03_CallsBeyondTheQuotaAreToldToComeAgain) {
+  Start(Granting({Role::kApplication}, {.calls_per_second = 2}));
+  Visitor first(*gate_, caller_);
+  EXPECT_TRUE(first.Enter(kBegin));
+  EXPECT_TRUE(first.Enter(kBegin));
+  {
+    Visitor second(*gate_, caller_);
+    const Status refused = second.Enter(kBegin);
+    ASSERT_FALSE(refused) << "a new connection brings no new calls";
+    EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
+    EXPECT_THAT(refused.error().message, HasSubstr("local has its 2 calls of this second"));
+  }
+  EXPECT_EQ(gate_->calls_over_quota(), 1U);
   now_ += 500ms;
   EXPECT_TRUE(first.Enter(kBegin));
   EXPECT_FALSE(first.Enter(kBegin));

@@ -16,7 +16,7 @@ using ::testing::Not;
 class MetricsOfAnEngine : public ::testing::Test {
  protected:
   std::string Text() {
-    const access::Gate gate(access::Policy::WithoutRules(0), [](const std::string&) {});
+    const access::Gate gate(access::Policy::WithoutRules(0), [](const auto&...) {});
     const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }},
                           under_test.engine(), under_test.log(), under_test.clock(), gate);
     const auto text = under_test.Blocking([&] { return metrics.Text(); });
@@ -49,6 +49,24 @@ TEST_F(MetricsOfAnEngine, CountAndTimeACommit) {
   b.Enlist(gtid, "bank-b");
   under_test.Advance(200ms);
   under_test.engine().Commit({gtid, {}, Wait::kApplied, 0ms}, [](const auto&) {});
+TEST_F(MetricsOfAnEngine, X03_WhoeverScrapesHowOftenWhatIsOpenIsNotCountedAllTheTime) {
+  SlowClock clock;
+  const access::Gate gate(access::Policy::WithoutRules(0), [](const auto&...) {});
+  const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }}, under_test.engine(),
+                        under_test.log(), clock, gate);
+  const auto open = [&](int count) {
+    EXPECT_THAT(*under_test.Blocking([&] { return metrics.Text(); }),
+                HasSubstr("\nsettle_transactions_open{state=\"active\"} " + std::to_string(count)));
+  };
+  open(0);
+  under_test.Begin();
+  open(0);  // to count took 100 ms, so that it is done once in 5 s
+  clock.now += 4s;
+  open(0);
+  clock.now += 2s;
+  open(1);
+}
+
   under_test.Run();
   under_test.Advance(1s);
   a.Vote(gtid, 1);
