@@ -56,6 +56,10 @@ class Edge {
   Observer& observer() const { return observer_; }
   const access::Rights& rights() const { return visitor_->rights(); }
   const server::Caller& caller() const { return visitor_->caller(); }
+  // The caller with the call, for what is counted of both.
+  std::string CountedAs() const {
+    return access::NameOf(rights().identity) + ", " + std::string(serving_->name);
+  }
   // To which identity sessions, and branches of sessions, must belong.
   OnlyFor only() const { return visitor_->only(); }
 
