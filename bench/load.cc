@@ -73,7 +73,8 @@ Run Measure(const std::vector<Operation>& clients, Seconds window_length,
       threads.emplace_back([&, i] {
         go.wait();
         try {
-          Repeat(clients[i], window, [&] { return !failed && !stop; }, tallies[i]);
+          Repeat(
+              clients[i], window, [&] { return !failed && !stop; }, tallies[i]);
         } catch (...) {
           const std::lock_guard lock(mutex);
           if (!failed.exchange(true)) failure = std::current_exception();

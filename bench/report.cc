@@ -81,7 +81,7 @@ Series Scaled(Series series, double factor, std::string name, std::string unit) 
 
 std::string TableOf(const std::vector<Row>& rows) {
   constexpr const char* kLine =
-      "{:<19} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>12}\n";
+      "{:<22} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>12}\n";
   std::string table = fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio",
                                   "least..most", "against", "p50 us", "p99 us", "cpu us");
   std::vector<std::string> notes;
@@ -92,7 +92,7 @@ std::string TableOf(const std::vector<Row>& rows) {
                     row.ratio ? Range(*row.ratio, Ratio) : "", WithoutSuite(row.against),
                     Number(row.p50_us), Number(row.p99_us), Cpu(row.cpu_us));
     if (!row.unit.ends_with("/s")) continue;
-    const std::string note = fmt::format("{:<19} {}\n", WithoutSuite(row.name), row.acknowledged);
+    const std::string note = fmt::format("{:<22} {}\n", WithoutSuite(row.name), row.acknowledged);
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   }
   table += "\ncpu us: for each operation, in the clients + settled + the databases\n";

@@ -108,6 +108,34 @@ TEST_F(SettleBench, MeasuresTheCoordinator) {
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
+TEST_F(SettleBench, MeasuresHowItScales) {
+  ASSERT_EQ(Measure("scale", {"--json", "--percent", "1"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) {
+    names.push_back(row.at("row"));
+    const std::string unit = row.at("unit");  // memory of a few may be none that can be seen
+    if (unit == "transactions/s" || unit == "seconds") {
+      EXPECT_GT(row.at("value"), 0) << row;
+    }
+    EXPECT_GT(row.at("count"), 0) << row;
+    if (!row.at("against").is_null()) {
+      EXPECT_GT(row.at("ratio"), 0) << row;
+    }
+  }
+  EXPECT_THAT(
+      names,
+      ElementsAre("scale.with_0_open", "scale.with_10_open", "scale.memory_10_open",
+                  "scale.with_100_open", "scale.memory_100_open", "scale.with_1000_open",
+                  "scale.memory_1000_open", "scale.with_10000_open", "scale.memory_10000_open",
+                  "scale.with_0_idle", "scale.with_100_idle", "scale.memory_100_idle",
+                  "scale.branches_1", "scale.branches_2", "scale.branches_4", "scale.branches_8",
+                  "scale.branches_16", "scale.participants_1", "scale.participants_4",
+                  "scale.participants_16", "scale.participants_64", "scale.with_none_dead",
+                  "scale.with_one_dead", "scale.idle_daemon", "scale.serving_1000_in_doubt",
+                  "scale.resolved_1000_in_doubt"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
 TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
   ASSERT_EQ(Measure("postgres", {"--json"}), 0) << Errors();
   std::vector<std::string> names;
