@@ -93,6 +93,7 @@ void Repeat(const Daemon& daemon, NoOpParticipant& participant, std::uint64_t co
   if (failure) std::rethrow_exception(failure);
 }
 
+// A daemon is killed before its participants go: these notice at once that it is gone.
 class Scale {
  public:
   Scale(const SuiteOptions& options, const Progress& progress, const Stop& stop)
@@ -123,7 +124,7 @@ class Scale {
   // Memory of a transaction that is open, and whether those that are make others slow.
   void MeasureOpen() {
     const testing::TemporaryDirectory directory(options_.directory);
-    const Daemon daemon(directory.path(), kRoom);
+    Daemon daemon(directory.path(), kRoom);
     NoOpParticipant participant(daemon.port());
     Load load(daemon, kClients);
     for (int i = 0; i < kClients; ++i) load.Add(participant, kNoOpResources);
@@ -153,12 +154,13 @@ class Scale {
                           static_cast<double>(open);
       rows_.push_back(Figure(fmt::format("memory_{}_open", open), "bytes each", each, open));
     }
+    daemon.Kill();
   }
 
   // Connections that have said hello and nothing since.
   void MeasureConnections() {
     const testing::TemporaryDirectory directory(options_.directory);
-    const Daemon daemon(directory.path(), kRoom);
+    Daemon daemon(directory.path(), kRoom);
     NoOpParticipant participant(daemon.port());
     Load load(daemon, kClients);
     for (int i = 0; i < kClients; ++i) load.Add(participant, kNoOpResources);
@@ -180,11 +182,12 @@ class Scale {
       rows_.push_back(Figure(fmt::format("memory_{}_idle", many), "MiB in all",
                              static_cast<double>(daemon.resident_bytes()) / 1'048'576, many));
     }
+    daemon.Kill();
   }
 
   void MeasureBranches() {
     const testing::TemporaryDirectory directory(options_.directory);
-    const Daemon daemon(directory.path(), kRoom);
+    Daemon daemon(directory.path(), kRoom);
     NoOpParticipant participant(daemon.port());
     for (const int branches : {1, 2, 4, 8, 16}) {
       progress_(fmt::format("scale, {} branches", branches));
@@ -200,6 +203,7 @@ class Scale {
       }
       rows_.push_back(RowOf(series));
     }
+    daemon.Kill();
   }
 
   // Each has a session and two resources; a client keeps to one of them.
@@ -207,13 +211,14 @@ class Scale {
     for (const int count : {1, 4, 16, 64}) {
       progress_(fmt::format("scale, {} participants", count));
       const testing::TemporaryDirectory directory(options_.directory);
-      const Daemon daemon(directory.path(), kRoom);
+      Daemon daemon(directory.path(), kRoom);
       const Crowd crowd(daemon, count);
       Series series = Throughput(fmt::format("participants_{}", count));
       for (int round = 0; round < options_.rounds; ++round) {
         series.runs.push_back(crowd.load.Measure(options_, stop_));
       }
       rows_.push_back(RowOf(series));
+      daemon.Kill();
     }
   }
 
@@ -241,8 +246,8 @@ class Scale {
     const std::uint64_t left = Sized(1'000);
     const testing::TemporaryDirectory directory(options_.directory);
     const testing::TemporaryDirectory sound_directory(options_.directory);
-    const Daemon daemon(directory.path(), kRoom);
-    const Daemon sound_daemon(sound_directory.path(), kRoom);
+    Daemon daemon(directory.path(), kRoom);
+    Daemon sound_daemon(sound_directory.path(), kRoom);
     const Crowd crowd(daemon, 63);
     const Crowd sound_crowd(sound_daemon, 64);
     NoOpParticipant dead(daemon.port(), kNoOpResources, NoOpParticipant::Life::kDead);
@@ -257,13 +262,15 @@ class Scale {
     }
     rows_.push_back(RowOf(none));
     rows_.push_back(RowOf(with, none));
+    daemon.Kill();
+    sound_daemon.Kill();
   }
 
   // With a participant whose fetch is parked.
   void MeasureIdleDaemon() {
     progress_("scale, an idle daemon");
     const testing::TemporaryDirectory directory(options_.directory);
-    const Daemon daemon(directory.path());
+    Daemon daemon(directory.path());
     const NoOpParticipant participant(daemon.port(), kNoOpResources,
                                       NoOpParticipant::Life::kPatient);
     const Clock::time_point from = Clock::now();
@@ -275,6 +282,7 @@ class Scale {
     const double used_us = ReadCpuTimes(daemon.process(), {}).coordinator - before;
     const double took_us = Seconds(Clock::now() - from).count() * 1e6;
     rows_.push_back(Figure("idle_daemon", "% of a core", 100 * used_us / took_us, 1));
+    daemon.Kill();
   }
 
   // Decided, and a power failure before anybody was told.
@@ -290,7 +298,7 @@ class Scale {
       daemon.Kill();
     }
     const Clock::time_point started = Clock::now();
-    const Daemon daemon(directory.path(), kRoom, std::chrono::seconds(600));
+    Daemon daemon(directory.path(), kRoom, std::chrono::seconds(600));
     const Seconds serving = Clock::now() - started;
     const Clock::time_point attached = Clock::now();
     NoOpParticipant participant(daemon.port());
