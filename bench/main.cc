@@ -63,6 +63,7 @@ void RunSuites(const Options& options) {
   if (options.three_phase) Print(MeasureThreePhase(options.suite, Say, stop), options.json);
   if (options.barrier) Print(MeasureBarrier(options.suite, Say, stop), options.json);
   if (options.saga) Print(MeasureSagas(options.suite, Say, stop), options.json);
+  if (options.log) Print(MeasureLog(options.suite, Say, stop), options.json);
   if (options.scale) Print(MeasureScale(options.suite, Say, stop), options.json);
 }
 

@@ -79,9 +79,10 @@ Options Read(const po::variables_map& given) {
   options.three_phase = suite == "three-phase" || suite == "all";
   options.barrier = suite == "barrier" || suite == "all";
   options.saga = suite == "saga" || suite == "all";
+  options.log = suite == "log" || suite == "all";
   options.scale = suite == "scale" || suite == "all";
   if (!options.coordinator && !options.postgres && !options.three_phase && !options.barrier &&
-      !options.saga && !options.scale) {
+      !options.saga && !options.log && !options.scale) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -135,6 +136,8 @@ std::string HelpText() {
           "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"
           "               each of three PostgreSQL databases, and compensated; against three\n"
           "               local transactions by hand; and what the decision log writes for each\n"
+          "  log          records in batches: in the decision log, in a bare SQLite table, and in\n"
+          "               a file that is flushed\n"
           "  scale        with up to 1,000,000 open transactions, 10,000 idle connections,\n"
           "               16 branches, 64 participants, one of them dead, and 100,000\n"
           "               transactions in doubt at a start; how fast, and how much memory\n"

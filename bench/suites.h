@@ -36,6 +36,8 @@ std::vector<Row> MeasureThreePhase(const SuiteOptions& options, const Progress& 
                                    const Stop& stop);
 std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& progress,
                                 const Stop& stop);
+std::vector<Row> MeasureLog(const SuiteOptions& options, const Progress& progress,
+                            const Stop& stop);
 std::vector<Row> MeasureScale(const SuiteOptions& options, const Progress& progress,
                               const Stop& stop);
 

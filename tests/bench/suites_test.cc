@@ -108,6 +108,18 @@ TEST_F(SettleBench, MeasuresTheCoordinator) {
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
+TEST_F(SettleBench, MeasuresTheLog) {
+  ASSERT_EQ(Measure("log", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row, 1));
+  ASSERT_EQ(names.size(), 20u);
+  EXPECT_THAT(std::vector(names.begin(), names.begin() + 4),
+              ElementsAre("log.raw_file_1", "log.bare_sqlite_1 against log.raw_file_1",
+                          "log.decision_log_1 against log.raw_file_1",
+                          "log.decision_log_1 against log.bare_sqlite_1"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
 TEST_F(SettleBench, MeasuresHowItScales) {
   ASSERT_EQ(Measure("scale", {"--json", "--percent", "1"}), 0) << Errors();
   std::vector<std::string> names;
