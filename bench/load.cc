@@ -52,7 +52,8 @@ Run Summarize(std::vector<Tally> tallies, Seconds window) {
   run.counted = latencies.size();
   run.per_second = static_cast<double>(run.counted) / window.count();
   run.p50_us = Percentile(latencies, 0.5);
-  run.p99_us = Percentile(std::move(latencies), 0.99);
+  run.p99_us = Percentile(latencies, 0.99);
+  run.p999_us = Percentile(std::move(latencies), 0.999);
   return run;
 }
 

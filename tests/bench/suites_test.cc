@@ -84,8 +84,10 @@ class SettleBench : public ::testing::Test {
 // "name against other"; every figure of it must be one.
 std::string CheckedNameOf(const json& row, int clients = 2, int rounds = 1) {
   EXPECT_EQ(row.at("clients"), clients) << row;
-  for (const char* key : {"value", "p50_us", "p99_us", "count"}) EXPECT_GT(row.at(key), 0) << row;
+  for (const char* key : {"value", "p50_us", "p99_us", "p999_us", "count"})
+    EXPECT_GT(row.at(key), 0) << row;
   EXPECT_LE(row.at("p50_us"), row.at("p99_us")) << row;
+  EXPECT_LE(row.at("p99_us"), row.at("p999_us")) << row;
   EXPECT_EQ(row.at("rounds"), rounds) << row;
   EXPECT_THAT(row.at("acknowledged").get<std::string>(), Not(IsEmpty())) << row;
   const std::string name = row.at("row");
