@@ -194,7 +194,7 @@ TEST_F(AuditedHandlers, RefusalsBeyondSoManyAnHourAreANumberAndPushNothingOut) {
   const std::size_t most = Refusals::kRowsMost;
   for (int i = 0; i < 50; ++i) EXPECT_THAT(refused(i), HasSubstr(std::to_string(100 + i)));
   EXPECT_EQ(log_.audit().size(), 2 * most);
-  EXPECT_TRUE(observer_.Saw("20 calls (local, resolve) were refused within an hour"));
+  EXPECT_TRUE(observer_.AwaitOneWith("20 calls (local, resolve) were refused within an hour"));
   request.gtid = gtid;
   request.to = "abort";
   admin_.resolve(reply, request);
