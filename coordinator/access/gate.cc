@@ -22,9 +22,10 @@ Error OverQuota(const Rights& rights, std::uint64_t most, const std::string& of_
 
 }  // namespace
 
-Gate::Gate(Policy policy, server::Complain complain, Now now)
+Gate::Gate(Policy policy, Tell tell, Now now)
     : now_(std::move(now)),
-      complaints_(std::move(complain)),
+      tell_(std::move(tell)),
+      complaints_([this](const std::string& line) { tell_({}, line); }),
       policy_(std::make_shared<const Policy>(std::move(policy))) {}
 
 void Gate::Replace(Policy policy) {
@@ -45,10 +46,11 @@ Gate::Usage& Gate::UsageOf(const std::string& identity) {
 }
 
 void Gate::Deny(const Method& method, Reason reason, const server::Caller& caller,
-                const Error& error) {
+                const Error& error, const Gtid& about) {
   ++denied_[IndexOf(method.service)][static_cast<std::size_t>(reason)];
   complaints_.Say("denied " + std::string(method.service) + "." + std::string(method.name) +
-                  " to " + Escaped(caller.text()) + ": " + error.message);
+                      " to " + Escaped(caller.text()) + ": " + error.message,
+                  [&](const std::string& line) { tell_(about, line); });
 }
 
 Visitor::Visitor(Gate& gate, server::Caller caller) : gate_(gate), caller_(std::move(caller)) {
@@ -65,9 +67,16 @@ void Visitor::Leave() {
 // `generation` was read before the policy: if that is replaced meanwhile, the next call looks
 // again.
 void Visitor::Refresh(std::uint64_t generation) {
+  const bool first = generation_ == 0;
   generation_ = generation;
   Leave();
-  rights_ = gate_.policy()->Of(caller_);
+  const std::string before = std::exchange(rights_, gate_.policy()->Of(caller_)).identity;
+  if (!first && rights_.identity != before) {
+    gate_.complaints_.Say("by the new rules " + NameOf(before) + " (" + Escaped(caller_.text()) +
+                          ") is " + NameOf(rights_.identity) +
+                          " from now on, and what it began as " + NameOf(before) +
+                          " is not its own: put the rule about " + NameOf(before) + " first");
+  }
   one_too_many_ = false;
   if (rights_.roles.empty()) return;
   usage_ = &gate_.UsageOf(rights_.identity);
@@ -94,8 +103,8 @@ Status Visitor::Enter(const Method& method) {
   return {};
 }
 
-Error Visitor::Deny(const Method& method, Reason reason, Error error) {
-  gate_.Deny(method, reason, caller_, error);
+Error Visitor::Deny(const Method& method, Reason reason, Error error, const Gtid& about) {
+  gate_.Deny(method, reason, caller_, error, about);
   return error;
 }
 

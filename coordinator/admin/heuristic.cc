@@ -1,6 +1,7 @@
 #include "admin/heuristic.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "engine/await.h"
@@ -21,7 +22,7 @@ HeuristicCall CallOf(const ResolveCall& call, HeuristicAct act) {
   intent.operator_name = call.operator_name;
   intent.reason = call.reason;
   intent.database_name = call.prepared;
-  return {call.gtid, std::move(intent)};
+  return {call.gtid, std::move(intent), call.identity};
 }
 
 // The same was asked before: it is answered by what is so now.
@@ -185,7 +186,9 @@ Result<Plan> PlanStray(Engine& engine, const Views& views, const ResolveCall& ca
 Result<TransactionView> ResolveHeuristically(Engine& engine, const Views& views,
                                              const ResolveCall& call) {
   Result<Plan> plan = Fail(ErrorCode::kInvalid, "");
+  std::unique_lock<std::mutex> deciding;
   if (!call.prepared.empty()) {
+    deciding = views.DecideOfStrays();
     const auto act = FindAct(engine, call);
     if (!act) return Fail(act.error());
     if (*act && (*act)->heuristics.front().to != call.to) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,8 +47,8 @@ struct StatusView {
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
   std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
-  OpenCounts counts{};        // of the open ones, once more
-  std::size_t undecided = 0;  // of those, sagas aside
+  OpenCounts counts{};                    // of the open ones, once more
+  std::size_t undecided = 0;              // of those, sagas aside
   std::vector<PauseRecord> pauses{};
   AuditTotals audit{};
 };
@@ -118,6 +119,11 @@ class Views {
   // The prepared branch that a scan found under that name; kNotFound: none did.
   [[nodiscard]] Result<Stray> FindStray(const std::string& resource,
                                         const std::string& database_name) const;
+  // Held from looking whether a person decided of a stray already until that is durable: of two who
+  // decide at the same moment the second finds what the first did. Blocks.
+  [[nodiscard]] std::unique_lock<std::mutex> DecideOfStrays() const {
+    return std::unique_lock(deciding_);
+  }
   // Of a transaction that was forgotten: the stray that it was about, if any, is listed no more.
   void LetGoOfStray(const TransactionSummary& summary) const;
   // A page has at most so many resources and, together, sessions; a resource is never divided.
@@ -147,6 +153,7 @@ class Views {
   Inquiry& inquiry_;
   Clock& clock_;
   const WallTime started_;
+  mutable std::mutex deciding_;
 };
 
 }  // namespace settle::coordinator

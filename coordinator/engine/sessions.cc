@@ -72,12 +72,36 @@ Status Sessions::CheckAttach(const AttachCall& call) {
   return {};
 }
 
+// A name stays in the log for good once it was attached: without a limit a pattern of the rules is
+// room without end.
+Status Sessions::CheckNames(const AttachCall& call) {
+  if (!call.names) return {};
+  const auto counts = [&](const std::string& name) { return call.names->counts(name); };
+  std::set<std::string> fresh;
+  for (const OfferedResource& resource : call.resources) {
+    if (!bindings_.contains(resource.name) && counts(resource.name)) fresh.insert(resource.name);
+  }
+  if (fresh.empty()) return {};
+  const auto known = static_cast<std::size_t>(
+      std::count_if(bindings_.begin(), bindings_.end(),
+                    [&](const auto& binding) { return counts(binding.first); }));
+  if (known + fresh.size() <= call.names->most) return {};
+  ++name_refusals_;
+  return Fail(ErrorCode::kRetry,
+              (call.identity.empty() ? "local" : Escaped(call.identity)) +
+                  " serves resources by a pattern, of whose names " + std::to_string(known) +
+                  " are known, and no more than " + std::to_string(call.names->most) +
+                  " may be: " + *fresh.begin() + " is new, and nothing was attached",
+              "name it in a rule of the file of --access, or raise the quota \"names\" there");
+}
+
 // Binds, in memory, the names that are not yet bound durably; the records make it so. Two sessions
 // that come at the same time write the same record: neither starts on the strength of the other's,
 // which may be refused.
 Result<std::vector<ResourceRecord>> Sessions::BindNew(const AttachCall& call) {
   const std::lock_guard lock(mutex_);
   if (Status allowed = CheckAttach(call); !allowed) return Fail(allowed.error());
+  if (Status allowed = CheckNames(call); !allowed) return Fail(allowed.error());
   std::vector<ResourceRecord> bound_now;
   for (const OfferedResource& resource : call.resources) {
     Binding& binding = bindings_[resource.name];

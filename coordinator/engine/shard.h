@@ -12,19 +12,13 @@
 #include <unordered_map>
 
 #include "engine/mailbox.h"
+#include "engine/reporter.h"
 #include "engine/sagas.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
 
 namespace settle::coordinator {
-
-// Whoever reports on a branch.
-struct Reporter {
-  SessionId session;
-  std::set<std::string> serves;          // resources
-  std::set<std::string> participants{};  // whose actions it serves
-};
 
 class Shard {
  public:

@@ -13,10 +13,18 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Time passes only by being looked at.
+class SlowClock : public Clock {
+ public:
+  Instant Now() const override { return now += 100ms; }
+  WallTime WallNow() const override { return 1; }
+  mutable Instant now{1h};
+};
+
 class MetricsOfAnEngine : public ::testing::Test {
  protected:
   std::string Text() {
-    const access::Gate gate(access::Policy::WithoutRules(0), [](const std::string&) {});
+    const access::Gate gate(access::Policy::WithoutRules(0), [](const auto&...) {});
     const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }},
                           under_test.engine(), under_test.log(), under_test.clock(), gate);
     const auto text = under_test.Blocking([&] { return metrics.Text(); });
@@ -40,6 +48,24 @@ class MetricsOfAnEngine : public ::testing::Test {
 
   EngineUnderTest under_test;
 };
+
+TEST_F(MetricsOfAnEngine, X03_WhoeverScrapesHowOftenWhatIsOpenIsNotCountedAllTheTime) {
+  SlowClock clock;
+  const access::Gate gate(access::Policy::WithoutRules(0), [](const auto&...) {});
+  const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }}, under_test.engine(),
+                        under_test.log(), clock, gate);
+  const auto open = [&](int count) {
+    EXPECT_THAT(*under_test.Blocking([&] { return metrics.Text(); }),
+                HasSubstr("\nsettle_transactions_open{state=\"active\"} " + std::to_string(count)));
+  };
+  open(0);
+  under_test.Begin();
+  open(0);  // to count took 100 ms, so that it is done once in 5 s
+  clock.now += 4s;
+  open(0);
+  clock.now += 2s;
+  open(1);
+}
 
 TEST_F(MetricsOfAnEngine, CountAndTimeACommit) {
   Participant a(under_test, {"bank-a"});
