@@ -262,6 +262,21 @@ TEST_F(LogRestore, WhereNothingWasLostTheEpochGoesOnAndNothingIsUnknown) {
   EXPECT_EQ(Verified(copy).restored.size(), 0U);
 }
 
+// Nobody started it in between: a log that was moved to one disk, and then to another.
+TEST_F(LogRestore, ARestoredLogCanBeRestoredFromAgain) {
+  Append(*OpenOrThrow(path), 1, true);
+  std::filesystem::copy_file(path, copy);
+  RestoreCall call = Call();
+  call.nothing_was_lost = true;
+  ASSERT_TRUE(RestoreLog(call, {}));
+  call.backup = restored;
+  call.log = directory / "again.db";
+  const auto again = RestoreLog(call, {});
+  ASSERT_TRUE(again) << Describe(again.error());
+  EXPECT_EQ(again->restored.size(), 2U);
+  EXPECT_THAT(OpenOrThrow(call.log)->identity().lost, IsEmpty());
+}
+
 TEST_F(LogRestore, ALogIsNeverOverwrittenNorTakenFromADaemon) {
   const auto log = OpenOrThrow(path);
   Append(*log, 1, true);
