@@ -140,12 +140,14 @@ class Sessions {
 
   static Error IsLost();
   static Error IsAnothers();
+  Status CheckRoom(const AttachCall& call);
   Status CheckAttach(const AttachCall& call);
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
   void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
             std::vector<Answer>& answers);
   void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource,
                AppendResult result, const std::string& reason);
+  Status Enter(const SessionId& id, const AttachCall& call);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   SessionView ViewOf(const SessionId& id) const;
