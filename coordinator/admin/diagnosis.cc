@@ -165,9 +165,14 @@ Findings CheckClock(const CoordinatorFacts& facts) {
   } else {
     found.push_back({"clock-order", Severity::kOk, "no record is in the future", ""});
   }
-  if (facts.clock.synchronised) {
+  if (!facts.clock) {
+    found.push_back({"clock-sync", Severity::kNote,
+                     "whether it is synchronised is not known: this process may not ask the kernel "
+                     "(the service's ProtectClock= forbids it)",
+                     "timedatectl status"});
+  } else if (facts.clock->synchronised) {
     found.push_back({"clock-sync", Severity::kOk,
-                     "synchronised, to " + Time(facts.clock.error_max) + " at the worst", ""});
+                     "synchronised, to " + Time(facts.clock->error_max) + " at the worst", ""});
   } else {
     found.push_back({"clock-sync", Severity::kNote,
                      "the kernel does not know of a synchronisation (NTP); nothing is decided by "

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "log/backup.h"
@@ -104,6 +105,28 @@ TEST_F(LogRestore, ABackupHasAllThatWasDurableWhenItBeganWhateverIsWrittenMeanwh
   EXPECT_GE(report.records.at("commit"), before);
   EXPECT_EQ(report.backup->position, report.last_position);
   EXPECT_GE(report.in_doubt_count, 100U);
+}
+
+// Copying takes as long as the log is large, and what is decided meanwhile is lost with the log.
+TEST_F(LogRestore, ABackupIsOfTheMomentAtWhichItBegan) {
+  const auto log = OpenOrThrow(path);
+  Append(*log, 1, true);
+  const auto now = [] {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
+  const WallTime before = now();
+  const auto backup = log->StartBackup();
+  const WallTime begun = now();
+  ASSERT_TRUE(backup) << Describe(backup.error());
+  for (auto progress = (*backup)->Await(); !progress->complete; progress = (*backup)->Await())
+    ASSERT_TRUE(progress) << Describe(progress.error());
+  WriteFile(copy, (*backup)->Read(0, 10'000'000).value());
+  const auto mark = Verified(copy).backup;
+  ASSERT_TRUE(mark);
+  EXPECT_GE(mark->taken, before);
+  EXPECT_LE(mark->taken, begun);
 }
 
 TEST_F(LogRestore, OneBackupIsMadeAtATimeAndItsCopyGoesWithIt) {
@@ -237,6 +260,21 @@ TEST_F(LogRestore, WhereNothingWasLostTheEpochGoesOnAndNothingIsUnknown) {
   EXPECT_EQ(log->identity().epoch, 2U);
   EXPECT_THAT(log->identity().lost, IsEmpty());
   EXPECT_EQ(Verified(copy).restored.size(), 0U);
+}
+
+// Nobody started it in between: a log that was moved to one disk, and then to another.
+TEST_F(LogRestore, ARestoredLogCanBeRestoredFromAgain) {
+  Append(*OpenOrThrow(path), 1, true);
+  std::filesystem::copy_file(path, copy);
+  RestoreCall call = Call();
+  call.nothing_was_lost = true;
+  ASSERT_TRUE(RestoreLog(call, {}));
+  call.backup = restored;
+  call.log = directory / "again.db";
+  const auto again = RestoreLog(call, {});
+  ASSERT_TRUE(again) << Describe(again.error());
+  EXPECT_EQ(again->restored.size(), 2U);
+  EXPECT_THAT(OpenOrThrow(call.log)->identity().lost, IsEmpty());
 }
 
 TEST_F(LogRestore, ALogIsNeverOverwrittenNorTakenFromADaemon) {
