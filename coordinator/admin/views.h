@@ -46,8 +46,8 @@ struct StatusView {
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
   std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
-  OpenCounts counts{};        // of the open ones, once more
-  std::size_t undecided = 0;  // of those, sagas aside
+  OpenCounts counts{};                    // of the open ones, once more
+  std::size_t undecided = 0;              // of those, sagas aside
   std::vector<PauseRecord> pauses{};
   AuditTotals audit{};
 };
@@ -86,6 +86,16 @@ bool HasReservations(const TransactionSummary& summary);
 // A three-phase commit that may have been pre-committed and is not decided: a majority of its sites
 // decides it, and nobody else can.
 bool AwaitsAMajority(const TransactionSummary& summary);
+
+// A step of a saga, whose participant an operator has paused.
+bool IsHeldBack(const BranchSummary& branch);
+
+// A saga whose pivot has run: it goes forward, and cannot be cancelled.
+bool IsPastItsPivot(const TransactionSummary& summary);
+
+// `resolve --heuristic` can decide it: it waits for a majority, or is quarantined with branches
+// that its records name.
+bool CanBeForced(const TransactionSummary& summary);
 
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);

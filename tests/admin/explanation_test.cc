@@ -198,9 +198,15 @@ std::vector<Case> EndedCases() {
                                          "damaged")},
       {"forgetting", Ended({Outcome::kMixed, AbortCause::kNone, said, false}, "forgetting")},
       {"quarantined", Ended({Outcome::kUnknown, AbortCause::kNone,
-                             "it has a commit record and an abort record", false},
+                             "its records in the log contradict themselves: it has a commit "
+                             "record and an abort record",
+                             false},
                             "quarantined")},
   };
+  cases.push_back({"quarantined-of-unknown-branches", cases[9].summary});
+  cases.back().summary.branches.clear();
+  cases.push_back({"forcing", cases[9].summary});
+  cases.back().summary.state = "forcing";
   cases[1].summary.branches.resize(1);
   cases[3].summary.branches.clear();
   cases[3].summary.origin = {};
@@ -239,6 +245,13 @@ std::vector<Case> OtherCases() {
   };
   cases.push_back({"tcc-and-database", InState("committing", "committing", "committed")});
   cases.back().summary.branches.push_back(Part(3, "inventory", "action reserve", "confirming"));
+  cases.push_back({"tcc-half-confirmed", Reservations("committing", "confirmed")});
+  cases.back().summary.branches.push_back(Part(2, "shipping", "action book", "confirming"));
+  cases.push_back({"saga-running-held-back",
+                   Saga("running", "done", "running", "hotel is paused by ann since noon: moved")});
+  cases.push_back(
+      {"saga-running-past-its-pivot", Saga("running", "done", "running", "the hotel is closed")});
+  cases.back().summary.saga->steps[0].kind = saga::StepKind::kPivot;
   cases[2].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[2].live = {Unserved(1, kBegan + kMinute)};
   cases[12].summary.ending = {Outcome::kHazard, AbortCause::kStepFailed,
