@@ -76,12 +76,6 @@ std::string HelpForTheBranches(const TransactionSummary& summary) {
   return out == nullptr ? "nothing is needed" : HelpForTheBranch(*out);
 }
 
-const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber site) {
-  const auto branch = std::find_if(summary.branches.begin(), summary.branches.end(),
-                                   [site](const BranchSummary& one) { return one.number == site; });
-  return branch == summary.branches.end() ? nullptr : &*branch;
-}
-
 // What a three-phase commit needs to be decided, and who of its sites could give it.
 std::string MajorityThatIsOut(const TransactionSummary& summary) {
   const QuorumSummary& quorum = *summary.quorum;
@@ -198,6 +192,13 @@ std::string HelpForTheQuarantined(const TransactionSummary& summary) {
 }
 
 }  // namespace
+
+const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number) {
+  const auto branch =
+      std::find_if(summary.branches.begin(), summary.branches.end(),
+                   [number](const BranchSummary& one) { return one.number == number; });
+  return branch == summary.branches.end() ? nullptr : &*branch;
+}
 
 bool AwaitsAMajority(const TransactionSummary& summary) {
   return summary.quorum && summary.state == "quorum";

@@ -25,12 +25,6 @@ std::string NameOf(const TransactionSummary& summary, const BranchSummary& branc
          branch.resource;
 }
 
-const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number) {
-  const auto found = std::find_if(summary.branches.begin(), summary.branches.end(),
-                                  [&](const auto& branch) { return branch.number == number; });
-  return found == summary.branches.end() ? nullptr : &*found;
-}
-
 std::string KindOf(const TransactionSummary& summary) {
   if (summary.saga) {
     return "a saga, " + summary.saga->name + " version " + std::to_string(summary.saga->version) +
@@ -128,9 +122,13 @@ std::string DecisionInWords(const TransactionSummary& summary) {
   if (state == "ending") return "Its end is being written down.";
   if (state == "damaged") {
     const bool alike = summary.ending.committed() || summary.ending.aborted();
-    const std::string what = alike          ? "A person decided of it, and its branches ended alike"
-                             : summary.saga ? "A part of it is neither done nor undone"
-                                            : "Its branches did not end as decided";
+    const Decided decided = DecisionOf(summary);
+    const std::string what =
+        alike                           ? "A person decided of it, and its branches ended alike"
+        : summary.saga                  ? "A part of it is neither done nor undone"
+        : decided == Decided::kByBranch ? "Its only branch was its database's to commit"
+        : decided == Decided::kCommit   ? "It was decided to commit, and not all of it ended so"
+                                        : "It was aborted, and not all of it ended so";
     return what + " (" + ToString(summary.ending.outcome) + "): " + summary.ending.reason + ".";
   }
   if (state == "forcing") return "A person has decided it; that is being written down.";
@@ -221,8 +219,7 @@ Sentences ByHand(const TransactionSummary& summary, bool rollback, const std::st
       reserved = branch.resource;
     } else if (IdentityOf(branch).starts_with("postgresql:")) {
       in_database = std::string(rollback ? "ROLLBACK" : "COMMIT") + " PREPARED '" +
-                    BranchKey{summary.gtid, branch.number}.DatabaseName() + "' in " +
-                    branch.resource;
+                    KeyInTheDatabase(summary, branch).DatabaseName() + "' in " + branch.resource;
       break;
     } else if (in_database.empty()) {
       in_database = std::string(rollback ? "Rolling back" : "Committing") + " a branch by hand";

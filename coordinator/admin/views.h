@@ -79,6 +79,9 @@ struct ExaminedPage {
   std::string next_cursor;        // empty when there are no more
 };
 
+// Null: it has none of that number.
+const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number);
+
 // A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
 bool IsReservation(const BranchSummary& branch);
 bool HasReservations(const TransactionSummary& summary);

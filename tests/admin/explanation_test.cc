@@ -107,6 +107,21 @@ TransactionSummary Reservations(const std::string& state, const std::string& bra
   return summary;
 }
 
+const char* const kStray = "settle:aaaabbbbcccc.1.7.deadbeef:1";
+
+TransactionSummary Stray() {
+  TransactionSummary summary = InState("committing", "committing", "");
+  summary.origin = {"ann", std::string("prepared as ") + kStray, kBegan};
+  HeuristicIntent act;
+  act.act = HeuristicAct::kStray;
+  act.to = Decision::kCommit;
+  act.database_name = kStray;
+  act.operator_name = "ann";
+  act.reason = "its log is gone";
+  summary.heuristics = {act};
+  return summary;
+}
+
 LiveRow Asked(const TransactionSummary& summary, BranchNumber number, LiveBranch live) {
   LiveRow row{number, {kBegan + 5 * kMinute, 12ms, "shop@web1:4711", ""}, std::move(live)};
   row.comparison = Compare(DecisionOf(summary), summary.branches[number - 1], *row.live);
@@ -173,6 +188,7 @@ std::vector<Case> TwoPhaseCases() {
   cases[7].live = {Unserved(1, 0)};
   cases[8].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[8].live = {Unserved(1, 0)};
+  cases.push_back({"stray-committing", Stray()});
   cases.push_back({"committing-refused", InState("committing", "committed", "committing")});
   cases.back().summary.branches[1].last_error = "permission denied to finish prepared transaction";
   return cases;
@@ -376,6 +392,29 @@ TEST(Comparisons, ABranchThatWasReportedAsEndedAndIsPreparedContradictsThat) {
   live.prepared = true;
   EXPECT_TRUE(Compare(Decided::kCommit, BranchIn(1, "bank-a", "committed"), live).contradicts);
   EXPECT_TRUE(Compare(Decided::kAbort, BranchIn(1, "bank-a", "aborted"), live).contradicts);
+}
+
+TEST(Comparisons, WhatWasReportedAsCommittedAndCannotBeProvedAnyMoreContradictsNothing) {
+  const Comparison comparison = Compare(Decided::kCommit, BranchIn(1, "bank-a", "committed"),
+                                        Gone(Proof::kNone, "a fail-over took place"));
+  EXPECT_FALSE(comparison.contradicts);
+  EXPECT_THAT(comparison.words, HasSubstr("any more (a fail-over took place)"));
+}
+
+TEST(Comparisons, NobodyDecidedOfAHazardThatWasLeftToItsOnlyBranch) {
+  TransactionSummary summary =
+      Ended({Outcome::kHazard, AbortCause::kNone, "a fail-over took place", false}, "damaged");
+  EXPECT_EQ(DecisionOf(summary), Decided::kCommit);
+  summary.branches.resize(1);
+  summary.branches[0].vote.clear();
+  EXPECT_EQ(DecisionOf(summary), Decided::kByBranch);
+}
+
+TEST(Comparisons, AStrayIsLookedForUnderItsOwnName) {
+  TransactionSummary summary = Stray();
+  EXPECT_EQ(KeyInTheDatabase(summary, summary.branches[0]).DatabaseName(), kStray);
+  summary.heuristics.clear();
+  EXPECT_EQ(KeyInTheDatabase(summary, summary.branches[0]), (BranchKey{kGtid, 1}));
 }
 
 TEST(Comparisons, ABranchThatNeverVotedAndIsNotPreparedContradictsNothing) {
