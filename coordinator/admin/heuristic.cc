@@ -99,7 +99,7 @@ Result<Plan> PlanForce(const ResolveCall& call, TransactionView view) {
                     summary.ending.reason,
                 view.advice);
   }
-  if (quarantined || AwaitsAMajority(summary)) {
+  if (CanBeForced(summary)) {
     std::string would = WouldForce(call, summary);
     return Plan{CallOf(call, HeuristicAct::kForce), std::move(would), std::move(view)};
   }
