@@ -116,7 +116,7 @@ void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgain
         },
         [&] {
           if (call.gtid.empty()) return Status();
-          return call.step.empty() ? StatusOf(WouldRetry(engine_, views_, call.gtid, call.resource))
+          return call.step.empty() ? StatusOf(WouldRetry(engine_, views_, call.gtid))
                                    : StatusOf(views_.Show(call.gtid));
         }));
   });
