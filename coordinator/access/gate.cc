@@ -1,6 +1,7 @@
 #include "access/gate.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "settle/vocabulary/gtid.h"
@@ -57,15 +58,30 @@ Visitor::Visitor(Gate& gate, server::Caller caller) : gate_(gate), caller_(std::
   Refresh(gate_.generation_);
 }
 
+bool Gate::Usage::TakePlace(std::uint64_t most) {
+  std::uint64_t taken = connections;
+  while (taken < most) {
+    if (connections.compare_exchange_weak(taken, taken + 1)) return true;
+  }
+  return false;
+}
+
 Visitor::~Visitor() { Leave(); }
 
 void Visitor::Leave() {
-  if (usage_ != nullptr) --usage_->connections;
+  if (has_place_) --usage_->connections;
+  has_place_ = false;
   usage_ = nullptr;
 }
 
+bool Visitor::TakePlace() {
+  constexpr auto kNoLimit = std::numeric_limits<std::uint64_t>::max();
+  return has_place_ = usage_->TakePlace(rights_.quota.connections.value_or(kNoLimit));
+}
+
 // `generation` was read before the policy: if that is replaced meanwhile, the next call looks
-// again.
+// again. A connection that is one too many takes no place from others when they look, and of those
+// that were there so many go on as a lower quota has room for.
 void Visitor::Refresh(std::uint64_t generation) {
   const bool first = generation_ == 0;
   generation_ = generation;
@@ -77,12 +93,9 @@ void Visitor::Refresh(std::uint64_t generation) {
                           " from now on, and what it began as " + NameOf(before) +
                           " is not its own: put the rule about " + NameOf(before) + " first");
   }
-  one_too_many_ = false;
   if (rights_.roles.empty()) return;
   usage_ = &gate_.UsageOf(rights_.identity);
-  const std::uint64_t connections = ++usage_->connections;
-  one_too_many_ = rights_.quota.connections && connections > *rights_.quota.connections;
-  if (one_too_many_) ++gate_.connections_over_quota_;
+  if (!TakePlace()) ++gate_.connections_over_quota_;
 }
 
 Status Visitor::Enter(const Method& method) {
@@ -90,11 +103,9 @@ Status Visitor::Enter(const Method& method) {
   if (generation != generation_) Refresh(generation);
   if (Status may = rights_.MayCall(method); !may)
     return Fail(Deny(method, Reason::kRole, may.error()));
-  if (one_too_many_) {
-    const std::uint64_t most = *rights_.quota.connections;
-    one_too_many_ = usage_->connections > most;  // another may have gone
-    if (one_too_many_) return Fail(OverQuota(rights_, most, "connections"));
-  }
+  // Another may have gone since.
+  if (!has_place_ && !TakePlace())
+    return Fail(OverQuota(rights_, *rights_.quota.connections, "connections"));
   const auto& rate = rights_.quota.calls_per_second;
   if (rate && !usage_->calls.Take(gate_.now_(), *rate)) {
     ++gate_.calls_over_quota_;

@@ -68,7 +68,9 @@ class Gate {
   // is granted have one, and a new connection must not bring new calls.
   struct Usage {
     CallRate calls;
-    std::atomic<std::uint64_t> connections{0};
+    std::atomic<std::uint64_t> connections{0};  // that have a place
+
+    bool TakePlace(std::uint64_t most);
   };
   Usage& UsageOf(const std::string& identity);
   std::shared_ptr<const Policy> policy() const;
@@ -117,6 +119,7 @@ class Visitor {
 
  private:
   void Refresh(std::uint64_t generation);
+  bool TakePlace();
   void Leave();
 
   Gate& gate_;
@@ -124,7 +127,7 @@ class Visitor {
   std::uint64_t generation_ = 0;
   Rights rights_;
   Gate::Usage* usage_ = nullptr;  // none: nothing is granted
-  bool one_too_many_ = false;     // of the connections
+  bool has_place_ = false;        // among the connections of its identity
 };
 
 }  // namespace settle::coordinator::access

@@ -99,10 +99,11 @@ Result<Plan> PlanForce(const ResolveCall& call, TransactionView view) {
                     summary.ending.reason,
                 view.advice);
   }
-  if (quarantined || AwaitsAMajority(summary)) {
+  if (CanBeForced(summary)) {
     std::string would = WouldForce(call, summary);
     return Plan{CallOf(call, HeuristicAct::kForce), std::move(would), std::move(view)};
   }
+  if (summary.ending.outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
   const bool undecided = summary.ending.outcome == Outcome::kUndecided;
   if (undecided && call.to == Decision::kAbort) {
     return Fail(ErrorCode::kRefused,

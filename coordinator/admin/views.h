@@ -80,6 +80,9 @@ struct ExaminedPage {
   std::string next_cursor;        // empty when there are no more
 };
 
+// Null: it has none of that number.
+const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number);
+
 // A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
 bool IsReservation(const BranchSummary& branch);
 bool HasReservations(const TransactionSummary& summary);
@@ -87,6 +90,16 @@ bool HasReservations(const TransactionSummary& summary);
 // A three-phase commit that may have been pre-committed and is not decided: a majority of its sites
 // decides it, and nobody else can.
 bool AwaitsAMajority(const TransactionSummary& summary);
+
+// A step of a saga, whose participant an operator has paused.
+bool IsHeldBack(const BranchSummary& branch);
+
+// A saga whose pivot has run: it goes forward, and cannot be cancelled.
+bool IsPastItsPivot(const TransactionSummary& summary);
+
+// `resolve --heuristic` can decide it: it waits for a majority, or is quarantined with branches
+// that its records name.
+bool CanBeForced(const TransactionSummary& summary);
 
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);

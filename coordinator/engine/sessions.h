@@ -141,6 +141,7 @@ class Sessions {
 
   static Error IsLost();
   static Error IsAnothers();
+  Status CheckRoom(const AttachCall& call);
   Status CheckAttach(const AttachCall& call);
   Status CheckNames(const AttachCall& call);
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
@@ -148,6 +149,7 @@ class Sessions {
             std::vector<Answer>& answers);
   void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource,
                AppendResult result, const std::string& reason);
+  Status Enter(const SessionId& id, const AttachCall& call);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   SessionView ViewOf(const SessionId& id) const;

@@ -84,6 +84,7 @@ class Shard {
 
   Transaction* Find(const Gtid& gtid);
   Transaction* FindInTime(const Gtid& gtid);
+  TransactionSummary SummaryOf(const Transaction& transaction) const;
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   Error CannotJoin(const Gtid& gtid) const;
   Status CheckMayJoin(const Transaction& transaction, const std::string& participant,

@@ -170,7 +170,7 @@ void AddLog(Families& families, const DecisionLog& log, const std::string& path)
     const std::uintmax_t size = std::filesystem::file_size(path + suffix, error);
     families.Add(error ? 0 : Number(size), {{"file", file}});
   }
-  families.Gauge("settle_log_epoch", "How often this log was opened.");
+  families.Gauge("settle_log_epoch", "Number of this opening of the log.");
   families.Add(Number(log.identity().epoch));
 }
 

@@ -99,7 +99,8 @@ void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgain
   edge_.Serve(access::Of("admin", "send_again"), [&] {
     const SendAgainCall call = Need(FromWire(request));
     if (call.dry_run) {
-      reply = ToWire(Need(WouldRetry(engine_, views_, call.gtid, call.resource)));
+      reply = ToWire(Need(call.gtid.empty() ? WouldRetryAll(engine_, call.resource)
+                                            : WouldRetry(engine_, views_, call.gtid)));
       return;
     }
     const std::string target = !call.gtid.empty()       ? call.gtid.text()
@@ -115,7 +116,7 @@ void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgain
         },
         [&] {
           if (call.gtid.empty()) return Status();
-          return call.step.empty() ? StatusOf(WouldRetry(engine_, views_, call.gtid, call.resource))
+          return call.step.empty() ? StatusOf(WouldRetry(engine_, views_, call.gtid))
                                    : StatusOf(views_.Show(call.gtid));
         }));
   });

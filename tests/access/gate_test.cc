@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <list>
 #include <vector>
 
 namespace settle::coordinator::access {
@@ -133,6 +135,29 @@ TEST_F(GateTest, X03_OneConnectionTooManyIsToldSoUntilAnotherGoes) {
   EXPECT_EQ(gate_->connections_over_quota(), 1U);
   first.reset();
   EXPECT_TRUE(second.Enter(kBegin));
+}
+
+TEST_F(GateTest, X03_RulesThatAreReadAgainLeaveTheirPlaceToConnectionsThatHaveOne) {
+  const auto two_places = [] { return Granting({Role::kApplication}, {.connections = 2}); };
+  Start(two_places());
+  Visitor first(*gate_, caller_);
+  Visitor second(*gate_, caller_);
+  Visitor one_too_many(*gate_, caller_);
+  EXPECT_FALSE(one_too_many.Enter(kBegin));
+  gate_->Replace(two_places());
+  EXPECT_TRUE(first.Enter(kBegin)) << "the third is refused, and takes no place";
+  EXPECT_TRUE(second.Enter(kBegin));
+  EXPECT_FALSE(one_too_many.Enter(kBegin));
+}
+
+TEST_F(GateTest, X03_OfTheConnectionsThatAreOpenALowerQuotaKeepsAsManyAsItHasRoomFor) {
+  Start(Granting({Role::kApplication}, {.connections = 3}));
+  std::list<Visitor> all;
+  for (int i = 0; i < 3; ++i) all.emplace_back(*gate_, caller_);
+  gate_->Replace(Granting({Role::kApplication}, {.connections = 2}));
+  const auto served = std::count_if(all.begin(), all.end(),
+                                    [](Visitor& one) { return one.Enter(kBegin).has_value(); });
+  EXPECT_EQ(served, 2);
 }
 
 TEST_F(GateTest, WhoMayDoEverythingIsHeldToNobodysSessions) {

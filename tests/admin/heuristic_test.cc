@@ -243,9 +243,7 @@ TEST(DryRun, SaysWhatWouldBeDoneAndDoesNothing) {
   EXPECT_FALSE(admin.engine.Blocking([&] {
     return WouldForget(admin.views, {committing, "ann", "repaired"});
   }));
-  for (const Gtid& gtid : {committing, Gtid{}}) {
-    const auto retry = admin.engine.Blocking(
-        [&] { return WouldRetry(admin.engine.engine(), admin.views, gtid, ""); });
+  for (const auto& retry : {admin.WouldRetry(committing), admin.WouldRetryAll()}) {
     ASSERT_TRUE(retry) << Describe(retry.error());
     ASSERT_THAT(retry->resources, SizeIs(1));
     EXPECT_EQ(retry->resources[0].resource, "bank-a");
