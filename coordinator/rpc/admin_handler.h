@@ -2,6 +2,7 @@
 // pool.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -68,7 +69,7 @@ class AdminHandler : public wire::AdminServiceIf {
   // walks the methods of the service.
   template <typename T, typename Body>
   T Act(const std::string& what, const std::string& target, const std::string& operator_name,
-        const std::string& reason, Body body);
+        const std::string& reason, Body body, std::function<Status()> would = {});
   wire::PauseView SetPause(const std::string& what, const PauseRecord& record);
   LogBackup& TheBackup();
 

@@ -39,11 +39,11 @@ class AskedOf {
   // To which identity sessions, and branches of sessions, must belong.
   OnlyFor only() const { return edge_.visitor().only(); }
 
-  // As Need; a kDenied is counted and told to the log, as one of `reason`.
+  // As Need; a kDenied is counted and told to the log, as one of `reason` and `about` that.
   template <typename T>
-  auto NeedAllowed(access::Reason reason, Result<T> result) const {
+  auto NeedAllowed(access::Reason reason, Result<T> result, const Gtid& about = {}) const {
     if (!result && result.error().code == ErrorCode::kDenied)
-      throw ToWire(edge_.visitor().Deny(method_, reason, std::move(result).error()));
+      throw ToWire(edge_.visitor().Deny(method_, reason, std::move(result).error(), about));
     return Need(std::move(result));
   }
 
@@ -51,12 +51,11 @@ class AskedOf {
   // is the same if it never was.
   void NeedBegun(const Engine& engine, const Gtid& gtid) const {
     if (MayEnd(engine, gtid)) return;
-    throw ToWire(
-        edge_.visitor().Deny(method_, access::Reason::kTransaction,
-                             {ErrorCode::kDenied,
-                              "transaction " + gtid.text() + " is none that " +
-                                  access::NameOf(rights().identity) + " began, if it is one at all",
-                              "call as whoever began it; an operator sees it with 'settle show'"}));
+    const Error not_begun{ErrorCode::kDenied,
+                          "transaction " + gtid.text() + " is none that " +
+                              access::NameOf(rights().identity) + " began, if it is one at all",
+                          "call as whoever began it; an operator sees it with 'settle show'"};
+    throw ToWire(edge_.visitor().Deny(method_, access::Reason::kTransaction, not_begun, gtid));
   }
   bool MayEnd(const Engine& engine, const Gtid& gtid) const {
     return rights().unrestricted || engine.Began(gtid, rights().identity);

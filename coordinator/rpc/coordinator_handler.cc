@@ -97,11 +97,12 @@ void CoordinatorHandler::enlist(Returns<wire::EnlistReply> returns, Throws throw
   edge_.Serve(Of("coordinator", "enlist"), returns, throws, [&](const auto& asked) {
     EnlistCall call = Need(FromWire(request));
     AllowEnlist(asked, call);
+    const Gtid gtid = call.gtid;
     engine_.Enlist(std::move(call),
                    asked.template Await<BranchNumber>(kNothingDone, [=](auto branch) {
                      wire::EnlistReply reply;
                      reply.branch = static_cast<std::int32_t>(
-                         asked.NeedAllowed(access::Reason::kSession, std::move(branch)));
+                         asked.NeedAllowed(access::Reason::kSession, std::move(branch), gtid));
                      asked.Return(reply);
                    }));
   });
@@ -113,7 +114,7 @@ void CoordinatorHandler::AllowEnlist(const AskedOf& asked, EnlistCall& call) {
   const access::Rights& rights = asked.rights();
   if (rights.roles.Has(access::Role::kApplication) && asked.MayEnd(engine_, call.gtid)) return;
   if (!rights.roles.Has(access::Role::kParticipant)) return asked.NeedBegun(engine_, call.gtid);
-  asked.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource));
+  asked.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource), call.gtid);
   call.session_of = asked.only();
 }
 
@@ -145,11 +146,11 @@ void CoordinatorHandler::commit(Returns<wire::CommitReply> returns, Throws throw
     const auto ended = [=](Result<Ending> ending) {
       asked.Return(ToWire(CommitAnswer{Need(std::move(ending)), false, {}}));
     };
-    engine_.Commit(
-        std::move(call), asked.template Await<CommitAnswer>(limits, [=, this](auto answer) {
-          if (NotRunningHere(answer)) return AskLog(asked, gtid, ended);
-          asked.Return(ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(answer))));
-        }));
+    engine_.Commit(std::move(call), asked.template Await<CommitAnswer>(limits, [=,
+                                                                                this](auto answer) {
+      if (NotRunningHere(answer)) return AskLog(asked, gtid, ended);
+      asked.Return(ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(answer), gtid)));
+    }));
   });
 }
 
@@ -166,7 +167,8 @@ void CoordinatorHandler::commit_one_phase(Returns<wire::OnePhaseReply> returns, 
     engine_.CommitOnePhase(
         std::move(call), asked.template Await<OnePhaseAnswer>(kMaybeDone, [=, this](auto answer) {
           if (NotRunningHere(answer)) return AskLog(asked, gtid, ended);
-          asked.Return(ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(answer))));
+          asked.Return(
+              ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(answer), gtid)));
         }));
   });
 }

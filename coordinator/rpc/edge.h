@@ -40,6 +40,7 @@ class Edge {
   void Serve(const access::Method& method, Body body) {
     try {
       Need(visitor_->Enter(method));
+      serving_ = &method;
       body();
     } catch (...) {
       throw Told(observer_, method);
@@ -63,11 +64,17 @@ class Edge {
 
   Observer& observer() const { return observer_; }
   access::Visitor& visitor() const { return *visitor_; }
+  const access::Rights& rights() const { return visitor_->rights(); }
   const server::Caller& caller() const { return visitor_->caller(); }
+  // The caller with the call, for what is counted of both; within a body of Serve.
+  std::string CountedAs() const {
+    return access::NameOf(rights().identity) + ", " + std::string(serving_->name);
+  }
 
  private:
   Observer& observer_;
   const std::shared_ptr<access::Visitor> visitor_;
+  const access::Method* serving_ = nullptr;
 };
 
 }  // namespace settle::coordinator

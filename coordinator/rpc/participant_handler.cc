@@ -1,5 +1,6 @@
 #include "rpc/participant_handler.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -14,6 +15,14 @@ using access::Of;
 // effect of one.
 constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(60'000),
                                     .if_given_up = ErrorCode::kRetry};
+
+// Whoever may do everything may give names without end.
+std::optional<AttachCall::NameLimit> NamesOf(const access::Rights& rights) {
+  if (rights.unrestricted) return std::nullopt;
+  return AttachCall::NameLimit{
+      rights.quota.names.value_or(access::kNamesMost),
+      [rights](std::string_view name) { return rights.ServesByPattern(name); }};
+}
 
 void AllowNames(const AskedOf& asked, const AttachCall& call) {
   const access::Rights& rights = asked.rights();
@@ -33,6 +42,7 @@ void ParticipantHandler::attach(Returns<wire::AttachReply> returns, Throws throw
     AllowNames(asked, call);
     call.identity = asked.rights().identity;
     call.sessions_max = asked.rights().quota.sessions.value_or(0);
+    call.names = NamesOf(asked.rights());
     engine_.Attach(std::move(call),
                    asked.template Await<Attached>(kRepeatable, [=](Result<Attached> result) {
                      const Attached attached = Need(std::move(result));

@@ -204,7 +204,7 @@ class Handlers : public ::testing::Test {
                  inquiry_,
                  clock_};
   // What is denied is told to the observer.
-  access::Gate gate_{access::Policy::WithoutRules(0), Warn(observer_)};
+  access::Gate gate_{access::Policy::WithoutRules(0), WarnAbout(observer_)};
 
   server::Pool pool_{2};
   server::Loops loops_{1};
