@@ -75,12 +75,12 @@ class Asked : public AskedOf {
       : AskedOf(edge, method),
         calls_(calls),
         off_loop_(off_loop),
-        to_(std::make_shared<const To>(To{std::move(returns), std::move(throws)})) {}
+        to_(std::make_shared<To>(To{std::move(returns), std::move(throws)})) {}
 
-  // The answer; nothing if there is nothing to return.
+  // The answer; nothing if there is nothing to return. Only the first one counts.
   template <typename... Reply>
   void Return(const Reply&... reply) const {
-    to_->returns(reply...);
+    if (!std::exchange(to_->answered, true)) to_->returns(reply...);
   }
 
   // Runs `body`; what it throws is the answer.
@@ -89,8 +89,9 @@ class Asked : public AskedOf {
     try {
       body();
     } catch (...) {
-      to_->throws(
-          apache::thrift::TDelayedException::delayException(Edge::Told(edge_.observer(), method_)));
+      const wire::ServiceError told = Edge::Told(edge_.observer(), method_);
+      if (!std::exchange(to_->answered, true))
+        to_->throws(apache::thrift::TDelayedException::delayException(told));
     }
   }
 
@@ -103,7 +104,8 @@ class Asked : public AskedOf {
                            });
   }
 
-  // The same for what has to block: `body` runs off the loop and gives a Result<T>.
+  // The same for what has to block: `body` runs off the loop and gives a Result<T>. It may run when
+  // the wait was given up and the connection is gone, handlers and all: it must refer to neither.
   template <typename T, typename Body, typename Then>
   void AwaitBlocking(const Calls::Limits& limits, Body body, Then then) const {
     off_loop_([done = Await<T>(limits, std::move(then)), body = std::move(body),
@@ -121,10 +123,11 @@ class Asked : public AskedOf {
   struct To {
     Replies returns;
     Throws throws;
+    bool answered = false;
   };
   Calls& calls_;
   const OffLoop& off_loop_;
-  std::shared_ptr<const To> to_;
+  std::shared_ptr<To> to_;
 };
 
 // The edge of calls that nothing waits for. On the loop of its connection.

@@ -48,7 +48,8 @@ wire::BeginReply ToWire(const Begun& begun) {
 template <typename Replies, typename Then>
 void CoordinatorHandler::AskLog(const Asked<Replies>& asked, const Gtid& gtid, Then then) {
   asked.template AwaitBlocking<Ending>(
-      kMaybeDone, [this, gtid] { return inquiry_.AskOutcome(gtid); }, std::move(then));
+      kMaybeDone, [&inquiry = inquiry_, gtid] { return inquiry.AskOutcome(gtid); },
+      std::move(then));
 }
 
 // What the engine completes with, or the log says, is the answer.
@@ -209,10 +210,10 @@ void CoordinatorHandler::define_saga(Returns<wire::DefineSagaReply> returns, Thr
     const Audit::Action action{asked.caller().text(), call.owner, "store saga", name, ""};
     asked.template AwaitBlocking<Defined>(
         kNothingDone,
-        [this, call, action] {
-          return audit_.Do<Defined>(action, [&] {
+        [&engine = engine_, &audit = audit_, call, action] {
+          return audit.Do<Defined>(action, [&] {
             return Await<Defined>(
-                [&](Completion<Defined> done) { engine_.DefineSaga(call, std::move(done)); });
+                [&](Completion<Defined> done) { engine.DefineSaga(call, std::move(done)); });
           });
         },
         defined);
@@ -251,7 +252,8 @@ void CoordinatorHandler::await_saga(Returns<wire::AwaitSagaReply> returns, Throw
         call.gtid, call.wait, asked.template Await<SagaEnd>(limits, [=, this](auto end) {
           if (!NotRunningHere(end)) return answers(std::move(end));
           asked.template AwaitBlocking<SagaEnd>(
-              kNothingDone, [this, gtid = call.gtid] { return inquiry_.AskSagaEnd(gtid); },
+              kNothingDone,
+              [&inquiry = inquiry_, gtid = call.gtid] { return inquiry.AskSagaEnd(gtid); },
               answers);
         }));
   });

@@ -28,7 +28,8 @@ void PeerHandler::tell(Returns<wire::SiteAnswer> returns, Throws throws,
                    if (answer || answer.error().code != ErrorCode::kNotFound)
                      return answers(std::move(answer));
                    asked.template AwaitBlocking<SiteAnswer>(
-                       kRepeatable, [this, gtid] { return inquiry_.AskWitness(gtid); }, answers);
+                       kRepeatable,
+                       [&inquiry = inquiry_, gtid] { return inquiry.AskWitness(gtid); }, answers);
                  }));
   });
 }
