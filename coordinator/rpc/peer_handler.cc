@@ -19,18 +19,19 @@ void PeerHandler::tell(Returns<wire::SiteAnswer> returns, Throws throws,
                        const wire::PeerRequest& request) {
   edge_.Serve(Of("peer", "tell"), returns, throws, [&](const auto& asked) {
     PeerCall call = Need(FromWire(request));
+    const Gtid gtid = call.gtid;
     const auto answers = [asked](Result<SiteAnswer> answer) {
       asked.Return(ToWire(Need(std::move(answer))));
     };
-    engine_.Peer(std::move(call),
-                 asked.template Await<SiteAnswer>(kRepeatable, [=, this, gtid = call.gtid](
-                                                                   Result<SiteAnswer> answer) {
-                   if (answer || answer.error().code != ErrorCode::kNotFound)
-                     return answers(std::move(answer));
-                   asked.template AwaitBlocking<SiteAnswer>(
-                       kRepeatable,
-                       [&inquiry = inquiry_, gtid] { return inquiry.AskWitness(gtid); }, answers);
-                 }));
+    engine_.Peer(
+        std::move(call),
+        asked.template Await<SiteAnswer>(kRepeatable, [=, this, gtid](Result<SiteAnswer> answer) {
+          if (answer || answer.error().code != ErrorCode::kNotFound)
+            return answers(std::move(answer));
+          asked.template AwaitBlocking<SiteAnswer>(
+              kRepeatable, [&inquiry = inquiry_, gtid] { return inquiry.AskWitness(gtid); },
+              answers);
+        }));
   });
 }
 
