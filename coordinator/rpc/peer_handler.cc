@@ -25,7 +25,7 @@ void PeerHandler::tell(Returns<wire::SiteAnswer> returns, Throws throws,
     };
     engine_.Peer(
         std::move(call),
-        asked.template Await<SiteAnswer>(kRepeatable, [=, this, gtid](Result<SiteAnswer> answer) {
+        asked.template Await<SiteAnswer>(kRepeatable, [=, this](Result<SiteAnswer> answer) {
           if (answer || answer.error().code != ErrorCode::kNotFound)
             return answers(std::move(answer));
           asked.template AwaitBlocking<SiteAnswer>(
