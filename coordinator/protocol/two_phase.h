@@ -12,7 +12,6 @@
 // read-only votes).
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -240,8 +239,8 @@ class TwoPhase {
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
   int retries_ = 0;
-  std::deque<BranchNumber> registering_;  // on their way to the disk, before any other record
-  std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
+  std::vector<BranchNumber> registering_;  // on their way to the disk, before any other record
+  std::vector<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
   std::vector<HeuristicIntent> intents_;
@@ -255,7 +254,7 @@ class TwoPhase {
   int told_ = 0;                         // so often the sites were told the same; while kQuorum
   std::optional<Keeping> keeping_;       // a ballot record on its way to the disk; while kQuorum
   bool abort_on_its_way_ = false;        // the quorum's, to the disk; while kQuorum
-  std::deque<event::PeerCalled> asked_;  // once what is on its way to the disk is there
+  std::vector<event::PeerCalled> asked_;  // once what is on its way to the disk is there
 };
 
 const char* ToString(TwoPhase::State state);

@@ -132,7 +132,7 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       // The branch may not be able to say it again: the damage is kept here and written when the
       // retry timer fires.
       unrecorded_.push_back(recording_.front());
-      recording_.pop_front();
+      recording_.erase(recording_.begin());
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
     case State::kForgetting:
       state_ = State::kDamaged;
