@@ -29,7 +29,8 @@ constexpr const char* kLeave =
 // As a row each, the same in every new session.
 constexpr const char* kSession =
     "SELECT pg_catalog.concat_ws(' ', current_user, current_setting('search_path'), "
-    "coalesce(current_setting('app.user', true), ''), current_setting('client_connection_check_interval', true), "
+    "coalesce(current_setting('app.user', true), ''), "
+    "current_setting('client_connection_check_interval', true), "
     "(SELECT count(*) FROM pg_catalog.pg_prepared_statements), "
     "(SELECT count(*) FROM pg_catalog.pg_listening_channels()), "
     "(SELECT count(*) FROM pg_catalog.pg_locks "
