@@ -108,15 +108,20 @@ void Shard::Perform(Transaction& transaction, const effect::Alarm& alarm) {
 void Shard::Answered(const Reporter& reporter, const SagaAnswer& answer) {
   const BranchNumber number = answer.key.number;
   Transaction* transaction = Find(answer.key.gtid);
-  if (transaction == nullptr) return sagas_.Answered(reporter.participants, answer);
+  if (transaction == nullptr) {
+    if (sagas_.Answered(reporter.participants, answer)) return;
+    return reporter.Ignore(answer.key.gtid, "a session answered for step " +
+                                                std::to_string(number) +
+                                                ", which its participants do not serve");
+  }
   const auto& branches = transaction->machine.branches();
   const bool is_its_own = number != 0 && number <= branches.size() &&
                           branches[number - 1].reservation &&
                           reporter.participants.contains(branches[number - 1].resource);
   if (!is_its_own) {
-    return observer_.Event(Observer::Level::kWarning, transaction->about(),
+    return reporter.Ignore(transaction->about(),
                            "a session answered for branch " + std::to_string(number) +
-                               ", which is no reservation of its participants: ignored");
+                               ", which is no reservation of its participants");
   }
   PassAnswered(answer.op);
   Answer sane = Sane(answer.answer);
