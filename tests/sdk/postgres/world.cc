@@ -84,6 +84,20 @@ std::shared_ptr<PostgresBranch> World::HoldEnds() {
   return *holder;
 }
 
+void World::MakeMeetingPlace(const std::string& database, const std::string& when) const {
+  cluster.Query(
+      database,
+      "CREATE TABLE meeting (x int); "
+      "CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "PERFORM set_config('application_name', 'meeting', false); "
+      "FOR i IN 1..3000 LOOP PERFORM pg_stat_clear_snapshot(); "
+      "IF (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'meeting') = 2 THEN "
+      "PERFORM pg_sleep(0.5); RETURN NULL; END IF; "
+      "PERFORM pg_sleep(0.01); END LOOP; RAISE 'alone'; END $$; "
+      "CREATE CONSTRAINT TRIGGER meet AFTER INSERT ON meeting " +
+          when + " FOR EACH ROW EXECUTE FUNCTION meet()");
+}
+
 Evidence World::DieAt(const std::string& failpoint, const std::string& mode) const {
   const TemporaryDirectory directory;
   const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();
