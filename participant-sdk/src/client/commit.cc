@@ -126,6 +126,22 @@ Ending LeftToTheCoordinator(State& transaction, const std::vector<BranchVote>& v
   return std::move(answer.ending);
 }
 
+bool IsRefusal(ErrorCode code) {
+  return code == ErrorCode::kInvalid || code == ErrorCode::kRefused || code == ErrorCode::kDenied;
+}
+
+// The request was refused, and the transaction stays as it was. An earlier copy of it may have been
+// heard all the same, so the answer to an abort says what is so.
+Ending AbortRefused(State& transaction, const std::vector<BranchVote>& votes, const Error& why,
+                    Instant until) {
+  const AbortCall call{transaction.gtid, "its commit was refused: " + Describe(why), {}};
+  Result<Ending> told = transaction.program().pool.Call<Ending>(
+      transaction.program().Brief(), [&](Link& link, Instant by) { return link.Abort(call, by); });
+  if (!told || !told->aborted()) return UnknownEnding(transaction.gtid, why);
+  return SettledEnding(*std::move(told),
+                       FinishAll(transaction, votes, Decision::kAbort, true, until), Scope::kPart);
+}
+
 }  // namespace
 
 void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished,
@@ -165,10 +181,13 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
   // Crash here: prepared and nobody decided. The coordinator aborts when its session is lost; a
   // scan finds them.
   SETTLE_FAILPOINT("client.prepared");
-  const CommitCall call{transaction.gtid, votes, options.wait, options.wait_at_most};
+  const CommitCall call{transaction.gtid, votes, options.wait, options.wait_at_most,
+                        transaction.OwnBranches()};
   Result<CommitAnswer> answer = program.pool.Call<CommitAnswer>(
       program.Long(wait + kReplyMargin),
       [&](Link& link, Instant by) { return link.Commit(call, by); });
+  if (!answer && IsRefusal(answer.error().code))
+    return AbortRefused(transaction, votes, answer.error(), until);
   // No answer is not an abort: whatever was decided reaches the prepared branches by way of the
   // session.
   if (!answer) return UnknownEnding(transaction.gtid, answer.error());
@@ -213,7 +232,8 @@ Ending Refuse(State& transaction, std::vector<BranchVote> votes) {
   }
   // The cause goes first: it is what is remembered.
   std::rotate(votes.begin(), refusal, refusal + 1);
-  const CommitCall call{transaction.gtid, votes, Wait::kDecision, milliseconds(0)};
+  const CommitCall call{transaction.gtid, votes, Wait::kDecision, milliseconds(0),
+                        transaction.OwnBranches()};
   Result<CommitAnswer> answer = program.pool.Call<CommitAnswer>(
       program.Brief(), [&](Link& link, Instant by) { return link.Commit(call, by); });
   if (!answer) {

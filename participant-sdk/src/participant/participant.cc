@@ -126,7 +126,8 @@ SessionId Participant::AwaitSession(const SessionId& not_this, Instant until) co
 
 void Participant::Carry(const std::vector<Command>& commands) {
   for (const Command& command : commands) {
-    if (desks_.find(command.resource) == desks_.end()) {
+    const bool all_own = command.key.number == 0;
+    if (!all_own && desks_.find(command.resource) == desks_.end()) {
       RefuseUnserved(command);
       continue;
     }
@@ -143,7 +144,7 @@ void Participant::Carry(const std::vector<Command>& commands) {
     }
     Perform(std::move(steps));
     if (refused.empty()) {
-      CarryToSite(command);
+      if (!all_own) CarryToSite(command);
     } else {
       warn_(AboutWords(command.key.gtid, command.trace_parent) + refused);
     }
