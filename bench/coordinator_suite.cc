@@ -15,8 +15,8 @@
 namespace settle::bench {
 namespace {
 
-// begin, enlist, enlist, commit. Ends are reported in batches and are not counted.
-constexpr int kCallsPerTransaction = 4;
+// begin and commit. Ends are reported in batches and are not counted.
+constexpr int kCallsPerTransaction = 2;
 
 class Client {
  public:
@@ -32,13 +32,15 @@ class Client {
   }
 
   void Transaction() {
+    wire::BeginRequest begin;
+    begin.__set_own_branches(static_cast<std::int32_t>(std::size(kNoOpResources)));
+    begin.__set_session(participant_.session());
     wire::BeginReply begun;
-    wire_.coordinator.begin_transaction(begun, {});
+    wire_.coordinator.begin_transaction(begun, begin);
     wire::CommitRequest commit;
     commit.gtid = begun.gtid;
-    for (const char* resource : kNoOpResources) {
-      commit.votes.push_back(Enlist(begun.gtid, resource));
-    }
+    commit.__isset.branches = true;
+    for (const char* resource : kNoOpResources) Prepared(resource, commit);
     commit.wait = wire::Wait::DECISION;
     wire::CommitReply reply;
     wire_.coordinator.commit(reply, commit);
@@ -49,19 +51,15 @@ class Client {
   }
 
  private:
-  wire::BranchVote Enlist(const std::string& gtid, const std::string& resource) {
-    wire::EnlistRequest request;
-    request.gtid = gtid;
-    request.resource = resource;
-    request.session = participant_.session();
-    request.request_key = resource;
-    wire::EnlistReply reply;
-    wire_.coordinator.enlist(reply, request);
-    wire::BranchVote vote;
-    vote.branch = reply.branch;
+  // A branch that the client numbered itself, and its vote.
+  static void Prepared(const std::string& resource, wire::CommitRequest& commit) {
+    wire::OwnBranch& branch = commit.branches.emplace_back();
+    branch.number = static_cast<std::int32_t>(commit.branches.size());
+    branch.resource = resource;
+    wire::BranchVote& vote = commit.votes.emplace_back();
+    vote.branch = branch.number;
     vote.vote = wire::Vote::COMMIT;
     vote.evidence.database = "no-op:" + resource;
-    return vote;
   }
 
   WireClient wire_;

@@ -40,9 +40,15 @@ std::string KindOf(const TransactionSummary& summary) {
       std::count_if(summary.branches.begin(), summary.branches.end(), IsReservation));
   const std::size_t in_databases = summary.branches.size() - reserved;
   std::string parts = Counted(in_databases, "branch", "branches");
+  if (summary.own_unnamed) {
+    parts = "the branches of its application, which names them when it asks to commit" +
+            (in_databases == 0
+                 ? ""
+                 : ", and " + Counted(in_databases, "branch", "branches") + " of other processes");
+  }
   if (reserved != 0) {
     parts = Counted(reserved, "reservation", "reservations") +
-            (in_databases == 0 ? "" : " and " + parts);
+            (in_databases == 0 && !summary.own_unnamed ? "" : " and " + parts);
   }
   return (summary.quorum ? "a three-phase commit with " : "a transaction with ") + parts;
 }

@@ -64,7 +64,8 @@ std::vector<BranchVote> PrepareAll(State& transaction) {
 // Carries `decision` out in the prepared branches, all at the same time, in this thread; branches
 // that a worker has in hand, or that must be tried again, are waited for until `until`.
 std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes,
-                                  Decision decision, bool tell, Instant until) {
+                                  Decision decision, bool tell, Instant until,
+                                  Pace pace = Pace::kAtOnce) {
   Participant& participant = transaction.participant();
   const std::size_t count = transaction.branches.size();
   std::vector<std::optional<Finish>> under_way(count);
@@ -82,7 +83,7 @@ std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVo
                     "another thread is at it"};
     if (under_way[i]) {
       const FinishResult result = under_way[i]->Await();
-      participant.Tell(branch.key, event::Finished{result});
+      participant.Tell(branch.key, event::Finished{result}, pace);
       // Crash here: decided, one branch finished, the others are finished by the next session of
       // their names.
       SETTLE_FAILPOINT("client.finished_one");
@@ -107,8 +108,10 @@ Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, 
     }
     return std::move(answer.ending);
   }
+  // Where others have branches too, somebody may wait until all are applied.
+  const Pace pace = answer.finish_here ? Pace::kWithOthers : Pace::kAtOnce;
   const std::vector<BranchFate> fates =
-      FinishAll(transaction, votes, Decision::kCommit, true, until);
+      FinishAll(transaction, votes, Decision::kCommit, true, until, pace);
   Ending ending = SettledEnding(std::move(answer.ending), fates, scope);
   NameUnfinished(transaction, answer.unfinished, ending);
   return ending;

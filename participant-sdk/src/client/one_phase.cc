@@ -57,7 +57,7 @@ Ending CommitGranted(State& transaction, LocalBranch& branch, const Evidence& ev
   if (result.end == BranchEnd::kRetry) {
     participant.Tell(branch.key, event::OnePhaseGivenUp{});
   } else {
-    participant.Tell(branch.key, event::Finished{result});
+    participant.Tell(branch.key, event::Finished{result}, Pace::kWithOthers);
   }
   switch (result.end) {
     case BranchEnd::kCommitted: return {Outcome::kCommitted, AbortCause::kNone, {}, false};
