@@ -3,68 +3,18 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <stdexcept>
 
 #include "bench/daemon.h"
+#include "bench/no_op_client.h"
 #include "bench/no_op_participant.h"
 #include "bench/suites.h"
-#include "bench/wire_client.h"
 #include "support/temporary_directory.h"
-#include "wire/types_constants.h"
 
 namespace settle::bench {
 namespace {
 
 // begin and commit. Ends are reported in batches and are not counted.
 constexpr int kCallsPerTransaction = 2;
-
-class Client {
- public:
-  Client(std::uint16_t port, NoOpParticipant& participant)
-      : wire_(port), participant_(participant) {}
-
-  // The handler checks the version and answers from memory: no shard, no log.
-  void EmptyCall() {
-    wire::HelloRequest request;
-    request.version_low = request.version_high = wire::g_types_constants.PROTOCOL_VERSION;
-    wire::HelloReply reply;
-    wire_.coordinator.hello(reply, request);
-  }
-
-  void Transaction() {
-    wire::BeginRequest begin;
-    begin.__set_own_branches(static_cast<std::int32_t>(std::size(kNoOpResources)));
-    begin.__set_session(participant_.session());
-    wire::BeginReply begun;
-    wire_.coordinator.begin_transaction(begun, begin);
-    wire::CommitRequest commit;
-    commit.gtid = begun.gtid;
-    commit.__isset.branches = true;
-    for (const char* resource : kNoOpResources) Prepared(resource, commit);
-    commit.wait = wire::Wait::DECISION;
-    wire::CommitReply reply;
-    wire_.coordinator.commit(reply, commit);
-    if (reply.ending.outcome != wire::Outcome::COMMITTED) {
-      throw std::runtime_error("a transaction was not committed: " + reply.ending.reason);
-    }
-    participant_.ReportCommitted(begun.gtid);
-  }
-
- private:
-  // A branch that the client numbered itself, and its vote.
-  static void Prepared(const std::string& resource, wire::CommitRequest& commit) {
-    wire::OwnBranch& branch = commit.branches.emplace_back();
-    branch.number = static_cast<std::int32_t>(commit.branches.size());
-    branch.resource = resource;
-    wire::BranchVote& vote = commit.votes.emplace_back();
-    vote.branch = branch.number;
-    vote.vote = wire::Vote::COMMIT;
-    vote.evidence.database = "no-op:" + resource;
-  }
-
-  WireClient wire_;
-  NoOpParticipant& participant_;
-};
 
 }  // namespace
 
@@ -84,12 +34,12 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
                           "its decision is durable in the log",
                           count,
                           {}};
-      std::vector<std::unique_ptr<Client>> clients;
+      std::vector<std::unique_ptr<NoOpClient>> clients;
       std::vector<Operation> empty_calls;
       std::vector<Operation> whole_transactions;
       for (int i = 0; i < count; ++i) {
-        Client& client =
-            *clients.emplace_back(std::make_unique<Client>(daemon.port(), participant));
+        NoOpClient& client =
+            *clients.emplace_back(std::make_unique<NoOpClient>(daemon.port(), participant));
         empty_calls.emplace_back([&client] { client.EmptyCall(); });
         whole_transactions.emplace_back([&client] { client.Transaction(); });
       }

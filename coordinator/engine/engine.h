@@ -129,6 +129,7 @@ struct ForgetCall {
 struct HeuristicCall {
   Gtid gtid;
   HeuristicIntent intent;
+  std::string identity{};  // of whoever decides, to whom the act on a stray belongs
 };
 
 // Of the transactions that have not ended, newest first.
@@ -201,6 +202,7 @@ struct QuotaRefusals {
   std::uint64_t transactions = 0;
   std::uint64_t sagas = 0;
   std::uint64_t sessions = 0;
+  std::uint64_t names = 0;  // of resources
 };
 
 class Pauses;

@@ -13,19 +13,13 @@
 #include <unordered_map>
 
 #include "engine/mailbox.h"
+#include "engine/reporter.h"
 #include "engine/sagas.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
 
 namespace settle::coordinator {
-
-// Whoever reports on a branch.
-struct Reporter {
-  SessionId session;
-  std::set<std::string> serves;          // resources
-  std::set<std::string> participants{};  // whose actions it serves
-};
 
 class Shard {
  public:
@@ -93,6 +87,7 @@ class Shard {
   Transaction* FindInTime(const Gtid& gtid);
   Result<Transaction*> FindNaming(const Gtid& gtid, std::span<event::OwnBranch> own);
   Beginner BeginnerOf(const BeginCall& call) const;
+  TransactionSummary SummaryOf(const Transaction& transaction) const;
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   Error CannotJoin(const Gtid& gtid) const;
   Status CheckMayJoin(const Transaction& transaction, const std::string& participant,

@@ -282,11 +282,11 @@ void Shard::WaitIsOver(Transaction& transaction, std::uint64_t id) {
   if (waiter == transaction.waiters.end()) return;
   const auto tell = std::move(waiter->tell);
   transaction.waiters.erase(waiter);
-  tell(EndingNews{transaction.machine.ending(), false, transaction.machine.Unfinished()});
+  tell(EndingNews{transaction.machine.ending(), false, transaction.machine.NotApplied()});
 }
 
 void Shard::TellDecided(Transaction& transaction, const effect::ReplyDecided& reply) {
-  const std::vector<BranchNumber> unfinished = transaction.machine.Unfinished();
+  const std::vector<BranchNumber> unfinished = transaction.machine.NotApplied();
   const EndingNews news{reply.ending, reply.finish_here, unfinished};
   std::vector<EndingWaiter> told;
   std::erase_if(transaction.waiters, [&](EndingWaiter& waiter) {
@@ -308,7 +308,7 @@ void Shard::TellEnded(Transaction& transaction, const Ending& ending) {
   }
   for (const EndingWaiter& waiter : std::exchange(transaction.waiters, {})) {
     timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, waiter.id});
-    waiter.tell(EndingNews{ending, false, transaction.machine.Unfinished()});
+    waiter.tell(EndingNews{ending, false, transaction.machine.NotApplied()});
   }
   TellOnePhase(transaction, {false, ending});
   RefuseTries(transaction, ending);

@@ -32,7 +32,8 @@ Result<std::vector<DecidedBranch>> BranchesOf(const TransactionSummary& summary)
 void Shard::Intervene(const HeuristicCall& call, const Completion<Gtid>& done) {
   if (call.intent.act == HeuristicAct::kStray) {
     const WallTime now = clock_.WallNow();
-    const Origin origin{call.intent.operator_name, "prepared as " + call.intent.database_name, now};
+    const Origin origin{call.intent.operator_name, "prepared as " + call.intent.database_name, now,
+                        call.identity};
     return RecordIntent({call.gtid, origin, call.intent}, done);
   }
   if (const auto quarantined = quarantined_.find(call.gtid); quarantined != quarantined_.end())

@@ -15,9 +15,8 @@ bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction
   if (branch == nullptr) return false;
   const bool owner_is_other = !branch->session.empty() && branch->session != reporter.session;
   if (reporter.serves.contains(branch->resource) && !(as_owner && owner_is_other)) return true;
-  observer_.Event(Observer::Level::kWarning, transaction.about(),
-                  "a session spoke for branch " + std::to_string(number) + " in " +
-                      branch->resource + ", which is not its own: ignored");
+  reporter.Ignore(transaction.about(), "a session spoke for branch " + std::to_string(number) +
+                                           " in " + branch->resource + ", which is not its own");
   return false;
 }
 

@@ -108,14 +108,19 @@ void Shard::Perform(Transaction& transaction, const effect::Alarm& alarm) {
 void Shard::Answered(const Reporter& reporter, const SagaAnswer& answer) {
   const BranchNumber number = answer.key.number;
   Transaction* transaction = Find(answer.key.gtid);
-  if (transaction == nullptr) return sagas_.Answered(reporter.participants, answer);
+  if (transaction == nullptr) {
+    if (sagas_.Answered(reporter.participants, answer)) return;
+    return reporter.Ignore(answer.key.gtid, "a session answered for step " +
+                                                std::to_string(number) +
+                                                ", which its participants do not serve");
+  }
   const TwoPhase::Branch* branch = transaction->machine.FindBranch(number);
   const bool is_its_own =
       branch != nullptr && branch->reservation && reporter.participants.contains(branch->resource);
   if (!is_its_own) {
-    return observer_.Event(Observer::Level::kWarning, transaction->about(),
+    return reporter.Ignore(transaction->about(),
                            "a session answered for branch " + std::to_string(number) +
-                               ", which is no reservation of its participants: ignored");
+                               ", which is no reservation of its participants");
   }
   PassAnswered(answer.op);
   Answer sane = Sane(answer.answer);

@@ -83,9 +83,14 @@ bool WaitsFor(const TwoPhase& machine, const std::string& resource) {
 
 }  // namespace
 
+TransactionSummary Shard::SummaryOf(const Transaction& transaction) const {
+  return transaction.Summary(
+      [this](const std::string& resource) { return sessions_.ServedSince(resource).has_value(); });
+}
+
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
   if (const auto found = running_.find(gtid); found != running_.end())
-    return done(found->second->Summary());
+    return done(SummaryOf(*found->second));
   if (const auto* summary = FindNotRunning(gtid)) return done(*summary);
   if (const auto saga = sagas_.Show(gtid)) return done(*saga);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
@@ -113,7 +118,7 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
   for (const Gtid* gtid : newest.Sorted()) {
     const auto running = running_.find(*gtid);
     if (running != running_.end()) {
-      page.transactions.push_back(running->second->Summary());
+      page.transactions.push_back(SummaryOf(*running->second));
     } else if (const auto* summary = FindNotRunning(*gtid)) {
       page.transactions.push_back(*summary);
     } else {

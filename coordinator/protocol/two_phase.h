@@ -137,6 +137,8 @@ class TwoPhase {
   const Ending& ending() const { return ending_; }
   // The branches that have not ended, after a decision.
   std::vector<BranchNumber> Unfinished() const;
+  // With those whose damage is on its way to the log: nobody may be told yet that all is applied.
+  std::vector<BranchNumber> NotApplied() const;
   // Something was registered: until its end is in the log, a start cancels it anew.
   bool has_reservations() const;
   Protocol protocol() const { return protocol_; }

@@ -24,6 +24,15 @@ std::vector<BranchNumber> TwoPhase::Unfinished() const {
   return unfinished;
 }
 
+std::vector<BranchNumber> TwoPhase::NotApplied() const {
+  std::vector<BranchNumber> numbers = Unfinished();
+  numbers.insert(numbers.end(), recording_.begin(), recording_.end());
+  numbers.insert(numbers.end(), unrecorded_.begin(), unrecorded_.end());
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
 Effects TwoPhase::On(const event::OnePhaseRequested& event) {
   switch (state_) {
     case State::kActive: break;

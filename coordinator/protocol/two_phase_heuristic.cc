@@ -4,6 +4,7 @@
 
 #include "protocol/two_phase.h"
 #include "protocol/two_phase_parts.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -60,7 +61,9 @@ Effects TwoPhase::On(const event::HeuristicRequested& event) {
     return {effect::Refuse{ErrorCode::kRetry, "another record of it is on its way to the log"}};
   }
   intent_on_its_way_ = intent;
-  return {effect::Persist{HeuristicIntentRecord{gtid_, origin_, *intent}}};
+  Effects effects{effect::Persist{HeuristicIntentRecord{gtid_, origin_, *intent}}};
+  if (SETTLE_PLANTED_BUG(kForcedBeforeItIsDurable)) Add(effects, OnIntentDurable());
+  return effects;
 }
 
 // Crash before this: nothing was done, and whoever asked was told nothing. After: a start goes on.

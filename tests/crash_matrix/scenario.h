@@ -124,14 +124,17 @@ struct OperatorSays {       // how a branch in hazard ended; until it is so
   BranchNumber branch = 0;
   Decision to = Decision::kCommit;
 };
+struct OperatorForces {  // what waits for a majority; until it is so
+  Decision to = Decision::kCommit;
+};
 struct OperatorSkips {  // asks until the step of the saga is stuck enough
   std::string step;
 };
 
-using Trouble =
-    std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff, ProcessIsAway,
-                 CoordinatorIsAway, ProcessSuspects, OperatorFinishes, DatabaseForgets,
-                 OperatorAborts, OperatorRetries, OperatorForgets, OperatorSays, OperatorSkips>;
+using Trouble = std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff,
+                             ProcessIsAway, CoordinatorIsAway, ProcessSuspects, OperatorFinishes,
+                             DatabaseForgets, OperatorAborts, OperatorRetries, OperatorForgets,
+                             OperatorSays, OperatorForces, OperatorSkips>;
 
 // Happens once, right after the first step of `actor` whose words begin with `step`.
 struct Incident {

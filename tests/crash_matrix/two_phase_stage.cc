@@ -145,7 +145,7 @@ void TwoPhaseStage::CheckAnswer(simulation::Note& note) {
   const simulation::Tally tally = Count(note);
   Fate fate{note.gtid, Ask(note.gtid), note.told, tally.wrote, tally.committed};
   note.said_at_the_end = fate.answer.outcome;
-  const bool handled = note.meddled();
+  const bool handled = note.meddled() || disk_.by_person.contains(note.gtid);
   if (!(handled ? IsTrueOfHandled(fate) : IsTrue(fate))) {
     played_.violations.push_back(note.gtid.text() + ": the coordinator answers " +
                                  Words(fate.answer) + ", and " + std::to_string(fate.committed) +
@@ -170,11 +170,16 @@ void TwoPhaseStage::Judge() {
 }
 
 // A crash can turn a commit into an abort, never an abort into a commit; unless a majority of sites
-// aborts what all had voted for: which of two attempts comes first, a crash may change.
+// or a person aborts what all had voted for: which of two attempts comes first, a crash may change.
 void TwoPhaseStage::CheckOwnCrashes() {
+  const bool forced = std::any_of(scenario_.incidents.begin(), scenario_.incidents.end(),
+                                  [](const Incident& incident) {
+                                    return std::holds_alternative<OperatorForces>(incident.trouble);
+                                  });
   for (std::size_t i = 0; i < played_.fates.size(); ++i) {
     const End& end = scenario_.ends[i];
-    const bool aborts = end.outcome == Outcome::kAborted && end.cause != AbortCause::kQuorum;
+    const bool aborts =
+        end.outcome == Outcome::kAborted && end.cause != AbortCause::kQuorum && !forced;
     if (aborts && played_.fates[i].committed != 0)
       Violation("it committed, and without the crash it aborts");
   }

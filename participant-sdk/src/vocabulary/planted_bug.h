@@ -88,6 +88,8 @@ enum class PlantedBug {
   kWitnessAnswersBeforeDurable,
   kPreCommitNotForced,
   kAbortsAloneAfterPreCommit,
+  kForcedBeforeItIsDurable,
+  kIntentNotReplayed,
   // quorum three-phase commit: participant-sdk/src/quorum
   kBallotsNotCompared,
   kElectionNotForced,

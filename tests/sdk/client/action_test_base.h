@@ -83,7 +83,7 @@ class Gate {
   }
   bool AwaitEntered(int count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, seconds(5), [&] { return entered_ >= count; });
+    return changed_.wait_for(lock, seconds(30), [&] { return entered_ >= count; });
   }
   int entered() {
     std::lock_guard lock(mutex_);
