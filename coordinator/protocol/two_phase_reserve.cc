@@ -82,7 +82,7 @@ Effects TwoPhase::On(const event::TryRequested& event) {
   }
   if (Effects refused = RefuseToJoin(); !refused.empty()) return refused;
   Branch branch;
-  branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+  branch.number = NextNumber();
   branch.resource = event.participant;
   branch.request_key = event.request_key;
   branch.state = BranchState::kRegistering;

@@ -64,6 +64,8 @@ void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
     NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
     reply.gtid = begun.gtid.text();
     reply.epoch = static_cast<std::int64_t>(begun.epoch);
+    if (begun.own_branches != 0)
+      reply.__set_own_branches(static_cast<std::int32_t>(begun.own_branches));
   });
 }
 
