@@ -132,7 +132,7 @@ TEST_F(OwnBranches, APauseIsHeededByEnlistingAndLetsGoOnWhatBeganBefore) {
 }
 
 TEST_F(OwnBranches, P12_TheLossOfTheirSessionAbortsAtOnce) {
-  const Begun begun = BeginOwn();
+  BeginOwn();
   ASSERT_THAT(engine.ListOpen(), SizeIs(1));
   bank.Detach();
   EXPECT_THAT(engine.ListOpen(), IsEmpty());
