@@ -345,7 +345,7 @@ TEST(Forced, C21_WhatAPersonDecidedIsBelievedWhateverElseItsRecordsSay) {
 
 TEST(Forced, C21_AnIntentThatCannotBeBelievedItselfIsQuarantined) {
   for (const HeuristicIntentRecord& intent :
-       {ForcedOf({}), ForcedOf({Prepared(2)}), ForcedOf({Prepared(1, "no name")}),
+       {ForcedOf({}), ForcedOf({Prepared(2), Prepared(4)}), ForcedOf({Prepared(1, "no name")}),
         ForcedOf(kTwo, HeuristicAct::kStray), ForcedOf({Prepared(1)}, HeuristicAct::kVerdict)}) {
     EngineUnderTest after;
     after.log().Keep(intent);
