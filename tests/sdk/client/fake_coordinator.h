@@ -78,7 +78,7 @@ class FakeCoordinator {
   // 1=commit 2=no", "commit 1=commit own 1 bank", "one-phase 1 own bank", "abort", "detach", "vote
   // 1=no", "site 1=waiting", "end 1=committed", "found bank settle:...", "attach bank acts:airline
   // seen=<log>/<epoch>", "answer <step>.<attempt>=done
-  // {}". Waits five seconds for it.
+  // {}". Waits half a minute for it.
   bool Await(const std::string& line);
   std::vector<std::string> heard();
   std::size_t Count(const std::string& line);

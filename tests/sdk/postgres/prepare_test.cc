@@ -14,6 +14,14 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using std::chrono_literals::operator""ms;
 
+// "self": the bank, as tables of another server.
+void MakeForeignServer(const World& world) {
+  world.Query("CREATE EXTENSION postgres_fdw");
+  world.Query("CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
+              world.cluster.socket_directory() + "', dbname 'bank')");
+  world.Query("CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres')");
+}
+
 TEST(PostgresPrepare, P11_ABranchThatWroteNothingIsReadOnlyAndReleased) {
   World world;
   auto branch = *world.bank->Open(world.key);
@@ -40,10 +48,7 @@ TEST(PostgresPrepare, P11_AWriteHiddenInAFunctionIsNotReadOnly) {
 
 TEST(PostgresPrepare, P11_AWriteToAForeignTableAloneIsNotReadOnly) {
   World world;
-  world.Query("CREATE EXTENSION postgres_fdw");
-  world.Query("CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
-              world.cluster.socket_directory() + "', dbname 'bank')");
-  world.Query("CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres')");
+  MakeForeignServer(world);
   world.Query(
       "CREATE FOREIGN TABLE far (id int, balance int) SERVER self "
       "OPTIONS (table_name 'account')");
@@ -62,10 +67,7 @@ TEST(PostgresPrepare, P11_AWriteToAForeignTableAloneIsNotReadOnly) {
 
 TEST(PostgresPrepare, P11_AWriteToAForeignTableYoungerThanTheSnapshotIsNotReadOnly) {
   World world;
-  world.Query("CREATE EXTENSION postgres_fdw");
-  world.Query("CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
-              world.cluster.socket_directory() + "', dbname 'bank')");
-  world.Query("CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres')");
+  MakeForeignServer(world);
   auto branch = *world.bank->Open(world.key);
   ASSERT_TRUE(branch->Execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
   ASSERT_TRUE(branch->Execute("SELECT * FROM account"));

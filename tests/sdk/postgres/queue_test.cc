@@ -208,8 +208,11 @@ TEST(PostgresQueue, WhatWaitsForALockMayTakeLongerThanAReply) {
   ASSERT_TRUE(world.AwaitEvent("transactionid"));
   VoteResult vote;
   std::thread voter([&] { vote = branch->AwaitPrepare(); });
-  std::this_thread::sleep_for(2 * options.reply_timeout);  // that it can only outlast
-  EXPECT_TRUE(world.AwaitEvent("transactionid")) << "it was given up";
+  EXPECT_TRUE(WaitUntil([&] {
+    return world.Query(
+               "SELECT count(*) FROM pg_locks "
+               "WHERE NOT granted AND waitstart < clock_timestamp() - interval '600 ms'") == "1";
+  })) << "it was given up";
   holder->Fence();
   voter.join();
   EXPECT_EQ(vote.vote, Vote::kCommit) << vote.reason;
