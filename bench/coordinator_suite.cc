@@ -13,8 +13,8 @@
 namespace settle::bench {
 namespace {
 
-// begin, enlist, enlist, commit. Ends are reported in batches and are not counted.
-constexpr int kCallsPerTransaction = 4;
+// begin and commit. Ends are reported in batches and are not counted.
+constexpr int kCallsPerTransaction = 2;
 
 }  // namespace
 

@@ -32,6 +32,10 @@ void NoOpClient::Decide(const std::string& gtid) {
   wire::CommitRequest commit;
   commit.gtid = gtid;
   commit.votes = votes_;
+  Commit(commit);
+}
+
+void NoOpClient::Commit(wire::CommitRequest& commit) {
   commit.wait = wire::Wait::DECISION;
   wire::CommitReply reply;
   wire_.coordinator.commit(reply, commit);
@@ -41,9 +45,32 @@ void NoOpClient::Decide(const std::string& gtid) {
 }
 
 void NoOpClient::Transaction() {
-  const std::string gtid = Open();
-  Decide(gtid);
-  participant_.ReportCommitted(gtid, 1, static_cast<std::int32_t>(resources_.size()));
+  const auto count = static_cast<std::int32_t>(resources_.size());
+  wire::BeginRequest request;
+  request.__set_own_branches(count);
+  request.__set_session(participant_.session());
+  wire::BeginReply begun;
+  wire_.coordinator.begin_transaction(begun, request);
+  wire::CommitRequest commit;
+  commit.gtid = begun.gtid;
+  commit.__isset.branches = true;
+  for (std::int32_t number = 1; number <= count; ++number) {
+    const std::string& resource = resources_[static_cast<std::size_t>(number - 1)];
+    wire::OwnBranch& branch = commit.branches.emplace_back();
+    branch.number = number;
+    branch.resource = resource;
+    commit.votes.push_back(YesOf(number, resource));
+  }
+  Commit(commit);
+  participant_.ReportCommitted(begun.gtid, 1, count);
+}
+
+wire::BranchVote NoOpClient::YesOf(std::int32_t branch, const std::string& resource) {
+  wire::BranchVote vote;
+  vote.branch = branch;
+  vote.vote = wire::Vote::COMMIT;
+  vote.evidence.database = "no-op:" + resource;
+  return vote;
 }
 
 wire::BranchVote NoOpClient::Enlist(const std::string& gtid, const std::string& resource) {
@@ -54,11 +81,7 @@ wire::BranchVote NoOpClient::Enlist(const std::string& gtid, const std::string& 
   request.request_key = std::to_string(votes_.size());
   wire::EnlistReply reply;
   wire_.coordinator.enlist(reply, request);
-  wire::BranchVote vote;
-  vote.branch = reply.branch;
-  vote.vote = wire::Vote::COMMIT;
-  vote.evidence.database = "no-op:" + resource;
-  return vote;
+  return YesOf(reply.branch, resource);
 }
 
 }  // namespace settle::bench

@@ -24,11 +24,13 @@ class NoOpClient {
   std::string Open(std::int64_t timeout_ms = 0);
   // A durable decision, told to nobody.
   void Decide(const std::string& gtid);
-  // A durable decision; the ends of the branches are reported soon. Throws std::runtime_error
-  // unless it is to commit.
+  // The same in two calls, begin and commit, with branches that the client numbers itself; their
+  // ends are reported soon. Throws std::runtime_error unless it is to commit.
   void Transaction();
 
  private:
+  void Commit(wire::CommitRequest& commit);
+  static wire::BranchVote YesOf(std::int32_t branch, const std::string& resource);
   wire::BranchVote Enlist(const std::string& gtid, const std::string& resource);
 
   WireClient wire_;

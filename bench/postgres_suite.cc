@@ -26,7 +26,8 @@ struct Variant {
 class Contest {
  public:
   Contest(const Banks& banks, const Daemon& daemon, int clients, const Progress& progress)
-      : settle_(banks, daemon, clients, Way::kCallerPrepares, progress) {
+      : settle_(banks, daemon, clients, Way::kCallerPrepares, progress),
+        queued_(banks, daemon, clients, Way::kQueued, progress) {
     for (int i = 0; i < clients; ++i) {
       by_hand_.push_back(
           std::make_unique<HandWritten>(banks, fmt::format("by-hand-{}-{}", clients, i)));
@@ -34,10 +35,11 @@ class Contest {
     }
     AddByHand("postgres.one_after_another", &HandWritten::MoveOneAfterAnother);
     AddByHand("postgres.both_at_once", &HandWritten::MoveBothAtOnce);
-    AddSettle("postgres.settle_applied", Wait::kApplied,
-              "the decision is durable in the log, and both have committed");
-    AddSettle("postgres.settle_decision", Wait::kDecision,
+    const char* const both = "the decision is durable in the log, and both have committed";
+    AddSettle("postgres.settle_applied", settle_, Wait::kApplied, both);
+    AddSettle("postgres.settle_decision", settle_, Wait::kDecision,
               "the decision is durable in the log; both are about to commit");
+    AddSettle("postgres.pipelined", queued_, Wait::kApplied, both);
   }
 
   std::vector<Variant>& variants() { return variants_; }
@@ -46,9 +48,9 @@ class Contest {
     const Series& one_after_another = variants_[0].series;
     const Series& both_at_once = variants_[1].series;
     std::vector<Row> rows{RowOf(one_after_another), RowOf(both_at_once, one_after_another)};
-    for (const Series* by_settle : {&variants_[2].series, &variants_[3].series}) {
-      rows.push_back(RowOf(*by_settle, both_at_once));
-      rows.push_back(RowOf(*by_settle, one_after_another));
+    for (auto by_settle = variants_.begin() + 2; by_settle != variants_.end(); ++by_settle) {
+      rows.push_back(RowOf(by_settle->series, both_at_once));
+      rows.push_back(RowOf(by_settle->series, one_after_another));
     }
     return rows;
   }
@@ -67,16 +69,17 @@ class Contest {
     }
   }
 
-  void AddSettle(const char* name, Wait wait, const char* acknowledged) {
+  void AddSettle(const char* name, SettleProgram& program, Wait wait, const char* acknowledged) {
     Variant& variant = Add(name, acknowledged);
     variant.by_settle = true;
     for (Transfers& transfers : transfers_) {
       variant.clients.emplace_back(
-          [this, &transfers, wait] { settle_.Move(transfers.Next(), 2, wait); });
+          [&program, &transfers, wait] { program.Move(transfers.Next(), 2, wait); });
     }
   }
 
   SettleProgram settle_;
+  SettleProgram queued_;
   std::vector<std::unique_ptr<HandWritten>> by_hand_;
   std::vector<Transfers> transfers_;
   std::vector<Variant> variants_;

@@ -259,7 +259,9 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
   const std::string gtid = summary.gtid.text();
   if (summary.state == "active") {
     view.waiting_for =
-        "its application to ask for commit or abort; the deadline aborts it otherwise";
+        std::string("its application to ask for commit or abort") +
+        (summary.own_unnamed ? ", and to name the branches in its own process" : "") +
+        "; the deadline aborts it otherwise";
     view.advice = "nothing is needed; 'settle resolve " + gtid + " abort --reason ...' ends it now";
   } else if (summary.state == "preparing") {
     view.waiting_for = "the vote of " + out;

@@ -34,9 +34,11 @@ std::string KindOf(const TransactionSummary& summary) {
       std::count_if(summary.branches.begin(), summary.branches.end(), IsReservation));
   const std::size_t in_databases = summary.branches.size() - reserved;
   std::string parts = Counted(in_databases, "branch", "branches");
+  if (summary.own_unnamed)
+    parts += " known here, and those that its application names when it asks to commit";
   if (reserved != 0) {
     parts = Counted(reserved, "reservation", "reservations") +
-            (in_databases == 0 ? "" : " and " + parts);
+            (in_databases == 0 && !summary.own_unnamed ? "" : " and " + parts);
   }
   return (summary.quorum ? "a three-phase commit with " : "a transaction with ") + parts;
 }

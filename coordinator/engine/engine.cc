@@ -142,8 +142,11 @@ void Engine::Try(TryCall call, Completion<TryAnswer> done) {
 }
 
 void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
-  Post(call.gtid, done,
-       [call](Shard& shard, const Completion<CommitAnswer>& reply) { shard.Commit(call, reply); });
+  const Gtid gtid = call.gtid;
+  Post(gtid, done,
+       [call = std::move(call)](Shard& shard, const Completion<CommitAnswer>& reply) mutable {
+         shard.Commit(std::move(call), reply);
+       });
 }
 
 void Engine::CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done) {

@@ -47,10 +47,16 @@ struct BeginCall {
   std::string identity{};         // what is proved of whoever calls; empty: nothing
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
   std::string trace_parent{};     // as Origin has it
+  // How many branches the caller would number itself, all of them in this session. None are granted
+  // if the session is not attached or another identity's, while anything is paused, and to a
+  // three-phase commit.
+  BranchNumber own_branches = 0;
+  SessionId session{};
 };
 struct Begun {
   Gtid gtid;
   Epoch epoch = 0;
+  BranchNumber own_branches = 0;  // granted: 1 to this
 };
 
 struct EnlistCall {
@@ -85,6 +91,7 @@ struct CommitCall {
   Wait wait = Wait::kApplied;
   std::chrono::milliseconds wait_at_most{0};  // 0: the default of the settings
   OnlyFor votes_of{};                         // whose sessions' branches it may vote for
+  std::vector<event::OwnBranch> own{};        // that the caller numbered itself
 };
 struct CommitAnswer {
   Ending ending;  // kUndecided when the wait ran out before a decision
@@ -96,7 +103,8 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
-  OnlyFor branch_of{};  // whose session's it must be
+  OnlyFor branch_of{};                    // whose session's it must be
+  std::optional<event::OwnBranch> own{};  // it, if the caller numbered it itself
 };
 struct OnePhaseAnswer {
   bool granted = false;

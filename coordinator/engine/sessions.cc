@@ -323,6 +323,12 @@ bool Sessions::IsAttached(const SessionId& session) const {
   return sessions_.contains(session);
 }
 
+bool Sessions::IsAttachedBy(const SessionId& session, const std::string& identity) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session);
+  return found != sessions_.end() && found->second.identity == identity;
+}
+
 std::optional<Instant> Sessions::ServedSince(const std::string& resource) const {
   const std::lock_guard lock(mutex_);
   const auto served = served_since_.find(resource);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -45,7 +46,7 @@ class Shard {
   void Enlist(const EnlistCall& call, const Sessions::Owner& owner,
               const Completion<BranchNumber>& done);
   void Try(const TryCall& call, const Completion<TryAnswer>& done);
-  void Commit(const CommitCall& call, const Completion<CommitAnswer>& done);
+  void Commit(CommitCall call, const Completion<CommitAnswer>& done);
   void CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done);
   void Abort(const AbortCall& call, const Completion<Ending>& done);
   void AskOutcome(const Gtid& gtid, const Completion<Ending>& done);
@@ -84,6 +85,8 @@ class Shard {
 
   Transaction* Find(const Gtid& gtid);
   Transaction* FindInTime(const Gtid& gtid);
+  Result<Transaction*> FindNaming(const Gtid& gtid, std::span<event::OwnBranch> own);
+  Beginner BeginnerOf(const BeginCall& call) const;
   TransactionSummary SummaryOf(const Transaction& transaction) const;
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   Error CannotJoin(const Gtid& gtid) const;

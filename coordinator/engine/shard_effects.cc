@@ -110,6 +110,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
+          [&](const effect::AbortOwn& own) {
+            sessions_.Send(own.session, {CommandKind::kAbort, {gtid, 0}, "", 1, 0, {}});
+          },
           [&](effect::Call& call) { Perform(transaction, call); },
           [&](const effect::Pause& pause) { Perform(transaction, pause); },
           [&](const effect::StopCall& stop) {

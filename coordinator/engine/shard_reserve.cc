@@ -114,10 +114,9 @@ void Shard::Answered(const Reporter& reporter, const SagaAnswer& answer) {
                                                 std::to_string(number) +
                                                 ", which its participants do not serve");
   }
-  const auto& branches = transaction->machine.branches();
-  const bool is_its_own = number != 0 && number <= branches.size() &&
-                          branches[number - 1].reservation &&
-                          reporter.participants.contains(branches[number - 1].resource);
+  const TwoPhase::Branch* branch = transaction->machine.FindBranch(number);
+  const bool is_its_own =
+      branch != nullptr && branch->reservation && reporter.participants.contains(branch->resource);
   if (!is_its_own) {
     return reporter.Ignore(transaction->about(),
                            "a session answered for branch " + std::to_string(number) +
@@ -180,7 +179,7 @@ void Shard::TellTried(Transaction& transaction, BranchNumber branch) {
   });
   for (const TryWaiter& waiter : told) {
     timers_.Cancel({transaction.machine.gtid(), TimerKind::kTryWaiter, waiter.id});
-    waiter.done(AnswerOf(transaction.machine.branches()[branch - 1]));
+    waiter.done(AnswerOf(*transaction.machine.FindBranch(branch)));
   }
 }
 
@@ -203,7 +202,7 @@ void Shard::TryWaitIsOver(Transaction& transaction, std::uint64_t id) {
   const TryWaiter told = std::move(*waiter);
   transaction.try_waiters.erase(waiter);
   told.done(TryAnswer{told.branch, AnswerKind::kOngoing,
-                      transaction.LastError(transaction.machine.branches()[told.branch - 1])});
+                      transaction.LastError(*transaction.machine.FindBranch(told.branch))});
 }
 
 }  // namespace settle::coordinator

@@ -54,7 +54,7 @@ void AddOutstanding(const Transaction& transaction, Hurried& hurried) {
   const TwoPhase& machine = transaction.machine;
   const std::vector<BranchNumber> sites = SitesOut(machine);
   for (const BranchNumber number : sites) {
-    const std::string& resource = machine.branches()[number - 1].resource;
+    const std::string& resource = machine.FindBranch(number)->resource;
     ++hurried.sent[{resource, transaction.asked.value_or(CommandKind::kElect)}].count;
   }
   if (!sites.empty()) ++hurried.transactions;
@@ -65,7 +65,7 @@ void AddOutstanding(const Transaction& transaction, Hurried& hurried) {
   const ActionOp call =
       command == CommandKind::kCommit ? ActionOp::kConfirm : ActionOp::kCancel;  // of a reservation
   for (const BranchNumber number : unfinished) {
-    const TwoPhase::Branch& branch = machine.branches()[number - 1];
+    const TwoPhase::Branch& branch = *machine.FindBranch(number);
     Hurried::Branches& sent = branch.reservation ? hurried.called[{branch.resource, call}]
                                                  : hurried.sent[{branch.resource, command}];
     ++sent.count;
@@ -77,7 +77,7 @@ bool WaitsFor(const TwoPhase& machine, const std::string& resource) {
   std::vector<BranchNumber> unfinished = machine.Unfinished();
   if (unfinished.empty()) unfinished = SitesOut(machine);
   return std::any_of(unfinished.begin(), unfinished.end(), [&](BranchNumber number) {
-    return resource.empty() || machine.branches()[number - 1].resource == resource;
+    return resource.empty() || machine.FindBranch(number)->resource == resource;
   });
 }
 
@@ -154,7 +154,7 @@ OpenCounts Shard::CountOpen() const {
       if (IsOutstanding(branch.state)) waited_for.insert(branch.resource);
     }
     for (const BranchNumber site : SitesOut(machine))
-      waited_for.insert(machine.branches()[site - 1].resource);
+      waited_for.insert(machine.FindBranch(site)->resource);
     for (const std::string_view resource : waited_for) ++counts.waiting[std::string(resource)];
   }
   sagas_.Count(counts);

@@ -20,6 +20,8 @@ TransactionSummary Transaction::Summary(const IsServed& is_served) const {
   summary.ended = ended;
   summary.timeline = timeline;
   summary.heuristics = machine.intents();
+  summary.own_unnamed =
+      machine.state() == TwoPhase::State::kActive && !machine.beginner().session.empty();
   if (machine.protocol() == Protocol::kThreePhase)
     summary.quorum = machine.quorum().value_or(QuorumSummary{});
   for (const TwoPhase::Branch& branch : machine.branches()) {

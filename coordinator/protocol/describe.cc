@@ -71,7 +71,7 @@ std::string Described(const HeuristicIntent& intent) {
 std::string Words(const std::vector<DecidedBranch>& branches) {
   std::string text;
   for (const DecidedBranch& branch : branches) {
-    text += (branch.number == 1 ? " " : ", ") + Words(branch);
+    text += (text.empty() ? " " : ", ") + Words(branch);
   }
   return text;
 }
@@ -90,10 +90,13 @@ struct EventWords {
     std::string text = "commit";
     for (const BranchVote& vote : e.votes)
       text += " " + Number(vote.branch) + "=" + Words(vote.result);
+    for (const event::OwnBranch& own : e.own)
+      text += " own " + Number(own.number) + " " + own.resource;
     return text;
   }
   std::string operator()(const event::OnePhaseRequested& e) const {
-    return "one-phase " + Number(e.branch) + Trailing(e.evidence);
+    return "one-phase " + Number(e.branch) + Trailing(e.evidence) +
+           (e.own ? " own " + Number(e.own->number) + " " + e.own->resource : "");
   }
   std::string operator()(const event::AbortRequested& e) const {
     std::string text = std::string("abort ") + settle::ToString(e.cause) + TrailingReason(e.reason);
@@ -224,6 +227,9 @@ struct EffectWords {
            Trailing(e.ballot, e.quorum) +
            (e.prepared.empty() ? "" : " prepared " + Escaped(e.prepared));
   }
+  std::string operator()(const effect::AbortOwn& e) const {
+    return "abort own branches session " + e.session;
+  }
   std::string operator()(const effect::Call& e) const {
     return std::string("call ") + settle::ToString(e.op) + " " + Number(e.branch) + " " +
            e.participant + "/" + e.action + " attempt " + std::to_string(e.attempt) + " " +
@@ -323,7 +329,8 @@ std::string Describe(const Ending& ending) {
 std::string Describe(const TwoPhase& machine) {
   std::string text = ToString(machine.state());
   for (const TwoPhase::Branch& branch : machine.branches()) {
-    text += (branch.number == 1 ? ": " : ", ") + Number(branch.number) + " " + StateOf(branch);
+    text += (branch.number == machine.branches().front().number ? ": " : ", ") +
+            Number(branch.number) + " " + StateOf(branch);
   }
   return text;
 }

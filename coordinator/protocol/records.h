@@ -212,6 +212,8 @@ struct TransactionSummary {
   std::optional<SagaSummary> saga{};
   std::optional<QuorumSummary> quorum{};
   std::vector<HeuristicIntent> heuristics{};  // what persons did
+  // Of one that runs: its beginner has not named the branches that it numbered itself.
+  bool own_unnamed = false;
 
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };

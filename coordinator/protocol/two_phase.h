@@ -12,7 +12,6 @@
 // read-only votes).
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,6 +23,13 @@
 #include "protocol/three_phase.h"
 
 namespace settle::coordinator {
+
+// Whoever began a transaction may number that many branches itself, from 1, and names them when it
+// asks to commit: two_phase_own.cc. None of a three-phase commit, whose sites must know each other.
+struct Beginner {
+  SessionId session{};  // in which it works; lost before commit was asked for: aborted
+  BranchNumber own_branches = 0;
+};
 
 class TwoPhase {
  public:
@@ -94,7 +100,8 @@ class TwoPhase {
     std::size_t branches_max = 64;
   };
 
-  TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol = Protocol::kTwoPhase);
+  TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol = Protocol::kTwoPhase,
+           Beginner beginner = {});
   // From the log, at start. Send event::Restored before anything else.
   TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics,
            const std::vector<RegisteredRecord>& registered = {});
@@ -121,7 +128,10 @@ class TwoPhase {
   const Gtid& gtid() const { return gtid_; }
   const Origin& origin() const { return origin_; }
   State state() const { return state_; }
+  // By number. Numbers are not without gaps: those of the beginner's own that it did not use.
   const std::vector<Branch>& branches() const { return branches_; }
+  const Branch* FindBranch(BranchNumber number) const;
+  const Beginner& beginner() const { return beginner_; }
   // How it ended or will end; kUndecided before the decision is durable.
   const Ending& ending() const { return ending_; }
   // The branches that have not ended, after a decision.
@@ -164,6 +174,8 @@ class TwoPhase {
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);
+  Branch& Ensure(BranchNumber number);
+  BranchNumber NextNumber() const;
   void TakeVote(Branch& branch, VoteResult vote);
   std::vector<DecidedBranch> Decided() const;
   Effects StartPreparing();
@@ -171,6 +183,9 @@ class TwoPhase {
   Effects Abort(AbortCause cause, std::string reason, bool retryable);
   Effects RefuseToJoin() const;
   Effects AnswerLateRequest() const;
+  Effects RefuseOwn(const std::vector<event::OwnBranch>& own) const;
+  Effects RefuseVotes(const event::CommitRequested& event) const;
+  void JoinOwn(const event::OwnBranch& own);
   Effects AbortOnceMore(Branch& branch);
 
   Effects OnDecisionDurable();
@@ -234,14 +249,15 @@ class TwoPhase {
   Origin origin_;
   Limits limits_;
   Protocol protocol_ = Protocol::kTwoPhase;
+  Beginner beginner_{};
   State state_ = State::kActive;
   std::vector<Branch> branches_;
   Ending ending_{Outcome::kUndecided, AbortCause::kNone, "", false};
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
   int retries_ = 0;
-  std::deque<BranchNumber> registering_;  // on their way to the disk, before any other record
-  std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
+  std::vector<BranchNumber> registering_;  // on their way to the disk, before any other record
+  std::vector<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
   std::vector<HeuristicIntent> intents_;
@@ -255,7 +271,7 @@ class TwoPhase {
   int told_ = 0;                         // so often the sites were told the same; while kQuorum
   std::optional<Keeping> keeping_;       // a ballot record on its way to the disk; while kQuorum
   bool abort_on_its_way_ = false;        // the quorum's, to the disk; while kQuorum
-  std::deque<event::PeerCalled> asked_;  // once what is on its way to the disk is there
+  std::vector<event::PeerCalled> asked_;  // once what is on its way to the disk is there
 };
 
 const char* ToString(TwoPhase::State state);

@@ -39,6 +39,8 @@ wire::BeginReply ToWire(const Begun& begun) {
   wire::BeginReply reply;
   reply.gtid = begun.gtid.text();
   reply.epoch = static_cast<std::int64_t>(begun.epoch);
+  if (begun.own_branches != 0)
+    reply.__set_own_branches(static_cast<std::int32_t>(begun.own_branches));
   return reply;
 }
 

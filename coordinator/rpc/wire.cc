@@ -133,6 +133,13 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
     call.protocol = *protocol;
   }
   call.trace_parent = TraceParentFrom(request.trace_parent);
+  if (!request.__isset.own_branches || request.own_branches == 0) return call;
+  const Result<BranchNumber> own = BranchFromWire(request.own_branches);
+  if (!own) return Fail(own.error());
+  Result<SessionId> session = SessionFromWire(request.session);
+  if (!session) return Fail(session.error());
+  call.own_branches = *own;
+  call.session = *std::move(session);
   return call;
 }
 
@@ -162,6 +169,12 @@ Result<CommitCall> FromWire(const wire::CommitRequest& request) {
     }
     call.votes.push_back(*std::move(vote));
   }
+  for (const wire::OwnBranch& each : request.branches) {
+    const Result<BranchNumber> number = BranchFromWire(each.number);
+    if (!number) return Fail(number.error());
+    if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
+    call.own.push_back({*number, each.resource});
+  }
   const Result<Wait> wait = WaitFromWire(request.wait);
   if (!wait) return Fail(wait.error());
   call.wait = *wait;
@@ -178,7 +191,11 @@ Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request) {
   if (!branch) return Fail(branch.error());
   Result<Evidence> evidence = EvidenceFromWire(request.evidence);
   if (!evidence) return Fail(evidence.error());
-  return OnePhaseCall{*std::move(gtid), *branch, *std::move(evidence)};
+  OnePhaseCall call{*std::move(gtid), *branch, *std::move(evidence)};
+  if (!request.__isset.resource) return call;
+  if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
+  call.own = event::OwnBranch{*branch, request.resource};
+  return call;
 }
 
 Result<AbortCall> FromWire(const wire::AbortRequest& request) {

@@ -159,7 +159,9 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
                                  "postgres.settle_applied against postgres.both_at_once",
                                  "postgres.settle_applied against postgres.one_after_another",
                                  "postgres.settle_decision against postgres.both_at_once",
-                                 "postgres.settle_decision against postgres.one_after_another"));
+                                 "postgres.settle_decision against postgres.one_after_another",
+                                 "postgres.pipelined against postgres.both_at_once",
+                                 "postgres.pipelined against postgres.one_after_another"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 

@@ -53,6 +53,7 @@ struct Transaction {
   coordinator::Wait wait = coordinator::Wait::kApplied;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   bool one_phase = false;
+  bool own = false;  // its client numbers its branches itself
   Then then = Then::kCommit;
   std::string client = "process-1";
   microseconds later{0};  // than the first one
@@ -169,6 +170,7 @@ struct Scenario {
 std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scenario,
                                                             Databases databases);
 
+std::vector<Scenario> OwnScenarios();
 std::vector<Scenario> SagaScenarios();
 std::vector<Scenario> TccScenarios();
 std::vector<Scenario> ThreePhaseScenarios();

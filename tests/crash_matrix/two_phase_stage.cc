@@ -109,6 +109,7 @@ void TwoPhaseStage::BeginWork() {
     plan.wait = transaction.wait;
     plan.protocol = transaction.protocol;
     plan.one_phase = transaction.one_phase;
+    plan.own = transaction.own;
     plan.then = transaction.then;
     Process& client = *own_.at(transaction.client);
     world_.After(transaction.later, [&client, plan] {

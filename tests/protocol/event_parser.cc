@@ -30,9 +30,21 @@ VoteResult TakeVote(WordReader& reader, const std::string& word) {
   return vote;
 }
 
+// After "own": "1 bank-a".
+event::OwnBranch TakeOwn(WordReader& reader) {
+  event::OwnBranch own;
+  own.number = reader.TakeNumber();
+  own.resource = reader.Take();
+  return own;
+}
+
 event::CommitRequested TakeCommit(WordReader& reader) {
   event::CommitRequested commit;
   while (!reader.AtEnd() && !reader.error()) {
+    if (reader.TakeIf("own")) {
+      commit.own.push_back(TakeOwn(reader));
+      continue;
+    }
     const std::string word = reader.Take();
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
@@ -175,7 +187,9 @@ Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("commit")) return TakeCommit(reader);
   if (reader.TakeIf("one-phase")) {
     const BranchNumber branch = reader.TakeNumber();
-    return event::OnePhaseRequested{branch, TakeEvidenceIfAny(reader)};
+    event::OnePhaseRequested asked{branch, TakeEvidenceIfAny(reader)};
+    if (reader.TakeIf("own")) asked.own = TakeOwn(reader);
+    return asked;
   }
   if (reader.TakeIf("abort")) return TakeAbort(reader);
   if (reader.TakeIf("deadline")) return event::DeadlineReached{};

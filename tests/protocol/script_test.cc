@@ -2,12 +2,16 @@
 // two-phase machine (script_runner.h). Beside events there are
 //   branches-max 2     first of all, if at all: the limit on branches
 //   three-phase        first of all, if at all: by quorum
+//   own-branches 2 session s1
+//                      first of all, if at all: the beginner numbers that many itself, in its
+//                      session
 //   crash              the machine is rebuilt from the records that `persisted` made durable so
 //                      far; with none it is gone, abort is presumed, and the script ends
 #include <gtest/gtest.h>
 
 #include <deque>
 #include <memory>
+#include <sstream>
 
 #include "protocol/describe.h"
 #include "protocol/event_parser.h"
@@ -32,6 +36,15 @@ class Stage {
     if (line == "three-phase") {
       machine_ =
           std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kThreePhase);
+      return "";
+    }
+    if (line.starts_with("own-branches ")) {
+      std::istringstream words(line.substr(line.find(' ')));
+      Beginner beginner;
+      std::string word;
+      words >> beginner.own_branches >> word >> beginner.session;
+      machine_ = std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{},
+                                            Protocol::kTwoPhase, beginner);
       return "";
     }
     if (line == "crash") return Crash();

@@ -19,8 +19,11 @@ struct Process::Flow {
   bool one_phase = false;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   Plan::Then then = Plan::Then::kCommit;
-  std::size_t missing = 0;  // operations under way
-  bool refused = false;     // a branch here voted no
+  std::size_t missing = 0;   // operations under way
+  bool refused = false;      // a branch here voted no
+  BranchNumber granted = 0;  // it may number so many itself, in this session
+  SessionId session{};
+  std::vector<coordinator::event::OwnBranch> own{};  // those that it did
 };
 
 }  // namespace settle::simulation

@@ -38,6 +38,7 @@ struct Plan {
   coordinator::Wait wait = coordinator::Wait::kApplied;
   bool one_phase = false;     // asks for it; there is one part, here
   Then then = Then::kCommit;  // once the work is done
+  bool own = false;           // numbers its branches itself, as far as it may
 };
 
 class Process : public Caller {
@@ -119,6 +120,7 @@ class Process : public Caller {
 
   // --- transactions
   void Enlist(const FlowPtr& flow, std::size_t index);
+  std::optional<BranchKey> NumberHere(Flow& flow, const Plan::Part& part);
   void EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int64_t change, bool leave,
                   std::function<void(std::optional<BranchKey>)> done);
   void EnlistThere(const Flow& flow, const Plan::Part& part,

@@ -141,8 +141,11 @@ class ConnectedCoordinator final : public Coordinator {
       return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
     }
     const std::string trace_parent = TraceParentFrom(options.trace_parent);
-    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
-                              options.protocol, std::move(options.trace_parent)};
+    const bool two_phase = options.protocol == Protocol::kTwoPhase;
+    sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
+                        options.protocol, std::move(options.trace_parent)};
+    if (two_phase) call.session = program_->participant.session();
+    if (!call.session.empty()) call.own_branches = sdk::kOwnBranches;
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
     Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
         program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
@@ -151,9 +154,9 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(
-        std::make_unique<State>(program_, sdk::Context{std::move(begun->gtid), trace_parent},
-                                State::Role::kOwner, options.protocol));
+    return GlobalTransaction(std::make_unique<State>(
+        program_, sdk::Context{std::move(begun->gtid), trace_parent}, State::Role::kOwner,
+        options.protocol, OwnNumbers{begun->own_branches, call.session}));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {

@@ -38,10 +38,19 @@ struct BeginCall {
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
   std::string trace_parent{};
+  BranchNumber own_branches = 0;  // that this process would number itself, in `session`
+  SessionId session{};
 };
 struct Begun {
   Gtid gtid;
   Epoch epoch = 0;
+  BranchNumber own_branches = 0;  // granted
+};
+
+// A branch that this process numbered itself.
+struct OwnBranch {
+  BranchNumber number = 0;
+  std::string resource;
 };
 
 struct EnlistCall {
@@ -63,6 +72,7 @@ struct CommitCall {
   std::vector<BranchVote> votes;
   Wait wait = Wait::kApplied;
   milliseconds wait_at_most{0};
+  std::vector<OwnBranch> own{};
 };
 struct CommitAnswer {
   Ending ending;
@@ -74,6 +84,7 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
+  std::string own_resource{};  // not empty: this process numbered the branch itself
 };
 struct OnePhaseAnswer {
   bool granted = false;

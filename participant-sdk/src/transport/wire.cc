@@ -128,7 +128,8 @@ Result<std::string> LogIdFromWire(const std::string& log_id) {
 Result<Command> FromWire(const wire::Command& command) {
   Result<CommandKind> kind = FromWire(command.kind);
   Result<Gtid> gtid = Gtid::Parse(command.gtid);
-  Result<BranchNumber> branch = BranchFromWire(command.branch);
+  const bool all_own = command.branch == 0 && command.kind == wire::CommandKind::ABORT;
+  Result<BranchNumber> branch = all_own ? BranchNumber{0} : BranchFromWire(command.branch);
   Result<Epoch> epoch = EpochFromWire(command.epoch);
   if (!kind) return Fail(kind.error());
   if (!gtid) return Fail(gtid.error());
@@ -170,6 +171,9 @@ wire::BeginRequest ToWire(const BeginCall& call) {
   out.owner = OneLine(call.owner, kLabelMost);
   if (call.protocol == Protocol::kThreePhase) out.__set_protocol(wire::Protocol::THREE_PHASE);
   if (!call.trace_parent.empty()) out.__set_trace_parent(OneLine(call.trace_parent, kLabelMost));
+  if (call.own_branches == 0) return out;
+  out.__set_own_branches(static_cast<std::int32_t>(call.own_branches));
+  out.__set_session(call.session);
   return out;
 }
 
@@ -188,6 +192,12 @@ wire::CommitRequest ToWire(const CommitCall& call) {
   for (const BranchVote& vote : call.votes) out.votes.push_back(ToWire(vote.branch, vote.result));
   out.wait = call.wait == Wait::kApplied ? wire::Wait::APPLIED : wire::Wait::DECISION;
   out.wait_ms = call.wait_at_most.count();
+  out.__isset.branches = !call.own.empty();
+  for (const OwnBranch& own : call.own) {
+    wire::OwnBranch& named = out.branches.emplace_back();
+    named.number = static_cast<std::int32_t>(own.number);
+    named.resource = own.resource;
+  }
   return out;
 }
 
@@ -196,6 +206,7 @@ wire::OnePhaseRequest ToWire(const OnePhaseCall& call) {
   out.gtid = call.gtid.text();
   out.branch = static_cast<std::int32_t>(call.branch);
   out.evidence = ToWire(call.evidence);
+  if (!call.own_resource.empty()) out.__set_resource(call.own_resource);
   return out;
 }
 
@@ -289,7 +300,10 @@ Result<Begun> FromWire(const wire::BeginReply& reply) {
   Result<Epoch> epoch = EpochFromWire(reply.epoch);
   if (!gtid) return Fail(gtid.error());
   if (!epoch) return Fail(epoch.error());
-  return Begun{*std::move(gtid), *epoch};
+  if (!reply.__isset.own_branches) return Begun{*std::move(gtid), *epoch};
+  const Result<BranchNumber> own = BranchFromWire(reply.own_branches);
+  if (!own) return Fail(own.error());
+  return Begun{*std::move(gtid), *epoch, *own};
 }
 
 Result<BranchNumber> FromWire(const wire::EnlistReply& reply) {

@@ -8,6 +8,8 @@
 namespace settle {
 namespace {
 
+constexpr std::size_t kTailLength = 8;  // hexadecimal digits
+
 bool IsLowerAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 // Reads a decimal or hexadecimal number up to `end_mark`; canonical form only (no sign, no leading
@@ -29,7 +31,7 @@ bool TakeDot(std::string_view& text) {
 }
 
 bool IsTail(std::string_view text) {
-  return text.size() == 8 && std::all_of(text.begin(), text.end(), [](char c) {
+  return text.size() == kTailLength && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
 }
@@ -41,20 +43,28 @@ bool IsLogId(std::string_view text) {
 }
 
 Gtid Gtid::Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, std::uint32_t tail) {
-  std::array<char, 9> hex{};
-  std::snprintf(hex.data(), hex.size(), "%08x", tail);
   Gtid gtid;
-  gtid.text_ = std::string(log_id) + "." + std::to_string(epoch) + "." + std::to_string(sequence) +
-               "." + hex.data();
+  std::copy_n(log_id.begin(), std::min(log_id.size(), kLogIdLength), gtid.log_id_.begin());
   gtid.epoch_ = epoch;
   gtid.sequence_ = sequence;
+  gtid.tail_ = tail;
   return gtid;
 }
 
-std::uint32_t Gtid::tail() const {
-  std::uint32_t tail = 0;
-  std::from_chars(text_.data() + text_.rfind('.') + 1, text_.data() + text_.size(), tail, 16);
-  return tail;
+std::string Gtid::text() const {
+  if (empty()) return {};
+  std::array<char, kLogIdLength + 1 + 20 + 1 + 20 + 1 + kTailLength>
+      room;  // 20 digits have 64 bits
+  char* end = std::copy(log_id_.begin(), log_id_.end(), room.data());
+  for (const std::uint64_t number : {epoch_, sequence_}) {
+    *end++ = '.';
+    end = std::to_chars(end, room.data() + room.size(), number).ptr;
+  }
+  *end++ = '.';
+  for (std::size_t i = 0; i < kTailLength; ++i) {
+    *end++ = "0123456789abcdef"[tail_ >> (4 * (kTailLength - 1 - i)) & 15];
+  }
+  return {room.data(), end};
 }
 
 Result<Gtid> Gtid::Parse(std::string_view text) {
@@ -67,7 +77,8 @@ Result<Gtid> Gtid::Parse(std::string_view text) {
     return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not a gtid",
                 "a gtid reads <log id>.<epoch>.<sequence>.<tail>, as 'settle list' prints it");
   }
-  gtid.text_ = std::string(text);
+  std::copy_n(text.begin(), kLogIdLength, gtid.log_id_.begin());
+  std::from_chars(rest.data(), rest.data() + rest.size(), gtid.tail_, 16);
   return gtid;
 }
 

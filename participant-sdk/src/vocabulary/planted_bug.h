@@ -28,6 +28,9 @@ enum class PlantedBug {
   kEnlistAfterTheDecisionBegan,
   kEvidenceNotRecorded,
   kRestoredBranchTakenForFinished,
+  kOwnBranchesNotToldOfTheAbort,
+  kUnnamedBranchTakenForAborted,
+  kCommitAfterTheAbort,
   // coordinator/engine
   kDecisionNotForced,
   kHeuristicNotForced,

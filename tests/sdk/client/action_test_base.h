@@ -46,7 +46,7 @@ class ActionTest : public ClientTest {
     std::lock_guard lock(mutex_);
     return warnings_;
   }
-  // The first line that begins so; waits five seconds for it.
+  // The first line that begins so; waits half a minute for it.
   std::string Heard(const std::string& beginning) {
     std::string line;
     EXPECT_TRUE(Eventually([&] {
