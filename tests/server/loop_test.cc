@@ -68,6 +68,26 @@ TEST(Loop, DrivenWorkIsCalledWhenItAskedToBeAndAfterAWake) {
   EXPECT_GT(turns, before);
 }
 
+// The timer may fire a little early, and then the same moment is asked for again.
+TEST(Loop, DrivenWorkIsCalledAtEveryMomentThatItAskedFor) {
+  Loops loops(1);
+  std::promise<void> last;
+  int reached = 0;
+  std::optional<Loop::Instant> next = std::chrono::steady_clock::now();
+  loops[0].Drive([&] {
+    if (next && *next <= std::chrono::steady_clock::now()) {
+      next = *next + 5ms;
+      if (++reached == 200) {
+        last.set_value();
+        next.reset();
+      }
+    }
+    return next;
+  });
+  loops.Start();
+  EXPECT_EQ(last.get_future().wait_for(30s), std::future_status::ready);
+}
+
 TEST(Loop, WhatIsDueLaterRunsThenAndWhatEndsTheRoundRunsAfterItsWork) {
   Loops loops(1);
   std::string order;

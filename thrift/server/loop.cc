@@ -25,7 +25,12 @@ Loop::Loop(std::size_t index)
     };
     // Told at each write, by its edge: so nobody has to read the counter.
     on_wakeup_.reset(event_new(base_.get(), wakeup_, EV_READ | EV_PERSIST | EV_ET, awake, this));
-    timer_.reset(evtimer_new(base_.get(), awake, this));
+    // It may fire early: libevent's clock is a coarse one. Then it has to be set again.
+    const auto fired = [](evutil_socket_t, short, void* self) {
+      static_cast<Loop*>(self)->NoteAwake();
+      static_cast<Loop*>(self)->armed_.reset();
+    };
+    timer_.reset(evtimer_new(base_.get(), fired, this));
   }
   if (on_wakeup_ == nullptr || timer_ == nullptr || event_add(on_wakeup_.get(), nullptr) != 0) {
     if (wakeup_ >= 0) ::close(wakeup_);
