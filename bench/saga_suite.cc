@@ -31,15 +31,6 @@ struct Variant {
   std::vector<double> flushes{};
 };
 
-// "per second" becomes something else that was counted.
-Series Counted(Series series, const std::vector<double>& values, const char* what,
-               const char* unit) {
-  series.name += what;
-  series.unit = unit;
-  for (std::size_t i = 0; i < series.runs.size(); ++i) series.runs[i].per_second = values[i];
-  return series;
-}
-
 // All variants for one number of clients; what they use lives as long as this.
 class Contest {
  public:
