@@ -95,7 +95,7 @@ std::string Ratio(double ratio) { return fmt::format("{:.3f}", ratio); }
 
 std::string TableOf(const std::vector<Row>& rows) {
   constexpr const char* kLine =
-      "{:<22} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>7} {:>12}\n";
+      "{:<22} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<19} {:>7} {:>7} {:>7} {:>12}\n";
   std::string table = fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio",
                                   "least..most", "against", "p50 us", "p99 us", "p99.9", "cpu us");
   std::vector<std::string> notes;
