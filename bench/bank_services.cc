@@ -85,7 +85,8 @@ void BankServices::Start(const std::vector<std::string>& arguments, const std::s
   const pid_t process = processes_.emplace_back(testing::StartProcess(
       {.arguments = arguments, .output_path = output, .ends_with_starter = true}));
   const auto serves = [&] { return PortIn(output) != 0; };
-  if (testing::WaitUntil([&] { return serves() || testing::HasEnded(process); }) && serves()) return;
+  if (testing::WaitUntil([&] { return serves() || testing::HasEnded(process); }) && serves())
+    return;
   throw std::runtime_error("settle-bench-bank does not serve:\n" + testing::TailOf(output));
 }
 
