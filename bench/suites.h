@@ -30,6 +30,7 @@ using Measurement = std::vector<Row>(const SuiteOptions& options, const Progress
                                      const Stop& stop);
 Measurement MeasureCoordinator;
 Measurement MeasurePostgres;
+Measurement MeasureSqlite;
 Measurement MeasureThreePhase;
 Measurement MeasureBarrier;
 Measurement MeasureSagas;
@@ -43,6 +44,7 @@ struct Suite {
 };
 inline constexpr Suite kSuites[] = {{"coordinator", MeasureCoordinator, false},
                                     {"postgres", MeasurePostgres, true},
+                                    {"sqlite", MeasureSqlite, false},
                                     {"three-phase", MeasureThreePhase, true},
                                     {"barrier", MeasureBarrier, true},
                                     {"saga", MeasureSagas, true},
