@@ -14,7 +14,7 @@ Beginner Shard::BeginnerOf(const BeginCall& call) const {
   const auto most = static_cast<BranchNumber>(settings_.branches_max / 2);
   const BranchNumber granted = std::min(call.own_branches, most);
   const bool may = granted > 0 && call.protocol == Protocol::kTwoPhase &&
-                   !admission_.pauses.any() && sessions_.IsAttachedBy(call.session, call.identity);
+                   !admission_.pauses.any() && sessions_.MayNumber(call.session, call.identity);
   return may ? Beginner{call.session, granted} : Beginner{};
 }
 

@@ -214,6 +214,9 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
   if (own_unnamed && !SETTLE_PLANTED_BUG(kOwnBranchesNotToldOfTheAbort))
     effects.push_back(effect::AbortOwn{beginner_.session});
   Add(effects, AnswerAsked());
+  for (const event::FoundPrepared& found : std::exchange(beginner_.found, {})) {
+    if (FindBranch(found.branch) == nullptr) JoinFound(found).state = BranchState::kPrepared;
+  }
   for (Branch& branch : branches_) {
     if (branch.reservation) {
       // No record of the abort is needed first: what is registered and not decided is cancelled by
