@@ -27,9 +27,8 @@ Effects TwoPhase::Handle(const Event& event) {
 }
 
 const TwoPhase::Branch* TwoPhase::FindBranch(BranchNumber number) const {
-  const auto found = std::find_if(branches_.begin(), branches_.end(),
-                                  [&](const Branch& branch) { return branch.number == number; });
-  return found == branches_.end() ? nullptr : &*found;
+  const auto at = std::ranges::lower_bound(branches_, number, {}, &Branch::number);
+  return at != branches_.end() && at->number == number ? &*at : nullptr;
 }
 
 TwoPhase::Branch* TwoPhase::Find(BranchNumber number) {

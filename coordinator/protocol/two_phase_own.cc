@@ -59,9 +59,7 @@ TwoPhase::Branch& TwoPhase::JoinFound(const event::FoundPrepared& found) {
 
 // New ones count as ended: whoever asks for them says what else is so.
 TwoPhase::Branch& TwoPhase::Ensure(BranchNumber number) {
-  const auto at = std::lower_bound(
-      branches_.begin(), branches_.end(), number,
-      [](const Branch& branch, BranchNumber wanted) { return branch.number < wanted; });
+  const auto at = std::ranges::lower_bound(branches_, number, {}, &Branch::number);
   if (at != branches_.end() && at->number == number) return *at;
   Branch branch;
   branch.number = number;
