@@ -105,9 +105,7 @@ void TwoPhase::TakeVote(Branch& branch, VoteResult vote) {
 }
 
 Effects TwoPhase::On(const event::CommitRequested& event) {
-  const bool revived =
-      SETTLE_PLANTED_BUG(kCommitAfterTheAbort) && state_ == State::kAborting && !event.own.empty();
-  if (state_ != State::kActive && !revived) return AnswerLateRequest();
+  if (state_ != State::kActive) return AnswerLateRequest();
   if (Effects refused = RefuseOwn(event.own); !refused.empty()) return refused;
   if (Effects refused = RefuseVotes(event); !refused.empty()) return refused;
   if (Effects refused = RefuseVotesWithoutRoster(event); !refused.empty()) return refused;

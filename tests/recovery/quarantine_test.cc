@@ -346,6 +346,25 @@ TEST(Forced, C21_WhatAPersonDecidedIsBelievedWhateverElseItsRecordsSay) {
   EXPECT_EQ(after.Show(kPoisoned).ending.outcome, Outcome::kMixed);
 }
 
+TEST(Forced, C21_ItsBranchesAreThoseThatItNames) {
+  EngineUnderTest after;
+  after.log().Keep(CommitOf(kPoisoned, {Prepared(2)}));
+  after.log().Keep(OnePhaseOf(kPoisoned, 7));
+  after.log().Keep(ForcedOf({Prepared(1), Prepared(9, "bank-b")}));  // 2 to 8 were not needed
+  after.log().Keep(DamageOf(kPoisoned, 2, BranchEnd::kCommitted));
+  after.log().Keep(DamageOf(kPoisoned, 9, BranchEnd::kCommitted));
+  const auto state = ReplayLog(after.log());
+  ASSERT_TRUE(state);
+  after.engine().Restore(*state);
+  after.Run();
+  Participant bank(after, {"bank-a", "bank-b"});
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1")) << "9 is a person's to repair";
+  bank.Finish(kPoisoned, 1, BranchEnd::kAborted);
+  const Ending ending = after.Show(kPoisoned).ending;
+  EXPECT_EQ(ending.outcome, Outcome::kMixed);
+  EXPECT_THAT(ending.reason, testing::Not(HasSubstr("branch 2"))) << ending.reason;
+}
+
 TEST(Forced, C21_AnIntentThatCannotBeBelievedItselfIsQuarantined) {
   for (const HeuristicIntentRecord& intent :
        {ForcedOf({}), ForcedOf({Prepared(2), Prepared(4)}), ForcedOf({Prepared(1, "no name")}),

@@ -70,7 +70,7 @@ bool BranchTable::Adopt(const BranchKey& key, const std::string& resource, const
   if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
     return false;
   }
-  if (aborted_.contains(key.gtid)) return false;
+  if (aborted_.contains(key.gtid) && !SETTLE_PLANTED_BUG(kOpenedAfterTheAbort)) return false;
   return entries_
       .try_emplace(key, Entry{BranchMachine::Opened(), resource, session, 0, trace_parent})
       .second;
