@@ -113,7 +113,7 @@ TEST(Figures, WhatAnOperationSaysItTookIsItsLatency) {
     std::this_thread::sleep_for(1ms);
     return 7.0;
   };
-  const Run run = MeasureTimed({operation}, 50ms, NoCpu, stop);
+  const auto run = MeasureTimed({operation}, 50ms, NoCpu, stop);
   EXPECT_GT(run.counted, 0u);
   EXPECT_EQ(run.p50_us, 7);
   EXPECT_EQ(run.p999_us, 7);
