@@ -48,10 +48,12 @@ struct BeginCall {
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
   std::string trace_parent{};     // as Origin has it
   // How many branches the caller would number itself, all of them in this session. None are granted
-  // if the session is not attached or another identity's, while anything is paused, and to a
-  // three-phase commit.
+  // if the session is not attached, is another identity's or has its queue full, while anything is
+  // paused, and to a three-phase commit.
   BranchNumber own_branches = 0;
   SessionId session{};
+  // Where the transaction is to run: the shard that the caller's own thread drives. None: whichever.
+  std::optional<std::size_t> shard{};
 };
 struct Begun {
   Gtid gtid;
@@ -340,7 +342,7 @@ class Engine {
  private:
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
-  Gtid NextGtid(const std::string& identity);
+  Gtid NextGtid(const std::string& identity, std::optional<std::size_t> shard = {});
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
   template <typename T, typename Part, typename Add>

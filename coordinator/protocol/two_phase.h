@@ -29,6 +29,8 @@ namespace settle::coordinator {
 struct Beginner {
   SessionId session{};  // in which it works; lost before commit was asked for: aborted
   BranchNumber own_branches = 0;
+  // Of these what a scan found prepared before commit was asked for; one for each number at most.
+  std::vector<event::FoundPrepared> found{};
 };
 
 class TwoPhase {
@@ -186,6 +188,8 @@ class TwoPhase {
   Effects RefuseOwn(const std::vector<event::OwnBranch>& own) const;
   Effects RefuseVotes(const event::CommitRequested& event) const;
   void JoinOwn(const event::OwnBranch& own);
+  void RememberFound(const event::FoundPrepared& found);
+  Branch& JoinFound(const event::FoundPrepared& found);
   Effects AbortOnceMore(Branch& branch);
 
   Effects OnDecisionDurable();
@@ -268,9 +272,9 @@ class TwoPhase {
     SiteAnswer at;
     std::optional<std::uint64_t> call;  // of the peer that waits for it
   };
-  int told_ = 0;                         // so often the sites were told the same; while kQuorum
-  std::optional<Keeping> keeping_;       // a ballot record on its way to the disk; while kQuorum
-  bool abort_on_its_way_ = false;        // the quorum's, to the disk; while kQuorum
+  int told_ = 0;                          // so often the sites were told the same; while kQuorum
+  std::optional<Keeping> keeping_;        // a ballot record on its way to the disk; while kQuorum
+  bool abort_on_its_way_ = false;         // the quorum's, to the disk; while kQuorum
   std::vector<event::PeerCalled> asked_;  // once what is on its way to the disk is there
 };
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <set>
@@ -156,7 +157,8 @@ class ConnectedCoordinator final : public Coordinator {
     }
     return GlobalTransaction(std::make_unique<State>(
         program_, sdk::Context{std::move(begun->gtid), trace_parent}, State::Role::kOwner,
-        options.protocol, OwnNumbers{begun->own_branches, call.session}));
+        options.protocol,
+        OwnNumbers{std::min(begun->own_branches, call.own_branches), call.session}));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {

@@ -30,7 +30,6 @@ enum class PlantedBug {
   kRestoredBranchTakenForFinished,
   kOwnBranchesNotToldOfTheAbort,
   kUnnamedBranchTakenForAborted,
-  kCommitAfterTheAbort,
   // coordinator/engine
   kDecisionNotForced,
   kHeuristicNotForced,
@@ -104,6 +103,7 @@ enum class PlantedBug {
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,
   kWorkKeptAfterTheSessionWasLost,
+  kOpenedAfterTheAbort,
 };
 
 // The one that is switched on. Set before anything runs, by the simulator.
