@@ -177,7 +177,9 @@ TEST_F(SettleBench, MeasuresHowItScales) {
                   "scale.branches_1", "scale.branches_2", "scale.branches_4", "scale.branches_8",
                   "scale.branches_16", "scale.participants_1", "scale.participants_4",
                   "scale.participants_16", "scale.participants_64", "scale.with_none_dead",
-                  "scale.with_one_dead", "scale.idle_daemon", "scale.serving_1000_in_doubt",
+                  "scale.with_one_dead", "scale.idle_daemon", "scale.serving_10_in_doubt",
+                  "scale.resolved_10_in_doubt", "scale.serving_100_in_doubt",
+                  "scale.resolved_100_in_doubt", "scale.serving_1000_in_doubt",
                   "scale.resolved_1000_in_doubt"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
