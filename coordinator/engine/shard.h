@@ -18,6 +18,7 @@
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
+#include "protocol/shared_text.h"
 
 namespace settle::coordinator {
 
@@ -159,6 +160,7 @@ class Shard {
   Sessions& sessions_;
   Engine::Admission& admission_;
   Mailbox mailbox_;
+  RecentTexts texts_;  // of who begins transactions
   Timers<TimerKey, TimerHash> timers_;
   Sagas sagas_;
   std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;
