@@ -29,6 +29,7 @@ using Progress = std::function<void(const std::string& line)>;
 using Measurement = std::vector<Row>(const SuiteOptions& options, const Progress& progress,
                                      const Stop& stop);
 Measurement MeasureCoordinator;
+Measurement MeasureSdk;
 Measurement MeasurePostgres;
 Measurement MeasureSqlite;
 Measurement MeasureThreePhase;
@@ -43,6 +44,7 @@ struct Suite {
   bool needs_postgres;
 };
 inline constexpr Suite kSuites[] = {{"coordinator", MeasureCoordinator, false},
+                                    {"sdk", MeasureSdk, false},
                                     {"postgres", MeasurePostgres, true},
                                     {"sqlite", MeasureSqlite, false},
                                     {"three-phase", MeasureThreePhase, true},
