@@ -28,16 +28,19 @@ bool Await(std::chrono::seconds patience, Condition condition) {
   return true;
 }
 
+std::string UnixAddress(const std::string& directory) { return "unix:" + directory + "/socket"; }
+
 std::string ReadyFile(const std::string& directory) { return directory + "/ready"; }
-std::string LogOf(const std::string& directory) { return directory + "/settle.db"; }
 
 pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& more) {
   std::filesystem::remove(ReadyFile(directory));  // of one that was killed here
   std::vector<std::string> arguments{ProgramBeside("settled"),
                                      "--log",
-                                     LogOf(directory),
+                                     LogIn(directory),
                                      "--listen",
                                      "127.0.0.1:0",
+                                     "--listen",
+                                     UnixAddress(directory),
                                      "--ready-file",
                                      ReadyFile(directory),
                                      "--log-level",
@@ -60,6 +63,8 @@ std::string ProgramBeside(const std::string& name) {
   return path;
 }
 
+std::string LogIn(const std::string& directory) { return directory + "/settle.db"; }
+
 Daemon::Daemon(const std::string& directory, const std::vector<std::string>& more,
                std::chrono::seconds patience)
     : directory_(directory), process_(StartDaemon(directory, more)), port_(0) {
@@ -70,6 +75,8 @@ Daemon::Daemon(const std::string& directory, const std::vector<std::string>& mor
     throw;
   }
 }
+
+std::string Daemon::address() const { return UnixAddress(directory_); }
 
 Daemon::~Daemon() {
   try {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "bench/daemon.h"
 #include "bench/no_op_client.h"
@@ -56,7 +58,8 @@ class NoOpProgram {
       resources_.push_back(std::make_shared<NoOpResource>(name));
     }
     CoordinatorOptions options;
-    options.addresses = {daemon.address()};
+    // As the plain clients, not by the Unix socket.
+    options.addresses = {"127.0.0.1:" + std::to_string(daemon.port())};
     options.application = "settle-bench";
     options.resources.assign(resources_.begin(), resources_.end());
     options.warn = progress;

@@ -52,6 +52,8 @@ struct BeginCall {
   // paused, and to a three-phase commit.
   BranchNumber own_branches = 0;
   SessionId session{};
+  // Where the transaction is to run: the shard that the caller's thread drives. None: whichever.
+  std::optional<std::size_t> shard{};
 };
 struct Begun {
   Gtid gtid;
@@ -340,7 +342,7 @@ class Engine {
  private:
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
-  Gtid NextGtid(const std::string& identity);
+  Gtid NextGtid(const std::string& identity, std::optional<std::size_t> shard = {});
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
   template <typename T, typename Part, typename Add>

@@ -27,14 +27,17 @@ Status Engine::CheckRoom() const {
               "finish some, or raise --max-open-transactions");
 }
 
-Gtid Engine::NextGtid(const std::string& identity) {
+Gtid Engine::NextGtid(const std::string& identity, std::optional<std::size_t> shard) {
   const LogIdentity& log = log_.identity();
   const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
-  return admission_->unended.GiveOut([&](std::uint64_t sequence) {
+  const auto make = [&](std::uint64_t sequence) {
     if (reused) return Gtid::Make(log.log_id, 1, sequence, 0);
     const auto sealed = log.seals.TailOf(log.epoch, sequence, identity);
     return Gtid::Make(log.log_id, log.epoch, sequence, sealed ? *sealed : ids_.Tail());
-  });
+  };
+  using Lane = Unended::Lane;
+  return admission_->unended.GiveOut(
+      make, shard ? Lane{shards_.size(), *shard % shards_.size()} : Lane{});
 }
 
 bool Engine::Began(const Gtid& gtid, const std::string& identity) const {
@@ -57,7 +60,7 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                                "commit or abort each transaction that was begun; their deadlines "
                                "abort them otherwise")));
   }
-  const Gtid gtid = NextGtid(call.identity);
+  const Gtid gtid = NextGtid(call.identity, call.shard);
   Shard& shard = ShardOf(gtid);
   if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
   admission_->quota.GiveBack(QuotaKey(call.identity, call.owner));
