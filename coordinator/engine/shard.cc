@@ -107,12 +107,9 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
-  auto transaction = std::make_unique<Transaction>(
-      TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
-               {settings_.branches_max}, call.protocol, BeginnerOf(call)));
-  const bool three_phase = call.protocol == Protocol::kThreePhase;
-  transaction->Note(now,
-                    "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
+  auto transaction = std::make_unique<Transaction>(TwoPhase(
+      gtid, {texts_.Of(call.owner), call.comment, now, texts_.Of(call.identity), call.trace_parent},
+      {settings_.branches_max}, call.protocol, BeginnerOf(call)));
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
   const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
                            ? Instant(std::chrono::microseconds(now))
@@ -197,11 +194,11 @@ Error Shard::CannotJoin(const Gtid& gtid) const {
 namespace {
 
 // Notes the branch as another's than the transaction's, if its session is.
-Completion<BranchNumber> NotingWhose(Transaction& transaction, const std::string& identity,
+Completion<BranchNumber> NotingWhose(Transaction& transaction, const SharedText& identity,
                                      const Completion<BranchNumber>& done) {
-  if (transaction.machine.origin().identity == identity) return done;
+  if (identity == transaction.machine.origin().identity) return done;
   return [&transaction, identity, done](const Result<BranchNumber>& branch) {
-    if (branch) transaction.others[*branch] = identity;
+    if (branch) transaction.others.Change()[*branch] = identity;
     done(branch);
   };
 }
@@ -221,8 +218,8 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
   if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
   if (Status may = CheckMayJoin(*transaction, call.resource, call.request_key); !may)
     return done(Fail(may.error()));
-  event::Enlist enlist{call.resource, owner.identity,   call.session,
-                       owner.process, call.request_key, {}};
+  event::Enlist enlist{owner.resource, owner.identity,   owner.session,
+                       owner.process,  call.request_key, {}};
   if (transaction->machine.protocol() == Protocol::kThreePhase)
     enlist.peers = sessions_.PeersOf(call.resource, call.session);
   Handle(*transaction, enlist, NotingWhose(*transaction, owner.caller, done),
@@ -272,14 +269,14 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   if (!transaction->IsFor(call.branch_of, call.branch))
     return done(Fail(NotYourBranch(call.gtid, call.branch)));
-  transaction->one_phase_waiters.push_back(done);
+  transaction->other_waiters.Change().one_phase.push_back(done);
   NoteCommitAsked(*transaction);
   const event::OnePhaseRequested asked{call.branch, call.evidence, std::move(own)};
   Handle(*transaction, asked, {}, [&](Error error) {
     if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
       return TellOnePhase(*transaction, {false, transaction->machine.ending()});
     }
-    transaction->one_phase_waiters.pop_back();
+    transaction->other_waiters->one_phase.pop_back();
     done(Fail(std::move(error)));
   });
 }
@@ -319,10 +316,10 @@ void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostat
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
-  transaction->forget_waiters.push_back(done);
+  transaction->other_waiters.Change().forgets.push_back(done);
   Handle(*transaction, event::ForgetRequested{call.operator_name, call.reason}, {},
          [&](Error error) {
-           transaction->forget_waiters.pop_back();
+           transaction->other_waiters->forgets.pop_back();
            done(Fail(std::move(error)));
          });
 }

@@ -125,7 +125,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           },
           [&](const effect::Alarm& alarm) { Perform(transaction, alarm); },
           [&](const effect::TryAccepted& accepted) {
-            transaction.try_waiters.back().branch = accepted.branch;
+            transaction.other_waiters->tries.back().branch = accepted.branch;
           },
           [&](const effect::TryAnswered& answered) { TellTried(transaction, answered.branch); },
           [&](const effect::Skipped& skipped) { Perform(transaction, skipped); },
@@ -144,7 +144,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
           [&](const effect::HeuristicRecorded&) {
-            for (const auto& done : std::exchange(transaction.heuristic_waiters, {})) done(gtid);
+            for (const auto& done :
+                 std::exchange(transaction.other_waiters.Change().heuristics, {}))
+              done(gtid);
           },
           [&](const effect::AnswerPeer& answer) {
             AnswerPeer(transaction, answer.call, answer.answer);
@@ -240,7 +242,8 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
-    if (!transaction->heuristic_waiters.empty()) SETTLE_FAILPOINT("engine.intent_recorded");
+    if (!transaction->other_waiters.OrEmpty().heuristics.empty())
+      SETTLE_FAILPOINT("engine.intent_recorded");
     if (IsRegistering(transaction->machine.state())) {
       SETTLE_FAILPOINT("engine.registered");
     } else {
@@ -259,8 +262,9 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
                   "the log refused a record: " + reason);
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
   Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
-    for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
-    for (const auto& done : std::exchange(transaction->heuristic_waiters, {})) done(Fail(error));
+    Transaction::OtherWaiters& waiters = transaction->other_waiters.Change();
+    for (const auto& done : std::exchange(waiters.forgets, {})) done(Fail(error));
+    for (const auto& done : std::exchange(waiters.heuristics, {})) done(Fail(error));
   });
 }
 
@@ -320,7 +324,8 @@ void Shard::TellEnded(Transaction& transaction, const Ending& ending) {
 }
 
 void Shard::TellOnePhase(Transaction& transaction, const OnePhaseAnswer& answer) {
-  for (const auto& done : std::exchange(transaction.one_phase_waiters, {})) done(answer);
+  if (!transaction.other_waiters) return;
+  for (const auto& done : std::exchange(transaction.other_waiters->one_phase, {})) done(answer);
 }
 
 void Shard::Forget(Transaction& transaction) {
@@ -351,15 +356,14 @@ void Shard::Forget(Transaction& transaction) {
       ending.aborted() && !reserved && transaction.machine.protocol() == Protocol::kTwoPhase;
   ended_.emplace(gtid, Ended{transaction.Summary(), presumable,
                              reserved ? Durability::kForce : Durability::kLazy});
-  const auto forgotten = std::move(transaction.forget_waiters);
-  while (!transaction.peer_waiters.empty()) {
-    AnswerPeer(transaction, transaction.peer_waiters.begin()->first,
-               FinalAnswer(ended_.at(gtid).summary));
-  }
+  const Transaction::OtherWaiters waiters = transaction.other_waiters
+                                                ? std::move(*transaction.other_waiters)
+                                                : Transaction::OtherWaiters();
+  for (const auto& [call, peer] : waiters.peers) peer(FinalAnswer(ended_.at(gtid).summary));
   running_.erase(gtid);
   CountRunning();
   WriteEnd(gtid);
-  for (const auto& done : forgotten) done(std::monostate{});
+  for (const auto& done : waiters.forgets) done(std::monostate{});
 }
 
 // A crash that loses this record: a commit is told to its branches once more, an abort is presumed.

@@ -25,13 +25,15 @@ Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
       gtid_, branch.number, result.end,
       "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
       0};
-  heuristics_.push_back(record);
-  recording_.push_back(branch.number);  // the end is told only once this is durable
+  records_.Change().heuristics.push_back(record);
+  records_.Change().recording.push_back(
+      branch.number);  // the end is told only once this is durable
   return {effect::Persist{std::move(record)}};
 }
 
 void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
-  heuristics_ = heuristics;
+  if (heuristics.empty()) return;
+  records_.Change().heuristics = heuristics;
   for (const HeuristicRecord& heuristic : heuristics) {
     Branch* branch = Find(heuristic.branch);
     if (branch == nullptr) continue;
@@ -48,8 +50,8 @@ void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
 Ending TwoPhase::DamagedEnding() const {
   bool hazard = false;
   std::string reason;
-  if (IsForced()) reason = Words(intents_.front());
-  for (const HeuristicRecord& heuristic : heuristics_) {
+  if (IsForced()) reason = Words(records().intents.front());
+  for (const HeuristicRecord& heuristic : records().heuristics) {
     hazard = hazard || heuristic.end == BranchEnd::kHazard;
     if (reason.size() > kReasonBytesEnough) continue;
     reason += (reason.empty() ? "" : "; ") + heuristic.detail;
@@ -77,19 +79,21 @@ Ending TwoPhase::DamagedEnding() const {
 Effects TwoPhase::On(const event::ForgetRequested& event) {
   switch (state_) {
     case State::kDamaged:
-      if (intent_on_its_way_) {
+      if (records().intent_on_its_way) {
         return {effect::Refuse{ErrorCode::kRetry, "what operator " +
-                                                      intent_on_its_way_->operator_name +
+                                                      records().intent_on_its_way->operator_name +
                                                       " says of it is on its way to the log"}};
       }
       state_ = State::kForgetting;  // whoever asked is told when this is durable, and not before
-      forget_ = {gtid_, ending_, event.operator_name, event.reason, 0};
-      return {effect::Persist{forget_}};
+      records_.Change().forget = {gtid_, ending_, event.operator_name, event.reason, 0};
+      return {effect::Persist{records().forget}};
     case State::kForgetting:
-      if (forget_.operator_name == event.operator_name && forget_.reason == event.reason) return {};
+      if (records().forget.operator_name == event.operator_name &&
+          records().forget.reason == event.reason)
+        return {};
       return {effect::Refuse{ErrorCode::kRefused,
-                             "operator " + forget_.operator_name +
-                                 " is forgetting it at this moment: " + forget_.reason}};
+                             "operator " + records().forget.operator_name +
+                                 " is forgetting it at this moment: " + records().forget.reason}};
     case State::kActive:
     case State::kPreparing:
     case State::kPreCommitting:

@@ -138,6 +138,14 @@ TEST_F(SettleBench, MeasuresTheCoordinator) {
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
+TEST_F(SettleBench, MeasuresTheSdk) {
+  ASSERT_EQ(Measure("sdk", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
+  EXPECT_THAT(names, ElementsAre("sdk.plain_client", "sdk.transaction against sdk.plain_client"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
 TEST_F(SettleBench, MeasuresTheLog) {
   ASSERT_EQ(Measure("log", {"--json"}), 0) << Errors();
   std::vector<std::string> names;
@@ -352,7 +360,7 @@ TEST_F(SettleBench, RefusesWhatItDoesNotUnderstand) {
   Start({"--help"});
   EXPECT_EQ(Await(), 0);
   for (const char* word :
-       {"coordinator", "postgres", "barrier", "saga", "--seconds", "--json", "130"}) {
+       {"coordinator", "sdk", "postgres", "barrier", "saga", "--seconds", "--json", "130"}) {
     EXPECT_THAT(Output(), HasSubstr(word));
   }
 }
