@@ -52,7 +52,7 @@ struct BeginCall {
   // paused, and to a three-phase commit.
   BranchNumber own_branches = 0;
   SessionId session{};
-  // Where the transaction is to run: the shard that the caller's own thread drives. None: whichever.
+  // Where the transaction is to run: the shard that the caller's thread drives. None: whichever.
   std::optional<std::size_t> shard{};
 };
 struct Begun {
