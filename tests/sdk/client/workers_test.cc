@@ -57,7 +57,7 @@ TEST(Workers, WhatBlocksIsNotPutBetweenAStartAndItsRest) {
   EXPECT_EQ(busy.Did(), "a( b( )a )b blocks c( )c ");
 }
 
-TEST(Workers, AStartMayLeaveNothingToDo) {
+TEST(Workers, AStartWithoutARestIsAWholeJob) {
   Busy busy;
   busy.PostStart("a", /*with_rest=*/false);
   busy.PostStart("b");
