@@ -194,7 +194,7 @@ TEST_F(ThreePhase, M10_ABranchThatCouldNotBeFinishedIsTriedAgainWithoutTheCoordi
   EXPECT_EQ(committing.get().outcome, Outcome::kAborted);
 }
 
-TEST_F(ThreePhase, M16_ABranchRolledBackByHandIsNotTakenForTheDecision) {
+TEST_F(ThreePhase, P06_ABranchRolledBackByHandIsNotTakenForTheDecision) {
   DieInTheCommit();
   bank_a_->on_finish = [&](const BranchKey&, Decision) {
     bank_a_->ledger->SetAway(true);  // what its site has kept cannot be read any more
