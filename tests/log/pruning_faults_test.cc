@@ -4,17 +4,19 @@
 #include <gmock/gmock.h>
 
 #include <optional>
-#include <ostream>
 #include <set>
 
-#include "faulty_vfs.h"
 #include "samples.h"
+#include "support/disk_faults.h"
 #include "temporary_log.h"
 
 namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
+using settle::testing::AtEveryPlace;
+using settle::testing::FaultyVfs;
+using settle::testing::PutInto;
 
 // Of the ends that one life appended, by sequence.
 struct Told {
@@ -104,49 +106,29 @@ class PruningFaults : public ::testing::Test {
   FaultyVfs& vfs = FaultyVfs::Installed();
 };
 
-struct Fault {
-  const char* name;
-  FaultyVfs::Operation operation;
-  int code;
-  bool writes_all = false;
-
-  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
-};
-
-class EveryFaultOfPruning : public PruningFaults, public ::testing::WithParamInterface<Fault> {};
+class EveryFaultOfPruning : public PruningFaults,
+                            public ::testing::WithParamInterface<settle::testing::DiskFault> {};
 
 TEST_P(EveryFaultOfPruning, L03_LosesNothingAtAnyPlace) {
-  for (const bool for_ever : {false, true}) {
-    std::uint64_t pruned = 0;
-    int n = 1;
-    for (bool fired = true; fired; ++n) {
-      const TemporaryDirectory directory;
-      const std::string path = directory / "settle.db";
-      WriteFile(path, prepared);
-      Told told;
-      vfs.Arm({.operations = GetParam().operation,
-               .at = n,
-               .for_ever = for_ever,
-               .code = GetParam().code,
-               .writes_all = GetParam().writes_all});
-      if (auto log = OpenSqliteDecisionLog(SettingsOf(path))) Live(**log, told);
-      fired = vfs.Disarm();
-      pruned = std::max(pruned, Check(path, told, "at " + std::to_string(n)));
-    }
-    EXPECT_GT(n, 4) << "hardly any such operation was met";
-    EXPECT_GT(pruned, kEarlier / 2) << "hardly anything was pruned";
-  }
+  std::uint64_t pruned = 0;
+  const int places = AtEveryPlace(GetParam(), [&](const FaultyVfs::Plan& plan) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "settle.db";
+    WriteFile(path, prepared);
+    Told told;
+    vfs.Arm(plan);
+    if (auto log = OpenSqliteDecisionLog(SettingsOf(path))) Live(**log, told);
+    const bool fired = vfs.Disarm();
+    pruned = std::max(pruned, Check(path, told, "at " + std::to_string(plan.at)));
+    return fired;
+  });
+  EXPECT_GT(places, 6) << "hardly any such operation was met";
+  EXPECT_GT(pruned, kEarlier / 2) << "hardly anything was pruned";
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Log, EveryFaultOfPruning,
-    ::testing::Values(Fault{"FullDisk", FaultyVfs::kWrite, SQLITE_FULL},
-                      Fault{"FullDiskThatTookAll", FaultyVfs::kWrite, SQLITE_FULL, true},
-                      Fault{"Write", FaultyVfs::kWrite, SQLITE_IOERR_WRITE},
-                      Fault{"Sync", FaultyVfs::kSync, SQLITE_IOERR_FSYNC},
-                      Fault{"Read", FaultyVfs::kRead, SQLITE_IOERR_READ},
-                      Fault{"SharedMemory", FaultyVfs::kShm, SQLITE_IOERR_SHMLOCK}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Log, EveryFaultOfPruning,
+                         ::testing::ValuesIn(settle::testing::ToldDiskFaults()),
+                         settle::testing::NameOfFault);
 
 TEST_F(PruningFaults, L04_PowerLostAtAnyMomentOfPruningLosesNothing) {
   struct Outage {
@@ -164,11 +146,7 @@ TEST_F(PruningFaults, L04_PowerLostAtAnyMomentOfPruningLosesNothing) {
     std::optional<Outage> outage;
     vfs.Record(n, [&] {
       const std::lock_guard lock(mutex);
-      using Unsynced = FaultyVfs::Unsynced;
-      outage.emplace(Outage{
-          told,
-          {vfs.AfterPowerFailure(Unsynced::kGone, 0), vfs.AfterPowerFailure(Unsynced::kThere, 0),
-           vfs.AfterPowerFailure(Unsynced::kPicked, static_cast<unsigned>(n))}});
+      outage.emplace(Outage{told, vfs.EveryPowerFailure(static_cast<unsigned>(n))});
     });
     {
       const auto log = Open(path);
@@ -183,9 +161,7 @@ TEST_F(PruningFaults, L04_PowerLostAtAnyMomentOfPruningLosesNothing) {
     if (!outage) break;
     for (const FaultyVfs::Files& files : outage->left) {
       const TemporaryDirectory after;
-      for (const auto& [file, bytes] : files) {
-        WriteFile(after / std::filesystem::path(file).filename().string(), bytes);
-      }
+      PutInto(after.path(), files);
       pruned =
           std::max(pruned, Check(after / "settle.db", outage->told, "moment " + std::to_string(n)));
     }

@@ -7,17 +7,19 @@
 
 #include <algorithm>
 #include <optional>
-#include <ostream>
 #include <set>
 
-#include "faulty_vfs.h"
 #include "samples.h"
+#include "support/disk_faults.h"
 #include "temporary_log.h"
 
 namespace settle::coordinator {
 namespace {
 
 using namespace std::chrono_literals;
+using settle::testing::AtEveryPlace;
+using settle::testing::FaultyVfs;
+using settle::testing::PutInto;
 using ::testing::Each;
 using ::testing::HasSubstr;
 
@@ -156,29 +158,21 @@ TEST_F(LogFaults, L06_WhenAGroupFailsNobodyOfItIsToldDurable) {
   }
 }
 
-struct Fault {
-  const char* name;
-  FaultyVfs::Operation operation;
-  int code;
-
-  friend void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.name; }
-};
-
-class EveryFault : public LogFaults, public ::testing::WithParamInterface<Fault> {
+class EveryFault : public LogFaults,
+                   public ::testing::WithParamInterface<settle::testing::DiskFault> {
  protected:
-  // One life of a log whose n-th operation fails; false when the fault was never met.
-  bool LiveWithFaultAt(int n, bool for_ever) {
+  void SetUp() override {
+    const auto log = OpenOrThrow(before_ / "settle.db");
+    for (std::uint64_t i = 1; i <= 10; ++i) AppendAndWait(*log, Commit(*log, i));
+  }
+
+  // One life of a log that meets the fault; false when it did not.
+  bool Live(const FaultyVfs::Plan& plan) {
     const TemporaryDirectory directory;
     const std::string path = directory / "settle.db";
-    {
-      const auto log = OpenOrThrow(path);
-      for (std::uint64_t i = 1; i <= 10; ++i) AppendAndWait(*log, Commit(*log, i));
-    }
+    WriteFile(path, ReadFile(before_ / "settle.db"));
     std::vector<AppendResult> told;
-    vfs.Arm({.operations = GetParam().operation,
-             .at = n,
-             .for_ever = for_ever,
-             .code = GetParam().code});
+    vfs.Arm(plan);
     if (auto log = OpenSqliteDecisionLog(SettingsOf(path))) {
       static_cast<void>((*log)->Replay([](std::uint64_t, const Record&) {}));
       for (std::uint64_t i = 1; i <= 20; ++i) {
@@ -187,8 +181,8 @@ class EveryFault : public LogFaults, public ::testing::WithParamInterface<Fault>
       static_cast<void>((*log)->FindEnded(SampleGtid((*log)->identity().log_id, 1, 1)));
     }
     const bool fired = vfs.Disarm();
-    EXPECT_EQ(CommitsIn(path, 1).size(), 10U) << n;
-    Compare(told, CommitsIn(path, 2), n);
+    EXPECT_EQ(CommitsIn(path, 1).size(), 10U) << plan.at;
+    Compare(told, CommitsIn(path, 2), plan.at);
     return fired;
   }
 
@@ -204,27 +198,17 @@ class EveryFault : public LogFaults, public ::testing::WithParamInterface<Fault>
       dead = dead || result == AppendResult::kUnknown;
     }
   }
+
+  const TemporaryDirectory before_;  // ten decisions of an earlier life
 };
 
 TEST_P(EveryFault, L03_AtEveryPlaceIsACleanRefusalOrAStop) {
-  for (const bool for_ever : {false, true}) {
-    int n = 1;
-    while (LiveWithFaultAt(n, for_ever)) ++n;
-    EXPECT_GT(n, 3) << "hardly any such operation was met";
-  }
+  const int places = AtEveryPlace(GetParam(), [this](const auto& plan) { return Live(plan); });
+  EXPECT_GT(places, 6) << "hardly any such operation was met";
 }
 
-INSTANTIATE_TEST_SUITE_P(Log, EveryFault,
-                         ::testing::Values(Fault{"FullDisk", FaultyVfs::kWrite, SQLITE_FULL},
-                                           Fault{"Write", FaultyVfs::kWrite, SQLITE_IOERR_WRITE},
-                                           Fault{"Sync", FaultyVfs::kSync, SQLITE_IOERR_FSYNC},
-                                           Fault{"Read", FaultyVfs::kRead, SQLITE_IOERR_READ},
-                                           Fault{"Lock", FaultyVfs::kLock, SQLITE_IOERR_LOCK},
-                                           Fault{"Busy", FaultyVfs::kLock, SQLITE_BUSY},
-                                           Fault{"Open", FaultyVfs::kOpen, SQLITE_CANTOPEN},
-                                           Fault{"SharedMemory", FaultyVfs::kShm,
-                                                 SQLITE_IOERR_SHMLOCK}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Log, EveryFault, ::testing::ValuesIn(settle::testing::ToldDiskFaults()),
+                         settle::testing::NameOfFault);
 
 // What was told at the moment of the power failure, and what it left.
 struct Outage {
@@ -245,18 +229,7 @@ class PowerFailure : public LogFaults {
       outage.emplace();
       outage->durable = durable;
       outage->log_id = log_id;
-      using Unsynced = FaultyVfs::Unsynced;
-      outage->left.push_back(vfs.AfterPowerFailure(Unsynced::kGone, 0));
-      outage->left.push_back(vfs.AfterPowerFailure(Unsynced::kThere, 0));
-      for (unsigned seed = 0; seed < 2; ++seed) {
-        outage->left.push_back(
-            vfs.AfterPowerFailure(Unsynced::kPicked, static_cast<unsigned>(n) * 2 + seed));
-      }
-      // The index that lives in shared memory may have reached the disk as well.
-      if (std::filesystem::exists(path + "-shm")) {
-        outage->left.push_back(outage->left[0]);
-        outage->left.back()[path + "-shm"] = ReadFile(path + "-shm");
-      }
+      outage->left = vfs.EveryPowerFailure(static_cast<unsigned>(n));
     });
     for (int life = 0; life < 2; ++life) {
       const auto log = *OpenSqliteDecisionLog(SettingsOf(path));
@@ -287,9 +260,7 @@ TEST_F(PowerFailure, L04_WhateverWasAcknowledgedSurvivesAtEveryMoment) {
     if (!outage) break;
     for (const FaultyVfs::Files& files : outage->left) {
       const TemporaryDirectory after;
-      for (const auto& [path, bytes] : files) {
-        WriteFile(after / std::filesystem::path(path).filename().string(), bytes);
-      }
+      PutInto(after.path(), files);
       auto log = OpenSqliteDecisionLog(SettingsOf(after / "settle.db"));
       ASSERT_TRUE(log) << "moment " << n << ": " << Describe(log.error());
       if (!outage->log_id.empty()) {
@@ -306,6 +277,7 @@ TEST_F(PowerFailure, L04_WhateverWasAcknowledgedSurvivesAtEveryMoment) {
     }
   }
   EXPECT_GT(moments, 50);
+  std::cout << "[  moments ] " << moments << " of a power failure\n";
 }
 
 }  // namespace

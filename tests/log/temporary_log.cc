@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <iterator>
@@ -14,10 +13,6 @@
 #include "samples.h"
 
 namespace settle::coordinator {
-
-void UseMemoryForDirectories() {
-  if (::access("/dev/shm", W_OK | X_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 1);
-}
 
 std::unique_ptr<DecisionLog> OpenOrThrow(const std::string& path) {
   auto log = OpenSqliteDecisionLog({.path = path});

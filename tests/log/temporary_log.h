@@ -12,10 +12,7 @@
 namespace settle::coordinator {
 
 using settle::testing::TemporaryDirectory;
-
-// Directories made from now on are in memory where the system has room for that: for tests whose
-// faults are simulated, and which would spend their time waiting for a real disk.
-void UseMemoryForDirectories();
+using settle::testing::UseMemoryForDirectories;
 
 struct Appended {
   AppendResult result = AppendResult::kUnknown;

@@ -32,4 +32,8 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+// Directories made from now on are in memory where the system has room for that: for tests whose
+// faults are simulated, and which would spend their time waiting for a real disk.
+void UseMemoryForDirectories();
+
 }  // namespace settle::testing

@@ -5,10 +5,10 @@
 #include <list>
 #include <stdexcept>
 
-#include "log/faulty_vfs.h"
 #include "sdk/postgres/world.h"
 #include "sdk/sqlite/bank_file.h"
 #include "settle/postgres_barrier.h"
+#include "support/faulty_vfs.h"
 #include "support/wait_until.h"
 
 namespace settle::testing {
@@ -56,8 +56,6 @@ class OnPostgres : public LedgerWorld {
  private:
   World world_{FromTemplate({"autovacuum=off"})};
 };
-
-using coordinator::FaultyVfs;
 
 // On a disk that a power failure can strike: what was not synced is gone.
 class OnSqlite : public LedgerWorld {

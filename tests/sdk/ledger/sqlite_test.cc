@@ -4,10 +4,10 @@
 
 #include <limits>
 
-#include "log/faulty_vfs.h"
 #include "quorum/site.h"
 #include "sdk/ledger/ledger_world.h"
 #include "sdk/sqlite/bank_file.h"
+#include "support/faulty_vfs.h"
 
 namespace settle::testing {
 namespace {
@@ -16,7 +16,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using std::chrono_literals::operator""ms;
-using coordinator::FaultyVfs;
 using enum SiteState;
 using Durability = SiteLedger::Durability;
 

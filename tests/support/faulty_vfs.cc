@@ -1,14 +1,14 @@
-#include "faulty_vfs.h"
+#include "support/faulty_vfs.h"
 
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <random>
+#include <stdexcept>
 #include <utility>
 
-#include "temporary_log.h"
-
-namespace settle::coordinator {
+namespace settle::testing {
 namespace {
 
 constexpr std::size_t kSector = 512;
@@ -22,19 +22,26 @@ struct File {
 File* Of(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 FaultyVfs& Shim() { return FaultyVfs::Installed(); }
 
+std::string BytesOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("cannot read " + path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 int Close(sqlite3_file* file) {
   const int result = Of(file)->real->pMethods->xClose(Of(file)->real);
   delete Of(file)->path;
   return result;
 }
 int Read(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) {
-  if (const int code = Shim().Meet(FaultyVfs::kRead)) return code;
-  return Of(file)->real->pMethods->xRead(Of(file)->real, to, size, offset);
+  const int code = Shim().Meet(FaultyVfs::kRead);
+  const int result = Of(file)->real->pMethods->xRead(Of(file)->real, to, size, offset);
+  return code == SQLITE_OK || Shim().FlipsIn(to, size) ? result : code;
 }
 int Write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
   if (const int code = Shim().Meet(FaultyVfs::kWrite)) {
     // As disks do: a part of it is there. (Where the rest was the same before, that is all of it.)
-    const int written = Shim().writes_all() ? size : size / 2;
+    const int written = Shim().HowMuchIsWritten(size);
     Of(file)->real->pMethods->xWrite(Of(file)->real, from, written, offset);
     return code;
   }
@@ -53,6 +60,7 @@ int Sync(sqlite3_file* file, int flags) {
   return result;
 }
 int FileSize(sqlite3_file* file, sqlite3_int64* size) {
+  if (const int code = Shim().Meet(FaultyVfs::kSize)) return code;
   return Of(file)->real->pMethods->xFileSize(Of(file)->real, size);
 }
 int Lock(sqlite3_file* file, int level) {
@@ -122,8 +130,14 @@ int Open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
 }
 
 int Delete(sqlite3_vfs* vfs, const char* name, int sync_directory) {
+  if (const int code = Shim().Meet(FaultyVfs::kDelete)) return code;
   Shim().NoteDelete(name);
   return Real(vfs)->xDelete(Real(vfs), name, sync_directory);
+}
+
+int Access(sqlite3_vfs* vfs, const char* name, int flags, int* result) {
+  if (const int code = Shim().Meet(FaultyVfs::kAccess)) return code;
+  return Real(vfs)->xAccess(Real(vfs), name, flags, result);
 }
 
 }  // namespace
@@ -137,6 +151,7 @@ FaultyVfs& FaultyVfs::Installed() {
     shim.szOsFile = static_cast<int>(sizeof(File)) + real->szOsFile;
     shim.xOpen = Open;
     shim.xDelete = Delete;
+    shim.xAccess = Access;
     sqlite3_vfs_register(&shim, 1);
     return new FaultyVfs;
   }();
@@ -172,9 +187,20 @@ int FaultyVfs::Meet(Operation operation) {
   return plan_.code;
 }
 
-bool FaultyVfs::writes_all() {
+int FaultyVfs::HowMuchIsWritten(int size) {
   const std::lock_guard lock(mutex_);
-  return plan_.writes_all && seen_ == plan_.at;
+  const Written written = seen_ == plan_.at ? plan_.written : Written::kHalf;
+  return written == Written::kAll ? size : written == Written::kHalf ? size / 2 : 0;
+}
+
+bool FaultyVfs::FlipsIn(void* bytes, int size) {
+  const std::lock_guard lock(mutex_);
+  if (!plan_.flips) return false;
+  std::minstd_rand random(*plan_.flips * 1'000u + static_cast<unsigned>(seen_));
+  random.discard(1);
+  const unsigned bit = random() % (static_cast<unsigned>(size) * 8u);
+  static_cast<unsigned char*>(bytes)[bit / 8] ^= static_cast<unsigned char>(1u << bit % 8);
+  return true;
 }
 
 void FaultyVfs::Record(int at, std::function<void()> moment) {
@@ -203,7 +229,7 @@ void FaultyVfs::AwaitMoment() {
 
 void FaultyVfs::NoteOpen(const std::string& path) {
   const std::lock_guard lock(mutex_);
-  if (recording_ && known_.count(path) == 0) known_[path] = {ReadFile(path), {}};
+  if (recording_ && known_.count(path) == 0) known_[path] = {BytesOf(path), {}};
 }
 
 void FaultyVfs::NoteWrite(const std::string& path, std::int64_t offset, const void* bytes,
@@ -262,4 +288,26 @@ FaultyVfs::Files FaultyVfs::AfterPowerFailure(Unsynced unsynced, unsigned seed) 
   return files;
 }
 
-}  // namespace settle::coordinator
+std::vector<FaultyVfs::Files> FaultyVfs::EveryPowerFailure(unsigned seed) {
+  std::vector<Files> all{AfterPowerFailure(Unsynced::kGone, 0),
+                         AfterPowerFailure(Unsynced::kThere, 0),
+                         AfterPowerFailure(Unsynced::kPicked, 2 * seed),
+                         AfterPowerFailure(Unsynced::kPicked, 2 * seed + 1)};
+  Files with_index = all.front();
+  for (const auto& [path, bytes] : all.front()) {
+    if (std::filesystem::exists(path + "-shm")) with_index[path + "-shm"] = BytesOf(path + "-shm");
+  }
+  if (with_index.size() > all.front().size()) all.push_back(std::move(with_index));
+  return all;
+}
+
+void PutInto(const std::string& directory, const FaultyVfs::Files& files) {
+  for (const auto& [path, bytes] : files) {
+    const auto to = std::filesystem::path(directory) / std::filesystem::path(path).filename();
+    if (!(std::ofstream(to, std::ios::binary) << bytes << std::flush)) {
+      throw std::runtime_error("cannot write " + to.string());
+    }
+  }
+}
+
+}  // namespace settle::testing

@@ -13,10 +13,11 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
-namespace settle::coordinator {
+namespace settle::testing {
 
 class FaultyVfs {
  public:
@@ -28,13 +29,21 @@ class FaultyVfs {
     kLock = 16,
     kOpen = 32,
     kShm = 64,
+    kDelete = 128,
+    kSize = 256,
+    kAccess = 512,
   };
+  // What the first write that fails leaves in the file; later ones leave a half.
+  enum class Written { kNothing, kHalf, kAll };
   struct Plan {
     unsigned operations = 0;  // which count and may fail
     int at = 1;               // the first that fails, counted from now
     bool for_ever = false;    // all after it fail as well
     int code = SQLITE_IOERR;
-    bool writes_all = false;  // the first write that fails has written all, not only a half
+    Written written = Written::kHalf;
+    // A read does not fail, but gives one other bit than the file has; which, this and the count
+    // say.
+    std::optional<unsigned> flips{};
   };
   using Files = std::map<std::string, std::string>;  // by path
 
@@ -53,10 +62,14 @@ class FaultyVfs {
   // picked by `seed`.
   enum class Unsynced { kGone, kThere, kPicked };
   Files AfterPowerFailure(Unsynced unsynced, unsigned seed);
+  // All of these: none, all, and two that `seed` picks; and none, but with the index that lives in
+  // shared memory, which may have reached the disk as well.
+  std::vector<Files> EveryPowerFailure(unsigned seed);
 
   // For the callbacks of SQLite: SQLITE_OK, or the code to fail with.
   int Meet(Operation operation);
-  bool writes_all();
+  int HowMuchIsWritten(int size);       // by a write that failed
+  bool FlipsIn(void* bytes, int size);  // by a read that failed; false: it is to fail
   void NoteOpen(const std::string& path);
   void NoteWrite(const std::string& path, std::int64_t offset, const void* bytes, int size);
   void NoteTruncate(const std::string& path, std::int64_t size);
@@ -87,4 +100,7 @@ class FaultyVfs {
   std::map<std::string, Known> known_;
 };
 
-}  // namespace settle::coordinator
+// Writes them under their own names into another directory.
+void PutInto(const std::string& directory, const FaultyVfs::Files& files);
+
+}  // namespace settle::testing
