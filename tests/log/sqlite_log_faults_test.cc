@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <set>
 
@@ -158,8 +159,7 @@ TEST_F(LogFaults, L06_WhenAGroupFailsNobodyOfItIsToldDurable) {
   }
 }
 
-class EveryFault : public LogFaults,
-                   public ::testing::WithParamInterface<settle::testing::DiskFault> {
+class EveryPlace : public LogFaults {
  protected:
   void SetUp() override {
     const auto log = OpenOrThrow(before_ / "settle.db");
@@ -199,8 +199,16 @@ class EveryFault : public LogFaults,
     }
   }
 
+  // How many bits flip in each read, one life for each: 40, or as many as SETTLE_FLIPS says.
+  static unsigned Seeds() {
+    const char* const more = std::getenv("SETTLE_FLIPS");
+    return more == nullptr ? 40 : static_cast<unsigned>(std::strtoul(more, nullptr, 10));
+  }
   const TemporaryDirectory before_;  // ten decisions of an earlier life
 };
+
+class EveryFault : public EveryPlace,
+                   public ::testing::WithParamInterface<settle::testing::DiskFault> {};
 
 TEST_P(EveryFault, L03_AtEveryPlaceIsACleanRefusalOrAStop) {
   const int places = AtEveryPlace(GetParam(), [this](const auto& plan) { return Live(plan); });
@@ -209,6 +217,54 @@ TEST_P(EveryFault, L03_AtEveryPlaceIsACleanRefusalOrAStop) {
 
 INSTANTIATE_TEST_SUITE_P(Log, EveryFault, ::testing::ValuesIn(settle::testing::ToldDiskFaults()),
                          settle::testing::NameOfFault);
+
+// Nobody is told of this one: what is read is not what was written. It may also be written back,
+// and then it is there for good.
+TEST_F(EveryPlace, L03_L05_ABitThatFlipsInAReadIsFoundOutOrWithoutEffect) {
+  // Of each life: by sequence, or nothing when the log was refused.
+  using Commits = std::optional<std::set<std::uint64_t>>;
+  const auto replay = [](DecisionLog& log, Epoch epoch) -> Commits {
+    std::set<std::uint64_t> there;
+    const Status whole = log.Replay([&](std::uint64_t, const Record& record) {
+      if (GtidOf(record).epoch() == epoch) there.insert(GtidOf(record).sequence());
+    });
+    return whole ? Commits(there) : std::nullopt;
+  };
+  int found_out = 0;
+  int found_out_later = 0;
+  int flips = 0;
+  for (unsigned seed = 0; seed < Seeds(); ++seed) {
+    FaultyVfs::Plan plan{.operations = FaultyVfs::kRead, .flips = seed};
+    for (bool fired = true; fired; ++plan.at) {
+      const TemporaryDirectory directory;
+      const std::string path = directory / "settle.db";
+      WriteFile(path, ReadFile(before_ / "settle.db"));
+      const std::string when = "seed " + std::to_string(seed) + ", read " + std::to_string(plan.at);
+      std::vector<AppendResult> told;
+      Commits there;
+      vfs.Arm(plan);
+      if (auto log = OpenSqliteDecisionLog(SettingsOf(path))) {
+        there = replay(**log, 1);
+        for (std::uint64_t i = 1; there && i <= 5; ++i) {
+          told.push_back(AppendAndWait(**log, Commit(**log, i)).result);
+        }
+      }
+      fired = vfs.Disarm();
+      flips += fired ? 1 : 0;
+      found_out += there ? 0 : 1;
+      EXPECT_TRUE(!there || there->size() == 10U) << when;
+      auto log = OpenSqliteDecisionLog(SettingsOf(path));
+      const Commits earlier = log ? replay(**log, 1) : std::nullopt;
+      found_out_later += earlier ? 0 : 1;
+      if (!earlier) continue;
+      EXPECT_EQ(earlier->size(), 10U) << when;
+      Compare(told, *replay(**log, 2), plan.at);
+    }
+  }
+  std::cout << "[  places  ] " << flips << " bits flipped: " << found_out << " found out at once, "
+            << found_out_later << " still there in the next life\n";
+  EXPECT_GT(found_out, 0);
+}
 
 // What was told at the moment of the power failure, and what it left.
 struct Outage {
