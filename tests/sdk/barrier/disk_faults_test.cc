@@ -111,7 +111,7 @@ TEST_F(BarrierDisk, WithoutAnyFaultEveryCallIsAnsweredAtOnce) {
   const std::string path = CopyInto(directory);
   Told told;
   Live(path, told);
-  ASSERT_EQ(told.size(), 12u);
+  ASSERT_EQ(told.size(), 13u);
   for (const auto& [call, answer] : told) EXPECT_NE(answer, kUnknown) << call.first;
   Heal(path, told, "without a fault");
 }
