@@ -1,6 +1,6 @@
 // Messages are lost at every place, and partitions come and go: what was lost is repeated, once in
 // effect.
-#include "end_to_end/faulty_wire.h"
+#include "support/faulty_wire.h"
 
 #include <csignal>
 #include <functional>

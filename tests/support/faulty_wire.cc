@@ -1,4 +1,4 @@
-#include "end_to_end/faulty_wire.h"
+#include "support/faulty_wire.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -55,9 +55,20 @@ void FaultyWire::Close(const Connection& connection) {
   ::close(connection.daemon);
 }
 
-void FaultyWire::CutAfter(Toward direction, std::size_t bytes) {
+void FaultyWire::End(Toward direction, std::size_t bytes, How how) {
   const std::lock_guard lock(mutex_);
   left_[static_cast<int>(direction)] = bytes;
+  how_ = how;
+}
+
+bool FaultyWire::IsCutPending() {
+  const std::lock_guard lock(mutex_);
+  return left_[0] || left_[1];
+}
+
+void FaultyWire::Slow(Toward direction, std::chrono::milliseconds pause, std::size_t bytes_most) {
+  const std::lock_guard lock(mutex_);
+  paces_[static_cast<int>(direction)] = {pause, bytes_most};
 }
 
 bool FaultyWire::SpareTheRest() {
@@ -80,32 +91,52 @@ void FaultyWire::Accept() {
   const int daemon = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(daemon_port_);
   if (::connect(daemon, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return Close({program, daemon});
+    return Close({.program = program, .daemon = daemon});
   }
   SendAtOnce(program);
   SendAtOnce(daemon);
-  connections_.push_back({program, daemon});
+  connections_.push_back({.program = program, .daemon = daemon});
 }
 
-bool FaultyWire::Carry(int from, int to, Toward direction) {
+bool FaultyWire::IsDue(Connection& connection, Toward direction) {
+  const std::lock_guard lock(mutex_);
+  const Pace& pace = paces_[static_cast<int>(direction)];
+  std::optional<Clock::time_point>& due = connection.due[static_cast<int>(direction)];
+  if (!due) due = Clock::now() + pace.pause;
+  if (Clock::now() < *due) return false;
+  due.reset();
+  return true;
+}
+
+bool FaultyWire::Carry(Connection& connection, Toward direction) {
+  const bool to_daemon = direction == Toward::kDaemon;
+  const int from = to_daemon ? connection.program : connection.daemon;
+  const int to = to_daemon ? connection.daemon : connection.program;
+  const int way = static_cast<int>(direction);
+  std::unique_lock lock(mutex_);
   char bytes[65536];
-  const ssize_t got = ::recv(from, bytes, sizeof bytes, 0);
+  const ssize_t got = ::recv(from, bytes, std::min(paces_[way].bytes_most, sizeof bytes), 0);
   if (got <= 0) return false;
   std::size_t carried = static_cast<std::size_t>(got);
-  bool cut = false;
-  {
-    const std::lock_guard lock(mutex_);
-    std::optional<std::size_t>& left = left_[static_cast<int>(direction)];
-    if (left) {
-      cut = carried > *left;
-      carried = std::min(carried, *left);
-      *left -= carried;
-      if (cut) left.reset();
-    }
+  bool ends = false;
+  std::optional<std::size_t>& left = left_[way];
+  if (left) {
+    ends = carried > *left;
+    carried = std::min(carried, *left);
+    *left -= carried;
+    if (ends) left.reset();
   }
+  const How how = how_;
+  lock.unlock();
+  carried_[way] += carried;
   const bool sent = ::send(to, bytes, carried, MSG_NOSIGNAL) == static_cast<ssize_t>(carried);
-  if (cut) Cut();
-  return sent && !cut;
+  if (ends && how == How::kHalfClose) {
+    ::shutdown(to, SHUT_WR);
+    connection.closed[way] = true;
+    return true;
+  }
+  if (ends) Cut();
+  return sent && !ends;
 }
 
 void FaultyWire::Partition(const std::vector<Toward>& ways) {
@@ -117,8 +148,13 @@ void FaultyWire::Heal() {
   for (auto& partitioned : partitioned_) partitioned = false;
 }
 
-pollfd FaultyWire::Watch(int socket, Toward direction) {
-  if (!partitioned_[static_cast<int>(direction)]) return {socket, POLLIN, 0};
+pollfd FaultyWire::Watch(const Connection& connection, Toward direction) {
+  const int way = static_cast<int>(direction);
+  const int socket = direction == Toward::kDaemon ? connection.program : connection.daemon;
+  if (connection.closed[way]) return {-1, 0, 0};
+  // What has come and is not due yet is looked at again at the next tick.
+  if (connection.due[way] && Clock::now() < *connection.due[way]) return {-1, 0, 0};
+  if (!partitioned_[way]) return {socket, POLLIN, 0};
   int waiting = 0;
   if (::ioctl(socket, FIONREAD, &waiting) == 0 && waiting > 0) held_ = true;
   return {-1, 0, 0};
@@ -128,8 +164,8 @@ void FaultyWire::Run() {
   while (!stopping_) {
     std::vector<pollfd> sockets{{listener_, POLLIN, 0}};
     for (const Connection& connection : connections_) {
-      sockets.push_back(Watch(connection.program, Toward::kDaemon));
-      sockets.push_back(Watch(connection.daemon, Toward::kProgram));
+      sockets.push_back(Watch(connection, Toward::kDaemon));
+      sockets.push_back(Watch(connection, Toward::kProgram));
     }
     if (::poll(sockets.data(), sockets.size(), kTickMilliseconds) <= 0) continue;
     const int cuts_before = cuts_;
@@ -137,10 +173,10 @@ void FaultyWire::Run() {
     for (auto one = connections_.begin(); one != connections_.end(); at += 2) {
       if (at >= sockets.size()) break;
       bool open = true;
-      if (sockets[at].revents != 0) open = Carry(one->program, one->daemon, Toward::kDaemon);
-      if (cuts_ != cuts_before) break;  // there are no connections any more
-      if (open && sockets[at + 1].revents != 0) {
-        open = Carry(one->daemon, one->program, Toward::kProgram);
+      for (const Toward direction : {Toward::kDaemon, Toward::kProgram}) {
+        const bool ready = sockets[at + static_cast<std::size_t>(direction)].revents != 0;
+        if (open && ready && IsDue(*one, direction)) open = Carry(*one, direction);
+        if (cuts_ != cuts_before) break;  // there are no connections any more
       }
       if (cuts_ != cuts_before) break;
       if (!open) Close(*one);
