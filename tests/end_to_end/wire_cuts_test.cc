@@ -47,7 +47,7 @@ TEST_P(WireCuts, N02_AfterEachByteOfAWholeExchange_IsALostMessageAndNoMore) {
   int places = 0;
   for (const Toward direction : {Toward::kDaemon, Toward::kProgram}) {
     const std::size_t length = LengthOf(direction);
-    ASSERT_GT(length, 200u) << "that is no exchange";
+    ASSERT_GT(length, 100u) << "that is no exchange";
     for (std::size_t byte = 0; byte < length && !HasFatalFailure(); byte += Stride(), ++places) {
       AwaitGoodTalk();
       talk_.wire().CutAfter(direction, byte);

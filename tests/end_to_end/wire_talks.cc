@@ -90,20 +90,22 @@ std::shared_ptr<ActionParticipant> TalkWorld::MakeParticipant() {
   return shop;
 }
 
-std::string TalkWorld::Once() { return By(*client_); }
-std::string TalkWorld::OnceWithoutTheWire() { return By(*elsewhere_); }
+bool TalkWorld::OthersAreServed() {
+  auto begun = elsewhere_->Begin();
+  return begun && begun->Abort("only to see").aborted();
+}
 
-std::string TalkWorld::By(Coordinator& client) {
-  if (kind_.talk == Talk::kSaga) return SagaBy(client);
+std::string TalkWorld::Once() {
+  if (kind_.talk == Talk::kSaga) return OneSaga();
   const bool three = kind_.talk == Talk::kThreePhase;
-  auto begun = client.Begin(
+  auto begun = client_->Begin(
       {.timeout = kDeadline, .protocol = three ? Protocol::kThreePhase : Protocol::kTwoPhase});
   if (!begun) return "refused";
-  const bool worked = Work(client, *begun);
+  const bool worked = Work(*begun);
   return End(*std::move(begun), worked);
 }
 
-bool TalkWorld::Work(Coordinator& client, GlobalTransaction& transaction) {
+bool TalkWorld::Work(GlobalTransaction& transaction) {
   if (kind_.talk == Talk::kTcc) {
     for (int i = 0; i < 2; ++i) {
       const auto tried = transaction.Try("shop", "reserve");
@@ -111,9 +113,8 @@ bool TalkWorld::Work(Coordinator& client, GlobalTransaction& transaction) {
     }
     return true;
   }
-  if (kind_.talk == Talk::kTwoCalls && &client == client_.get()) return WorkIn(transaction);
-  Coordinator& other = kind_.talk == Talk::kTwoCalls ? *client_ : *service_;
-  auto joined = other.Join(transaction.context());
+  if (kind_.talk == Talk::kTwoCalls) return WorkIn(transaction);
+  auto joined = service_->Join(transaction.context());
   return joined && WorkIn(*joined) && joined->Leave();
 }
 
@@ -135,12 +136,12 @@ std::string TalkWorld::End(GlobalTransaction transaction, bool worked) {
   return worked ? told_[gtid] : "refused";
 }
 
-std::string TalkWorld::SagaBy(Coordinator& client) {
+std::string TalkWorld::OneSaga() {
   static const char kTrip[] = R"({"saga": "trip", "steps": [
     {"name": "first", "participant": "shop", "action": "do"},
     {"name": "second", "participant": "shop", "action": "do", "after": ["first"]}]})";
   const StartSagaOptions options{.request_key = "saga " + std::to_string(++sagas_)};
-  const Result<Gtid> started = client.StartSaga(kTrip, options);
+  const Result<Gtid> started = client_->StartSaga(kTrip, options);
   if (!started) {
     // Whether it began is asked by the same key, and a second one never begins.
     if (started.error().code != ErrorCode::kAskOutcome) return "refused";
@@ -148,7 +149,7 @@ std::string TalkWorld::SagaBy(Coordinator& client) {
     if (same) told_[same->text()] = "unknown";
     return "unknown";
   }
-  const auto ended = client.AwaitSaga(*started, kPatience);
+  const auto ended = client_->AwaitSaga(*started, 2 * call_timeout_);
   return told_[started->text()] = ended ? ToString(ended->ending.outcome) : "unknown";
 }
 

@@ -41,10 +41,11 @@ class TalkWorld {
   explicit TalkWorld(TalkAndWire kind, std::chrono::milliseconds call_timeout = 10s);
 
   // A transaction, whatever becomes of it; the outcome that the client was told, "unknown", or
-  // "refused" when its work could not be done: then it aborted.
+  // "refused" when its work could not be done: then it aborted. Of a saga that goes on after twice
+  // the call's time-out: "undecided".
   std::string Once();
-  // As a client that has no such wire before it.
-  std::string OnceWithoutTheWire();
+  // Whether the daemon serves a program that has no such wire before it.
+  bool OthersAreServed();
 
   // When each transaction has its outcome everywhere: one sentence for each that has another one
   // than was told, or only a part of its effects.
@@ -57,11 +58,10 @@ class TalkWorld {
  private:
   std::unique_ptr<Coordinator> Connect(bool behind_the_wire, bool serves);
   std::shared_ptr<ActionParticipant> MakeParticipant();
-  std::string By(Coordinator& client);
-  std::string SagaBy(Coordinator& client);
+  std::string OneSaga();
   std::string End(GlobalTransaction transaction, bool worked);
   // What takes part of the transaction; false when something failed.
-  bool Work(Coordinator& client, GlobalTransaction& transaction);
+  bool Work(GlobalTransaction& transaction);
   bool WorkIn(GlobalTransaction& transaction);
   // How much there is of it: 2 when all of it took effect, once.
   int EffectsOf(const std::string& gtid);
