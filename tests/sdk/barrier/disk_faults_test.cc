@@ -83,6 +83,16 @@ class BarrierDisk : public ::testing::Test {
   // The disk is well again, and everything is called once more: what was not done yet, and what
   // was.
   static void Heal(const std::string& path, const Told& told, const std::string& when) {
+    {  // What was told is in the file already, whoever asks.
+      PlainConnection shop(path);
+      for (const auto& [call, answer] : told) {
+        const bool noted = answer == kUnknown || shop.Query(
+                                                     "SELECT count(*) FROM settle_barrier"
+                                                     " WHERE sequence = " +
+                                                     std::to_string(call.first)) != "0";
+        EXPECT_TRUE(noted) << when << ": lost " << ToString(call.second) << " of " << call.first;
+      }
+    }
     for (const Step& step : kSteps) {
       for (const auto& [op, expected] : step.calls) {
         EXPECT_EQ(Ask(path, step.sequence, op), expected)
@@ -149,28 +159,24 @@ TEST_F(BarrierDisk, M01_M09_PowerLostAtEveryMomentLeavesWhatWasToldDone) {
       told_then = told;
       left = vfs_.EveryPowerFailure(static_cast<unsigned>(n));
     });
-    Live(path, told);
+    {
+      // Somebody else has the file open: else the end of each barrier would make durable what its
+      // call had not.
+      PlainConnection reader(path);
+      reader.Query("SELECT count(*) FROM effect");
+      Live(path, told);
+    }
     vfs_.StopRecording();
     in_time = !left.empty();
     moments += in_time ? 1 : 0;
     for (const FaultyVfs::Files& files : left) {
       const TemporaryDirectory after;
       PutInto(after.path(), files);
-      // What was told done then is in the file already, whoever asks.
-      PlainConnection shop(after / "shop.db");
-      for (const auto& [call, answer] : told_then) {
-        const bool noted = answer == kDone || answer == kSuppressed;
-        if (!noted) continue;
-        EXPECT_NE(shop.Query("SELECT count(*) FROM settle_barrier WHERE sequence = " +
-                             std::to_string(call.first)),
-                  "0")
-            << "moment " << n << " lost " << ToString(call.second) << " of " << call.first;
-      }
       Heal(after / "shop.db", told_then, "moment " + std::to_string(n));
     }
   }
   std::cout << "[  moments ] " << moments << " of a power failure\n";
-  EXPECT_GT(moments, 50);
+  EXPECT_GT(moments, 40);
 }
 
 }  // namespace
