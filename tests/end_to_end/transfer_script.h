@@ -18,6 +18,7 @@
 // What fails: "error <code> <message>".
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,7 +27,7 @@
 #include <string>
 #include <vector>
 
-#include "end_to_end/notes.h"
+#include "checker/notes.h"
 #include "settle/coordinator.h"
 
 namespace settle::testing {
@@ -58,12 +59,13 @@ class TransferScript {
  private:
   Result<Execute*> Enlisted(const std::string& bank, bool queued = false);
   Status Move(const std::string& bank, int amount, bool queued = false);
-  Ending Commit(CommitOptions options);
+  Ending Commit(CommitOptions options, const NotedWork& work = {});
   std::string Begin(std::chrono::milliseconds timeout, const std::string& trace_parent = {});
   std::string Join(const std::string& context);
   std::string ExecuteIn(const std::string& bank, const std::string& sql);
   std::string Load();
   Ending TransferOnce();
+  void AskAgain();
   void Forget();
 
   Coordinator& coordinator_;
@@ -74,6 +76,7 @@ class TransferScript {
   const Protocol protocol_;
   std::optional<GlobalTransaction> transaction_;
   std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
+  std::deque<Gtid> unknown_;                 // whose ending was not known when they were committed
 };
 
 }  // namespace settle::testing
