@@ -280,6 +280,8 @@ TEST(Notes, HalfALastLineIsNoFact) {
     notes.Told("t1", "unknown");
     notes.Told("t1", "committed");
     notes.Forced("t1");
+    notes.Forced("t3");
+    notes.Refused("t3");
     notes.Asked("t2");
   }
   std::ofstream(path, std::ios::app) << "told t2 commit";

@@ -30,6 +30,8 @@ void NotesWriter::Told(const std::string& gtid, const std::string& outcome) {
 
 void NotesWriter::Forced(const std::string& gtid) { Append("forced " + gtid + "\n"); }
 
+void NotesWriter::Refused(const std::string& gtid) { Append("refused " + gtid + "\n"); }
+
 void NotesWriter::Append(const std::string& line) {
   const ssize_t written = ::write(file_, line.data(), line.size());
   if (written != static_cast<ssize_t>(line.size()) || ::fsync(file_) != 0) {
@@ -51,6 +53,7 @@ Notes ReadNotes(const std::vector<std::string>& paths) {
       std::string word;
       words >> verb >> gtid;
       if (verb == "forced") notes.forced.insert(gtid);
+      if (verb == "refused") notes.forced.erase(gtid);
       if (verb != "asked" && verb != "told") continue;
       std::vector<std::string>& answers = notes.answers[gtid];
       if (verb == "told") {

@@ -19,6 +19,7 @@ struct NotedWork {
 //   asked <gtid> [<protocol> <bank>...]  commit is about to be asked for
 //   told <gtid> <outcome>                and this was the answer, e.g. "committed"
 //   forced <gtid>                        a person is about to decide against the protocol
+//   refused <gtid>                       and was not let
 class NotesWriter {
  public:
   // Throws std::runtime_error, here and when a line cannot be made durable.
@@ -31,6 +32,7 @@ class NotesWriter {
   void Asked(const std::string& gtid, const NotedWork& work = {});
   void Told(const std::string& gtid, const std::string& outcome);
   void Forced(const std::string& gtid);
+  void Refused(const std::string& gtid);
 
  private:
   void Append(const std::string& line);
