@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <iostream>
-#include <optional>
+#include <set>
 #include <thread>
 
 namespace settle::testing {
@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{10};
 constexpr milliseconds kBetweenLooks{50};
 constexpr std::chrono::seconds kBetweenLines{5};
+constexpr int kQuestionsMost = 200;           // `settle` is a process each time
 constexpr std::chrono::seconds kLongest{60};  // that a run waits for quiet, to tell how it stands
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
@@ -142,6 +143,10 @@ class Run {
                                         ? "quiet only after " + std::to_string(Seconds(took)) + " s"
                                         : "not quiet: " + stage_.Cli({"in-doubt"}).out));
     }
+    stage_.AwaitLoadStopped();
+    if (is_quiet && !WaitUntil([this] { return stage_.IsQuiet(); }, options_.bound)) {
+      report_.violations.push_back("liveness: in doubt again: " + stage_.Cli({"in-doubt"}).out);
+    }
     recoveries_.Look();
     report_.recoveries_s = recoveries_.took();
     std::sort(report_.recoveries_s.begin(), report_.recoveries_s.end());
@@ -162,11 +167,12 @@ class Run {
     }
     for (const std::string& crash : stage_.crashes) report_.violations.push_back("crash: " + crash);
     if (report_.acknowledged == 0) report_.violations.push_back("load: nothing was committed");
-    CheckCounters(facts, notes);
+    const std::set<std::string> effective = EffectiveIn(facts);
+    CheckCounters(effective, notes);
+    CheckWord(effective, notes);
   }
 
-  // The daemon's own counters equal what the databases say; a person's decisions count as either.
-  void CheckCounters(const std::vector<BankFacts>& facts, const Notes& notes) {
+  static std::set<std::string> EffectiveIn(const std::vector<BankFacts>& facts) {
     std::set<std::string> effective;
     for (const BankFacts& bank : facts) {
       for (const auto& [gtid, amount] : bank.transfers) effective.insert(gtid);
@@ -174,7 +180,29 @@ class Run {
         if (row.op == "action" && row.step == kSagaSteps) effective.insert(row.gtid);
       }
     }
+    return effective;
+  }
+
+  // What became of those whose clients never heard: the coordinator says what the databases hold.
+  void CheckWord(const std::set<std::string>& effective, const Notes& notes) {
+    int asked = 0;
+    for (const auto& [gtid, answers] : notes.answers) {
+      const bool heard =
+          !answers.empty() && (answers.back() == "committed" || answers.back() == "aborted");
+      if (heard || notes.forced.contains(gtid) || ++asked > kQuestionsMost) continue;
+      const CliAnswer shown = stage_.Cli({"show", gtid, "--no-live"});
+      if (!shown.json.is_object() || !shown.json.contains("ending")) continue;  // pruned
+      const std::string is = effective.contains(gtid) ? "committed" : "aborted";
+      if (shown.json["ending"]["outcome"] == is) continue;
+      report_.violations.push_back("the coordinator's word: " + gtid + " is " + is + ", shown: " +
+                                   shown.json["ending"]["outcome"].get<std::string>());
+    }
+  }
+
+  // The daemon's own counters equal what the databases say; a person's decisions count as either.
+  void CheckCounters(const std::set<std::string>& effective, const Notes& notes) {
     const CliAnswer status = stage_.Cli({"status"});
+    if (!status.json.is_object()) return report_.violations.push_back("counters: " + status.err);
     const auto counted = status.json.value("committed", std::int64_t{-1});
     const auto differs = std::abs(counted - static_cast<std::int64_t>(effective.size()));
     if (differs <= static_cast<std::int64_t>(notes.forced.size())) return;

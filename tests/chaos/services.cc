@@ -24,9 +24,11 @@ Answer Write(const ActionContext& call, settle::Work& work, int amount) {
       "INSERT INTO effect (gtid, step, op, amount) VALUES ($1, $2, $3, $4)",
       {call.gtid.text(), std::to_string(call.step), ToString(call.op), std::to_string(amount)});
   if (!noted) return Unknown(Describe(noted.error()));
-  const auto moved = work.Execute("UPDATE account SET balance = balance + $1 WHERE id = $2",
-                                  {std::to_string(amount), std::to_string(1 + call.step)});
-  return moved ? Done() : Unknown(Describe(moved.error()));
+  const auto moved =
+      work.Execute("UPDATE account SET balance = balance + $1 WHERE id = $2",
+                   {std::to_string(amount), std::to_string(1 + call.step % kAccounts)});
+  if (!moved) return Unknown(Describe(moved.error()));
+  return moved->affected == 1 ? Done() : Unknown("there is no such account");
 }
 
 // A step and a try alike: what the input says, unless it is to fail.

@@ -108,7 +108,8 @@ void Stage::StartProgram(Slot& slot) {
 
 void Stage::NoteCrash(const std::string& what, Process& process) {
   const auto ended = process.Wait(milliseconds(0));
-  if (ended && ended->signal) crashes.push_back(what + " ended by itself: " + ToString(*ended));
+  if (ended && ended->signal && ended->signal != SIGKILL)
+    crashes.push_back(what + " ended by itself: " + ToString(*ended));
 }
 
 void Stage::Supervise() {
@@ -143,6 +144,13 @@ void Stage::StopLoad() {
     if (!WaitUntil(answers)) throw std::runtime_error(slot.name + " does not come up");
   }
   for (Slot& slot : slots_) slot.application->Send("stop");
+}
+
+void Stage::AwaitLoadStopped() {
+  for (Slot& slot : slots_) {
+    slot.application->Answer(2 * kPatience);  // to "load"
+    slot.application->Answer();               // to "stop"
+  }
 }
 
 std::vector<std::string> Stage::Prepared() const {

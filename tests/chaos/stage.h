@@ -41,10 +41,13 @@ class Stage {
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
 
-  // Starts again what has ended and no fault holds down; notes what ended by itself with a signal.
+  // Starts again what has ended and no fault holds down; notes what a signal
+  // ended that no fault sends.
   void Supervise();
-  // Ends the load everywhere, blocking; everything must be healed.
+  // Tells every program to end its load, once it is up; everything must be healed.
   void StopLoad();
+  // Waits until every program has ended what it had begun.
+  void AwaitLoadStopped();
 
   // What is prepared anywhere now, "bank/name"; a bank that cannot be asked counts as "bank/?".
   std::vector<std::string> Prepared() const;

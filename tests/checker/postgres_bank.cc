@@ -69,6 +69,8 @@ class PostgresBank : public Database {
       if (!lost && PQstatus(connection_.get()) == CONNECTION_OK) return answer;
     }
     connection_.reset(PQconnectdb(conninfo_.c_str()));
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
     if (PQstatus(connection_.get()) != CONNECTION_OK) {
       throw std::runtime_error(PQerrorMessage(connection_.get()));
     }
