@@ -77,6 +77,7 @@ class Run {
     Storm();
     Heal();
     Quiesce();
+    if (options_.sabotage) options_.sabotage(stage_);
     Judge();
     for (const auto& [what, samples] : sampler_.samples()) {
       report_.trends[what] = TrendOf(samples);

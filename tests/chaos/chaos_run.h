@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -20,6 +21,8 @@ struct ChaosOptions {
   std::chrono::milliseconds bound{10'000};  // from the healing until nothing is in doubt
   bool progress = true;                     // a line on standard error each five seconds
   std::string keep_in;                      // where a failed run's files go
+  // A test's own: what is done to the databases before they are judged.
+  std::function<void(Stage&)> sabotage{};
 
   bool soak() const { return every.count() == 0; }
 };

@@ -12,6 +12,7 @@ namespace settle::testing {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 
 TEST(Plan, IsTheSameForTheSameSeedAndAnotherForAnother) {
@@ -123,6 +124,32 @@ TEST(Chaos, AShortRunHoldsAndItsFaultsFire) {
     EXPECT_TRUE(outcomes->second.contains("committed")) << protocol;
   }
   std::cout << TableOf(options, report);
+}
+
+// And once with a commit that is taken away behind everybody's back.
+TEST(Chaos, ACommitThatIsLostIsFoundAndTheFilesAreKept) {
+  const TemporaryDirectory kept;
+  ChaosOptions options;
+  options.length = 3s;
+  options.every = 1'000ms;
+  options.progress = false;
+  options.keep_in = kept.path();
+  std::string lost;
+  options.sabotage = [&](Stage& stage) {
+    lost = stage.cluster(0).Query(
+        "bank_a",
+        "DELETE FROM transfer WHERE gtid = (SELECT min(gtid) FROM transfer) RETURNING gtid");
+  };
+  const ChaosReport report = RunChaos(options);
+  ASSERT_FALSE(lost.empty()) << "nothing was there to be lost";
+  EXPECT_EQ(report.lost, 1u) << TableOf(options, report);
+  EXPECT_THAT(report.violations,
+              Contains(HasSubstr("durability: " + lost + " was told committed")));
+  EXPECT_THAT(report.violations, Contains(HasSubstr("atomicity: " + lost)));
+  EXPECT_THAT(report.violations, Contains(HasSubstr("ledger: a holds")));
+  EXPECT_TRUE(std::filesystem::exists(report.kept + "/run/log/settle.db"));
+  EXPECT_TRUE(std::filesystem::exists(report.kept + "/run/files/bank-c.db"));
+  EXPECT_TRUE(std::filesystem::exists(report.kept + "/postgres-2/data/PG_VERSION"));
 }
 
 }  // namespace

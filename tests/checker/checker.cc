@@ -117,7 +117,8 @@ const std::vector<Invariant> kInvariants = {
       WHERE pivot_done AND NOT committed)sql"},
     {"one decision", R"sql(
       SELECT gtid || ' was told committed and aborted' FROM told
-      WHERE outcome IN ('committed', 'aborted') GROUP BY gtid HAVING count(DISTINCT outcome) > 1)sql"},
+      WHERE outcome IN ('committed', 'aborted')
+      GROUP BY gtid HAVING count(DISTINCT outcome) > 1)sql"},
     {"heuristics", R"sql(
       SELECT DISTINCT gtid || ' was told ' || outcome || ' and nobody forced it' FROM told
       WHERE outcome IN ('mixed', 'hazard', 'heuristic-commit', 'heuristic-rollback')
