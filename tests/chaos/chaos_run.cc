@@ -13,7 +13,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick{10};
 constexpr milliseconds kBetweenLooks{50};
 constexpr std::chrono::seconds kBetweenLines{5};
-constexpr int kQuestionsMost = 200;           // `settle` is a process each time
+constexpr int kKept = 20'000;        // ended transactions, in the log
+constexpr int kKeptInASoak = 2'000;  // which must be pruned for long before trends are judged
+constexpr int kQuestionsMost = 200;  // `settle` is a process each time
 constexpr std::chrono::seconds kLongest{60};  // that a run waits for quiet, to tell how it stands
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
@@ -65,7 +67,7 @@ class Run {
  public:
   explicit Run(const ChaosOptions& options)
       : options_(options),
-        stage_(static_cast<unsigned>(options.seed)),
+        stage_(static_cast<unsigned>(options.seed), options.soak() ? kKeptInASoak : kKept),
         operator_(stage_.daemon().address(), stage_.directory() + "/operator.notes"),
         faults_(stage_, operator_),
         recoveries_(stage_),

@@ -26,7 +26,6 @@ class Faults {
   // Heals what is due; how many were healed. Blocking for as long as a server needs to come up.
   int HealDue(Clock::time_point now);
   int HealAll() { return HealDue(Clock::time_point::max()); }
-  bool none_open() const { return open_.empty(); }
 
   const std::map<FaultKind, FaultCount>& counts() const { return counts_; }
 

@@ -93,16 +93,8 @@ bool Customer::RunSaga() {
   return ending.committed();
 }
 
-void Customer::AskAgain() {
-  if (unknown_.empty()) return;
-  const Ending ending = coordinator_.AskOutcome(unknown_.front());
-  if (!ending.committed() && !ending.aborted()) return;
-  notes_.Told(unknown_.front().text(), ToString(ending.outcome));
-  unknown_.pop_front();
-}
-
 bool Customer::Order(const std::map<std::string, Bank>& banks) {
-  AskAgain();
+  unanswered_.AskOne(coordinator_, notes_);
   const int amount = static_cast<int>(1 + random_() % 50);
   auto order = coordinator_.Begin({.timeout = milliseconds(6'000), .comment = "an order"});
   if (!order) return false;
@@ -124,7 +116,7 @@ bool Customer::Order(const std::map<std::string, Bank>& banks) {
   notes_.Asked(order->gtid().text(), {"tcc", {bank->first}});
   const Ending ending = order->Commit();
   notes_.Told(order->gtid().text(), ToString(ending.outcome));
-  if (ending.outcome == Outcome::kUnknown) unknown_.push_back(order->gtid());
+  unanswered_.Note(order->gtid(), ending);
   return ending.committed();
 }
 

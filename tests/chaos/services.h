@@ -2,8 +2,6 @@
 // with a barrier over a database of its own, and payments beside reservations.
 #pragma once
 
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -12,6 +10,7 @@
 
 #include "checker/notes.h"
 #include "end_to_end/transfer_script.h"
+#include "end_to_end/unanswered.h"
 #include "settle/action_participant.h"
 #include "settle/coordinator.h"
 
@@ -20,7 +19,7 @@ namespace settle::testing {
 // Serves "step" (of sagas) and "hold" (a reservation) over the database of that DSN.
 std::shared_ptr<ActionParticipant> MakeService(const std::string& name, const std::string& dsn);
 
-// One after another, until `stop`; for one thread.
+// What a customer does, once. For one thread; blocking.
 class Customer {
  public:
   Customer(Coordinator& coordinator, NotesWriter& notes, std::vector<std::string> services,
@@ -34,13 +33,11 @@ class Customer {
   bool Order(const std::map<std::string, Bank>& banks);
 
  private:
-  void AskAgain();
-
   Coordinator& coordinator_;
   NotesWriter& notes_;
   const std::vector<std::string> services_;
   std::minstd_rand random_;
-  std::deque<Gtid> unknown_;
+  Unanswered unanswered_;
 };
 
 }  // namespace settle::testing

@@ -27,29 +27,19 @@ constexpr BankPlace kBanks[] = {
     {"a", 0, false}, {"b", 1, false}, {"c", -1, false}, {"d", 0, true},  {"e", 1, true},
     {"f", -1, true}, {"p", 0, false}, {"q", -1, false}, {"s1", 1, true}, {"s2", -1, true}};
 
-std::vector<std::string> SplitBanks(const std::string& words) {
-  std::vector<std::string> banks;
-  std::size_t from = 0;
-  while (from < words.size()) {
-    const std::size_t to = std::min(words.find(' ', from), words.size());
-    banks.push_back(words.substr(from, to - from));
-    from = to + 1;
-  }
-  return banks;
-}
-
 }  // namespace
 
-Stage::Stage(unsigned seed)
+Stage::Stage(unsigned seed, int keep_ended)
     : seed_(seed),
       log_disk_(directory_ / "log", kDiskMegabytes),
       file_disk_(directory_ / "files", kDiskMegabytes),
       daemon_(directory_.path()) {
   MakeBanks();
   daemon_.log_directory = log_disk_.path();
-  daemon_.options = {"--keep-ended", "20000"};
+  daemon_.options = {"--keep-ended", std::to_string(keep_ended)};
   daemon_.Start();
-  const auto add = [this](std::string name, std::string program, std::string banks, bool site) {
+  const auto add = [this](std::string name, std::string program, std::vector<std::string> banks,
+                          bool site) {
     Slot& slot = slots_.emplace_back();
     slot.name = std::move(name);
     slot.program = std::move(program);
@@ -59,9 +49,9 @@ Stage::Stage(unsigned seed)
     StartProgram(slot);
   };
   for (const char* number : {"-1", "-2"}) {
-    add(std::string("transfer") + number, "e2e_transfer", "a b c", false);
-    add(std::string("sites") + number, "e2e_transfer", "d e f", true);
-    add(std::string("services") + number, "chaos_services", "p q s1 s2", false);
+    add(std::string("transfer") + number, "e2e_transfer", {"a", "b", "c"}, false);
+    add(std::string("sites") + number, "e2e_transfer", {"d", "e", "f"}, true);
+    add(std::string("services") + number, "chaos_services", {"p", "q", "s1", "s2"}, false);
   }
 }
 
@@ -98,9 +88,7 @@ void Stage::StartProgram(Slot& slot) {
                              .peers = slot.site ? "127.0.0.1:0" : "",
                              .program = slot.program,
                              .awaited = false};
-  for (const std::string& bank : SplitBanks(slot.banks)) {
-    options.banks[bank] = banks_.at(bank)->Dsn();
-  }
+  for (const std::string& bank : slot.banks) options.banks[bank] = banks_.at(bank)->Dsn();
   note_paths_.push_back(Application::NotesPath(options));
   slot.application = std::make_unique<Application>(std::move(options));
   if (loaded_) slot.application->StartLoad();
@@ -220,12 +208,6 @@ CliAnswer Stage::Cli(const std::vector<std::string>& words) const {
   std::vector<std::string> bounded{"--timeout", "3s"};
   bounded.insert(bounded.end(), words.begin(), words.end());
   return RunCli(daemon_.address(), bounded);
-}
-
-const std::array<std::string, 2>& Stage::postgres_banks(std::size_t cluster) const {
-  static const std::array<std::array<std::string, 2>, 2> banks{
-      {{"bank_a", "bank_d"}, {"bank_b", "bank_e"}}};
-  return banks.at(cluster);
 }
 
 std::string Stage::Keep(const std::string& parent) {

@@ -23,10 +23,10 @@ using Clock = std::chrono::steady_clock;
 
 // A program's place, which programs take one after another.
 struct Slot {
-  std::string name;     // "transfer-1"
-  std::string program;  // of this build
-  std::string banks;    // by their letters
-  bool site = false;    // of three-phase commits
+  std::string name;                // "transfer-1"
+  std::string program;             // of this build
+  std::vector<std::string> banks;  // that it serves
+  bool site = false;               // of three-phase commits
   std::unique_ptr<FaultyWire> wire;
   std::unique_ptr<Application> application;
   int lives = 0;
@@ -35,8 +35,9 @@ struct Slot {
 
 class Stage {
  public:
-  // Made and running, with the load begun. Throws std::runtime_error.
-  explicit Stage(unsigned seed);
+  // Made and running, with the load begun; the log keeps so many that have ended. Throws
+  // std::runtime_error.
+  Stage(unsigned seed, int keep_ended);
   ~Stage();
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
@@ -64,7 +65,6 @@ class Stage {
   Daemon& daemon() { return daemon_; }
   std::vector<Slot>& slots() { return slots_; }
   PostgresCluster& cluster(std::size_t number) { return *clusters_.at(number); }
-  const std::array<std::string, 2>& postgres_banks(std::size_t cluster) const;
   SmallDisk& disk(std::size_t number) { return number == 0 ? log_disk_ : file_disk_; }
   bool has_small_disks() const { return log_disk_.denied().empty() && file_disk_.denied().empty(); }
   const std::string& why_no_small_disks() const { return log_disk_.denied(); }

@@ -152,17 +152,8 @@ Ending TransferScript::TransferOnce() {
     return transaction_->Abort("the work could not be done");
   }
   const Ending ending = Commit({}, work);
-  if (ending.outcome == Outcome::kUnknown) unknown_.push_back(transaction_->gtid());
+  unanswered_.Note(transaction_->gtid(), ending);
   return ending;
-}
-
-// What became of one whose ending was not known then; never the same work again.
-void TransferScript::AskAgain() {
-  if (unknown_.empty()) return;
-  const Ending ending = coordinator_.AskOutcome(unknown_.front());
-  if (!ending.committed() && !ending.aborted()) return;
-  notes_.Told(unknown_.front().text(), ToString(ending.outcome));
-  unknown_.pop_front();
 }
 
 std::string TransferScript::Load() {
@@ -170,7 +161,7 @@ std::string TransferScript::Load() {
   int aborted = 0;
   int unknown = 0;
   while (!has_input_()) {
-    AskAgain();
+    unanswered_.AskOne(coordinator_, notes_);
     const Ending ending = TransferOnce();
     ++(ending.committed() ? committed : ending.aborted() ? aborted : unknown);
     // As a program with a user before it: not again at once what has just failed.

@@ -18,7 +18,6 @@
 // What fails: "error <code> <message>".
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -28,6 +27,7 @@
 #include <vector>
 
 #include "checker/notes.h"
+#include "end_to_end/unanswered.h"
 #include "settle/coordinator.h"
 
 namespace settle::testing {
@@ -65,7 +65,6 @@ class TransferScript {
   std::string ExecuteIn(const std::string& bank, const std::string& sql);
   std::string Load();
   Ending TransferOnce();
-  void AskAgain();
   void Forget();
 
   Coordinator& coordinator_;
@@ -76,7 +75,7 @@ class TransferScript {
   const Protocol protocol_;
   std::optional<GlobalTransaction> transaction_;
   std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
-  std::deque<Gtid> unknown_;                 // whose ending was not known when they were committed
+  Unanswered unanswered_;
 };
 
 }  // namespace settle::testing
