@@ -9,6 +9,14 @@ namespace {
 
 const char* ToString(Kind kind) { return kind == Kind::kPostgres ? "Postgres" : "Sqlite"; }
 
+// Made quickly: all of them have one system identifier.
+std::unique_ptr<PostgresCluster> MakeCluster() {
+  PostgresClusterOptions options;
+  options.settings = {"fsync=off"};  // these tests kill processes; the kernel's cache outlives them
+  options.template_directory = Program("../fresh-postgres");
+  return std::make_unique<PostgresCluster>(options);
+}
+
 }  // namespace
 
 std::string ToString(const Kinds& kinds) {
@@ -114,7 +122,9 @@ std::string World::OutcomeShown(const std::string& gtid) {
 
 std::vector<BankFacts> World::Facts() const {
   std::vector<BankFacts> facts;
-  for (const auto& [name, bank] : banks_) facts.push_back(ReadFacts(*bank));
+  for (const auto& [name, bank] : banks_) {
+    facts.push_back(ReadFacts(*bank, std::string(1, name)));
+  }
   return facts;
 }
 

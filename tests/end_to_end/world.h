@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "end_to_end/application.h"
-#include "end_to_end/checker.h"
+#include "checker/checker.h"
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
-#include "end_to_end/database.h"
+#include "checker/database.h"
 #include "support/json_output.h"
 #include "support/postgres_cluster.h"
 #include "support/temporary_directory.h"
