@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "settle/vocabulary/last_resource.h"
+
 namespace settle {
 namespace {
 
@@ -28,7 +30,10 @@ bool TakeDot(std::string_view& text) {
   return true;
 }
 
+constexpr std::string_view kForLastResource = "-last";
+
 bool IsTail(std::string_view text) {
+  if (text.ends_with(kForLastResource)) text.remove_suffix(kForLastResource.size());
   return text.size() == 8 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
@@ -50,6 +55,15 @@ Gtid Gtid::Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, st
   gtid.sequence_ = sequence;
   return gtid;
 }
+
+Gtid Gtid::MakeForLastResource(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
+                               std::uint32_t tail) {
+  Gtid gtid = Make(log_id, epoch, sequence, tail);
+  gtid.text_ += kForLastResource;
+  return gtid;
+}
+
+bool Gtid::allows_last_resource() const { return text_.ends_with(kForLastResource); }
 
 std::uint32_t Gtid::tail() const {
   std::uint32_t tail = 0;
@@ -82,13 +96,13 @@ Result<BranchKey> BranchKey::ParseDatabaseName(std::string_view name) {
   };
   if (!name.starts_with(kDatabaseNamePrefix)) return not_ours();
   std::string_view rest = name.substr(kDatabaseNamePrefix.size());
-  const std::size_t colon = rest.rfind(':');
+  const std::size_t colon = rest.find(':');
   if (colon == std::string_view::npos) return not_ours();
   Result<Gtid> gtid = Gtid::Parse(rest.substr(0, colon));
   BranchKey key;
   rest.remove_prefix(colon + 1);
-  if (!gtid || !TakeDecimal(rest, key.number) || !rest.empty() || key.number == 0)
-    return not_ours();
+  if (!gtid || !TakeDecimal(rest, key.number) || key.number == 0) return not_ours();
+  if (!rest.empty() && !LastResourceIn(name)) return not_ours();
   key.gtid = *std::move(gtid);
   return key;
 }

@@ -3,6 +3,10 @@
 // A gtid reads `<log id>.<epoch>.<sequence>.<tail>`, for example `k3m9qxw4c7ab.2.1842.9f3c2a51`. It
 // says which log can answer for it. It is an identifier, never a capability. It is never reused:
 // the epoch is raised durably at every start of a coordinator, the sequence counts within an epoch.
+//
+// One that ends in "-last" was begun with leave for a last resource (last_resource.h): it may have
+// been committed without a record in the log, so of it alone nothing is presumed where there is
+// none.
 #pragma once
 
 #include <compare>
@@ -30,7 +34,9 @@ class Gtid {
   // `tail` is 32 bits that nobody can guess. `log_id` must satisfy IsLogId.
   static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
                    std::uint32_t tail);
-  // Accepts exactly what Make prints. kInvalid otherwise, with the offending text escaped.
+  static Gtid MakeForLastResource(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
+                                  std::uint32_t tail);
+  // Accepts exactly what these two print. kInvalid otherwise, with the offending text escaped.
   [[nodiscard]] static Result<Gtid> Parse(std::string_view text);
 
   bool empty() const { return text_.empty(); }
@@ -39,6 +45,7 @@ class Gtid {
   Epoch epoch() const { return epoch_; }
   std::uint64_t sequence() const { return sequence_; }
   std::uint32_t tail() const;
+  bool allows_last_resource() const;
 
   friend bool operator==(const Gtid& a, const Gtid& b) { return a.text_ == b.text_; }
   friend auto operator<=>(const Gtid& a, const Gtid& b) {
@@ -71,7 +78,8 @@ struct BranchKey {
   // The name the branch bears in a database: `settle:<gtid>:<number>`, in [A-Za-z0-9._:-], at most
   // 160 characters (PostgreSQL allows 199 for a prepared transaction).
   std::string DatabaseName() const;
-  // kInvalid for a name that is not ours; scans skip those.
+  // Of a branch that is prepared in the name of a last resource, too. kInvalid for a name that is
+  // not ours; scans skip those.
   [[nodiscard]] static Result<BranchKey> ParseDatabaseName(std::string_view name);
 
   friend bool operator==(const BranchKey&, const BranchKey&) = default;
