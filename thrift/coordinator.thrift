@@ -36,6 +36,9 @@ struct BeginRequest {
   /** The value of a W3C traceparent header. Given on with whatever is asked of participants for this transaction, and
       put into the log; what is no such value is ignored. */
   5: optional string trace_parent
+  /** True: it may be committed by a last resource (commit_one_phase with votes). Its gtid then ends in "-last", and an
+      outcome that the log does not know is UNKNOWN, never presumed ABORTED. Absent: false. */
+  6: optional bool last_resource
 }
 
 struct BeginReply {
@@ -126,6 +129,10 @@ struct OnePhaseRequest {
   2: required i32 branch
   /** Its evidence, taken before it commits. */
   3: required types.Evidence evidence
+  /** The branch is not the only one: it is the last resource, and decides. These are the votes of all others, none of
+      them NO; each that is COMMIT is prepared under a name that says so (docs/protocols.md, "Logging last resource").
+      Only of a transaction that was begun with last_resource. */
+  4: optional list<types.BranchVote> votes
 }
 
 struct OnePhaseReply {
@@ -211,7 +218,8 @@ service CoordinatorService {
   /** Can be repeated: every call for one gtid gets the same ending. */
   CommitReply commit(1: CommitRequest request) throws (1: types.ServiceError error)
 
-  /** Hands the decision to the only branch's resource, after recording that durably. Can be repeated. */
+  /** Hands the decision to the only branch's resource, after recording that durably; with votes, to the last
+      resource's, and nothing need be recorded. Can be repeated. */
   OnePhaseReply commit_one_phase(1: OnePhaseRequest request) throws (1: types.ServiceError error)
 
   /** Replies with how the transaction ended, which is "committed" if the abort came too late. */

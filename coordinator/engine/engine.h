@@ -47,6 +47,7 @@ struct BeginCall {
   std::string identity{};         // what is proved of whoever calls; empty: nothing
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
   std::string trace_parent{};     // as Origin has it
+  bool last_resource = false;     // it may be committed by a last resource
 };
 struct Begun {
   Gtid gtid;
@@ -96,7 +97,9 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
-  OnlyFor branch_of{};  // whose session's it must be
+  OnlyFor branch_of{};  // whose session's it must be, and the others that are voted for
+  // There are others, which have voted: the branch is the last resource.
+  std::optional<std::vector<BranchVote>> votes{};
 };
 struct OnePhaseAnswer {
   bool granted = false;
@@ -158,6 +161,8 @@ struct RestoredTransaction {
   // Of three-phase commit: without a decision nothing is presumed of it.
   std::optional<PreCommitRecord> pre_commit{};
   std::optional<BallotRecord> ballot{};  // the last one
+  // Without a decision its last resource decides, and is asked.
+  std::optional<LastResourceRecord> last_resource{};
   // What persons did. Alone: a stray, or nothing else that its records say can be believed.
   std::vector<HeuristicIntentRecord> intents{};
   std::optional<ForgetRecord> forgotten{};  // then it was damaged or forced, if nothing is wrong
@@ -250,7 +255,11 @@ class Engine {
   void Peer(PeerCall call, Completion<SiteAnswer> done);
   // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or
   // leaves it alone while there is none. kNotFound: not running here.
-  void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);
+  void FoundPrepared(BranchKey key, std::string resource, const std::optional<LastResource>& last,
+                     Completion<std::monostate> done);
+  // No record is left of its transaction, and it is prepared in the name of a last resource: that
+  // is asked, and decides. Nothing happens if the transaction runs.
+  void AskLastResource(BranchKey key, std::string resource, const LastResource& last);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
   // A branch ended against the abort of a transaction that is not running here. Recorded durably,
@@ -330,7 +339,8 @@ class Engine {
  private:
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
-  Gtid NextGtid(const std::string& identity);
+  enum class Decides { kLog, kLogOrLastResource };
+  Gtid NextGtid(const std::string& identity, Decides decides = Decides::kLog);
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
   template <typename T, typename Part, typename Add>

@@ -66,7 +66,9 @@ class Shard {
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
   void FoundPrepared(const BranchKey& key, const std::string& resource,
+                     const std::optional<LastResource>& last,
                      const Completion<std::monostate>& done);
+  void AskLastResource(const LastResourceRecord& record);
   Sagas& sagas() { return sagas_; }
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<Hurried>& done);
@@ -121,6 +123,7 @@ class Shard {
   void Perform(Transaction& transaction, const effect::Pause& pause);
   void Perform(Transaction& transaction, const effect::Alarm& alarm);
   void Perform(Transaction& transaction, const effect::Skipped& skipped);
+  void Perform(Transaction& transaction, effect::PersistLazily& persist);
   void TellTried(Transaction& transaction, BranchNumber branch);
   void RefuseTries(Transaction& transaction, const Ending& ending);
   static void AnswerPeer(Transaction& transaction, std::uint64_t call,

@@ -74,14 +74,20 @@ void Shard::ResourceReady(const std::string& resource) {
 }
 
 void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
+                          const std::optional<LastResource>& last,
                           const Completion<std::monostate>& done) {
   if (Transaction* transaction = Find(key.gtid)) {
-    Handle(*transaction, event::FoundPrepared{key.number, resource});
+    Handle(*transaction, event::FoundPrepared{key.number, resource, last});
   } else if (FindNotRunning(key.gtid) == nullptr) {
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
   }
   done(std::monostate{});
+}
+
+void Shard::AskLastResource(const LastResourceRecord& record) {
+  if (Find(record.gtid) != nullptr || FindNotRunning(record.gtid) != nullptr) return;
+  Restore({.heuristics = {}, .last_resource = record});
 }
 
 }  // namespace settle::coordinator

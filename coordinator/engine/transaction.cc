@@ -67,6 +67,7 @@ std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
 bool Transaction::IsInDoubt() const {
   switch (machine.state()) {
     case TwoPhase::State::kOnePhase:
+    case TwoPhase::State::kLastResource:
     case TwoPhase::State::kQuorum:
     case TwoPhase::State::kCommitting:
     case TwoPhase::State::kDamaged:

@@ -95,6 +95,12 @@ struct EventWords {
   std::string operator()(const event::OnePhaseRequested& e) const {
     return "one-phase " + Number(e.branch) + Trailing(e.evidence);
   }
+  std::string operator()(const event::LastResourceRequested& e) const {
+    std::string text = "last-resource " + Number(e.branch) + Trailing(e.evidence);
+    for (const BranchVote& vote : e.votes)
+      text += " " + Number(vote.branch) + "=" + Words(vote.result);
+    return text;
+  }
   std::string operator()(const event::AbortRequested& e) const {
     std::string text = std::string("abort ") + settle::ToString(e.cause) + TrailingReason(e.reason);
     if (!e.rolled_back.empty()) text += " rolled-back";
@@ -142,7 +148,10 @@ struct EventWords {
     return "resource-ready " + e.resource;
   }
   std::string operator()(const event::FoundPrepared& e) const {
-    return "found-prepared " + Number(e.branch) + " " + e.resource;
+    return "found-prepared " + Number(e.branch) + " " + e.resource +
+           (e.last ? " last " + Number(e.last->branch) + " " + e.last->resource +
+                         Trailing(e.last->evidence)
+                   : "");
   }
   std::string operator()(const event::RetryRequested&) const { return "retry"; }
   std::string operator()(const event::SkipRequested& e) const {
@@ -175,6 +184,9 @@ struct RecordWords {
   }
   std::string operator()(const OnePhaseRecord& record) const {
     return "one-phase record: " + Words(record.branch);
+  }
+  std::string operator()(const LastResourceRecord& record) const {
+    return "last-resource record: " + Number(record.last) + " decides:" + Words(record.branches);
   }
   std::string operator()(const HeuristicRecord& record) const {
     return "heuristic record: " + Number(record.branch) + " " + settle::ToString(record.end) +
@@ -248,6 +260,9 @@ struct EffectWords {
   }
   std::string operator()(const effect::Skipped& e) const { return "skipped " + Number(e.branch); }
   std::string operator()(const effect::Persist& e) const { return "persist " + Describe(e.record); }
+  std::string operator()(const effect::PersistLazily& e) const {
+    return "persist lazily " + Describe(e.record);
+  }
   std::string operator()(const effect::ArmTimer& e) const {
     return std::string("arm ") + ToString(e.timer) + " step " + std::to_string(e.attempt);
   }

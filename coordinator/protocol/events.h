@@ -10,6 +10,7 @@
 #include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/last_resource.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/three_phase.h"
 
@@ -57,6 +58,14 @@ struct CommitRequested {
 struct OnePhaseRequested {
   BranchNumber branch = 0;
   Evidence evidence;
+};
+
+// The application asks to commit by a last resource: `branch` is open still, its evidence is taken,
+// and all others have voted; those that are prepared are so in its name.
+struct LastResourceRequested {
+  BranchNumber branch = 0;
+  Evidence evidence;
+  std::vector<BranchVote> votes;  // of all others
 };
 
 // `rolled_back` are branches that whoever asks has already rolled back.
@@ -135,6 +144,7 @@ struct ResourceReady {
 struct FoundPrepared {
   BranchNumber branch = 0;
   std::string resource;
+  std::optional<LastResource> last{};  // in whose name it is prepared
 };
 
 // An operator wants what is outstanding sent now.
@@ -166,12 +176,14 @@ struct Restored {
 
 }  // namespace event
 
-using Event = std::variant<
-    event::Enlist, event::TryRequested, event::CommitRequested, event::OnePhaseRequested,
-    event::AbortRequested, event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired,
-    event::Voted, event::SiteAnswered, event::PeerCalled, event::Finished, event::Answered,
-    event::CallTimerFired, event::ParticipantReady, event::Persisted, event::PersistRefused,
-    event::SessionLost, event::ResourceReady, event::FoundPrepared, event::RetryRequested,
-    event::SkipRequested, event::ForgetRequested, event::HeuristicRequested, event::Restored>;
+using Event =
+    std::variant<event::Enlist, event::TryRequested, event::CommitRequested,
+                 event::OnePhaseRequested, event::LastResourceRequested, event::AbortRequested,
+                 event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired,
+                 event::Voted, event::SiteAnswered, event::PeerCalled, event::Finished,
+                 event::Answered, event::CallTimerFired, event::ParticipantReady, event::Persisted,
+                 event::PersistRefused, event::SessionLost, event::ResourceReady,
+                 event::FoundPrepared, event::RetryRequested, event::SkipRequested,
+                 event::ForgetRequested, event::HeuristicRequested, event::Restored>;
 
 }  // namespace settle::coordinator

@@ -27,7 +27,11 @@ Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
       0};
   heuristics_.push_back(record);
   recording_.push_back(branch.number);  // the end is told only once this is durable
-  return {effect::Persist{std::move(record)}};
+  Effects effects;
+  // Damage is read against a decision, so that comes first.
+  if (DecidedUnrecorded()) effects = RecordDecision();
+  effects.push_back(effect::Persist{std::move(record)});
+  return effects;
 }
 
 void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
@@ -97,6 +101,7 @@ Effects TwoPhase::On(const event::ForgetRequested& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase:
+    case State::kLastResource:
     case State::kCommitting:
     case State::kAborting:
     case State::kDone:

@@ -9,13 +9,6 @@
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
-namespace {
-
-// A branch that the caller finishes itself is left alone for this many steps of back-off.
-constexpr int kPatienceWithCaller = 4;
-
-}  // namespace
-
 std::vector<BranchNumber> TwoPhase::Unfinished() const {
   std::vector<BranchNumber> unfinished;
   for (const Branch& branch : branches_) {
@@ -33,6 +26,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kPreCommitting:
     case State::kQuorum:
     case State::kDeciding:
+    case State::kLastResource:
     case State::kCommitting:
     case State::kAborting:
     case State::kDamaged:
@@ -57,6 +51,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
 Effects TwoPhase::On(const event::Persisted&) {
   if (intent_on_its_way_) return OnIntentDurable();
   if (!registering_.empty()) return OnRegistered();
+  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded();
   switch (state_) {
     case State::kPreCommitting: return OnPreCommitDurable();
     case State::kQuorum: return OnKept();
@@ -72,6 +67,7 @@ Effects TwoPhase::On(const event::Persisted&) {
     case State::kForgetting: return Forgotten(std::exchange(forget_, {}));
     case State::kActive:
     case State::kPreparing:
+    case State::kLastResource:
     case State::kDamaged:
     case State::kDone: return {};
   }
@@ -107,6 +103,8 @@ Effects TwoPhase::OnDecisionDurable() {
 Effects TwoPhase::On(const event::PersistRefused& event) {
   if (intent_on_its_way_) return OnIntentRefused(event.reason);
   if (!registering_.empty()) return OnRegistrationRefused(event.reason);
+  // The last resource's own record decides: this one only spares asking it again.
+  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded();
   switch (state_) {
     case State::kQuorum: return OnKeepingRefused(event.reason);
     case State::kDeciding:
@@ -132,6 +130,7 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
           "the log could not store that it is forgotten, so it stays damaged: " + event.reason}};
     case State::kActive:
     case State::kPreparing:
+    case State::kLastResource:
     case State::kDamaged:
     case State::kDone: return {};
   }
@@ -143,12 +142,17 @@ Effects TwoPhase::On(const event::Finished& event) {
   if (branch == nullptr || branch->reservation || !IsUnfinished(*branch)) return {};
   if (event.result.end == BranchEnd::kRetry) {
     branch->last_error = event.result.detail;
+    if (SETTLE_PLANTED_BUG(kNoAnswerOfTheLastResourceTakenForAbort) &&
+        state_ == State::kLastResource) {
+      return FinishedLast(*branch, {BranchEnd::kAborted, event.result.detail});
+    }
     return {};
   }
   switch (state_) {
     case State::kCommitting: return FinishedCommitting(*branch, event.result);
     case State::kAborting: return FinishedAborting(*branch, event.result);
     case State::kOnePhase: return FinishedOnePhase(*branch, event.result);
+    case State::kLastResource: return FinishedLast(*branch, event.result);
     case State::kActive:
     case State::kPreparing:
     case State::kPreCommitting:
@@ -227,7 +231,9 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
       SETTLE_ASSERT(decision_ == Decision::kAbort, Describe(*this));
       SETTLE_ASSERT(ending_.outcome != Outcome::kUndecided, Describe(*this));
       break;
-    case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
+    case CommandKind::kProve:
+      SETTLE_ASSERT(state_ == State::kOnePhase || state_ == State::kLastResource, Describe(*this));
+      break;
     case CommandKind::kElect:
     case CommandKind::kPreCommit:
     case CommandKind::kPreAbort: SETTLE_ASSERT(state_ == State::kQuorum, Describe(*this)); break;
@@ -258,6 +264,11 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
 
 Effects TwoPhase::On(const event::RetryTimerFired&) {
   if (state_ == State::kQuorum) return TryAgain();
+  if (DecidedUnrecorded()) return RecordDecision();
+  if (SETTLE_PLANTED_BUG(kSiblingsCommittedBeforeTheLastResource) &&
+      state_ == State::kLastResource) {
+    return OnLastCommitted();
+  }
   Effects effects = SendOutstanding([](const Branch&) { return true; });
   for (const BranchNumber number : std::exchange(unrecorded_, {})) {
     const auto known =
@@ -272,6 +283,7 @@ Effects TwoPhase::On(const event::RetryTimerFired&) {
 
 Effects TwoPhase::On(const event::RetryRequested&) {
   switch (state_) {
+    case State::kLastResource: return AskLastResource();
     case State::kCommitting:
     case State::kAborting:
     case State::kOnePhase: {
@@ -300,6 +312,9 @@ Effects TwoPhase::On(const event::ResourceReady& event) {
   const auto waits = [&](const Branch& branch) {
     return branch.resource == event.resource && branch.session.empty();
   };
+  if (state_ == State::kLastResource && event.resource == Find(last_)->resource)
+    return AskLastResource();
+  if (DecidedUnrecorded()) return RecordDecision();
   return state_ == State::kQuorum ? TellUnanswered(waits) : SendOutstanding(waits);
 }
 
@@ -312,9 +327,11 @@ effect::Send TwoPhase::AbortOf(const event::FoundPrepared& found) const {
 Effects TwoPhase::On(const event::FoundPrepared& event) {
   Branch* branch = Find(event.branch);
   if (branch != nullptr && branch->reservation) return {};  // no database's scan finds it
+  if (IsOneOfTheirs(event)) return FoundInItsName(event);
   switch (state_) {
     case State::kCommitting:
       if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
+      if (DecidedUnrecorded()) return RecordDecision();
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting:
       if (ending_.cause == AbortCause::kPresumed) return AbortFound(event);
@@ -342,6 +359,7 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase:
+    case State::kLastResource:
     case State::kDone: return {};
   }
   return {};

@@ -111,6 +111,24 @@ std::string InThreePhase(const RestoredTransaction& transaction) {
   return {};
 }
 
+std::string InLastResource(const RestoredTransaction& transaction) {
+  const LastResourceRecord& record = *transaction.last_resource;
+  const std::size_t count = record.branches.size();
+  if (count < 2 || count > kBranchNumberMax || record.last == 0 || record.last > count) {
+    return "branch " + std::to_string(record.last) + " of " + std::to_string(count) +
+           " is its last resource";
+  }
+  BranchNumber expected = 0;
+  for (const DecidedBranch& branch : record.branches) {
+    if (std::string wrong = InBranch(branch, ++expected); !wrong.empty()) return wrong;
+  }
+  if (record.branches[record.last - 1].vote != Vote::kCommit)
+    return "its last resource is a branch that wrote nothing";
+  const bool another = transaction.pre_commit || !transaction.registered.empty() ||
+                       std::holds_alternative<OnePhaseRecord>(transaction.decision);
+  return another ? "its last resource decides, and something else as well" : "";
+}
+
 std::string InDamage(const HeuristicRecord& heuristic, BranchNumber last) {
   const std::string name = "branch " + std::to_string(heuristic.branch);
   if (heuristic.branch == 0 || heuristic.branch > last) {
@@ -188,6 +206,7 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
                              : std::visit([](const auto& decision) { return LastBranch(decision); },
                                           transaction.decision);
   if (wrong.empty()) wrong = InThreePhase(transaction);
+  if (wrong.empty() && transaction.last_resource) wrong = InLastResource(transaction);
   for (const HeuristicRecord& heuristic : transaction.heuristics) {
     if (!wrong.empty()) return wrong;
     wrong = InDamage(heuristic, last);

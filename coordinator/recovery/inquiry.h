@@ -77,7 +77,9 @@ class Inquiry {
     bool still_to_be_aborted = false;
     DecidedBy by{};  // of a three-phase commit
     std::string trace_parent{};
-    std::string resource{};  // of the branch, where the log knows it
+    std::string resource{};      // of the branch, where the log knows it
+    bool recorded = false;       // the log has its end
+    bool by_gtid_alone = false;  // unknown, because the gtid has leave for a last resource
   };
   struct Sighting {
     Stray stray;
@@ -86,7 +88,7 @@ class Inquiry {
   bool IsForgotten(const Sighting& sighting) const;
   Status CheckOurs(const Gtid& gtid) const;
   Result<Verdict> ReadVerdict(const BranchKey& key) const;
-  void Settle(const std::string& resource, const BranchKey& key);
+  void Settle(const std::string& resource, const BranchKey& key, const std::string& database_name);
   void OffShard(std::function<void()> task);
   void LeaveAlone(const std::string& resource, const std::string& database_name, std::string why);
 

@@ -133,6 +133,9 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
     call.protocol = *protocol;
   }
   call.trace_parent = TraceParentFrom(request.trace_parent);
+  call.last_resource = request.__isset.last_resource && request.last_resource;
+  if (call.last_resource && call.protocol != Protocol::kTwoPhase)
+    return Wrong("last_resource", "is given for a three-phase commit, which has none");
   return call;
 }
 
@@ -148,20 +151,32 @@ Result<EnlistCall> FromWire(const wire::EnlistRequest& request) {
   return EnlistCall{*std::move(gtid), request.resource, *std::move(session), request.request_key};
 }
 
-Result<CommitCall> FromWire(const wire::CommitRequest& request) {
-  CommitCall call;
-  Result<Gtid> gtid = GtidFromWire(request.gtid);
-  if (!gtid) return Fail(gtid.error());
-  call.gtid = *std::move(gtid);
+namespace {
+
+Result<std::vector<BranchVote>> VotesFromWire(const std::vector<wire::BranchVote>& votes) {
+  std::vector<BranchVote> read;
   std::set<BranchNumber> voted;
-  for (const wire::BranchVote& each : request.votes) {
+  for (const wire::BranchVote& each : votes) {
     Result<BranchVote> vote = VoteFromWire(each);
     if (!vote) return Fail(vote.error());
     if (!voted.insert(vote->branch).second) {
       return Wrong("votes", "name branch " + std::to_string(vote->branch) + " twice");
     }
-    call.votes.push_back(*std::move(vote));
+    read.push_back(*std::move(vote));
   }
+  return read;
+}
+
+}  // namespace
+
+Result<CommitCall> FromWire(const wire::CommitRequest& request) {
+  CommitCall call;
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  call.gtid = *std::move(gtid);
+  Result<std::vector<BranchVote>> votes = VotesFromWire(request.votes);
+  if (!votes) return Fail(votes.error());
+  call.votes = *std::move(votes);
   const Result<Wait> wait = WaitFromWire(request.wait);
   if (!wait) return Fail(wait.error());
   call.wait = *wait;
@@ -178,7 +193,12 @@ Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request) {
   if (!branch) return Fail(branch.error());
   Result<Evidence> evidence = EvidenceFromWire(request.evidence);
   if (!evidence) return Fail(evidence.error());
-  return OnePhaseCall{*std::move(gtid), *branch, *std::move(evidence)};
+  OnePhaseCall call{*std::move(gtid), *branch, *std::move(evidence)};
+  if (!request.__isset.votes) return call;
+  Result<std::vector<BranchVote>> votes = VotesFromWire(request.votes);
+  if (!votes) return Fail(votes.error());
+  call.votes = *std::move(votes);
+  return call;
 }
 
 Result<AbortCall> FromWire(const wire::AbortRequest& request) {

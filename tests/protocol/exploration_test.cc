@@ -102,6 +102,43 @@ const std::vector<std::string>& OfReservations() {
   return words;
 }
 
+// Branch 1 as the last resource; the other one is prepared in its name.
+const std::vector<std::string>& OfLastResource() {
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> all{
+        "enlist bank-a session s1 key k1",
+        "enlist bank-b session s1 key k2",
+        "last-resource 1 evidence=a/1/7 2=commit",
+        "last-resource 1 evidence=a/1/7 2=read-only",
+        "last-resource 1 evidence=a/1/7",
+        "commit",
+        "commit 1=commit 2=commit",
+        "abort requested \"r\"",
+        "abort requested \"r\" rolled-back 1 2",
+        "abort requested \"r\" rolled-back 2",
+        "deadline",
+        "retry-timer",
+        "retry",
+        "persisted",
+        "persist-refused \"full\"",
+        "session-lost s1",
+        "resource-ready bank-a",
+        "resource-ready bank-b",
+        "found-prepared 2 bank-b last 1 bank-a evidence=a/1/7",
+        "found-prepared 2 bank-b",
+        "forget \"ann\" \"repaired\"",
+        "flush",
+        "crash",
+    };
+    for (const char* branch : {"1", "2"}) {
+      for (const char* end : {"committed", "aborted", "hazard", "retry"})
+        all.push_back(std::string("finished ") + branch + " " + end);
+    }
+    return all;
+  }();
+  return words;
+}
+
 struct Visit {
   const Visit* from = nullptr;
   std::string event;
@@ -142,6 +179,8 @@ void Explore(const std::vector<std::string>& alphabet) {
 }
 
 TEST(Exploration, NoOrderOfEventsBreaksARule) { Explore(OfDatabases()); }
+
+TEST(Exploration, NoOrderOfEventsBreaksARuleOfTheLastResource) { Explore(OfLastResource()); }
 
 TEST(Exploration, M09_NoOrderOfEventsBreaksARuleOfReservations) { Explore(OfReservations()); }
 

@@ -37,9 +37,12 @@ class Step {
 
   // False: the event cannot happen here.
   bool Take(const std::string& word) {
-    if (world_.forgotten || !world_.machine) return false;
+    if (word == "flush") return Flush();
+    if (world_.forgotten) return false;
+    if (!world_.machine) return FindByName(word);
     if (word == "crash") return Crash();
     Event event = EventOf(word);
+    if (!MindLastResource(event)) return false;
     const bool answer = std::holds_alternative<event::Persisted>(event) ||
                         std::holds_alternative<event::PersistRefused>(event);
     if (answer && world_.appended.empty()) return false;
@@ -59,6 +62,49 @@ class Step {
  private:
   void Rule(bool holds, const char* rule) {
     if (!holds && world_.broken.empty()) world_.broken = rule;
+  }
+
+  bool Flush() {
+    if (world_.lazy.empty()) return false;
+    world_.durable.insert(world_.durable.end(), world_.lazy.begin(), world_.lazy.end());
+    world_.lazy.clear();
+    return true;
+  }
+
+  // Without any record the branch that is prepared in the last resource's name brings it back.
+  bool FindByName(const std::string& word) {
+    if (!word.starts_with("found-prepared") || !world_.leave_given || world_.other_ended)
+      return false;
+    const auto found = std::get<event::FoundPrepared>(EventOf(word));
+    if (!found.last) return false;
+    world_.machine.emplace(RecordByName({Gtid(), found.branch}, found.resource, *found.last),
+                           std::vector<HeuristicRecord>());
+    Handle(event::Restored{});
+    return true;
+  }
+
+  // A database does not take back how a branch ended in it.
+  bool MindLastResource(const Event& event) {
+    if (const auto* abort = std::get_if<event::AbortRequested>(&event)) {
+      const auto& rolled_back = abort->rolled_back;
+      if (std::count(rolled_back.begin(), rolled_back.end(), 1U) == 0) return true;
+      if (world_.last_end == BranchEnd::kCommitted) return false;
+      world_.last_end = BranchEnd::kAborted;
+    }
+    const auto* finished = std::get_if<event::Finished>(&event);
+    if (finished == nullptr || !world_.leave_given) return true;
+    const BranchEnd end = finished->result.end;
+    const bool known = end == BranchEnd::kCommitted || end == BranchEnd::kAborted;
+    if (finished->branch == 2) world_.other_ended = world_.other_ended || known;
+    if (finished->branch != 1 || !known) return true;
+    if (world_.last_end && *world_.last_end != end) return false;
+    world_.last_end = end;
+    return true;
+  }
+
+  // By its own record, or that of its last resource.
+  bool IsCommittedDurably() const {
+    return CountOf<CommitRecord>(world_.durable) == 1 || world_.last_end == BranchEnd::kCommitted;
   }
 
   void TakeAnswer(event::Answered& answered) {
@@ -90,9 +136,14 @@ class Step {
       if (const auto* forget = std::get_if<ForgetRecord>(&record)) restored.forgotten = *forget;
     }
     world_.appended.clear();
+    world_.lazy.clear();
     world_.vote_timer = world_.retry_timer = false;
     world_.call_timers.clear();
     world_.machine.reset();
+    for (const Record& record : world_.durable) {
+      if (const auto* last = std::get_if<LastResourceRecord>(&record))
+        world_.machine.emplace(*last, heuristics);
+    }
     for (const Record& record : world_.durable) {
       if (const auto* commit = std::get_if<CommitRecord>(&record))
         world_.machine.emplace(*commit, heuristics, registered);
@@ -102,7 +153,8 @@ class Step {
     const bool decided = world_.machine.has_value();
     if (!decided && !(heuristics.empty() && registered.empty()))
       world_.machine.emplace(heuristics, registered);
-    Rule(decided || (!world_.commit_sent && world_.told != Outcome::kCommitted),
+    Rule(decided || world_.leave_given ||
+             (!world_.commit_sent && world_.told != Outcome::kCommitted),
          "what was told or sent as committed can be presumed aborted after a crash");
     Rule(decided || !registered.empty() || world_.called.empty(),
          "what was called is not known any more after a crash");
@@ -134,8 +186,11 @@ class Step {
   void See(const effect::Send& send) {
     world_.commit_sent |= send.kind == CommandKind::kCommit;
     world_.abort_sent |= send.kind == CommandKind::kAbort;
-    Rule(!world_.commit_sent || CountOf<CommitRecord>(world_.durable) == 1,
+    Rule(!world_.commit_sent || IsCommittedDurably(),
          "commit is sent only when the decision is durable");
+    Rule(send.kind != CommandKind::kAbort || !world_.leave_given ||
+             world_.last_end == BranchEnd::kAborted,
+         "abort is sent only when the last resource was rolled back");
     Rule(!(world_.commit_sent && world_.abort_sent), "never both commit and abort");
     Rule(send.kind != CommandKind::kAbort || CountOf<OnePhaseRecord>(world_.durable) == 0,
          "abort is not sent where the resource decides");
@@ -144,7 +199,7 @@ class Step {
       Rule(!world_.told, "nobody is asked to prepare after the end was told");
     }
     if (send.kind == CommandKind::kProve) {
-      Rule(CountOf<OnePhaseRecord>(world_.durable) == 1,
+      Rule(CountOf<OnePhaseRecord>(world_.durable) == 1 || world_.leave_given,
            "proof is asked only of what was delegated");
     }
   }
@@ -183,14 +238,15 @@ class Step {
     world_.appended.push_back(persist.record);
     const bool decides = std::holds_alternative<CommitRecord>(persist.record) ||
                          std::holds_alternative<OnePhaseRecord>(persist.record);
-    if (decides) Rule(!world_.told, "a decision is made after the end was told");
+    if (decides && !world_.leave_given)
+      Rule(!world_.told, "a decision is made after the end was told");
     if (std::holds_alternative<ForgetRecord>(persist.record)) {
       Rule(world_.damage_told.has_value(), "what is to be forgotten was told to be damaged");
     }
   }
   void See(const effect::ReplyDecided& reply) {
     Rule(reply.ending.committed(), "only a commit is told before it is applied");
-    Rule(CountOf<CommitRecord>(world_.durable) == 1, "a commit is told only when it is durable");
+    Rule(IsCommittedDurably(), "a commit is told only when it is durable");
     Tell(reply.ending.outcome);
   }
   void See(const effect::ReplyApplied& reply) {
@@ -222,7 +278,13 @@ class Step {
            "a reservation was called and neither confirmed nor cancelled");
     }
   }
+  void See(const effect::PersistLazily& persist) { world_.lazy.push_back(persist.record); }
   void See(const effect::OnePhaseGranted&) {
+    if (world_.machine->state() == State::kLastResource) {
+      Rule(!world_.told && !world_.abort_sent, "leave is given after the end was told");
+      world_.leave_given = true;
+      return;
+    }
     Rule(CountOf<OnePhaseRecord>(world_.durable) == 1,
          "one phase is granted only when that is durable");
   }
@@ -273,7 +335,7 @@ class Step {
          "waiting for a record that is not being written");
     Rule(!damaged || IsDamage(machine.ending().outcome), "damaged without damage");
     const bool decided = state != State::kActive && state != State::kPreparing && !asks_log &&
-                         state != State::kOnePhase;
+                         state != State::kOnePhase && state != State::kLastResource;
     Rule(decided == (machine.ending().outcome != Outcome::kUndecided),
          "the state and the ending disagree");
     BranchNumber number = 0;
@@ -306,6 +368,10 @@ std::string World::Key() const {
            settle::ToString(machine->ending().cause);
   }
   for (const Record& record : appended) key += "|a:" + Describe(record);
+  for (const Record& record : lazy) key += "|l:" + Describe(record);
+  key += leave_given ? "|leave" : "";
+  if (last_end) key += settle::ToString(*last_end);
+  key += other_ended ? "|other" : "";
   for (const Record& record : durable) key += "|d:" + Describe(record);
   if (told) key += std::string("|told ") + settle::ToString(*told);
   if (damage_told) key += std::string("|damage ") + settle::ToString(*damage_told);
@@ -331,9 +397,10 @@ bool CanEnd(World world) {
       Take(world, "abort requested \"end\"");
       continue;
     }
-    Take(world, "retry-timer");
+    Take(world, world.machine->state() == State::kLastResource ? "retry" : "retry-timer");
     const bool commits =
-        world.machine->ending().committed() || world.machine->state() == State::kOnePhase;
+        world.machine->ending().committed() || world.machine->state() == State::kOnePhase ||
+        (world.machine->state() == State::kLastResource && world.last_end != BranchEnd::kAborted);
     const std::vector<TwoPhase::Branch> branches = world.machine->branches();
     for (const TwoPhase::Branch& branch : branches) {
       const std::string number = std::to_string(branch.number);

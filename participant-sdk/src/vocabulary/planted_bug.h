@@ -28,6 +28,12 @@ enum class PlantedBug {
   kEnlistAfterTheDecisionBegan,
   kEvidenceNotRecorded,
   kRestoredBranchTakenForFinished,
+  // last resource: coordinator/protocol, coordinator/recovery
+  kDeadlineAfterLeaveToTheLastResource,
+  kSiblingsCommittedBeforeTheLastResource,
+  kTwoLastResources,
+  kNoAnswerOfTheLastResourceTakenForAbort,
+  kAbortPresumedOfWhatALastResourceDecides,
   // coordinator/engine
   kDecisionNotForced,
   kHeuristicNotForced,
