@@ -224,21 +224,23 @@ void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
   });
 }
 
-void Engine::FoundPrepared(BranchKey key, std::string resource,
+void Engine::FoundPrepared(BranchKey key, std::string resource, const Evidence& evidence,
                            const std::optional<LastResource>& last,
                            Completion<std::monostate> done) {
   const Gtid gtid = key.gtid;
   Post(gtid, done,
-       [key = std::move(key), resource = std::move(resource), last](
+       [key = std::move(key), resource = std::move(resource), evidence, last](
            Shard& shard, const Completion<std::monostate>& reply) {
-         shard.FoundPrepared(key, resource, last, reply);
+         shard.FoundPrepared(key, resource, evidence, last, reply);
        });
 }
 
-void Engine::AskLastResource(BranchKey key, std::string resource, const LastResource& last) {
+void Engine::AskLastResource(const BranchKey& key, const std::string& resource,
+                             const Evidence& evidence, const LastResource& last) {
   Shard& shard = ShardOf(key.gtid);
-  shard.mailbox().PostAlways(
-      [&shard, record = RecordByName(key, resource, last)] { shard.AskLastResource(record); });
+  shard.mailbox().PostAlways([&shard, record = RecordByName(key, resource, evidence, last)] {
+    shard.AskLastResource(record);
+  });
 }
 
 void Engine::RecordDamage(HeuristicRecord record) {

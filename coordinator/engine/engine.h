@@ -255,11 +255,12 @@ class Engine {
   void Peer(PeerCall call, Completion<SiteAnswer> done);
   // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or
   // leaves it alone while there is none. kNotFound: not running here.
-  void FoundPrepared(BranchKey key, std::string resource, const std::optional<LastResource>& last,
-                     Completion<std::monostate> done);
+  void FoundPrepared(BranchKey key, std::string resource, const Evidence& evidence,
+                     const std::optional<LastResource>& last, Completion<std::monostate> done);
   // No record is left of its transaction, and it is prepared in the name of a last resource: that
   // is asked, and decides. Nothing happens if the transaction runs.
-  void AskLastResource(BranchKey key, std::string resource, const LastResource& last);
+  void AskLastResource(const BranchKey& key, const std::string& resource, const Evidence& evidence,
+                       const LastResource& last);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
   // A branch ended against the abort of a transaction that is not running here. Recorded durably,

@@ -65,7 +65,7 @@ class Shard {
   void Act(const SagaActCall& call, const Completion<std::monostate>& done);
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
-  void FoundPrepared(const BranchKey& key, const std::string& resource,
+  void FoundPrepared(const BranchKey& key, const std::string& resource, const Evidence& evidence,
                      const std::optional<LastResource>& last,
                      const Completion<std::monostate>& done);
   void AskLastResource(const LastResourceRecord& record);

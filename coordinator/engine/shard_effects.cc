@@ -227,6 +227,7 @@ void Shard::Perform(Transaction& transaction, effect::PersistLazily& persist) {
   }
   DurableAppend(log_, observer_, std::move(persist.record), Durability::kLazy,
                 [](AppendResult, const std::string&) {});
+  SETTLE_FAILPOINT("engine.leave_given");
 }
 
 void Shard::RecordDamage(HeuristicRecord record) {

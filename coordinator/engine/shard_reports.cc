@@ -74,10 +74,10 @@ void Shard::ResourceReady(const std::string& resource) {
 }
 
 void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
-                          const std::optional<LastResource>& last,
+                          const Evidence& evidence, const std::optional<LastResource>& last,
                           const Completion<std::monostate>& done) {
   if (Transaction* transaction = Find(key.gtid)) {
-    Handle(*transaction, event::FoundPrepared{key.number, resource, last});
+    Handle(*transaction, event::FoundPrepared{key.number, resource, last, evidence});
   } else if (FindNotRunning(key.gtid) == nullptr) {
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
@@ -85,7 +85,10 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
   done(std::monostate{});
 }
 
+// A name that is made up costs memory until its last resource answers: no more of it than of
+// others. The next scan finds what is left out.
 void Shard::AskLastResource(const LastResourceRecord& record) {
+  if (running_.size() >= settings_.open_transactions_max) return;
   if (Find(record.gtid) != nullptr || FindNotRunning(record.gtid) != nullptr) return;
   Restore({.heuristics = {}, .last_resource = record});
 }

@@ -148,7 +148,7 @@ struct EventWords {
     return "resource-ready " + e.resource;
   }
   std::string operator()(const event::FoundPrepared& e) const {
-    return "found-prepared " + Number(e.branch) + " " + e.resource +
+    return "found-prepared " + Number(e.branch) + " " + e.resource + Trailing(e.evidence) +
            (e.last ? " last " + Number(e.last->branch) + " " + e.last->resource +
                          Trailing(e.last->evidence)
                    : "");

@@ -145,6 +145,7 @@ struct FoundPrepared {
   BranchNumber branch = 0;
   std::string resource;
   std::optional<LastResource> last{};  // in whose name it is prepared
+  Evidence evidence{};                 // that it voted with, where its database can tell
 };
 
 // An operator wants what is outstanding sent now.

@@ -24,13 +24,13 @@ const Gtid& GtidOf(const Record& record) {
 }
 
 LastResourceRecord RecordByName(const BranchKey& found, const std::string& resource,
-                                const LastResource& last) {
+                                const Evidence& evidence, const LastResource& last) {
   LastResourceRecord record;
   record.gtid = found.gtid;
   record.last = last.branch;
   for (BranchNumber number = 1; number <= std::max(found.number, last.branch); ++number)
     record.branches.push_back({number, kNotKnown, Vote::kReadOnly, {}});
-  record.branches[found.number - 1] = {found.number, resource, Vote::kCommit, {}};
+  record.branches[found.number - 1] = {found.number, resource, Vote::kCommit, evidence};
   record.branches[last.branch - 1] = {last.branch, last.resource, Vote::kCommit, last.evidence};
   return record;
 }

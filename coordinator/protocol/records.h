@@ -116,7 +116,7 @@ struct LastResourceRecord {
 };
 // What the name of a branch that was found prepared says, where no record says anything.
 LastResourceRecord RecordByName(const BranchKey& found, const std::string& resource,
-                                const LastResource& last);
+                                const Evidence& evidence, const LastResource& last);
 
 // Forced. A branch ended otherwise than decided, or in a way that cannot be proved.
 struct HeuristicRecord {

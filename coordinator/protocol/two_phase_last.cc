@@ -187,6 +187,7 @@ Effects TwoPhase::FoundInItsName(const event::FoundPrepared& found) {
   branch.resource = found.resource;
   branch.voted = true;
   branch.vote.vote = Vote::kCommit;
+  branch.vote.evidence = found.evidence;
   switch (state_) {
     case State::kLastResource: branch.state = BranchState::kPrepared; return {};
     case State::kCommitting:

@@ -164,7 +164,8 @@ void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {
   });
 }
 
-void Inquiry::Found(const std::string& resource, const std::string& database_name) {
+void Inquiry::Found(const std::string& resource, const std::string& database_name,
+                    const Evidence& evidence) {
   Result<BranchKey> key = BranchKey::ParseDatabaseName(database_name);
   if (!key) return LeaveAlone(resource, database_name, "its name is not one that Settle gives");
   if (Status ours = CheckOurs(key->gtid); !ours) {
@@ -173,11 +174,13 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
   // A running transaction answers for its branches itself.
   const std::optional<LastResource> last = LastResourceIn(database_name);
   engine_.FoundPrepared(
-      *key, resource, last,
-      [this, resource, key = *key, database_name](const Result<std::monostate>& running) {
+      *key, resource, evidence, last,
+      [this, resource, key = *key, database_name, evidence](const Result<std::monostate>& running) {
         const bool gone = !running && running.error().code == ErrorCode::kNotFound;
         if (!gone && !SETTLE_PLANTED_BUG(kRecoveryAbortsWhatIsActive)) return;
-        OffShard([this, resource, key, database_name] { Settle(resource, key, database_name); });
+        OffShard([this, resource, key, database_name, evidence] {
+          Settle(resource, key, database_name, evidence);
+        });
       });
 }
 
@@ -211,7 +214,7 @@ void Inquiry::Committed(const BranchKey& key, const std::string& detail,
 }
 
 void Inquiry::Settle(const std::string& resource, const BranchKey& key,
-                     const std::string& database_name) {
+                     const std::string& database_name, const Evidence& evidence) {
   Result<Verdict> verdict = ReadVerdict(key);
   const std::optional<LastResource> last = LastResourceIn(database_name);
   // Its name says who decides: no record, or one that was lost, says nothing of that.
@@ -221,7 +224,7 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key,
                     "a scan of " + resource + " found branch " + std::to_string(key.number) +
                         " prepared in the name of branch " + std::to_string(last->branch) + " in " +
                         last->resource + ", which is asked what became of it");
-    return engine_.AskLastResource(key, resource, *last);
+    return engine_.AskLastResource(key, resource, evidence, *last);
   }
   // It was prepared in nobody's name: the log decides.
   if (verdict && verdict->by_gtid_alone) verdict->ending = PresumedAbort();
@@ -240,7 +243,8 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key,
   // presumed abort keeps no list of them), or knew no damage of it: so it is no part of what was
   // repaired, and is still to be aborted.
   if (verdict->still_to_be_aborted) verdict->ending = PresumedAbort();
-  Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
+  const bool unknown = verdict->evidence == Evidence{};
+  Command command{CommandKind::kAbort, key, resource, 1, 0, unknown ? evidence : verdict->evidence};
   command.ballot = verdict->by.ballot;
   command.quorum = verdict->by.quorum;
   command.trace_parent = verdict->trace_parent;

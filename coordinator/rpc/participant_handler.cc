@@ -81,7 +81,7 @@ void ParticipantHandler::report(const wire::ReportRequest& request) {
     for (const FoundBranch& found : full.found) {
       // A command to the resource's sessions may follow.
       if (engine_.Serves(session, found.resource))
-        inquiry_.Found(found.resource, found.database_name);
+        inquiry_.Found(found.resource, found.database_name, found.evidence);
     }
   });
 }

@@ -295,7 +295,13 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
     if (each.database_name.size() > kNameBytesMax)
       return Wrong("database_name", "is longer than 200 bytes");
-    full.found.push_back({each.resource, each.database_name});
+    FoundBranch found{each.resource, each.database_name};
+    if (each.__isset.evidence) {
+      Result<Evidence> evidence = EvidenceFromWire(each.evidence);
+      if (!evidence) return Fail(evidence.error());
+      found.evidence = *std::move(evidence);
+    }
+    full.found.push_back(std::move(found));
   }
   return full;
 }

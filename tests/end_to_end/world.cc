@@ -41,6 +41,7 @@ Application& World::Start(const Role& role) {
                              .fault = role.fault,
                              .call_timeout = role.call_timeout,
                              .seed = static_cast<unsigned>(applications_.size() + 1),
+                             .last_resource = role.last_resource,
                              .peers = role.peers};
   for (const char bank : role.banks) {
     options.banks[std::string(1, bank)] = dsns_.at(std::string(1, bank));

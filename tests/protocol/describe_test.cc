@@ -41,7 +41,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "session-lost s1",
       "resource-ready bank-a",
       "found-prepared 2 bank-b",
-      "found-prepared 2 bank-b last 1 bank-a evidence=pg-a/1/701",
+      "found-prepared 2 bank-b evidence=pg-b/1/58 last 1 bank-a evidence=pg-a/1/701",
       "retry",
       "try inventory/reserve key t1 {\"n\": [1, 2]}",
       "answer 2 try 1 done {\"left\": 3}",

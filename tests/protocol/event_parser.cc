@@ -59,6 +59,7 @@ event::FoundPrepared TakeFoundPrepared(WordReader& reader) {
   event::FoundPrepared found;
   found.branch = reader.TakeNumber();
   found.resource = reader.Take();
+  found.evidence = TakeEvidenceIfAny(reader);
   if (!reader.TakeIf("last")) return found;
   found.last.emplace();
   found.last->branch = reader.TakeNumber();

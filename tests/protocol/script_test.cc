@@ -48,7 +48,7 @@ class Stage {
       const auto* found = std::get_if<event::FoundPrepared>(&*event);
       if (found == nullptr || !found->last) return "  the machine is gone\n";
       machine_ = std::make_unique<TwoPhase>(
-          RecordByName({Gtid(), found->branch}, found->resource, *found->last),
+          RecordByName({Gtid(), found->branch}, found->resource, found->evidence, *found->last),
           std::vector<HeuristicRecord>());
       *event = event::Restored{};
     }

@@ -77,7 +77,7 @@ class Step {
       return false;
     const auto found = std::get<event::FoundPrepared>(EventOf(word));
     if (!found.last) return false;
-    world_.machine.emplace(RecordByName({Gtid(), found.branch}, found.resource, *found.last),
+    world_.machine.emplace(RecordByName({Gtid(), found.branch}, found.resource, found.evidence, *found.last),
                            std::vector<HeuristicRecord>());
     Handle(event::Restored{});
     return true;

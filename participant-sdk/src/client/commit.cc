@@ -32,13 +32,45 @@ VoteResult DeadVote(Participant& participant, const LocalBranch& branch) {
   return {Vote::kNo, {}, why, false};
 }
 
-// All branches prepare at the same time.
-std::vector<BranchVote> PrepareAll(State& transaction) {
+Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, CommitAnswer answer,
+                      const CommitOptions& options, Instant until) {
+  const Scope scope = answer.finish_here ? Scope::kWhole : Scope::kPart;
+  if (options.wait == Wait::kDecision) {
+    // Those that live elsewhere too are commanded by the coordinator.
+    for (const LocalBranch& branch : transaction.branches) {
+      if (!answer.finish_here) break;
+      transaction.participant().Tell(branch.key, event::ApplicationHandsOver{Decision::kCommit});
+    }
+    return std::move(answer.ending);
+  }
+  const std::vector<BranchFate> fates =
+      FinishAll(transaction, votes, Decision::kCommit, true, until);
+  Ending ending = SettledEnding(std::move(answer.ending), fates, scope);
+  NameUnfinished(transaction, answer.unfinished, ending);
+  return ending;
+}
+
+// Damaged: that does not say whether it was decided to commit or to abort, and only the
+// coordinator knows. It commands what is prepared here, by way of the session.
+Ending LeftToTheCoordinator(State& transaction, const std::vector<BranchVote>& votes,
+                            CommitAnswer answer, const CommitOptions& options, Instant until) {
+  for (const BranchVote& vote : votes) {
+    if (options.wait == Wait::kDecision || vote.result.vote != Vote::kCommit) continue;
+    (void)transaction.participant().AwaitEnd({transaction.gtid, vote.branch}, until);
+  }
+  NameUnfinished(transaction, answer.unfinished, answer.ending);
+  return std::move(answer.ending);
+}
+
+}  // namespace
+
+std::vector<BranchVote> PrepareAll(State& transaction, std::optional<std::size_t> last) {
   Participant& participant = transaction.participant();
   const std::size_t count = transaction.branches.size();
   std::vector<std::optional<Prepare>> under_way(count);
   for (std::size_t i = 0; i < count; ++i) {
     LocalBranch& branch = transaction.branches[i];
+    if (i == last) continue;
     if (branch.handle == nullptr || !participant.Tell(branch.key, event::ApplicationPrepares{})) {
       continue;
     }
@@ -48,6 +80,11 @@ std::vector<BranchVote> PrepareAll(State& transaction) {
   for (std::size_t i = 0; i < count; ++i) {
     const LocalBranch& branch = transaction.branches[i];
     BranchVote vote{branch.key.number, {}};
+    if (i == last) {
+      vote.result.vote = Vote::kCommit;
+      votes.push_back(std::move(vote));
+      continue;
+    }
     if (under_way[i]) {
       vote.result = under_way[i]->Await();
       participant.Tell(branch.key, event::Voted{vote.result});
@@ -61,8 +98,6 @@ std::vector<BranchVote> PrepareAll(State& transaction) {
   return votes;
 }
 
-// Carries `decision` out in the prepared branches, all at the same time, in this thread; branches
-// that a worker has in hand, or that must be tried again, are waited for until `until`.
 std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes,
                                   Decision decision, bool tell, Instant until) {
   Participant& participant = transaction.participant();
@@ -96,38 +131,6 @@ std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVo
   return fates;
 }
 
-Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, CommitAnswer answer,
-                      const CommitOptions& options, Instant until) {
-  const Scope scope = answer.finish_here ? Scope::kWhole : Scope::kPart;
-  if (options.wait == Wait::kDecision) {
-    // Those that live elsewhere too are commanded by the coordinator.
-    for (const LocalBranch& branch : transaction.branches) {
-      if (!answer.finish_here) break;
-      transaction.participant().Tell(branch.key, event::ApplicationHandsOver{Decision::kCommit});
-    }
-    return std::move(answer.ending);
-  }
-  const std::vector<BranchFate> fates =
-      FinishAll(transaction, votes, Decision::kCommit, true, until);
-  Ending ending = SettledEnding(std::move(answer.ending), fates, scope);
-  NameUnfinished(transaction, answer.unfinished, ending);
-  return ending;
-}
-
-// Damaged: that does not say whether it was decided to commit or to abort, and only the
-// coordinator knows. It commands what is prepared here, by way of the session.
-Ending LeftToTheCoordinator(State& transaction, const std::vector<BranchVote>& votes,
-                            CommitAnswer answer, const CommitOptions& options, Instant until) {
-  for (const BranchVote& vote : votes) {
-    if (options.wait == Wait::kDecision || vote.result.vote != Vote::kCommit) continue;
-    (void)transaction.participant().AwaitEnd({transaction.gtid, vote.branch}, until);
-  }
-  NameUnfinished(transaction, answer.unfinished, answer.ending);
-  return std::move(answer.ending);
-}
-
-}  // namespace
-
 void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished,
                     Ending& ending) {
   std::string others;
@@ -153,6 +156,11 @@ Ending CommitTransaction(State& transaction, const CommitOptions& options) {
     }
   }
   if (transaction.protocol == Protocol::kThreePhase) return CommitBySites(transaction, options);
+  if (transaction.last_resource != UseLastResource::kNever) {
+    if (std::optional<Ending> ending = CommitByLastResource(transaction, options)) {
+      return *std::move(ending);
+    }
+  }
   std::vector<BranchVote> votes = PrepareAll(transaction);
   if (std::any_of(votes.begin(), votes.end(), IsNo)) return Refuse(transaction, std::move(votes));
   return Decide(transaction, std::move(votes), options);

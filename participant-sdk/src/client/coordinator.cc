@@ -100,6 +100,14 @@ Result<std::vector<OwnResource>> IdentifyAll(
   return own;
 }
 
+Status CheckLastResource(const BeginOptions& options) {
+  const bool asked = options.last_resource && *options.last_resource != UseLastResource::kNever;
+  if (asked && options.protocol == Protocol::kThreePhase)
+    return Fail(ErrorCode::kInvalid, "a three-phase commit has no last resource");
+  if (!options.last_resource_name.empty()) return CheckResourceName(options.last_resource_name);
+  return {};
+}
+
 class ConnectedCoordinator final : public Coordinator {
  public:
   explicit ConnectedCoordinator(std::shared_ptr<Program> program)
@@ -141,8 +149,14 @@ class ConnectedCoordinator final : public Coordinator {
       return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
     }
     const std::string trace_parent = TraceParentFrom(options.trace_parent);
-    const sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
-                              options.protocol, std::move(options.trace_parent)};
+    if (Status last = CheckLastResource(options); !last) return Fail(std::move(last).error());
+    const UseLastResource use =
+        options.protocol == Protocol::kThreePhase
+            ? UseLastResource::kNever
+            : options.last_resource.value_or(program_->options.last_resource);
+    const sdk::BeginCall call{
+        options.timeout,  std::move(options.comment),      program_->label,
+        options.protocol, std::move(options.trace_parent), use != UseLastResource::kNever};
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
     Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
         program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
@@ -151,9 +165,20 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(
+    auto state =
         std::make_unique<State>(program_, sdk::Context{std::move(begun->gtid), trace_parent},
-                                State::Role::kOwner, options.protocol));
+                                State::Role::kOwner, options.protocol);
+    // A coordinator of an older release does not know what it was asked.
+    if (state->gtid.allows_last_resource()) {
+      state->last_resource = use;
+    } else if (use == UseLastResource::kAlways) {
+      static_cast<void>(state->Abort("no last resource is possible", program_->Brief()));
+      return Fail(ErrorCode::kRefused,
+                  "the coordinator begins no transactions with leave for a last resource",
+                  "it is of an older release: upgrade it, or begin without");
+    }
+    state->last_resource_name = std::move(options.last_resource_name);
+    return GlobalTransaction(std::move(state));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {

@@ -387,7 +387,11 @@ void Participant::RunScan(const std::string& name) {
     const Result<BranchKey> key = BranchKey::ParseDatabaseName(branch);
     if (key && IsLeftToSites(*key, name)) continue;
     // The coordinator that comes back has everything looked for anew.
-    if (in_touch) outbox_.Add(FoundBranch{name, branch});
+    if (!in_touch) continue;
+    // The coordinator may have no record of one that is prepared in the name of a last resource.
+    const bool named = LastResourceIn(branch).has_value();
+    outbox_.Add(
+        FoundBranch{name, branch, named ? EvidenceOf(*desk.own.resource, branch) : Evidence{}});
   }
   if (first_failure) {
     warn_("cannot look for prepared branches in " + name + ": " + Describe(names.error()));

@@ -29,6 +29,16 @@ Status BranchOnConnection::BecomeSite(const Roster& sites) {
   return {};
 }
 
+Status BranchOnConnection::PrepareInNameOf(const std::optional<LastResource>& last) {
+  const Inside inside(*this, WhenBusy::kWait);
+  if (!inside) return Fail(ErrorCode::kRefused, inside.why());
+  if (phase() != Phase::kOpen) return {};  // it votes without preparing
+  Result<std::string> name = last ? NameInNameOf(key_, *last) : key_.DatabaseName();
+  if (!name) return Fail(std::move(name).error());
+  name_ = *std::move(name);
+  return {};
+}
+
 void BranchOnConnection::StartPrepare() {
   const Inside inside(*this, WhenBusy::kWait);
   if (inside && !vote_ && phase() == Phase::kOpen) Prepare();
@@ -66,7 +76,7 @@ void BranchOnConnection::Prepare() {
   if (!MoveOn(Phase::kOpen, Phase::kPreparing)) return VoteNo(kFenced, false);
   std::vector<Statement> statements;
   if (evidence_rides_) statements.push_back(EvidenceStatement(key_, *lease_, TakeXid::kAssign));
-  statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(key_.DatabaseName())});
+  statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(name_)});
   SETTLE_FAILPOINT("postgres.before_prepare");
   lease_->Send(statements);
 }
@@ -173,7 +183,7 @@ VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& how) {
     const Reply reply = other.Run(
         {"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts "
          "WHERE gid = $1 AND database = current_database())",
-         {key_.DatabaseName()}},
+         {name_}},
         database_->ReplyDeadline());
     if (!reply.ok() || reply.value(0) == "t") return false;
     prepared = reply.value(1) == "t";
@@ -191,7 +201,7 @@ VoteResult BranchOnConnection::Withdraw(const std::string& reason, bool retryabl
   const bool reachable = !lease_->broken();
   const bool done =
       reachable &&
-      lease_->Run(FinishStatement(key_, Decision::kAbort, *lease_), database_->ReplyDeadline())
+      lease_->Run(FinishStatement(name_, Decision::kAbort, *lease_), database_->ReplyDeadline())
           .ok();
   unresolved_ = !done && database_->Finish(key_, Decision::kAbort, {}).end != BranchEnd::kAborted;
   End();

@@ -32,6 +32,10 @@ EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply);
 // Why it failed: our own words if it was one of its checks, else the server's.
 std::string ExplainEvidence(const Reply& reply);
 
+// Of a transaction that is prepared under that name. No row: none is, or the server is a standby.
+Statement EvidenceOfPreparedStatement(const std::string& name);
+Evidence ReadEvidenceOfPrepared(const Connection& connection, const Reply& reply);
+
 // Marks the transaction that was just begun as the branch's: a user's COMMIT loses the mark.
 Statement MarkStatement(const BranchKey& key, const Connection& connection);
 

@@ -38,6 +38,7 @@ struct BeginCall {
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
   std::string trace_parent{};
+  bool last_resource = false;
 };
 struct Begun {
   Gtid gtid;
@@ -74,6 +75,7 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
+  std::optional<std::vector<BranchVote>> votes{};  // of all others: it is the last resource
 };
 struct OnePhaseAnswer {
   bool granted = false;
@@ -244,6 +246,7 @@ struct SiteReport {
 struct FoundBranch {
   std::string resource;
   std::string database_name;
+  Evidence evidence{};
 
   friend bool operator==(const FoundBranch&, const FoundBranch&) = default;
 };

@@ -170,6 +170,7 @@ wire::BeginRequest ToWire(const BeginCall& call) {
   out.owner = OneLine(call.owner, kLabelMost);
   if (call.protocol == Protocol::kThreePhase) out.__set_protocol(wire::Protocol::THREE_PHASE);
   if (!call.trace_parent.empty()) out.__set_trace_parent(OneLine(call.trace_parent, kLabelMost));
+  if (call.last_resource) out.__set_last_resource(true);
   return out;
 }
 
@@ -196,6 +197,9 @@ wire::OnePhaseRequest ToWire(const OnePhaseCall& call) {
   out.gtid = call.gtid.text();
   out.branch = static_cast<std::int32_t>(call.branch);
   out.evidence = ToWire(call.evidence);
+  if (!call.votes) return out;
+  out.__isset.votes = true;
+  for (const BranchVote& vote : *call.votes) out.votes.push_back(ToWire(vote.branch, vote.result));
   return out;
 }
 
@@ -257,6 +261,7 @@ wire::ReportRequest ToWire(const ReportCall& call) {
     wire::FoundBranch report;
     report.resource = found.resource;
     report.database_name = found.database_name;
+    if (found.evidence != Evidence{}) report.__set_evidence(ToWire(found.evidence));
     out.found.push_back(std::move(report));
   }
   std::vector<wire::ActionAnswer> answers;
