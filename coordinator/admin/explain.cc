@@ -122,6 +122,26 @@ std::string HelpForAMajority(const TransactionSummary& summary) {
   return again;
 }
 
+// Its last resource decides, and nobody else: by the database that it is in.
+void AwaitLastResource(const BranchSummary& last, TransactionView& view, const std::string& gtid) {
+  const std::string name =
+      "its last resource, branch " + std::to_string(last.number) + " in " + last.resource;
+  const std::string why = last.last_error.empty() ? "" : " (" + last.last_error + ")";
+  const std::string force = "'settle resolve " + gtid + " commit|abort --heuristic --reason ...'";
+  if (last.state == "hazard") {
+    view.waiting_for = "a person: " + name + ", cannot say whether it committed" + why;
+    view.advice = "look in that database whether the work of " + gtid +
+                  " is there, then let its other branches end alike by " + force +
+                  "; should a database that knows come back under that name, it is asked again";
+    return;
+  }
+  view.waiting_for = "proof of what became of " + name + why;
+  view.advice = HelpForTheBranch(last) +
+                ": its own record decides, and is asked for again by itself; 'settle retry " +
+                gtid + "' asks now. Only if that database never comes back: " + force +
+                " forces it, and splits it if that database did otherwise";
+}
+
 bool IsPivot(const TransactionSummary& summary, BranchNumber step) {
   if (!summary.saga) return false;
   const auto& steps = summary.saga->steps;
@@ -207,6 +227,15 @@ bool AwaitsAMajority(const TransactionSummary& summary) {
   return summary.quorum && summary.state == "quorum";
 }
 
+const BranchSummary* AwaitedLastResource(const TransactionSummary& summary) {
+  if (summary.state != "last-resource") return nullptr;
+  const auto last = std::find_if(summary.branches.begin(), summary.branches.end(),
+                                 [](const BranchSummary& branch) {
+                                   return branch.state == "one-phase" || branch.state == "hazard";
+                                 });
+  return last == summary.branches.end() ? nullptr : &*last;
+}
+
 bool IsReservation(const BranchSummary& branch) { return branch.identity.starts_with("action "); }
 
 bool HasReservations(const TransactionSummary& summary) {
@@ -249,6 +278,8 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
   } else if (AwaitsAMajority(summary)) {
     view.waiting_for = MajorityThatIsOut(summary);
     view.advice = HelpForAMajority(summary);
+  } else if (const BranchSummary* last = AwaitedLastResource(summary)) {
+    AwaitLastResource(*last, view, gtid);
   } else if (CallsParticipants(summary.state)) {
     view.waiting_for = out;
     view.advice = HelpForASaga(summary);

@@ -109,6 +109,11 @@ std::string DecisionInWords(const TransactionSummary& summary) {
     return "Its only branch was to be committed by its database itself, and that has not said how "
            "it ended: only the database's own record tells.";
   }
+  if (state == "last-resource") {
+    return "It is committed by its last resource: one of its branches was to be committed without "
+           "being prepared, and only that database's own record tells whether it was. All others "
+           "are prepared, and become what that one became.";
+  }
   if (state == "quorum") {
     return "Its sites may have accepted a decision that the coordinator has not heard: only a "
            "majority of them can say what it is.";
@@ -206,6 +211,17 @@ Sentences SafeIn(const TransactionSummary& summary) {
       "down is carried out when they are back."};
 }
 
+// As far as it can be told from here: of what a last resource decided it goes on.
+std::string PreparedNameOf(const TransactionSummary& summary, const BranchSummary& branch) {
+  const BranchKey key{summary.gtid, branch.number};
+  const BranchSummary* last = AwaitedLastResource(summary);
+  if (last == nullptr)
+    return key.DatabaseName() + (summary.gtid.allows_last_resource() ? ":..." : "");
+  const Result<std::string> name =
+      NameInNameOf(key, {last->number, last->resource, last->evidence});
+  return name ? *name : key.DatabaseName();
+}
+
 // "ROLLBACK PREPARED 'settle:...' in bank-b": the hand that would do damage, and `why`; a sentence
 // for the databases and one for the reservations that something is left of.
 Sentences ByHand(const TransactionSummary& summary, bool rollback, const std::string& why) {
@@ -213,14 +229,14 @@ Sentences ByHand(const TransactionSummary& summary, bool rollback, const std::st
   std::string reserved;
   for (const BranchSummary& branch : summary.branches) {
     const bool ended = branch.state == "committed" || branch.state == "aborted" ||
-                       branch.state == "read-only" || branch.state == "refused";
+                       branch.state == "read-only" || branch.state == "refused" ||
+                       &branch == AwaitedLastResource(summary);
     if (ended) continue;
     if (IsReservation(branch)) {
       reserved = branch.resource;
     } else if (IdentityOf(branch).starts_with("postgresql:")) {
       in_database = std::string(rollback ? "ROLLBACK" : "COMMIT") + " PREPARED '" +
-                    BranchKey{summary.gtid, branch.number}.DatabaseName() + "' in " +
-                    branch.resource;
+                    PreparedNameOf(summary, branch) + "' in " + branch.resource;
       break;
     } else if (in_database.empty()) {
       in_database = std::string(rollback ? "Rolling back" : "Committing") + " a branch by hand";
@@ -258,6 +274,13 @@ Sentences HarmfulIn(const TransactionSummary& summary) {
   }
   if (state == "delegating" || state == "one-phase")
     return {"Doing the work again before this is known: it may have been committed."};
+  if (state == "last-resource") {
+    harmful = ByHand(summary, true,
+                     ", or the other way: its last resource may have decided otherwise (mixed).");
+    harmful.push_back(
+        "Removing that database, or setting it back: its record of the decision is the only one.");
+    harmful.push_back("Doing the work again before this is known: it may have been committed.");
+  }
   if (state == "quorum") {
     harmful = ByHand(summary, true, ", or the other way: the majority may decide otherwise.");
     harmful.push_back(
@@ -334,11 +357,14 @@ Sentences CommandsFor(const TransactionSummary& summary, const std::vector<LiveR
   }
   AddAgents(summary, live, commands);
   AddStepCommands(summary, commands);
-  const bool sends =
-      state == "committing" || state == "aborting" || state == "one-phase" || state == "quorum";
+  const bool sends = state == "committing" || state == "aborting" || state == "one-phase" ||
+                     state == "last-resource" || state == "quorum";
   const std::string retry = "settle retry " + gtid;
   if (sends && std::find(commands.begin(), commands.end(), retry) == commands.end())
     commands.push_back(retry);
+  const BranchSummary* last = AwaitedLastResource(summary);
+  if (last != nullptr && last->state == "hazard")
+    commands.push_back("settle resolve " + gtid + " commit --heuristic --dry-run" + kReason);
   if (commands.empty()) commands.push_back("settle show " + gtid);
   return commands;
 }

@@ -86,6 +86,9 @@ bool HasReservations(const TransactionSummary& summary);
 // A three-phase commit that may have been pre-committed and is not decided: a majority of its sites
 // decides it, and nobody else can.
 bool AwaitsAMajority(const TransactionSummary& summary);
+// The branch of a last resource that decides and has not said what it did; null if it is not that
+// which the transaction waits for.
+const BranchSummary* AwaitedLastResource(const TransactionSummary& summary);
 
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);

@@ -193,22 +193,50 @@ INSTANTIATE_TEST_SUITE_P(
 
 using WithoutRecord = LastResourceOf;
 
-// The coordinator dies before its lazy record can be written, the client in the middle of COMMIT:
-// the name of the prepared branch is all that there is.
-TEST_P(WithoutRecord, C14_TheNameSaysWhomToAsk_AndItHadCommitted) {
-  world_.daemon().Start();
-  Application& shop = Shop("postgres.after_commit", Fault::kFreezes);
+// The coordinator dies before its lazy record is written, the client with what it committed: the
+// name of the prepared branch is all that there is.
+TEST_P(WithoutRecord, C04_TheNameSaysWhomToAsk_AndItHadCommitted) {
+  world_.StartDaemonToDieAt("log.before_begin");
+  Application& shop = Shop("postgres.after_commit");
   const std::string gtid = world_.Move(shop);
   shop.Send("commit");
-  ASSERT_TRUE(shop.AwaitFrozen());
-  world_.daemon().Kill();
-  // As if that record had never reached the disk: this start knows nothing of the transaction.
-  world_.daemon().environment = {};
-  ASSERT_EQ(NamedBranches(), 1u);
-  shop.Kill();
+  ASSERT_TRUE(shop.AwaitFailpoint());
+  ASSERT_TRUE(world_.daemon().AwaitFailpoint()) << "it should have come to its lazy record";
+  EXPECT_EQ(NamedBranches(), 1u);
   world_.daemon().Start();
-  world_.Start();
+  Application& next = world_.Start();
   ExpectOutcome(gtid, "committed");
+  EXPECT_THAT(next.Ask("outcome " + gtid), StartsWith("committed"));
+  EXPECT_THAT(world_.Cli({"show", gtid}).out, HasSubstr("found prepared in the name of branch 1"));
+}
+
+TEST_P(WithoutRecord, C04_TheNameSaysWhomToAsk_AndItHadNotCommitted) {
+  world_.StartDaemonToDieAt("log.before_begin");
+  Application& shop = Shop("postgres.before_commit");
+  const std::string gtid = world_.Move(shop);
+  shop.Send("commit");
+  ASSERT_TRUE(shop.AwaitFailpoint());
+  ASSERT_TRUE(world_.daemon().AwaitFailpoint());
+  EXPECT_EQ(NamedBranches(), 1u);
+  world_.daemon().Start();
+  Application& next = world_.Start();
+  ExpectOutcome(gtid, "aborted");
+  EXPECT_THAT(next.Ask("outcome " + gtid), StartsWith("aborted"));
+}
+
+// The client needs nobody once it has leave. What is over in every database, and was recorded
+// nowhere, is not presumed aborted.
+TEST_P(WithoutRecord, C09_ItIsOverAndNothingIsLeft_AndTheOutcomeIsUnknown) {
+  world_.StartDaemonToDieAt("log.before_begin");
+  Application& shop = Shop();
+  const std::string gtid = world_.Move(shop);
+  EXPECT_THAT(shop.Ask("commit"), StartsWith("committed"));
+  ASSERT_TRUE(world_.daemon().AwaitFailpoint());
+  EXPECT_EQ(world_.PreparedBranches(), 0u);
+  world_.daemon().Start();
+  const auto answer = [&] { return shop.Ask("outcome " + gtid); };
+  EXPECT_THAT(answer(), AllOf(StartsWith("unknown"), HasSubstr("last resource")));
+  EXPECT_EQ(world_.HalvesOf(gtid), 2u);
 }
 
 // Nobody who can be asked: what is prepared stays so, and says whom it waits for.
