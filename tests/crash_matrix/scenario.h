@@ -53,6 +53,7 @@ struct Transaction {
   coordinator::Wait wait = coordinator::Wait::kApplied;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   bool one_phase = false;
+  std::optional<std::size_t> last_resource = {};  // this part of `work` decides
   Then then = Then::kCommit;
   std::string client = "process-1";
   microseconds later{0};  // than the first one
@@ -169,6 +170,7 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
 std::vector<Scenario> SagaScenarios();
 std::vector<Scenario> TccScenarios();
 std::vector<Scenario> ThreePhaseScenarios();
+std::vector<Scenario> LastResourceScenarios();
 const std::vector<Scenario>& Scenarios();  // all, of sagas and reservations too
 // Null: there is none of that name.
 const Scenario* FindScenario(const std::string& name);

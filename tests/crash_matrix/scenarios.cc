@@ -261,7 +261,7 @@ const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> scenarios;
     for (const auto& some : {Commits(), Aborts(), Losses(), Hands(), SagaScenarios(),
-                             TccScenarios(), ThreePhaseScenarios()})
+                             TccScenarios(), ThreePhaseScenarios(), LastResourceScenarios()})
       scenarios.insert(scenarios.end(), some.begin(), some.end());
     return scenarios;
   }();

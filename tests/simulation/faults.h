@@ -65,6 +65,10 @@ enum class Fault {
   kFailedOverWithoutCommit,
   kOperatorsHand,  // finished a prepared branch in the database
   kVoteTimeout,
+  kLastResourceProved,         // what it did, to the coordinator
+  kLastResourceInProgress,     // when it was asked, or out of reach
+  kLastResourceWithoutProof,   // after a fail-over
+  kLastResourceWithoutRecord,  // the name of a prepared branch told that there is one
   // of sagas alone
   kStepFailed,  // by the business, definitively
   kHandlerThrew,

@@ -12,6 +12,7 @@ struct Process::Flow {
   struct Part : Plan::Part {
     std::optional<BranchKey> key;
     std::optional<VoteResult> vote;  // of a branch in this process
+    std::string name{};              // to be prepared under; empty: the key's own
   };
   Gtid gtid;
   std::vector<Part> parts;
@@ -19,8 +20,11 @@ struct Process::Flow {
   bool one_phase = false;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   Plan::Then then = Plan::Then::kCommit;
-  std::size_t missing = 0;  // operations under way
-  bool refused = false;     // a branch here voted no
+  bool IsLast(const Part& part) const { return last && &part == &parts[*last]; }
+  std::size_t missing = 0;            // operations under way
+  bool refused = false;               // a branch here voted no
+  std::optional<std::size_t> last{};  // the part that is the last resource
+  Evidence evidence{};                // its
 };
 
 }  // namespace settle::simulation

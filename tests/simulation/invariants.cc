@@ -13,13 +13,23 @@ namespace {
 struct Open {
   std::set<Gtid> running;
   std::set<Gtid> damaged;  // what the coordinator reports as damaged
+  std::set<Gtid> waiting;  // for a person: the last resource cannot say what it did
 };
+
+bool AwaitsAPerson(const TransactionSummary& one) {
+  return one.state == "last-resource" &&
+         std::any_of(one.branches.begin(), one.branches.end(),
+                     [](const BranchSummary& branch) { return branch.state == "hazard"; });
+}
 
 Open ListOpen(CoordinatorNode& coordinator) {
   Open open;
   for (const auto& shard : coordinator.engine().shards()) {
     for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions)
-      (one.state == "damaged" ? open.damaged : open.running).insert(one.gtid);
+      (AwaitsAPerson(one)       ? open.waiting
+       : one.state == "damaged" ? open.damaged
+                                : open.running)
+          .insert(one.gtid);
   }
   return open;
 }
@@ -27,9 +37,11 @@ Open ListOpen(CoordinatorNode& coordinator) {
 // Prepared branches that somebody should have ended. One that is damaged itself (it had ended
 // otherwise than decided, and a fail-over undid that) is left to whoever repairs it.
 std::vector<BranchKey> OrphansIn(const Scene& scene) {
+  const std::set<Gtid> waiting = ListOpen(scene.coordinator).waiting;
   std::vector<BranchKey> orphans;
   for (const SimulatedDatabase& database : scene.databases) {
     for (const BranchKey& key : database.Prepared()) {
+      if (waiting.contains(key.gtid)) continue;
       const auto damaged = scene.disk.damaged.find(key.gtid);
       const bool itself = damaged != scene.disk.damaged.end() &&
                           std::find(damaged->second.begin(), damaged->second.end(), key.number) !=
@@ -55,6 +67,7 @@ class Checker {
   void CheckTransaction(const Note& note);
   bool IsDamagedHere(const Note& note) const;
   void CheckMeddled(const Note& note, const Tally& tally);
+  void CheckOthers(const Note& note);
   void CheckSaid(const Note& note, const Tally& tally);
 
   const Scene& scene_;
@@ -141,6 +154,12 @@ void Checker::CheckTransaction(const Note& note) {
       Violation("durability: " + key.DatabaseName() + " took effect twice");
   }
   const Tally tally = Count(note);
+  if (note.last) CheckOthers(note);
+  if (open_.waiting.contains(note.gtid)) {
+    if (!note.failed_over())
+      Violation("bounded recovery: " + name + " waits for a person, and nothing was lost");
+    return;
+  }
   if (note.meddled()) return CheckMeddled(note, tally);
   // After a fail-over there is no proof of what an old primary did, and a hazard is the honest
   // word.
@@ -156,7 +175,8 @@ void Checker::CheckTransaction(const Note& note) {
     Violation("durability: " + name + " was told to have aborted, and it committed");
   const bool known =
       scene_.disk.ended.contains(note.gtid) || scene_.disk.pruned.contains(note.gtid);
-  if (tally.committed != 0 && !known && !open_.damaged.contains(note.gtid)) {
+  // Of what a last resource decided every record may have been lost once all of it was over.
+  if (tally.committed != 0 && !known && !open_.damaged.contains(note.gtid) && !note.last) {
     Violation("heuristics: " + name + " committed, and no end of it is recorded or shown");
   }
   CheckSaid(note, tally);
@@ -169,6 +189,23 @@ bool Checker::IsDamagedHere(const Note& note) const {
   return std::any_of(note.branches.begin(), note.branches.end(), [&](const auto& branch) {
     return std::count(damaged->second.begin(), damaged->second.end(), branch.first.number) != 0;
   });
+}
+
+// Whatever became of the last resource's own commit: those that were prepared in its name end
+// alike, or wait.
+void Checker::CheckOthers(const Note& note) {
+  std::size_t committed = 0;
+  std::size_t rolled_back = 0;
+  for (const auto& [key, database] : note.branches) {
+    if (key == note.last->first || !database->Wrote(key)) continue;
+    if (database->Meddled(note.gtid)) return;
+    committed += database->Committed(key) ? 1 : 0;
+    rolled_back += database->Committed(key) || database->IsPrepared(key) ? 0 : 1;
+  }
+  if (committed != 0 && rolled_back != 0 && !open_.damaged.contains(note.gtid))
+    Violation("atomicity: " + note.gtid.text() + ": of those in its last resource's name " +
+              std::to_string(committed) + " committed and " + std::to_string(rolled_back) +
+              " did not");
 }
 
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is

@@ -34,6 +34,8 @@ enum class PlantedBug {
   kTwoLastResources,
   kNoAnswerOfTheLastResourceTakenForAbort,
   kAbortPresumedOfWhatALastResourceDecides,
+  kLastResourceChosenAfterPrepare,
+  kProofOfAnotherTimelineAccepted,
   // coordinator/engine
   kDecisionNotForced,
   kHeuristicNotForced,
