@@ -60,6 +60,7 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       BallotRecord{gtid, {}},
       QuorumAbortRecord{gtid, 0, {}, ""},
       PauseRecord{},
+      LastResourceRecord{gtid, {}, 0, 0, {}},
       HeuristicIntentRecord{gtid, {}, {}},
       EndRecord{{gtid, "", {}, {}, 0, {}, {}, {}, QuorumSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
@@ -87,13 +88,15 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
     const int version = bytes[0];
     const std::vector<Record> decided = SampleHeuristicRecords(SampleGtid("k3m9qxw4c7ab", 2, 1842));
     is_version6 = is_version6 || std::find(decided.begin(), decided.end(), record) != decided.end();
-    EXPECT_EQ(version, is_version6   ? 6
+    const bool is_version7 = std::holds_alternative<LastResourceRecord>(record);
+    EXPECT_EQ(version, is_version7   ? 7
+                       : is_version6 ? 6
                        : is_version5 ? 5
                        : is_version4 ? 4
                        : is_newest   ? 3
                        : is_forget   ? 2
                                      : 1);
-    for (const int other : {1, 2, 3, 4, 5, 6}) {
+    for (const int other : {1, 2, 3, 4, 5, 6, 7}) {
       if (other == version) continue;
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
