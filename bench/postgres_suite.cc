@@ -38,6 +38,9 @@ class Contest {
               "the decision is durable in the log, and both have committed");
     AddSettle("postgres.settle_decision", Wait::kDecision,
               "the decision is durable in the log; both are about to commit");
+    AddSettle("postgres.last_resource", Wait::kApplied,
+              "both have committed, of which the one decided; no log need know of it",
+              UseLastResource::kAlways);
   }
 
   std::vector<Variant>& variants() { return variants_; }
@@ -46,10 +49,13 @@ class Contest {
     const Series& one_after_another = variants_[0].series;
     const Series& both_at_once = variants_[1].series;
     std::vector<Row> rows{RowOf(one_after_another), RowOf(both_at_once, one_after_another)};
-    for (const Series* by_settle : {&variants_[2].series, &variants_[3].series}) {
+    const Series& applied = variants_[2].series;
+    const Series& last_resource = variants_[4].series;
+    for (const Series* by_settle : {&applied, &variants_[3].series, &last_resource}) {
       rows.push_back(RowOf(*by_settle, both_at_once));
       rows.push_back(RowOf(*by_settle, one_after_another));
     }
+    rows.push_back(RowOf(last_resource, applied));
     return rows;
   }
 
@@ -67,12 +73,14 @@ class Contest {
     }
   }
 
-  void AddSettle(const char* name, Wait wait, const char* acknowledged) {
+  void AddSettle(const char* name, Wait wait, const char* acknowledged,
+                 UseLastResource last_resource = UseLastResource::kNever) {
     Variant& variant = Add(name, acknowledged);
     variant.by_settle = true;
     for (Transfers& transfers : transfers_) {
-      variant.clients.emplace_back(
-          [this, &transfers, wait] { settle_.Move(transfers.Next(), 2, wait); });
+      variant.clients.emplace_back([this, &transfers, wait, last_resource] {
+        settle_.Move(transfers.Next(), 2, wait, last_resource);
+      });
     }
   }
 

@@ -34,7 +34,8 @@ class SettleProgram {
 
   // With a branch in each of the first `branches` banks, two at least. Blocking; throws
   // std::runtime_error unless it is committed.
-  void Move(const Transfer& transfer, int branches, Wait wait);
+  void Move(const Transfer& transfer, int branches, Wait wait,
+            UseLastResource last_resource = UseLastResource::kNever);
 
  private:
   using Bank = std::shared_ptr<PostgresResource>;
