@@ -117,7 +117,10 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
                                  "postgres.settle_applied against postgres.both_at_once",
                                  "postgres.settle_applied against postgres.one_after_another",
                                  "postgres.settle_decision against postgres.both_at_once",
-                                 "postgres.settle_decision against postgres.one_after_another"));
+                                 "postgres.settle_decision against postgres.one_after_another",
+                                 "postgres.last_resource against postgres.both_at_once",
+                                 "postgres.last_resource against postgres.one_after_another",
+                                 "postgres.last_resource against postgres.settle_applied"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
