@@ -21,6 +21,7 @@ class LastResourceTest : public InquiryTest {
   Gtid Begin() {
     BeginCall call;
     call.last_resource = true;
+    call.timeout = 1s;
     return under_test_.Begin(std::move(call));
   }
   // Bank a is branch 1, the last one; bank b has prepared branch 2 in its name.
@@ -62,7 +63,7 @@ TEST_F(LastResourceTest, ForcesNothingFromLeaveToEnd) {
   const Answer<OnePhaseAnswer> leave = AskLeave(gtid);
   ASSERT_TRUE(leave.ok());
   EXPECT_TRUE(leave->granted);
-  under_test_.clock().Advance(1h);
+  under_test_.clock().Advance(2s);
   under_test_.RunShards();
   EXPECT_EQ(Ask(gtid)->outcome, Outcome::kUndecided) << "no deadline ends it any more";
   banks.Finish(gtid, 1, kCommitted);
