@@ -184,6 +184,7 @@ class TwoPhase {
   Effects FinishedOnePhase(Branch& branch, const FinishResult& result);
   Effects FinishedAborting(Branch& branch, const FinishResult& result);
   Effects RecordHeuristic(Branch& branch, const FinishResult& result);
+  Effects RecordUnrecorded();
   Effects EndIfAllFinished();
   void TakeHeuristics(const std::vector<HeuristicRecord>& heuristics);
   Ending DamagedEnding() const;
@@ -196,7 +197,7 @@ class TwoPhase {
   Effects AskLastResource();
   bool DecidedUnrecorded() const;
   Effects RecordDecision();
-  Effects OnDecisionRecorded();
+  Effects OnDecisionRecorded(bool durable);
   bool IsOneOfTheirs(const event::FoundPrepared& found) const;
   Effects FoundInItsName(const event::FoundPrepared& found);
   void GiveUpLastResource();

@@ -26,11 +26,23 @@ Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
       "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
       0};
   heuristics_.push_back(record);
+  if (DecidedUnrecorded()) {  // damage is read against a decision, so that comes first
+    unrecorded_.push_back(branch.number);
+    return RecordDecision();
+  }
   recording_.push_back(branch.number);  // the end is told only once this is durable
+  return {effect::Persist{std::move(record)}};
+}
+
+Effects TwoPhase::RecordUnrecorded() {
   Effects effects;
-  // Damage is read against a decision, so that comes first.
-  if (DecidedUnrecorded()) effects = RecordDecision();
-  effects.push_back(effect::Persist{std::move(record)});
+  for (const BranchNumber number : std::exchange(unrecorded_, {})) {
+    const auto known =
+        std::find_if(heuristics_.begin(), heuristics_.end(),
+                     [number](const auto& heuristic) { return heuristic.branch == number; });
+    recording_.push_back(number);
+    effects.push_back(effect::Persist{*known});
+  }
   return effects;
 }
 

@@ -51,7 +51,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
 Effects TwoPhase::On(const event::Persisted&) {
   if (intent_on_its_way_) return OnIntentDurable();
   if (!registering_.empty()) return OnRegistered();
-  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded();
+  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded(true);
   switch (state_) {
     case State::kPreCommitting: return OnPreCommitDurable();
     case State::kQuorum: return OnKept();
@@ -103,8 +103,7 @@ Effects TwoPhase::OnDecisionDurable() {
 Effects TwoPhase::On(const event::PersistRefused& event) {
   if (intent_on_its_way_) return OnIntentRefused(event.reason);
   if (!registering_.empty()) return OnRegistrationRefused(event.reason);
-  // The last resource's own record decides: this one only spares asking it again.
-  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded();
+  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded(false);
   switch (state_) {
     case State::kQuorum: return OnKeepingRefused(event.reason);
     case State::kDeciding:
@@ -270,13 +269,7 @@ Effects TwoPhase::On(const event::RetryTimerFired&) {
     return OnLastCommitted();
   }
   Effects effects = SendOutstanding([](const Branch&) { return true; });
-  for (const BranchNumber number : std::exchange(unrecorded_, {})) {
-    const auto known =
-        std::find_if(heuristics_.begin(), heuristics_.end(),
-                     [number](const auto& heuristic) { return heuristic.branch == number; });
-    recording_.push_back(number);
-    effects.push_back(effect::Persist{*known});
-  }
+  Add(effects, RecordUnrecorded());
   if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, ++retries_});
   return effects;
 }

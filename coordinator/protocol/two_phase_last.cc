@@ -151,14 +151,16 @@ Effects TwoPhase::RecordDecision() {
   return effects;
 }
 
-// Or refused: then the last resource is asked again should this process crash.
-Effects TwoPhase::OnDecisionRecorded() {
-  recorded_ = true;
+// Or refused: the last resource's own record decides, and is asked again should this process crash,
+// so the others are told all the same. Only damage waits: it is read against a decision.
+Effects TwoPhase::OnDecisionRecorded(bool durable) {
+  recorded_ = durable;
   if (state_ != State::kCommitting) return {};
   finish_here_ = false;
+  retries_ = durable ? 1 : retries_ + 1;
   Effects effects = SendOutstanding([](const Branch&) { return true; });
-  retries_ = 1;
-  if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  if (!effects.empty() || !durable) effects.push_back(effect::ArmTimer{Timer::kRetry, retries_});
+  if (durable) Add(effects, RecordUnrecorded());
   return effects;
 }
 

@@ -149,17 +149,17 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 7;
+  bytes[0] = 8;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 7"));
-  EXPECT_THAT(error.message, HasSubstr("up to 6"));
+  EXPECT_THAT(error.message, HasSubstr("format version 8"));
+  EXPECT_THAT(error.message, HasSubstr("up to 7"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
   std::string type = Encoded(SampleResource());
-  type[1] = 19;
-  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 19"));
+  type[1] = 20;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 20"));
 
   std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
   const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();

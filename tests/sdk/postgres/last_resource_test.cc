@@ -96,7 +96,7 @@ TEST_F(InItsName, ItCanBeTakenBack) {
 TEST_F(InItsName, WhatDoesNotFitANameIsRefusedAndChangesNothing) {
   branch_ = world_.Working();
   LastResource last = kLast;
-  last.evidence.database += std::string(100, 'x');
+  last.evidence.database += std::string(200, 'x');
   const Status named = branch_->PrepareInNameOf(last);
   ASSERT_FALSE(named);
   EXPECT_EQ(named.error().code, ErrorCode::kRefused);
