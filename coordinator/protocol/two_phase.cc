@@ -254,7 +254,9 @@ Effects TwoPhase::On(const event::AbortRequested& event) {
   }
   for (const BranchNumber number : event.rolled_back) {
     Branch* branch = Find(number);
-    if (branch != nullptr && !branch->reservation) branch->state = BranchState::kAborted;
+    const bool damaged = branch != nullptr && branch->state == BranchState::kCommitted;
+    if (branch != nullptr && !branch->reservation && !damaged)
+      branch->state = BranchState::kAborted;
   }
   return Abort(event.cause, event.reason, false);
 }
