@@ -89,7 +89,10 @@ TEST_P(LastResourceOf, ANoVoteOfAnotherBranchRollsBackTheLastResource) {
   world_.daemon().Start();
   Application& shop = Shop();
   const std::string gtid = world_.Move(shop);
-  EXPECT_THAT(shop.Ask("execute b NONSENSE"), StartsWith("error"));
+  // A failed statement dooms a transaction of PostgreSQL; SQLite's branch cannot change definitions.
+  const bool postgres = world_.bank('b').kind() == Kind::kPostgres;
+  EXPECT_THAT(shop.Ask(postgres ? "execute b NONSENSE" : "execute b CREATE TABLE t (id int)"),
+              StartsWith("error"));
   EXPECT_THAT(shop.Ask("commit"), StartsWith("aborted"));
   ExpectOutcome(gtid, "aborted");
 }
