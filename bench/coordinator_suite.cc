@@ -3,70 +3,18 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <stdexcept>
 
 #include "bench/daemon.h"
+#include "bench/no_op_client.h"
 #include "bench/no_op_participant.h"
 #include "bench/suites.h"
-#include "bench/wire_client.h"
 #include "support/temporary_directory.h"
-#include "wire/types_constants.h"
 
 namespace settle::bench {
 namespace {
 
-// begin, enlist, enlist, commit. Ends are reported in batches and are not counted.
-constexpr int kCallsPerTransaction = 4;
-
-class Client {
- public:
-  Client(std::uint16_t port, NoOpParticipant& participant)
-      : wire_(port), participant_(participant) {}
-
-  // The handler checks the version and answers from memory: no shard, no log.
-  void EmptyCall() {
-    wire::HelloRequest request;
-    request.version_low = request.version_high = wire::g_types_constants.PROTOCOL_VERSION;
-    wire::HelloReply reply;
-    wire_.coordinator.hello(reply, request);
-  }
-
-  void Transaction() {
-    wire::BeginReply begun;
-    wire_.coordinator.begin_transaction(begun, {});
-    wire::CommitRequest commit;
-    commit.gtid = begun.gtid;
-    for (const char* resource : kNoOpResources) {
-      commit.votes.push_back(Enlist(begun.gtid, resource));
-    }
-    commit.wait = wire::Wait::DECISION;
-    wire::CommitReply reply;
-    wire_.coordinator.commit(reply, commit);
-    if (reply.ending.outcome != wire::Outcome::COMMITTED) {
-      throw std::runtime_error("a transaction was not committed: " + reply.ending.reason);
-    }
-    participant_.ReportCommitted(begun.gtid);
-  }
-
- private:
-  wire::BranchVote Enlist(const std::string& gtid, const std::string& resource) {
-    wire::EnlistRequest request;
-    request.gtid = gtid;
-    request.resource = resource;
-    request.session = participant_.session();
-    request.request_key = resource;
-    wire::EnlistReply reply;
-    wire_.coordinator.enlist(reply, request);
-    wire::BranchVote vote;
-    vote.branch = reply.branch;
-    vote.vote = wire::Vote::COMMIT;
-    vote.evidence.database = "no-op:" + resource;
-    return vote;
-  }
-
-  WireClient wire_;
-  NoOpParticipant& participant_;
-};
+// begin and commit. Ends are reported in batches and are not counted.
+constexpr int kCallsPerTransaction = 2;
 
 }  // namespace
 
@@ -86,12 +34,12 @@ std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress&
                           "its decision is durable in the log",
                           count,
                           {}};
-      std::vector<std::unique_ptr<Client>> clients;
+      std::vector<std::unique_ptr<NoOpClient>> clients;
       std::vector<Operation> empty_calls;
       std::vector<Operation> whole_transactions;
       for (int i = 0; i < count; ++i) {
-        Client& client =
-            *clients.emplace_back(std::make_unique<Client>(daemon.port(), participant));
+        NoOpClient& client =
+            *clients.emplace_back(std::make_unique<NoOpClient>(daemon.port(), participant));
         empty_calls.emplace_back([&client] { client.EmptyCall(); });
         whole_transactions.emplace_back([&client] { client.Transaction(); });
       }

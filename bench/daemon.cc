@@ -15,24 +15,30 @@
 namespace settle::bench {
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kPatience{30};  // with its end
 
 // Polls what another process does, for which there is nothing to wait on.
 template <typename Condition>
-bool Await(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+bool Await(std::chrono::seconds patience, Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return true;
 }
 
-pid_t StartDaemon(const std::string& directory) {
-  return testing::StartProcess({.arguments = {SettledProgram(), "--log", directory + "/settle.db",
-                                              "--listen", "127.0.0.1:0", "--ready-file",
-                                              directory + "/ready", "--log-level", "warning",
-                                              "--drain-timeout", "1s"},
+std::string ReadyFile(const std::string& directory) { return directory + "/ready"; }
+std::string LogOf(const std::string& directory) { return directory + "/settle.db"; }
+
+pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& more) {
+  std::filesystem::remove(ReadyFile(directory));  // of one that was killed here
+  std::vector<std::string> arguments{SettledProgram(),     "--log",       LogOf(directory),
+                                     "--listen",           "127.0.0.1:0", "--ready-file",
+                                     ReadyFile(directory), "--log-level", "warning",
+                                     "--drain-timeout",    "1s"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return testing::StartProcess({.arguments = std::move(arguments),
                                 .output_path = directory + "/settled.out",
                                 .ends_with_starter = true});
 }
@@ -47,30 +53,34 @@ std::string SettledProgram() {
   return path;
 }
 
-Daemon::Daemon(const std::string& directory)
-    : directory_(directory), process_(StartDaemon(directory)), port_(0) {
+Daemon::Daemon(const std::string& directory, const std::vector<std::string>& more,
+               std::chrono::seconds patience)
+    : directory_(directory), process_(StartDaemon(directory, more)), port_(0) {
   try {
-    port_ = AwaitReady();
+    port_ = AwaitReady(patience);
   } catch (...) {
-    ::kill(process_, SIGKILL);
-    testing::AwaitProcess(process_);
+    Kill();
     throw;
   }
 }
 
 Daemon::~Daemon() {
-  if (process_ < 0) return;
-  ::kill(process_, SIGKILL);
   try {
-    testing::AwaitProcess(process_);
+    Kill();
   } catch (const std::exception&) {  // nobody else could have reaped it
   }
 }
 
-std::uint16_t Daemon::AwaitReady() {
-  const std::string ready = directory_ + "/ready";
+void Daemon::Kill() {
+  if (process_ < 0) return;
+  ::kill(process_, SIGKILL);
+  testing::AwaitProcess(std::exchange(process_, -1));
+}
+
+std::uint16_t Daemon::AwaitReady(std::chrono::seconds patience) {
+  const std::string ready = ReadyFile(directory_);
   const auto served = [&] { return std::filesystem::exists(ready); };
-  if (!Await([&] { return served() || testing::HasEnded(process_); }) || !served()) {
+  if (!Await(patience, [&] { return served() || testing::HasEnded(process_); }) || !served()) {
     throw std::runtime_error("settled does not serve:\n" + Said());
   }
   std::ifstream file(ready);
@@ -79,9 +89,17 @@ std::uint16_t Daemon::AwaitReady() {
   return static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
 }
 
+std::uint64_t Daemon::resident_bytes() const {
+  std::ifstream file("/proc/" + std::to_string(process_) + "/statm");  // proc(5): in pages
+  std::uint64_t all = 0;
+  std::uint64_t resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 void Daemon::Stop() {
   ::kill(process_, SIGTERM);
-  if (!Await([&] { return testing::HasEnded(process_); })) {
+  if (!Await(kPatience, [&] { return testing::HasEnded(process_); })) {
     throw std::runtime_error("settled does not stop:\n" + Said());
   }
   const int status = testing::AwaitProcess(std::exchange(process_, -1));

@@ -4,9 +4,11 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace settle::bench {
 
@@ -20,9 +22,11 @@ std::string SettledProgram();
 
 class Daemon {
  public:
-  // Its files are in `directory`, which must exist. Blocking until it serves; throws
-  // std::runtime_error with what it said. It does not outlive the thread that made it.
-  explicit Daemon(const std::string& directory);
+  // Its files are in `directory`, which must exist; a log that is there is served again. `more` are
+  // options. Blocking until it serves, for `patience` at most; throws std::runtime_error with what
+  // it said. It does not outlive the thread that made it.
+  explicit Daemon(const std::string& directory, const std::vector<std::string>& more = {},
+                  std::chrono::seconds patience = std::chrono::seconds(30));
   ~Daemon();  // kills it
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -31,11 +35,14 @@ class Daemon {
   std::uint16_t port() const { return port_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
+  std::uint64_t resident_bytes() const;  // of memory, now; 0 if it is gone
+
+  void Kill();  // as a power failure does
   // As a service manager does. Blocking; throws std::runtime_error unless it ends with 0 in time.
   void Stop();
 
  private:
-  std::uint16_t AwaitReady();
+  std::uint16_t AwaitReady(std::chrono::seconds patience);
   std::string Said() const;
 
   const std::string directory_;

@@ -52,7 +52,8 @@ Run Summarize(std::vector<Tally> tallies, Seconds window) {
   run.counted = latencies.size();
   run.per_second = static_cast<double>(run.counted) / window.count();
   run.p50_us = Percentile(latencies, 0.5);
-  run.p99_us = Percentile(std::move(latencies), 0.99);
+  run.p99_us = Percentile(latencies, 0.99);
+  run.p999_us = Percentile(std::move(latencies), 0.999);
   return run;
 }
 
@@ -73,7 +74,8 @@ Run Measure(const std::vector<Operation>& clients, Seconds window_length,
       threads.emplace_back([&, i] {
         go.wait();
         try {
-          Repeat(clients[i], window, [&] { return !failed && !stop; }, tallies[i]);
+          Repeat(
+              clients[i], window, [&] { return !failed && !stop; }, tallies[i]);
         } catch (...) {
           const std::lock_guard lock(mutex);
           if (!failed.exchange(true)) failure = std::current_exception();

@@ -25,6 +25,7 @@ struct Run {
   double per_second = 0;  // operations acknowledged in the window, by its length
   double p50_us = 0;      // of those: from call to acknowledgement, in microseconds
   double p99_us = 0;
+  double p999_us = 0;  // the worst one in a thousand
   std::uint64_t counted = 0;  // how many those are
   std::uint64_t all = 0;      // with those before and after the window
   CpuTimes cpu_us;            // for each operation

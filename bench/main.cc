@@ -1,5 +1,6 @@
 // settle-bench: how fast Settle is, against what it replaces.
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <exception>
@@ -28,6 +29,14 @@ void StopOnSignals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+// The suite `scale` opens as many connections as the system allows.
+void UseAllDescriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void Say(const std::string& line) { std::fprintf(stderr, "settle-bench: %s\n", line.c_str()); }
 
 // Throws what the suites throw.
@@ -54,6 +63,8 @@ void RunSuites(const Options& options) {
   if (options.three_phase) Print(MeasureThreePhase(options.suite, Say, stop), options.json);
   if (options.barrier) Print(MeasureBarrier(options.suite, Say, stop), options.json);
   if (options.saga) Print(MeasureSagas(options.suite, Say, stop), options.json);
+  if (options.log) Print(MeasureLog(options.suite, Say, stop), options.json);
+  if (options.scale) Print(MeasureScale(options.suite, Say, stop), options.json);
 }
 
 int Main(int argc, const char* const* argv) {
@@ -69,6 +80,7 @@ int Main(int argc, const char* const* argv) {
     return kExitDone;
   }
   StopOnSignals();
+  UseAllDescriptors();
   try {
     RunSuites(options);
     return kExitDone;

@@ -11,16 +11,17 @@ namespace {
 constexpr int kCommandsMost = 1'000;
 constexpr std::size_t kEndsMost = 10'000;  // of one report
 constexpr int kPollMs = 200;               // also how long stopping takes
+constexpr int kPatientPollMs = 5'000;
 
-std::string Attach(std::uint16_t port) {
+std::string Attach(std::uint16_t port, const std::vector<std::string>& resources) {
   WireClient client(port);
   wire::AttachRequest request;
   request.version_low = request.version_high = wire::g_types_constants.PROTOCOL_VERSION;
   request.process = "settle-bench";
-  for (const char* name : kNoOpResources) {
+  for (const std::string& name : resources) {
     wire::ResourceOffer offer;
     offer.name = name;
-    offer.identity = std::string("no-op:") + name;
+    offer.identity = "no-op:" + name;
     request.resources.push_back(offer);
   }
   wire::AttachReply reply;
@@ -38,7 +39,10 @@ wire::EndReport End(const std::string& gtid, std::int32_t branch, wire::BranchEn
 
 }  // namespace
 
-NoOpParticipant::NoOpParticipant(std::uint16_t port) : port_(port), session_(Attach(port)) {
+NoOpParticipant::NoOpParticipant(std::uint16_t port, const std::vector<std::string>& resources,
+                                 Life life)
+    : port_(port), life_(life), session_(Attach(port, resources)) {
+  if (life == Life::kDead) return;
   fetcher_ = std::jthread([this] { Guarded([this] { FetchUntilStopped(); }); });
   reporter_ = std::jthread([this] { Guarded([this] { ReportUntilStopped(); }); });
 }
@@ -64,8 +68,13 @@ void NoOpParticipant::CheckAlive() {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void NoOpParticipant::ReportCommitted(const std::string& gtid) {
-  Add({End(gtid, 1, wire::BranchEnd::COMMITTED), End(gtid, 2, wire::BranchEnd::COMMITTED)});
+void NoOpParticipant::ReportCommitted(const std::string& gtid, std::int32_t first,
+                                      std::int32_t last) {
+  std::vector<wire::EndReport> ends;
+  for (std::int32_t branch = first; branch <= last; ++branch) {
+    ends.push_back(End(gtid, branch, wire::BranchEnd::COMMITTED));
+  }
+  Add(std::move(ends));
 }
 
 void NoOpParticipant::Add(std::vector<wire::EndReport> ends) {
@@ -81,7 +90,7 @@ void NoOpParticipant::FetchUntilStopped() {
   wire::FetchRequest request;
   request.session = session_;
   request.most = kCommandsMost;
-  request.wait_ms = kPollMs;
+  request.wait_ms = life_ == Life::kPatient ? kPatientPollMs : kPollMs;
   for (;;) {
     {
       const std::lock_guard lock(mutex_);

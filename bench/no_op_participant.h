@@ -14,22 +14,29 @@
 
 namespace settle::bench {
 
-inline constexpr const char* kNoOpResources[] = {"no-op-a", "no-op-b"};
+inline const std::vector<std::string> kNoOpResources{"no-op-a", "no-op-b"};
 
 // Thread-safe.
 class NoOpParticipant {
  public:
-  // Attaches. Throws what the wire client throws.
-  explicit NoOpParticipant(std::uint16_t port);
+  enum class Life {
+    kBusy,     // looks often whether it is to stop
+    kPatient,  // waits for commands as long as the SDK does
+    kDead,     // attached, and has done nothing since
+  };
+  // Attaches with these resources. Throws what the wire client throws.
+  explicit NoOpParticipant(std::uint16_t port,
+                           const std::vector<std::string>& resources = kNoOpResources,
+                           Life life = Life::kBusy);
   ~NoOpParticipant();
   NoOpParticipant(const NoOpParticipant&) = delete;
   NoOpParticipant& operator=(const NoOpParticipant&) = delete;
 
   const std::string& session() const { return session_; }
 
-  // Both branches of a transaction are committed: to be reported soon, with whatever else is, in
+  // These branches of a transaction are committed: to be reported soon, with whatever else is, in
   // one call. Does not block.
-  void ReportCommitted(const std::string& gtid);
+  void ReportCommitted(const std::string& gtid, std::int32_t first, std::int32_t last);
 
   // Rethrows what ended one of the session's threads, if something did.
   void CheckAlive();
@@ -42,6 +49,7 @@ class NoOpParticipant {
   void Guarded(Loop loop);
 
   const std::uint16_t port_;
+  const Life life_;
   std::string session_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -27,6 +27,8 @@ po::options_description Known() {
       "everything is measured so many times, in turn; figures are medians (1 to 1000)");
   add("clients", po::value<std::string>()->default_value("1,8,32")->value_name("LIST"),
       "threads that do one operation after another, each with its own connection (1 to 512 each)");
+  add("percent", po::value<int>()->default_value(100)->value_name("N"),
+      "of the sizes of the suite scale, for a quick look (1 to 100)");
   add("json", po::bool_switch(), "one JSON object for each row, a line each, instead of the table");
   add("directory", po::value<std::string>()->value_name("PATH"),
       "where the log and the clusters are made and removed again; must be on a disk, at most 64 "
@@ -77,8 +79,10 @@ Options Read(const po::variables_map& given) {
   options.three_phase = suite == "three-phase" || suite == "all";
   options.barrier = suite == "barrier" || suite == "all";
   options.saga = suite == "saga" || suite == "all";
+  options.log = suite == "log" || suite == "all";
+  options.scale = suite == "scale" || suite == "all";
   if (!options.coordinator && !options.postgres && !options.three_phase && !options.barrier &&
-      !options.saga) {
+      !options.saga && !options.log && !options.scale) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -86,6 +90,7 @@ Options Read(const po::variables_map& given) {
   options.suite.window = std::chrono::duration<double>(
       InRange("seconds", given["seconds"].as<double>(), kSecondsLeast, kSecondsMost));
   options.suite.rounds = InRange("rounds", given["rounds"].as<int>(), 1, kRoundsMost);
+  options.suite.percent = InRange("percent", given["percent"].as<int>(), 1, 100);
   options.suite.clients = ParseClients(given["clients"].as<std::string>());
   options.suite.directory =
       given.count("directory") != 0 ? given["directory"].as<std::string>() : DefaultDirectory();
@@ -131,6 +136,11 @@ std::string HelpText() {
           "  saga         sagas of three steps: with steps that do nothing, with a booking in\n"
           "               each of three PostgreSQL databases, and compensated; against three\n"
           "               local transactions by hand; and what the decision log writes for each\n"
+          "  log          records in batches: in the decision log, in a bare SQLite table, and in\n"
+          "               a file that is flushed\n"
+          "  scale        with up to 1,000,000 open transactions, 10,000 idle connections,\n"
+          "               16 branches, 64 participants, one of them dead, and 100,000\n"
+          "               transactions in doubt at a start; how fast, and how much memory\n"
           "  all          all of them\n\n"
        << Known()
        << "\n"

@@ -20,6 +20,8 @@ struct Options {
   bool three_phase = false;
   bool saga = false;
   bool barrier = false;
+  bool log = false;
+  bool scale = false;
   bool json = false;
   bool help = false;
   SuiteOptions suite;

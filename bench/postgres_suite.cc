@@ -26,7 +26,8 @@ struct Variant {
 class Contest {
  public:
   Contest(const Banks& banks, const Daemon& daemon, int clients, const Progress& progress)
-      : settle_(banks, daemon, clients, Way::kCallerPrepares, progress) {
+      : settle_(banks, daemon, clients, Way::kCallerPrepares, progress),
+        queued_(banks, daemon, clients, Way::kQueued, progress) {
     for (int i = 0; i < clients; ++i) {
       by_hand_.push_back(
           std::make_unique<HandWritten>(banks, fmt::format("by-hand-{}-{}", clients, i)));
@@ -34,11 +35,12 @@ class Contest {
     }
     AddByHand("postgres.one_after_another", &HandWritten::MoveOneAfterAnother);
     AddByHand("postgres.both_at_once", &HandWritten::MoveBothAtOnce);
-    AddSettle("postgres.settle_applied", Wait::kApplied,
-              "the decision is durable in the log, and both have committed");
-    AddSettle("postgres.settle_decision", Wait::kDecision,
+    const char* const both = "the decision is durable in the log, and both have committed";
+    AddSettle("postgres.settle_applied", settle_, Wait::kApplied, both);
+    AddSettle("postgres.settle_decision", settle_, Wait::kDecision,
               "the decision is durable in the log; both are about to commit");
-    AddSettle("postgres.last_resource", Wait::kApplied,
+    AddSettle("postgres.pipelined", queued_, Wait::kApplied, both);
+    AddSettle("postgres.last_resource", settle_, Wait::kApplied,
               "both have committed, of which the one decided; no log need know of it",
               UseLastResource::kAlways);
   }
@@ -49,13 +51,11 @@ class Contest {
     const Series& one_after_another = variants_[0].series;
     const Series& both_at_once = variants_[1].series;
     std::vector<Row> rows{RowOf(one_after_another), RowOf(both_at_once, one_after_another)};
-    const Series& applied = variants_[2].series;
-    const Series& last_resource = variants_[4].series;
-    for (const Series* by_settle : {&applied, &variants_[3].series, &last_resource}) {
-      rows.push_back(RowOf(*by_settle, both_at_once));
-      rows.push_back(RowOf(*by_settle, one_after_another));
+    for (auto by_settle = variants_.begin() + 2; by_settle != variants_.end(); ++by_settle) {
+      rows.push_back(RowOf(by_settle->series, both_at_once));
+      rows.push_back(RowOf(by_settle->series, one_after_another));
     }
-    rows.push_back(RowOf(last_resource, applied));
+    rows.push_back(RowOf(variants_.back().series, variants_[2].series));
     return rows;
   }
 
@@ -73,18 +73,19 @@ class Contest {
     }
   }
 
-  void AddSettle(const char* name, Wait wait, const char* acknowledged,
+  void AddSettle(const char* name, SettleProgram& program, Wait wait, const char* acknowledged,
                  UseLastResource last_resource = UseLastResource::kNever) {
     Variant& variant = Add(name, acknowledged);
     variant.by_settle = true;
     for (Transfers& transfers : transfers_) {
-      variant.clients.emplace_back([this, &transfers, wait, last_resource] {
-        settle_.Move(transfers.Next(), 2, wait, last_resource);
+      variant.clients.emplace_back([&program, &transfers, wait, last_resource] {
+        program.Move(transfers.Next(), 2, wait, last_resource);
       });
     }
   }
 
   SettleProgram settle_;
+  SettleProgram queued_;
   std::vector<std::unique_ptr<HandWritten>> by_hand_;
   std::vector<Transfers> transfers_;
   std::vector<Variant> variants_;

@@ -50,6 +50,7 @@ Row RowOf(const Series& series) {
   const auto median = [&](auto figure) { return SpreadOfRuns(series.runs, figure).median; };
   row.p50_us = median([](const Run& run) { return run.p50_us; });
   row.p99_us = median([](const Run& run) { return run.p99_us; });
+  row.p999_us = median([](const Run& run) { return run.p999_us; });
   row.cpu_us = {.clients = median([](const Run& run) { return run.cpu_us.clients; }),
                 .coordinator = median([](const Run& run) { return run.cpu_us.coordinator; }),
                 .databases = median([](const Run& run) { return run.cpu_us.databases; })};
@@ -81,18 +82,18 @@ Series Scaled(Series series, double factor, std::string name, std::string unit) 
 
 std::string TableOf(const std::vector<Row>& rows) {
   constexpr const char* kLine =
-      "{:<19} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>12}\n";
+      "{:<22} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>7} {:>12}\n";
   std::string table = fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio",
-                                  "least..most", "against", "p50 us", "p99 us", "cpu us");
+                                  "least..most", "against", "p50 us", "p99 us", "p99.9", "cpu us");
   std::vector<std::string> notes;
   for (const Row& row : rows) {
     table +=
         fmt::format(kLine, WithoutSuite(row.name), row.clients, Number(row.value.median),
                     Range(row.value, Number), row.unit, row.ratio ? Ratio(row.ratio->median) : "",
                     row.ratio ? Range(*row.ratio, Ratio) : "", WithoutSuite(row.against),
-                    Number(row.p50_us), Number(row.p99_us), Cpu(row.cpu_us));
+                    Number(row.p50_us), Number(row.p99_us), Number(row.p999_us), Cpu(row.cpu_us));
     if (!row.unit.ends_with("/s")) continue;
-    const std::string note = fmt::format("{:<19} {}\n", WithoutSuite(row.name), row.acknowledged);
+    const std::string note = fmt::format("{:<22} {}\n", WithoutSuite(row.name), row.acknowledged);
     if (std::find(notes.begin(), notes.end(), note) == notes.end()) notes.push_back(note);
   }
   table += "\ncpu us: for each operation, in the clients + settled + the databases\n";
@@ -114,6 +115,7 @@ std::string JsonLineOf(const Row& row) {
                               {"ratio_most", nullptr},
                               {"p50_us", row.p50_us},
                               {"p99_us", row.p99_us},
+                              {"p999_us", row.p999_us},
                               {"cpu_us",
                                {{"clients", row.cpu_us.clients},
                                 {"coordinator", row.cpu_us.coordinator},

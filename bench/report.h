@@ -32,6 +32,7 @@ struct Row {
   std::optional<Spread> ratio;  // of the values
   double p50_us = 0;
   double p99_us = 0;
+  double p999_us = 0;
   CpuTimes cpu_us;
 };
 Row RowOf(const Series& series);
@@ -43,8 +44,8 @@ Series Scaled(Series series, double factor, std::string name, std::string unit);
 // Of one suite. Ends with a newline.
 std::string TableOf(const std::vector<Row>& rows);
 // Keys: row, clients, value, unit, value_least, value_most, against, ratio, ratio_least,
-// ratio_most, p50_us, p99_us, cpu_us (an object: clients, coordinator, databases), rounds, count,
-// acknowledged. Without a comparison the four of it are
+// ratio_most, p50_us, p99_us, p999_us, cpu_us (an object: clients, coordinator, databases), rounds,
+// count, acknowledged. Without a comparison the four of it are
 // null. Ends with a newline.
 std::string JsonLineOf(const Row& row);
 

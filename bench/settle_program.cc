@@ -47,9 +47,15 @@ void SettleProgram::Work(GlobalTransaction& transaction, const Transfer& transfe
   for (int bank = 0; bank < branches; ++bank) {
     all.push_back(OrThrow(transaction.Enlist(*banks_.at(static_cast<std::size_t>(bank)))));
   }
-  OrThrow(all.front()->Execute(kDebit, {transfer.from}));
-  for (auto branch = all.begin() + 1; branch != all.end(); ++branch) {
-    OrThrow((*branch)->Execute(kCredit, {transfer.to}));
+  for (const auto& branch : all) {
+    const bool first = branch == all.front();
+    const char* const sql = first ? kDebit : kCredit;
+    const std::string& account = first ? transfer.from : transfer.to;
+    if (way_ == Way::kQueued) {
+      OrThrow(branch->Queue(sql, {account}, 1));
+    } else {
+      OrThrow(branch->Execute(sql, {account}));
+    }
   }
 }
 

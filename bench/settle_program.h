@@ -17,6 +17,7 @@ enum class Way {
   kServicePrepares,  // two-phase commit: a service did the work and left; the coordinator's
                      // commands prepare and finish it. It has a session of its own, and is in this
                      // process
+  kQueued,           // as kCallerPrepares; the statements are queued and travel with the prepare
   kThreePhase,       // who commits did the work; the coordinator's commands prepare and finish it
 };
 

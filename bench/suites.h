@@ -18,6 +18,7 @@ struct SuiteOptions {
   std::vector<int> clients;
   std::chrono::duration<double> window{};  // of each run
   int rounds = 1;
+  int percent = 100;  // of the sizes of the suite `scale`
 };
 
 // Told one line when something begins that takes time.
@@ -35,5 +36,9 @@ std::vector<Row> MeasureThreePhase(const SuiteOptions& options, const Progress& 
                                    const Stop& stop);
 std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& progress,
                                 const Stop& stop);
+std::vector<Row> MeasureLog(const SuiteOptions& options, const Progress& progress,
+                            const Stop& stop);
+std::vector<Row> MeasureScale(const SuiteOptions& options, const Progress& progress,
+                              const Stop& stop);
 
 }  // namespace settle::bench

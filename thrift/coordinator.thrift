@@ -36,9 +36,15 @@ struct BeginRequest {
   /** The value of a W3C traceparent header. Given on with whatever is asked of participants for this transaction, and
       put into the log; what is no such value is ignored. */
   5: optional string trace_parent
+  /** How many branches the caller would number itself, without a call of enlist for each: it names those that it came to
+      need when it asks to commit. All of them are worked in by the process of `session`. BeginReply says how many are granted. */
+  6: optional i32 own_branches
+  /** With own_branches: the participant session (see participant.thrift) of the process that begins it. Lost before commit
+      was asked for, it takes the transaction with it: aborted. */
+  7: optional string session
   /** True: it may be committed by a last resource (commit_one_phase with votes). Its gtid then ends in "-last", and an
       outcome that the log does not know is UNKNOWN, never presumed ABORTED. Absent: false. */
-  6: optional bool last_resource
+  8: optional bool last_resource
 }
 
 struct BeginReply {
@@ -46,6 +52,18 @@ struct BeginReply {
   1: required string gtid
   /** The life of the coordinator that began it. */
   2: required i64 epoch
+  /** The caller may number the branches 1 to this itself; the coordinator numbers from the next one. Absent or 0: it enlists
+      each. None are granted if the session is not attached or belongs to another identity, while an operator has
+      something paused, to a three-phase commit, and by coordinators of older releases. */
+  3: optional i32 own_branches
+}
+
+/** A branch that the caller numbered itself. */
+struct OwnBranch {
+  /** 1 to BeginReply.own_branches: the n that are named are 1 to n. */
+  1: required i32 number
+  /** The resource's name, as the session of BeginRequest attached with it. */
+  2: required string resource
 }
 
 struct EnlistRequest {
@@ -111,6 +129,9 @@ struct CommitRequest {
   /** Reply "undecided" or "unknown to me" after this many milliseconds at the latest; the transaction goes
       on. 0 takes the coordinator's default. */
   4: required i64 wait_ms
+  /** Every branch that the caller numbered itself. INVALID, and nothing is changed: a number that was not granted, or twice; a
+      resource that the session does not serve. */
+  5: optional list<OwnBranch> branches
 }
 
 struct CommitReply {
@@ -129,10 +150,15 @@ struct OnePhaseRequest {
   2: required i32 branch
   /** Its evidence, taken before it commits. */
   3: required types.Evidence evidence
+  /** The branch's resource, if the caller numbered the branch itself. When not granted, it is named again with commit. Not
+      with votes. */
+  4: optional string resource
   /** The branch is not the only one: it is the last resource, and decides. These are the votes of all others, none of
       them NO; each that is COMMIT is prepared under a name that says so (docs/protocols.md, "Logging last resource").
       Only of a transaction that was begun with last_resource. */
-  4: optional list<types.BranchVote> votes
+  5: optional list<types.BranchVote> votes
+  /** With votes: every branch that the caller numbered itself, as with commit. */
+  6: optional list<OwnBranch> branches
 }
 
 struct OnePhaseReply {

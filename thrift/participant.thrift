@@ -67,9 +67,10 @@ struct Command {
   1: required CommandKind kind
   /** The transaction's id. */
   2: required string gtid
-  /** The branch, counted from 1 within its transaction; at most 1000. */
+  /** The branch, counted from 1 within its transaction; at most 1000. 0, of ABORT alone: every branch of the transaction
+      that this process numbered itself (BeginRequest.own_branches), those that it is about to open included; no end is reported. */
   3: required i32 branch
-  /** The resource in which to do it. */
+  /** The resource in which to do it; empty for branch 0. */
   4: required string resource
   /** How often this command was sent, from 1. */
   5: required i32 attempt

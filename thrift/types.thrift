@@ -6,7 +6,7 @@
  * people to read and decide nothing; durations are milliseconds.
  *
  * Transport: framed, binary protocol, one port. The services share it by Thrift's multiplexing, under the names
- * "coordinator", "participant" and "admin".
+ * "coordinator", "participant", "peer" and "admin".
  *
  * Limits on what a server takes: a frame 16 MiB (settled --max-frame-bytes), one string 1 MiB, one list 10,000
  * items, a duration one day. What is longer is refused by name; what cannot be a call at all closes the connection.

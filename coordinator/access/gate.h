@@ -1,6 +1,6 @@
 // What every call passes: who calls, whether that is allowed, and how often.
 //
-//   Gate gate(Policy::WithoutRules(getuid()), Warn(observer));
+//   Gate gate(Policy::WithoutRules(getuid()), WarnAbout(observer));
 //   Visitor visitor(gate, caller);                         // one for each connection
 //   if (Status may = visitor.Enter(Of("admin", "resolve")); !may) ...
 #pragma once
@@ -21,6 +21,7 @@
 #include "access/policy.h"
 #include "server/caller.h"
 #include "server/complaints.h"
+#include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::coordinator::access {
@@ -44,8 +45,11 @@ class Gate {
  public:
   using Now = std::function<CallRate::Instant()>;
 
-  // `complain` gets a line for people about what is denied, at most one a second.
-  Gate(Policy policy, server::Complain complain, Now now = std::chrono::steady_clock::now);
+  // A line for people about what is denied, and the transaction that the call was about, if any.
+  using Tell = std::function<void(const Gtid& about, const std::string& line)>;
+
+  // `tell` gets at most one line a second.
+  Gate(Policy policy, Tell tell, Now now = std::chrono::steady_clock::now);
 
   // From the next call on, of every connection.
   void Replace(Policy policy);
@@ -64,13 +68,17 @@ class Gate {
   // is granted have one, and a new connection must not bring new calls.
   struct Usage {
     CallRate calls;
-    std::atomic<std::uint64_t> connections{0};
+    std::atomic<std::uint64_t> connections{0};  // that have a place
+
+    bool TakePlace(std::uint64_t most);
   };
   Usage& UsageOf(const std::string& identity);
   std::shared_ptr<const Policy> policy() const;
-  void Deny(const Method& method, Reason reason, const server::Caller& caller, const Error& error);
+  void Deny(const Method& method, Reason reason, const server::Caller& caller, const Error& error,
+            const Gtid& about);
 
   const Now now_;
+  const Tell tell_;
   server::Complaints complaints_;
   std::atomic<std::uint64_t> generation_{1};  // raised after the policy was replaced
   mutable std::mutex mutex_;
@@ -96,8 +104,9 @@ class Visitor {
   // bit test.
   [[nodiscard]] Status Enter(const Method& method);
 
-  // Counts and tells what is denied for a reason that is found later; returns `error`.
-  Error Deny(const Method& method, Reason reason, Error error);
+  // Counts and tells what is denied for a reason that is found later; returns `error`. `about`: the
+  // transaction that the call names, if any.
+  Error Deny(const Method& method, Reason reason, Error error, const Gtid& about = {});
 
   // As of the last Enter.
   const Rights& rights() const { return rights_; }
@@ -110,6 +119,7 @@ class Visitor {
 
  private:
   void Refresh(std::uint64_t generation);
+  bool TakePlace();
   void Leave();
 
   Gate& gate_;
@@ -117,7 +127,7 @@ class Visitor {
   std::uint64_t generation_ = 0;
   Rights rights_;
   Gate::Usage* usage_ = nullptr;  // none: nothing is granted
-  bool one_too_many_ = false;     // of the connections
+  bool has_place_ = false;        // among the connections of its identity
 };
 
 }  // namespace settle::coordinator::access

@@ -75,6 +75,7 @@ void AddTo(Rights& rights, const Rule& rule) {
   TakeLarger(rights.quota.sessions, rule.quota.sessions);
   TakeLarger(rights.quota.calls_per_second, rule.quota.calls_per_second);
   TakeLarger(rights.quota.connections, rule.quota.connections);
+  TakeLarger(rights.quota.names, rule.quota.names);
 }
 
 std::string IdentityOf(const server::Caller& caller, const std::vector<Rule>& rules) {
@@ -83,11 +84,8 @@ std::string IdentityOf(const server::Caller& caller, const std::vector<Rule>& ru
     case server::Caller::Proof::kUnixPeer: return "uid:" + std::to_string(caller.uid);
     case server::Caller::Proof::kCertificate: break;
   }
-  for (const std::string& name : caller.names) {
-    const bool named = std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) {
-      return rule.who.kind == Who::Kind::kCertificate && rule.who.text == name;
-    });
-    if (named) return name;
+  for (const Rule& rule : rules) {
+    if (rule.who.kind == Who::Kind::kCertificate && IsAbout(rule.who, caller)) return rule.who.text;
   }
   return caller.names.empty() ? "a certificate without a name" : caller.names.front();
 }
@@ -119,6 +117,12 @@ Status Rights::MayServeResource(std::string_view name) const {
 
 Status Rights::MayServeParticipant(std::string_view name) const {
   return MayServe(*this, participants, "participant", "participants", name);
+}
+
+bool Rights::ServesByPattern(std::string_view name) const {
+  return std::find(resources.begin(), resources.end(), name) == resources.end() &&
+         std::any_of(resources.begin(), resources.end(),
+                     [&](const std::string& one) { return Matches(one, name); });
 }
 
 Policy Policy::WithoutRules(uid_t own) {

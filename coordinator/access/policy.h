@@ -22,13 +22,17 @@
 
 namespace settle::coordinator::access {
 
+// A resource's name stays in the log once it was attached.
+inline constexpr std::uint64_t kNamesMost = 1000;
+
 // How much one identity may have at a time, over all its connections. None: as much as the daemon's
-// own limits allow.
+// own limits allow, and kNamesMost names.
 struct Quota {
   std::optional<std::uint64_t> open_transactions{};  // undecided ones; and as many sagas
   std::optional<std::uint64_t> sessions{};           // of participants
   std::optional<std::uint64_t> calls_per_second{};
   std::optional<std::uint64_t> connections{};
+  std::optional<std::uint64_t> names{};  // of resources that it serves by a pattern
 
   friend bool operator==(const Quota&, const Quota&) = default;
 };
@@ -71,6 +75,9 @@ struct Rights {
   [[nodiscard]] Status MayCall(const Method& method) const;
   [[nodiscard]] Status MayServeResource(std::string_view name) const;
   [[nodiscard]] Status MayServeParticipant(std::string_view name) const;
+
+  // A pattern lets it serve the resource, and no rule spells the name out.
+  [[nodiscard]] bool ServesByPattern(std::string_view name) const;
 };
 
 // "local" where nothing is proved.
@@ -85,7 +92,8 @@ class Policy {
   explicit Policy(std::vector<Rule> rules) : rules_(std::move(rules)) {}
 
   // All rules that are about the caller add up: roles, names, and of each quota the largest. Of a
-  // certificate's names the first that a rule is about is its identity.
+  // certificate's names that which the first rule is about is its identity, so that a rule at the
+  // end gives more rights and no other identity.
   Rights Of(const server::Caller& caller) const;
 
  private:

@@ -149,6 +149,7 @@ class Reader {
     TakeLimit(object, "sessions", quota.sessions);
     TakeLimit(object, "calls_per_second", quota.calls_per_second);
     TakeLimit(object, "connections", quota.connections);
+    TakeLimit(object, "names", quota.names);
     object.RefuseOthers();
   }
 

@@ -16,6 +16,29 @@ std::string ResultInWords(const Error& error) {
   return ((maybe_done ? "unknown: " : "refused: ") + error.message).substr(0, kResultBytesMost);
 }
 
+// What would be done after all is asked for like any other.
+Status Audit::RefuseUnrecorded(const Action& action) {
+  if (!action.would || !refusals_.AreEnough(action.counted_as, clock_.Now())) return {};
+  Status refused = action.would();
+  if (refused) return {};
+  if (refusals_.LeaveOut(action.counted_as) == 1) {
+    observer_.Event(Observer::Level::kWarning, {},
+                    std::to_string(Refusals::kRowsMost) + " calls (" + Escaped(action.counted_as) +
+                        ") were refused within an hour: more of them are counted, and are no rows "
+                        "of the audit trail");
+  }
+  return refused;
+}
+
+std::string Audit::Refused(const Action& action, const Error& error) {
+  std::string words = ResultInWords(error);
+  if (action.counted_as.empty() || !words.starts_with("refused: ")) return words;
+  const std::uint64_t left_out = refusals_.Record(action.counted_as, clock_.Now());
+  if (left_out > 0)
+    words += " (and " + std::to_string(left_out) + " calls like it before, which are no rows)";
+  return words;
+}
+
 Result<std::uint64_t> Audit::Append(AuditRow row) {
   return Await<std::uint64_t>([&](Completion<std::uint64_t> done) {
     log_.AppendAudit(std::move(row), Durability::kForce,
@@ -42,7 +65,7 @@ Result<std::uint64_t> Audit::Ask(const Action& action) {
 }
 
 // Without it the trail goes on to say "asked", which is true, and never that it was not done.
-void Audit::Answer(const Action& action, std::uint64_t asked, const std::string& result) {
+void Audit::Answer(const Action& action, std::uint64_t asked, std::string result) {
   // Crash in here: the trail says "asked", and it was done.
   SETTLE_FAILPOINT("audit.acted");
   const Result<std::uint64_t> noted =

@@ -1,14 +1,16 @@
 // Every action of an operator goes through here: who asked for what is durable before it is done,
-// and what came of it after.
+// and what came of it after. Refusals beyond those of refusals.h are counted instead.
 //
 //   Result<TransactionView> view = audit.Do<TransactionView>(
 //       {caller.text(), call.operator_name, "resolve to abort", call.gtid.text(), call.reason},
 //       [&] { return Resolve(engine, views, observer, call); });
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 
+#include "admin/refusals.h"
 #include "engine/ports.h"
 #include "log/decision_log.h"
 
@@ -29,6 +31,10 @@ class Audit {
     std::string what;    // "resolve to abort"
     std::string target;  // a gtid, a resource
     std::string reason;
+    // What its refusals are counted under: the identity and the call. Empty: each is a row.
+    std::string counted_as{};
+    // Whether it would be refused as things are; changes nothing, may block. None: nobody knows.
+    std::function<Status()> would{};
   };
 
   // `body` gives a Result<T>. kRetry, and it was not run: the trail could not be written. What the
@@ -44,12 +50,17 @@ class Audit {
  private:
   // The number of the row.
   Result<std::uint64_t> Ask(const Action& action);
-  void Answer(const Action& action, std::uint64_t asked, const std::string& result);
+  void Answer(const Action& action, std::uint64_t asked, std::string result);
+  // It is refused, and that is no row of the trail.
+  Status RefuseUnrecorded(const Action& action);
+  // As ResultInWords, with those before it that are no rows.
+  std::string Refused(const Action& action, const Error& error);
   Result<std::uint64_t> Append(AuditRow row);
 
   DecisionLog& log_;
   Clock& clock_;
   Observer& observer_;
+  Refusals refusals_;
 };
 
 // "refused: ..." in one line; "unknown: ..." where it may have been done all the same.
@@ -57,11 +68,12 @@ std::string ResultInWords(const Error& error);
 
 template <typename T, typename Body>
 Result<T> Audit::Do(const Action& action, Body body) {
+  if (Status refused = RefuseUnrecorded(action); !refused) return Fail(std::move(refused).error());
   const Result<std::uint64_t> asked = Ask(action);
   if (!asked) return Fail(asked.error());
   try {
     Result<T> result = body();
-    Answer(action, *asked, result ? "done" : ResultInWords(result.error()));
+    Answer(action, *asked, result ? "done" : Refused(action, result.error()));
     return result;
   } catch (...) {
     Answer(action, *asked, "unknown: it failed inside the coordinator");

@@ -18,6 +18,11 @@ bool IsDamage(Outcome outcome) {
   return false;
 }
 
+// The commit of an only branch was its database's to decide, so that it has no vote.
+bool IsLeftToItsBranch(const TransactionSummary& summary) {
+  return summary.branches.size() == 1 && summary.branches.front().vote.empty();
+}
+
 std::string Because(const LiveBranch& live) {
   return live.proof_detail.empty() ? "" : " (" + live.proof_detail + ")";
 }
@@ -58,6 +63,8 @@ Comparison Gone(Decided decided, const BranchSummary& branch, const LiveBranch& 
     case Proof::kNone: break;
   }
   const bool voted = !branch.evidence.local_transaction.empty();
+  if (branch.state == "committed")
+    return {"not prepared; it was reported as committed, and nothing proves it any more" + why};
   if (decided == Decided::kCommit && branch.vote != "read-only")
     return {"not prepared, and there is no proof of what became of it" + why + ": hazard", true};
   if (!voted) return {"not prepared"};
@@ -69,8 +76,10 @@ Comparison Gone(Decided decided, const BranchSummary& branch, const LiveBranch& 
 Decided DecisionOf(const TransactionSummary& summary) {
   if (summary.state == "quarantined" || summary.state == "last-resource") return Decided::kUnclear;
   if (summary.state == "one-phase" || summary.state == "delegating") return Decided::kByBranch;
-  if (IsDamage(summary.ending.outcome))
-    return summary.ending.cause == AbortCause::kNone ? Decided::kCommit : Decided::kAbort;
+  if (IsDamage(summary.ending.outcome)) {
+    if (summary.ending.cause != AbortCause::kNone) return Decided::kAbort;
+    return IsLeftToItsBranch(summary) ? Decided::kByBranch : Decided::kCommit;
+  }
   if (summary.state == "committing" || summary.ending.outcome == Outcome::kCommitted)
     return Decided::kCommit;
   if (summary.state == "aborting" || summary.ending.outcome == Outcome::kAborted)

@@ -165,9 +165,14 @@ Findings CheckClock(const CoordinatorFacts& facts) {
   } else {
     found.push_back({"clock-order", Severity::kOk, "no record is in the future", ""});
   }
-  if (facts.clock.synchronised) {
+  if (!facts.clock) {
+    found.push_back({"clock-sync", Severity::kNote,
+                     "whether it is synchronised is not known: this process may not ask the kernel "
+                     "(the service's ProtectClock= forbids it)",
+                     "timedatectl status"});
+  } else if (facts.clock->synchronised) {
     found.push_back({"clock-sync", Severity::kOk,
-                     "synchronised, to " + Time(facts.clock.error_max) + " at the worst", ""});
+                     "synchronised, to " + Time(facts.clock->error_max) + " at the worst", ""});
   } else {
     found.push_back({"clock-sync", Severity::kNote,
                      "the kernel does not know of a synchronisation (NTP); nothing is decided by "
@@ -275,13 +280,15 @@ Findings CheckDamage(const CoordinatorFacts& facts) {
                                   "--reason TEXT"});
   const auto at = facts.open.by_state.find("quarantined");
   const std::size_t quarantined = at == facts.open.by_state.end() ? 0 : at->second;
-  found.push_back({"in-doubt-quarantined", quarantined == 0 ? Severity::kOk : Severity::kProblem,
-                   quarantined == 0 ? "no records contradict themselves"
-                                    : Count(quarantined, "transaction is", "transactions are") +
-                                          " quarantined: their records contradict themselves",
-                   quarantined == 0 ? ""
-                                    : "settle in-doubt; find out who edited or copied the log "
-                                      "before anything else"});
+  found.push_back(
+      {"in-doubt-quarantined", quarantined == 0 ? Severity::kOk : Severity::kProblem,
+       quarantined == 0 ? "nothing is quarantined"
+                        : Count(quarantined, "transaction is", "transactions are") +
+                              " quarantined: their records contradict themselves, or were lost "
+                              "before the log was restored",
+       quarantined == 0 ? ""
+                        : "settle in-doubt says of each which; unless the log was restored, find "
+                          "out who edited or copied it before anything else"});
   return found;
 }
 

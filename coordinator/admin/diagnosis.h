@@ -57,8 +57,8 @@ struct CoordinatorFacts {
   Result<LogCondition> log = Fail(ErrorCode::kRefused, "");
   Result<FileSystem> file_system = Fail(ErrorCode::kRefused, "");
   FlushTimes flushes;
-  ClockState clock;
-  WallTime newest_record = 0;  // 0: the log has none with a time
+  std::optional<ClockState> clock;  // none: the kernel may not be asked
+  WallTime newest_record = 0;       // 0: the log has none with a time
 
   OpenCounts open;
   std::vector<ParticipantView> participants;

@@ -34,9 +34,17 @@ Doctor::Doctor(Deployment deployment, Certificate certificate, Engine& engine,
       clock_(clock),
       started_(clock.WallNow()) {}
 
+void Doctor::ListensOn(std::string address) {
+  const std::lock_guard lock(address_mutex_);
+  deployment_.address = std::move(address);
+}
+
 Result<Diagnosis> Doctor::Examine() {
   CoordinatorFacts facts;
-  facts.deployment = deployment_;
+  {
+    const std::lock_guard lock(address_mutex_);
+    facts.deployment = deployment_;
+  }
   facts.identity = log_.identity();
   facts.now = clock_.WallNow();
   facts.started = started_;

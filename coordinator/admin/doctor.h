@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "admin/diagnosis.h"
@@ -29,12 +30,15 @@ class Doctor {
   Doctor(Deployment deployment, Certificate certificate, Engine& engine, const DecisionLog& log,
          const Inquiry& inquiry, const Clock& clock);
 
+  // Where it serves, once that is known: what was asked for may leave the port to the kernel.
+  void ListensOn(std::string address);
+
   // Blocking, for two seconds of a slow disk at the most and until the shards have answered. Writes
   // a little beside the log to see how long that takes: one at a time, whoever asks.
   [[nodiscard]] Result<Diagnosis> Examine();
 
  private:
-  const Deployment deployment_;
+  Deployment deployment_;  // its address is guarded by address_mutex_
   const Certificate certificate_;
   Engine& engine_;
   const DecisionLog& log_;
@@ -42,6 +46,7 @@ class Doctor {
   const Clock& clock_;
   const WallTime started_;
   std::mutex measuring_;
+  std::mutex address_mutex_;
 };
 
 }  // namespace settle::coordinator

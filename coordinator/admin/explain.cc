@@ -27,20 +27,15 @@ std::string BranchesThatAreOut(const TransactionSummary& summary) {
   return out;
 }
 
-// As Sagas says of a step that is held back.
-bool IsPaused(const BranchSummary& branch) {
-  return branch.last_error.starts_with(branch.resource + " is paused by ");
-}
-
 // What of it waits for a participant that an operator has paused, unless that is said already.
-std::string WhatIsPaused(const TransactionSummary& summary,
-                         const std::vector<PauseRecord>& pauses) {
+std::string WhatIsHeldBack(const TransactionSummary& summary,
+                           const std::vector<PauseRecord>& pauses) {
   std::string words;
   for (const PauseRecord& pause : pauses) {
     if (pause.scope != PauseScope::kParticipant) continue;
     const bool waits = std::any_of(
         summary.branches.begin(), summary.branches.end(), [&](const BranchSummary& branch) {
-          return IsUnfinished(branch) && !IsPaused(branch) && branch.resource == pause.name;
+          return IsUnfinished(branch) && !IsHeldBack(branch) && branch.resource == pause.name;
         });
     if (waits) words += "; " + InWords(pause) + " (what is decided is finished there all the same)";
   }
@@ -50,7 +45,7 @@ std::string WhatIsPaused(const TransactionSummary& summary,
 // What keeps a called participant from getting on, as something to do about it.
 std::string HelpForTheCalled(const BranchSummary& out) {
   if (out.last_error.empty()) return "nothing is needed while " + out.resource + " is at work";
-  if (IsPaused(out)) return "'settle resume " + out.resource + " --reason ...' lets it go on";
+  if (IsHeldBack(out)) return "'settle resume " + out.resource + " --reason ...' lets it go on";
   return out.last_error == NobodyServes(out.resource)
              ? "start a process that serves " + out.resource
              : "mend the cause at " + out.resource;
@@ -79,12 +74,6 @@ const BranchSummary* FirstToHelp(const std::vector<BranchSummary>& branches) {
 std::string HelpForTheBranches(const TransactionSummary& summary) {
   const BranchSummary* out = FirstToHelp(summary.branches);
   return out == nullptr ? "nothing is needed" : HelpForTheBranch(*out);
-}
-
-const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber site) {
-  const auto branch = std::find_if(summary.branches.begin(), summary.branches.end(),
-                                   [site](const BranchSummary& one) { return one.number == site; });
-  return branch == summary.branches.end() ? nullptr : &*branch;
 }
 
 // What a three-phase commit needs to be decided, and who of its sites could give it.
@@ -142,32 +131,20 @@ void AwaitLastResource(const BranchSummary& last, TransactionView& view, const s
                 " forces it, and splits it if that database did otherwise";
 }
 
-bool IsPivot(const TransactionSummary& summary, BranchNumber step) {
-  if (!summary.saga) return false;
-  const auto& steps = summary.saga->steps;
-  return std::any_of(steps.begin(), steps.end(), [step](const StepSummary& one) {
-    return one.number == step && one.kind == saga::StepKind::kPivot;
-  });
-}
-
 // What a person can do about the first of a saga's steps that does not get on, or else about the
 // first one that is out.
 std::string HelpForASaga(const TransactionSummary& summary) {
-  const auto& steps = summary.branches;
-  const BranchSummary* out = FirstToHelp(steps);
+  const BranchSummary* out = FirstToHelp(summary.branches);
   if (out == nullptr) return "";
   const std::string of = summary.gtid.text() + " --step " + std::to_string(out->number);
-  if (IsPaused(*out)) {
+  if (IsHeldBack(*out)) {
     return HelpForTheCalled(*out) + "; 'settle saga cancel " + summary.gtid.text() +
            " --reason ...' turns the saga back unless its pivot has run; deadlines run on";
   }
   std::string advice = HelpForTheCalled(*out) + ": the call is repeated by itself; 'settle retry " +
                        of + "' repeats it now";
   if (!IsStuck(*out)) return advice;
-  const bool past_pivot = std::any_of(steps.begin(), steps.end(), [&](const BranchSummary& step) {
-    return step.state == "done" && IsPivot(summary, step.number);
-  });
-  if (out->state == "undoing" || past_pivot) {
+  if (out->state == "undoing" || IsPastItsPivot(summary)) {
     return advice + "; what can never succeed: 'settle set-input " + of +
            " --input JSON --reason ...' corrects it, 'settle skip " + of +
            " --reason ...' gives it up as damage";
@@ -221,7 +198,27 @@ std::string HelpForTheDamaged(const TransactionSummary& summary) {
   return compare + " by hand; then " + forget + ". What is damaged: " + summary.ending.reason;
 }
 
+std::string HelpForTheQuarantined(const TransactionSummary& summary) {
+  const std::string gtid = summary.gtid.text();
+  const std::string force = CanBeForced(summary)
+                                ? "by 'settle resolve " + gtid +
+                                      " commit|abort --heuristic --reason ...' (it does damage "
+                                      "where one has ended otherwise already), or by hand"
+                                : "by hand, for no record says which they are";
+  return "nothing is sent for it and nothing is presumed: compare its branches with their "
+         "databases, and the log with a backup; then let all of them end alike, " +
+         force + ", and then 'settle forget " + gtid + " --reason ...' lets go of it" +
+         HoldsTheMark(summary);
+}
+
 }  // namespace
+
+const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number) {
+  const auto branch =
+      std::find_if(summary.branches.begin(), summary.branches.end(),
+                   [number](const BranchSummary& one) { return one.number == number; });
+  return branch == summary.branches.end() ? nullptr : &*branch;
+}
 
 bool AwaitsAMajority(const TransactionSummary& summary) {
   return summary.quorum && summary.state == "quorum";
@@ -240,6 +237,28 @@ bool IsReservation(const BranchSummary& branch) { return branch.identity.starts_
 
 bool HasReservations(const TransactionSummary& summary) {
   return std::any_of(summary.branches.begin(), summary.branches.end(), IsReservation);
+}
+
+// As Sagas says it.
+bool IsHeldBack(const BranchSummary& branch) {
+  return branch.last_error.starts_with(branch.resource + " is paused by ");
+}
+
+bool IsPastItsPivot(const TransactionSummary& summary) {
+  if (!summary.saga) return false;
+  return std::any_of(
+      summary.branches.begin(), summary.branches.end(), [&](const BranchSummary& branch) {
+        const auto& steps = summary.saga->steps;
+        return branch.state == "done" &&
+               std::any_of(steps.begin(), steps.end(), [&](const StepSummary& step) {
+                 return step.number == branch.number && step.kind == saga::StepKind::kPivot;
+               });
+      });
+}
+
+bool CanBeForced(const TransactionSummary& summary) {
+  return AwaitsAMajority(summary) || AwaitedLastResource(summary) != nullptr ||
+         (summary.state == "quarantined" && !summary.branches.empty());
 }
 
 bool CallsParticipants(std::string_view state) {
@@ -270,7 +289,9 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
   const std::string gtid = summary.gtid.text();
   if (summary.state == "active") {
     view.waiting_for =
-        "its application to ask for commit or abort; the deadline aborts it otherwise";
+        std::string("its application to ask for commit or abort") +
+        (summary.own_unnamed ? ", and to name the branches in its own process" : "") +
+        "; the deadline aborts it otherwise";
     view.advice = "nothing is needed; 'settle resolve " + gtid + " abort --reason ...' ends it now";
   } else if (summary.state == "preparing") {
     view.waiting_for = "the vote of " + out;
@@ -304,20 +325,13 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
     view.advice = HelpForTheDamaged(summary);
   } else if (summary.state == "quarantined") {
     view.waiting_for = "a person";
-    view.advice =
-        "nothing is sent for it and nothing is presumed: compare its branches with their "
-        "databases, and the log with a backup; then let all of them end alike, by 'settle "
-        "resolve " +
-        gtid +
-        " commit|abort --heuristic --reason ...' (it does damage where one has ended otherwise "
-        "already), or by hand, and then 'settle forget " +
-        gtid + " --reason ...' lets go of it" + HoldsTheMark(summary);
+    view.advice = HelpForTheQuarantined(summary);
   } else if (summary.state == "forcing") {
     view.waiting_for = "the decision log's disk, to record what a person decided";
   } else if (summary.state == "forgetting") {
     view.waiting_for = "the decision log's disk, to record that it is repaired";
   }
-  if (!view.waiting_for.empty()) view.waiting_for += WhatIsPaused(summary, pauses);
+  if (!view.waiting_for.empty()) view.waiting_for += WhatIsHeldBack(summary, pauses);
   view.summary = std::move(summary);
   return view;
 }

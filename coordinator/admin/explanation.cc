@@ -25,12 +25,6 @@ std::string NameOf(const TransactionSummary& summary, const BranchSummary& branc
          branch.resource;
 }
 
-const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number) {
-  const auto found = std::find_if(summary.branches.begin(), summary.branches.end(),
-                                  [&](const auto& branch) { return branch.number == number; });
-  return found == summary.branches.end() ? nullptr : &*found;
-}
-
 std::string KindOf(const TransactionSummary& summary) {
   if (summary.saga) {
     return "a saga, " + summary.saga->name + " version " + std::to_string(summary.saga->version) +
@@ -40,9 +34,11 @@ std::string KindOf(const TransactionSummary& summary) {
       std::count_if(summary.branches.begin(), summary.branches.end(), IsReservation));
   const std::size_t in_databases = summary.branches.size() - reserved;
   std::string parts = Counted(in_databases, "branch", "branches");
+  if (summary.own_unnamed)
+    parts += " known here, and those that its application names when it asks to commit";
   if (reserved != 0) {
     parts = Counted(reserved, "reservation", "reservations") +
-            (in_databases == 0 ? "" : " and " + parts);
+            (in_databases == 0 && !summary.own_unnamed ? "" : " and " + parts);
   }
   return (summary.quorum ? "a three-phase commit with " : "a transaction with ") + parts;
 }
@@ -133,15 +129,20 @@ std::string DecisionInWords(const TransactionSummary& summary) {
   if (state == "ending") return "Its end is being written down.";
   if (state == "damaged") {
     const bool alike = summary.ending.committed() || summary.ending.aborted();
-    const std::string what = alike          ? "A person decided of it, and its branches ended alike"
-                             : summary.saga ? "A part of it is neither done nor undone"
-                                            : "Its branches did not end as decided";
+    const Decided decided = DecisionOf(summary);
+    const std::string what =
+        alike                           ? "A person decided of it, and its branches ended alike"
+        : summary.saga                  ? "A part of it is neither done nor undone"
+        : decided == Decided::kByBranch ? "Its only branch was its database's to commit"
+        : decided == Decided::kCommit   ? "It was decided to commit, and not all of it ended so"
+                                        : "It was aborted, and not all of it ended so";
     return what + " (" + ToString(summary.ending.outcome) + "): " + summary.ending.reason + ".";
   }
+  if (state == "forcing") return "A person has decided it; that is being written down.";
   if (state == "forgetting") return "A person has repaired it; that is being written down.";
   if (state == "quarantined") {
-    return "Its records in the decision log contradict themselves (" + summary.ending.reason +
-           "), so nothing is presumed of it and nothing is done.";
+    return "It is quarantined, so nothing is presumed of it and nothing is done: " +
+           summary.ending.reason + ".";
   }
   return Ended(summary);
 }
@@ -213,10 +214,9 @@ Sentences SafeIn(const TransactionSummary& summary) {
 
 // As far as it can be told from here: of what a last resource decided it goes on.
 std::string PreparedNameOf(const TransactionSummary& summary, const BranchSummary& branch) {
-  const BranchKey key{summary.gtid, branch.number};
+  const BranchKey key = KeyInTheDatabase(summary, branch);
   const BranchSummary* last = AwaitedLastResource(summary);
-  if (last == nullptr)
-    return key.DatabaseName() + (summary.gtid.allows_last_resource() ? ":..." : "");
+  if (last == nullptr) return key.DatabaseName() + (key.gtid.allows_last_resource() ? ":..." : "");
   const Result<std::string> name =
       NameInNameOf(key, {last->number, last->resource, last->evidence});
   return name ? *name : key.DatabaseName();
@@ -230,6 +230,7 @@ Sentences ByHand(const TransactionSummary& summary, bool rollback, const std::st
   for (const BranchSummary& branch : summary.branches) {
     const bool ended = branch.state == "committed" || branch.state == "aborted" ||
                        branch.state == "read-only" || branch.state == "refused" ||
+                       branch.state == "confirmed" || branch.state == "cancelled" ||
                        &branch == AwaitedLastResource(summary);
     if (ended) continue;
     if (IsReservation(branch)) {
@@ -291,6 +292,7 @@ Sentences HarmfulIn(const TransactionSummary& summary) {
     return {"Forgetting it before it is repaired: nobody is told of the damage any more.",
             "Doing the work again: a part of it has been done."};
   }
+  if (state == "forcing") return {"Ending its branches by hand, otherwise than was decided."};
   if (state == "quarantined") {
     return {"Ending its branches differently from each other.",
             "Forgetting it before they have ended: nobody is told of them any more."};
@@ -322,16 +324,18 @@ void AddStepCommands(const TransactionSummary& summary, Sentences& commands) {
                      step.state == "fencing" || step.state == "confirming" ||
                      step.state == "cancelling";
     if (!out || step.last_error.empty()) continue;
-    const std::string of = summary.gtid.text() + " --step " + std::to_string(step.number);
-    commands.push_back("settle retry " + (summary.saga ? of : summary.gtid.text()));
-    if (step.state == "undoing") {
+    const std::string& gtid = summary.gtid.text();
+    const std::string of = gtid + " --step " + std::to_string(step.number);
+    const bool reserved = step.state == "confirming" || step.state == "cancelling";
+    const bool must_happen = reserved || step.state == "undoing" || IsPastItsPivot(summary);
+    const bool held = IsHeldBack(step);
+    commands.push_back(held ? "settle resume " + step.resource + kReason
+                            : "settle retry " + (summary.saga ? of : gtid));
+    if (must_happen && !held && !reserved)
       commands.push_back("settle set-input " + of + " --input '{...}'" + kReason);
-      commands.push_back("settle skip " + of + kReason);
-    } else if (step.state == "running") {
-      commands.push_back("settle saga cancel " + summary.gtid.text() + kReason);
-    } else if (step.state != "fencing") {
-      commands.push_back("settle skip " + of + kReason);
-    }
+    if (must_happen && !held) commands.push_back("settle skip " + of + kReason);
+    if (!must_happen && summary.state == "running")
+      commands.push_back("settle saga cancel " + gtid + kReason);
     return;
   }
 }
@@ -345,13 +349,17 @@ Sentences CommandsFor(const TransactionSummary& summary, const std::vector<LiveR
     return {"settle resolve " + gtid + " abort" + kReason};
   if (state == "damaged" || state == "quarantined") {
     commands.push_back("settle show " + gtid);
+    const std::string dry_run = std::string(" --heuristic --dry-run") + kReason;
     for (const BranchSummary& branch : summary.branches) {
-      if (branch.state != "hazard") continue;
-      commands.push_back("settle resolve " + gtid + " committed --branch " +
-                         std::to_string(branch.number) + " --heuristic --dry-run" + kReason);
+      if (branch.state != "hazard" || state != "damaged") continue;
+      const std::string number = " --branch " + std::to_string(branch.number);
+      for (const char* const how : {" committed", " aborted"})
+        commands.push_back("settle resolve " + gtid + how + number + dry_run);
     }
-    if (state == "quarantined")
-      commands.push_back("settle resolve " + gtid + " abort --heuristic --dry-run" + kReason);
+    if (CanBeForced(summary)) {
+      for (const char* const how : {" commit", " abort"})
+        commands.push_back("settle resolve " + gtid + how + dry_run);
+    }
     commands.push_back("settle forget " + gtid + kReason);
     return commands;
   }

@@ -1,6 +1,7 @@
 #include "admin/heuristic.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "engine/await.h"
@@ -21,7 +22,7 @@ HeuristicCall CallOf(const ResolveCall& call, HeuristicAct act) {
   intent.operator_name = call.operator_name;
   intent.reason = call.reason;
   intent.database_name = call.prepared;
-  return {call.gtid, std::move(intent)};
+  return {call.gtid, std::move(intent), call.identity};
 }
 
 // The same was asked before: it is answered by what is so now.
@@ -104,10 +105,11 @@ Result<Plan> PlanForce(const ResolveCall& call, TransactionView view) {
                     summary.ending.reason,
                 view.advice);
   }
-  if (quarantined || AwaitsAMajority(summary) || AwaitedLastResource(summary) != nullptr) {
+  if (CanBeForced(summary)) {
     std::string would = WouldForce(call, summary);
     return Plan{CallOf(call, HeuristicAct::kForce), std::move(would), std::move(view)};
   }
+  if (summary.ending.outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
   const bool undecided = summary.ending.outcome == Outcome::kUndecided;
   if (undecided && call.to == Decision::kAbort) {
     return Fail(ErrorCode::kRefused,
@@ -191,7 +193,9 @@ Result<Plan> PlanStray(Engine& engine, const Views& views, const ResolveCall& ca
 Result<TransactionView> ResolveHeuristically(Engine& engine, const Views& views,
                                              const ResolveCall& call) {
   Result<Plan> plan = Fail(ErrorCode::kInvalid, "");
+  std::unique_lock<std::mutex> deciding;
   if (!call.prepared.empty()) {
+    deciding = views.DecideOfStrays();
     const auto act = FindAct(engine, call);
     if (!act) return Fail(act.error());
     if (*act && (*act)->heuristics.front().to != call.to) {

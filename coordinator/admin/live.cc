@@ -11,6 +11,14 @@
 namespace settle::coordinator {
 using std::chrono::milliseconds;
 
+BranchKey KeyInTheDatabase(const TransactionSummary& summary, const BranchSummary& branch) {
+  if (!summary.heuristics.empty()) {
+    const auto stray = BranchKey::ParseDatabaseName(summary.heuristics.front().database_name);
+    if (stray) return *stray;
+  }
+  return {summary.gtid, branch.number};
+}
+
 std::vector<Told> AskNow(Engine& engine, const Clock& clock, std::vector<Question> questions) {
   struct Gathering {
     std::mutex mutex;
@@ -52,12 +60,8 @@ std::vector<LiveRow> AskBranches(Engine& engine, const Clock& clock,
   for (const BranchSummary& branch : summary.branches) {
     if (IsReservation(branch)) continue;
     rows.push_back({branch.number, {}, {}});
-    questions.push_back({Question::Kind::kInspect,
-                         branch.resource,
-                         wait,
-                         {summary.gtid, branch.number},
-                         branch.evidence,
-                         branch.process});
+    questions.push_back({Question::Kind::kInspect, branch.resource, wait,
+                         KeyInTheDatabase(summary, branch), branch.evidence, branch.process});
   }
   std::vector<Told> told = AskNow(engine, clock, std::move(questions));
   for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -49,6 +49,10 @@ struct Told {
 // little more.
 std::vector<Told> AskNow(Engine& engine, const Clock& clock, std::vector<Question> questions);
 
+// What the branch is prepared as. A stray has its own name, and not that of the act that a person
+// did to it.
+BranchKey KeyInTheDatabase(const TransactionSummary& summary, const BranchSummary& branch);
+
 // Every branch of the transaction that is in a database. Reservations and the steps of sagas are in
 // services, which cannot be asked.
 std::vector<LiveRow> AskBranches(Engine& engine, const Clock& clock,

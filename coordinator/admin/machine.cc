@@ -76,12 +76,12 @@ FlushTimes TimeFlushes(const std::string& path, int most, std::chrono::milliseco
   return Summary(std::move(times), {});
 }
 
-ClockState ReadClockState() {
+std::optional<ClockState> ReadClockState() {
   timex state{};  // modes = 0: reads, and needs no privilege
   const int result = ::adjtimex(&state);
-  const bool synchronised =
-      result != -1 && result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
-  return {.synchronised = synchronised, .error_max = microseconds(state.maxerror)};
+  if (result == -1) return std::nullopt;
+  const bool synchronised = result != TIME_ERROR && (state.status & STA_UNSYNC) == 0;
+  return ClockState{.synchronised = synchronised, .error_max = microseconds(state.maxerror)};
 }
 
 std::uint64_t DescriptorLimit() {

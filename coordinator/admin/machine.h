@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "admin/diagnosis.h"
@@ -13,7 +14,8 @@ namespace settle::coordinator {
 // directory of `path`. Blocking, for `patience` or one flush more.
 FlushTimes TimeFlushes(const std::string& path, int most, std::chrono::milliseconds patience);
 
-ClockState ReadClockState();
+// None: a sandbox forbids the question.
+std::optional<ClockState> ReadClockState();
 
 std::uint64_t DescriptorLimit();
 

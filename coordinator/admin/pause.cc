@@ -3,24 +3,19 @@
 #include "engine/await.h"
 
 namespace settle::coordinator {
-namespace {
-
-Status CheckKnown(const Views& views, const std::string& name) {
-  const Result<bool> known = views.Knows(name);
+Status CheckPause(const Views& views, const PauseRecord& record) {
+  if (!record.paused || record.scope != PauseScope::kParticipant) return {};
+  const Result<bool> known = views.Knows(record.name);
   if (!known) return Fail(known.error());
   if (*known) return {};
   return Fail(ErrorCode::kNotFound,
-              "no resource or participant is called " + name + "; nothing was paused",
+              "no resource or participant is called " + record.name + "; nothing was paused",
               "'settle participants' lists them");
 }
 
-}  // namespace
-
 Result<PauseRecord> Pause(Engine& engine, const Views& views, Observer& observer,
                           const PauseRecord& record) {
-  if (record.paused && record.scope == PauseScope::kParticipant) {
-    if (Status known = CheckKnown(views, record.name); !known) return Fail(known.error());
-  }
+  if (Status known = CheckPause(views, record); !known) return Fail(known.error());
   Result<PauseRecord> set = Await<PauseRecord>([&](auto done) { engine.Pause(record, done); });
   if (!set) return set;
   const std::string what = record.paused ? InWords(*set)

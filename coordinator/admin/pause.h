@@ -11,4 +11,7 @@ namespace settle::coordinator {
 [[nodiscard]] Result<PauseRecord> Pause(Engine& engine, const Views& views, Observer& observer,
                                         const PauseRecord& record);
 
+// Whether it would be refused as things are: kNotFound, nobody is called so. Blocking, thread-safe.
+[[nodiscard]] Status CheckPause(const Views& views, const PauseRecord& record);
+
 }  // namespace settle::coordinator

@@ -17,6 +17,7 @@ struct ResolveCall {
   std::string resource{};   // of a stray; then `gtid` is empty
   std::string prepared{};   // its name in the database of that resource
   bool dry_run = false;     // say what would be done
+  std::string identity{};   // what is proved of whoever asks; empty: nothing
 };
 
 // For the audit trail: "heuristic: branch 2 committed", and the gtid or the stray.

@@ -1,6 +1,8 @@
 #include "admin/retry.h"
 
 #include <algorithm>
+#include <optional>
+#include <variant>
 
 #include "admin/steps.h"
 #include "engine/await.h"
@@ -31,17 +33,17 @@ Result<RetriedView> WithSessions(Engine& engine, const Hurried& hurried) {
   return view;
 }
 
-// What is sent again to a branch, or step, in this state; empty: nothing is.
-std::string CommandFor(const std::string& state) {
-  if (state == "committing") return "commit";
-  if (state == "aborting") return "abort";
-  if (state == "one-phase") return "prove";
-  if (state == "running") return "action";
-  if (state == "undoing") return "compensate";
-  if (state == "fencing") return "fence";
-  if (state == "confirming") return "confirm";
-  if (state == "cancelling") return "cancel";
-  return "";
+// What is sent again to a branch, or called of a step or reservation, in this state; none: nothing.
+std::optional<std::variant<CommandKind, ActionOp>> CommandFor(const std::string& state) {
+  if (state == "committing") return CommandKind::kCommit;
+  if (state == "aborting") return CommandKind::kAbort;
+  if (state == "one-phase") return CommandKind::kProve;
+  if (state == "running") return ActionOp::kAction;
+  if (state == "undoing") return ActionOp::kCompensate;
+  if (state == "fencing") return ActionOp::kFence;
+  if (state == "confirming") return ActionOp::kConfirm;
+  if (state == "cancelling") return ActionOp::kCancel;
+  return std::nullopt;
 }
 
 bool IsMissing(const TransactionSummary& summary, BranchNumber number) {
@@ -50,19 +52,36 @@ bool IsMissing(const TransactionSummary& summary, BranchNumber number) {
   return std::find(missing.begin(), missing.end(), number) != missing.end();
 }
 
-void AddWaiting(const TransactionSummary& summary, const std::string& resource, Hurried& hurried,
-                std::map<std::pair<std::string, std::string>, Hurried::Branches>& sent) {
+void AddWaiting(const TransactionSummary& summary, const std::string& resource, Hurried& waiting) {
   bool any = false;
   for (const BranchSummary& branch : summary.branches) {
-    const std::string command =
-        IsMissing(summary, branch.number) ? "elect" : CommandFor(branch.state);
-    if (command.empty() || !(resource.empty() || branch.resource == resource)) continue;
+    auto command = CommandFor(branch.state);
+    if (IsMissing(summary, branch.number)) command = CommandKind::kElect;
+    if (!command || !(resource.empty() || branch.resource == resource)) continue;
     any = true;
-    Hurried::Branches& here = sent[{branch.resource, command}];
+    const auto* const sent = std::get_if<CommandKind>(&*command);
+    Hurried::Branches& here = sent != nullptr
+                                  ? waiting.sent[{branch.resource, *sent}]
+                                  : waiting.called[{branch.resource, std::get<ActionOp>(*command)}];
     ++here.count;
     if (here.last_error.empty()) here.last_error = branch.last_error;
   }
-  hurried.transactions += any ? 1 : 0;
+  waiting.transactions += any ? 1 : 0;
+}
+
+// Of every transaction that waits for `resource`, or for any if it is empty.
+Result<RetriedView> OfAll(Engine& engine, const std::string& resource, const Hurried& hurried) {
+  if (hurried.transactions != 0 || resource.empty()) return WithSessions(engine, hurried);
+  const auto known =
+      Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
+  if (!known) return Fail(known.error());
+  const bool is_known = std::any_of(known->begin(), known->end(), [&](const ParticipantView& one) {
+    return one.resource == resource;
+  });
+  if (is_known) return RetriedView{};
+  return Fail(ErrorCode::kNotFound,
+              "nothing waits for " + resource + ", and no resource is called so",
+              "'settle participants' lists the resources");
 }
 
 Status CheckDecided(const TransactionView& view) {
@@ -103,39 +122,26 @@ Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid) 
   return WithSessions(engine, hurried ? *hurried : Hurried{});
 }
 
-Result<RetriedView> WouldRetry(Engine& engine, const Views& views, const Gtid& gtid,
-                               const std::string& resource) {
+Result<RetriedView> WouldRetry(Engine& engine, const Views& views, const Gtid& gtid) {
+  const Result<TransactionView> view = views.Show(gtid);
+  if (!view) return Fail(view.error());
+  if (Status recorded = CheckRecorded(*view); !recorded) return Fail(recorded.error());
+  if (Status decided = CheckDecided(*view); !decided) return Fail(decided.error());
   Hurried waiting;
-  std::map<std::pair<std::string, std::string>, Hurried::Branches> sent;
-  if (!gtid.empty()) {
-    const Result<TransactionView> view = views.Show(gtid);
-    if (!view) return Fail(view.error());
-    if (Status recorded = CheckRecorded(*view); !recorded) return Fail(recorded.error());
-    if (Status decided = CheckDecided(*view); !decided) return Fail(decided.error());
-    AddWaiting(view->summary, "", waiting, sent);
+  AddWaiting(view->summary, "", waiting);
+  return WithSessions(engine, waiting);
+}
+
+Result<RetriedView> WouldRetryAll(Engine& engine, const std::string& resource) {
+  Hurried waiting;
+  OpenQuery query;
+  for (;;) {
+    const auto page = Await<OpenPage>([&](auto done) { engine.ListOpen(query, done); });
+    if (!page) return Fail(page.error());
+    for (const TransactionSummary& one : page->transactions) AddWaiting(one, resource, waiting);
+    if (!page->more) return OfAll(engine, resource, waiting);
+    query.below = page->transactions.back().gtid;
   }
-  OpenPage page{{}, gtid.empty()};
-  for (OpenQuery query; page.more; query.below = page.transactions.back().gtid) {
-    auto next = Await<OpenPage>([&](auto done) { engine.ListOpen(query, done); });
-    if (!next) return Fail(next.error());
-    page = *std::move(next);
-    for (const TransactionSummary& one : page.transactions)
-      AddWaiting(one, resource, waiting, sent);
-  }
-  Result<RetriedView> view = WithSessions(engine, waiting);
-  if (!view) return view;
-  const auto served =
-      Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
-  if (!served) return Fail(served.error());
-  for (const auto& [where, branches] : sent) {
-    const auto serving = std::find_if(served->begin(), served->end(),
-                                      [&](const auto& one) { return one.resource == where.first; });
-    view->resources.push_back(
-        {where.first, where.second, branches.count,
-         serving == served->end() ? std::vector<SessionView>{} : serving->sessions,
-         branches.last_error});
-  }
-  return view;
 }
 
 Result<RetriedView> RetryStep(Engine& engine, const Views& views, const Gtid& gtid,
@@ -153,17 +159,7 @@ Result<RetriedView> RetryStep(Engine& engine, const Views& views, const Gtid& gt
 Result<RetriedView> RetryAll(Engine& engine, const std::string& resource) {
   const auto hurried = Await<Hurried>([&](auto done) { engine.HurryAll(resource, done); });
   if (!hurried) return Fail(hurried.error());
-  if (hurried->transactions != 0 || resource.empty()) return WithSessions(engine, *hurried);
-  const auto known =
-      Await<std::vector<ParticipantView>>([&](auto done) { engine.Participants(done); });
-  if (!known) return Fail(known.error());
-  const bool is_known = std::any_of(known->begin(), known->end(), [&](const ParticipantView& one) {
-    return one.resource == resource;
-  });
-  if (is_known) return RetriedView{};
-  return Fail(ErrorCode::kNotFound,
-              "nothing waits for " + resource + ", and no resource is called so",
-              "'settle participants' lists the resources");
+  return OfAll(engine, resource, *hurried);
 }
 
 }  // namespace settle::coordinator

@@ -24,9 +24,9 @@ struct RetriedView {
 // Blocking, thread-safe. Nothing is decided or changed by it. kRefused, with what is so, for a
 // transaction that is undecided or damaged; one that has ended has nothing left to be sent.
 [[nodiscard]] Result<RetriedView> Retry(Engine& engine, const Views& views, const Gtid& gtid);
-// What Retry of `gtid`, or RetryAll if that is empty, would send; nothing is.
-[[nodiscard]] Result<RetriedView> WouldRetry(Engine& engine, const Views& views, const Gtid& gtid,
-                                             const std::string& resource);
+// What Retry and RetryAll would send, or why they would refuse; nothing is sent.
+[[nodiscard]] Result<RetriedView> WouldRetry(Engine& engine, const Views& views, const Gtid& gtid);
+[[nodiscard]] Result<RetriedView> WouldRetryAll(Engine& engine, const std::string& resource);
 // Of one step of a saga, by its name or its number. kRefused: it waits for no answer.
 [[nodiscard]] Result<RetriedView> RetryStep(Engine& engine, const Views& views, const Gtid& gtid,
                                             const std::string& step);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,8 +47,8 @@ struct StatusView {
   std::optional<Gtid> oldest_unended{};  // what holds that back
   Messages messages;
   std::optional<Epoch> unsettled_loss{};  // as Engine::UnsettledLoss
-  OpenCounts counts{};        // of the open ones, once more
-  std::size_t undecided = 0;  // of those, sagas aside
+  OpenCounts counts{};                    // of the open ones, once more
+  std::size_t undecided = 0;              // of those, sagas aside
   std::vector<PauseRecord> pauses{};
   AuditTotals audit{};
 };
@@ -79,6 +80,9 @@ struct ExaminedPage {
   std::string next_cursor;        // empty when there are no more
 };
 
+// Null: it has none of that number.
+const BranchSummary* BranchOf(const TransactionSummary& summary, BranchNumber number);
+
 // A branch that is tried, confirmed and cancelled in a service (docs/tcc.md).
 bool IsReservation(const BranchSummary& branch);
 bool HasReservations(const TransactionSummary& summary);
@@ -89,6 +93,16 @@ bool AwaitsAMajority(const TransactionSummary& summary);
 // The branch of a last resource that decides and has not said what it did; null if it is not that
 // which the transaction waits for.
 const BranchSummary* AwaitedLastResource(const TransactionSummary& summary);
+
+// A step of a saga, whose participant an operator has paused.
+bool IsHeldBack(const BranchSummary& branch);
+
+// A saga whose pivot has run: it goes forward, and cannot be cancelled.
+bool IsPastItsPivot(const TransactionSummary& summary);
+
+// `resolve --heuristic` can decide it: it waits for a majority or for its last resource, or is
+// quarantined with branches that its records name.
+bool CanBeForced(const TransactionSummary& summary);
 
 // The state is one of a saga that waits for participants.
 bool CallsParticipants(std::string_view state);
@@ -121,6 +135,11 @@ class Views {
   // The prepared branch that a scan found under that name; kNotFound: none did.
   [[nodiscard]] Result<Stray> FindStray(const std::string& resource,
                                         const std::string& database_name) const;
+  // Held from looking whether a person decided of a stray already until that is durable: of two who
+  // decide at the same moment the second finds what the first did. Blocks.
+  [[nodiscard]] std::unique_lock<std::mutex> DecideOfStrays() const {
+    return std::unique_lock(deciding_);
+  }
   // Of a transaction that was forgotten: the stray that it was about, if any, is listed no more.
   void LetGoOfStray(const TransactionSummary& summary) const;
   // A page has at most so many resources and, together, sessions; a resource is never divided.
@@ -150,6 +169,7 @@ class Views {
   Inquiry& inquiry_;
   Clock& clock_;
   const WallTime started_;
+  mutable std::mutex deciding_;
 };
 
 }  // namespace settle::coordinator

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "settle/vocabulary/gtid.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle::cli {
 namespace {
@@ -157,12 +158,16 @@ Status TakeReach(const options::variables_map& values, const Defaults& defaults,
   Result<Address> parsed = ParseAddress(address);
   if (!parsed) return Fail(std::move(parsed).error());
   line.address = *std::move(parsed);
-  if (values.contains("address")) line.reached_by += " --address " + line.address.text();
+  if (values.contains("address")) {
+    const std::string shown = line.address.text();
+    line.reached_by += " --address " + (line.address.is_unix() ? ShellWord(shown) : shown);
+  }
   line.tls = defaults.tls;
   for (const TlsOption& option : kTlsOptions) {
     if (!values.contains(option.name)) continue;
     line.tls.*option.field = values[option.name].as<std::string>();
-    line.reached_by += fmt::format(" --{} '{}'", option.name, Escaped(line.tls.*option.field));
+    line.reached_by +=
+        fmt::format(" --{} {}", option.name, ShellWord(Escaped(line.tls.*option.field)));
   }
   return {};
 }

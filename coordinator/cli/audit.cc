@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "cli/verb.h"
 #include "settle/vocabulary/gtid.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle::cli {
 namespace {
@@ -120,7 +121,7 @@ std::string CommandOf(const Given& given) {
   std::string command = "audit";
   for (const char* option : {"since", "gtid", "resource", "operator"}) {
     if (given.Has(option))
-      command += fmt::format(" --{} '{}'", option, Printable(given.Option(option)));
+      command += fmt::format(" --{} {}", option, ShellWord(given.Option(option)));
   }
   return command;
 }

@@ -28,8 +28,13 @@ Status Fetch(std::int64_t size, coordinator::BackupFile& file, Surroundings& aro
     const Result<std::string> bytes = around.client.ReadBackup(fetched);
     if (!bytes) return Fail(bytes.error());
     if (bytes->empty()) return {};
-    if (Status written = file.Write(*bytes); !written) return written;
     fetched += static_cast<std::int64_t>(bytes->size());
+    if (fetched > size) {  // it would fill the disk for as long as it likes
+      return Fail(ErrorCode::kInternal,
+                  fmt::format("it sends more than the {} bytes that its copy has", size),
+                  "is it a settled that listens there? Nothing was kept of what it sent");
+    }
+    if (Status written = file.Write(*bytes); !written) return written;
   }
 }
 

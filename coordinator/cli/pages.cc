@@ -6,6 +6,7 @@
 
 #include "cli/json.h"
 #include "settle/vocabulary/gtid.h"
+#include "vocabulary/shell_word.h"
 
 namespace settle::cli {
 namespace {
@@ -135,9 +136,9 @@ Result<Answer> PrintPages(const Given& given, const Surroundings& around, const 
   answer.json["next_cursor"] = page->next_cursor;
   answer.json.update(page->others);
   if (!page->next_cursor.empty()) {
-    answer.text += fmt::format("\nthere are more: settle{} {}{} --limit {} --cursor '{}'\n",
+    answer.text += fmt::format("\nthere are more: settle{} {}{} --limit {} --cursor {}\n",
                                around.reached_by, command, given.Has("check") ? " --check" : "",
-                               request->most, Printable(page->next_cursor));
+                               request->most, ShellWord(Printable(page->next_cursor)));
   }
   return answer;
 }

@@ -143,8 +143,11 @@ void Engine::Try(TryCall call, Completion<TryAnswer> done) {
 }
 
 void Engine::Commit(CommitCall call, Completion<CommitAnswer> done) {
-  Post(call.gtid, done,
-       [call](Shard& shard, const Completion<CommitAnswer>& reply) { shard.Commit(call, reply); });
+  const Gtid gtid = call.gtid;
+  Post(gtid, done,
+       [call = std::move(call)](Shard& shard, const Completion<CommitAnswer>& reply) mutable {
+         shard.Commit(std::move(call), reply);
+       });
 }
 
 void Engine::CommitOnePhase(OnePhaseCall call, Completion<OnePhaseAnswer> done) {
@@ -175,8 +178,8 @@ void Engine::Report(ReportCall call, Completion<std::monostate> done) {
   Result<Sessions::Serves> serves = sessions_->Touch(call.session, call.session_of);
   if (!serves) return done(Fail(std::move(serves).error()));
   reports_taken_ += call.votes.size() + call.sites.size() + call.ends.size() + call.answers.size();
-  const auto reporter = std::make_shared<const Reporter>(
-      Reporter{call.session, std::move(serves->resources), std::move(serves->participants)});
+  const auto reporter =
+      std::make_shared<const Reporter>(observer_, call.session, *std::move(serves));
   for (VoteReport& vote : call.votes) {
     Shard& shard = ShardOf(vote.gtid);
     shard.mailbox().PostAlways(
@@ -364,7 +367,7 @@ void Engine::Forget(ForgetCall call, Completion<std::monostate> done) {
 
 void Engine::Intervene(HeuristicCall call, Completion<Gtid> done) {
   if (call.gtid.empty()) {
-    call.gtid = NextGtid({});
+    call.gtid = NextGtid(call.identity);
     // No participant keeps anything for it.
     done = [this, gtid = call.gtid, done = std::move(done)](Result<Gtid> recorded) {
       admission_->unended.End(gtid);

@@ -47,11 +47,17 @@ struct BeginCall {
   std::string identity{};         // what is proved of whoever calls; empty: nothing
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
   std::string trace_parent{};     // as Origin has it
-  bool last_resource = false;     // it may be committed by a last resource
+  // How many branches the caller would number itself, all of them in this session. None are granted
+  // if the session is not attached or another identity's, while anything is paused, and to a
+  // three-phase commit.
+  BranchNumber own_branches = 0;
+  SessionId session{};
+  bool last_resource = false;  // it may be committed by a last resource
 };
 struct Begun {
   Gtid gtid;
   Epoch epoch = 0;
+  BranchNumber own_branches = 0;  // granted: 1 to this
 };
 
 struct EnlistCall {
@@ -86,6 +92,7 @@ struct CommitCall {
   Wait wait = Wait::kApplied;
   std::chrono::milliseconds wait_at_most{0};  // 0: the default of the settings
   OnlyFor votes_of{};                         // whose sessions' branches it may vote for
+  std::vector<event::OwnBranch> own{};        // that the caller numbered itself
 };
 struct CommitAnswer {
   Ending ending;  // kUndecided when the wait ran out before a decision
@@ -98,6 +105,8 @@ struct OnePhaseCall {
   BranchNumber branch = 0;
   Evidence evidence;
   OnlyFor branch_of{};  // whose session's it must be, and the others that are voted for
+  // That the caller numbered itself: it and all others, or none.
+  std::vector<event::OwnBranch> own{};
   // There are others, which have voted: the branch is the last resource.
   std::optional<std::vector<BranchVote>> votes{};
 };
@@ -124,6 +133,7 @@ struct ForgetCall {
 struct HeuristicCall {
   Gtid gtid;
   HeuristicIntent intent;
+  std::string identity{};  // of whoever decides, to whom the act on a stray belongs
 };
 
 // Of the transactions that have not ended, newest first.
@@ -198,6 +208,7 @@ struct QuotaRefusals {
   std::uint64_t transactions = 0;
   std::uint64_t sagas = 0;
   std::uint64_t sessions = 0;
+  std::uint64_t names = 0;  // of resources
 };
 
 class Pauses;

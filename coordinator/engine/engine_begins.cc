@@ -48,7 +48,7 @@ bool Engine::Began(const Gtid& gtid, const std::string& identity) const {
 
 QuotaRefusals Engine::quota_refusals() const {
   return {admission_->quota.refusals(), admission_->sagas_quota.refusals(),
-          sessions_->quota_refusals()};
+          sessions_->quota_refusals(), sessions_->name_refusals()};
 }
 
 void Engine::Begin(BeginCall call, Completion<Begun> done) {

@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/questions.h"
@@ -33,6 +35,12 @@ struct AttachCall {
   std::vector<std::string> participants{};  // the process serves their actions
   std::string identity{};                   // what is proved of whoever calls; empty: nothing
   std::size_t sessions_max = 0;             // of the identity; 0: no limit of its own
+  // How many resources the log may know of those whose names count, before another one is refused.
+  struct NameLimit {
+    std::size_t most = 0;
+    std::function<bool(std::string_view name)> counts;
+  };
+  std::optional<NameLimit> names{};  // none: no limit
   bool answers_questions = false;
   std::string release{};  // of Settle in the process; empty: not said
 };

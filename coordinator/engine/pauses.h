@@ -33,6 +33,8 @@ class Pauses {
   // lifted. kNotFound: resumed, and not paused. kRetry: the log has no room. On the log's thread.
   void Set(PauseRecord record, Done done);
 
+  // Whether anything is paused.
+  bool any() const { return any_; }
   // Why nothing new is begun. None: it is.
   std::optional<PauseRecord> OfEverythingNew() const;
   // Why nothing new goes to the participant. None: it does.

@@ -16,7 +16,7 @@ inline Error IsBusy() {
 template <typename T, typename Run>
 void Engine::Post(const Gtid& gtid, const Completion<T>& done, Run run) {
   Shard& shard = ShardOf(gtid);
-  if (!shard.mailbox().Post([&shard, done, run = std::move(run)] { run(shard, done); }))
+  if (!shard.mailbox().Post([&shard, done, run = std::move(run)]() mutable { run(shard, done); }))
     done(Fail(IsBusy()));
 }
 

@@ -114,16 +114,14 @@ void Sagas::Cancel(const Gtid& gtid, AbortCause cause, const std::string& reason
     TellWaiters(*saga, true, saga->machine.abort());
 }
 
-void Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {
+bool Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {
   Saga* saga = Find(answer.key.gtid);
-  if (saga == nullptr) return;
+  if (saga == nullptr) return true;
   const auto& steps = saga->machine.steps();
   const BranchNumber number = answer.key.number;
   if (number == 0 || number > steps.size() ||
       !serves.contains(saga->machine.definition(steps[number - 1]).participant)) {
-    return out_.observer.Event(Observer::Level::kWarning, saga->about(),
-                               "a session answered for step " + std::to_string(number) +
-                                   ", which its participants do not serve: ignored");
+    return false;
   }
   const Answer sane = Sane(std::move(answer.answer));
   saga->Note(out_.clock.WallNow(),
@@ -131,6 +129,7 @@ void Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {
                  settle::ToString(sane.kind) +
                  (sane.kind == AnswerKind::kDone || sane.text.empty() ? "" : ", " + sane.text));
   Handle(*saga, saga::event::Answered{number, answer.op, answer.attempt, sane});
+  return true;
 }
 
 void Sagas::ParticipantReady(const std::string& participant) {

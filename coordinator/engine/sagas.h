@@ -70,8 +70,9 @@ class Sagas {
   void Cancel(const Gtid& gtid, AbortCause cause, const std::string& reason,
               std::chrono::milliseconds wait, Completion<Ending> done);
 
-  // From a session that serves these participants; for another's step it counts for nothing.
-  void Answered(const std::set<std::string>& serves, SagaAnswer answer);
+  // From a session that serves these participants; for another's step it counts for nothing, and is
+  // false.
+  bool Answered(const std::set<std::string>& serves, SagaAnswer answer);
   // A process that serves the participant attached.
   void ParticipantReady(const std::string& participant);
 

@@ -24,17 +24,7 @@ void Sessions::Restore(const std::vector<ResourceRecord>& resources) {
     bindings_[record.resource] = {record.identity, "", true, 0};
 }
 
-Status Sessions::CheckAttach(const AttachCall& call) {
-  const LogIdentity& log = log_.identity();
-  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch &&
-      !SETTLE_PLANTED_BUG(kEpochIgnored)) {
-    return Fail(ErrorCode::kStaleEpoch,
-                "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " +
-                    log.log_id + ", which is now in epoch " + std::to_string(log.epoch) +
-                    ": the log was restored from an older copy",
-                "stop this coordinator and bring back its newest log; decisions may be missing "
-                "from this one");
-  }
+Status Sessions::CheckRoom(const AttachCall& call) {
   if (sessions_.size() >= settings_.sessions_max) {
     return Fail(ErrorCode::kRetry, "the limit of " + std::to_string(settings_.sessions_max) +
                                        " participant sessions is reached");
@@ -47,6 +37,21 @@ Status Sessions::CheckAttach(const AttachCall& call) {
                     std::to_string(own->second) + " sessions, as many as it may have",
                 "detach one, or raise the quota in the file of --access");
   }
+  return {};
+}
+
+Status Sessions::CheckAttach(const AttachCall& call) {
+  const LogIdentity& log = log_.identity();
+  if (call.log_id_seen == log.log_id && call.epoch_seen > log.epoch &&
+      !SETTLE_PLANTED_BUG(kEpochIgnored)) {
+    return Fail(ErrorCode::kStaleEpoch,
+                "this participant has seen epoch " + std::to_string(call.epoch_seen) + " of log " +
+                    log.log_id + ", which is now in epoch " + std::to_string(log.epoch) +
+                    ": the log was restored from an older copy",
+                "stop this coordinator and bring back its newest log; decisions may be missing "
+                "from this one");
+  }
+  if (Status room = CheckRoom(call); !room) return room;
   for (const std::string& participant : call.participants) {
     if (Status name = CheckResourceName(participant); !name) return name;
   }
@@ -72,12 +77,36 @@ Status Sessions::CheckAttach(const AttachCall& call) {
   return {};
 }
 
+// A name stays in the log for good once it was attached: without a limit a pattern of the rules is
+// room without end.
+Status Sessions::CheckNames(const AttachCall& call) {
+  if (!call.names) return {};
+  const auto counts = [&](const std::string& name) { return call.names->counts(name); };
+  std::set<std::string> fresh;
+  for (const OfferedResource& resource : call.resources) {
+    if (!bindings_.contains(resource.name) && counts(resource.name)) fresh.insert(resource.name);
+  }
+  if (fresh.empty()) return {};
+  const auto known = static_cast<std::size_t>(
+      std::count_if(bindings_.begin(), bindings_.end(),
+                    [&](const auto& binding) { return counts(binding.first); }));
+  if (known + fresh.size() <= call.names->most) return {};
+  ++name_refusals_;
+  return Fail(ErrorCode::kRetry,
+              (call.identity.empty() ? "local" : Escaped(call.identity)) +
+                  " serves resources by a pattern, of whose names " + std::to_string(known) +
+                  " are known, and no more than " + std::to_string(call.names->most) +
+                  " may be: " + *fresh.begin() + " is new, and nothing was attached",
+              "name it in a rule of the file of --access, or raise the quota \"names\" there");
+}
+
 // Binds, in memory, the names that are not yet bound durably; the records make it so. Two sessions
 // that come at the same time write the same record: neither starts on the strength of the other's,
 // which may be refused.
 Result<std::vector<ResourceRecord>> Sessions::BindNew(const AttachCall& call) {
   const std::lock_guard lock(mutex_);
   if (Status allowed = CheckAttach(call); !allowed) return Fail(allowed.error());
+  if (Status allowed = CheckNames(call); !allowed) return Fail(allowed.error());
   std::vector<ResourceRecord> bound_now;
   for (const OfferedResource& resource : call.resources) {
     Binding& binding = bindings_[resource.name];
@@ -134,29 +163,34 @@ void Sessions::OnBound(const std::shared_ptr<Binder>& binder, const OfferedResou
       Fail(ErrorCode::kRetry, "the log could not store the resource: " + *binder->refused));
 }
 
+// Others may have come while it was made durable what this one's names stand for.
+Status Sessions::Enter(const SessionId& id, const AttachCall& call) {
+  const std::lock_guard lock(mutex_);
+  if (Status room = CheckRoom(call); !room) return room;
+  Session& session = sessions_[id];
+  session.process = call.process;
+  session.identity = call.identity;
+  ++sessions_of_[call.identity];
+  session.attached = clock_.WallNow();
+  session.answers_questions = call.answers_questions;
+  session.release = call.release;
+  session.last_sign = clock_.Now();
+  for (const OfferedResource& resource : call.resources) {
+    session.resources[resource.name] = resource;
+    session.answers_peers = session.answers_peers || !resource.peer_address.empty();
+    serving_[resource.name].insert(id);
+    served_since_.try_emplace(resource.name, clock_.Now());
+  }
+  for (const std::string& participant : call.participants) {
+    session.participants.insert(participant);
+    acting_[participant].insert(id);
+  }
+  return {};
+}
+
 void Sessions::Register(const AttachCall& call, const Completion<Attached>& done) {
   const SessionId id = ids_.SessionName();
-  {
-    const std::lock_guard lock(mutex_);
-    Session& session = sessions_[id];
-    session.process = call.process;
-    session.identity = call.identity;
-    ++sessions_of_[call.identity];
-    session.attached = clock_.WallNow();
-    session.answers_questions = call.answers_questions;
-    session.release = call.release;
-    session.last_sign = clock_.Now();
-    for (const OfferedResource& resource : call.resources) {
-      session.resources[resource.name] = resource;
-      session.answers_peers = session.answers_peers || !resource.peer_address.empty();
-      serving_[resource.name].insert(id);
-      served_since_.try_emplace(resource.name, clock_.Now());
-    }
-    for (const std::string& participant : call.participants) {
-      session.participants.insert(participant);
-      acting_[participant].insert(id);
-    }
-  }
+  if (Status entered = Enter(id, call); !entered) return done(Fail(entered.error()));
   const LogIdentity& log = log_.identity();
   done(Attached{id, log.log_id, log.epoch, settings_.session_timeout});
   for (const OfferedResource& resource : call.resources) listener_.ready(resource.name);
@@ -287,6 +321,12 @@ Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session,
 bool Sessions::IsAttached(const SessionId& session) const {
   const std::lock_guard lock(mutex_);
   return sessions_.contains(session);
+}
+
+bool Sessions::IsAttachedBy(const SessionId& session, const std::string& identity) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(session);
+  return found != sessions_.end() && found->second.identity == identity;
 }
 
 std::optional<Instant> Sessions::ServedSince(const std::string& resource) const {

@@ -61,6 +61,8 @@ class Sessions {
   // kPeerAddressesMost. Empty: the owner answers none.
   std::vector<std::string> PeersOf(const std::string& resource, const SessionId& owner) const;
   bool IsAttached(const SessionId& session) const;
+  // It is attached, by this identity.
+  bool IsAttachedBy(const SessionId& session, const std::string& identity) const;
   // Since when there has been a session of the resource at every moment; none if there is none.
   std::optional<Instant> ServedSince(const std::string& resource) const;
 
@@ -86,7 +88,8 @@ class Sessions {
   std::vector<ParticipantView> View() const;
   // By Send and Call, since this object was made.
   std::uint64_t commands_sent() const { return commands_sent_; }
-  std::uint64_t quota_refusals() const { return quota_refusals_; }
+  std::uint64_t quota_refusals() const { return quota_refusals_; }  // of sessions
+  std::uint64_t name_refusals() const { return name_refusals_; }
   void AcceptIdentity(ResourceRecord record, Completion<std::monostate> done);
 
  private:
@@ -140,12 +143,15 @@ class Sessions {
 
   static Error IsLost();
   static Error IsAnothers();
+  Status CheckRoom(const AttachCall& call);
   Status CheckAttach(const AttachCall& call);
+  Status CheckNames(const AttachCall& call);
   Result<std::vector<ResourceRecord>> BindNew(const AttachCall& call);
   void Park(Session& session, const FetchCall& call, Completion<CommandBatch> done,
             std::vector<Answer>& answers);
   void OnBound(const std::shared_ptr<Binder>& binder, const OfferedResource& resource,
                AppendResult result, const std::string& reason);
+  Status Enter(const SessionId& id, const AttachCall& call);
   void Register(const AttachCall& call, const Completion<Attached>& done);
   Answer Deliver(Session& session);
   SessionView ViewOf(const SessionId& id) const;
@@ -183,6 +189,7 @@ class Sessions {
   std::map<std::string, std::size_t> sessions_of_;  // by identity
   std::atomic<std::uint64_t> commands_sent_ = 0;
   std::atomic<std::uint64_t> quota_refusals_ = 0;
+  std::atomic<std::uint64_t> name_refusals_ = 0;
 };
 
 }  // namespace settle::coordinator

@@ -109,7 +109,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   const WallTime now = clock_.WallNow();
   auto transaction = std::make_unique<Transaction>(
       TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
-               {settings_.branches_max}, call.protocol));
+               {settings_.branches_max}, call.protocol, BeginnerOf(call)));
   const bool three_phase = call.protocol == Protocol::kThreePhase;
   transaction->Note(now,
                     "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
@@ -124,7 +124,7 @@ void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begu
   SETTLE_ASSERT(is_new, gtid.text() + " was given out before");
   CountRunning();
   ++undecided_count_;
-  done(Begun{gtid, gtid.epoch()});
+  done(Begun{gtid, gtid.epoch(), running_.at(gtid)->machine.beginner().own_branches});
 }
 
 namespace {
@@ -172,8 +172,8 @@ void Shard::Restore(RestoredTransaction restored) {
   transaction->last_resource = restored.last_resource.has_value();
   if (restored.last_resource) {
     const LastResourceRecord& record = *restored.last_resource;
-    const std::string last = "branch " + std::to_string(record.last) + " in " +
-                             record.branches[record.last - 1].resource;
+    const std::string last =
+        "branch " + std::to_string(record.last) + " in " + record.Deciding()->resource;
     if (record.delegated != 0) {
       transaction->Note(record.origin.began, "begun by " + record.origin.owner);
       transaction->Note(record.delegated, "left to its last resource to decide, " + last);
@@ -255,8 +255,10 @@ void Shard::NoteCommitAsked(Transaction& transaction) {
   measures_.Add(Phase::kWork, transaction.times.begun, transaction.times.commit_asked);
 }
 
-void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done) {
-  Transaction* transaction = FindInTime(call.gtid);
+void Shard::Commit(CommitCall call, const Completion<CommitAnswer>& done) {
+  const Result<Transaction*> found = FindNaming(call.gtid, call.own);
+  if (!found) return done(Fail(found.error()));
+  Transaction* transaction = *found;
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, CommitAnswer{});
   for (const BranchVote& vote : call.votes) {
     if (!transaction->IsFor(call.votes_of, vote.branch))
@@ -271,14 +273,18 @@ void Shard::Commit(const CommitCall& call, const Completion<CommitAnswer>& done)
   transaction->Note(clock_.WallNow(),
                     "commit asked for, with " + std::to_string(call.votes.size()) + " votes");
   NoteCommitAsked(*transaction);
-  Handle(*transaction, event::CommitRequested{call.votes}, {}, [&, gtid = call.gtid](Error error) {
-    if (Transaction* still = Find(gtid)) RemoveWaiter(*still, waiter);
-    done(Fail(std::move(error)));
-  });
+  Handle(*transaction, event::CommitRequested{std::move(call.votes), std::move(call.own)}, {},
+         [&](Error error) {
+           if (Transaction* still = Find(call.gtid)) RemoveWaiter(*still, waiter);
+           done(Fail(std::move(error)));
+         });
 }
 
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
-  Transaction* transaction = FindInTime(call.gtid);
+  std::vector<event::OwnBranch> own = call.own;
+  const Result<Transaction*> found = FindNaming(call.gtid, own);
+  if (!found) return done(Fail(found.error()));
+  Transaction* transaction = *found;
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   if (!transaction->IsFor(call.branch_of, call.branch))
     return done(Fail(NotYourBranch(call.gtid, call.branch)));
@@ -289,8 +295,10 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
   transaction->one_phase_waiters.push_back(done);
   NoteCommitAsked(*transaction);
   const Event asked =
-      call.votes ? Event(event::LastResourceRequested{call.branch, call.evidence, *call.votes})
-                 : Event(event::OnePhaseRequested{call.branch, call.evidence});
+      call.votes ? Event(event::LastResourceRequested{call.branch, call.evidence, *call.votes, own})
+                 : Event(event::OnePhaseRequested{
+                       call.branch, call.evidence,
+                       own.empty() ? std::nullopt : std::optional(std::move(own.front()))});
   Handle(*transaction, asked, {}, [&](Error error) {
     if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
       return TellOnePhase(*transaction, {false, transaction->machine.ending()});

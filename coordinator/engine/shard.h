@@ -8,23 +8,18 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 
 #include "engine/mailbox.h"
+#include "engine/reporter.h"
 #include "engine/sagas.h"
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
 
 namespace settle::coordinator {
-
-// Whoever reports on a branch.
-struct Reporter {
-  SessionId session;
-  std::set<std::string> serves;          // resources
-  std::set<std::string> participants{};  // whose actions it serves
-};
 
 class Shard {
  public:
@@ -51,7 +46,7 @@ class Shard {
   void Enlist(const EnlistCall& call, const Sessions::Owner& owner,
               const Completion<BranchNumber>& done);
   void Try(const TryCall& call, const Completion<TryAnswer>& done);
-  void Commit(const CommitCall& call, const Completion<CommitAnswer>& done);
+  void Commit(CommitCall call, const Completion<CommitAnswer>& done);
   void CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done);
   void Abort(const AbortCall& call, const Completion<Ending>& done);
   void AskOutcome(const Gtid& gtid, const Completion<Ending>& done);
@@ -92,6 +87,9 @@ class Shard {
 
   Transaction* Find(const Gtid& gtid);
   Transaction* FindInTime(const Gtid& gtid);
+  Result<Transaction*> FindNaming(const Gtid& gtid, std::span<event::OwnBranch> own);
+  Beginner BeginnerOf(const BeginCall& call) const;
+  TransactionSummary SummaryOf(const Transaction& transaction) const;
   const TransactionSummary* FindNotRunning(const Gtid& gtid) const;
   Error CannotJoin(const Gtid& gtid) const;
   Status CheckMayJoin(const Transaction& transaction, const std::string& participant,

@@ -111,6 +111,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
+          [&](const effect::AbortOwn& own) {
+            sessions_.Send(own.session, {CommandKind::kAbort, {gtid, 0}, "", 1, 0, {}});
+          },
           [&](effect::Call& call) { Perform(transaction, call); },
           [&](const effect::Pause& pause) { Perform(transaction, pause); },
           [&](const effect::StopCall& stop) {
@@ -222,8 +225,7 @@ void Shard::Perform(Transaction& transaction, effect::PersistLazily& persist) {
     record->delegated = now;
     transaction.last_resource = true;
     transaction.Note(now, "left to its last resource to decide, branch " +
-                              std::to_string(record->last) + " in " +
-                              record->branches[record->last - 1].resource);
+                              std::to_string(record->last) + " in " + record->Deciding()->resource);
   }
   DurableAppend(log_, observer_, std::move(persist.record), Durability::kLazy,
                 [](AppendResult, const std::string&) {});
@@ -296,11 +298,11 @@ void Shard::WaitIsOver(Transaction& transaction, std::uint64_t id) {
   if (waiter == transaction.waiters.end()) return;
   const auto tell = std::move(waiter->tell);
   transaction.waiters.erase(waiter);
-  tell(EndingNews{transaction.machine.ending(), false, transaction.machine.Unfinished()});
+  tell(EndingNews{transaction.machine.ending(), false, transaction.machine.NotApplied()});
 }
 
 void Shard::TellDecided(Transaction& transaction, const effect::ReplyDecided& reply) {
-  const std::vector<BranchNumber> unfinished = transaction.machine.Unfinished();
+  const std::vector<BranchNumber> unfinished = transaction.machine.NotApplied();
   const EndingNews news{reply.ending, reply.finish_here, unfinished};
   std::vector<EndingWaiter> told;
   std::erase_if(transaction.waiters, [&](EndingWaiter& waiter) {
@@ -322,7 +324,7 @@ void Shard::TellEnded(Transaction& transaction, const Ending& ending) {
   }
   for (const EndingWaiter& waiter : std::exchange(transaction.waiters, {})) {
     timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, waiter.id});
-    waiter.tell(EndingNews{ending, false, transaction.machine.Unfinished()});
+    waiter.tell(EndingNews{ending, false, transaction.machine.NotApplied()});
   }
   TellOnePhase(transaction, {false, ending});
   RefuseTries(transaction, ending);

@@ -6,6 +6,7 @@
 #include "engine/admission.h"
 #include "engine/durable_append.h"
 #include "engine/shard.h"
+#include "protocol/branch_order.h"
 #include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 
@@ -14,11 +15,12 @@ namespace {
 
 Result<std::vector<DecidedBranch>> BranchesOf(const TransactionSummary& summary) {
   std::vector<DecidedBranch> branches;
+  BranchOrder order;
   for (const BranchSummary& row : summary.branches) {
     const bool read_only = row.vote == settle::ToString(Vote::kReadOnly);
     branches.push_back(
         {row.number, row.resource, read_only ? Vote::kReadOnly : Vote::kCommit, row.evidence});
-    if (row.number == branches.size() && CheckResourceName(row.resource)) continue;
+    if (row.number == order.Expected(row.number) && CheckResourceName(row.resource)) continue;
     return Fail(ErrorCode::kRefused, "its records do not say which branches it has");
   }
   if (!branches.empty()) return branches;
@@ -30,7 +32,8 @@ Result<std::vector<DecidedBranch>> BranchesOf(const TransactionSummary& summary)
 void Shard::Intervene(const HeuristicCall& call, const Completion<Gtid>& done) {
   if (call.intent.act == HeuristicAct::kStray) {
     const WallTime now = clock_.WallNow();
-    const Origin origin{call.intent.operator_name, "prepared as " + call.intent.database_name, now};
+    const Origin origin{call.intent.operator_name, "prepared as " + call.intent.database_name, now,
+                        call.identity};
     return RecordIntent({call.gtid, origin, call.intent}, done);
   }
   if (const auto quarantined = quarantined_.find(call.gtid); quarantined != quarantined_.end())

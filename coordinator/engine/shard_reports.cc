@@ -11,14 +11,12 @@ namespace settle::coordinator {
 // A branch's vote is its owner's to give; what became of it, that of any session of its resource.
 bool Shard::MaySpeakFor(const Reporter& reporter, const Transaction& transaction,
                         BranchNumber number, bool as_owner) const {
-  const auto& branches = transaction.machine.branches();
-  if (number == 0 || number > branches.size()) return false;
-  const TwoPhase::Branch& branch = branches[number - 1];
-  const bool owner_is_other = !branch.session.empty() && branch.session != reporter.session;
-  if (reporter.serves.contains(branch.resource) && !(as_owner && owner_is_other)) return true;
-  observer_.Event(Observer::Level::kWarning, transaction.about(),
-                  "a session spoke for branch " + std::to_string(number) + " in " +
-                      branch.resource + ", which is not its own: ignored");
+  const TwoPhase::Branch* branch = transaction.machine.FindBranch(number);
+  if (branch == nullptr) return false;
+  const bool owner_is_other = !branch->session.empty() && branch->session != reporter.session;
+  if (reporter.serves.contains(branch->resource) && !(as_owner && owner_is_other)) return true;
+  reporter.Ignore(transaction.about(), "a session spoke for branch " + std::to_string(number) +
+                                           " in " + branch->resource + ", which is not its own");
   return false;
 }
 
@@ -51,24 +49,32 @@ template <typename Running, typename Wanted>
 std::vector<Gtid> Collect(const Running& running, const Wanted& wanted) {
   std::vector<Gtid> gtids;
   for (const auto& [gtid, transaction] : running) {
-    const auto& branches = transaction->machine.branches();
-    if (std::any_of(branches.begin(), branches.end(), wanted)) gtids.push_back(gtid);
+    if (wanted(transaction->machine)) gtids.push_back(gtid);
   }
   return gtids;
+}
+
+template <typename Wanted>
+bool AnyOf(const TwoPhase& machine, const Wanted& wanted) {
+  const auto& branches = machine.branches();
+  return std::any_of(branches.begin(), branches.end(), wanted);
 }
 
 }  // namespace
 
 void Shard::SessionLost(const SessionId& session) {
-  for (const Gtid& gtid : Collect(
-           running_, [&](const TwoPhase::Branch& branch) { return branch.session == session; })) {
+  for (const Gtid& gtid : Collect(running_, [&](const TwoPhase& machine) {
+         return machine.beginner().session == session ||
+                AnyOf(machine, [&](const auto& branch) { return branch.session == session; });
+       })) {
     Handle(*Find(gtid), event::SessionLost{session});
   }
 }
 
 void Shard::ResourceReady(const std::string& resource) {
-  for (const Gtid& gtid : Collect(
-           running_, [&](const TwoPhase::Branch& branch) { return branch.resource == resource; })) {
+  for (const Gtid& gtid : Collect(running_, [&](const TwoPhase& machine) {
+         return AnyOf(machine, [&](const auto& branch) { return branch.resource == resource; });
+       })) {
     Handle(*Find(gtid), event::ResourceReady{resource});
   }
 }

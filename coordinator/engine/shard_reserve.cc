@@ -108,15 +108,19 @@ void Shard::Perform(Transaction& transaction, const effect::Alarm& alarm) {
 void Shard::Answered(const Reporter& reporter, const SagaAnswer& answer) {
   const BranchNumber number = answer.key.number;
   Transaction* transaction = Find(answer.key.gtid);
-  if (transaction == nullptr) return sagas_.Answered(reporter.participants, answer);
-  const auto& branches = transaction->machine.branches();
-  const bool is_its_own = number != 0 && number <= branches.size() &&
-                          branches[number - 1].reservation &&
-                          reporter.participants.contains(branches[number - 1].resource);
+  if (transaction == nullptr) {
+    if (sagas_.Answered(reporter.participants, answer)) return;
+    return reporter.Ignore(answer.key.gtid, "a session answered for step " +
+                                                std::to_string(number) +
+                                                ", which its participants do not serve");
+  }
+  const TwoPhase::Branch* branch = transaction->machine.FindBranch(number);
+  const bool is_its_own =
+      branch != nullptr && branch->reservation && reporter.participants.contains(branch->resource);
   if (!is_its_own) {
-    return observer_.Event(Observer::Level::kWarning, transaction->about(),
+    return reporter.Ignore(transaction->about(),
                            "a session answered for branch " + std::to_string(number) +
-                               ", which is no reservation of its participants: ignored");
+                               ", which is no reservation of its participants");
   }
   PassAnswered(answer.op);
   Answer sane = Sane(answer.answer);
@@ -175,7 +179,7 @@ void Shard::TellTried(Transaction& transaction, BranchNumber branch) {
   });
   for (const TryWaiter& waiter : told) {
     timers_.Cancel({transaction.machine.gtid(), TimerKind::kTryWaiter, waiter.id});
-    waiter.done(AnswerOf(transaction.machine.branches()[branch - 1]));
+    waiter.done(AnswerOf(*transaction.machine.FindBranch(branch)));
   }
 }
 
@@ -198,7 +202,7 @@ void Shard::TryWaitIsOver(Transaction& transaction, std::uint64_t id) {
   const TryWaiter told = std::move(*waiter);
   transaction.try_waiters.erase(waiter);
   told.done(TryAnswer{told.branch, AnswerKind::kOngoing,
-                      transaction.LastError(transaction.machine.branches()[told.branch - 1])});
+                      transaction.LastError(*transaction.machine.FindBranch(told.branch))});
 }
 
 }  // namespace settle::coordinator

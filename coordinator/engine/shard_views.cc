@@ -55,7 +55,7 @@ void AddOutstanding(const Transaction& transaction, Hurried& hurried) {
   const TwoPhase& machine = transaction.machine;
   const std::vector<BranchNumber> sites = SitesOut(machine);
   for (const BranchNumber number : sites) {
-    const std::string& resource = machine.branches()[number - 1].resource;
+    const std::string& resource = machine.FindBranch(number)->resource;
     ++hurried.sent[{resource, transaction.asked.value_or(CommandKind::kElect)}].count;
   }
   if (!sites.empty()) ++hurried.transactions;
@@ -66,7 +66,7 @@ void AddOutstanding(const Transaction& transaction, Hurried& hurried) {
   const ActionOp call =
       command == CommandKind::kCommit ? ActionOp::kConfirm : ActionOp::kCancel;  // of a reservation
   for (const BranchNumber number : unfinished) {
-    const TwoPhase::Branch& branch = machine.branches()[number - 1];
+    const TwoPhase::Branch& branch = *machine.FindBranch(number);
     Hurried::Branches& sent = branch.reservation ? hurried.called[{branch.resource, call}]
                                                  : hurried.sent[{branch.resource, command}];
     ++sent.count;
@@ -78,15 +78,20 @@ bool WaitsFor(const TwoPhase& machine, const std::string& resource) {
   std::vector<BranchNumber> unfinished = machine.Unfinished();
   if (unfinished.empty()) unfinished = SitesOut(machine);
   return std::any_of(unfinished.begin(), unfinished.end(), [&](BranchNumber number) {
-    return resource.empty() || machine.branches()[number - 1].resource == resource;
+    return resource.empty() || machine.FindBranch(number)->resource == resource;
   });
 }
 
 }  // namespace
 
+TransactionSummary Shard::SummaryOf(const Transaction& transaction) const {
+  return transaction.Summary(
+      [this](const std::string& resource) { return sessions_.ServedSince(resource).has_value(); });
+}
+
 void Shard::Show(const Gtid& gtid, const Completion<TransactionSummary>& done) const {
   if (const auto found = running_.find(gtid); found != running_.end())
-    return done(found->second->Summary());
+    return done(SummaryOf(*found->second));
   if (const auto* summary = FindNotRunning(gtid)) return done(*summary);
   if (const auto saga = sagas_.Show(gtid)) return done(*saga);
   done(Fail(ErrorCode::kNotFound, "transaction " + gtid.text() + " is not running here"));
@@ -114,7 +119,7 @@ OpenPage Shard::ListOpen(const OpenQuery& query) const {
   for (const Gtid* gtid : newest.Sorted()) {
     const auto running = running_.find(*gtid);
     if (running != running_.end()) {
-      page.transactions.push_back(running->second->Summary());
+      page.transactions.push_back(SummaryOf(*running->second));
     } else if (const auto* summary = FindNotRunning(*gtid)) {
       page.transactions.push_back(*summary);
     } else {
@@ -150,7 +155,7 @@ OpenCounts Shard::CountOpen() const {
       if (IsOutstanding(branch.state)) waited_for.insert(branch.resource);
     }
     for (const BranchNumber site : SitesOut(machine))
-      waited_for.insert(machine.branches()[site - 1].resource);
+      waited_for.insert(machine.FindBranch(site)->resource);
     for (const std::string_view resource : waited_for) ++counts.waiting[std::string(resource)];
   }
   sagas_.Count(counts);

@@ -11,7 +11,7 @@ void Transaction::Note(WallTime at, std::string what) {
   timeline.push_back({at, std::move(what)});
 }
 
-TransactionSummary Transaction::Summary() const {
+TransactionSummary Transaction::Summary(const IsServed& is_served) const {
   TransactionSummary summary;
   summary.gtid = machine.gtid();
   summary.state = ToString(machine.state());
@@ -20,6 +20,8 @@ TransactionSummary Transaction::Summary() const {
   summary.ended = ended;
   summary.timeline = timeline;
   summary.heuristics = machine.intents();
+  summary.own_unnamed =
+      machine.state() == TwoPhase::State::kActive && !machine.beginner().session.empty();
   if (machine.protocol() == Protocol::kThreePhase)
     summary.quorum = machine.quorum().value_or(QuorumSummary{});
   for (const TwoPhase::Branch& branch : machine.branches()) {
@@ -36,7 +38,7 @@ TransactionSummary Transaction::Summary() const {
     row.attempts =
         std::max(0, branch.attempts -
                         (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts));
-    row.last_error = LastError(branch);
+    row.last_error = LastError(branch, is_served);
     summary.branches.push_back(std::move(row));
   }
   return summary;
@@ -58,9 +60,12 @@ bool Transaction::IsUnserved(BranchNumber branch) const {
 }
 
 // A participant that is not there is named at once, and not when the call's time is over.
-std::string Transaction::LastError(const TwoPhase::Branch& branch) const {
+std::string Transaction::LastError(const TwoPhase::Branch& branch,
+                                   const IsServed& is_served) const {
   const bool owes = IsOutstanding(branch.state) || machine.state() == TwoPhase::State::kQuorum;
-  const bool unserved = owes && IsUnserved(branch.number);
+  // Whoever was sent the command may have gone since.
+  const bool left = owes && is_served && !branch.reservation && !is_served(branch.resource);
+  const bool unserved = owes && (left || IsUnserved(branch.number));
   return unserved ? NobodyServes(branch.resource) : branch.last_error;
 }
 

@@ -68,13 +68,15 @@ struct Transaction {
 
   // The oldest and the newest entries are kept when there are too many.
   void Note(WallTime at, std::string what);
-  TransactionSummary Summary() const;
+  using IsServed = std::function<bool(const std::string& resource)>;
+  // Where `is_served` is none, who is there is what the latest commands met.
+  TransactionSummary Summary(const IsServed& is_served = {}) const;
   // Call when an attempt is made.
   void CountAttempt(BranchNumber branch, int attempt, bool sent);
   // The last attempt found no process to go to.
   bool IsUnserved(BranchNumber branch) const;
   // What a person should know of a branch that has not answered; empty: nothing went wrong yet.
-  std::string LastError(const TwoPhase::Branch& branch) const;
+  std::string LastError(const TwoPhase::Branch& branch, const IsServed& is_served = {}) const;
   // Whether the branch's session is one of `whose`.
   bool IsFor(const OnlyFor& whose, BranchNumber branch) const {
     if (!whose) return true;

@@ -92,6 +92,19 @@ Expected<void> Prune(Connection& connection, std::uint64_t keep, AuditEnds& ends
   return connection.Run(fmt::format("DELETE FROM audit WHERE number < {}", first));
 }
 
+// Rows that somebody put behind the newest one keep their numbers: the next row takes the first
+// that is free. So one with the largest number there is stops nobody.
+Expected<void> SkipForeignRows(Connection& connection, AuditEnds& ends) {
+  const auto free = connection.Ask(fmt::format(
+      "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM audit WHERE number = {0}) THEN {0} "
+      "ELSE (SELECT min(number) + 1 FROM audit AS taken WHERE number >= {0} AND NOT EXISTS "
+      "(SELECT 1 FROM audit AS next WHERE next.number = taken.number + 1)) END",
+      ends.next));
+  if (!free) return tl::unexpected<Failure>(free.error());
+  ends.next = static_cast<std::uint64_t>(std::stoll(*free));
+  return {};
+}
+
 std::string Missing(std::uint64_t from, std::uint64_t to) {
   return from == to ? fmt::format("row {} is missing", from)
                     : fmt::format("rows {} to {} are missing", from, to);
@@ -124,9 +137,9 @@ Expected<std::string> VerifyAudit(Connection& connection, const AuditEnds& ends)
     if (!*row) break;
     const auto number = static_cast<std::uint64_t>(rows->Number(0));
     const auto crc = static_cast<std::uint64_t>(rows->Number(1));
-    if (number > expected) return Missing(expected, number - 1);
     if (number < expected || number >= ends.next)
-      return fmt::format("row {} does not belong there", number);
+      return fmt::format("row {} does not belong there", rows->Number(0));
+    if (number > expected) return Missing(expected, number - 1);
     const bool nothing_before = before == 0 && expected != 1;
     if (!nothing_before && crc != ChainedChecksum(before, number, RowOf(*rows, 2))) {
       return fmt::format("row {} is not as it was written", number);
@@ -138,15 +151,9 @@ Expected<std::string> VerifyAudit(Connection& connection, const AuditEnds& ends)
   return before == ends.last || ends.next == 1 ? std::string() : "its newest row was replaced";
 }
 
-Expected<void> SkipForeignRows(Connection& connection, AuditEnds& ends) {
-  const auto newest = connection.Ask("SELECT coalesce(max(number), 0) FROM audit");
-  if (!newest) return tl::unexpected<Failure>(newest.error());
-  ends.next = std::max(ends.next, static_cast<std::uint64_t>(std::stoll(*newest)) + 1);
-  return {};
-}
-
 Expected<void> AddToAudit(Connection& connection, const AuditRow& row, std::uint64_t keep,
                           AuditEnds& ends) {
+  if (auto skipped = SkipForeignRows(connection, ends); !skipped) return skipped;
   if (auto inserted = Insert(connection, row, ends); !inserted) return inserted;
   return Prune(connection, keep, ends);
 }

@@ -31,12 +31,9 @@ struct AuditEnds {
 [[nodiscard]] sqlite::Expected<std::string> VerifyAudit(sqlite::Connection& connection,
                                                         const AuditEnds& ends);
 
-// Rows that somebody put behind the newest one keep their numbers: the next row comes after them.
-[[nodiscard]] sqlite::Expected<void> SkipForeignRows(sqlite::Connection& connection,
-                                                     AuditEnds& ends);
-
-// Within the caller's transaction; `ends` is what holds once that is committed. Removes the oldest
-// rows beyond `keep`, a bounded number of them at a time.
+// Within the caller's transaction; `ends` is what holds once that is committed. The row takes the
+// first number from `ends.next` on that nobody put a row of their own at. Removes the oldest rows
+// beyond `keep`, a bounded number of them at a time.
 [[nodiscard]] sqlite::Expected<void> AddToAudit(sqlite::Connection& connection, const AuditRow& row,
                                                 std::uint64_t keep, AuditEnds& ends);
 

@@ -84,6 +84,10 @@ class SqliteBackup final : public LogBackup {
     RemoveBackupFile(log_path_);
     Result<Connection> log = OpenReader(log_path_, kBusyTimeout);
     if (!log) return Fail(log.error());
+    // What is decided from now on may not be in it, however long the copying takes.
+    moment_ = std::chrono::duration_cast<std::chrono::microseconds>(
+                  std::chrono::system_clock::now().time_since_epoch())
+                  .count();
     if (auto begun = log->Run("BEGIN; SELECT count(*) FROM meta"); !begun) {
       return Fail(ErrorOf(begun.error(), log_path_, "read it for a backup"));
     }
@@ -191,10 +195,8 @@ class SqliteBackup final : public LogBackup {
     }
     const Result<LogFacts> facts = ReadFacts(copy, path_);
     if (!facts) return Fail(facts.error());
-    const BackupMark mark{std::chrono::duration_cast<std::chrono::microseconds>(
-                              std::chrono::system_clock::now().time_since_epoch())
-                              .count(),
-                          facts->epoch, AskNumber(copy, "SELECT max(position) FROM record")};
+    const BackupMark mark{moment_, facts->epoch,
+                          AskNumber(copy, "SELECT max(position) FROM record")};
     auto transaction = Transaction::Begin(copy);
     if (!transaction) return failed(transaction.error());
     if (auto run = WriteBackupMark(copy, mark); !run) return failed(run.error());
@@ -206,6 +208,7 @@ class SqliteBackup final : public LogBackup {
   const std::string log_path_;
   const std::string path_;
   std::atomic<bool>& taken_;
+  WallTime moment_ = 0;  // of the snapshot
   std::mutex mutex_;
   std::condition_variable finished_;
   Progress progress_;          // guarded by mutex_

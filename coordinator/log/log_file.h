@@ -6,7 +6,7 @@
 //   settle.db-shm        SQLite's index of the -wal file
 //   settle.db.lock       who uses it (process_lock.h)
 //   settle.db.new        a log that is being made; renamed to settle.db when it is complete
-//   settle.db.backup     a copy for whoever fetches a backup at this moment (backup.h)
+//   settle.db.being-fetched  a copy for whoever fetches a backup at this moment (backup.h)
 #pragma once
 
 #include <string>

@@ -175,11 +175,10 @@ Status RefuseBackup(Connection& connection, const std::string& path) {
 }
 
 // Recovery never reads the trail, so damage in it is no reason to decide nothing: it is said.
-Result<std::string> CheckAudit(Connection& connection, const std::string& path, AuditEnds& ends) {
+Result<std::string> CheckAudit(Connection& connection, const std::string& path,
+                               const AuditEnds& ends) {
   Expected<std::string> damage = VerifyAudit(connection, ends);
   if (!damage) return Fail(ErrorOf(damage.error(), path, "read the audit trail"));
-  if (auto skipped = SkipForeignRows(connection, ends); !skipped)
-    return Fail(ErrorOf(skipped.error(), path, "read the audit trail"));
   return *std::move(damage);
 }
 

@@ -106,9 +106,9 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
 Expected<void> LogWriter::Insert(const std::vector<Pending>& group, LogState& state) {
   for (const Pending& pending : group) {
     if (pending.audit) {
-      pending.audit->number = state.audit.next;
       if (auto run = AddToAudit(connection_, pending.audit->row, keep_audit_, state.audit); !run)
         return run;
+      pending.audit->number = state.audit.next - 1;
     }
     if (!pending.is_record()) continue;
     statements_.insert_record.Bind(1, static_cast<std::int64_t>(state.next_position));

@@ -32,7 +32,12 @@ constexpr std::chrono::milliseconds kBusyTimeout{5'000};
 // backup comes to a higher epoch than the first, whose transactions participants have seen. Should
 // the clock be wrong, they refuse the log.
 Epoch LastEpochBefore(const RestoreCall& call, const LogReport& backup) {
-  if (call.nothing_was_lost) return std::max(backup.epoch, call.epoch_above);
+  if (call.nothing_was_lost) {
+    // Each restore is known by its epoch: one that nobody started since has it already.
+    const auto& before = backup.restored;
+    const Epoch another = before.empty() ? 0 : before.back().epoch + 1;
+    return std::max({backup.epoch, call.epoch_above, another});
+  }
   const auto seconds = static_cast<Epoch>(std::max<WallTime>(call.now, 0) / 1'000'000);
   return std::max({backup.epoch + kEpochsSkipped, seconds, call.epoch_above});
 }

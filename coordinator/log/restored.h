@@ -17,7 +17,7 @@ namespace settle::coordinator {
 
 // The mark: such a file is no log that may be served from; restore.h makes one of it.
 struct BackupMark {
-  WallTime taken = 0;
+  WallTime taken = 0;          // what was durable then is in it
   Epoch epoch = 0;             // in which it was taken
   std::uint64_t position = 0;  // of the last record that it has; 0 if there was none
 

@@ -3,8 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -34,14 +34,20 @@ std::optional<double> FieldOf(const std::string& stat, std::size_t wanted) {
   return value;
 }
 
-std::optional<double> BootTime() {  // in seconds since 1970
-  std::ifstream file("/proc/stat");
-  std::string word;
-  double value = 0;
-  while (file >> word) {
-    if (word == "btime" && file >> value) return value;
+double Seconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+// In seconds since 1970. Not by /proc/stat, which the service's ProcSubset=pid hides.
+std::optional<double> StartTime(const std::string& stat) {
+  const auto ticks = FieldOf(stat, kStartTime);
+  timespec now{};
+  timespec since_boot{};
+  if (!ticks || ::clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+      ::clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) {
+    return std::nullopt;
   }
-  return std::nullopt;
+  return Seconds(now) - Seconds(since_boot) + *ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 double Seconds(const timeval& time) {
@@ -110,11 +116,11 @@ void AddProcess(Families& families) {
     families.Gauge("process_resident_memory_bytes", "Resident memory of the process.");
     families.Add(*pages * static_cast<double>(::sysconf(_SC_PAGESIZE)));
   }
-  const auto boot = BootTime();
-  const auto ticks = FieldOf(stat, kStartTime);
-  if (boot && ticks) {
+  // Asked once: it does not change because the clock is set, which would look like a restart.
+  static const std::optional<double> began = StartTime(stat);
+  if (began) {
     families.Gauge("process_start_time_seconds", "When the process began, since 1970.");
-    families.Add(*boot + *ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)));
+    families.Add(*began);
   }
   if (const auto files = OpenFiles()) {
     families.Gauge("process_open_fds", "File descriptors that are open.");

@@ -70,8 +70,6 @@ class HttpListener::Server {
                              "4096",
                              "enable_keep_alive",
                              "no",
-                             "linger_timeout_ms",
-                             "0",
                              nullptr};
     mg_callbacks callbacks{};
     callbacks.log_message = [](const mg_connection* connection, const char* message) {

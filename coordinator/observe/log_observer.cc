@@ -7,7 +7,6 @@
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -57,20 +56,6 @@ std::string EscapedForLog(std::string_view text, bool json) {
   }
   if (text.size() > kWhatBytesMax || out.size() > kWhatBytesMax) out += "...";
   return out;
-}
-
-// The first one that the text speaks of; empty if there is none.
-Gtid FindGtid(std::string_view text) {
-  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789.";
-  for (std::size_t at = 0; (at = text.find_first_of(kCharacters, at)) != text.npos;) {
-    const std::size_t end = std::min(text.find_first_not_of(kCharacters, at), text.size());
-    std::string_view word = text.substr(at, end - at);
-    while (word.ends_with('.')) word.remove_suffix(1);
-    at = end;
-    if (word.size() <= kLogIdLength || word[kLogIdLength] != '.') continue;
-    if (Result<Gtid> gtid = Gtid::Parse(word)) return *std::move(gtid);
-  }
-  return {};
 }
 
 // Writes whole lines to a descriptor and never waits long for its reader: after one wait in vain it
@@ -156,9 +141,7 @@ class LogObserver::Lines {
   void Write(spdlog::level::level_enum level, const About& about, std::string_view what) {
     if (!logger_->should_log(level)) return;
     TellLosses();
-    // Who denies a call, or catches what was thrown, knows the transaction by what is said alone.
-    const Gtid spoken_of = about.gtid.empty() ? FindGtid(what) : Gtid();
-    const std::string line = Payload(spoken_of.empty() ? about : About(spoken_of), what);
+    const std::string line = Payload(about, what);
     logger_->log(level, spdlog::string_view_t(line));
   }
 

@@ -20,6 +20,7 @@ namespace settle::coordinator {
 namespace {
 
 constexpr std::chrono::milliseconds kShardPatience{2'000};
+constexpr int kCountedOneOf = 50;  // parts of a shard's time
 constexpr EndedBy kEveryWay[] = {EndedBy::kTwoPhase,     EndedBy::kThreePhase, EndedBy::kOnePhase,
                                  EndedBy::kLastResource, EndedBy::kTcc,        EndedBy::kSaga};
 static_assert(std::size(kEveryWay) == kEndedBy);
@@ -139,6 +140,7 @@ void AddAccess(Families& families, const access::Gate& gate, const QuotaRefusals
   families.Add(Number(refusals.transactions), {{"quota", "transactions"}});
   families.Add(Number(refusals.sagas), {{"quota", "sagas"}});
   families.Add(Number(refusals.sessions), {{"quota", "sessions"}});
+  families.Add(Number(refusals.names), {{"quota", "names"}});
 }
 
 void AddShards(Families& families, const Engine& engine) {
@@ -169,7 +171,7 @@ void AddLog(Families& families, const DecisionLog& log, const std::string& path)
     const std::uintmax_t size = std::filesystem::file_size(path + suffix, error);
     families.Add(error ? 0 : Number(size), {{"file", file}});
   }
-  families.Gauge("settle_log_epoch", "How often this log was opened.");
+  families.Gauge("settle_log_epoch", "Number of this opening of the log.");
   families.Add(Number(log.identity().epoch));
 }
 
@@ -208,9 +210,22 @@ Status CheckReady(const Engine& engine, std::chrono::milliseconds at_most) {
   return CheckShards(engine, at_most);
 }
 
+Result<OpenCounts> Metrics::CountOpen() const {
+  const std::lock_guard lock(counting_);
+  const Instant began = clock_.Now();
+  if (counted_ && began < counted_until_) return *counted_;
+  auto open = Await<OpenCounts>([&](auto done) { engine_.CountOpen(done); });
+  if (!open) return open;
+  const Instant now = clock_.Now();
+  counted_until_ =
+      now + std::min<Instant::duration>((now - began) * kCountedOneOf, kCountsKeptMost);
+  counted_ = *open;
+  return open;
+}
+
 Result<std::string> Metrics::Text() const {
   if (Status shards = CheckShards(engine_, kShardPatience); !shards) return Fail(shards.error());
-  auto open = Await<OpenCounts>([&](auto done) { engine_.CountOpen(done); });
+  auto open = CountOpen();
   if (!open) return Fail(open.error());
   auto measures = Await<Measures>([&](auto done) { engine_.Measure(done); });
   if (!measures) return Fail(measures.error());

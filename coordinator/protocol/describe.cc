@@ -28,6 +28,15 @@ std::string Words(const VoteResult& vote) {
          (vote.retryable ? " retryable" : "");
 }
 
+std::string Words(const std::vector<BranchVote>& votes,
+                  const std::vector<event::OwnBranch>& branches) {
+  std::string text;
+  for (const BranchVote& vote : votes) text += " " + Number(vote.branch) + "=" + Words(vote.result);
+  for (const event::OwnBranch& own : branches)
+    text += " own " + Number(own.number) + " " + own.resource;
+  return text;
+}
+
 std::string Words(const DecidedBranch& branch) {
   return Number(branch.number) + " " + branch.resource + " " + settle::ToString(branch.vote) +
          Trailing(branch.evidence);
@@ -71,7 +80,7 @@ std::string Described(const HeuristicIntent& intent) {
 std::string Words(const std::vector<DecidedBranch>& branches) {
   std::string text;
   for (const DecidedBranch& branch : branches) {
-    text += (branch.number == 1 ? " " : ", ") + Words(branch);
+    text += (text.empty() ? " " : ", ") + Words(branch);
   }
   return text;
 }
@@ -87,19 +96,14 @@ struct EventWords {
            DescribeJson(e.input);
   }
   std::string operator()(const event::CommitRequested& e) const {
-    std::string text = "commit";
-    for (const BranchVote& vote : e.votes)
-      text += " " + Number(vote.branch) + "=" + Words(vote.result);
-    return text;
+    return "commit" + Words(e.votes, e.own);
   }
   std::string operator()(const event::OnePhaseRequested& e) const {
-    return "one-phase " + Number(e.branch) + Trailing(e.evidence);
+    return "one-phase " + Number(e.branch) + Trailing(e.evidence) +
+           (e.own ? " own " + Number(e.own->number) + " " + e.own->resource : "");
   }
   std::string operator()(const event::LastResourceRequested& e) const {
-    std::string text = "last-resource " + Number(e.branch) + Trailing(e.evidence);
-    for (const BranchVote& vote : e.votes)
-      text += " " + Number(vote.branch) + "=" + Words(vote.result);
-    return text;
+    return "last-resource " + Number(e.branch) + Trailing(e.evidence) + Words(e.votes, e.own);
   }
   std::string operator()(const event::AbortRequested& e) const {
     std::string text = std::string("abort ") + settle::ToString(e.cause) + TrailingReason(e.reason);
@@ -236,6 +240,9 @@ struct EffectWords {
            Trailing(e.ballot, e.quorum) +
            (e.prepared.empty() ? "" : " prepared " + Escaped(e.prepared));
   }
+  std::string operator()(const effect::AbortOwn& e) const {
+    return "abort own branches session " + e.session;
+  }
   std::string operator()(const effect::Call& e) const {
     return std::string("call ") + settle::ToString(e.op) + " " + Number(e.branch) + " " +
            e.participant + "/" + e.action + " attempt " + std::to_string(e.attempt) + " " +
@@ -338,7 +345,8 @@ std::string Describe(const Ending& ending) {
 std::string Describe(const TwoPhase& machine) {
   std::string text = ToString(machine.state());
   for (const TwoPhase::Branch& branch : machine.branches()) {
-    text += (branch.number == 1 ? ": " : ", ") + Number(branch.number) + " " + StateOf(branch);
+    text += (branch.number == machine.branches().front().number ? ": " : ", ") +
+            Number(branch.number) + " " + StateOf(branch);
   }
   return text;
 }

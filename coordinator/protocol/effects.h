@@ -45,6 +45,14 @@ struct Send {
   friend bool operator==(const Send&, const Send&) = default;
 };
 
+// To the session that the transaction was begun with: every branch of it that is open or prepared
+// there is to be rolled back, known here or not. Nobody answers.
+struct AbortOwn {
+  SessionId session;
+
+  friend bool operator==(const AbortOwn&, const AbortOwn&) = default;
+};
+
 // To any process of the participant. Answered by event::Answered, or after the time-out of calls by
 // event::CallTimerFired: the branch has one such timer, which this arms anew.
 struct Call {
@@ -182,12 +190,12 @@ struct Forget {
 }  // namespace effect
 
 using Effect =
-    std::variant<effect::Send, effect::Call, effect::Pause, effect::StopCall, effect::Alarm,
-                 effect::Persist, effect::PersistLazily, effect::ArmTimer, effect::CancelTimer,
-                 effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted, effect::TryAccepted,
-                 effect::TryAnswered, effect::Skipped, effect::HeuristicRecorded,
-                 effect::AnswerPeer, effect::OnePhaseGranted, effect::OnePhaseDeclined,
-                 effect::Refuse, effect::Forget>;
+    std::variant<effect::Send, effect::AbortOwn, effect::Call, effect::Pause, effect::StopCall,
+                 effect::Alarm, effect::Persist, effect::PersistLazily, effect::ArmTimer,
+                 effect::CancelTimer, effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted,
+                 effect::TryAccepted, effect::TryAnswered, effect::Skipped,
+                 effect::HeuristicRecorded, effect::AnswerPeer, effect::OnePhaseGranted,
+                 effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator

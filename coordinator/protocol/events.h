@@ -40,6 +40,15 @@ struct Enlist {
   std::vector<std::string> peers{};
 };
 
+// A branch that whoever began the transaction numbered itself, in the session that it began it
+// with. Named when it asks to commit, and not before.
+struct OwnBranch {
+  BranchNumber number = 0;
+  std::string resource;
+  std::string identity{};  // as event::Enlist has them
+  std::string process{};
+};
+
 // The application wants something reserved in a service. A repeated one with the same key is the
 // same branch.
 struct TryRequested {
@@ -49,23 +58,28 @@ struct TryRequested {
   std::string request_key;
 };
 
-// The application asks to commit. `votes` are those of branches it prepared itself.
+// The application asks to commit. `votes` are those of branches it prepared itself, `own` those
+// that it numbered itself: they join now, all of them or none.
 struct CommitRequested {
   std::vector<BranchVote> votes;
+  std::vector<OwnBranch> own{};
 };
 
-// The application asks to commit its lone branch in one phase.
+// The application asks to commit its lone branch in one phase; `own`: which it numbered itself.
 struct OnePhaseRequested {
   BranchNumber branch = 0;
   Evidence evidence;
+  std::optional<OwnBranch> own{};
 };
 
 // The application asks to commit by a last resource: `branch` is open still, its evidence is taken,
-// and all others have voted; those that are prepared are so in its name.
+// and all others have voted; those that are prepared are so in its name. `own` as in
+// CommitRequested.
 struct LastResourceRequested {
   BranchNumber branch = 0;
   Evidence evidence;
   std::vector<BranchVote> votes;  // of all others
+  std::vector<OwnBranch> own{};
 };
 
 // `rolled_back` are branches that whoever asks has already rolled back.

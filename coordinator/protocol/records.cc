@@ -23,6 +23,12 @@ const Gtid& GtidOf(const Record& record) {
   return std::visit([](const auto& one) -> const Gtid& { return Of(one); }, record);
 }
 
+const DecidedBranch* LastResourceRecord::Deciding() const {
+  const auto found = std::find_if(branches.begin(), branches.end(),
+                                  [&](const DecidedBranch& one) { return one.number == last; });
+  return found == branches.end() ? nullptr : &*found;
+}
+
 LastResourceRecord RecordByName(const BranchKey& found, const std::string& resource,
                                 const Evidence& evidence, const LastResource& last) {
   LastResourceRecord record;

@@ -112,6 +112,9 @@ struct LastResourceRecord {
   BranchNumber last = 0;                // decides; in `branches` with a vote to commit
   std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
 
+  // `last`; null only in a record that cannot be believed.
+  const DecidedBranch* Deciding() const;
+
   friend bool operator==(const LastResourceRecord&, const LastResourceRecord&) = default;
 };
 // What the name of a branch that was found prepared says, where no record says anything.
@@ -233,6 +236,8 @@ struct TransactionSummary {
   std::optional<SagaSummary> saga{};
   std::optional<QuorumSummary> quorum{};
   std::vector<HeuristicIntent> heuristics{};  // what persons did
+  // Of one that runs: its beginner has not named the branches that it numbered itself.
+  bool own_unnamed = false;
 
   friend bool operator==(const TransactionSummary&, const TransactionSummary&) = default;
 };

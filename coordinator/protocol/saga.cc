@@ -72,14 +72,14 @@ Effects Machine::On(const event::Start&) {
 Effects Machine::On(const event::Persisted&) {
   if (writing_.empty()) return {};
   const SagaRecord record = std::move(writing_.front());
-  writing_.pop_front();
+  writing_.erase(writing_.begin());
   return std::visit([this](const auto& one) { return OnDurable(one); }, record);
 }
 
 Effects Machine::On(const event::PersistRefused& event) {
   if (writing_.empty()) return {};
   const SagaRecord record = std::move(writing_.front());
-  writing_.pop_front();
+  writing_.erase(writing_.begin());
   return std::visit([&](const auto& one) { return OnRefused(one, event.reason); }, record);
 }
 

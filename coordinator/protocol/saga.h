@@ -12,7 +12,6 @@
 // ICDCS 1992 (compensatable, pivot and retriable steps).
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -171,7 +170,7 @@ class Machine {
   Ending ending_{Outcome::kUndecided, AbortCause::kNone, "", false};
   std::optional<Ending> cancel_;     // asked for while it was beginning
   std::vector<std::string> damage_;  // what was skipped, in words
-  std::deque<SagaRecord> writing_;   // forced records that the log has not answered, in order
+  std::vector<SagaRecord> writing_;   // forced records that the log has not answered, in order
   int refusals_ = 0;                 // by the log, of the record that must be written now
 };
 

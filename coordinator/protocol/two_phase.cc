@@ -15,16 +15,30 @@ bool IsUnvoted(const TwoPhase::Branch& branch) { return !branch.voted; }
 
 }  // namespace
 
-TwoPhase::TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol)
-    : gtid_(std::move(gtid)), origin_(std::move(origin)), limits_(limits), protocol_(protocol) {}
+TwoPhase::TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol, Beginner beginner)
+    : gtid_(std::move(gtid)),
+      origin_(std::move(origin)),
+      limits_(limits),
+      protocol_(protocol),
+      beginner_(std::move(beginner)) {}
 
 Effects TwoPhase::Handle(const Event& event) {
   return std::visit([this](const auto& e) { return On(e); }, event);
 }
 
+const TwoPhase::Branch* TwoPhase::FindBranch(BranchNumber number) const {
+  const auto found = std::find_if(branches_.begin(), branches_.end(),
+                                  [&](const Branch& branch) { return branch.number == number; });
+  return found == branches_.end() ? nullptr : &*found;
+}
+
 TwoPhase::Branch* TwoPhase::Find(BranchNumber number) {
-  if (number == 0 || number > branches_.size()) return nullptr;
-  return &branches_[number - 1];
+  return const_cast<Branch*>(FindBranch(number));
+}
+
+// Those that the beginner numbers itself come first, whether it uses them or not.
+BranchNumber TwoPhase::NextNumber() const {
+  return std::max(beginner_.own_branches, branches_.empty() ? 0 : branches_.back().number) + 1;
 }
 
 Effects TwoPhase::On(const event::Enlist& event) {
@@ -46,7 +60,7 @@ Effects TwoPhase::On(const event::Enlist& event) {
                                " does: set CoordinatorOptions::peers where it is served"}};
   }
   Branch branch;
-  branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+  branch.number = NextNumber();
   branch.peers = event.peers;
   branch.resource = event.resource;
   branch.identity = event.identity;
@@ -64,7 +78,7 @@ Effects TwoPhase::RefuseToJoin() const {
                                                     std::string(ToString(state_)) +
                                                     ": branches join only while it is active"}};
   }
-  if (branches_.size() < limits_.branches_max) return {};
+  if (NextNumber() <= limits_.branches_max) return {};
   return {effect::Refuse{
       ErrorCode::kRefused,
       "the transaction has its maximum of " + std::to_string(limits_.branches_max) + " branches"}};
@@ -92,10 +106,28 @@ void TwoPhase::TakeVote(Branch& branch, VoteResult vote) {
 }
 
 Effects TwoPhase::On(const event::CommitRequested& event) {
-  if (state_ != State::kActive) return AnswerLateRequest();
+  const bool revived =
+      SETTLE_PLANTED_BUG(kCommitAfterTheAbort) && state_ == State::kAborting && !event.own.empty();
+  if (state_ != State::kActive && !revived) return AnswerLateRequest();
+  if (Effects refused = RefuseOwn(event.own); !refused.empty()) return refused;
+  if (Effects refused = RefuseVotes(event); !refused.empty()) return refused;
+  if (Effects refused = RefuseVotesWithoutRoster(event); !refused.empty()) return refused;
+  for (const event::OwnBranch& own : event.own) JoinOwn(own);
   for (const BranchVote& vote : event.votes) {
-    const Branch* branch = Find(vote.branch);
+    Branch& branch = *Find(vote.branch);
+    TakeVote(branch, vote.result);
+    branch.voted_by_caller = true;
+  }
+  return StartPreparing();
+}
+
+Effects TwoPhase::RefuseVotes(const event::CommitRequested& event) const {
+  for (const BranchVote& vote : event.votes) {
+    const Branch* branch = FindBranch(vote.branch);
     if (branch != nullptr && !branch->reservation) continue;
+    const bool joins = std::any_of(event.own.begin(), event.own.end(),
+                                   [&](const auto& own) { return own.number == vote.branch; });
+    if (joins) continue;
     return {effect::Refuse{
         ErrorCode::kInvalid,
         "a vote names branch " + std::to_string(vote.branch) +
@@ -103,13 +135,7 @@ Effects TwoPhase::On(const event::CommitRequested& event) {
                  ? ", which the transaction does not have"
                  : ", a reservation: its participant alone says whether it is made")}};
   }
-  if (Effects refused = RefuseVotesWithoutRoster(event); !refused.empty()) return refused;
-  for (const BranchVote& vote : event.votes) {
-    Branch& branch = *Find(vote.branch);
-    TakeVote(branch, vote.result);
-    branch.voted_by_caller = true;
-  }
-  return StartPreparing();
+  return {};
 }
 
 Effects TwoPhase::StartPreparing() {
@@ -179,10 +205,14 @@ std::vector<DecidedBranch> TwoPhase::Decided() const {
 
 // Alone, or as the sites' quorum decided.
 Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
+  // Asked to commit, the beginner has named what it works in; until then it alone knows.
+  const bool own_unnamed = state_ == State::kActive && !beginner_.session.empty();
   state_ = State::kAborting;
   decision_ = Decision::kAbort;
   ending_ = {Outcome::kAborted, cause, std::move(reason), retryable};
   Effects effects{effect::CancelTimer{Timer::kVote}, effect::ReplyApplied{ending_}};
+  if (own_unnamed && !SETTLE_PLANTED_BUG(kOwnBranchesNotToldOfTheAbort))
+    effects.push_back(effect::AbortOwn{beginner_.session});
   Add(effects, AnswerAsked());
   for (Branch& branch : branches_) {
     if (branch.reservation) {
@@ -325,7 +355,9 @@ effect::Send TwoPhase::SendAbort(Branch& branch) {
 }
 
 Effects TwoPhase::On(const event::SessionLost& event) {
-  bool lost_work = false;
+  bool lost_work =
+      state_ == State::kActive && !event.session.empty() && event.session == beginner_.session;
+  if (lost_work) beginner_.session.clear();
   for (Branch& branch : branches_) {
     if (branch.session != event.session) continue;
     branch.session.clear();

@@ -12,7 +12,6 @@
 // read-only votes).
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,6 +23,13 @@
 #include "protocol/three_phase.h"
 
 namespace settle::coordinator {
+
+// Whoever began a transaction may number that many branches itself, from 1, and names them when it
+// asks to commit: two_phase_own.cc. None of a three-phase commit, whose sites must know each other.
+struct Beginner {
+  SessionId session{};  // in which it works; lost before commit was asked for: aborted
+  BranchNumber own_branches = 0;
+};
 
 class TwoPhase {
  public:
@@ -97,7 +103,8 @@ class TwoPhase {
     std::size_t branches_max = 64;
   };
 
-  TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol = Protocol::kTwoPhase);
+  TwoPhase(Gtid gtid, Origin origin, Limits limits, Protocol protocol = Protocol::kTwoPhase,
+           Beginner beginner = {});
   // From the log, at start. Send event::Restored before anything else.
   TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics,
            const std::vector<RegisteredRecord>& registered = {});
@@ -126,11 +133,16 @@ class TwoPhase {
   const Gtid& gtid() const { return gtid_; }
   const Origin& origin() const { return origin_; }
   State state() const { return state_; }
+  // By number. Numbers are not without gaps: those of the beginner's own that it did not use.
   const std::vector<Branch>& branches() const { return branches_; }
+  const Branch* FindBranch(BranchNumber number) const;
+  const Beginner& beginner() const { return beginner_; }
   // How it ended or will end; kUndecided before the decision is durable.
   const Ending& ending() const { return ending_; }
   // The branches that have not ended, after a decision.
   std::vector<BranchNumber> Unfinished() const;
+  // With those whose damage is on its way to the log: nobody may be told yet that all is applied.
+  std::vector<BranchNumber> NotApplied() const;
   // The branch that decides or decided alone, while the others were prepared; 0: none does.
   BranchNumber last_resource() const { return last_; }
   // Something was registered: until its end is in the log, a start cancels it anew.
@@ -170,6 +182,8 @@ class TwoPhase {
   Effects On(const event::Restored& event);
 
   Branch* Find(BranchNumber number);
+  Branch& Ensure(BranchNumber number);
+  BranchNumber NextNumber() const;
   void TakeVote(Branch& branch, VoteResult vote);
   std::vector<DecidedBranch> Decided() const;
   Effects StartPreparing();
@@ -177,6 +191,9 @@ class TwoPhase {
   Effects Abort(AbortCause cause, std::string reason, bool retryable);
   Effects RefuseToJoin() const;
   Effects AnswerLateRequest() const;
+  Effects RefuseOwn(const std::vector<event::OwnBranch>& own) const;
+  Effects RefuseVotes(const event::CommitRequested& event) const;
+  void JoinOwn(const event::OwnBranch& own);
   Effects AbortOnceMore(Branch& branch);
 
   Effects OnDecisionDurable();
@@ -253,6 +270,7 @@ class TwoPhase {
   Origin origin_;
   Limits limits_;
   Protocol protocol_ = Protocol::kTwoPhase;
+  Beginner beginner_{};
   State state_ = State::kActive;
   std::vector<Branch> branches_;
   Ending ending_{Outcome::kUndecided, AbortCause::kNone, "", false};
@@ -263,8 +281,8 @@ class TwoPhase {
   bool recorded_ = false;           // that it committed
   bool record_on_its_way_ = false;  // of that, to the disk; while others may be, too
   int retries_ = 0;
-  std::deque<BranchNumber> registering_;  // on their way to the disk, before any other record
-  std::deque<BranchNumber> recording_;    // heuristics on their way to the disk, in order
+  std::vector<BranchNumber> registering_;  // on their way to the disk, before any other record
+  std::vector<BranchNumber> recording_;    // heuristics on their way to the disk, in order
   std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
   std::vector<HeuristicRecord> heuristics_;
   std::vector<HeuristicIntent> intents_;
@@ -275,10 +293,10 @@ class TwoPhase {
     SiteAnswer at;
     std::optional<std::uint64_t> call;  // of the peer that waits for it
   };
-  int told_ = 0;                         // so often the sites were told the same; while kQuorum
-  std::optional<Keeping> keeping_;       // a ballot record on its way to the disk; while kQuorum
-  bool abort_on_its_way_ = false;        // the quorum's, to the disk; while kQuorum
-  std::deque<event::PeerCalled> asked_;  // once what is on its way to the disk is there
+  int told_ = 0;                          // so often the sites were told the same; while kQuorum
+  std::optional<Keeping> keeping_;        // a ballot record on its way to the disk; while kQuorum
+  bool abort_on_its_way_ = false;         // the quorum's, to the disk; while kQuorum
+  std::vector<event::PeerCalled> asked_;  // once what is on its way to the disk is there
 };
 
 const char* ToString(TwoPhase::State state);

@@ -17,6 +17,15 @@ std::vector<BranchNumber> TwoPhase::Unfinished() const {
   return unfinished;
 }
 
+std::vector<BranchNumber> TwoPhase::NotApplied() const {
+  std::vector<BranchNumber> numbers = Unfinished();
+  numbers.insert(numbers.end(), recording_.begin(), recording_.end());
+  numbers.insert(numbers.end(), unrecorded_.begin(), unrecorded_.end());
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  return numbers;
+}
+
 Effects TwoPhase::On(const event::OnePhaseRequested& event) {
   switch (state_) {
     case State::kActive: break;
@@ -34,6 +43,14 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kDone:
       return {effect::Refuse{ErrorCode::kRefused,
                              "the transaction is " + std::string(ToString(state_))}};
+  }
+  if (event.own) {
+    if (event.own->number != event.branch) {
+      return {effect::Refuse{ErrorCode::kInvalid, "two different branches are asked for"}};
+    }
+    if (Effects refused = RefuseOwn({*event.own}); !refused.empty()) return refused;
+    if (!branches_.empty()) return {effect::OnePhaseDeclined{}};  // it is named again with commit
+    JoinOwn(*event.own);
   }
   if (Find(event.branch) == nullptr) {
     return {effect::Refuse{ErrorCode::kInvalid,
@@ -120,7 +137,7 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
       // The branch may not be able to say it again: the damage is kept here and written when the
       // retry timer fires.
       unrecorded_.push_back(recording_.front());
-      recording_.pop_front();
+      recording_.erase(recording_.begin());
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
     case State::kForgetting:
       state_ = State::kDamaged;
@@ -328,6 +345,8 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting:
       if (ending_.cause == AbortCause::kPresumed) return AbortFound(event);
+      // One that its beginner numbered itself, and did not come to name.
+      if (branch == nullptr && event.branch <= beginner_.own_branches) return AbortFound(event);
       return branch == nullptr ? Effects{} : AbortOnceMore(*branch);
     case State::kDamaged:
     case State::kForgetting:
@@ -345,7 +364,10 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
         return {};
       }
       return {AbortOf(event)};
-    case State::kActive:  // undecided: left alone
+    case State::kActive:  // undecided: left alone, known or not
+      if (branch == nullptr && SETTLE_PLANTED_BUG(kUnnamedBranchTakenForAborted))
+        return {AbortOf(event)};
+      return {};
     case State::kPreparing:
     case State::kPreCommitting:
     case State::kQuorum:

@@ -4,6 +4,7 @@
 
 #include "protocol/two_phase.h"
 #include "protocol/two_phase_parts.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
 namespace {
@@ -29,9 +30,10 @@ std::optional<HeuristicIntent> TwoPhase::Completed(HeuristicIntent intent,
                 "be forced";
       return std::nullopt;
     }
-    if (state_ == State::kLastResource && !branches_[last_ - 1].session.empty()) {
+    const Branch* last = state_ == State::kLastResource ? FindBranch(last_) : nullptr;
+    if (last != nullptr && !last->session.empty()) {
       why_not = "the process that commits it by its last resource, branch " +
-                std::to_string(last_) + " in " + branches_[last_ - 1].resource + ", is at it";
+                std::to_string(last_) + " in " + last->resource + ", is at it";
       return std::nullopt;
     }
     intent.branches = Decided();
@@ -66,7 +68,9 @@ Effects TwoPhase::On(const event::HeuristicRequested& event) {
     return {effect::Refuse{ErrorCode::kRetry, "another record of it is on its way to the log"}};
   }
   intent_on_its_way_ = intent;
-  return {effect::Persist{HeuristicIntentRecord{gtid_, origin_, *intent}}};
+  Effects effects{effect::Persist{HeuristicIntentRecord{gtid_, origin_, *intent}}};
+  if (SETTLE_PLANTED_BUG(kForcedBeforeItIsDurable)) Add(effects, OnIntentDurable());
+  return effects;
 }
 
 // Crash before this: nothing was done, and whoever asked was told nothing. After: a start goes on.

@@ -16,8 +16,7 @@ std::string TwoPhase::WhyNotByLastResource(const event::LastResourceRequested& e
   if (!gtid_.empty() && !gtid_.allows_last_resource())
     return "the transaction was begun without leave for a last resource";
   if (protocol_ != Protocol::kTwoPhase) return "a three-phase commit has no last resource";
-  if (event.branch == 0 || event.branch > branches_.size())
-    return "the transaction has no " + name(event.branch);
+  if (FindBranch(event.branch) == nullptr) return "the transaction has no " + name(event.branch);
   if (branches_.size() < 2) return "it has no other branch: it can be committed in one phase";
   for (const Branch& branch : branches_) {
     const auto is_its = [&](const BranchVote& vote) { return vote.branch == branch.number; };
@@ -30,7 +29,7 @@ std::string TwoPhase::WhyNotByLastResource(const event::LastResourceRequested& e
            (votes == 0 ? "not voted" : "voted twice");
   }
   for (const BranchVote& vote : event.votes) {
-    if (vote.branch == 0 || vote.branch > branches_.size())
+    if (FindBranch(vote.branch) == nullptr)
       return "a vote names " + name(vote.branch) + ", which the transaction does not have";
     if (vote.result.vote == Vote::kNo) return name(vote.branch) + " voted no";
   }
@@ -59,8 +58,13 @@ Effects TwoPhase::On(const event::LastResourceRequested& event) {
     case State::kDone:
       return refuse(ErrorCode::kRefused, "the transaction is " + std::string(ToString(state_)));
   }
-  if (std::string why = WhyNotByLastResource(event); !why.empty())
+  if (Effects refused = RefuseOwn(event.own); !refused.empty()) return refused;
+  const std::vector<Branch> before = event.own.empty() ? std::vector<Branch>() : branches_;
+  for (const event::OwnBranch& own : event.own) JoinOwn(own);
+  if (std::string why = WhyNotByLastResource(event); !why.empty()) {
+    if (!event.own.empty()) branches_ = before;
     return refuse(ErrorCode::kInvalid, std::move(why));
+  }
   for (const BranchVote& vote : event.votes) {
     Branch& branch = *Find(vote.branch);
     TakeVote(branch, vote.result);
@@ -168,22 +172,21 @@ Effects TwoPhase::OnDecisionRecorded(bool durable) {
 // known, if the record was lost.
 bool TwoPhase::IsOneOfTheirs(const event::FoundPrepared& found) const {
   if (!found.last || last_ == 0 || found.last->branch != last_) return false;
-  const Branch& last = branches_[last_ - 1];
-  const bool known = found.branch <= branches_.size() && found.branch != 0 &&
-                     branches_[found.branch - 1].resource != kNotKnown;
+  const Branch& last = *FindBranch(last_);
+  const Branch* branch = FindBranch(found.branch);
+  const bool known = branch != nullptr && branch->resource != kNotKnown;
   return !known && found.branch != 0 && found.branch <= kBranchNumberMax && found.branch != last_ &&
          last.resource == found.last->resource && last.vote.evidence == found.last->evidence;
 }
 
 Effects TwoPhase::FoundInItsName(const event::FoundPrepared& found) {
-  for (std::size_t number = branches_.size() + 1; number <= found.branch; ++number) {
-    Branch other;
-    other.number = static_cast<BranchNumber>(number);
+  for (BranchNumber number = 1; number <= found.branch; ++number) {
+    if (FindBranch(number) != nullptr) continue;
+    Branch& other = Ensure(number);
     other.resource = kNotKnown;
     other.state = BranchState::kReadOnly;
     other.voted = true;
     other.vote.vote = Vote::kReadOnly;
-    branches_.push_back(std::move(other));
   }
   Branch& branch = *Find(found.branch);
   branch.resource = found.resource;

@@ -156,7 +156,7 @@ void TwoPhase::AnswerNext(Effects& effects) {
   const SiteAnswer after = quorum::After(quorum_->kept(), asked.message);
   // Whoever tells the decision is answered when that is durable here too.
   if (IsFinal(after.state)) return quorum_->Learn(after.state, after.decided);
-  asked_.pop_front();
+  asked_.erase(asked_.begin());
   if (after == quorum_->kept()) {
     effects.push_back(effect::AnswerPeer{asked.call, after});
     return;

@@ -82,7 +82,7 @@ Effects TwoPhase::On(const event::TryRequested& event) {
   }
   if (Effects refused = RefuseToJoin(); !refused.empty()) return refused;
   Branch branch;
-  branch.number = static_cast<BranchNumber>(branches_.size() + 1);
+  branch.number = NextNumber();
   branch.resource = event.participant;
   branch.request_key = event.request_key;
   branch.state = BranchState::kRegistering;
@@ -101,14 +101,14 @@ Effects TwoPhase::On(const event::TryRequested& event) {
 // Crash here: the record says that somebody must cancel it, and a start does.
 Effects TwoPhase::OnRegistered() {
   Branch& branch = *Find(registering_.front());
-  registering_.pop_front();
+  registering_.erase(registering_.begin());
   if (branch.state != BranchState::kRegistering) return {};  // aborted meanwhile: never called
   return Turn(branch, BranchState::kTrying);
 }
 
 Effects TwoPhase::OnRegistrationRefused(const std::string& why) {
   Branch& branch = *Find(registering_.front());
-  registering_.pop_front();
+  registering_.erase(registering_.begin());
   if (branch.state != BranchState::kRegistering) return {};
   TakeVote(branch, {Vote::kNo, {}, "the log could not store that it is tried: " + why, true});
   Effects effects{effect::TryAnswered{branch.number}};
@@ -279,7 +279,7 @@ Effects TwoPhase::OnRecorded() {
   Effects effects;
   if (!recording_.empty()) {
     const Branch& branch = *Find(recording_.front());
-    recording_.pop_front();
+    recording_.erase(recording_.begin());
     if (branch.reservation) effects.push_back(effect::Skipped{branch.number});
   }
   Add(effects, EndIfAllFinished());

@@ -60,7 +60,7 @@ TwoPhase::TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord
   }
   for (const RegisteredRecord& one : registered) {
     const bool forgotten = SETTLE_PLANTED_BUG(kRestoredConfirmTakenForDone);
-    Restore(one, forgotten ? BranchState::kCommitted : branches_[one.branch - 1].state);
+    Restore(one, forgotten ? BranchState::kCommitted : Ensure(one.branch).state);
   }
   TakeHeuristics(heuristics);
 }
@@ -138,29 +138,23 @@ TwoPhase::TwoPhase(const HeuristicIntentRecord& record,
 
 // Of branches that no record names nothing is known, so nothing of them is waited for.
 void TwoPhase::Grow(BranchNumber number) {
-  while (branches_.size() < number) {
-    Branch branch;
-    branch.number = static_cast<BranchNumber>(branches_.size() + 1);
-    branch.state = BranchState::kAborted;
-    branches_.push_back(std::move(branch));
-  }
+  for (BranchNumber one = 1; one <= number; ++one) Ensure(one);
 }
 
 void TwoPhase::Restore(const RegisteredRecord& record, BranchState state) {
-  Grow(record.branch);
-  Branch& branch = branches_[record.branch - 1];
+  Branch& branch = Ensure(record.branch);
   branch.resource = record.participant;
   branch.state = state;
   branch.reservation = Reservation{.action = record.action, .input = record.input};
   branch.reservation->maybe_called = true;
 }
 
-// A branch of a transaction whose reservations are being cancelled since a start. Nothing was
-// written of it; that it is prepared is known now, so its end is waited for too.
+// A branch of a transaction whose reservations are being cancelled since a start, or one that its
+// beginner numbered itself. Nothing is known of it; that it is prepared is known now, so its end is
+// waited for too.
 Effects TwoPhase::AbortFound(const event::FoundPrepared& found) {
   if (found.branch == 0 || found.branch > kBranchNumberMax) return {};
-  Grow(found.branch);
-  Branch& branch = *Find(found.branch);
+  Branch& branch = Ensure(found.branch);
   branch.resource = found.resource;
   branch.voted = true;
   branch.vote.vote = Vote::kCommit;

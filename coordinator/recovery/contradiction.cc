@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/branch_order.h"
 #include "saga_definition/check.h"
 #include "settle/vocabulary/gtid.h"
 
@@ -20,6 +21,7 @@ std::string InBranch(const DecidedBranch& branch, BranchNumber expected) {
   if (branch.number != expected) {
     return "the decision has " + name + " where branch " + std::to_string(expected) + " must be";
   }
+  if (branch.number > kBranchNumberMax) return name + " is none that a transaction can have";
   if (!CheckResourceName(branch.resource)) {
     return name + " is of a resource with an impossible name";
   }
@@ -31,25 +33,28 @@ std::string InDecision(const CommitRecord& commit) {
   if (commit.branches.size() > kBranchNumberMax) {
     return "the decision has " + std::to_string(commit.branches.size()) + " branches";
   }
-  BranchNumber expected = 0;
+  BranchOrder order;
   bool wrote = false;
   for (const DecidedBranch& branch : commit.branches) {
-    if (std::string wrong = InBranch(branch, ++expected); !wrong.empty()) return wrong;
+    if (std::string wrong = InBranch(branch, order.Expected(branch.number)); !wrong.empty())
+      return wrong;
     wrote = wrote || branch.vote == Vote::kCommit;
   }
   return wrote ? "" : "it is decided to commit, and no branch is prepared";
 }
 
-std::string InDecision(const OnePhaseRecord& one_phase) { return InBranch(one_phase.branch, 1); }
+std::string InDecision(const OnePhaseRecord& one_phase) {
+  return InBranch(one_phase.branch, BranchOrder().Expected(one_phase.branch.number));
+}
 
 std::string InDecision(const QuorumAbortRecord&) { return {}; }  // see InThreePhase
 
 std::string InDecision(std::monostate) { return {}; }
 
 BranchNumber LastBranch(const CommitRecord& commit) {
-  return static_cast<BranchNumber>(commit.branches.size());
+  return commit.branches.empty() ? 0 : commit.branches.back().number;
 }
-BranchNumber LastBranch(const OnePhaseRecord&) { return 1; }
+BranchNumber LastBranch(const OnePhaseRecord& one_phase) { return one_phase.branch.number; }
 BranchNumber LastBranch(const QuorumAbortRecord&) { return kBranchNumberMax; }
 BranchNumber LastBranch(std::monostate) { return kBranchNumberMax; }
 
@@ -114,16 +119,17 @@ std::string InThreePhase(const RestoredTransaction& transaction) {
 std::string InLastResource(const RestoredTransaction& transaction) {
   const LastResourceRecord& record = *transaction.last_resource;
   const std::size_t count = record.branches.size();
-  if (count < 2 || count > kBranchNumberMax || record.last == 0 || record.last > count) {
+  const DecidedBranch* last = record.Deciding();
+  if (count < 2 || count > kBranchNumberMax || last == nullptr) {
     return "branch " + std::to_string(record.last) + " of " + std::to_string(count) +
            " is its last resource";
   }
-  BranchNumber expected = 0;
+  BranchOrder order;
   for (const DecidedBranch& branch : record.branches) {
-    if (std::string wrong = InBranch(branch, ++expected); !wrong.empty()) return wrong;
+    if (std::string wrong = InBranch(branch, order.Expected(branch.number)); !wrong.empty())
+      return wrong;
   }
-  if (record.branches[record.last - 1].vote != Vote::kCommit)
-    return "its last resource is a branch that wrote nothing";
+  if (last->vote != Vote::kCommit) return "its last resource is a branch that wrote nothing";
   const bool another = transaction.pre_commit || !transaction.registered.empty() ||
                        std::holds_alternative<OnePhaseRecord>(transaction.decision);
   return another ? "its last resource decides, and something else as well" : "";
@@ -173,10 +179,13 @@ std::string InRegistered(const RegisteredRecord& record, const RestoredTransacti
   }
   const auto* commit = std::get_if<CommitRecord>(&transaction.decision);
   if (commit == nullptr) return {};
-  if (record.branch > commit->branches.size()) {
+  const auto found =
+      std::find_if(commit->branches.begin(), commit->branches.end(),
+                   [&](const DecidedBranch& branch) { return branch.number == record.branch; });
+  if (found == commit->branches.end()) {
     return name + " is registered, and the decision does not have it";
   }
-  const DecidedBranch& decided = commit->branches[record.branch - 1];
+  const DecidedBranch& decided = *found;
   if (decided.resource == record.participant && decided.vote == Vote::kCommit) return {};
   return name + " is registered in " + record.participant + ", and in the decision it is a " +
          settle::ToString(decided.vote) + " vote of " + decided.resource;
@@ -188,9 +197,10 @@ std::string FindContradiction(const HeuristicIntentRecord& record) {
   const HeuristicIntent& intent = record.intent;
   if (intent.branches.empty() || intent.branches.size() > kBranchNumberMax)
     return "a person decided of " + std::to_string(intent.branches.size()) + " branches";
-  BranchNumber expected = 0;
+  BranchOrder order;
   for (const DecidedBranch& branch : intent.branches) {
-    expected = intent.act == HeuristicAct::kVerdict ? branch.number : expected + 1;
+    const bool verdict = intent.act == HeuristicAct::kVerdict;
+    const BranchNumber expected = verdict ? branch.number : order.Expected(branch.number);
     if (std::string wrong = InBranch(branch, expected); !wrong.empty()) return wrong;
   }
   const bool one = intent.act == HeuristicAct::kForce || intent.branches.size() == 1;

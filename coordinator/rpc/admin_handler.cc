@@ -18,10 +18,23 @@ AdminHandler::AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> 
       observer_(parts.observer),
       edge_(parts.observer, std::move(visitor)) {}
 
+namespace {
+
+template <typename T>
+Status StatusOf(const Result<T>& result) {
+  if (!result) return Fail(result.error());
+  return {};
+}
+
+}  // namespace
+
 template <typename T, typename Body>
 T AdminHandler::Act(const std::string& what, const std::string& target,
-                    const std::string& operator_name, const std::string& reason, Body body) {
-  return Need(audit_.Do<T>({edge_.caller().text(), operator_name, what, target, reason}, body));
+                    const std::string& operator_name, const std::string& reason, Body body,
+                    std::function<Status()> would) {
+  return Need(audit_.Do<T>({edge_.caller().text(), operator_name, what, target, reason,
+                            edge_.CountedAs(), std::move(would)},
+                           body));
 }
 
 void AdminHandler::status(wire::StatusReply& reply) {
@@ -86,31 +99,43 @@ void AdminHandler::send_again(wire::SendAgainReply& reply, const wire::SendAgain
   edge_.Serve(access::Of("admin", "send_again"), [&] {
     const SendAgainCall call = Need(FromWire(request));
     if (call.dry_run) {
-      reply = ToWire(Need(WouldRetry(engine_, views_, call.gtid, call.resource)));
+      reply = ToWire(Need(call.gtid.empty() ? WouldRetryAll(engine_, call.resource)
+                                            : WouldRetry(engine_, views_, call.gtid)));
       return;
     }
     const std::string target = !call.gtid.empty()       ? call.gtid.text()
                                : !call.resource.empty() ? call.resource
                                                         : "everything that waits";
     const std::string what = call.step.empty() ? "retry" : "retry of step " + call.step;
-    reply = ToWire(Act<RetriedView>(what, target, call.operator_name, "", [&] {
-      return call.gtid.empty()   ? RetryAll(engine_, call.resource)
-             : call.step.empty() ? Retry(engine_, views_, call.gtid)
-                                 : RetryStep(engine_, views_, call.gtid, call.step);
-    }));
+    reply = ToWire(Act<RetriedView>(
+        what, target, call.operator_name, "",
+        [&] {
+          return call.gtid.empty()   ? RetryAll(engine_, call.resource)
+                 : call.step.empty() ? Retry(engine_, views_, call.gtid)
+                                     : RetryStep(engine_, views_, call.gtid, call.step);
+        },
+        [&] {
+          if (call.gtid.empty()) return Status();
+          return call.step.empty() ? StatusOf(WouldRetry(engine_, views_, call.gtid))
+                                   : StatusOf(views_.Show(call.gtid));
+        }));
   });
 }
 
 void AdminHandler::resolve(wire::TransactionView& reply, const wire::ResolveRequest& request) {
   edge_.Serve(access::Of("admin", "resolve"), [&] {
-    const ResolveCall call = Need(FromWire(request));
+    ResolveCall call = Need(FromWire(request));
+    call.identity = edge_.rights().identity;
     if (call.dry_run) {
       reply = ToWire(Need(Resolve(engine_, views_, observer_, call)));
       return;
     }
-    reply = ToWire(Act<TransactionView>(WhatIsAsked(call), TargetOf(call), call.operator_name,
-                                        call.reason,
-                                        [&] { return Resolve(engine_, views_, observer_, call); }));
+    ResolveCall dry = call;
+    dry.dry_run = true;
+    reply = ToWire(Act<TransactionView>(
+        WhatIsAsked(call), TargetOf(call), call.operator_name, call.reason,
+        [&] { return Resolve(engine_, views_, observer_, call); },
+        [&] { return StatusOf(Resolve(engine_, views_, observer_, dry)); }));
   });
 }
 
@@ -119,9 +144,10 @@ void AdminHandler::act_on_step(wire::TransactionView& reply,
   edge_.Serve(access::Of("admin", "act_on_step"), [&] {
     const StepActCall call = Need(FromWire(request));
     const std::string what = std::string(ToString(call.act)) + " of step " + call.step;
-    reply =
-        ToWire(Act<TransactionView>(what, call.gtid.text(), call.operator_name, call.reason,
-                                    [&] { return ActOnStep(engine_, views_, observer_, call); }));
+    reply = ToWire(Act<TransactionView>(
+        what, call.gtid.text(), call.operator_name, call.reason,
+        [&] { return ActOnStep(engine_, views_, observer_, call); },
+        [&] { return StatusOf(views_.Show(call.gtid)); }));
   });
 }
 
@@ -140,8 +166,10 @@ void AdminHandler::definition(wire::DefinitionView& reply, const std::string& na
 
 wire::PauseView AdminHandler::SetPause(const std::string& what, const PauseRecord& record) {
   const std::string target = record.name.empty() ? "everything new" : record.name;
-  return ToWire(Act<PauseRecord>(what, target, record.operator_name, record.reason,
-                                 [&] { return Pause(engine_, views_, observer_, record); }));
+  return ToWire(Act<PauseRecord>(
+      what, target, record.operator_name, record.reason,
+      [&] { return Pause(engine_, views_, observer_, record); },
+      [&] { return CheckPause(views_, record); }));
 }
 
 void AdminHandler::pause(wire::PauseView& reply, const wire::PauseRequest& request) {
@@ -188,8 +216,10 @@ void AdminHandler::forget(wire::TransactionView& reply, const wire::ForgetReques
       reply = ToWire(Need(WouldForget(views_, call)));
       return;
     }
-    reply = ToWire(Act<TransactionView>("forget", call.gtid.text(), call.operator_name, call.reason,
-                                        [&] { return Forget(engine_, views_, observer_, call); }));
+    reply = ToWire(Act<TransactionView>(
+        "forget", call.gtid.text(), call.operator_name, call.reason,
+        [&] { return Forget(engine_, views_, observer_, call); },
+        [&] { return StatusOf(WouldForget(views_, call)); }));
   });
 }
 

@@ -1,6 +1,7 @@
 // AdminService: what an operator's tools call. Blocking.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -69,7 +70,7 @@ class AdminHandler : public wire::AdminServiceIf {
   // walks the methods of the service.
   template <typename T, typename Body>
   T Act(const std::string& what, const std::string& target, const std::string& operator_name,
-        const std::string& reason, Body body);
+        const std::string& reason, Body body, std::function<Status()> would = {});
   wire::PauseView SetPause(const std::string& what, const PauseRecord& record);
   LogBackup& TheBackup();
 

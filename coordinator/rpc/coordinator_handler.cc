@@ -64,6 +64,8 @@ void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
     NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
     reply.gtid = begun.gtid.text();
     reply.epoch = static_cast<std::int64_t>(begun.epoch);
+    if (begun.own_branches != 0)
+      reply.__set_own_branches(static_cast<std::int32_t>(begun.own_branches));
   });
 }
 
@@ -71,11 +73,14 @@ void CoordinatorHandler::enlist(wire::EnlistReply& reply, const wire::EnlistRequ
   edge_.Serve(access::Of("coordinator", "enlist"), [&] {
     EnlistCall call = Need(FromWire(request));
     AllowEnlist(call);
+    const Gtid gtid = call.gtid;
     const BranchNumber branch = edge_.NeedAllowed(
         access::Reason::kSession,
-        calls_.Await<BranchNumber>(kNothingDone, [&](Completion<BranchNumber> done) {
-          engine_.Enlist(std::move(call), std::move(done));
-        }));
+        calls_.Await<BranchNumber>(kNothingDone,
+                                   [&](Completion<BranchNumber> done) {
+                                     engine_.Enlist(std::move(call), std::move(done));
+                                   }),
+        gtid);
     reply.branch = static_cast<std::int32_t>(branch);
   });
 }
@@ -86,7 +91,7 @@ void CoordinatorHandler::AllowEnlist(EnlistCall& call) {
   const access::Rights& rights = edge_.rights();
   if (rights.roles.Has(access::Role::kApplication) && edge_.MayEnd(engine_, call.gtid)) return;
   if (!rights.roles.Has(access::Role::kParticipant)) return edge_.NeedBegun(engine_, call.gtid);
-  edge_.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource));
+  edge_.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource), call.gtid);
   call.session_of = edge_.only();
 }
 
@@ -117,7 +122,7 @@ void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequ
     // Ended already, perhaps by the first attempt of this very call: a repetition hears the same
     // ending.
     if (NotRunningHere(answer)) answer = CommitAnswer{Need(inquiry_.AskOutcome(gtid)), false, {}};
-    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer)));
+    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer), gtid));
   });
 }
 
@@ -135,7 +140,7 @@ void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply,
     if (NotRunningHere(answer)) {
       answer = OnePhaseAnswer{false, Need(inquiry_.AskOutcome(gtid))};
     }
-    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer)));
+    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer), gtid));
   });
 }
 

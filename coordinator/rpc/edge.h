@@ -56,14 +56,18 @@ class Edge {
   Observer& observer() const { return observer_; }
   const access::Rights& rights() const { return visitor_->rights(); }
   const server::Caller& caller() const { return visitor_->caller(); }
+  // The caller with the call, for what is counted of both.
+  std::string CountedAs() const {
+    return access::NameOf(rights().identity) + ", " + std::string(serving_->name);
+  }
   // To which identity sessions, and branches of sessions, must belong.
   OnlyFor only() const { return visitor_->only(); }
 
-  // As Need; a kDenied is counted and told to the log, as one of `reason`.
+  // As Need; a kDenied is counted and told to the log, as one of `reason` and `about` that.
   template <typename T>
-  auto NeedAllowed(access::Reason reason, Result<T> result) {
+  auto NeedAllowed(access::Reason reason, Result<T> result, const Gtid& about = {}) {
     if (!result && result.error().code == ErrorCode::kDenied)
-      throw ToWire(visitor_->Deny(*serving_, reason, std::move(result).error()));
+      throw ToWire(visitor_->Deny(*serving_, reason, std::move(result).error(), about));
     return Need(std::move(result));
   }
 
@@ -71,7 +75,7 @@ class Edge {
   // is the same if it never was.
   void NeedBegun(const Engine& engine, const Gtid& gtid) {
     if (MayEnd(engine, gtid)) return;
-    throw ToWire(visitor_->Deny(*serving_, access::Reason::kTransaction, NotBegun(gtid)));
+    throw ToWire(visitor_->Deny(*serving_, access::Reason::kTransaction, NotBegun(gtid), gtid));
   }
   bool MayEnd(const Engine& engine, const Gtid& gtid) const {
     return rights().unrestricted || engine.Began(gtid, rights().identity);

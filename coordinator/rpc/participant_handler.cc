@@ -1,5 +1,6 @@
 #include "rpc/participant_handler.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -14,6 +15,14 @@ namespace {
 constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(60'000),
                                     .if_given_up = ErrorCode::kRetry};
 
+// Whoever may do everything may give names without end.
+std::optional<AttachCall::NameLimit> NamesOf(const access::Rights& rights) {
+  if (rights.unrestricted) return std::nullopt;
+  return AttachCall::NameLimit{
+      rights.quota.names.value_or(access::kNamesMost),
+      [rights](std::string_view name) { return rights.ServesByPattern(name); }};
+}
+
 }  // namespace
 
 ParticipantHandler::ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls,
@@ -27,6 +36,7 @@ void ParticipantHandler::attach(wire::AttachReply& reply, const wire::AttachRequ
     AllowNames(call);
     call.identity = edge_.rights().identity;
     call.sessions_max = edge_.rights().quota.sessions.value_or(0);
+    call.names = NamesOf(edge_.rights());
     const Attached attached =
         Need(calls_.Await<Attached>(kRepeatable, [&](Completion<Attached> done) {
           engine_.Attach(std::move(call), std::move(done));

@@ -12,4 +12,10 @@ inline server::Complain Warn(Observer& observer) {
       [&observer](const std::string& line) { observer.Event(Observer::Level::kWarning, {}, line); };
 }
 
+inline auto WarnAbout(Observer& observer) {
+  return [&observer](const Gtid& about, const std::string& line) {
+    observer.Event(Observer::Level::kWarning, about, line);
+  };
+}
+
 }  // namespace settle::coordinator

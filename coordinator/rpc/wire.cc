@@ -136,6 +136,13 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
   call.last_resource = request.__isset.last_resource && request.last_resource;
   if (call.last_resource && call.protocol != Protocol::kTwoPhase)
     return Wrong("last_resource", "is given for a three-phase commit, which has none");
+  if (!request.__isset.own_branches || request.own_branches == 0) return call;
+  const Result<BranchNumber> own = BranchFromWire(request.own_branches);
+  if (!own) return Fail(own.error());
+  Result<SessionId> session = SessionFromWire(request.session);
+  if (!session) return Fail(session.error());
+  call.own_branches = *own;
+  call.session = *std::move(session);
   return call;
 }
 
@@ -167,6 +174,17 @@ Result<std::vector<BranchVote>> VotesFromWire(const std::vector<wire::BranchVote
   return read;
 }
 
+Result<std::vector<event::OwnBranch>> OwnFromWire(const std::vector<wire::OwnBranch>& branches) {
+  std::vector<event::OwnBranch> read;
+  for (const wire::OwnBranch& each : branches) {
+    const Result<BranchNumber> number = BranchFromWire(each.number);
+    if (!number) return Fail(number.error());
+    if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
+    read.push_back({*number, each.resource});
+  }
+  return read;
+}
+
 }  // namespace
 
 Result<CommitCall> FromWire(const wire::CommitRequest& request) {
@@ -177,6 +195,9 @@ Result<CommitCall> FromWire(const wire::CommitRequest& request) {
   Result<std::vector<BranchVote>> votes = VotesFromWire(request.votes);
   if (!votes) return Fail(votes.error());
   call.votes = *std::move(votes);
+  Result<std::vector<event::OwnBranch>> own = OwnFromWire(request.branches);
+  if (!own) return Fail(own.error());
+  call.own = *std::move(own);
   const Result<Wait> wait = WaitFromWire(request.wait);
   if (!wait) return Fail(wait.error());
   call.wait = *wait;
@@ -194,10 +215,19 @@ Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request) {
   Result<Evidence> evidence = EvidenceFromWire(request.evidence);
   if (!evidence) return Fail(evidence.error());
   OnePhaseCall call{*std::move(gtid), *branch, *std::move(evidence)};
+  if (request.__isset.resource && request.__isset.votes)
+    return Wrong("resource", "is given with votes: the branches are named instead");
+  if (request.__isset.resource) {
+    if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
+    call.own.push_back({*branch, request.resource});
+  }
   if (!request.__isset.votes) return call;
   Result<std::vector<BranchVote>> votes = VotesFromWire(request.votes);
   if (!votes) return Fail(votes.error());
   call.votes = *std::move(votes);
+  Result<std::vector<event::OwnBranch>> own = OwnFromWire(request.branches);
+  if (!own) return Fail(own.error());
+  call.own = *std::move(own);
   return call;
 }
 

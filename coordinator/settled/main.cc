@@ -249,7 +249,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   AccessRules rules(options.access_file);
   Result<access::Policy> policy = rules.Read();
   if (!policy) return Refuse(policy.error(), kExitUsage);
-  access::Gate gate(*std::move(policy), Warn(observer));
+  access::Gate gate(*std::move(policy), WarnAbout(observer));
   ReadyFile ready_file(options.ready_file);
 
   auto opened = OpenSqliteDecisionLog({.path = options.log_path,
@@ -315,6 +315,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
     return Refuse(written.error(), kExitNoReadyFile);
   }
   const std::string listening = ListeningText(server.addresses(), *tls != nullptr);
+  doctor.ListensOn(listening);
   SayReady(options, listening, log->identity(), recovered);
   const ServiceManager manager(Variable("NOTIFY_SOCKET"));
   TellReady(manager, listening, log->identity(), observer);

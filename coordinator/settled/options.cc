@@ -119,8 +119,8 @@ std::vector<Row> PlaceRows() {
       HttpListen(),
       Path(
           "access",
-          "a file of rules, who may do what; read again when it changes (default: none, and every "
-          "program of this machine may do everything)",
+          "a file of rules, who may do what; read again when it changes (default: none, and "
+          "whoever reaches an address of TCP may do everything)",
           [](Options & o) -> auto& { return o.access_file; }),
       Path(
           "ready-file", "written with the addresses once the daemon serves, removed when it stops",

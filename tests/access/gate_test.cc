@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <list>
 #include <vector>
 
 namespace settle::coordinator::access {
@@ -25,7 +27,11 @@ class GateTest : public ::testing::Test {
   GateTest() { Start(Granting({Role::kApplication})); }
   void Start(Policy policy) {
     gate_.emplace(
-        std::move(policy), [this](const std::string& line) { said_.push_back(line); },
+        std::move(policy),
+        [this](const Gtid& about, const std::string& line) {
+          said_.push_back(line);
+          about_ = about;
+        },
         [this] { return now_; });
   }
   std::uint64_t Denied() const {
@@ -39,6 +45,7 @@ class GateTest : public ::testing::Test {
   const Caller caller_{.address = "127.0.0.1:40312"};
   CallRate::Instant now_{std::chrono::hours(1)};
   std::vector<std::string> said_;
+  Gtid about_;
   std::optional<Gate> gate_;
 };
 
@@ -58,6 +65,14 @@ TEST_F(GateTest, WhatIsDeniedIsCountedByServiceAndReasonAndTold) {
               AllOf(HasSubstr("denied admin.show to 127.0.0.1:40312"), HasSubstr("operator-read")));
 }
 
+TEST_F(GateTest, WhatIsDeniedOfATransactionIsToldAboutIt) {
+  Visitor visitor(*gate_, caller_);
+  const Gtid gtid = Gtid::Make("k3m9qxw4c7ab", 2, 17, 7);
+  visitor.Deny(kBegin, Reason::kTransaction, {ErrorCode::kDenied, "not yours", ""}, gtid);
+  ASSERT_THAT(said_, SizeIs(1));
+  EXPECT_EQ(about_, gtid);
+}
+
 TEST_F(GateTest, NewRulesHoldFromTheNextCallOfConnectionsThatAreOpen) {
   Visitor visitor(*gate_, caller_);
   EXPECT_TRUE(visitor.Enter(kBegin));
@@ -66,6 +81,29 @@ TEST_F(GateTest, NewRulesHoldFromTheNextCallOfConnectionsThatAreOpen) {
   EXPECT_TRUE(visitor.Enter(kShow));
   gate_->Replace(Granting({Role::kApplication}));
   EXPECT_TRUE(visitor.Enter(kBegin));
+}
+
+TEST_F(GateTest, RulesThatMakeACallerAnotherAreToldOf) {
+  const auto rules = [](std::vector<std::string> names) {
+    std::vector<Rule> all;
+    for (std::string& name : names)
+      all.push_back({{Who::Kind::kCertificate, std::move(name)}, {Role::kApplication}, {}, {}, {}});
+    return Policy(all);
+  };
+  Start(rules({"dns:shop"}));
+  Visitor visitor(*gate_, {.proof = Caller::Proof::kCertificate,
+                           .address = "10.0.0.7:40312",
+                           .names = {"cn:shop", "dns:shop"}});
+  gate_->Replace(rules({"dns:shop", "cn:shop"}));
+  EXPECT_TRUE(visitor.Enter(kBegin));
+  EXPECT_EQ(visitor.rights().identity, "dns:shop");
+  EXPECT_THAT(said_, SizeIs(0));
+  gate_->Replace(rules({"cn:shop", "dns:shop"}));
+  EXPECT_TRUE(visitor.Enter(kBegin));
+  EXPECT_EQ(visitor.rights().identity, "cn:shop");
+  ASSERT_THAT(said_, SizeIs(1));
+  EXPECT_THAT(said_[0], AllOf(HasSubstr("is cn:shop from now on"),
+                              HasSubstr("the rule about dns:shop first")));
 }
 
 TEST_F(GateTest, X03_CallsBeyondTheQuotaAreToldToComeAgain) {
@@ -97,6 +135,29 @@ TEST_F(GateTest, X03_OneConnectionTooManyIsToldSoUntilAnotherGoes) {
   EXPECT_EQ(gate_->connections_over_quota(), 1U);
   first.reset();
   EXPECT_TRUE(second.Enter(kBegin));
+}
+
+TEST_F(GateTest, X03_RulesThatAreReadAgainLeaveTheirPlaceToConnectionsThatHaveOne) {
+  const auto two_places = [] { return Granting({Role::kApplication}, {.connections = 2}); };
+  Start(two_places());
+  Visitor first(*gate_, caller_);
+  Visitor second(*gate_, caller_);
+  Visitor one_too_many(*gate_, caller_);
+  EXPECT_FALSE(one_too_many.Enter(kBegin));
+  gate_->Replace(two_places());
+  EXPECT_TRUE(first.Enter(kBegin)) << "the third is refused, and takes no place";
+  EXPECT_TRUE(second.Enter(kBegin));
+  EXPECT_FALSE(one_too_many.Enter(kBegin));
+}
+
+TEST_F(GateTest, X03_OfTheConnectionsThatAreOpenALowerQuotaKeepsAsManyAsItHasRoomFor) {
+  Start(Granting({Role::kApplication}, {.connections = 3}));
+  std::list<Visitor> all;
+  for (int i = 0; i < 3; ++i) all.emplace_back(*gate_, caller_);
+  gate_->Replace(Granting({Role::kApplication}, {.connections = 2}));
+  const auto served = std::count_if(all.begin(), all.end(),
+                                    [](Visitor& one) { return one.Enter(kBegin).has_value(); });
+  EXPECT_EQ(served, 2);
 }
 
 TEST_F(GateTest, WhoMayDoEverythingIsHeldToNobodysSessions) {

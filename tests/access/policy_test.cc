@@ -106,6 +106,16 @@ TEST(Policy, TheIdentityOfACertificateIsTheNameThatARuleNames) {
   EXPECT_EQ(NameOf(""), "local");
 }
 
+TEST(Policy, TheIdentityOfACertificateStaysWhenARuleAboutAnotherOfItsNamesIsAdded) {
+  const Caller shop = Certificate({"cn:shop", "dns:shop.example", "uri:spiffe://eu/shop"});
+  std::vector<Rule> rules{For(Named("dns:shop.example"), {Role::kApplication})};
+  for (const char* later : {"cn:shop", "uri:spiffe://eu/shop", "dns:other"}) {
+    rules.push_back(For(Named(later), {Role::kParticipant}));
+    EXPECT_EQ(Policy(rules).Of(shop).identity, "dns:shop.example") << later;
+  }
+  EXPECT_TRUE(Policy(rules).Of(shop).MayCall(kAttach)) << "its rights add up all the same";
+}
+
 TEST(Policy, AUserIsKnownByTheUidAndAGroupByItsMembers) {
   const Policy policy({For({Who::Kind::kUser, "user:bank", 1000}, {Role::kApplication}),
                        For({Who::Kind::kGroup, "group:ops", 50, {1001}}, {Role::kOperatorRead})});

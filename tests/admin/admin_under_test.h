@@ -37,6 +37,14 @@ struct AdminUnderTest {
     return engine.Blocking(
         [&] { return settle::coordinator::RetryAll(engine.engine(), resource); });
   }
+  Result<RetriedView> WouldRetry(const Gtid& gtid) {
+    return engine.Blocking(
+        [&] { return settle::coordinator::WouldRetry(engine.engine(), views, gtid); });
+  }
+  Result<RetriedView> WouldRetryAll(const std::string& resource = "") {
+    return engine.Blocking(
+        [&] { return settle::coordinator::WouldRetryAll(engine.engine(), resource); });
+  }
   Result<RetriedView> RetryStep(const Gtid& gtid, const std::string& step) {
     return engine.Blocking(
         [&] { return settle::coordinator::RetryStep(engine.engine(), views, gtid, step); });

@@ -42,7 +42,7 @@ CoordinatorFacts Sound() {
   facts.file_system =
       FileSystem{.type = "ext4", .bytes = 100'000 * kMebibyte, .free_bytes = 50'000 * kMebibyte};
   facts.flushes = {.flushes = 20, .median = 300us, .p99 = 2ms};
-  facts.clock = {.synchronised = true, .error_max = 1ms};
+  facts.clock = ClockState{.synchronised = true, .error_max = 1ms};
   facts.newest_record = kNow - kSecond;
   facts.open.waiting = {{"bank-a", 3}};
   facts.participants = {{.resource = "bank-a",
@@ -148,8 +148,12 @@ TEST(Diagnosis, AClockThatWasSetBackIsAWarningAndAnUnsynchronisedOneANote) {
   facts.newest_record = kNow + 3'600 * kSecond;
   EXPECT_EQ(Of(facts, "clock-order"), Severity::kWarning);
   EXPECT_THAT(About(facts, "clock-order").what, HasSubstr("60 min in the future"));
-  facts.clock.synchronised = false;
+  facts.clock->synchronised = false;
   EXPECT_EQ(Of(facts, "clock-sync"), Severity::kNote) << "nothing is decided by it";
+  EXPECT_THAT(About(facts, "clock-sync").what, HasSubstr("does not know of a synchronisation"));
+  facts.clock.reset();
+  EXPECT_EQ(Of(facts, "clock-sync"), Severity::kNote);
+  EXPECT_THAT(About(facts, "clock-sync").what, HasSubstr("is not known"));
 }
 
 TEST(Diagnosis, ANameThatIsWaitedForAndNotServedIsAProblem) {

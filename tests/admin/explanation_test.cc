@@ -107,6 +107,21 @@ TransactionSummary Reservations(const std::string& state, const std::string& bra
   return summary;
 }
 
+const char* const kStray = "settle:aaaabbbbcccc.1.7.deadbeef:1";
+
+TransactionSummary Stray() {
+  TransactionSummary summary = InState("committing", "committing", "");
+  summary.origin = {"ann", std::string("prepared as ") + kStray, kBegan};
+  HeuristicIntent act;
+  act.act = HeuristicAct::kStray;
+  act.to = Decision::kCommit;
+  act.database_name = kStray;
+  act.operator_name = "ann";
+  act.reason = "its log is gone";
+  summary.heuristics = {act};
+  return summary;
+}
+
 LiveRow Asked(const TransactionSummary& summary, BranchNumber number, LiveBranch live) {
   LiveRow row{number, {kBegan + 5 * kMinute, 12ms, "shop@web1:4711", ""}, std::move(live)};
   row.comparison = Compare(DecisionOf(summary), summary.branches[number - 1], *row.live);
@@ -173,6 +188,7 @@ std::vector<Case> TwoPhaseCases() {
   cases[7].live = {Unserved(1, 0)};
   cases[8].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[8].live = {Unserved(1, 0)};
+  cases.push_back({"stray-committing", Stray()});
   cases.push_back({"committing-refused", InState("committing", "committed", "committing")});
   cases.back().summary.branches[1].last_error = "permission denied to finish prepared transaction";
   for (const char* name : {"last-resource-unserved", "last-resource-without-proof"}) {
@@ -207,9 +223,15 @@ std::vector<Case> EndedCases() {
                                          "damaged")},
       {"forgetting", Ended({Outcome::kMixed, AbortCause::kNone, said, false}, "forgetting")},
       {"quarantined", Ended({Outcome::kUnknown, AbortCause::kNone,
-                             "it has a commit record and an abort record", false},
+                             "its records in the log contradict themselves: it has a commit "
+                             "record and an abort record",
+                             false},
                             "quarantined")},
   };
+  cases.push_back({"quarantined-of-unknown-branches", cases[9].summary});
+  cases.back().summary.branches.clear();
+  cases.push_back({"forcing", cases[9].summary});
+  cases.back().summary.state = "forcing";
   cases[1].summary.branches.resize(1);
   cases[3].summary.branches.clear();
   cases[3].summary.origin = {};
@@ -248,6 +270,13 @@ std::vector<Case> OtherCases() {
   };
   cases.push_back({"tcc-and-database", InState("committing", "committing", "committed")});
   cases.back().summary.branches.push_back(Part(3, "inventory", "action reserve", "confirming"));
+  cases.push_back({"tcc-half-confirmed", Reservations("committing", "confirmed")});
+  cases.back().summary.branches.push_back(Part(2, "shipping", "action book", "confirming"));
+  cases.push_back({"saga-running-held-back",
+                   Saga("running", "done", "running", "hotel is paused by ann since noon: moved")});
+  cases.push_back(
+      {"saga-running-past-its-pivot", Saga("running", "done", "running", "the hotel is closed")});
+  cases.back().summary.saga->steps[0].kind = saga::StepKind::kPivot;
   cases[2].summary.branches[0].last_error = NobodyServes("bank-a");
   cases[2].live = {Unserved(1, kBegan + kMinute)};
   cases[12].summary.ending = {Outcome::kHazard, AbortCause::kStepFailed,
@@ -331,54 +360,5 @@ TEST(PlainWords, WhoWaitsIsNamedTheLongestFirstAndTheRestCounted) {
 }
 
 // The table of docs/protocols.md, "Proof instead of guessing", and what is undecided.
-TEST(Comparisons, EveryRowOfTheTableOfProofIsSaidInWords) {
-  struct Row {
-    Decided decided;
-    bool prepared;
-    Proof proof;
-    bool contradicts;
-    const char* says;
-  };
-  const Row rows[] = {
-      {Decided::kCommit, true, Proof::kInProgress, false, "is committed when"},
-      {Decided::kCommit, false, Proof::kCommitted, false, "committed"},
-      {Decided::kCommit, false, Proof::kAborted, true, "heuristic rollback"},
-      {Decided::kCommit, false, Proof::kInProgress, false, "still in progress"},
-      {Decided::kCommit, false, Proof::kNone, true, "hazard"},
-      {Decided::kAbort, true, Proof::kInProgress, false, "is rolled back when"},
-      {Decided::kAbort, false, Proof::kCommitted, true, "heuristic commit"},
-      {Decided::kAbort, false, Proof::kAborted, false, "rolled back"},
-      {Decided::kAbort, false, Proof::kNone, false, "no proof"},
-      {Decided::kNothing, true, Proof::kInProgress, false, "waits for the decision"},
-      {Decided::kNothing, false, Proof::kCommitted, true, "although nothing is decided"},
-      {Decided::kNothing, false, Proof::kAborted, true, "although it has voted"},
-      {Decided::kNothing, false, Proof::kNone, false, "not prepared"},
-      {Decided::kByBranch, true, Proof::kInProgress, true, "never is"},
-      {Decided::kByBranch, false, Proof::kCommitted, false, "committed"},
-      {Decided::kByBranch, false, Proof::kAborted, false, "rolled back"},
-      {Decided::kUnclear, true, Proof::kInProgress, false, "prepared"},
-  };
-  for (const Row& row : rows) {
-    LiveBranch live = Gone(row.proof, "");
-    live.prepared = row.prepared;
-    const Comparison comparison = Compare(row.decided, BranchIn(1, "bank-a", "prepared"), live);
-    EXPECT_EQ(comparison.contradicts, row.contradicts) << row.says;
-    EXPECT_THAT(comparison.words, HasSubstr(row.says));
-  }
-}
-
-TEST(Comparisons, ABranchThatWasReportedAsEndedAndIsPreparedContradictsThat) {
-  LiveBranch live;
-  live.prepared = true;
-  EXPECT_TRUE(Compare(Decided::kCommit, BranchIn(1, "bank-a", "committed"), live).contradicts);
-  EXPECT_TRUE(Compare(Decided::kAbort, BranchIn(1, "bank-a", "aborted"), live).contradicts);
-}
-
-TEST(Comparisons, ABranchThatNeverVotedAndIsNotPreparedContradictsNothing) {
-  BranchSummary working = BranchIn(1, "bank-a", "working");
-  EXPECT_EQ(Compare(Decided::kNothing, working, LiveBranch{}), (Comparison{"not prepared", false}));
-  EXPECT_EQ(Compare(Decided::kAbort, working, LiveBranch{}), (Comparison{"not prepared", false}));
-}
-
 }  // namespace
 }  // namespace settle::coordinator

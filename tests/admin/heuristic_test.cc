@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <map>
+
 #include "admin/admin_under_test.h"
 #include "support/sites_under_test.h"
 
@@ -125,6 +128,7 @@ TEST(HeuristicResolve, AStrayIsToldUnderAGtidOfTheActAndGoesOnAfterAStart) {
   ResolveCall call = Decides({}, Decision::kCommit);
   call.resource = "bank-a";
   call.prepared = name;
+  call.identity = "uid:1000";
   AdminUnderTest admin;
   Participant bank(admin.engine, {"bank-a"});
   const auto unknown = Ask(admin, call);
@@ -144,6 +148,7 @@ TEST(HeuristicResolve, AStrayIsToldUnderAGtidOfTheActAndGoesOnAfterAStart) {
   EXPECT_EQ(sent[0].key.gtid, act->summary.gtid);
   EXPECT_EQ(sent[0].evidence.database, "db:bank-a");
   EXPECT_EQ(Ask(admin, call)->summary.gtid, act->summary.gtid) << "the same again";
+  EXPECT_EQ(act->summary.origin.identity, "uid:1000") << "whom the socket proves";
   call.to = Decision::kAbort;
   EXPECT_EQ(Ask(admin, call).error().code, ErrorCode::kRefused);
   EXPECT_THAT(admin.InDoubt()->strays, IsEmpty()) << "it is listed as what was decided of it";
@@ -160,6 +165,36 @@ TEST(HeuristicResolve, AStrayIsToldUnderAGtidOfTheActAndGoesOnAfterAStart) {
   other.Finish(act->summary.gtid, 1, BranchEnd::kCommitted);
   EXPECT_EQ(again.Show(act->summary.gtid)->summary.state, "damaged");
   EXPECT_EQ(again.Status()->damaged, 1U);
+}
+
+TEST(HeuristicResolve, OfTwoWhoDecideOfAStrayAtTheSameMomentTheSecondIsRefused) {
+  for (int round = 0; round < 20; ++round) {
+    const std::string name = "settle:" + Gtid::Make("zzzzzzzzzzzz", 1, 4, 7).text() + ":2";
+    AdminUnderTest admin;
+    Participant bank(admin.engine, {"bank-a"});
+    admin.inquiry.Found("bank-a", name);
+    std::map<ErrorCode, int> refused;
+    int done = 0;
+    admin.engine.Blocking([&] {
+      const auto decide = [&](Decision to) {
+        ResolveCall call = Decides({}, to);
+        call.resource = "bank-a";
+        call.prepared = name;
+        return Resolve(admin.engine.engine(), admin.views, admin.engine.observer(), call);
+      };
+      auto commit = std::async(std::launch::async, decide, Decision::kCommit);
+      auto abort = std::async(std::launch::async, decide, Decision::kAbort);
+      for (const auto& answer : {commit.get(), abort.get()}) {
+        if (answer) ++done;
+        if (!answer) ++refused[answer.error().code];
+      }
+      return true;
+    });
+    EXPECT_EQ(done, 1);
+    EXPECT_EQ(refused[ErrorCode::kRefused], 1);
+    EXPECT_THAT(Intents(admin), SizeIs(1));
+    EXPECT_THAT(bank.Take(), SizeIs(1));
+  }
 }
 
 TEST(HeuristicResolve, ABranchOfWhatRunsIsNoStray) {
@@ -208,9 +243,7 @@ TEST(DryRun, SaysWhatWouldBeDoneAndDoesNothing) {
   EXPECT_FALSE(admin.engine.Blocking([&] {
     return WouldForget(admin.views, {committing, "ann", "repaired"});
   }));
-  for (const Gtid& gtid : {committing, Gtid{}}) {
-    const auto retry = admin.engine.Blocking(
-        [&] { return WouldRetry(admin.engine.engine(), admin.views, gtid, ""); });
+  for (const auto& retry : {admin.WouldRetry(committing), admin.WouldRetryAll()}) {
     ASSERT_TRUE(retry) << Describe(retry.error());
     ASSERT_THAT(retry->resources, SizeIs(1));
     EXPECT_EQ(retry->resources[0].resource, "bank-a");

@@ -85,7 +85,7 @@ TEST(QuorumViews, M10_AMinorityIsInDoubtAndSaysWhoIsMissing) {
   AdminUnderTest admin;
   ThreeSites sites(admin.engine);
   const Gtid gtid = sites.Prepared();
-  const Gtid other = admin.engine.Begin();  // active: not in doubt
+  admin.engine.Begin();  // active: not in doubt
   sites.stock.Detach();
   sites.orders.Detach();
   admin.engine.Advance(3s);

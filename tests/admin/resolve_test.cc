@@ -8,6 +8,7 @@
 namespace settle::coordinator {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -31,6 +32,33 @@ TEST(Resolve, AnUndecidedTransactionCannotBeCommitted) {
   EXPECT_EQ(view.error().code, ErrorCode::kRefused);
   EXPECT_THAT(view.error().message, HasSubstr("only the votes of its branches can commit it"));
   EXPECT_EQ(admin.engine.AskOutcome(gtid).outcome, Outcome::kUndecided);
+}
+
+// The log was restored from a backup of epoch 5: what was decided after it is not known here.
+TEST(Resolve, C15_OfALostEpochIsRefusedInWordsThatSayWhereToLookAlsoAsAHeuristic) {
+  const LogIdentity restored{"k3m9qxw4c7ab", 2'000, {{5, 1'999, 1'700'000'000'000'000}}};
+  AdminUnderTest admin{EngineUnderTest(Settings{}, restored)};
+  for (const Epoch epoch : {5, 6, 1'999}) {
+    const Gtid gtid = Gtid::Make("k3m9qxw4c7ab", epoch, 17, 7);
+    for (const Decision to : {Decision::kCommit, Decision::kAbort}) {
+      for (const bool heuristic : {false, true}) {
+        ResolveCall call{gtid, to, "eve", "stuck"};
+        call.heuristic = heuristic;
+        const auto view = admin.engine.Blocking([&] {
+          return Resolve(admin.engine.engine(), admin.views, admin.engine.observer(), call);
+        });
+        ASSERT_FALSE(view);
+        EXPECT_EQ(view.error().code, ErrorCode::kRefused);
+        EXPECT_THAT(view.error().message,
+                    AllOf(HasSubstr("what became of transaction " + gtid.text() +
+                                    " is unknown, so nothing is decided or sent"),
+                          HasSubstr("restored from the backup of 2023-11-14T22:13:20Z"),
+                          HasSubstr("commit or roll back by hand what is prepared")));
+        EXPECT_THAT(view.error().advice, HasSubstr("look in their databases first"));
+      }
+    }
+  }
+  EXPECT_THAT(admin.engine.log().durable(), IsEmpty());
 }
 
 TEST(Resolve, A01_AgainstADurableDecisionIsRefusedAndChangesNothing) {

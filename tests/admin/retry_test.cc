@@ -110,5 +110,33 @@ TEST(Retry, OneResourceOrAllOfThem) {
   EXPECT_THAT(bank_b.TakeWords(), ElementsAre("abort 1"));
 }
 
+TEST(Retry, ADryRunWhenNothingIsOpenFindsNothingToSend) {
+  AdminUnderTest admin;
+  const auto all = admin.WouldRetryAll();
+  ASSERT_TRUE(all) << Describe(all.error());
+  EXPECT_EQ(all->transactions, 0U);
+  EXPECT_THAT(all->resources, IsEmpty());
+}
+
+TEST(Retry, ADryRunRefusesWhatWouldBeRefused) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  const Gtid active = admin.engine.Begin();
+  EXPECT_EQ(Describe(admin.WouldRetryAll("bank-c").error()),
+            Describe(admin.RetryAll("bank-c").error()));
+  EXPECT_EQ(Describe(admin.WouldRetry(active).error()), Describe(admin.Retry(active).error()));
+  EXPECT_THAT(admin.WouldRetryAll("bank-a")->resources, IsEmpty());
+}
+
+TEST(Retry, ADryRunGoesThroughEveryPage) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  const std::size_t many = OpenQuery{}.most + 1;
+  for (std::size_t i = 0; i < many; ++i) admin.Committing(bank);
+  bank.TakeWords();
+  EXPECT_EQ(admin.WouldRetryAll()->transactions, many);
+  EXPECT_THAT(bank.TakeWords(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace settle::coordinator

@@ -89,6 +89,20 @@ TEST(SagaViews, RetryCallsAParticipantNow) {
   EXPECT_NE(admin.Show(kGtid)->summary.saga->steps[0].called, 0);
 }
 
+TEST(SagaViews, ADryRunOfRetrySaysWhoseActionWouldBeCalled) {
+  AdminUnderTest admin;
+  admin.RestoreFrom({BeginOf(saga::StepKind::kCompensatable)});
+  admin.engine.engine().Attach({"service", {}, "", 0, {"airline"}}, [](Result<Attached>) {});
+  admin.engine.Run();
+  for (const auto& would : {admin.WouldRetry(kGtid), admin.WouldRetryAll()}) {
+    ASSERT_TRUE(would) << Describe(would.error());
+    ASSERT_THAT(would->resources, SizeIs(1));
+    EXPECT_EQ(would->resources[0].command, "action");
+    ASSERT_THAT(would->resources[0].sessions, SizeIs(1));
+    EXPECT_EQ(would->resources[0].sessions[0].process, "service");
+  }
+}
+
 // A saga that turned back, and whose flight cannot be given back.
 std::vector<Record> Stuck() {
   return {BeginOf(saga::StepKind::kCompensatable),

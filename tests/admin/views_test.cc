@@ -72,6 +72,21 @@ TEST(Explain, AdviceIsACommandThatCanBePasted) {
               HasSubstr("settle forget k3m9qxw4c7ab.2.1.00000007 --reason"));
 }
 
+TEST(Explain, WhoeverWasSentTheCommandAndLeftIsMissedAtOnce) {
+  AdminUnderTest admin;
+  Participant bank(admin.engine, {"bank-a"});
+  const Gtid gtid = admin.Committing(bank);
+  Participant agent(admin.engine, {"bank-a"});
+  bank.Detach();
+  EXPECT_THAT(agent.TakeWords(), ElementsAre("commit 1"));
+  EXPECT_THAT(admin.Show(gtid)->advice, HasSubstr("nothing is needed while bank-a is at work"));
+  agent.Detach();  // no branch is its own: nothing is sent again before the retry timer fires
+  for (const TransactionView& view : {*admin.Show(gtid), admin.InDoubt()->transactions.at(0)}) {
+    EXPECT_EQ(view.summary.branches[0].last_error, NobodyServes("bank-a"));
+    EXPECT_THAT(view.advice, HasSubstr("start a process that serves bank-a"));
+  }
+}
+
 TEST(Explain, TheStockAgentIsOfferedForADatabaseThatNobodyServes) {
   for (const char* state : {"committing", "aborting", "one-phase"}) {
     TransactionSummary summary = InState(state, state);

@@ -86,7 +86,7 @@ TEST(Figures, AStopEndsTheWindow) {
 Series SeriesOf(const std::string& name, const std::vector<double>& rates) {
   Series series{name, "transactions/s", "it is durable", 8, {}};
   for (const double rate : rates) {
-    series.runs.push_back({rate, rate * 2, rate * 3, 10, 12, {40, 60, 0}});
+    series.runs.push_back({rate, rate * 2, rate * 3, rate * 4, 10, 12, {40, 60, 0}});
   }
   return series;
 }
@@ -102,6 +102,7 @@ TEST(Figures, ARatioIsTakenWithinARound) {
   EXPECT_EQ(row.value.median, 100);
   EXPECT_EQ(row.p50_us, 200);
   EXPECT_EQ(row.p99_us, 300);
+  EXPECT_EQ(row.p999_us, 400);
   EXPECT_EQ(row.count, 30u);
   EXPECT_EQ(row.against, "bank.hand");
 }
@@ -118,6 +119,7 @@ TEST(Figures, ARowOfJsonIsOneLineWithEveryKey) {
   EXPECT_EQ(row["ratio"], 0.5);
   EXPECT_EQ(row["p50_us"], 100);
   EXPECT_EQ(row["p99_us"], 150);
+  EXPECT_EQ(row["p999_us"], 200);
   EXPECT_EQ(row["cpu_us"]["coordinator"], 60);
   const auto alone = nlohmann::json::parse(JsonLineOf(RowOf(hand)));
   EXPECT_TRUE(alone["against"].is_null());

@@ -84,8 +84,10 @@ class SettleBench : public ::testing::Test {
 // "name against other"; every figure of it must be one.
 std::string CheckedNameOf(const json& row, int clients = 2, int rounds = 1) {
   EXPECT_EQ(row.at("clients"), clients) << row;
-  for (const char* key : {"value", "p50_us", "p99_us", "count"}) EXPECT_GT(row.at(key), 0) << row;
+  for (const char* key : {"value", "p50_us", "p99_us", "p999_us", "count"})
+    EXPECT_GT(row.at(key), 0) << row;
   EXPECT_LE(row.at("p50_us"), row.at("p99_us")) << row;
+  EXPECT_LE(row.at("p99_us"), row.at("p999_us")) << row;
   EXPECT_EQ(row.at("rounds"), rounds) << row;
   EXPECT_THAT(row.at("acknowledged").get<std::string>(), Not(IsEmpty())) << row;
   const std::string name = row.at("row");
@@ -108,6 +110,46 @@ TEST_F(SettleBench, MeasuresTheCoordinator) {
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
+TEST_F(SettleBench, MeasuresTheLog) {
+  ASSERT_EQ(Measure("log", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row, 1));
+  ASSERT_EQ(names.size(), 20u);
+  EXPECT_THAT(std::vector(names.begin(), names.begin() + 4),
+              ElementsAre("log.raw_file_1", "log.bare_sqlite_1 against log.raw_file_1",
+                          "log.decision_log_1 against log.raw_file_1",
+                          "log.decision_log_1 against log.bare_sqlite_1"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
+TEST_F(SettleBench, MeasuresHowItScales) {
+  ASSERT_EQ(Measure("scale", {"--json", "--percent", "1"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) {
+    names.push_back(row.at("row"));
+    const std::string unit = row.at("unit");  // memory of a few may be none that can be seen
+    if (unit == "transactions/s" || unit == "seconds") {
+      EXPECT_GT(row.at("value"), 0) << row;
+    }
+    EXPECT_GT(row.at("count"), 0) << row;
+    if (!row.at("against").is_null()) {
+      EXPECT_GT(row.at("ratio"), 0) << row;
+    }
+  }
+  EXPECT_THAT(
+      names,
+      ElementsAre("scale.with_0_open", "scale.with_10_open", "scale.memory_10_open",
+                  "scale.with_100_open", "scale.memory_100_open", "scale.with_1000_open",
+                  "scale.memory_1000_open", "scale.with_10000_open", "scale.memory_10000_open",
+                  "scale.with_0_idle", "scale.with_100_idle", "scale.memory_100_idle",
+                  "scale.branches_1", "scale.branches_2", "scale.branches_4", "scale.branches_8",
+                  "scale.branches_16", "scale.participants_1", "scale.participants_4",
+                  "scale.participants_16", "scale.participants_64", "scale.with_none_dead",
+                  "scale.with_one_dead", "scale.idle_daemon", "scale.serving_1000_in_doubt",
+                  "scale.resolved_1000_in_doubt"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
 TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
   ASSERT_EQ(Measure("postgres", {"--json"}), 0) << Errors();
   std::vector<std::string> names;
@@ -118,6 +160,8 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
                                  "postgres.settle_applied against postgres.one_after_another",
                                  "postgres.settle_decision against postgres.both_at_once",
                                  "postgres.settle_decision against postgres.one_after_another",
+                                 "postgres.pipelined against postgres.both_at_once",
+                                 "postgres.pipelined against postgres.one_after_another",
                                  "postgres.last_resource against postgres.both_at_once",
                                  "postgres.last_resource against postgres.one_after_another",
                                  "postgres.last_resource against postgres.settle_applied"));

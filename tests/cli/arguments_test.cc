@@ -51,7 +51,17 @@ TEST(CommandLine, TheFilesOfTlsMayStandAnywhereAndReplaceTheDefaultOfEach) {
   EXPECT_EQ(line->tls.certificate, "e/me.pem");
   EXPECT_EQ(line->tls.server_name, "c");
   EXPECT_EQ(line->address.path, "/run/s.sock");
-  EXPECT_EQ(line->reached_by, " --address unix:/run/s.sock --tls-ca 'a.pem' --tls-server-name 'c'");
+  EXPECT_EQ(line->reached_by,
+            " --address 'unix:/run/s.sock' --tls-ca 'a.pem' --tls-server-name 'c'");
+}
+
+TEST(CommandLine, HowItIsReachedAgainIsFitForAShell) {
+  const auto line = Parse({"status", "--address", "unix:/run/my socks/$(id).sock", "--tls-ca",
+                           "ann's ca.pem", "--tls-certificate", "c", "--tls-key", "k"});
+  ASSERT_TRUE(line) << Describe(line.error());
+  EXPECT_EQ(line->reached_by,
+            " --address 'unix:/run/my socks/$(id).sock' --tls-ca 'ann'\\''s ca.pem' "
+            "--tls-certificate 'c' --tls-key 'k'");
 }
 
 TEST(CommandLine, AVerbMayHaveTwoWords) {

@@ -43,12 +43,19 @@ TEST_F(Verbs, AuditShowsAnActionWithoutAResultAsAskedAndDamageFirst) {
   admin_.audit_reply.entries[0].result = "asked";
   admin_.audit_reply.damage = "row 3 is missing";
   EXPECT_THAT(Run({"audit"}).out, ::testing::StartsWith("the trail is not as it was written: row 3 "
-                                                      "is missing\n"));
+                                                        "is missing\n"));
   const Document json = RunJson({"audit"});
   EXPECT_TRUE(json["actions"][0]["answered"].is_null());
   EXPECT_EQ(json["damage"], "row 3 is missing");
   admin_.audit_reply = {};
   EXPECT_EQ(Run({"audit"}).out, "no action of an operator is recorded\n");
+}
+
+TEST_F(Verbs, TheCommandThatGoesOnIsFitForAShellWhateverTheCoordinatorSays) {
+  admin_.audit_reply.next_cursor = "7'; reboot; '\n";
+  EXPECT_THAT(Run({"audit", "--operator", "o'brien"}).out,
+              ::testing::EndsWith("settle audit --operator 'o'\\''brien' --limit 100 --cursor "
+                                  "'7'\\''; reboot; '\\''\\x0a'\n"));
 }
 
 TEST_F(Verbs, AuditAsksForWhatItWasTold) {

@@ -53,6 +53,7 @@ struct Transaction {
   coordinator::Wait wait = coordinator::Wait::kApplied;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   bool one_phase = false;
+  bool own = false;                               // its client numbers its branches itself
   std::optional<std::size_t> last_resource = {};  // this part of `work` decides
   Then then = Then::kCommit;
   std::string client = "process-1";
@@ -124,14 +125,17 @@ struct OperatorSays {       // how a branch in hazard ended; until it is so
   BranchNumber branch = 0;
   Decision to = Decision::kCommit;
 };
+struct OperatorForces {  // what waits for a majority; until it is so
+  Decision to = Decision::kCommit;
+};
 struct OperatorSkips {  // asks until the step of the saga is stuck enough
   std::string step;
 };
 
-using Trouble =
-    std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff, ProcessIsAway,
-                 CoordinatorIsAway, ProcessSuspects, OperatorFinishes, DatabaseForgets,
-                 OperatorAborts, OperatorRetries, OperatorForgets, OperatorSays, OperatorSkips>;
+using Trouble = std::variant<DiskIsFull, PrepareIsRefused, MessagesAreLost, ProcessIsCutOff,
+                             ProcessIsAway, CoordinatorIsAway, ProcessSuspects, OperatorFinishes,
+                             DatabaseForgets, OperatorAborts, OperatorRetries, OperatorForgets,
+                             OperatorSays, OperatorForces, OperatorSkips>;
 
 // Happens once, right after the first step of `actor` whose words begin with `step`.
 struct Incident {
@@ -167,6 +171,7 @@ struct Scenario {
 std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scenario,
                                                             Databases databases);
 
+std::vector<Scenario> OwnScenarios();
 std::vector<Scenario> SagaScenarios();
 std::vector<Scenario> TccScenarios();
 std::vector<Scenario> ThreePhaseScenarios();

@@ -267,14 +267,26 @@ void Stage::Happen(const OperatorForgets&) {
 }
 
 void Stage::Happen(const OperatorSays& says) {
-  const std::optional<Gtid> first = First();
-  if (!first) return;
   coordinator::HeuristicIntent intent;
   intent.act = coordinator::HeuristicAct::kVerdict;
   intent.to = says.to;
   intent.branches.push_back({says.branch, "", Vote::kCommit, {}});
-  intent.operator_name = "an operator";
   intent.reason = "looked into its database";
+  Intervene(std::move(intent));
+}
+
+void Stage::Happen(const OperatorForces& forces) {
+  coordinator::HeuristicIntent intent;
+  intent.act = coordinator::HeuristicAct::kForce;
+  intent.to = forces.to;
+  intent.reason = "its majority never comes";
+  Intervene(std::move(intent));
+}
+
+void Stage::Intervene(coordinator::HeuristicIntent intent) {
+  const std::optional<Gtid> first = First();
+  if (!first) return;
+  intent.operator_name = "an operator";
   KeepAsking(
       [gtid = *first, intent](Engine& engine, const Done& done) {
         engine.Intervene({gtid, intent}, [done](const Result<Gtid>& said) {

@@ -82,6 +82,8 @@ class Stage : protected simulation::Script {
   void Happen(const OperatorRetries&);
   void Happen(const OperatorForgets&);
   void Happen(const OperatorSays& says);
+  void Happen(const OperatorForces& forces);
+  void Intervene(coordinator::HeuristicIntent intent);
 
   void CheckUndisturbed();
   void CheckCrashes();

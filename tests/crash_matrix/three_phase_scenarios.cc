@@ -251,6 +251,21 @@ std::vector<Scenario> Hands() {
                      {"coordinator", "has made durable heuristic record", OperatorForgets{}}},
        .ends = {{Outcome::kMixed}},
        .shows = {"heuristic record: 2 aborted", "has made durable forget record"}},
+      {.name = "quorum-forced-to-commit",
+       .story = "nobody hears of pre-commit, and an operator forces what waits for a majority",
+       .transactions = {kTwo},
+       .incidents =
+           PreCommitIsLost(kTwo) + Incidents{{"coordinator", kMayPreCommit, OperatorForces{}}},
+       .ends = {{kCommitted}},
+       .shows = {"has made durable heuristic intent record"}},
+      {.name = "quorum-forced-to-abort",
+       .story =
+           "the sites have pre-committed and nobody hears of it, and an operator forces the abort",
+       .transactions = {kTwo},
+       .incidents = AcceptancesAreLost(kTwo) +
+                    Incidents{{"coordinator", kPreCommits, OperatorForces{Decision::kAbort}}},
+       .ends = {{kAborted, AbortCause::kOperator}},
+       .shows = {"has made durable heuristic intent record"}},
   };
 }
 

@@ -63,7 +63,8 @@ void ThreePhaseStage::Suspect(const std::string& process, int tries) {
 
 // At the moment that it is written, whatever a crash takes away of it.
 void ThreePhaseStage::Wrote(const BranchKey& key, const SiteRecord& record) {
-  if (!IsFinal(record.at.state)) return;
+  // What a person forced before a majority met may stand against what the sites decide.
+  if (!IsFinal(record.at.state) || disk_.by_person.contains(key.gtid)) return;
   const SiteState first = ends_.try_emplace(key.gtid, record.at.state).first->second;
   if (first == record.at.state) return;
   Violation("agreement: " + key.DatabaseName() + " is " + ToString(record.at.state) +

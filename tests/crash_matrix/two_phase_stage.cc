@@ -109,6 +109,7 @@ void TwoPhaseStage::BeginWork() {
     plan.wait = transaction.wait;
     plan.protocol = transaction.protocol;
     plan.one_phase = transaction.one_phase;
+    plan.own = transaction.own;
     plan.last_resource = transaction.last_resource;
     plan.then = transaction.then;
     Process& client = *own_.at(transaction.client);
@@ -145,7 +146,7 @@ void TwoPhaseStage::CheckAnswer(simulation::Note& note) {
   const simulation::Tally tally = Count(note);
   Fate fate{note.gtid, Ask(note.gtid), note.told, tally.wrote, tally.committed};
   note.said_at_the_end = fate.answer.outcome;
-  const bool handled = note.meddled();
+  const bool handled = note.meddled() || disk_.by_person.contains(note.gtid);
   // Of what a last resource decided every record may be lost once all of it is over.
   const bool forgotten = note.last && fate.answer.outcome == Outcome::kUnknown;
   if (!forgotten && !(handled ? IsTrueOfHandled(fate) : IsTrue(fate))) {
@@ -172,11 +173,16 @@ void TwoPhaseStage::Judge() {
 }
 
 // A crash can turn a commit into an abort, never an abort into a commit; unless a majority of sites
-// aborts what all had voted for: which of two attempts comes first, a crash may change.
+// or a person aborts what all had voted for: which of two attempts comes first, a crash may change.
 void TwoPhaseStage::CheckOwnCrashes() {
+  const bool forced = std::any_of(scenario_.incidents.begin(), scenario_.incidents.end(),
+                                  [](const Incident& incident) {
+                                    return std::holds_alternative<OperatorForces>(incident.trouble);
+                                  });
   for (std::size_t i = 0; i < played_.fates.size(); ++i) {
     const End& end = scenario_.ends[i];
-    const bool aborts = end.outcome == Outcome::kAborted && end.cause != AbortCause::kQuorum;
+    const bool aborts =
+        end.outcome == Outcome::kAborted && end.cause != AbortCause::kQuorum && !forced;
     if (aborts && played_.fates[i].committed != 0)
       Violation("it committed, and without the crash it aborts");
   }

@@ -6,6 +6,7 @@
 #include <thrift/transport/TSocket.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <thread>
@@ -193,9 +194,12 @@ TEST_F(LogLost, ABackupGoesWithTheConnectionThatAskedForIt) {
   EXPECT_TRUE(WaitUntil([&] { return Backup("other.db").code == 0; }));
 }
 
-// Commits while one backup after another is made, against commits alone.
+// Commits while one backup after another is made, against commits alone. SETTLE_LARGE_LOG names the
+// log of a long life to begin with, as settle-log-filler makes one.
 TEST_F(LogLost, ABackupHoldsUpNoCommitAndTheWalIsBoundedByWhatIsWrittenMeanwhile) {
-  world_.daemon().options = {"--keep-ended", "200"};
+  const char* large = std::getenv("SETTLE_LARGE_LOG");
+  if (large == nullptr) world_.daemon().options = {"--keep-ended", "200"};
+  if (large != nullptr) std::filesystem::copy_file(large, LogPath());
   world_.daemon().Start();
   Application& shop = world_.Start();
   shop.StartLoad();
@@ -215,7 +219,7 @@ TEST_F(LogLost, ABackupHoldsUpNoCommitAndTheWalIsBoundedByWhatIsWrittenMeanwhile
   std::cout << "transfers/s alone " << alone << ", beside " << backups
             << " backups, one after the other, " << beside << "; log " << main << " bytes, -wal "
             << wal << " bytes\n";
-  EXPECT_GT(backups, 1);
+  EXPECT_GT(backups, large == nullptr ? 1 : 0);
   EXPECT_GT(beside, alone / 10) << "a backup stops commits";
   EXPECT_LT(wal, 16U << 20) << "a checkpoint at 4 MB, and what was written while a backup read";
   EXPECT_FALSE(std::filesystem::exists(LogPath() + ".being-fetched"));

@@ -10,7 +10,7 @@ namespace settle::testing {
 namespace {
 
 constexpr std::pair<const char*, const char*> kShortTimes[] = {
-    {"--session-timeout", "2s"}, {"--vote-timeout", "2s"},  {"--retry-first", "50ms"},
+    {"--session-timeout", "2s"}, {"--vote-timeout", "2s"}, {"--retry-first", "50ms"},
     {"--retry-max", "500ms"},    {"--commit-wait", "10s"}, {"--drain-timeout", "3s"}};
 
 }  // namespace
@@ -35,7 +35,7 @@ Process& Daemon::StartUnawaited(const std::string& failpoint, Fault fault) {
   const std::string life = std::to_string(++lives_);
   std::filesystem::remove(ReadyPath());
   failpoint_ = {failpoint, directory_ + "/fired-" + life, fault};
-  std::vector<std::string> arguments{Program("settled"), "--log",      log_path(), "--listen",
+  std::vector<std::string> arguments{Program("settled"), "--log",        log_path(), "--listen",
                                      address(),          "--ready-file", ReadyPath()};
   for (const auto& [option, value] : kShortTimes) {
     if (std::count(options.begin(), options.end(), option) != 0) continue;
@@ -62,9 +62,21 @@ bool Daemon::AwaitReady(std::chrono::milliseconds bound) {
   return true;
 }
 
+// Another test may have taken the port between two lives, for a moment.
 void Daemon::Start(const std::string& failpoint, Fault fault) {
-  StartUnawaited(failpoint, fault);
-  if (!AwaitReady()) throw std::runtime_error("settled does not serve:\n" + Said());
+  const auto port_is_taken = [this] {
+    const std::string errors = directory_ + "/settled-" + std::to_string(lives_) + ".err";
+    return !process_->running() &&
+           ReadFile(errors).find("Address already in use") != std::string::npos;
+  };
+  bool serves = false;
+  const auto serves_or_cannot = [&] {
+    StartUnawaited(failpoint, fault);
+    serves = AwaitReady();
+    return serves || !port_is_taken();
+  };
+  static_cast<void>(WaitUntil(serves_or_cannot, kPatience));
+  if (!serves) throw std::runtime_error("settled does not serve:\n" + Said());
 }
 
 std::optional<Ended> Daemon::Terminate(std::chrono::milliseconds bound) {

@@ -176,8 +176,9 @@ TEST_F(SqliteFiles, Q03_TheFileReplacedUnderAPreparedBranch_IsNeverTakenForDone)
   world_.daemon().Start();
 
   // Its name stands for the file that is gone, so nobody is told to commit in this one.
-  EXPECT_THAT(world_.Start({.banks = "ab", .may_be_refused = true}).refusal(),
-              StartsWith("refused refused"));
+  Application& refused = world_.Start({.banks = "ab", .may_be_refused = true});
+  EXPECT_THAT(refused.refusal(), StartsWith("refused refused"));
+  refused.Kill();  // ending by itself it would delete the -wal file that has the name by then
   EXPECT_EQ(world_.Cli({"in-doubt", "--check"}).code, 6);
   std::filesystem::remove(file + "-wal");
   std::filesystem::remove(file + "-shm");

@@ -73,6 +73,7 @@ TEST_F(Doctor, ASoundDeploymentRaisesNoAlarm) {
   EXPECT_EQ(answer.json["sound"], AllAlarms(answer).empty());
   EXPECT_GE(answer.json["counts"]["ok"], 30);
   EXPECT_THAT(answer.out, AllOf(HasSubstr("\"resource a\""), HasSubstr("\"resource b\""),
+                                HasSubstr("listens on " + world_.daemon().address()),
                                 HasSubstr("20 flushes of 4 KiB beside the log")));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty()) << "looking changes nothing";
 }

@@ -89,7 +89,8 @@ TEST_P(LastResourceOf, ANoVoteOfAnotherBranchRollsBackTheLastResource) {
   world_.daemon().Start();
   Application& shop = Shop();
   const std::string gtid = world_.Move(shop);
-  // A failed statement dooms a transaction of PostgreSQL; SQLite's branch cannot change definitions.
+  // A failed statement dooms a transaction of PostgreSQL; SQLite's branch cannot change
+  // definitions.
   const bool postgres = world_.bank('b').kind() == Kind::kPostgres;
   EXPECT_THAT(shop.Ask(postgres ? "execute b NONSENSE" : "execute b CREATE TABLE t (id int)"),
               StartsWith("error"));

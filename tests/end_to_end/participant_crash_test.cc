@@ -68,6 +68,29 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Values(kBothPostgres, kBothSqlite, kMixed)),
     NameOfDeath);
 
+using QueuingApplicationDiesAt = DiesAt;
+
+TEST_P(QueuingApplicationDiesAt, P07_AndTheNextProcessSettlesWhatTravelledWithThePrepare) {
+  Application& shop = world_.Start({.banks = "ab", .failpoint = death().FailpointOf(kinds().a)});
+  const std::string gtid = shop.Begin();
+  shop.Tell("queue a -10");
+  shop.Tell("queue b 10");
+  shop.Send("commit");
+  ASSERT_TRUE(shop.AwaitFailpoint()) << "it never came to " << death().where;
+
+  ExpectOutcome(gtid, world_.Start());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Faults, QueuingApplicationDiesAt,
+    ::testing::Combine(::testing::Values(Death{"resource.before_prepare", "aborted"},
+                                         Death{"resource.after_prepare", "aborted"},
+                                         Death{"client.prepared", "aborted"},
+                                         Death{"client.decided", "committed"},
+                                         Death{"resource.before_finish", "committed"}),
+                       ::testing::Values(kBothPostgres, kMixed)),
+    NameOfDeath);
+
 using ServiceDiesAt = DiesAt;
 
 TEST_P(ServiceDiesAt, P07_AndTheNextProcessSettlesIt) {

@@ -189,8 +189,9 @@ TEST_F(Recovery, C21_PoisonedTransactionsAreQuarantinedAndShownAndOthersRecover)
   const Gtid& gap = gtids[1];
   const Gtid& damaged = gtids[2];
   const std::vector<Gtid> sound{gtids[3], gtids[4]};
-  coordinator::CommitRecord with_gap = Decided(gap, {"a", "b"});
+  coordinator::CommitRecord with_gap = Decided(gap, {"a", "b", "a"});
   with_gap.branches[1].number = 3;
+  with_gap.branches[2].number = 5;
   WriteLog(daemon_.log_path(),
            {Decided(twice, {"a", "b"}), Decided(sound[0], {"a", "b"}), with_gap,
             Decided(damaged, {"a", "b"}), Decided(twice, {"b"}), Decided(sound[1], {"b"}),
@@ -217,7 +218,7 @@ TEST_F(Recovery, C21_PoisonedTransactionsAreQuarantinedAndShownAndOthersRecover)
     }
     EXPECT_THAT(
         why, UnorderedElementsAre(Pair(twice.text(), HasSubstr("decides what was decided")),
-                                  Pair(gap.text(), HasSubstr("branch 3 where branch 2 must be")),
+                                  Pair(gap.text(), HasSubstr("branch 5 where branch 4 must be")),
                                   Pair(damaged.text(), HasSubstr("damage of branch 2000000000"))));
     for (const char* to : {"commit", "abort"}) {
       const CliAnswer refused =

@@ -4,11 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <stdexcept>
 
 #include "end_to_end/agent.h"
 #include "end_to_end/fixture.h"
+#include "support/certificates.h"
 
 namespace settle::testing {
 namespace {
@@ -245,6 +249,77 @@ TEST_F(EveryProcessGone, M10_AgentsEndItWithoutAnyApplicationOrCoordinator) {
   ExpectOutcome(kMajority);
   world_.daemon().Start();
   ExpectTheCoordinatorLearnsIt();
+}
+
+// Everybody speaks TLS, both ways: the coordinator, its command, and the sites among themselves.
+class SitesOverTls : public ThreeSites {
+ protected:
+  SitesOverTls() {
+    const channel::TlsFiles daemon = authority_.Issue("coordinator");
+    const std::string rules = folder_ / "rules.json";
+    std::ofstream(rules) << R"({"rules": [{"who": "cn:shop", "resources": ["a", "b", "c"],)"
+                         << R"( "roles": ["application", "participant", "admin"]}]})";
+    std::filesystem::permissions(rules, std::filesystem::perms(0600));
+    world_.daemon().options = {"--tls-ca",  daemon.ca,  "--tls-certificate", daemon.certificate,
+                               "--tls-key", daemon.key, "--access",          rules};
+    Become(authority_);
+  }
+  // What is started from now on is the shop, as that authority says.
+  static void Become(const Authority& authority) {
+    const std::string own = OwnAddress().substr(0, OwnAddress().find(':'));
+    const channel::TlsFiles shop =
+        authority.Issue("shop", {.alternatives = "DNS:localhost,IP:127.0.0.1,IP:" + own});
+    ::setenv("SETTLE_TLS_CA", shop.ca.c_str(), 1);
+    ::setenv("SETTLE_TLS_CERTIFICATE", shop.certificate.c_str(), 1);
+    ::setenv("SETTLE_TLS_KEY", shop.key.c_str(), 1);
+  }
+  static void BecomeNobody() {
+    for (const char* name : {"SETTLE_TLS_CA", "SETTLE_TLS_CERTIFICATE", "SETTLE_TLS_KEY"})
+      ::unsetenv(name);
+  }
+  void TearDown() override {
+    ThreeSites::TearDown();
+    BecomeNobody();
+  }
+
+  const TemporaryDirectory folder_;
+  const TemporaryDirectory others_folder_;
+  const Authority authority_{folder_};
+  const Authority others_{others_folder_};
+};
+
+TEST_F(SitesOverTls, M10_TheCoordinatorGoneForGood_TheSitesEndIt) {
+  CommitUntil(kMajority);
+  EXPECT_TRUE(AwaitQuietIn("abc"));
+  ExpectOutcome(kMajority);
+  ExpectNoLie();
+  world_.daemon().Start();
+  BecomeNobody();
+  EXPECT_NE(RunCli(world_.daemon().address(), {"status"}).code, 0) << "it takes plain text";
+  Become(authority_);
+  ExpectTheCoordinatorLearnsIt();
+}
+
+TEST_F(SitesOverTls, M10_ASiteThatAnotherAuthorityVouchesForIsNoneOfTheMajority) {
+  CommitUntil(kMajority);
+  b_->Kill();
+  c_->Kill();
+  a_->Kill();
+  const std::string address = OwnAddress();  // where the others look for it, whoever listens there
+  Become(others_);
+  agents_.push_back(
+      std::make_unique<Agent>(world_, 'b', std::vector<std::string>{"--peer-listen", address}));
+  Become(authority_);
+  Agent& last = AgentOf('a', {"--peers", "b=" + address});
+  EXPECT_TRUE(last.AwaitLine("waits until 2 of its 3 sites can be reached; reached: site 1 (a)"))
+      << last.Said();
+  EXPECT_EQ(world_.PreparedBranches(), 3u) << "one of three decides nothing";
+  AgentOf('c', {"--peers", "b=" + address});
+  agents_.front()->Stop();
+  agents_.push_back(
+      std::make_unique<Agent>(world_, 'b', std::vector<std::string>{"--peer-listen", address}));
+  EXPECT_TRUE(AwaitQuietIn("abc", 3 * kBound)) << agents_.back()->Said() << last.Said();
+  ExpectOutcome(kMajority);
 }
 
 class SlowCoordinator : public ThreeSites, public ::testing::WithParamInterface<Moment> {};

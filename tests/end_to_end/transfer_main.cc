@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -62,12 +63,22 @@ Options Parse(const std::vector<std::string>& words) {
   return options;
 }
 
+// As `settle` reads them; all empty: without TLS.
+settle::TlsOptions TlsOfEnvironment() {
+  const auto read = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value != nullptr ? value : "");
+  };
+  return {read("SETTLE_TLS_CA"), read("SETTLE_TLS_CERTIFICATE"), read("SETTLE_TLS_KEY"), ""};
+}
+
 int Run(const Options& options) {
   settle::CoordinatorOptions link;
   link.addresses = {options.coordinator};
   link.application = options.name;
   link.call_timeout = options.call_timeout;
   link.scan_interval = std::chrono::milliseconds(500);
+  link.tls = TlsOfEnvironment();
   link.peers.listen = options.peers;
   if (options.last_resource) link.last_resource = settle::UseLastResource::kAlways;
   link.attach_later = !options.peers.empty();  // a site goes on without the coordinator

@@ -17,11 +17,14 @@ using std::chrono::milliseconds;
 
 template <typename R>
 Bank BankOf(std::shared_ptr<R> resource) {
-  return {resource, [resource](GlobalTransaction& transaction) -> Result<Execute> {
+  return {resource, [resource](GlobalTransaction& transaction, bool queued) -> Result<Execute> {
             auto branch = transaction.Enlist(*resource);
             if (!branch) return Fail(branch.error());
-            return [branch = *branch](const std::string& sql,
-                                      const Values& values) -> Result<std::size_t> {
+            return [branch = *branch, queued](const std::string& sql,
+                                              const Values& values) -> Result<std::size_t> {
+              if constexpr (requires { branch->Queue(sql, values, 1); }) {
+                if (queued) return branch->Queue(sql, values, 1);
+              }
               const auto rows = branch->Execute(sql, values);
               if (!rows) return Fail(rows.error());
               return std::max(rows->rows.size(), static_cast<std::size_t>(rows->affected));
@@ -93,19 +96,19 @@ std::string TransferScript::Join(const std::string& context) {
   return "ok " + transaction_->gtid().text();
 }
 
-Result<Execute*> TransferScript::Enlisted(const std::string& bank) {
+Result<Execute*> TransferScript::Enlisted(const std::string& bank, bool queued) {
   const auto known = branches_.find(bank);
   if (known != branches_.end()) return &known->second;
   if (!transaction_ || !banks_.contains(bank)) {
     return Fail(ErrorCode::kInvalid, "no transaction, or no bank " + bank);
   }
-  Result<Execute> branch = banks_.at(bank).enlist(*transaction_);
+  Result<Execute> branch = banks_.at(bank).enlist(*transaction_, queued);
   if (!branch) return Fail(branch.error());
   return &branches_.emplace(bank, std::move(*branch)).first->second;
 }
 
-Status TransferScript::Move(const std::string& bank, int amount) {
-  const Result<Execute*> branch = Enlisted(bank);
+Status TransferScript::Move(const std::string& bank, int amount, bool queued) {
+  const Result<Execute*> branch = Enlisted(bank, queued);
   if (!branch) return Fail(branch.error());
   const std::string account = std::to_string(1 + random_() % kAccounts);
   auto moved = (**branch)("UPDATE account SET balance = balance + $1 WHERE id = $2",
@@ -186,9 +189,9 @@ std::string TransferScript::Answer(const std::string& line) {
     return gtid ? OneLine(Say(coordinator_.AskOutcome(*gtid))) : Say(gtid.error());
   }
   if (!transaction_) return "error invalid no transaction";
-  if (verb == "move") {
+  if (verb == "move" || verb == "queue") {
     const std::string bank = word();
-    return OneLine(Say(Move(bank, number())));
+    return OneLine(Say(Move(bank, number(), verb == "queue")));
   }
   if (verb == "execute") {
     const std::string bank = word();

@@ -5,13 +5,11 @@
 //                                ok <gtid>
 //   trace                        ok <traceparent>
 //   move <bank> <amount>         ok                  enlists it; one account, the transfer's row
-//   execute <bank> <sql>         ok <rows>           enlists the bank if need be
-//   commit [decision|applied]    <outcome> <cause> <reason>
-//   abort                        <outcome> <cause> <reason>
-//   drop                         ok                  forgets the transaction without a word
-//   context                      ok <context>
-//   join <context>               ok <gtid>
-//   leave                        ok
+//   queue <bank> <amount>        ok                  the same, queued: it is to travel with the
+//   prepare execute <bank> <sql>         ok <rows>           enlists the bank if need be commit
+//   [decision|applied]    <outcome> <cause> <reason> abort                        <outcome> <cause>
+//   <reason> drop                         ok                  forgets the transaction without a
+//   word context                      ok <context> join <context>               ok <gtid> leave ok
 //   outcome <gtid>               <outcome> <cause> <reason>
 //   load                         ok <committed> <aborted> <unknown>
 //                                                    transfers, until the next command comes
@@ -37,10 +35,11 @@ namespace settle::testing {
 using Values = std::vector<std::optional<std::string>>;
 using Execute = std::function<Result<std::size_t>(const std::string& sql, const Values& values)>;
 
-// A bank, whatever its database.
+// A bank, whatever its database. Where `queued`, a statement is queued, if the database can do
+// that, and no rows are told.
 struct Bank {
   std::shared_ptr<Resource> resource;
-  std::function<Result<Execute>(GlobalTransaction&)> enlist;
+  std::function<Result<Execute>(GlobalTransaction&, bool queued)> enlist;
 };
 
 // By name, from "postgresql:<connection string>" or "sqlite:<path>". Throws std::runtime_error.
@@ -57,8 +56,8 @@ class TransferScript {
   std::string Answer(const std::string& line);
 
  private:
-  Result<Execute*> Enlisted(const std::string& bank);
-  Status Move(const std::string& bank, int amount);
+  Result<Execute*> Enlisted(const std::string& bank, bool queued = false);
+  Status Move(const std::string& bank, int amount, bool queued = false);
   Ending Commit(CommitOptions options);
   std::string Begin(std::chrono::milliseconds timeout, const std::string& trace_parent = {});
   std::string Join(const std::string& context);

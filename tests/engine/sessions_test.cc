@@ -266,6 +266,17 @@ TEST_F(SessionsTest, C22_SessionsAreLimitedByName) {
   EXPECT_FALSE(next.session().empty());
 }
 
+TEST_F(SessionsTest, X03_SessionsThatComeAtOnceAreHeldToTheQuotaOfTheirIdentity) {
+  Answer<Attached> answers[3];  // until the names of all are durable, none is there
+  for (Answer<Attached>& answer : answers) {
+    const std::string name = "bank-" + std::to_string(&answer - answers);
+    under_test.engine().Attach({"", {{name, "db"}}, "", 0, {}, "cn:bank", 2}, answer.done());
+  }
+  under_test.Run();
+  EXPECT_TRUE(answers[0].ok() && answers[1].ok());
+  EXPECT_EQ(answers[2].error().code, ErrorCode::kRetry);
+}
+
 TEST_F(SessionsTest, C22_CommandsQueuedForASessionAreLimitedAndSentAgainLater) {
   EngineUnderTest small({.shards = 1, .commands_queued_max = 2});
   Participant bank(small, {"bank-a"});

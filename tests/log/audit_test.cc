@@ -186,5 +186,37 @@ TEST_F(AuditTrail, ARowThatSomebodyPutThereIsFoundAndDoesNotStopTheLog) {
   EXPECT_EQ(AppendAndWait(*log, SampleResource()).result, AppendResult::kDurable);
 }
 
+constexpr const char* kForeign =
+    "INSERT INTO audit VALUES (9223372036854775807, 1, NULL, 'c', 'o', 'a', 't', 'r', 'done', 7), "
+    "(4, 1, NULL, 'c', 'o', 'a', 't', 'r', 'done', 7), "
+    "(5, 1, NULL, 'c', 'o', 'a', 't', 'r', 'done', 7)";
+
+TEST_F(AuditTrail, RowsThatSomebodyPutFarBehindDoNotStopTheOnesThatCome) {
+  Open();
+  Append(Asking("pause"));
+  EXPECT_EQ(DamageAfter(kForeign), "row 4 does not belong there");
+  for (const std::uint64_t number : {2U, 3U, 6U, 7U}) {
+    EXPECT_EQ(Append(Asking("resume")), number) << "the numbers that are taken are left out";
+  }
+  EXPECT_EQ(AppendAndWait(*log, SampleResource()).result, AppendResult::kDurable);
+  Open();
+  EXPECT_EQ(log->audit_totals().damage, "row 4 is not as it was written");
+  EXPECT_EQ(Append(Asking("resume")), 8U);
+}
+
+TEST_F(AuditTrail, ARowWithTheLargestNumberIsFoundAtEveryStart) {
+  Open();
+  Append(Asking("pause"));
+  const std::string found = "row 9223372036854775807 does not belong there";
+  EXPECT_EQ(DamageAfter("INSERT INTO audit VALUES (9223372036854775807, 1, NULL, 'c', 'o', 'a', "
+                        "'t', 'r', 'done', 7)"),
+            found);
+  for (std::uint64_t number = 2; number < 5; ++number) {
+    EXPECT_EQ(Append(Asking("resume")), number);
+    Open();
+    EXPECT_EQ(log->audit_totals().damage, found);
+  }
+}
+
 }  // namespace
 }  // namespace settle::coordinator

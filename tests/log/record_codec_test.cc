@@ -184,7 +184,7 @@ TEST(RecordCodec, WhatIsTooLongOrOutOfRangeCannotBeStoredAndIsNamed) {
   EXPECT_THAT(too_long.error().message, HasSubstr("reason is 65537 bytes long"));
 
   EXPECT_FALSE(EncodeRecord(CommitRecord{}));  // no gtid
-  EXPECT_FALSE(EncodeRecord(SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, ~std::uint64_t{0}))));
+  EXPECT_FALSE(EncodeRecord(SampleCommit(SampleGtid("k3m9qxw4c7ab", ~std::uint64_t{0}, 1))));
   CommitRecord commit = SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, 1));
   commit.branches[0].vote = static_cast<Vote>(7);
   EXPECT_FALSE(EncodeRecord(commit));

@@ -3,12 +3,16 @@
 #include "log/restore.h"
 
 #include <gmock/gmock.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "log/backup.h"
+#include "log/backup_file.h"
 #include "log/sqlite.h"
 #include "samples.h"
 #include "temporary_log.h"
@@ -104,6 +108,80 @@ TEST_F(LogRestore, ABackupHasAllThatWasDurableWhenItBeganWhateverIsWrittenMeanwh
   EXPECT_GE(report.records.at("commit"), before);
   EXPECT_EQ(report.backup->position, report.last_position);
   EXPECT_GE(report.in_doubt_count, 100U);
+}
+
+// Copying takes as long as the log is large, and what is decided meanwhile is lost with the log.
+TEST_F(LogRestore, ABackupIsOfTheMomentAtWhichItBegan) {
+  const auto log = OpenOrThrow(path);
+  Append(*log, 1, true);
+  const auto now = [] {
+    return std::chrono::duration_cast<std::chrono::microseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
+  const WallTime before = now();
+  const auto backup = log->StartBackup();
+  const WallTime begun = now();
+  ASSERT_TRUE(backup) << Describe(backup.error());
+  for (auto progress = (*backup)->Await(); !progress->complete; progress = (*backup)->Await())
+    ASSERT_TRUE(progress) << Describe(progress.error());
+  WriteFile(copy, (*backup)->Read(0, 10'000'000).value());
+  const auto mark = Verified(copy).backup;
+  ASSERT_TRUE(mark);
+  EXPECT_GE(mark->taken, before);
+  EXPECT_LE(mark->taken, begun);
+}
+
+// A file system that is full, which only root can make.
+class FullDisk {
+ public:
+  FullDisk(const std::string& path, const char* size) : path_(path) {
+    std::filesystem::create_directory(path_);
+    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, size) == 0;
+  }
+  ~FullDisk() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  bool mounted() const { return mounted_; }
+
+ private:
+  const std::string path_;
+  bool mounted_ = false;
+};
+
+TEST_F(LogRestore, L01_ABackupThatWouldLeaveTheLogNoRoomIsRefusedAndNothingIsWritten) {
+  const FullDisk small(directory / "small", "size=40m");
+  if (!small.mounted()) GTEST_SKIP() << "no file system can be mounted here";
+  const std::string log_path = directory / "small/settle.db";
+  auto log = OpenOrThrow(log_path);
+  Append(*log, 1, true);
+  const auto refused = log->StartBackup();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message,
+              AllOf(HasSubstr("a backup of " + log_path + " needs"),
+                    HasSubstr("MB are free; 64 MB stay for the log itself")));
+  EXPECT_THAT(refused.error().advice, HasSubstr("nothing was written"));
+  EXPECT_FALSE(std::filesystem::exists(BackupPathOf(log_path)));
+  Append(*log, 2, true);
+}
+
+TEST_F(LogRestore, L01_ABackupWhoseDestinationIsFullIsRefusedAndLeavesNothingThere) {
+  const FullDisk small(directory / "small", "size=64k");
+  if (!small.mounted()) GTEST_SKIP() << "no file system can be mounted here";
+  const std::string to = directory / "small/copy.db";
+  {
+    auto file = BackupFile::Make(to);
+    ASSERT_TRUE(file) << Describe(file.error());
+    const Status written = file->Write(std::string(1 << 20, 'x'));
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code, ErrorCode::kUnavailable);
+    EXPECT_THAT(written.error().message, HasSubstr(to + ".new: No space left on device"));
+    EXPECT_THAT(written.error().advice, HasSubstr("name another place"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory / "small"));
 }
 
 TEST_F(LogRestore, OneBackupIsMadeAtATimeAndItsCopyGoesWithIt) {
@@ -237,6 +315,21 @@ TEST_F(LogRestore, WhereNothingWasLostTheEpochGoesOnAndNothingIsUnknown) {
   EXPECT_EQ(log->identity().epoch, 2U);
   EXPECT_THAT(log->identity().lost, IsEmpty());
   EXPECT_EQ(Verified(copy).restored.size(), 0U);
+}
+
+// Nobody started it in between: a log that was moved to one disk, and then to another.
+TEST_F(LogRestore, ARestoredLogCanBeRestoredFromAgain) {
+  Append(*OpenOrThrow(path), 1, true);
+  std::filesystem::copy_file(path, copy);
+  RestoreCall call = Call();
+  call.nothing_was_lost = true;
+  ASSERT_TRUE(RestoreLog(call, {}));
+  call.backup = restored;
+  call.log = directory / "again.db";
+  const auto again = RestoreLog(call, {});
+  ASSERT_TRUE(again) << Describe(again.error());
+  EXPECT_EQ(again->restored.size(), 2U);
+  EXPECT_THAT(OpenOrThrow(call.log)->identity().lost, IsEmpty());
 }
 
 TEST_F(LogRestore, ALogIsNeverOverwrittenNorTakenFromADaemon) {

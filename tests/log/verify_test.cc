@@ -89,6 +89,17 @@ TEST_F(LogVerify, WhatIsThereIsCounted) {
   EXPECT_EQ(report->audit_damage, "");
 }
 
+TEST_F(LogVerify, ARowThatSomebodyPutIntoTheAuditTrailIsNamed) {
+  MakeLog();
+  ASSERT_TRUE(sqlite::Connection::Open(path, sqlite::Access::kReadWrite, std::chrono::seconds(1))
+                  .value()
+                  .Run("INSERT INTO audit VALUES (9223372036854775807, 1, NULL, 'c', 'o', 'a', "
+                       "'t', 'r', 'done', 7)"));
+  const auto report = VerifyLog(path, {});
+  ASSERT_TRUE(report) << Describe(report.error());
+  EXPECT_EQ(report->audit_damage, "row 9223372036854775807 does not belong there");
+}
+
 TEST_F(LogVerify, L05_AFlippedByteIsFoundOrIsWhereNothingIsKept) {
   MakeLog();
   const std::string sound = ReadFile(path);

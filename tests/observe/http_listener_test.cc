@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
+#include <iterator>
 #include <list>
 #include <stdexcept>
 
 #include "support/engine_fakes.h"
 #include "support/raw_peer.h"
+#include "support/wait_until.h"
 
 namespace settle::coordinator {
 namespace {
@@ -31,8 +34,17 @@ Result<std::unique_ptr<HttpListener>> Listen(const std::string& at, Observer& ob
         [] {
           return HttpReply{503, "draining\n"};
         }},
+       {"/long",
+        [] {
+          return HttpReply{200, std::string(8'000, 'x') + "end\n"};
+        }},
        {"/broken", []() -> HttpReply { throw std::runtime_error("no luck"); }}},
       observer);
+}
+
+// Of this process, the listener's included.
+std::ptrdiff_t OpenDescriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
 }
 
 class Http : public ::testing::Test {
@@ -62,7 +74,7 @@ TEST_F(Http, AnswersItsPagesAndClosesTheConnection) {
 TEST_F(Http, NamesItsPagesToWhoeverAsksForAnother) {
   for (const char* path : {"/", "/etc/passwd", "/healthz/more", "/../etc/passwd", "/%2e%2e/x"}) {
     EXPECT_THAT(Get(path), AllOf(StartsWith("HTTP/1.1 404 "), Not(HasSubstr("alive")),
-                                 HasSubstr("there are: /broken /healthz /readyz\n")))
+                                 HasSubstr("there are: /broken /healthz /long /readyz\n")))
         << path;
   }
 }
@@ -109,6 +121,20 @@ TEST_F(Http, IdleClientsDelayOthersAndNoMore) {
   std::list<RawPeer> idle;
   for (int i = 0; i < 4; ++i) idle.emplace_back(http->address());
   EXPECT_THAT(Get("/healthz"), EndsWith("alive\n"));
+}
+
+// Over a network a page leaves in several round trips, the last ones after the server has closed.
+TEST_F(Http, APageArrivesWholeAtAClientThatTakesItSlowly) {
+  RawPeer slow;
+  const int few = 2'048;
+  ASSERT_EQ(::setsockopt(slow.socket(), SOL_SOCKET, SO_RCVBUF, &few, sizeof(few)), 0);
+  const auto descriptors = OpenDescriptors();
+  slow.Connect(http->address());
+  slow.Send("GET /long HTTP/1.1\r\nHost: here\r\n\r\n");
+  ASSERT_TRUE(slow.Readable(10s));
+  ASSERT_TRUE(testing::WaitUntil([&] { return OpenDescriptors() == descriptors; }))
+      << "the listener closes what it has written, and most of that has not been taken";
+  EXPECT_THAT(slow.ReadToEnd().value_or("nothing"), EndsWith("xend\n"));
 }
 
 TEST_F(Http, StopsAtOnceWhenNobodyIsThere) {

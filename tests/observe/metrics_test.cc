@@ -2,8 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <optional>
 
 #include "engine/shard_threads.h"
+#include "observe/families.h"
 #include "support/service_under_test.h"
 #include "support/sites_under_test.h"
 
@@ -13,10 +21,18 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+// Time passes only by being looked at.
+class SlowClock : public Clock {
+ public:
+  Instant Now() const override { return now += 100ms; }
+  WallTime WallNow() const override { return 1; }
+  mutable Instant now{1h};
+};
+
 class MetricsOfAnEngine : public ::testing::Test {
  protected:
   std::string Text() {
-    const access::Gate gate(access::Policy::WithoutRules(0), [](const std::string&) {});
+    const access::Gate gate(access::Policy::WithoutRules(0), [](const auto&...) {});
     const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }},
                           under_test.engine(), under_test.log(), under_test.clock(), gate);
     const auto text = under_test.Blocking([&] { return metrics.Text(); });
@@ -40,6 +56,24 @@ class MetricsOfAnEngine : public ::testing::Test {
 
   EngineUnderTest under_test;
 };
+
+TEST_F(MetricsOfAnEngine, X03_WhoeverScrapesHowOftenWhatIsOpenIsNotCountedAllTheTime) {
+  SlowClock clock;
+  const access::Gate gate(access::Policy::WithoutRules(0), [](const auto&...) {});
+  const Metrics metrics({"1.2.3", "/nonexistent/settle.db", [] { return 3; }}, under_test.engine(),
+                        under_test.log(), clock, gate);
+  const auto open = [&](int count) {
+    EXPECT_THAT(*under_test.Blocking([&] { return metrics.Text(); }),
+                HasSubstr("\nsettle_transactions_open{state=\"active\"} " + std::to_string(count)));
+  };
+  open(0);
+  under_test.Begin();
+  open(0);  // to count took 100 ms, so that it is done once in 5 s
+  clock.now += 4s;
+  open(0);
+  clock.now += 2s;
+  open(1);
+}
 
 TEST_F(MetricsOfAnEngine, CountAndTimeACommit) {
   Participant a(under_test, {"bank-a"});
@@ -186,6 +220,38 @@ TEST_F(MetricsOfAnEngine, TellAnAbort) {
   under_test.engine().Abort({gtid, AbortCause::kRequested, "no", {}}, [](const auto&) {});
   under_test.Run();
   EXPECT_THAT(Text(), HasSubstr("{protocol=\"two-phase\",outcome=\"aborted\"} 1\n"));
+}
+
+std::optional<double> StartOfThisProcess() {
+  Families families;
+  AddProcess(families);
+  for (const auto& family : families.all()) {
+    if (family.name == "process_start_time_seconds") return family.metric.at(0).gauge.value;
+  }
+  return std::nullopt;
+}
+
+// The packaged service sees of /proc what is about processes alone (systemd's ProcSubset=pid).
+TEST(ProcessMetrics, TellItsStartAlsoWhereNothingButProcessesCanBeSeen) {
+  constexpr int kMayNotMount = 77;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("proc", "/proc", "proc", 0, "subset=pid") != 0) {
+      ::_exit(kMayNotMount);
+    }
+    const double now = static_cast<double>(std::time(nullptr));
+    const double began = StartOfThisProcess().value_or(0);
+    ::_exit(::access("/proc/stat", R_OK) != 0 && began <= now + 1 && began > now - 60 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kMayNotMount) GTEST_SKIP() << "takes the right to mount";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(StartOfThisProcess(), StartOfThisProcess()) << "or it looks like a restart";
 }
 
 TEST(Readiness, NamesAShardThatDoesNotTurn) {

@@ -12,6 +12,7 @@
 namespace settle::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -156,6 +157,12 @@ TEST_F(UnpackedPackages, TheServiceExposesLittle) {
   EXPECT_EQ(analyzed.exit_code, 0)
       << analyzed.text << "\nsystemd-analyze comes by scripts/install-dependencies test";
   EXPECT_THAT(analyzed.text, HasSubstr("Overall exposure level for settled.service"));
+}
+
+// Rules that name a user whom nobody knows are exit code 64, after which it is not started again.
+TEST_F(UnpackedPackages, TheServiceStartsOnceTheUsersThatItsRulesMayNameAreKnown) {
+  EXPECT_THAT(ReadFile(root_ + "/lib/systemd/system/settled.service"),
+              ContainsRegex("\nAfter=[^\n]*nss-user-lookup\\.target"));
 }
 
 TEST_F(UnpackedPackages, LintianFindsNoError) {

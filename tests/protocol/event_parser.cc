@@ -30,9 +30,21 @@ VoteResult TakeVote(WordReader& reader, const std::string& word) {
   return vote;
 }
 
+// After "own": "1 bank-a".
+event::OwnBranch TakeOwn(WordReader& reader) {
+  event::OwnBranch own;
+  own.number = reader.TakeNumber();
+  own.resource = reader.Take();
+  return own;
+}
+
 event::CommitRequested TakeCommit(WordReader& reader) {
   event::CommitRequested commit;
   while (!reader.AtEnd() && !reader.error()) {
+    if (reader.TakeIf("own")) {
+      commit.own.push_back(TakeOwn(reader));
+      continue;
+    }
     const std::string word = reader.Take();
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
@@ -45,12 +57,14 @@ event::CommitRequested TakeCommit(WordReader& reader) {
   return commit;
 }
 
-// "last-resource 1 evidence=pg-a/1/701 2=commit"
+// "last-resource 1 evidence=pg-a/1/701 2=commit own 1 bank-a own 2 bank-b"
 event::LastResourceRequested TakeLastResource(WordReader& reader) {
   event::LastResourceRequested asked;
   asked.branch = reader.TakeNumber();
   asked.evidence = TakeEvidenceIfAny(reader);
-  asked.votes = TakeCommit(reader).votes;
+  event::CommitRequested others = TakeCommit(reader);
+  asked.votes = std::move(others.votes);
+  asked.own = std::move(others.own);
   return asked;
 }
 
@@ -198,7 +212,9 @@ Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("commit")) return TakeCommit(reader);
   if (reader.TakeIf("one-phase")) {
     const BranchNumber branch = reader.TakeNumber();
-    return event::OnePhaseRequested{branch, TakeEvidenceIfAny(reader)};
+    event::OnePhaseRequested asked{branch, TakeEvidenceIfAny(reader)};
+    if (reader.TakeIf("own")) asked.own = TakeOwn(reader);
+    return asked;
   }
   if (reader.TakeIf("last-resource")) return TakeLastResource(reader);
   if (reader.TakeIf("abort")) return TakeAbort(reader);

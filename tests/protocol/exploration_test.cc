@@ -139,6 +139,62 @@ const std::vector<std::string>& OfLastResource() {
   return words;
 }
 
+// The same, of branches that the beginner numbers itself.
+const std::vector<std::string>& OfAnOwnLastResource() {
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> all{
+        "last-resource 1 evidence=a/1/7 2=commit own 2 bank-b",
+        "last-resource 1 evidence=a/1/7 own 1 bank-a own 2 bank-b",
+    };
+    for (std::string word : OfLastResource()) {
+      if (word.starts_with("enlist")) continue;
+      const bool names = word.starts_with("last-resource") || word.starts_with("commit 1");
+      if (names) word += " own 1 bank-a own 2 bank-b";
+      all.push_back(std::move(word));
+    }
+    return all;
+  }();
+  return words;
+}
+
+// Two that the beginner numbers itself, in session s1, and one that joins.
+const std::vector<std::string>& OfOwnBranches() {
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> all{
+        "enlist bank-b session s2 key k1",
+        "commit",
+        "commit 1=commit own 1 bank-a",
+        "commit 1=commit 2=commit own 1 bank-a own 2 bank-b",
+        "commit 1=read-only 2=commit own 1 bank-a own 2 bank-b",
+        "commit 1=commit 2=no \"no\" own 1 bank-a own 2 bank-b",
+        "commit 1=commit own 1 bank-a own 2 bank-b",
+        "commit 3=commit own 3 bank-b",
+        "commit 1=commit own 1 bank-a own 1 bank-b",
+        "one-phase 1 own 1 bank-a",
+        "abort requested \"r\"",
+        "deadline",
+        "vote-timer",
+        "retry-timer",
+        "persisted",
+        "persist-refused \"full\"",
+        "session-lost s1",
+        "session-lost s2",
+        "resource-ready bank-a",
+        "crash",
+    };
+    for (const std::string branch : {"1", "2", "3"}) {
+      all.push_back("vote " + branch + " commit");
+      all.push_back("vote " + branch + " no \"no\"");
+      all.push_back("finished " + branch + " committed");
+      all.push_back("finished " + branch + " aborted");
+      all.push_back("found-prepared " + branch + " bank-a");
+    }
+    all.push_back("forget \"ann\" \"repaired\"");
+    return all;
+  }();
+  return words;
+}
+
 struct Visit {
   const Visit* from = nullptr;
   std::string event;
@@ -149,7 +205,7 @@ std::string ScriptTo(const Visit& visit) {
   return (visit.from == nullptr ? "" : ScriptTo(*visit.from)) + visit.event + "\n";
 }
 
-void Explore(const std::vector<std::string>& alphabet) {
+void Explore(const std::vector<std::string>& alphabet, World start = {}) {
   std::unordered_map<std::string, std::unique_ptr<Visit>> seen;
   std::deque<const Visit*> queue;
   const auto reach = [&](const Visit* from, const std::string& event, World world) {
@@ -159,7 +215,7 @@ void Explore(const std::vector<std::string>& alphabet) {
     queue.push_back(entry->second.get());
   };
   std::size_t taken = 0;
-  reach(nullptr, "", World{});
+  reach(nullptr, "", std::move(start));
   while (!queue.empty()) {
     const Visit& visit = *queue.front();
     queue.pop_front();
@@ -183,6 +239,20 @@ TEST(Exploration, NoOrderOfEventsBreaksARule) { Explore(OfDatabases()); }
 TEST(Exploration, NoOrderOfEventsBreaksARuleOfTheLastResource) { Explore(OfLastResource()); }
 
 TEST(Exploration, M09_NoOrderOfEventsBreaksARuleOfReservations) { Explore(OfReservations()); }
+
+TEST(Exploration, P12_NoOrderOfEventsBreaksARuleOfBranchesThatTheBeginnerNumbers) {
+  World start;
+  start.machine.emplace(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kTwoPhase,
+                        Beginner{"s1", 2});
+  Explore(OfOwnBranches(), std::move(start));
+}
+
+TEST(Exploration, P12_NoOrderOfEventsBreaksARuleOfAnOwnLastResource) {
+  World start;
+  start.machine.emplace(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kTwoPhase,
+                        Beginner{"s1", 2});
+  Explore(OfAnOwnLastResource(), std::move(start));
+}
 
 }  // namespace
 }  // namespace settle::coordinator

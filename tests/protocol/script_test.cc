@@ -2,6 +2,9 @@
 // the two-phase machine (script_runner.h). Beside events there are
 //   branches-max 2     first of all, if at all: the limit on branches
 //   three-phase        first of all, if at all: by quorum
+//   own-branches 2 session s1
+//                      first of all, if at all: the beginner numbers that many itself, in its
+//                      session
 //   crash              the machine is rebuilt from the records that `persisted` made durable so
 //                      far; with none it is gone, and abort is presumed, until a branch is found
 //                      prepared in the name of a last resource
@@ -10,6 +13,7 @@
 
 #include <deque>
 #include <memory>
+#include <sstream>
 
 #include "protocol/describe.h"
 #include "protocol/event_parser.h"
@@ -34,6 +38,15 @@ class Stage {
     if (line == "three-phase") {
       machine_ =
           std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kThreePhase);
+      return "";
+    }
+    if (line.starts_with("own-branches ")) {
+      std::istringstream words(line.substr(line.find(' ')));
+      Beginner beginner;
+      std::string word;
+      words >> beginner.own_branches >> word >> beginner.session;
+      machine_ = std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{},
+                                            Protocol::kTwoPhase, beginner);
       return "";
     }
     if (line == "crash") return Crash();

@@ -165,6 +165,21 @@ TEST(TwoPhase, AnEndingIsDamagedAndKeptIfOneBranchEndedOtherwise) {
   EXPECT_EQ(transaction.state(), State::kDamaged);
 }
 
+// Whoever stops waiting in that moment would else be told that it is committed everywhere.
+TEST(TwoPhase, ABranchWhoseDamageIsOnItsWayToTheLogIsNotApplied) {
+  TwoPhase transaction = CommittingWith({Vote::kCommit, Vote::kCommit});
+  transaction.Handle(FinishedAs(1, BranchEnd::kCommitted));
+  transaction.Handle(FinishedAs(2, BranchEnd::kAborted));
+  EXPECT_THAT(transaction.NotApplied(), ElementsAre(2));
+  transaction.Handle(event::PersistRefused{"no space left"});
+  EXPECT_THAT(transaction.NotApplied(), ElementsAre(2));
+  transaction.Handle(event::RetryTimerFired{});
+  EXPECT_THAT(transaction.NotApplied(), ElementsAre(2));
+  transaction.Handle(event::Persisted{});
+  EXPECT_EQ(transaction.state(), State::kDamaged);
+  EXPECT_THAT(transaction.NotApplied(), IsEmpty());
+}
+
 TEST(TwoPhase, WhatBecameOfTheBranchesDecidesHowDamageIsCalled) {
   struct Case {
     BranchEnd first;

@@ -77,8 +77,9 @@ class Step {
       return false;
     const auto found = std::get<event::FoundPrepared>(EventOf(word));
     if (!found.last) return false;
-    world_.machine.emplace(RecordByName({Gtid(), found.branch}, found.resource, found.evidence, *found.last),
-                           std::vector<HeuristicRecord>());
+    world_.machine.emplace(
+        RecordByName({Gtid(), found.branch}, found.resource, found.evidence, *found.last),
+        std::vector<HeuristicRecord>());
     Handle(event::Restored{});
     return true;
   }
@@ -108,9 +109,8 @@ class Step {
   }
 
   void TakeAnswer(event::Answered& answered) {
-    const auto& branches = world_.machine->branches();
-    if (answered.branch <= branches.size())
-      answered.attempt = branches[answered.branch - 1].attempts;
+    if (const auto* branch = world_.machine->FindBranch(answered.branch))
+      answered.attempt = branch->attempts;
     const bool of_what_was_called =
         answered.op == (world_.commit_sent ? ActionOp::kConfirm : ActionOp::kCancel) &&
         world_.finish_called.contains(answered.branch);
@@ -171,7 +171,20 @@ class Step {
     for (const TwoPhase::Branch& branch : world_.machine->branches()) {
       if (branch.state == BranchState::kReadOnly) read_only.push_back(branch.number);
     }
+    const bool undecided = world_.machine->ending().outcome == Outcome::kUndecided;
+    const bool had_own =
+        world_.machine->state() == State::kActive && !world_.machine->beginner().session.empty();
     const Effects effects = world_.machine->Handle(event);
+    Rule(!undecided || !std::holds_alternative<event::FoundPrepared>(event) || effects.empty(),
+         "what is found prepared is left alone while it is undecided");
+    const bool aborted_unnamed = had_own && world_.machine->ending().aborted() &&
+                                 !std::holds_alternative<event::CommitRequested>(event) &&
+                                 !std::holds_alternative<event::SessionLost>(event);
+    Rule(!aborted_unnamed || std::any_of(effects.begin(), effects.end(),
+                                         [](const Effect& effect) {
+                                           return std::holds_alternative<effect::AbortOwn>(effect);
+                                         }),
+         "branches that nobody named are not told of the abort");
     for (const Effect& effect : effects) {
       Rule(!world_.forgotten, "forget is the last effect");
       std::visit([this](const auto& one) { See(one); }, effect);
@@ -221,7 +234,7 @@ class Step {
   void See(const effect::Alarm&) {}
   void See(const effect::TryAccepted&) {}
   void See(const effect::TryAnswered& answered) {
-    Rule(world_.machine->branches()[answered.branch - 1].voted,
+    Rule(world_.machine->FindBranch(answered.branch)->voted,
          "a try is answered when its branch has voted");
   }
   void See(const effect::HeuristicRecorded&) {
@@ -273,7 +286,7 @@ class Step {
     Rule(CountOf<ForgetRecord>(world_.durable) == (damaged ? 1 : 0),
          "damage, and nothing else, is forgotten by a person");
     for (const BranchNumber number : world_.called) {
-      const BranchState state = world_.machine->branches()[number - 1].state;
+      const BranchState state = world_.machine->FindBranch(number)->state;
       Rule(world_.finished.contains(number) || (damaged && state == BranchState::kHazard),
            "a reservation was called and neither confirmed nor cancelled");
     }
@@ -287,6 +300,10 @@ class Step {
     }
     Rule(CountOf<OnePhaseRecord>(world_.durable) == 1,
          "one phase is granted only when that is durable");
+  }
+  void See(const effect::AbortOwn& own) {
+    Rule(world_.told == Outcome::kAborted, "own branches are rolled back once it is aborted");
+    Rule(!own.session.empty(), "own branches are those of a session");
   }
   void See(const effect::Enlisted&) {}
   void See(const effect::OnePhaseDeclined&) {}
@@ -338,9 +355,10 @@ class Step {
                          state != State::kOnePhase && state != State::kLastResource;
     Rule(decided == (machine.ending().outcome != Outcome::kUndecided),
          "the state and the ending disagree");
-    BranchNumber number = 0;
+    BranchNumber before = 0;
     for (const TwoPhase::Branch& branch : machine.branches()) {
-      Rule(branch.number == ++number, "branches are numbered from 1");
+      Rule(branch.number > before, "branches are not in the order of their numbers");
+      before = branch.number;
       Rule(state != State::kPreparing || branch.state != BranchState::kWorking,
            "a branch is left out");
       Rule(state != State::kCommitting || branch.state != BranchState::kPrepared,
@@ -365,7 +383,7 @@ std::string World::Key() const {
       }
     }
     key += std::string("|") + settle::ToString(machine->ending().outcome) +
-           settle::ToString(machine->ending().cause);
+           settle::ToString(machine->ending().cause) + machine->beginner().session;
   }
   for (const Record& record : appended) key += "|a:" + Describe(record);
   for (const Record& record : lazy) key += "|l:" + Describe(record);

@@ -3,6 +3,7 @@
 #include "recovery/loss.h"
 
 #include "inquiry_under_test.h"
+#include "support/service_under_test.h"
 
 namespace settle::coordinator {
 namespace {
@@ -169,6 +170,61 @@ TEST_F(AfterARestore, WhatMayHaveGoneOnIsQuarantinedInWordsThatSayWhy) {
   under_test_.engine().CountOpen(counts.done());
   under_test_.Run();
   EXPECT_THAT(counts->by_state, ElementsAre(testing::Pair("quarantined", 1U)));
+}
+
+// Since the backup it was cancelled, its step undone, and its client told that. Its barrier answers
+// a repeated call with what the action answered, whatever was undone since.
+const Gtid kTrip = Of(5, 8);
+
+void KeepATripThatWentForward(FakeLog& log) {
+  SagaBeginRecord begin;
+  begin.gtid = kTrip;
+  begin.definition = {"trip", 1, 0, {}};
+  for (const char* name : {"flight", "hotel"}) {
+    saga::StepDefinition step;
+    step.name = name;
+    step.participant = "agency";
+    step.action = name;
+    if (!begin.definition.steps.empty()) step.after = {"flight"};
+    begin.definition.steps.push_back(step);
+  }
+  log.Keep(begin);
+  log.Keep(SagaStepRecord{kTrip, 1, ActionOp::kAction, "{}"});
+}
+
+// The damage that the rule prevents, as a log shows it that does not know what it lost: the hotel
+// is booked again, and it ends as committed with a flight that was given back.
+TEST(WithoutTheRule, ASagaThatWasUndoneSinceTheBackupGoesForwardAndIsToldToHaveCommitted) {
+  EngineUnderTest ignorant({}, {kLog, 2'000});
+  KeepATripThatWentForward(ignorant.log());
+  ignorant.engine().Restore(*ReplayLog(ignorant.log()));
+  Service agency(ignorant, {"agency"});
+  const std::vector<SagaCall> calls = agency.Take();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].op, ActionOp::kAction);
+  EXPECT_EQ(calls[0].key, (BranchKey{kTrip, 2}));
+  agency.ReportDone(calls[0]);
+  ignorant.Run();
+  const auto ended = ignorant.log().FindEnded(kTrip);
+  ASSERT_TRUE(ended && *ended);
+  EXPECT_TRUE((*ended)->ending.committed());
+}
+
+TEST_F(AfterARestore, ASagaThatWentForwardIsQuarantinedAndNothingOfItIsCalledOrEnded) {
+  KeepATripThatWentForward(under_test_.log());
+  Start();
+  Service agency(under_test_, {"agency"});
+  under_test_.Advance(60s);
+  EXPECT_THAT(agency.Take(), IsEmpty());
+  const Ending ending = Ask(kTrip);
+  EXPECT_EQ(ending.outcome, Outcome::kUnknown);
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("restored from the backup"),
+                                   HasSubstr("to call its next step could do what nobody undoes")));
+  Answer<TransactionSummary> shown;
+  under_test_.engine().Show(kTrip, shown.done());
+  under_test_.Run();
+  ASSERT_TRUE(shown.ok());
+  EXPECT_EQ(shown->state, "quarantined");
 }
 
 TEST_F(AfterARestore, TheMarkStaysBelowWhatWasLostUntilSomebodyHasLookedAfterIt) {

@@ -203,9 +203,9 @@ INSTANTIATE_TEST_SUITE_P(
                {CommitOf(kPoisoned, {Prepared(1), Prepared(1, "bank-b")})},
                "branch 1 where branch 2 must be"},
         Poison{"branch_missing",
-               {CommitOf(kPoisoned, {Prepared(1), Prepared(3)})},
-               "branch 3 where branch 2 must be"},
-        Poison{"one_phase_of_a_second_branch", {OnePhaseOf(kPoisoned, 2)}, "branch 2 where"},
+               {CommitOf(kPoisoned, {Prepared(1), Prepared(3), Prepared(5)})},
+               "branch 5 where branch 4 must be"},
+        Poison{"one_phase_of_branch_zero", {OnePhaseOf(kPoisoned, 0)}, "branch 0 where"},
         Poison{"decided_against_a_no_vote",
                {CommitOf(kPoisoned, {Prepared(1), {2, "bank-b", Vote::kNo, {}}})},
                "branch 2 voted no"},
@@ -345,7 +345,7 @@ TEST(Forced, C21_WhatAPersonDecidedIsBelievedWhateverElseItsRecordsSay) {
 
 TEST(Forced, C21_AnIntentThatCannotBeBelievedItselfIsQuarantined) {
   for (const HeuristicIntentRecord& intent :
-       {ForcedOf({}), ForcedOf({Prepared(2)}), ForcedOf({Prepared(1, "no name")}),
+       {ForcedOf({}), ForcedOf({Prepared(2), Prepared(4)}), ForcedOf({Prepared(1, "no name")}),
         ForcedOf(kTwo, HeuristicAct::kStray), ForcedOf({Prepared(1)}, HeuristicAct::kVerdict)}) {
     EngineUnderTest after;
     after.log().Keep(intent);

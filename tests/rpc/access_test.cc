@@ -283,6 +283,21 @@ TEST_F(Callers, X03_QuotasOfAnIdentityHoldWhateverItsProgramsCallThemselves) {
   Attach(again, "small");
 }
 
+TEST_F(Callers, X03_NamesThatAPatternGrantsHaveAnEnd) {
+  Services namer(*this, Named("cn:namer"));
+  Attach(namer, "n-1");
+  Attach(namer, "n-2");
+  const wire::ServiceError refused = ErrorOf([&] { Attach(namer, "n-3"); });
+  EXPECT_EQ(refused.code, wire::ErrorCode::RETRY);
+  EXPECT_THAT(refused.message, HasSubstr("2 are known, and no more than 2 may be: n-3 is new"));
+  EXPECT_THAT(refused.advice, HasSubstr("raise the quota \"names\""));
+  EXPECT_EQ(engine_.quota_refusals().names, 1U);
+  Attach(namer, "n-1");          // is known
+  Attach(namer, "n-spelt-out");  // counts for nothing, like those of others
+  Attach(bank_, "bank-1");
+  EXPECT_EQ(ErrorOf([&] { Attach(namer, "n-3"); }).code, wire::ErrorCode::RETRY);
+}
+
 TEST_F(Callers, ARequestKeyOfAnotherIdentityIsAnotherKey) {
   const auto start = [](Services& as) {
     wire::StartSagaRequest request;

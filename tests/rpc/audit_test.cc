@@ -180,6 +180,31 @@ TEST_F(AuditedHandlers, TheResultSaysWhatWasDoneAndWhatWasRefused) {
   EXPECT_THAT(rows[3].result, StartsWith("refused: transaction " + gtid + " is decided"));
 }
 
+TEST_F(AuditedHandlers, RefusalsBeyondSoManyAnHourAreANumberAndPushNothingOut) {
+  const std::string gtid = Begin();
+  wire::ResolveRequest request;
+  request.operator_name = "alice";
+  request.reason = "stuck";
+  wire::TransactionView reply;
+  const auto refused = [&](int number) {  // each about another one
+    request.gtid = "k3m9qxw4c7ab.1." + std::to_string(100 + number) + ".00000001";
+    request.to = "commit";
+    return ErrorOf([&] { admin_.resolve(reply, request); }).message;
+  };
+  const std::size_t most = Refusals::kRowsMost;
+  for (int i = 0; i < 50; ++i) EXPECT_THAT(refused(i), HasSubstr(std::to_string(100 + i)));
+  EXPECT_EQ(log_.audit().size(), 2 * most);
+  EXPECT_TRUE(observer_.AwaitOneWith("20 calls (local, resolve) were refused within an hour"));
+  request.gtid = gtid;
+  request.to = "abort";
+  admin_.resolve(reply, request);
+  ASSERT_EQ(log_.audit().size(), 2 * most + 2) << "what is done is written down as ever";
+  EXPECT_EQ(log_.audit()[2 * most].result, "asked");
+  EXPECT_EQ(log_.audit().back().result, "done");
+  ErrorOf(Acts().at("forget"));
+  EXPECT_EQ(log_.audit().size(), 2 * most + 4) << "another call has its own";
+}
+
 TEST_F(AuditedHandlers, ADefinitionIsRecordedWhenItChangesWhatIsStored) {
   wire::DefineSagaRequest request;
   request.definition =

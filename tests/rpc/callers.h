@@ -29,6 +29,7 @@ class Callers : public Handlers {
         For("cn:thief", {Role::kApplication, Role::kParticipant}, {"loot"}),
         For("cn:watcher", {Role::kOperatorRead}),
         For("cn:operator", {Role::kOperatorResolve}),
+        For("cn:namer", {Role::kParticipant}, {"n-*", "n-spelt-out"}, {.sessions = 9, .names = 2}),
         For("cn:small", {Role::kApplication, Role::kParticipant}, {"small"},
             {.open_transactions = 1, .sessions = 1, .calls_per_second = {}, .connections = {}}),
     }));

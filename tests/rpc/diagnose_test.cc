@@ -42,6 +42,12 @@ TEST_F(Diagnose, TellsTheReleaseAndThatALogWithoutAFileCannotBeLookedAt) {
   EXPECT_EQ(About("log-settings").severity, wire::Severity::PROBLEM);
 }
 
+TEST_F(Diagnose, TellsWhereItServesAndNotWhereItWasToldTo) {
+  EXPECT_EQ(About("coordinator-listen").what, "listens on 127.0.0.1:7420");
+  doctor_.ListensOn("127.0.0.1:40312, unix:/run/settled.sock");
+  EXPECT_EQ(About("coordinator-listen").what, "listens on 127.0.0.1:40312, unix:/run/settled.sock");
+}
+
 TEST_F(Diagnose, TellsTheReleaseOfAProcessThatDiffersMadeFitToBeShown) {
   AttachWithRelease("orders", "1.2.3");
   EXPECT_EQ(About("participants-release").severity, wire::Severity::OK);

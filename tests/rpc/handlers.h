@@ -207,7 +207,7 @@ class Handlers : public ::testing::Test {
                  inquiry_,
                  clock_};
   // What is denied is told to the observer.
-  access::Gate gate_{access::Policy::WithoutRules(0), Warn(observer_)};
+  access::Gate gate_{access::Policy::WithoutRules(0), WarnAbout(observer_)};
 
   // All services of one connection.
   struct Services {

@@ -102,6 +102,7 @@ const char* ToString(Fault fault) {
     case Fault::kFailedOverWithoutPrepare: return "failed over without a prepare";
     case Fault::kFailedOverWithoutCommit: return "failed over without a commit";
     case Fault::kOperatorsHand: return "operator's hand";
+    case Fault::kOperatorSays: return "operator says how a branch ended";
     case Fault::kOperatorAborts: return "operator aborts";
     case Fault::kOperatorHurries: return "operator hurries";
     case Fault::kOperatorForgets: return "operator forgets";
@@ -148,6 +149,8 @@ const char* ToString(Fault fault) {
     case Fault::kEndedBySites: return "branch ended by its sites";
     case Fault::kCoordinatorLeads: return "coordinator leads a recovery round";
     case Fault::kWitnessAsked: return "witness asked";
+    case Fault::kOperatorForces: return "operator forces";
+    case Fault::kForcedOtherwise: return "operator forces otherwise than the sites end it";
   }
   return "unrecognised";
 }

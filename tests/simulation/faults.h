@@ -64,6 +64,7 @@ enum class Fault {
   kFailedOverWithoutPrepare,
   kFailedOverWithoutCommit,
   kOperatorsHand,  // finished a prepared branch in the database
+  kOperatorSays,   // how a branch in hazard ended
   kVoteTimeout,
   kLastResourceProved,         // what it did, to the coordinator
   kLastResourceInProgress,     // when it was asked, or out of reach
@@ -108,9 +109,11 @@ enum class Fault {
   kEndedBySites,      // a branch, by its peers' word
   kCoordinatorLeads,  // a recovery round of its own
   kWitnessAsked,      // by a site that leads
+  kOperatorForces,    // what waits for a majority
+  kForcedOtherwise,   // than its sites ended it
 };
 
-inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kWitnessAsked) + 1;
+inline constexpr std::size_t kFaults = static_cast<std::size_t>(Fault::kForcedOtherwise) + 1;
 
 using FaultCounts = std::array<std::uint64_t, kFaults>;
 

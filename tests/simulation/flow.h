@@ -20,11 +20,14 @@ struct Process::Flow {
   bool one_phase = false;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   Plan::Then then = Plan::Then::kCommit;
+  std::size_t missing = 0;   // operations under way
+  bool refused = false;      // a branch here voted no
+  BranchNumber granted = 0;  // it may number so many itself, in this session
+  SessionId session{};
+  std::vector<coordinator::event::OwnBranch> own{};  // those that it did
+  std::optional<std::size_t> last{};                 // the part that is the last resource
+  Evidence evidence{};                               // its
   bool IsLast(const Part& part) const { return last && &part == &parts[*last]; }
-  std::size_t missing = 0;            // operations under way
-  bool refused = false;               // a branch here voted no
-  std::optional<std::size_t> last{};  // the part that is the last resource
-  Evidence evidence{};                // its
 };
 
 }  // namespace settle::simulation

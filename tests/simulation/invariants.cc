@@ -12,7 +12,7 @@ namespace {
 
 struct Open {
   std::set<Gtid> running;
-  std::set<Gtid> damaged;  // what the coordinator reports as damaged
+  std::map<Gtid, TransactionSummary> damaged;  // what the coordinator reports as damaged
   std::set<Gtid> waiting;  // for a person: the last resource cannot say what it did
 };
 
@@ -25,11 +25,13 @@ bool AwaitsAPerson(const TransactionSummary& one) {
 Open ListOpen(CoordinatorNode& coordinator) {
   Open open;
   for (const auto& shard : coordinator.engine().shards()) {
-    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions)
-      (AwaitsAPerson(one)       ? open.waiting
-       : one.state == "damaged" ? open.damaged
-                                : open.running)
-          .insert(one.gtid);
+    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions) {
+      if (one.state == "damaged") {
+        open.damaged.emplace(one.gtid, one);
+      } else {
+        (AwaitsAPerson(one) ? open.waiting : open.running).insert(one.gtid);
+      }
+    }
   }
   return open;
 }
@@ -67,6 +69,7 @@ class Checker {
   void CheckTransaction(const Note& note);
   bool IsDamagedHere(const Note& note) const;
   void CheckMeddled(const Note& note, const Tally& tally);
+  void CheckForced(const Note& note, const Tally& tally, Decision to);
   void CheckOthers(const Note& note);
   void CheckSaid(const Note& note, const Tally& tally);
 
@@ -123,27 +126,41 @@ void Checker::CheckLog() {
     if (end->summary.ending.aborted() && scene_.disk.decided.contains(gtid))
       Violation("one decision per gtid: " + gtid.text() + " was aborted after its commit record");
   }
-  for (const Gtid& gtid : scene_.disk.decided) {
+  std::set<Gtid> all_decided(scene_.disk.decided.begin(), scene_.disk.decided.end());
+  for (const auto& [gtid, forced] : scene_.disk.by_person) {
+    if (!all_decided.insert(gtid).second)
+      Violation("one decision per gtid: " + gtid.text() + " was decided, and forced by a person");
+    if (scene_.disk.quorum_aborted.contains(gtid))
+      Violation("one decision per gtid: " + gtid.text() + " was aborted, and forced by a person");
+  }
+  for (const Gtid& gtid : all_decided) {
     const bool known = ended.contains(gtid) || scene_.disk.pruned.contains(gtid);
     if (known || open_.damaged.contains(gtid) || open_.running.contains(gtid)) continue;
     Violation("heuristics: " + gtid.text() + " was decided, and no end of it is recorded or shown");
   }
 }
 
-// What is shown as damaged is what is recorded as damaged.
+// What is shown as damaged, or decided by a person, is what is recorded as that.
 void Checker::CheckDamage() {
   std::set<Gtid> recorded;
+  std::map<Gtid, std::vector<HeuristicIntent>> intents;
   for (const Record& record : scene_.disk.records) {
     if (std::holds_alternative<HeuristicRecord>(record)) recorded.insert(GtidOf(record));
+    if (const auto* person = std::get_if<HeuristicIntentRecord>(&record)) {
+      recorded.insert(person->gtid);
+      intents[person->gtid].push_back(person->intent);
+    }
   }
   for (const Gtid& gtid : recorded) {
     const bool over = scene_.disk.forgotten.contains(gtid) && scene_.disk.ended.contains(gtid);
     if (!over && !open_.damaged.contains(gtid) && !open_.running.contains(gtid))
       Violation("heuristics: the damage of " + gtid.text() + " is recorded and not shown");
   }
-  for (const Gtid& gtid : open_.damaged) {
+  for (const auto& [gtid, shown] : open_.damaged) {
     if (!recorded.contains(gtid))
       Violation("heuristics: the damage of " + gtid.text() + " is shown and not recorded");
+    if (shown.heuristics != intents[gtid])
+      Violation("heuristics: what persons decided of " + gtid.text() + " is not shown as recorded");
   }
 }
 
@@ -160,6 +177,8 @@ void Checker::CheckTransaction(const Note& note) {
       Violation("bounded recovery: " + name + " waits for a person, and nothing was lost");
     return;
   }
+  const auto forced = scene_.disk.by_person.find(note.gtid);
+  if (forced != scene_.disk.by_person.end()) return CheckForced(note, tally, forced->second.to);
   if (note.meddled()) return CheckMeddled(note, tally);
   // After a fail-over there is no proof of what an old primary did, and a hazard is the honest
   // word.
@@ -217,6 +236,24 @@ void Checker::CheckMeddled(const Note& note, const Tally& tally) {
   if (scene_.disk.delegated.contains(note.gtid) || note.lost_for_good()) return;
   Violation("heuristics: " + note.gtid.text() +
             " did not end as decided, and it is not reported as damaged");
+}
+
+// Its sites may have ended it otherwise among themselves: then that is found out, and shown for
+// what it is. Whatever comes of it, it is shown until a person forgets it.
+void Checker::CheckForced(const Note& note, const Tally& tally, Decision to) {
+  if (scene_.disk.forgotten.contains(note.gtid) || open_.running.contains(note.gtid)) return;
+  const std::string name = note.gtid.text();
+  const auto shown = open_.damaged.find(note.gtid);
+  if (shown == open_.damaged.end())
+    return Violation("heuristics: " + name + " was forced by a person, and that is not shown");
+  const bool commits = to == Decision::kCommit;
+  const Outcome truth = tally.all() ? (commits ? Outcome::kCommitted : Outcome::kHeuristicCommit)
+                        : tally.committed != 0 ? Outcome::kMixed
+                        : commits              ? Outcome::kHeuristicRollback
+                                               : Outcome::kAborted;
+  if (shown->second.ending.outcome == truth) return;
+  Violation("heuristics: " + name + " was forced to " + ToString(to) + " and is " +
+            ToString(truth) + ", and it is shown as " + ToString(shown->second.ending.outcome));
 }
 
 // What the coordinator says when all is over is what the databases hold.

@@ -52,6 +52,7 @@ void Process::GiveUpLast(const FlowPtr& flow) {
 
 void Process::AskLeave(const FlowPtr& flow) {
   OnePhaseCall call{flow->gtid, flow->parts[*flow->last].key->number, flow->evidence};
+  call.own = flow->own;
   call.votes.emplace();
   for (const Flow::Part& part : flow->parts) {
     if (part.vote) call.votes->push_back({part.key->number, *part.vote});

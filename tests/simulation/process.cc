@@ -127,7 +127,7 @@ void Process::Carry(const CommandBatch& batch) {
     if (!steps) continue;
     witness_.Carries(command, seen);
     Perform(*std::move(steps));
-    CarryToSite(command);
+    if (command.key.number != 0) CarryToSite(command);
   }
 }
 

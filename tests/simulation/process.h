@@ -39,6 +39,7 @@ struct Plan {
   bool one_phase = false;                      // asks for it; there is one part, here
   std::optional<std::size_t> last_resource{};  // this part decides; all are here
   Then then = Then::kCommit;                   // once the work is done
+  bool own = false;                            // numbers its branches itself, as far as it may
 };
 
 class Process : public Caller {
@@ -120,6 +121,7 @@ class Process : public Caller {
 
   // --- transactions
   void Enlist(const FlowPtr& flow, std::size_t index);
+  std::optional<BranchKey> NumberHere(Flow& flow, const Plan::Part& part);
   void EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int64_t change, bool leave,
                   std::function<void(std::optional<BranchKey>)> done);
   void EnlistThere(const Flow& flow, const Plan::Part& part,

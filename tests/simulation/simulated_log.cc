@@ -12,6 +12,19 @@ constexpr microseconds kLazyDelay{50'000};  // as coordinator/log/group_commit.h
 
 }  // namespace
 
+bool Disk::MayCommit(const Gtid& gtid) const {
+  return decided.contains(gtid) || IsForcedTo(Decision::kCommit, gtid);
+}
+
+bool Disk::MayAbort(const Gtid& gtid) const {
+  return quorum_aborted.contains(gtid) || IsForcedTo(Decision::kAbort, gtid);
+}
+
+bool Disk::IsForcedTo(Decision to, const Gtid& gtid) const {
+  const auto forced_one = by_person.find(gtid);
+  return forced_one != by_person.end() && forced_one->second.to == to;
+}
+
 void Disk::Write(Record record) {
   if (const auto* end = std::get_if<EndRecord>(&record))
     ended.emplace(end->summary.gtid, records.size());
@@ -30,6 +43,9 @@ void Disk::TakeSynced(const Record& record) {
     quorum_aborted.insert(aborted->gtid);
   if (const auto* lone = std::get_if<OnePhaseRecord>(&record)) delegated.insert(lone->gtid);
   if (const auto* repaired = std::get_if<ForgetRecord>(&record)) forgotten.insert(repaired->gtid);
+  const auto* intent = std::get_if<HeuristicIntentRecord>(&record);
+  if (intent != nullptr && intent->intent.act == HeuristicAct::kForce)
+    by_person.emplace(intent->gtid, ForcedDecision{intent->intent.to, epoch});
   if (const auto* harm = std::get_if<HeuristicRecord>(&record))
     damaged[harm->gtid].push_back(harm->branch);
   if (const auto* one = std::get_if<RegisteredRecord>(&record))

@@ -31,6 +31,12 @@ struct SagaFacts {
   std::size_t acts = 0;  // of operators
 };
 
+// What a person decided instead of the protocol, and the life in which that became durable.
+struct ForcedDecision {
+  Decision to = Decision::kAbort;
+  Epoch epoch = 0;
+};
+
 // What survives a crash: the first `synced` records, and of the others perhaps the first few.
 struct Disk {
   std::string log_id;
@@ -51,12 +57,19 @@ struct Disk {
   std::unordered_set<Gtid> quorum_aborted;
   std::unordered_map<Gtid, SiteAnswer> ballots;  // the last that was joined or accepted
   std::unordered_map<Gtid, std::vector<BranchNumber>> damaged;  // which branches of it
+  std::unordered_map<Gtid, ForcedDecision> by_person;
   std::unordered_set<Gtid> forgotten;
   std::unordered_map<Gtid, SagaFacts> sagas;
   std::unordered_map<Gtid, std::set<BranchNumber>> registered;
   std::unordered_map<Gtid, std::size_t> forced;  // how many records were
   std::unordered_set<Gtid> pruned;
   std::unordered_map<Gtid, std::size_t> ended;  // written, perhaps not synced: where
+
+  // By its record, or by a person's word.
+  bool MayCommit(const Gtid& gtid) const;
+  // Of what may have been pre-committed.
+  bool MayAbort(const Gtid& gtid) const;
+  bool IsForcedTo(Decision to, const Gtid& gtid) const;
 
   void Write(Record record);
   void TakeSynced(const Record& record);

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/shard.h"
+
 namespace settle::simulation {
 namespace {
 
@@ -23,6 +25,8 @@ void ThreePhaseAdversary::BeginOwn() {
   if (world_.Happens(0.3)) world_.After(Soon(microseconds(300'000)), [this] { GoForGood(); });
   if (world_.Happens(0.6)) malice_ = 0.1 + 0.8 * world_.Chance();
   forgetful_ = world_.Happens(0.4);
+  forces_ = world_.Happens(0.25);
+  if (forces_) Every(microseconds(20'000), [this] { OperatorForcesOne(); });
   const bool interferes = world_.Happens(0.5);
   for (SimulatedLedger& ledger : victims_.scene.ledgers) {
     ledger.when_written = [this, &ledger](const BranchKey&, const SiteRecord& record) {
@@ -89,6 +93,10 @@ void ThreePhaseAdversary::Saw(const Record& record) {
   if (pre_commits && world_.Happens(0.2)) {
     return world_.After(soon, [this, gtid = GtidOf(record)] { OperatorAborts(gtid); });
   }
+  // Just before its sites decide, or just after: the one moment in which it does damage.
+  if (forces_ && world_.Happens(0.3))
+    world_.After(microseconds(1) + world_.UpTo(microseconds(8'000)),
+                 [this, gtid = GtidOf(record)] { OperatorForces(gtid); });
   world_.After(soon, [this] { BreakCoordinator(); });
 }
 
@@ -138,6 +146,32 @@ void ThreePhaseAdversary::OperatorAborts(const Gtid& gtid) {
                    if (ending && ending->cause == AbortCause::kOperator)
                      world_.Count(Fault::kOperatorAborts);
                  });
+  });
+}
+
+// Who looks at what waits for a majority, and decides one of them.
+void ThreePhaseAdversary::OperatorForcesOne() {
+  if (!coordinator_.up() || !world_.Happens(0.3)) return;
+  std::vector<Gtid> waiting;
+  for (const auto& shard : coordinator_.engine().shards()) {
+    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions) {
+      if (one.state == "quorum") waiting.push_back(one.gtid);
+    }
+  }
+  if (!waiting.empty()) OperatorForces(waiting[world_.Pick(waiting.size())]);
+}
+
+void ThreePhaseAdversary::OperatorForces(const Gtid& gtid) {
+  coordinator::HeuristicIntent intent;
+  intent.act = coordinator::HeuristicAct::kForce;
+  intent.to = world_.Happens(0.5) ? Decision::kCommit : Decision::kAbort;
+  intent.operator_name = "simulated operator";
+  intent.reason = "its majority never comes";
+  world_.Say("---- an operator forces ", gtid.text(), " to ", ToString(intent.to), " ----");
+  coordinator_.Arrive([this, gtid, intent](Engine& engine, Inquiry&) {
+    engine.Intervene({gtid, intent}, [this](const Result<Gtid>& recorded) {
+      if (recorded) world_.Count(Fault::kOperatorForces);
+    });
   });
 }
 

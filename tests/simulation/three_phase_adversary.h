@@ -43,12 +43,15 @@ class ThreePhaseAdversary : public Adversary {
   void GoForGood();
   void OperatorActs();
   void OperatorAborts(const Gtid& gtid);
+  void OperatorForcesOne();
+  void OperatorForces(const Gtid& gtid);
   void ChangeRecord(SimulatedLedger& ledger, const BranchKey& key);
 
   Victims victims_;
   bool gone_ = false;       // the coordinator
   double malice_ = 0;       // how often it strikes on purpose
   bool forgetful_ = false;  // then at databases more than at the network
+  bool forces_ = false;     // an operator decides what waits for a majority
 };
 
 }  // namespace settle::simulation

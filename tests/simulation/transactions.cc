@@ -38,6 +38,7 @@ Plan Process::DrawPlan() {
   }
   if (world_.Happens(0.1))
     plan.then = world_.Happens(0.5) ? Plan::Then::kAbort : Plan::Then::kNothing;
+  plan.own = world_.Happens(0.6);
   return plan;
 }
 
@@ -49,17 +50,20 @@ void Process::RunTransaction(const Plan& plan) {
   flow->last = plan.last_resource;
   flow->then = plan.then;
   flow->protocol = plan.protocol;
+  if (plan.own) flow->session = session_;
+  coordinator::BeginCall call{std::chrono::milliseconds(0), "simulated", name(), plan.protocol};
+  call.last_resource = plan.last_resource.has_value();
+  call.session = flow->session;
+  call.own_branches = flow->session.empty() ? 0 : sdk::kOwnBranches;
   Ask<Begun>(
       {}, 1, microseconds(40'000),
-      [this, protocol = plan.protocol, last = plan.last_resource.has_value()](
-          Engine& engine, Inquiry&, Completion<Begun> done) {
-        coordinator::BeginCall call{std::chrono::milliseconds(0), "simulated", name(), protocol};
-        call.last_resource = last;
-        engine.Begin(std::move(call), std::move(done));
+      [call](Engine& engine, Inquiry&, Completion<Begun> done) {
+        engine.Begin(call, std::move(done));
       },
       [this, flow, asked = world_.now()](const Result<Begun>& begun) {
         if (!begun) return;
         flow->gtid = begun->gtid;
+        flow->granted = begun->own_branches;
         notes_[flow->gtid].gtid = flow->gtid;
         notes_[flow->gtid].asked = asked;
         Enlist(flow, 0);
@@ -88,6 +92,16 @@ void Process::EnlistHere(const Gtid& gtid, SimulatedDatabase& database, std::int
         if (leave) Later(Effort(), [this, key] { Tell(key, sdk::event::ApplicationLeft{}); });
         done(key);
       });
+}
+
+// Nobody is asked: the coordinator hears of it with the commit.
+std::optional<BranchKey> Process::NumberHere(Flow& flow, const Plan::Part& part) {
+  const auto number = static_cast<BranchNumber>(flow.own.size() + 1);
+  const BranchKey key{flow.gtid, number};
+  notes_[flow.gtid].branches.emplace_back(key, part.database);
+  flow.own.push_back({number, part.database->name()});
+  if (!OpenBranch(key, *part.database, part.change, flow.session)) return std::nullopt;
+  return key;
 }
 
 // The application's own call to another service, which joins; it is lost with either process.
@@ -120,6 +134,7 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
     Later(Effort(), [this, flow, index] { Enlist(flow, index + 1); });
   };
   if (!part.reserves_at.empty()) return Try(flow, index);
+  if (part.where == this && flow->own.size() < flow->granted) return next(NumberHere(*flow, part));
   if (part.where == this) return EnlistHere(flow->gtid, *part.database, part.change, false, next);
   if (!part.where->up()) return GiveUp(flow);
   if (!part.late) return EnlistThere(*flow, part, next);
@@ -228,6 +243,7 @@ void Process::Refuse(const FlowPtr& flow) {
 
 void Process::AskCommit(const FlowPtr& flow) {
   CommitCall call{flow->gtid, {}, flow->wait, std::chrono::milliseconds(0)};
+  call.own = flow->own;
   for (const Flow::Part& part : flow->parts) {
     if (part.vote) call.votes.push_back({part.key->number, *part.vote});
   }

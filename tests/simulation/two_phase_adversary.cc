@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/shard.h"
+
 namespace settle::simulation {
 
 void TwoPhaseAdversary::BeginOwn() {
@@ -11,6 +13,7 @@ void TwoPhaseAdversary::BeginOwn() {
   Every(rough.older_copy_every, [this] { RunOlderCopy(); });
   Every(rough.database_life, [this] { CrashDatabase(); });
   Every(rough.fail_over_every, [this] { FailOver(); });
+  Every(rough.fail_over_every, [this] { OperatorSays(); });  // what nobody can prove after one
   if (rough.operator_hand > 0) Every(microseconds(5'000), [this] { HandInTheDatabase(); });
   if (rough.operator_acts > 0) Every(microseconds(5'000), [this] { OperatorActs(); });
 }
@@ -99,6 +102,35 @@ void TwoPhaseAdversary::OperatorActs() {
       });
     }
   });
+}
+
+// Who has looked into the database, where nothing can be proved.
+void TwoPhaseAdversary::OperatorSays() {
+  if (!coordinator_.up() || nobody_dies_) return;
+  for (const auto& shard : coordinator_.engine().shards()) {
+    for (const TransactionSummary& one : shard->ListOpen({.most = 1'000'000}).transactions) {
+      const auto hazard =
+          std::find_if(one.branches.begin(), one.branches.end(),
+                       [](const BranchSummary& branch) { return branch.state == "hazard"; });
+      if (one.state != "damaged" || hazard == one.branches.end()) continue;
+      coordinator::HeuristicIntent intent;
+      intent.act = coordinator::HeuristicAct::kVerdict;
+      intent.to = IsCommitted({one.gtid, hazard->number}) ? Decision::kCommit : Decision::kAbort;
+      intent.branches.push_back({hazard->number, "", Vote::kCommit, {}});
+      intent.operator_name = "simulated operator";
+      intent.reason = "looked into its database";
+      return coordinator_.Arrive([this, gtid = one.gtid, intent](Engine& engine, Inquiry&) {
+        engine.Intervene({gtid, intent}, [this](const Result<Gtid>& said) {
+          if (said) world_.Count(Fault::kOperatorSays);
+        });
+      });
+    }
+  }
+}
+
+bool TwoPhaseAdversary::IsCommitted(const BranchKey& key) const {
+  return std::any_of(victims_.databases.begin(), victims_.databases.end(),
+                     [&](const SimulatedDatabase& database) { return database.Committed(key); });
 }
 
 // A branch of a forgotten transaction that a fail-over prepares again is nobody's but the

@@ -33,6 +33,8 @@ class TwoPhaseAdversary : public Adversary {
   void HandInTheDatabase();
   void OperatorActs();
   void OperatorForgets();
+  void OperatorSays();
+  bool IsCommitted(const BranchKey& key) const;
 
   Victims victims_;
   // While an older copy runs nobody dies: whoever forgot the newer one could not refuse it.

@@ -1,5 +1,6 @@
 #include "simulation/witness.h"
 
+#include <algorithm>
 #include <string>
 
 #include "protocol/describe.h"
@@ -51,14 +52,14 @@ void Witness::Hears(const Gtid& gtid, const Ending& ending) {
   const Disk& disk = coordinator_.disk();
   const Note& note = notes_[gtid];
   const bool by_last = note.last && (note.last_committed() || note.meddled());
-  if (ending.committed() && !disk.decided.contains(gtid) && !disk.delegated.contains(gtid) &&
-      !by_last && Count(note).wrote != 0) {
+  if (ending.committed() && !disk.MayCommit(gtid) && !disk.delegated.contains(gtid) && !by_last &&
+      Count(note).wrote != 0) {
     world_.Violates("durability: " + gtid.text() +
                     " is said to be committed, and no durable record says so");
   }
-  if (ending.aborted() && disk.decided.contains(gtid)) {
+  if (ending.aborted() && disk.MayCommit(gtid)) {
     world_.Violates("one decision per gtid: " + gtid.text() +
-                    " is said to be aborted, and its commit record is durable");
+                    " is said to be aborted, and it is durable that it commits");
   }
   if (ending.aborted()) HearsAbort(gtid);
   if (ending.aborted()) CheckLastOf(gtid, "is said to be aborted");
@@ -78,7 +79,7 @@ void Witness::CheckLastOf(const Gtid& gtid, const char* what) {
 // Sites that may have pre-committed are told an abort only once that is durable.
 void Witness::HearsAbort(const Gtid& gtid) {
   const Disk& disk = coordinator_.disk();
-  if (!disk.pre_committed.contains(gtid) || disk.quorum_aborted.contains(gtid)) return;
+  if (!disk.pre_committed.contains(gtid) || disk.MayAbort(gtid)) return;
   world_.Violates("durability: " + gtid.text() +
                   " was pre-committed and is said to be aborted, and no durable record says so");
 }
@@ -110,7 +111,8 @@ void Witness::Hears(const Gtid&, const CommandBatch& batch) {
   for (const Command& command : batch.commands) {
     const Note& note = notes_[command.key.gtid];
     const bool by_last = note.last && (note.last_committed() || note.meddled());
-    const bool durable = coordinator_.disk().decided.contains(command.key.gtid) || by_last;
+    const bool durable = coordinator_.disk().MayCommit(command.key.gtid) || by_last;
+    HearsQuestion(command);
     if (command.kind == CommandKind::kCommit && !durable) {
       world_.Violates("durability: " + command.key.gtid.text() +
                       " is told to commit, and no durable record says so");
@@ -122,6 +124,24 @@ void Witness::Hears(const Gtid&, const CommandBatch& batch) {
       world_.Violates("durability: " + command.key.gtid.text() +
                       " is told to pre-commit, and no durable record says so");
     }
+  }
+}
+
+// What a person decided holds in every later life: its sites are asked nothing any more.
+void Witness::HearsQuestion(const Command& command) {
+  const Disk& disk = coordinator_.disk();
+  const auto forced = disk.by_person.find(command.key.gtid);
+  if (forced == disk.by_person.end() || coordinator_.epoch() <= forced->second.epoch) return;
+  switch (command.kind) {
+    case CommandKind::kElect:
+    case CommandKind::kPreCommit:
+    case CommandKind::kPreAbort:
+      return world_.Violates("heuristics: " + command.key.DatabaseName() +
+                             " is asked in a round, and a person had decided before the start");
+    case CommandKind::kPrepare:
+    case CommandKind::kCommit:
+    case CommandKind::kAbort:
+    case CommandKind::kProve: return;
   }
 }
 
@@ -157,9 +177,32 @@ void Witness::Told(const Gtid& gtid, const Ending& ending) {
   note.told = ending.outcome;
 }
 
+// A durable decision is never overturned, and of how a branch ended a person speaks only where that
+// is on record as not known.
+void Witness::Appends(const HeuristicIntentRecord& record) {
+  const Disk& disk = coordinator_.disk();
+  const std::string name = record.gtid.text();
+  if (record.intent.act == HeuristicAct::kVerdict) {
+    const auto damaged = disk.damaged.find(record.gtid);
+    const BranchNumber branch = record.intent.branches.front().number;
+    if (damaged != disk.damaged.end() &&
+        std::count(damaged->second.begin(), damaged->second.end(), branch) != 0)
+      return;
+    return world_.Violates("heuristics: a person says how a branch of " + name +
+                           " ended, and no durable record says that it is not known");
+  }
+  if (disk.decided.contains(record.gtid) || disk.quorum_aborted.contains(record.gtid))
+    world_.Violates("heuristics: " + name + " is forced, and its decision is durable");
+  if (disk.by_person.contains(record.gtid))
+    world_.Violates("heuristics: " + name + " is forced a second time");
+}
+
 void Witness::Appends(const Record& record) {
   const Gtid& gtid = GtidOf(record);
   if (gtid.empty()) return;
+  if (const auto* intent = std::get_if<HeuristicIntentRecord>(&record)) Appends(*intent);
+  const bool damage = std::holds_alternative<HeuristicRecord>(record);
+  if (damage && coordinator_.disk().by_person.contains(gtid)) world_.Count(Fault::kForcedOtherwise);
   if (coordinator_.disk().ended.contains(gtid) || coordinator_.disk().pruned.contains(gtid)) {
     // What was aborted may turn out to have been committed by somebody, at any later time.
     if (std::holds_alternative<HeuristicRecord>(record)) return;

@@ -23,6 +23,7 @@ class Witness {
   void Hears(const Gtid& gtid, const CommandBatch& batch);
   void CheckLastOf(const Gtid& gtid, const char* what);
   void HearsAbort(const Gtid& gtid);
+  void HearsQuestion(const Command& command);  // to a site, in a round of three-phase commit
   void Hears(const Gtid& gtid, const SiteAnswer& answer);  // as a site
   void Hears(const Gtid&, const Attached&) {}
   void Hears(const Gtid&, BranchNumber) {}
@@ -39,6 +40,7 @@ class Witness {
   void Appends(const Record& record);
 
  private:
+  void Appends(const HeuristicIntentRecord& record);
   World& world_;
   CoordinatorNode& coordinator_;
   std::map<Gtid, Note>& notes_;

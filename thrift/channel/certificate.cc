@@ -14,12 +14,12 @@ namespace {
 void Add(std::vector<std::string>& names, const char* kind, const ASN1_STRING* value) {
   unsigned char* bytes = nullptr;
   const int size = ASN1_STRING_to_UTF8(&bytes, value);
-  if (size <= 0) return;
+  if (size < 0) return;
   const std::string text(reinterpret_cast<char*>(bytes), static_cast<std::size_t>(size));
   OPENSSL_free(bytes);
   const bool plain = std::none_of(text.begin(), text.end(),
                                   [](char c) { return (c >= 0 && c < ' ') || c == 127; });
-  if (plain) names.push_back(kind + text);
+  if (plain && !text.empty()) names.push_back(kind + text);
 }
 
 std::int64_t Seconds(const ASN1_TIME* time) {

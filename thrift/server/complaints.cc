@@ -2,7 +2,7 @@
 
 namespace settle::server {
 
-void Complaints::Say(const std::string& what) {
+void Complaints::Say(const std::string& what, const Complain& complain) {
   std::string line = what;
   {
     const std::scoped_lock lock(mutex_);
@@ -15,7 +15,7 @@ void Complaints::Say(const std::string& what) {
     if (left_out_ > 0) line += " (and " + std::to_string(left_out_) + " more complaints before)";
     left_out_ = 0;
   }
-  complain_(line);
+  complain(line);
 }
 
 }  // namespace settle::server

@@ -17,7 +17,9 @@ using Complain = std::function<void(const std::string& line)>;
 class Complaints {
  public:
   explicit Complaints(Complain complain) : complain_(std::move(complain)) {}
-  void Say(const std::string& what);
+  void Say(const std::string& what) { Say(what, complain_); }
+  // The same where the line goes elsewhere, at the rate of all.
+  void Say(const std::string& what, const Complain& complain);
 
  private:
   const Complain complain_;

@@ -18,6 +18,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,17 +73,47 @@ class PostgresBranch : public Branch {
   // kInvalid, kDenied, kRefused (a constraint), kInternal: repeating will not help. The message
   // holds the SQLSTATE. Statements that end the transaction (COMMIT, ROLLBACK, PREPARE TRANSACTION)
   // are not the branch's to run: what was written before is outside of the global transaction then,
-  // the branch is dead and votes no. COPY needs connection().
+  // the branch is dead and votes no. So it does after going back to a savepoint with "chain" in its
+  // name, which looks like ROLLBACK AND CHAIN. COPY needs connection().
   [[nodiscard]] virtual Result<Rows> Execute(
       const std::string& sql, const std::vector<std::optional<std::string>>& parameters = {}) = 0;
 
-  // The SQLSTATE of the last failed Execute, or empty ("the connection was lost" has none).
+  // Takes a statement and sends it later, in one round trip with all that is queued: in front of
+  // the next Execute, Flush or connection(), or of the branch's prepare. Branches that are prepared
+  // at the same time then do all of their work at the same time.
+  //
+  //   debit->Queue("UPDATE account SET balance = balance - $1 WHERE id = $2", {"10", "1"}, 1);
+  //   credit->Queue("UPDATE account SET balance = balance + $1 WHERE id = $2", {"10", "7"}, 1);
+  //   settle::Ending ending = transaction->Commit();  // aborted, unless each changed one row
+  //
+  // Gives the statement's number, from 0, for Answer. Does not block and says nothing of what the
+  // server will say: a statement that fails makes the branch vote no with its SQLSTATE and words.
+  // `affected`: so many rows it must insert, update, delete or merge, or the branch votes no, and
+  // no savepoint forgives it; that is found out before anything is committed. Where nothing but
+  // INSERT, UPDATE, DELETE or MERGE tells that there is something to prepare, the prepare waits for
+  // one round trip more. kRefused: as Execute; a statement that begins, ends or divides a
+  // transaction. kInvalid: empty, or holds a NUL byte.
+  [[nodiscard]] virtual Result<std::size_t> Queue(
+      const std::string& sql, const std::vector<std::optional<std::string>>& parameters = {},
+      std::optional<std::int64_t> affected = std::nullopt) = 0;
+
+  // Sends what is queued and waits for the answers. Blocking; errors as Execute's, of the first
+  // statement that failed or affected other rows than it must.
+  [[nodiscard]] virtual Status Flush() = 0;
+
+  // What a queued statement answered, also after the branch's end; its error as Execute's.
+  // kRefused: it has not been sent yet, or was not run because one before it failed. kInvalid: no
+  // such number. For any thread.
+  [[nodiscard]] virtual Result<Rows> Answer(std::size_t number) const = 0;
+
+  // The SQLSTATE of the last Execute or queued statement that failed, or empty ("the connection was
+  // lost" has none).
   virtual const std::string& last_sqlstate() const = 0;
 
   // The connection itself, inside the branch's transaction, for what Execute cannot do. Null when
-  // dead. Valid as long as this object; after prepare, commit, abort and Fence it is cut off from
-  // the server. It is not used again afterwards, so a branch that asks for it costs the next one a
-  // new connection.
+  // dead, and while a statement has failed. Valid as long as this object; after prepare, commit,
+  // abort and Fence it is cut off from the server. It is not used again afterwards, so a branch
+  // that asks for it costs the next one a new connection.
   virtual PGconn* connection() = 0;
 };
 

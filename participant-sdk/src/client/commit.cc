@@ -43,8 +43,10 @@ Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, 
     }
     return std::move(answer.ending);
   }
+  // Where others have branches too, somebody may wait until all are applied.
+  const Pace pace = answer.finish_here ? Pace::kWithOthers : Pace::kAtOnce;
   const std::vector<BranchFate> fates =
-      FinishAll(transaction, votes, Decision::kCommit, true, until);
+      FinishAll(transaction, votes, Decision::kCommit, true, until, pace);
   Ending ending = SettledEnding(std::move(answer.ending), fates, scope);
   NameUnfinished(transaction, answer.unfinished, ending);
   return ending;
@@ -60,6 +62,22 @@ Ending LeftToTheCoordinator(State& transaction, const std::vector<BranchVote>& v
   }
   NameUnfinished(transaction, answer.unfinished, answer.ending);
   return std::move(answer.ending);
+}
+
+bool IsRefusal(ErrorCode code) {
+  return code == ErrorCode::kInvalid || code == ErrorCode::kRefused || code == ErrorCode::kDenied;
+}
+
+// The request was refused, and the transaction stays as it was. An earlier copy of it may have been
+// heard all the same, so the answer to an abort says what is so.
+Ending AbortRefused(State& transaction, const std::vector<BranchVote>& votes, const Error& why,
+                    Instant until) {
+  const AbortCall call{transaction.gtid, "its commit was refused: " + Describe(why), {}};
+  Result<Ending> told = transaction.program().pool.Call<Ending>(
+      transaction.program().Brief(), [&](Link& link, Instant by) { return link.Abort(call, by); });
+  if (!told || !told->aborted()) return UnknownEnding(transaction.gtid, why);
+  return SettledEnding(*std::move(told),
+                       FinishAll(transaction, votes, Decision::kAbort, true, until), Scope::kPart);
 }
 
 }  // namespace
@@ -99,7 +117,7 @@ std::vector<BranchVote> PrepareAll(State& transaction, std::optional<std::size_t
 }
 
 std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes,
-                                  Decision decision, bool tell, Instant until) {
+                                  Decision decision, bool tell, Instant until, Pace pace) {
   Participant& participant = transaction.participant();
   const std::size_t count = transaction.branches.size();
   std::vector<std::optional<Finish>> under_way(count);
@@ -117,7 +135,7 @@ std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVo
                     "another thread is at it"};
     if (under_way[i]) {
       const FinishResult result = under_way[i]->Await();
-      participant.Tell(branch.key, event::Finished{result});
+      participant.Tell(branch.key, event::Finished{result}, pace);
       // Crash here: decided, one branch finished, the others are finished by the next session of
       // their names.
       SETTLE_FAILPOINT("client.finished_one");
@@ -173,10 +191,13 @@ Ending Decide(State& transaction, std::vector<BranchVote> votes, const CommitOpt
   // Crash here: prepared and nobody decided. The coordinator aborts when its session is lost; a
   // scan finds them.
   SETTLE_FAILPOINT("client.prepared");
-  const CommitCall call{transaction.gtid, votes, options.wait, options.wait_at_most};
+  const CommitCall call{transaction.gtid, votes, options.wait, options.wait_at_most,
+                        transaction.OwnBranches()};
   Result<CommitAnswer> answer = program.pool.Call<CommitAnswer>(
       program.Long(wait + kReplyMargin),
       [&](Link& link, Instant by) { return link.Commit(call, by); });
+  if (!answer && IsRefusal(answer.error().code))
+    return AbortRefused(transaction, votes, answer.error(), until);
   // No answer is not an abort: whatever was decided reaches the prepared branches by way of the
   // session.
   if (!answer) return UnknownEnding(transaction.gtid, answer.error());
@@ -221,7 +242,8 @@ Ending Refuse(State& transaction, std::vector<BranchVote> votes) {
   }
   // The cause goes first: it is what is remembered.
   std::rotate(votes.begin(), refusal, refusal + 1);
-  const CommitCall call{transaction.gtid, votes, Wait::kDecision, milliseconds(0)};
+  const CommitCall call{transaction.gtid, votes, Wait::kDecision, milliseconds(0),
+                        transaction.OwnBranches()};
   Result<CommitAnswer> answer = program.pool.Call<CommitAnswer>(
       program.Brief(), [&](Link& link, Instant by) { return link.Commit(call, by); });
   if (!answer) {

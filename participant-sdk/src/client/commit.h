@@ -34,7 +34,7 @@ std::vector<BranchVote> PrepareAll(GlobalTransaction::State& transaction,
 // that a worker has in hand, or that must be tried again, are waited for until `until`.
 std::vector<BranchFate> FinishAll(GlobalTransaction::State& transaction,
                                   const std::vector<BranchVote>& votes, Decision decision,
-                                  bool tell, Instant until);
+                                  bool tell, Instant until, Pace pace = Pace::kAtOnce);
 // The votes are all commit or read-only: asks for the decision and carries it out.
 Ending Decide(GlobalTransaction::State& transaction, std::vector<BranchVote> votes,
               const CommitOptions& options);

@@ -9,7 +9,7 @@ constexpr std::string_view kTraced = "settle2;";
 }  // namespace
 
 std::string ContextText(const Context& context) {
-  const std::string& gtid = context.gtid.text();
+  const std::string gtid = context.gtid.text();
   if (context.trace_parent.empty()) return std::string(kPlain) + gtid;
   return std::string(kTraced) + gtid + ";" + context.trace_parent;
 }

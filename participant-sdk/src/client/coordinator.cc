@@ -150,13 +150,15 @@ class ConnectedCoordinator final : public Coordinator {
     }
     const std::string trace_parent = TraceParentFrom(options.trace_parent);
     if (Status last = CheckLastResource(options); !last) return Fail(std::move(last).error());
+    const bool two_phase = options.protocol == Protocol::kTwoPhase;
     const UseLastResource use =
-        options.protocol == Protocol::kThreePhase
-            ? UseLastResource::kNever
-            : options.last_resource.value_or(program_->options.last_resource);
-    const sdk::BeginCall call{
-        options.timeout,  std::move(options.comment),      program_->label,
-        options.protocol, std::move(options.trace_parent), use != UseLastResource::kNever};
+        two_phase ? options.last_resource.value_or(program_->options.last_resource)
+                  : UseLastResource::kNever;
+    sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
+                        options.protocol, std::move(options.trace_parent)};
+    call.last_resource = use != UseLastResource::kNever;
+    if (two_phase) call.session = program_->participant.session();
+    if (!call.session.empty()) call.own_branches = sdk::kOwnBranches;
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
     Result<sdk::Begun> begun = program_->pool.Call<sdk::Begun>(
         program_->Brief(), [&](Link& link, Instant by) { return link.Begin(call, by); });
@@ -165,9 +167,9 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    auto state =
-        std::make_unique<State>(program_, sdk::Context{std::move(begun->gtid), trace_parent},
-                                State::Role::kOwner, options.protocol);
+    auto state = std::make_unique<State>(
+        program_, sdk::Context{std::move(begun->gtid), trace_parent}, State::Role::kOwner,
+        options.protocol, OwnNumbers{begun->own_branches, call.session});
     // A coordinator of an older release does not know what it was asked.
     if (state->gtid.allows_last_resource()) {
       state->last_resource = use;

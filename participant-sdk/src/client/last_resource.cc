@@ -95,7 +95,7 @@ FinishResult CommitLast(State& transaction, LocalBranch& last, const Evidence& e
   if (result.end == BranchEnd::kRetry) {
     participant.Tell(last.key, event::OnePhaseGivenUp{});
   } else {
-    participant.Tell(last.key, event::Finished{result});
+    participant.Tell(last.key, event::Finished{result}, Pace::kWithOthers);
   }
   return result;
 }
@@ -149,8 +149,10 @@ Ending CommitBy(State& transaction, const Chosen& chosen, const CommitOptions& o
   }
   // Crash here: the others are prepared in the name of a branch whose database rolls it back.
   SETTLE_FAILPOINT("client.prepared");
-  OnePhaseCall call{transaction.gtid, last.key.number, chosen.last.evidence, votes};
+  OnePhaseCall call{transaction.gtid, last.key.number, chosen.last.evidence};
+  call.votes = votes;
   call.votes->erase(call.votes->begin() + static_cast<std::ptrdiff_t>(chosen.index));
+  call.own = transaction.OwnBranches();
   Result<OnePhaseAnswer> answer = transaction.program().pool.Call<OnePhaseAnswer>(
       transaction.program().Long(),
       [&](Link& link, Instant by) { return link.CommitOnePhase(call, by); });

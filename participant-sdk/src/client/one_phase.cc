@@ -43,8 +43,8 @@ Ending CommitGranted(State& transaction, LocalBranch& branch, const Evidence& ev
   Participant& participant = transaction.participant();
   const Instant until = Clock::now() + transaction.program().WaitFor(options);
   if (!participant.Tell(branch.key, event::ApplicationCommitsOnePhase{})) {
-    return Withdraw(
-        transaction, AbortCause::kRolledBack, "the branch was rolled back meanwhile", true);
+    return Withdraw(transaction, AbortCause::kRolledBack, "the branch was rolled back meanwhile",
+                    true);
   }
   FinishResult result = CommitOnePhase(*branch.handle);
   Backoff backoff;
@@ -57,7 +57,7 @@ Ending CommitGranted(State& transaction, LocalBranch& branch, const Evidence& ev
   if (result.end == BranchEnd::kRetry) {
     participant.Tell(branch.key, event::OnePhaseGivenUp{});
   } else {
-    participant.Tell(branch.key, event::Finished{result});
+    participant.Tell(branch.key, event::Finished{result}, Pace::kWithOthers);
   }
   switch (result.end) {
     case BranchEnd::kCommitted: return {Outcome::kCommitted, AbortCause::kNone, {}, false};
@@ -65,8 +65,8 @@ Ending CommitGranted(State& transaction, LocalBranch& branch, const Evidence& ev
     case BranchEnd::kHazard: return {Outcome::kHazard, AbortCause::kNone, result.detail, false};
     case BranchEnd::kRetry: break;
   }
-  return UnknownEnding(
-      transaction.gtid, branch.resource->name() + " did not say: " + result.detail);
+  return UnknownEnding(transaction.gtid,
+                       branch.resource->name() + " did not say: " + result.detail);
 }
 
 }  // namespace
@@ -86,7 +86,8 @@ std::optional<Ending> CommitInOnePhase(State& transaction, const CommitOptions& 
     if (evidence.error().code == ErrorCode::kRefused) return std::nullopt;
     return RefuseBroken(transaction, branch, evidence.error());
   }
-  const OnePhaseCall call{transaction.gtid, branch.key.number, *evidence};
+  const std::string own = transaction.IsOwn(branch.key) ? branch.resource->name() : "";
+  const OnePhaseCall call{transaction.gtid, branch.key.number, *evidence, own};
   Result<OnePhaseAnswer> answer = transaction.program().pool.Call<OnePhaseAnswer>(
       transaction.program().Long(),
       [&](Link& link, Instant by) { return link.CommitOnePhase(call, by); });

@@ -26,12 +26,13 @@ constexpr std::chrono::milliseconds kReplyMargin{5'000};
 }  // namespace
 
 GlobalTransaction::State::State(std::shared_ptr<sdk::Program> program, sdk::Context context,
-                                Role role, Protocol protocol)
+                                Role role, Protocol protocol, OwnNumbers own)
     : program_(std::move(program)),
       gtid(std::move(context.gtid)),
       trace_parent(std::move(context.trace_parent)),
       role(role),
       protocol(protocol),
+      own_(std::move(own)),
       process_(::getpid()) {}
 
 GlobalTransaction::State::~State() {
@@ -66,6 +67,32 @@ Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
                 "the resource \"" + Escaped(resource.name()) + "\" was not given to Connect",
                 "put this very object into CoordinatorOptions::resources");
   }
+  Result<BranchKey> key =
+      numbered_ < own_.granted ? Number(resource.name()) : Enlist(resource.name());
+  if (!key) return key;
+  branches.push_back({*key, found->resource, nullptr, {}});
+  sdk::TellTrace(resource, *key, trace_parent);
+  return key;
+}
+
+namespace {
+
+Error DiedMeanwhile() {
+  return {ErrorCode::kRetryTransaction,
+          "the transaction was aborted while the branch was being enlisted",
+          "abort it, and do the work again in a new transaction"};
+}
+
+}  // namespace
+
+Result<BranchKey> GlobalTransaction::State::Number(const std::string& resource) {
+  BranchKey key{gtid, numbered_ + 1};
+  if (!participant().Adopt(key, resource, own_.session, trace_parent)) return Fail(DiedMeanwhile());
+  ++numbered_;
+  return key;
+}
+
+Result<BranchKey> GlobalTransaction::State::Enlist(const std::string& resource) {
   const sdk::SessionId session =
       participant().AwaitSession({}, Clock::now() + program().options.connect_timeout);
   if (session.empty()) {
@@ -73,19 +100,21 @@ Result<BranchKey> GlobalTransaction::State::Register(Resource& resource) {
                 "this process is not attached to the coordinator at the moment",
                 "abort this transaction and begin a new one later");
   }
-  const sdk::EnlistCall call{gtid, resource.name(), session, program().NextRequestKey()};
+  const sdk::EnlistCall call{gtid, resource, session, program().NextRequestKey()};
   Result<BranchNumber> number = program().pool.Call<BranchNumber>(
       program().Brief(), [&](Link& link, Instant by) { return link.Enlist(call, by); });
   if (!number) return Fail(std::move(number).error());
-  const BranchKey key{gtid, *number};
-  if (!participant().Adopt(key, resource.name(), session, trace_parent)) {
-    return Fail(ErrorCode::kRetryTransaction,
-                "the transaction was aborted while the branch was being enlisted",
-                "abort it, and do the work again in a new transaction");
-  }
-  branches.push_back({key, found->resource, nullptr, {}});
-  sdk::TellTrace(resource, key, trace_parent);
+  BranchKey key{gtid, *number};
+  if (!participant().Adopt(key, resource, session, trace_parent)) return Fail(DiedMeanwhile());
   return key;
+}
+
+std::vector<sdk::OwnBranch> GlobalTransaction::State::OwnBranches() const {
+  std::vector<sdk::OwnBranch> own;
+  for (const LocalBranch& branch : branches) {
+    if (IsOwn(branch.key)) own.push_back({branch.key.number, branch.resource->name()});
+  }
+  return own;
 }
 
 Result<TryAnswer> GlobalTransaction::State::Try(const std::string& participant,

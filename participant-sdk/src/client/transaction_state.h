@@ -16,6 +16,12 @@
 
 namespace settle {
 
+// What the process that began a transaction may number itself; nothing where it joined.
+struct OwnNumbers {
+  BranchNumber granted = 0;
+  sdk::SessionId session{};  // that it was begun with
+};
+
 class GlobalTransaction::State {
  public:
   enum class Role { kOwner, kJoined };
@@ -29,7 +35,7 @@ class GlobalTransaction::State {
   };
 
   State(std::shared_ptr<sdk::Program> program, sdk::Context context, Role role,
-        Protocol protocol = Protocol::kTwoPhase);
+        Protocol protocol = Protocol::kTwoPhase, OwnNumbers own = {});
   ~State();  // rolls back what was not ended
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -51,6 +57,9 @@ class GlobalTransaction::State {
 
   // Whether this is the process that began or joined it, and not a forked child: there it is dead.
   bool Forked() const;
+  // The coordinator does not know the branch before it is named with the commit.
+  bool IsOwn(const BranchKey& key) const { return key.number <= own_.granted; }
+  std::vector<sdk::OwnBranch> OwnBranches() const;
 
   sdk::Program& program() { return *program_; }
   sdk::Participant& participant() { return program_->participant; }
@@ -72,7 +81,11 @@ class GlobalTransaction::State {
  private:
   void RollBack(LocalBranch& branch, const std::string& why, bool vote_no);
   LocalBranch* Find(const BranchKey& key);
+  Result<BranchKey> Number(const std::string& resource);
+  Result<BranchKey> Enlist(const std::string& resource);
 
+  const OwnNumbers own_;
+  BranchNumber numbered_ = 0;
   const pid_t process_;
 };
 

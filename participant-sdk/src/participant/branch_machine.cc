@@ -291,6 +291,9 @@ BranchEffects BranchMachine::On(const event::Finished& finished) {
       } else {
         // The coordinator commands it again; the connection that failed is not used again.
         state_ = of_this_process_ ? BranchState::kPrepared : BranchState::kUnknown;
+        // Of a site the record says what holds, whatever it is told next: by a person too, whose
+        // word comes to the coordinator after the sites have decided otherwise.
+        if (site_) decision_.reset();
       }
       if (!tell_end_ && !end_asked_) return {};
       tell_end_ = true;

@@ -70,6 +70,7 @@ bool BranchTable::Adopt(const BranchKey& key, const std::string& resource, const
   if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
     return false;
   }
+  if (std::find(aborted_.begin(), aborted_.end(), key.gtid) != aborted_.end()) return false;
   return entries_
       .try_emplace(key, Entry{BranchMachine::Opened(), resource, session, 0, trace_parent})
       .second;
@@ -92,6 +93,10 @@ Result<Steps> BranchTable::Handle(const Command& command) {
   Result<Steps> steps =
       Heed(command.key.gtid, command.epoch, std::string(ToString(command.kind)) + " a branch");
   if (!steps) return steps;
+  if (command.key.number == 0) {
+    Append(*steps, AbortOwn(command.key.gtid));
+    return steps;
+  }
   const event::Commanded commanded{command.kind,
                                    command.evidence,
                                    command.sites,
@@ -101,6 +106,22 @@ Result<Steps> BranchTable::Handle(const Command& command) {
   if (command.trace_parent.empty()) return steps;
   if (const auto found = entries_.find(command.key); found != entries_.end())
     found->second.trace_parent = command.trace_parent;
+  return steps;
+}
+
+// The coordinator, which was never told their numbers, waits for none of them. One that is about to
+// be opened must not be: nobody would ever end it.
+Steps BranchTable::AbortOwn(const Gtid& gtid) {
+  constexpr std::size_t kKept = 64;
+  aborted_.push_back(gtid);
+  if (aborted_.size() > kKept) aborted_.pop_front();
+  Steps steps;
+  for (BranchNumber number = 1; number <= kOwnBranches; ++number) {
+    const BranchKey key{gtid, number};
+    const BranchState state = StateOf(key);
+    if (state == BranchState::kUnknown || state == BranchState::kEnded) continue;
+    Append(steps, Handle(key, event::Commanded{CommandKind::kAbort, {}}));
+  }
   return steps;
 }
 

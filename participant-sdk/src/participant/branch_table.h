@@ -16,6 +16,10 @@
 
 namespace settle::sdk {
 
+// How many branches of a transaction a process numbers itself, if the coordinator grants it so
+// many.
+inline constexpr BranchNumber kOwnBranches = 8;
+
 // An effect and the branch it is for.
 struct Step {
   BranchKey key;
@@ -41,8 +45,9 @@ class BranchTable {
   // fenced.
   Steps Attach(const SessionId& session, const std::string& log_id);
 
-  // A branch was enlisted under `session`. False: it is dead before it was opened, because the
-  // coordinator had it aborted, was restarted, or lost that session meanwhile.
+  // A branch was enlisted under `session`, or numbered here in a transaction that was begun with
+  // it. False: it is dead before it was opened, because the coordinator had it aborted, was
+  // restarted, or lost that session meanwhile.
   bool Adopt(const BranchKey& key, const std::string& resource, const SessionId& session,
              const std::string& trace_parent = {});
 
@@ -85,12 +90,15 @@ class BranchTable {
     std::string trace_parent{};
   };
   Steps Advance(const BranchKey& key, const BranchEvent& event, const std::string& resource);
+  Steps AbortOwn(const Gtid& gtid);
   void RememberEnd(const BranchKey& key, Entry& entry);
 
   const std::size_t ended_kept_;
   std::unordered_map<BranchKey, Entry> entries_;
   std::deque<BranchKey> ended_;  // oldest first
   std::uint64_t ended_count_ = 0;
+  // Aborted without naming branches, the last ones; oldest first.
+  std::deque<Gtid> aborted_;
   std::map<std::string, Epoch> epochs_;
   SessionId session_;
   std::string session_log_;

@@ -1,6 +1,7 @@
 #include "participant/outbox.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -40,15 +41,24 @@ std::size_t HowManyFit(const std::deque<ActionAnswer>& answers, std::size_t most
   return count;
 }
 
+// How long what nobody waits for may wait for more of it, and how much of it is enough.
+constexpr std::chrono::milliseconds kGather{5};
+constexpr std::size_t kEnoughEnds = 256;
+
 }  // namespace
+
+void Outbox::Hurry() {
+  hurry_ = true;
+  changed_.notify_one();
+}
 
 void Outbox::Add(VoteReport vote) {
   std::lock_guard lock(mutex_);
   votes_.push_back(std::move(vote));
-  changed_.notify_one();
+  Hurry();
 }
 
-void Outbox::Add(EndReport end) {
+void Outbox::Add(EndReport end, Pace pace) {
   std::lock_guard lock(mutex_);
   if (end.result.end == BranchEnd::kRetry) {
     const auto waits = FindOf(ends_, end.key);
@@ -57,20 +67,22 @@ void Outbox::Add(EndReport end) {
       return;
     }
   }
+  const bool first = empty();
   ends_.push_back(std::move(end));
-  changed_.notify_one();
+  if (pace == Pace::kAtOnce) return Hurry();
+  if (first || ends_.size() == kEnoughEnds) changed_.notify_one();
 }
 
 void Outbox::Add(FoundBranch found) {
   std::lock_guard lock(mutex_);
   found_.push_back(std::move(found));
-  changed_.notify_one();
+  Hurry();
 }
 
 void Outbox::Add(ActionAnswer answer) {
   std::lock_guard lock(mutex_);
   answers_.push_back(std::move(answer));
-  changed_.notify_one();
+  Hurry();
 }
 
 void Outbox::Add(SiteReport site) {
@@ -82,18 +94,20 @@ void Outbox::Add(SiteReport site) {
     return;
   }
   sites_.push_back(std::move(site));
-  changed_.notify_one();
+  Hurry();
 }
 
 void Outbox::Add(QuestionAnswer answer) {
   std::lock_guard lock(mutex_);
   question_answers_.push_back(std::move(answer));
-  changed_.notify_one();
+  Hurry();
 }
 
 ReportCall Outbox::Take(std::size_t most) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return closed_ || !empty(); });
+  changed_.wait_for(lock, kGather,
+                    [this] { return closed_ || hurry_ || ends_.size() >= kEnoughEnds; });
   ReportCall batch;
   batch.votes = TakeFront(votes_, most);
   batch.sites = TakeFront(sites_, most);
@@ -101,6 +115,7 @@ ReportCall Outbox::Take(std::size_t most) {
   batch.found = TakeFront(found_, most);
   batch.answers = TakeFront(answers_, HowManyFit(answers_, most));
   batch.question_answers = TakeFront(question_answers_, kQuestionAnswersMost);
+  hurry_ = !empty();
   return batch;
 }
 

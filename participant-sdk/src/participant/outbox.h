@@ -1,5 +1,6 @@
 // What waits to be told to the coordinator. A batch is whatever queued while the last one was on
-// the wire: no timer, and under load the batches grow by themselves.
+// the wire, so under load the batches grow by themselves. What nobody waits for gathers for a
+// moment besides: a call for each would cost more than the rest of its transaction.
 #pragma once
 
 #include <condition_variable>
@@ -11,13 +12,18 @@
 
 namespace settle::sdk {
 
+enum class Pace {
+  kAtOnce,
+  kWithOthers,  // nobody waits for it: with the next batch, some milliseconds later at most
+};
+
 // Thread-safe.
 class Outbox {
  public:
   void Add(VoteReport vote);
   // That it is to be tried again takes the place of the same said before, so that what waits while
   // there is no coordinator does not grow with the attempts.
-  void Add(EndReport end);
+  void Add(EndReport end, Pace pace = Pace::kAtOnce);
   void Add(FoundBranch found);
   void Add(ActionAnswer answer);
   // In the place of what the site said before: a later answer says all that an earlier one did.
@@ -36,6 +42,8 @@ class Outbox {
            sites_.empty() && question_answers_.empty();
   }
 
+  void Hurry();
+
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<VoteReport> votes_;
@@ -44,6 +52,7 @@ class Outbox {
   std::deque<ActionAnswer> answers_;
   std::deque<SiteReport> sites_;
   std::deque<QuestionAnswer> question_answers_;
+  bool hurry_ = false;  // something in it does not wait for others
   bool closed_ = false;
 };
 

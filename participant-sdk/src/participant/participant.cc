@@ -126,7 +126,8 @@ SessionId Participant::AwaitSession(const SessionId& not_this, Instant until) co
 
 void Participant::Carry(const std::vector<Command>& commands) {
   for (const Command& command : commands) {
-    if (desks_.find(command.resource) == desks_.end()) {
+    const bool all_own = command.key.number == 0;
+    if (!all_own && desks_.find(command.resource) == desks_.end()) {
       RefuseUnserved(command);
       continue;
     }
@@ -143,7 +144,7 @@ void Participant::Carry(const std::vector<Command>& commands) {
     }
     Perform(std::move(steps));
     if (refused.empty()) {
-      CarryToSite(command);
+      if (!all_own) CarryToSite(command);
     } else {
       warn_(AboutWords(command.key.gtid, command.trace_parent) + refused);
     }
@@ -212,11 +213,12 @@ bool Participant::Hold(const BranchKey& key, std::shared_ptr<Branch> branch) {
   return true;
 }
 
-bool Participant::Tell(const BranchKey& key, const BranchEvent& event) {
-  return Advance(key, [&] { return table_.Handle(key, event); });
+bool Participant::Tell(const BranchKey& key, const BranchEvent& event, Pace pace) {
+  return Advance(
+      key, [&] { return table_.Handle(key, event); }, pace);
 }
 
-bool Participant::Advance(const BranchKey& key, const std::function<Steps()>& handle) {
+bool Participant::Advance(const BranchKey& key, const std::function<Steps()>& handle, Pace pace) {
   Steps steps;
   std::shared_ptr<Branch> done_with;  // let go outside the lock: that may end a connection
   {
@@ -235,7 +237,7 @@ bool Participant::Advance(const BranchKey& key, const std::function<Steps()>& ha
   for (const Step& step : steps) {
     proceed = proceed || std::holds_alternative<effect::Proceed>(step.effect);
   }
-  Perform(std::move(steps));
+  Perform(std::move(steps), pace);
   return proceed;
 }
 
@@ -261,12 +263,12 @@ std::shared_ptr<Branch> Participant::HandleOf(const BranchKey& key) const {
   return found == handles_.end() ? nullptr : found->second;
 }
 
-void Participant::Perform(Steps steps) {
+void Participant::Perform(Steps steps, Pace pace) {
   for (Step& step : steps) {
     if (const auto* vote = std::get_if<effect::ReportVote>(&step.effect)) {
       outbox_.Add(VoteReport{step.key, vote->vote});
     } else if (const auto* end = std::get_if<effect::ReportEnd>(&step.effect)) {
-      outbox_.Add(EndReport{step.key, end->end});
+      outbox_.Add(EndReport{step.key, end->end}, pace);
     } else if (!std::holds_alternative<effect::Proceed>(step.effect)) {
       Post(step);
     }

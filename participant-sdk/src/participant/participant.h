@@ -102,7 +102,7 @@ class Participant {
   bool Hold(const BranchKey& key, std::shared_ptr<Branch> branch);
   // Tells the machine; true if it says Proceed. Other effects are performed by the resource's
   // threads.
-  bool Tell(const BranchKey& key, const BranchEvent& event);
+  bool Tell(const BranchKey& key, const BranchEvent& event, Pace pace = Pace::kAtOnce);
   BranchState StateOf(const BranchKey& key) const;
   std::optional<FinishResult> EndOf(const BranchKey& key) const;
   // Waits until the branch has ended; nothing if that did not come in time.
@@ -117,8 +117,9 @@ class Participant {
     bool unfinished = false;  // of a site's branch, since the last scan began
   };
 
-  bool Advance(const BranchKey& key, const std::function<Steps()>& handle);
-  void Perform(Steps steps);
+  bool Advance(const BranchKey& key, const std::function<Steps()>& handle,
+               Pace pace = Pace::kAtOnce);
+  void Perform(Steps steps, Pace pace = Pace::kAtOnce);
   void Post(const Step& step);
   void RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites);
   void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByHandle& finish);

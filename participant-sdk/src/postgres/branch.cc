@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "postgres/sql_text.h"
 
 namespace settle::postgres {
 namespace {
@@ -69,6 +72,11 @@ BranchOnConnection::Phase BranchOnConnection::phase() const {
   return phase_;
 }
 
+bool BranchOnConnection::fenced() const {
+  const std::lock_guard lock(mutex_);
+  return fenced_;
+}
+
 bool BranchOnConnection::MoveOn(Phase from, Phase to) {
   const std::lock_guard lock(mutex_);
   if (phase_ != from) return false;
@@ -90,8 +98,10 @@ void BranchOnConnection::Fence() {
     const std::lock_guard lock(mutex_);
     if (phase_ != Phase::kOpen) {
       // A PREPARE that is out cannot be called back: whoever awaits it withdraws it. A COMMIT is
-      // its own.
+      // its own. Statements in front of a PREPARE may wait for locks for ever: whoever awaits them
+      // finds out what became of both.
       fenced_ = true;
+      if (phase_ == Phase::kPreparing && work_rides_) lease_->Sever();
       return;
     }
     phase_ = Phase::kDone;
@@ -124,6 +134,7 @@ std::string BranchOnConnection::WhyNotUsable() {
     case Phase::kDone: return "the branch is over: nothing runs in it, or outside of it, any more";
   }
   if (ended_) return kEndedByApplication;
+  if (!unexpected_.empty()) return unexpected_;
   if (lease_->broken()) return "the branch's connection was lost; its work is rolled back";
   if (!begun_) return "";
   switch (lease_->transaction_status()) {
@@ -136,25 +147,12 @@ std::string BranchOnConnection::WhyNotUsable() {
   return "the branch's connection was lost; its work is rolled back";
 }
 
-std::vector<Statement> BranchOnConnection::BeginStatements() const {
-  std::vector<Statement> statements{{"BEGIN"}, MarkStatement(key_, *lease_)};
-  const long long timeout = database_->options().statement_timeout.count();
-  if (timeout > 0) {
-    statements.push_back({"SET LOCAL statement_timeout = " + std::to_string(timeout)});
-  }
-  return statements;
-}
-
-// BEGIN rides in front of the first statement; an empty one is BEGIN alone.
-Reply BranchOnConnection::RunInside(Statement statement) {
-  evidence_.reset();
-  std::vector<Statement> statements;
-  if (!std::exchange(begun_, true)) statements = BeginStatements();
-  if (!statement.sql.empty()) statements.push_back(std::move(statement));
-  lease_->touched = true;
-  lease_->Send(statements);
-  std::vector<Reply> replies = lease_->Await(kForever);
-  return std::move(replies.back());
+// In one round trip with what waits; nothing of its own is BEGIN and the queue alone.
+Reply BranchOnConnection::RunInside(std::vector<Statement> statements) {
+  std::vector<Statement> all = TakeWaiting();
+  std::move(statements.begin(), statements.end(), std::back_inserter(all));
+  lease_->Send(all);
+  return std::move(NoteWaiting(lease_->Await(kForever)).back());
 }
 
 Result<Rows> BranchOnConnection::Execute(
@@ -168,7 +166,7 @@ Result<Rows> BranchOnConnection::Execute(
   if (Status sendable = CheckSendable(sql, parameters); !sendable) {
     return Fail(std::move(sendable).error());
   }
-  const Reply reply = RunInside({sql, parameters});
+  const Reply reply = RunInside({{sql, parameters}});
   if (!reply.ok()) {
     NoteFailure(reply);
     if (phase() == Phase::kDone) {
@@ -176,25 +174,27 @@ Result<Rows> BranchOnConnection::Execute(
     }
     return Fail(CodeFor(reply), reply.words());
   }
-  NoteSuccess(reply);
-  if (!ended_) return reply.Rows();
-  return Fail(ErrorCode::kRefused,
-              std::string(kEndedByApplication) + " (" + OneLine(reply.tag()) +
-                  "); what it did before is outside of the global transaction, which will abort",
-              "leave COMMIT and ROLLBACK to the global transaction");
+  NoteSuccess(reply, sql);
+  if (ended_) {
+    return Fail(ErrorCode::kRefused,
+                std::string(kEndedByApplication) + " (" + OneLine(reply.tag()) +
+                    "); what it did before is outside of the global transaction, which will abort",
+                "leave COMMIT and ROLLBACK to the global transaction");
+  }
+  if (!unexpected_.empty()) return Fail(ErrorCode::kRefused, unexpected_);
+  return reply.Rows();
 }
 
-void BranchOnConnection::NoteSuccess(const Reply& reply) {
+void BranchOnConnection::NoteSuccess(const Reply& reply, const std::string& sql) {
   const std::string tag = reply.tag();
   if (reply.affected() > 0) wrote_ = true;
   if (tag == "NOTIFY") must_prepare_ = true;
   const bool idle = lease_->transaction_status() == PQTRANS_IDLE;
-  if (idle || tag == "COMMIT") {
+  if (idle || tag == "COMMIT" || (tag == "ROLLBACK" && MayChain(sql))) {
     ended_ = true;
     failure_ = kEndedByApplication;
   } else if (tag == "ROLLBACK") {
-    // To a savepoint. ROLLBACK AND CHAIN looks the same here; the evidence finds it.
-    failure_.clear();
+    failure_.clear();  // to a savepoint
   }
 }
 
@@ -208,12 +208,12 @@ void BranchOnConnection::NoteFailure(const Reply& reply) {
 PGconn* BranchOnConnection::connection() {
   const Inside inside(*this, WhenBusy::kRefuse);
   if (!inside || !WhyNotUsable().empty()) return nullptr;
-  if (!begun_) {
-    const Reply reply = RunInside({});
-    if (!reply.ok()) {
-      NoteFailure(reply);
-      return nullptr;
-    }
+  // What is done there is not seen. Afterwards it has to be the same transaction still.
+  if (lent_in_.empty() || !queue_.empty()) {
+    const Reply open = RunInside({VirtualTransaction()});
+    if (!open.ok()) NoteFailure(open);
+    if (!open.ok() || !WhyNotUsable().empty()) return nullptr;
+    if (lent_in_.empty()) lent_in_ = open.value(0);
   }
   evidence_.reset();
   const std::lock_guard lock(mutex_);

@@ -19,7 +19,7 @@ void BranchOnConnection::StartFinish(Decision decision) {
 void BranchOnConnection::SendFinish(Decision decision) {
   if (!lease_ || lent_ || finish_sent_) return;
   SETTLE_FAILPOINT("postgres.before_finish");
-  lease_->Send({FinishStatement(name_, decision, *lease_)});
+  SendLast(*lease_, {FinishStatement(name_, decision, *lease_)});
   finish_sent_ = decision;
 }
 
@@ -31,7 +31,7 @@ FinishResult BranchOnConnection::AwaitFinish(Decision decision) {
   if (phase() != Phase::kPrepared) return FinishUnprepared(decision);
   SendFinish(decision);
   if (finish_sent_) {
-    const Reply reply = std::move(lease_->Await(database_->ReplyDeadline()).back());
+    const Reply reply = AwaitLast(*lease_, 1, database_->ReplyDeadline());
     const bool done = reply.ok() && *finish_sent_ == decision && reply.tag() == FinishTag(decision);
     finish_sent_.reset();
     if (done) {
@@ -68,15 +68,16 @@ Result<Evidence> BranchOnConnection::TakeEvidence() {
   if (!inside) return Fail(ErrorCode::kRefused, inside.why());
   if (evidence_) return *evidence_;
   if (vote_ && vote_->vote == Vote::kReadOnly) return Fail(ErrorCode::kNotFound, kWroteNothing);
-  if (!failure_.empty()) {
-    return Fail(failure_passing_ ? ErrorCode::kRetryTransaction : ErrorCode::kRefused, failure_);
+  if (!WhyNo().empty()) {
+    const bool passing = failure_passing_ && unexpected_.empty();
+    return Fail(passing ? ErrorCode::kRetryTransaction : ErrorCode::kRefused, WhyNo());
   }
   if (std::string why = WhyNotUsable(); !why.empty()) {
     return Fail(ErrorCode::kRefused, std::move(why));
   }
   lease_->TakeBackNotices();
   Result<EvidenceReply> asked = EvidenceReply{};
-  if (begun_) asked = AskEvidence(TakeXid::kIfAssigned);
+  if (begun_ || !queue_.empty()) asked = AskEvidence(TakeXid::kIfAssigned);
   const bool unwritten = asked && asked->evidence.local_transaction.empty();
   if (unwritten && !asked->wrote_elsewhere && !must_prepare_) {
     VoteReadOnly();
@@ -101,8 +102,8 @@ FinishResult BranchOnConnection::CommitOnePhase() {
   // Either it was fenced, or its COMMIT went out before and was lost: the database knows.
   if (!MoveOn(Phase::kOpen, Phase::kCommitting)) return database_->Prove(key_, *evidence_);
   SETTLE_FAILPOINT("postgres.before_commit");
-  lease_->Send({ForceCommit(), {"COMMIT"}});
-  const Reply reply = std::move(lease_->Await(database_->ReplyDeadline()).back());
+  SendLast(*lease_, {ForceCommit(), {"COMMIT"}});
+  const Reply reply = AwaitLast(*lease_, 2, database_->ReplyDeadline());
   End();
   if (reply.lost()) return ProveLostCommit();
   if (reply.ok() && reply.tag() == "COMMIT") {

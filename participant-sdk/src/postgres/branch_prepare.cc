@@ -55,27 +55,36 @@ VoteResult BranchOnConnection::AwaitPrepare() {
   return *vote_;
 }
 
+// The PREPARE is sent with what waits and with the evidence: one round trip. Not where the server
+// has to be asked first: whether there is anything to prepare (nothing is known to have been
+// written), whether it is the branch's transaction still (the application had the connection), or
+// what a site's record is to hold.
+bool BranchOnConnection::PrepareCanRide() const {
+  return !sites_ && lent_in_.empty() && (wrote_ || must_prepare_ || QueueWrites());
+}
+
 // Votes at once, or sends the PREPARE and leaves the phase at kPreparing.
 void BranchOnConnection::Prepare() {
   evidence_.reset();
   lease_->TakeBackNotices();
-  if (!failure_.empty()) return VoteNo(failure_, failure_passing_);
-  if (!begun_ && !sites_) return VoteReadOnly();
+  if (!WhyNo().empty()) return VoteNo(WhyNo(), failure_passing_ && unexpected_.empty());
+  if (!begun_ && queue_.empty() && !sites_) return VoteReadOnly();
   if (std::string why = WhyNotUsable(); !why.empty()) return VoteNo(why, lease_->broken());
   if (lease_->transaction_status() == PQTRANS_INERROR) {
     return VoteNo("a statement failed on connection(), the transaction cannot go on", false);
   }
-  if (!begun_) {
-    if (const Reply reply = RunInside({}); !reply.ok()) {
-      NoteFailure(reply);
-      return VoteNo(failure_, failure_passing_);
-    }
+  evidence_rides_ = PrepareCanRide();
+  if (!evidence_rides_ && (!TakeEvidenceForPrepare() || (sites_ && !BeginRecord()))) return;
+  {
+    const std::lock_guard lock(mutex_);
+    work_rides_ = !queue_.empty();
   }
-  if (!TakeEvidenceForPrepare() || (sites_ && !BeginRecord())) return;
-  evidence_rides_ = !evidence_;
   if (!MoveOn(Phase::kOpen, Phase::kPreparing)) return VoteNo(kFenced, false);
   std::vector<Statement> statements;
-  if (evidence_rides_) statements.push_back(EvidenceStatement(key_, *lease_, TakeXid::kAssign));
+  if (evidence_rides_) {
+    statements = TakeWaiting();
+    statements.push_back(EvidenceStatement(*lease_, TakeXid::kAssign));
+  }
   statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(name_)});
   SETTLE_FAILPOINT("postgres.before_prepare");
   lease_->Send(statements);
@@ -83,20 +92,24 @@ void BranchOnConnection::Prepare() {
 
 // False: it has voted.
 bool BranchOnConnection::TakeEvidenceForPrepare() {
-  // Where the server has not said that something was written it is asked first, since a branch that
-  // wrote nothing need not be prepared. Otherwise the evidence rides in front of the PREPARE: one
-  // round trip. A site is prepared anyway, and its record holds the evidence.
-  if (!sites_ && (wrote_ || must_prepare_)) return true;
-  const Result<EvidenceReply> asked = AskEvidence(sites_ ? TakeXid::kAssign : TakeXid::kIfAssigned);
+  const bool prepares_anyway = sites_ || must_prepare_ || wrote_;
+  const Result<EvidenceReply> asked =
+      AskEvidence(prepares_anyway ? TakeXid::kAssign : TakeXid::kIfAssigned);
   if (!asked) {
     VoteNo(asked.error().message, asked.error().code == ErrorCode::kRetryTransaction);
     return false;
   }
   const bool wrote = !asked->evidence.local_transaction.empty();
-  if (wrote) evidence_ = asked->evidence;
-  if (wrote || asked->wrote_elsewhere) return true;
-  VoteReadOnly();
-  return false;
+  if (!wrote && !asked->wrote_elsewhere && !must_prepare_) {
+    VoteReadOnly();
+    return false;
+  }
+  if (wrote) {
+    evidence_ = asked->evidence;
+  } else {
+    evidence_rides_ = true;  // and gives it an xid
+  }
+  return true;
 }
 
 bool BranchOnConnection::BeginRecord() {
@@ -125,17 +138,35 @@ std::optional<VoteResult> BranchOnConnection::ConfirmRecord() {
   return std::nullopt;
 }
 
+// With what waits, in one round trip.
 Result<EvidenceReply> BranchOnConnection::AskEvidence(TakeXid take) {
-  const Reply reply =
-      lease_->Run(EvidenceStatement(key_, *lease_, take), database_->ReplyDeadline());
-  if (reply.ok()) return ReadEvidence(*lease_, reply);
-  const bool passing = reply.lost() || IsPassing(reply.sqlstate());
-  return Fail(passing ? ErrorCode::kRetryTransaction : ErrorCode::kRefused, ExplainEvidence(reply));
+  const auto failed = [](const Reply& reply, std::string why) {
+    const bool passing = reply.lost() || IsPassing(reply.sqlstate());
+    return Fail(passing ? ErrorCode::kRetryTransaction : ErrorCode::kRefused, std::move(why));
+  };
+  std::vector<Statement> statements = TakeWaiting();
+  if (!lent_in_.empty()) statements.push_back(VirtualTransaction());
+  statements.push_back(EvidenceStatement(*lease_, take));
+  lease_->Send(statements);
+  std::vector<Reply> replies = lease_->AwaitWork(waiting_out(), database_->options().reply_timeout);
+  replies = NoteWaiting(std::move(replies));
+  if (!WhyNo().empty()) return failed(replies.back(), WhyNo());
+  if (!lent_in_.empty() && replies.front().ok() && replies.front().value(0) != lent_in_) {
+    return Fail(ErrorCode::kRefused, kEndedByApplication);
+  }
+  if (!replies.back().ok()) return failed(replies.back(), ExplainEvidence(replies.back()));
+  EvidenceReply asked = ReadEvidence(*lease_, replies.back());
+  if (!asked.may_have_written_elsewhere) return asked;
+  const Reply foreign = lease_->Run(ForeignWrites(), database_->ReplyDeadline());
+  if (!foreign.ok()) return failed(foreign, foreign.words());
+  asked.wrote_elsewhere = foreign.value(0) == "t";
+  return asked;
 }
 
 void BranchOnConnection::CollectVote() {
   if (phase() == Phase::kPreparing) {
-    vote_ = JudgePrepare(lease_->Await(database_->ReplyDeadline()));
+    vote_ = JudgePrepare(
+        NoteWaiting(lease_->AwaitWork(waiting_out(), database_->options().reply_timeout)));
   } else {
     VoteNo(kFenced, false);
   }
@@ -143,7 +174,10 @@ void BranchOnConnection::CollectVote() {
 
 VoteResult BranchOnConnection::JudgePrepare(const std::vector<Reply>& replies) {
   const Reply& last = replies.back();
-  if (last.lost()) return ResolveLostPrepare(last.words());
+  if (last.lost()) {
+    return ResolveLostPrepare(fenced() ? kFenced
+                                       : "the connection was lost during prepare: " + last.words());
+  }
   if (!last.ok() || last.tag() != kPrepareTag) {
     // A PREPARE TRANSACTION that failed, or found a failed transaction, has rolled back already.
     RollBack(*lease_);
@@ -151,10 +185,13 @@ VoteResult BranchOnConnection::JudgePrepare(const std::vector<Reply>& replies) {
     const bool evidence_failed = evidence_rides_ && replies.size() == 1;
     std::string reason = evidence_failed ? ExplainEvidence(last) : last.words();
     if (last.ok()) reason = "PREPARE TRANSACTION was answered by " + OneLine(last.tag());
+    if (!WhyNo().empty()) reason = WhyNo();
     return {Vote::kNo, {}, std::move(reason), IsPassing(last.sqlstate())};
   }
   if (evidence_rides_) evidence_ = ReadEvidence(*lease_, replies.front()).evidence;
   SETTLE_FAILPOINT("postgres.after_prepare");
+  // It is prepared, and nobody can decide to commit it without a vote.
+  if (!WhyNo().empty()) return Withdraw(WhyNo(), false);
   if (lease_->replication_cancelled()) {
     return Withdraw(
         "the wait for the synchronous standbys was cancelled: a fail-over may lose the "
@@ -164,18 +201,17 @@ VoteResult BranchOnConnection::JudgePrepare(const std::vector<Reply>& replies) {
   if (sites_) {
     if (const std::optional<VoteResult> no = ConfirmRecord()) return *no;
   }
-  bool fenced = false;
+  bool was_fenced = false;
   {
     const std::lock_guard lock(mutex_);
-    fenced = fenced_;
+    was_fenced = fenced_;
     phase_ = Phase::kPrepared;
   }
-  if (fenced) return Withdraw(kFenced, false);
+  if (was_fenced) return Withdraw(kFenced, false);
   return {Vote::kCommit, *evidence_, "", false};
 }
 
-VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& how) {
-  const std::string reason = "the connection was lost during prepare: " + how;
+VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& reason) {
   bool prepared = false;
   // A no is safe whatever is found, so nobody waits long for it.
   const auto until = database_->ShortDeadline();
@@ -212,7 +248,8 @@ VoteResult BranchOnConnection::Withdraw(const std::string& reason, bool retryabl
 // consistent.
 void BranchOnConnection::VoteReadOnly() {
   if (begun_) {
-    const Reply reply = lease_->Run({"COMMIT"}, database_->ReplyDeadline());
+    SendLast(*lease_, {{"COMMIT"}});
+    const Reply reply = AwaitLast(*lease_, 1, database_->ReplyDeadline());
     if (!reply.ok() || reply.tag() != "COMMIT") {
       const std::string why = reply.ok() ? "COMMIT was answered by " + reply.tag() : reply.words();
       return VoteNo(why, reply.lost() || IsPassing(reply.sqlstate()));

@@ -130,7 +130,10 @@ Status Connection::SetUp(Clock::time_point deadline) {
   const Statement facts{
       "SELECT s.system_identifier::text, d.oid::text, current_user::text, pg_backend_pid()::text, "
       "(extract(epoch FROM a.backend_start) * 1000000)::bigint::text, "
-      "current_setting('default_transaction_isolation') "
+      "current_setting('default_transaction_isolation'), "
+      "CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN " +
+      std::string(kTimeline) +
+      " END "
       "FROM pg_control_system() s, pg_database d, pg_stat_get_activity(pg_backend_pid()) a "
       "WHERE d.datname = current_database()"};
   std::vector<Statement> statements{facts};
@@ -144,7 +147,8 @@ Status Connection::SetUp(Clock::time_point deadline) {
             .role = row.value(2),
             .backend_pid = row.value(3),
             .backend_start = row.value(4),
-            .isolation = row.value(5)};
+            .isolation = row.value(5),
+            .timeline = row.value(6)};
   return {};
 }
 
@@ -233,13 +237,27 @@ std::optional<Reply> Connection::NextReply(Clock::time_point deadline) {
 }
 
 std::vector<Reply> Connection::Await(Clock::time_point deadline) {
+  return AwaitAll([deadline](std::size_t) { return deadline; });
+}
+
+std::vector<Reply> Connection::AwaitWork(std::size_t unbounded, Clock::duration rest) {
+  std::optional<Clock::time_point> deadline;
+  return AwaitAll([&](std::size_t done) {
+    if (done < unbounded) return kForever;
+    if (!deadline) deadline = Clock::now() + rest;
+    return *deadline;
+  });
+}
+
+std::vector<Reply> Connection::AwaitAll(
+    const std::function<Clock::time_point(std::size_t)>& deadline) {
   std::vector<Reply> replies;
   if (pending_ == 0) {
     replies.emplace_back(nullptr, PQerrorMessage(raw()));
     broken_ = true;
   }
   while (pending_ > 0) {
-    std::optional<Reply> reply = NextReply(deadline);
+    std::optional<Reply> reply = NextReply(deadline(replies.size()));
     if (!reply) continue;
     if (reply->status() == PGRES_PIPELINE_SYNC) {
       --pending_;

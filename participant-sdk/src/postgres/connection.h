@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,7 +55,15 @@ struct ConnectionFacts {
   std::string backend_pid;    // with the next, names the server's process for ever: a
   std::string backend_start;  // process id alone comes back
   std::string isolation;      // of its transactions, unless they say otherwise: "read committed"
+  // Hexadecimal, as kTimeline gives it. A server that is no standby stays on its timeline until it
+  // is started anew, which no connection survives. Empty: it was a standby.
+  std::string timeline;
 };
+
+// SQL: the server's own timeline. Not from pg_control_checkpoint(): after a promotion that shows
+// the old one until the next checkpoint. Fails on a standby.
+inline constexpr const char* kTimeline =
+    "pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)";
 
 // For one thread at a time, except Sever.
 class Connection {
@@ -75,6 +84,8 @@ class Connection {
   // that was skipped because one before it failed has no reply. Past the deadline the connection is
   // severed.
   std::vector<Reply> Await(Clock::time_point deadline);
+  // The same, where so many replies may take as long as they take; the rest is bounded together.
+  std::vector<Reply> AwaitWork(std::size_t unbounded, Clock::duration rest);
   bool pending() const { return pending_ > 0; }
 
   // Send and Await. The last reply: of the last statement, or of the one that failed.
@@ -100,8 +111,9 @@ class Connection {
   bool watches_client() const { return PQserverVersion(pg_.get()) >= 140'000; }
   void TakeBackNotices();
 
+  bool has_plans() const { return !plans_.empty(); }
   // Plans are kept here, and nothing but Execute has touched them.
-  bool keeps_plans() const { return !plans_.empty() && !plans_in_doubt; }
+  bool keeps_plans() const { return has_plans() && !plans_in_doubt; }
   // The server has forgotten them, by DISCARD ALL.
   void ForgetPlans();
 
@@ -118,6 +130,8 @@ class Connection {
   // False when the deadline passed.
   bool AwaitInput(Clock::time_point deadline);
   std::optional<Reply> NextReply(Clock::time_point deadline);
+  // The deadline is asked for with the number of replies that are there already.
+  std::vector<Reply> AwaitAll(const std::function<Clock::time_point(std::size_t)>& deadline);
   static void OnNotice(void* self, const PGresult* notice);
 
   std::unique_ptr<PGconn, void (*)(PGconn*)> pg_;

@@ -19,25 +19,30 @@ enum class TakeXid {
 // What the statement of EvidenceStatement answered.
 struct EvidenceReply {
   Evidence evidence;  // local_transaction is empty when no xid is assigned
-  // Asked with kIfAssigned and without an xid: foreign tables were written to, whose servers know
-  // nothing of our vote.
+  // Without an xid: there are foreign tables that may have been written to (ForeignWrites tells).
+  bool may_have_written_elsewhere = false;
+  // Foreign tables were written to, whose servers know nothing of our vote.
   bool wrote_elsewhere = false;
 };
 
 // Run it inside the branch's transaction. It fails there, and with it what was sent behind it, when
-// that transaction is no longer the one which `begin` began for the branch, or acts as another
-// role.
-Statement EvidenceStatement(const BranchKey& key, const Connection& connection, TakeXid take);
+// that transaction acts as another role.
+Statement EvidenceStatement(const Connection& connection, TakeXid take);
 EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply);
-// Why it failed: our own words if it was one of its checks, else the server's.
+// Why it failed: our own words if it was its check, else the server's.
 std::string ExplainEvidence(const Reply& reply);
 
 // Of a transaction that is prepared under that name. No row: none is, or the server is a standby.
 Statement EvidenceOfPreparedStatement(const std::string& name);
 Evidence ReadEvidenceOfPrepared(const Connection& connection, const Reply& reply);
 
-// Marks the transaction that was just begun as the branch's: a user's COMMIT loses the mark.
-Statement MarkStatement(const BranchKey& key, const Connection& connection);
+// Whether the transaction wrote to foreign tables. The server spends more on planning this than on
+// a small transaction.
+Statement ForeignWrites();
+
+// The server's number of the transaction that is open now. None of the connection's others has it,
+// and nothing done inside the transaction changes it.
+Statement VirtualTransaction();
 
 extern const char* const kEndedByApplication;
 

@@ -9,6 +9,11 @@ namespace {
 
 constexpr const char* kBound = "SET LOCAL statement_timeout = '3s'";
 
+// What the role has in its schemas must not pass for the server's own.
+constexpr const char* kServersOwnFirst =
+    "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', "
+    "nullif(pg_catalog.current_setting('search_path'), '')), true)";
+
 // What sessions of this role begin with is the reset_val: the line above has changed one of them.
 constexpr const char* kSettings = R"sql(
 SELECT current_setting('server_version_num'),
@@ -82,15 +87,16 @@ std::vector<PreparedFact> PreparedOf(const Reply& reply) {
 }  // namespace
 
 Result<ServerFacts> ReadServerFacts(Connection& connection, Clock::time_point deadline) {
-  connection.Send({{"BEGIN READ ONLY"}, {kBound}, {kSettings}, {kPrepared}, {kStandbys}});
+  connection.Send(
+      {{"BEGIN READ ONLY"}, {kBound}, {kServersOwnFirst}, {kSettings}, {kPrepared}, {kStandbys}});
   const std::vector<Reply> replies = connection.Await(deadline);
   if (!replies.back().ok()) return Fail(ErrorCode::kUnavailable, replies.back().words());
-  ServerFacts facts = SettingsOf(replies[2]);
-  facts.prepared = PreparedOf(replies[3]);
-  facts.standbys = std::atoi(replies[4].value(0).c_str());
-  facts.synchronous_standbys = std::atoi(replies[4].value(1).c_str());
+  ServerFacts facts = SettingsOf(replies[3]);
+  facts.prepared = PreparedOf(replies[4]);
+  facts.standbys = std::atoi(replies[5].value(0).c_str());
+  facts.synchronous_standbys = std::atoi(replies[5].value(1).c_str());
   facts.tables_latest = migrations::postgresql().back().version;
-  if (replies[2].value(18) == "f") return facts;
+  if (replies[3].value(18) == "f") return facts;
   const Reply version =
       connection.Run({"SELECT coalesce(max(version), 0) FROM settle_migration"}, deadline);
   if (!version.ok()) return Fail(ErrorCode::kUnavailable, version.words());

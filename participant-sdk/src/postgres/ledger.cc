@@ -11,6 +11,10 @@ namespace {
 using quorum::kRecordColumns;
 using quorum::RecordColumns;
 
+// The server would spend most of its time on planning these, which are the same for every record:
+// each connection plans them once. It is one that runs nothing of the application's.
+constexpr bool kKept = true;
+
 // $1 is the branch's name in what follows.
 const std::string kPrepared =
     "EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts "
@@ -61,7 +65,7 @@ Statement FindStatement(const BranchKey& key) {
               ", branch IS NOT NULL, " + kState + ", " +
               EachColumn([](const std::string& column, int) { return column; }, ", ") +
               " FROM (VALUES (1)) AS one LEFT JOIN settle_three_phase ON branch = $1",
-          Named(key)};
+          Named(key), kKept};
 }
 
 Statement InsertStatement(const BranchKey& key, const RecordColumns& columns) {
@@ -70,7 +74,7 @@ Statement InsertStatement(const BranchKey& key, const RecordColumns& columns) {
                        ") VALUES ($1, $2, $3, $4, " +
                        EachColumn([](const std::string&, int i) { return Numbered(5 + i); }, ", ") +
                        ") ON CONFLICT (branch) DO NOTHING",
-                   Named(key)};
+                   Named(key), kKept};
   Append(insert.parameters, columns);
   return insert;
 }
@@ -87,7 +91,8 @@ Statement ReplaceStatement(const BranchKey& key, const RecordColumns& before,
   };
   Statement replace{"UPDATE settle_three_phase SET " + EachColumn(set, ", ") +
                         " WHERE branch = $1 AND " + EachColumn(is, " AND "),
-                    {key.DatabaseName()}};
+                    {key.DatabaseName()},
+                    kKept};
   Append(replace.parameters, after);
   Append(replace.parameters, before);
   return replace;
@@ -96,14 +101,16 @@ Statement ReplaceStatement(const BranchKey& key, const RecordColumns& before,
 // A row of any form, until peers have moved it on.
 Statement ConfirmStatement(const BranchKey& key) {
   return {"UPDATE settle_three_phase SET state = 'waiting' WHERE branch = $1 AND state = 'initial'",
-          {key.DatabaseName()}};
+          {key.DatabaseName()},
+          kKept};
 }
 
 Statement AbandonStatement(const BranchKey& key) {
   return {
       "UPDATE settle_three_phase SET state = 'aborted' "
       "WHERE branch = $1 AND state NOT IN ('committed', 'aborted')",
-      {key.DatabaseName()}};
+      {key.DatabaseName()},
+      kKept};
 }
 
 // With the records of branches that were never prepared: should one be on its way to it still, it
@@ -114,7 +121,8 @@ Statement RemoveStatement(const EndedThrough& mark) {
       "AND (state IN ('committed', 'aborted') OR state = 'initial' AND NOT EXISTS "
       "(SELECT FROM pg_catalog.pg_prepared_xacts "
       "WHERE gid = branch AND database = current_database()))",
-      {mark.log_id, std::to_string(mark.epoch), std::to_string(mark.sequence)}};
+      {mark.log_id, std::to_string(mark.epoch), std::to_string(mark.sequence)},
+      kKept};
 }
 
 Error Failure(const Reply& reply, const Connection& connection) {
@@ -165,8 +173,7 @@ Result<std::optional<SiteRecord>> ReadRecord(const Reply& reply, const BranchKey
 std::vector<Statement> BeginStatements(SiteLedger::Durability durability) {
   const bool lazy = durability == SiteLedger::Durability::kLazy;
   return {{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"},
-          lazy ? Statement{"SELECT pg_catalog.set_config('synchronous_commit', 'off', true)"}
-               : ForceCommit()};
+          lazy ? Statement{"SET LOCAL synchronous_commit = off"} : ForceCommit()};
 }
 
 // Nothing of a transaction counts unless its COMMIT says so.
@@ -193,6 +200,8 @@ Result<Value> Ledger::OnConnection(const std::function<Result<Value>(Connection&
     if (!lease) return Fail(std::move(lease).error());
     if (Status same = database_.CheckIdentity(**lease); !same) return Fail(std::move(same).error());
     result = act(**lease);
+    // Perhaps of a plan that the server cannot use any more, because the tables are others.
+    if (!result) (*lease)->touched = (*lease)->plans_in_doubt = true;
     // Repeating a Put that was lost does no harm: it compares.
     if (!(*lease)->broken()) return result;
   }
@@ -240,7 +249,7 @@ Result<bool> Ledger::Insert(Connection& connection, const BranchKey& key,
                             const RecordColumns& columns, Durability durability) {
   std::vector<Statement> statements = BeginStatements(durability);
   statements.push_back(InsertStatement(key, columns));
-  statements.push_back({"SELECT " + Pruned(1), PartsOf(key.gtid)});
+  statements.push_back({"SELECT " + Pruned(1), PartsOf(key.gtid), kKept});
   connection.Send(statements);
   const std::vector<Reply> replies = connection.Await(database_.ReplyDeadline());
   if (!replies.back().ok()) return Fail(Failure(replies.back(), connection));

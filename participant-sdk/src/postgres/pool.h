@@ -43,6 +43,12 @@ enum class Purpose {
   kSettle,  // phase two, scans, pruning: never waits for work
 };
 
+// Sends what ends the application's transaction, and behind it what makes the session as new, in
+// one round trip. AwaitLast: the reply to the last of these statements, or to the one that failed.
+// A connection whose reset went through costs the pool nothing more.
+void SendLast(Connection& connection, std::vector<Statement> last);
+Reply AwaitLast(Connection& connection, std::size_t count, Clock::time_point deadline);
+
 enum class Freshness { kAny, kNew };
 
 // Thread-safe. Outlives its leases.
@@ -60,7 +66,7 @@ class Pool {
  private:
   friend class Lease;
   void Return(std::unique_ptr<Connection> connection, bool counted);
-  std::unique_ptr<Connection> TakeIdle();
+  std::unique_ptr<Connection> TakeIdle(Purpose purpose);
   Status TakeSlot();
   void FreeSlot();
 

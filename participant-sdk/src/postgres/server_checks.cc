@@ -254,7 +254,8 @@ Finding CheckOtherLogs(const ServerFacts& facts, const std::string& log_id) {
   return {
       code, Severity::kWarning, what + "; it keeps its locks",
       "ask the coordinator whose log it names (the 12 characters after 'settle:'); only if that "
-      "is gone for good decide by hand, COMMIT PREPARED or ROLLBACK PREPARED"};
+      "is gone for good: settle resolve --resource NAME --prepared NAME_IN_THE_DATABASE "
+      "commit|abort --heuristic --dry-run --reason ... says what deciding it would do"};
 }
 
 Finding CheckForeign(const ServerFacts& facts, const std::string&) {

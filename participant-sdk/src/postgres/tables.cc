@@ -97,6 +97,18 @@ Status RunScript(Connection& connection, const std::string& sql) {
   return Fail(code, "nothing was changed: " + reply.words());
 }
 
+// Where the connection is lost in here, the server may have committed before.
+Status Commit(Connection& connection) {
+  const Reply reply(PQexec(connection.raw(), "COMMIT"), PQerrorMessage(connection.raw()));
+  if (reply.ok()) return {};
+  if (!reply.lost()) return Fail(CodeFor(reply), "nothing was changed: " + reply.words());
+  return Fail(ErrorCode::kUnavailable,
+              "the connection was lost at the commit, so that it is not known whether all was "
+              "changed or nothing: " +
+                  reply.words(),
+              "run it again: what is there already is left as it is");
+}
+
 Status Apply(Connection& connection, TablesInstalled& installed) {
   // One after the other, when two programs do it at once: whoever comes second must see what the
   // first one did, whatever isolation the database gives by default.
@@ -118,7 +130,7 @@ Status Apply(Connection& connection, TablesInstalled& installed) {
     installed.version = migration.version;
     installed.applied.emplace_back(migration.name);
   }
-  return RunScript(connection, "COMMIT");
+  return Commit(connection);
 }
 
 }  // namespace

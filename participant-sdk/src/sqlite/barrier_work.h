@@ -42,6 +42,7 @@ class BarrierWork : public SqliteWork {
   Connection& connection_;
   const ActionContext& call_;
   const std::string log_id_;
+  const std::string gtid_;
   bool open_ = false;               // to the business
   const char* why_dead_ = nullptr;  // nothing will be committed
 };

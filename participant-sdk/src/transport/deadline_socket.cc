@@ -1,10 +1,12 @@
 #include "transport/deadline_socket.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <array>
@@ -16,6 +18,9 @@ namespace settle::sdk {
 namespace {
 
 using apache::thrift::transport::TTransportException;
+
+// How long one system call waits for an answer: the deadline is looked at in between.
+constexpr std::chrono::milliseconds kReceiveWait{500};
 
 [[noreturn]] void Throw(TTransportException::TTransportExceptionType type, int error) {
   throw TTransportException(type, std::generic_category().message(error));
@@ -87,7 +92,7 @@ void DeadlineSocket::ConnectTo(const Target& target, const DialTls& tls) {
 void DeadlineSocket::ShakeHands() {
   for (;;) {
     const channel::Step step = channel_->Handshake();
-    if (step.kind == channel::Step::Kind::kMoved) return;
+    if (step.kind == channel::Step::Kind::kMoved) return ReadByWaiting();
     if (step.kind == channel::Step::Kind::kClosed) {
       throw TTransportException(
           TTransportException::NOT_OPEN,
@@ -97,11 +102,26 @@ void DeadlineSocket::ShakeHands() {
   }
 }
 
+void DeadlineSocket::ReadByWaiting() {
+  if (interrupter_ != nullptr || channel_->encrypted()) return;
+  const int socket = channel_->socket();
+  const timeval wait{0, std::chrono::microseconds(kReceiveWait).count()};
+  const int flags = ::fcntl(socket, F_GETFL);
+  blocking_ = ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
+              flags != -1 && ::fcntl(socket, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
 uint32_t DeadlineSocket::read(uint8_t* buffer, uint32_t length) {
-  // First, since an answer is hardly ever there when one begins to look for it.
-  if (!channel_->holds_input()) Await(POLLIN);
+  using std::chrono::steady_clock;
   for (;;) {
-    const channel::Step step = channel_->Receive({buffer, length});
+    // Waiting in the system call that reads saves the one that waits. Near the deadline it would be
+    // too coarse, and it cannot be interrupted.
+    const bool waits = blocking_ && deadline_ - steady_clock::now() > 2 * kReceiveWait;
+    // An answer is hardly ever there when one begins to look for it.
+    if (!waits && !channel_->holds_input()) Await(POLLIN);
+    const channel::Step step =
+        waits ? channel_->ReceiveWaiting({buffer, length}) : channel_->Receive({buffer, length});
+    if (waits && step.kind == channel::Step::Kind::kWantsRead) continue;
     if (step.kind == channel::Step::Kind::kMoved) return static_cast<uint32_t>(step.bytes);
     if (step.kind == channel::Step::Kind::kClosed) return 0;
     AwaitFor(step);

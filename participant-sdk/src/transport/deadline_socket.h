@@ -47,6 +47,7 @@ class DeadlineSocket : public apache::thrift::transport::TVirtualTransport<Deadl
   void ConnectToAny(const addrinfo* addresses, const DialTls& tls);
   void ConnectTo(const Target& target, const DialTls& tls);
   void ShakeHands();
+  void ReadByWaiting();
   void Await(short events);
   // Waits for what the step wants, or throws what broke.
   void AwaitFor(const channel::Step& step);
@@ -54,6 +55,7 @@ class DeadlineSocket : public apache::thrift::transport::TVirtualTransport<Deadl
   const Interrupter* interrupter_;
   std::chrono::steady_clock::time_point deadline_;
   std::optional<channel::Channel> channel_;
+  bool blocking_ = false;  // its socket waits in recv
 };
 
 }  // namespace settle::sdk

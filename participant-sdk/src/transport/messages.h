@@ -38,11 +38,20 @@ struct BeginCall {
   std::string owner;
   Protocol protocol = Protocol::kTwoPhase;
   std::string trace_parent{};
+  BranchNumber own_branches = 0;  // that this process would number itself, in `session`
+  SessionId session{};
   bool last_resource = false;
 };
 struct Begun {
   Gtid gtid;
   Epoch epoch = 0;
+  BranchNumber own_branches = 0;  // granted
+};
+
+// A branch that this process numbered itself.
+struct OwnBranch {
+  BranchNumber number = 0;
+  std::string resource;
 };
 
 struct EnlistCall {
@@ -64,6 +73,7 @@ struct CommitCall {
   std::vector<BranchVote> votes;
   Wait wait = Wait::kApplied;
   milliseconds wait_at_most{0};
+  std::vector<OwnBranch> own{};
 };
 struct CommitAnswer {
   Ending ending;
@@ -75,7 +85,9 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
+  std::string own_resource{};  // not empty: this process numbered the branch itself
   std::optional<std::vector<BranchVote>> votes{};  // of all others: it is the last resource
+  std::vector<OwnBranch> own{};  // with votes: all that this process numbered itself
 };
 struct OnePhaseAnswer {
   bool granted = false;

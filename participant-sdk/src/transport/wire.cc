@@ -128,7 +128,8 @@ Result<std::string> LogIdFromWire(const std::string& log_id) {
 Result<Command> FromWire(const wire::Command& command) {
   Result<CommandKind> kind = FromWire(command.kind);
   Result<Gtid> gtid = Gtid::Parse(command.gtid);
-  Result<BranchNumber> branch = BranchFromWire(command.branch);
+  const bool all_own = command.branch == 0 && command.kind == wire::CommandKind::ABORT;
+  Result<BranchNumber> branch = all_own ? BranchNumber{0} : BranchFromWire(command.branch);
   Result<Epoch> epoch = EpochFromWire(command.epoch);
   if (!kind) return Fail(kind.error());
   if (!gtid) return Fail(gtid.error());
@@ -171,6 +172,9 @@ wire::BeginRequest ToWire(const BeginCall& call) {
   if (call.protocol == Protocol::kThreePhase) out.__set_protocol(wire::Protocol::THREE_PHASE);
   if (!call.trace_parent.empty()) out.__set_trace_parent(OneLine(call.trace_parent, kLabelMost));
   if (call.last_resource) out.__set_last_resource(true);
+  if (call.own_branches == 0) return out;
+  out.__set_own_branches(static_cast<std::int32_t>(call.own_branches));
+  out.__set_session(call.session);
   return out;
 }
 
@@ -183,12 +187,27 @@ wire::EnlistRequest ToWire(const EnlistCall& call) {
   return out;
 }
 
+namespace {
+
+std::vector<wire::OwnBranch> ToWire(const std::vector<OwnBranch>& own) {
+  std::vector<wire::OwnBranch> out;
+  for (const OwnBranch& branch : own) {
+    wire::OwnBranch& named = out.emplace_back();
+    named.number = static_cast<std::int32_t>(branch.number);
+    named.resource = branch.resource;
+  }
+  return out;
+}
+
+}  // namespace
+
 wire::CommitRequest ToWire(const CommitCall& call) {
   wire::CommitRequest out;
   out.gtid = call.gtid.text();
   for (const BranchVote& vote : call.votes) out.votes.push_back(ToWire(vote.branch, vote.result));
   out.wait = call.wait == Wait::kApplied ? wire::Wait::APPLIED : wire::Wait::DECISION;
   out.wait_ms = call.wait_at_most.count();
+  if (!call.own.empty()) out.__set_branches(ToWire(call.own));
   return out;
 }
 
@@ -197,9 +216,11 @@ wire::OnePhaseRequest ToWire(const OnePhaseCall& call) {
   out.gtid = call.gtid.text();
   out.branch = static_cast<std::int32_t>(call.branch);
   out.evidence = ToWire(call.evidence);
+  if (!call.own_resource.empty()) out.__set_resource(call.own_resource);
   if (!call.votes) return out;
   out.__isset.votes = true;
   for (const BranchVote& vote : *call.votes) out.votes.push_back(ToWire(vote.branch, vote.result));
+  if (!call.own.empty()) out.__set_branches(ToWire(call.own));
   return out;
 }
 
@@ -294,7 +315,10 @@ Result<Begun> FromWire(const wire::BeginReply& reply) {
   Result<Epoch> epoch = EpochFromWire(reply.epoch);
   if (!gtid) return Fail(gtid.error());
   if (!epoch) return Fail(epoch.error());
-  return Begun{*std::move(gtid), *epoch};
+  if (!reply.__isset.own_branches) return Begun{*std::move(gtid), *epoch};
+  const Result<BranchNumber> own = BranchFromWire(reply.own_branches);
+  if (!own) return Fail(own.error());
+  return Begun{*std::move(gtid), *epoch, *own};
 }
 
 Result<BranchNumber> FromWire(const wire::EnlistReply& reply) {

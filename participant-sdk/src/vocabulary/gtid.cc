@@ -10,6 +10,9 @@
 namespace settle {
 namespace {
 
+constexpr std::size_t kTailLength = 8;  // hexadecimal digits
+constexpr std::uint64_t kSequenceMax = (std::uint64_t{1} << 63) - 1;
+
 bool IsLowerAlphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 // Reads a decimal or hexadecimal number up to `end_mark`; canonical form only (no sign, no leading
@@ -34,7 +37,7 @@ constexpr std::string_view kForLastResource = "-last";
 
 bool IsTail(std::string_view text) {
   if (text.ends_with(kForLastResource)) text.remove_suffix(kForLastResource.size());
-  return text.size() == 8 && std::all_of(text.begin(), text.end(), [](char c) {
+  return text.size() == kTailLength && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
 }
@@ -46,42 +49,54 @@ bool IsLogId(std::string_view text) {
 }
 
 Gtid Gtid::Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence, std::uint32_t tail) {
-  std::array<char, 9> hex{};
-  std::snprintf(hex.data(), hex.size(), "%08x", tail);
   Gtid gtid;
-  gtid.text_ = std::string(log_id) + "." + std::to_string(epoch) + "." + std::to_string(sequence) +
-               "." + hex.data();
+  std::copy_n(log_id.begin(), std::min(log_id.size(), kLogIdLength), gtid.log_id_.begin());
   gtid.epoch_ = epoch;
-  gtid.sequence_ = sequence;
+  gtid.sequence_ = sequence & kSequenceMax;
+  gtid.tail_ = tail;
   return gtid;
 }
 
 Gtid Gtid::MakeForLastResource(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
                                std::uint32_t tail) {
   Gtid gtid = Make(log_id, epoch, sequence, tail);
-  gtid.text_ += kForLastResource;
+  gtid.last_resource_ = 1;
   return gtid;
 }
 
-bool Gtid::allows_last_resource() const { return text_.ends_with(kForLastResource); }
-
-std::uint32_t Gtid::tail() const {
-  std::uint32_t tail = 0;
-  std::from_chars(text_.data() + text_.rfind('.') + 1, text_.data() + text_.size(), tail, 16);
-  return tail;
+std::string Gtid::text() const {
+  if (empty()) return {};
+  // 20 digits have 64 bits
+  std::array<char, kLogIdLength + 1 + 20 + 1 + 20 + 1 + kTailLength + kForLastResource.size()> room;
+  char* end = std::copy(log_id_.begin(), log_id_.end(), room.data());
+  for (const std::uint64_t number : {epoch_, sequence()}) {
+    *end++ = '.';
+    end = std::to_chars(end, room.data() + room.size(), number).ptr;
+  }
+  *end++ = '.';
+  for (std::size_t i = 0; i < kTailLength; ++i) {
+    *end++ = "0123456789abcdef"[tail_ >> (4 * (kTailLength - 1 - i)) & 15];
+  }
+  if (last_resource_ != 0) end = std::copy(kForLastResource.begin(), kForLastResource.end(), end);
+  return {room.data(), end};
 }
 
 Result<Gtid> Gtid::Parse(std::string_view text) {
   Gtid gtid;
+  std::uint64_t sequence = 0;
   std::string_view rest = text;
   const bool has_log = text.size() > kLogIdLength && IsLogId(text.substr(0, kLogIdLength));
   if (has_log) rest.remove_prefix(kLogIdLength);
   if (!has_log || !TakeDot(rest) || !TakeDecimal(rest, gtid.epoch_) || !TakeDot(rest) ||
-      !TakeDecimal(rest, gtid.sequence_) || !TakeDot(rest) || !IsTail(rest) || gtid.epoch_ == 0) {
+      !TakeDecimal(rest, sequence) || sequence > kSequenceMax || !TakeDot(rest) || !IsTail(rest) ||
+      gtid.epoch_ == 0) {
     return Fail(ErrorCode::kInvalid, "\"" + Escaped(text) + "\" is not a gtid",
                 "a gtid reads <log id>.<epoch>.<sequence>.<tail>, as 'settle list' prints it");
   }
-  gtid.text_ = std::string(text);
+  std::copy_n(text.begin(), kLogIdLength, gtid.log_id_.begin());
+  std::from_chars(rest.data(), rest.data() + rest.size(), gtid.tail_, 16);
+  gtid.sequence_ = sequence & kSequenceMax;
+  gtid.last_resource_ = rest.size() > kTailLength ? 1 : 0;
   return gtid;
 }
 
@@ -102,7 +117,7 @@ Result<BranchKey> BranchKey::ParseDatabaseName(std::string_view name) {
   BranchKey key;
   rest.remove_prefix(colon + 1);
   if (!gtid || !TakeDecimal(rest, key.number) || key.number == 0) return not_ours();
-  if (!rest.empty() && !LastResourceIn(name)) return not_ours();
+  if (!rest.empty() && (rest[0] != ':' || !LastResourceIn(name))) return not_ours();
   key.gtid = *std::move(gtid);
   return key;
 }

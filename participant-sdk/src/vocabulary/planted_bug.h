@@ -28,6 +28,9 @@ enum class PlantedBug {
   kEnlistAfterTheDecisionBegan,
   kEvidenceNotRecorded,
   kRestoredBranchTakenForFinished,
+  kOwnBranchesNotToldOfTheAbort,
+  kUnnamedBranchTakenForAborted,
+  kCommitAfterTheAbort,
   // last resource: coordinator/protocol, coordinator/recovery
   kDeadlineAfterLeaveToTheLastResource,
   kSiblingsCommittedBeforeTheLastResource,
@@ -93,6 +96,8 @@ enum class PlantedBug {
   kWitnessAnswersBeforeDurable,
   kPreCommitNotForced,
   kAbortsAloneAfterPreCommit,
+  kForcedBeforeItIsDurable,
+  kIntentNotReplayed,
   // quorum three-phase commit: participant-sdk/src/quorum
   kBallotsNotCompared,
   kElectionNotForced,

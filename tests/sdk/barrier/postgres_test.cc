@@ -122,8 +122,12 @@ TEST_F(PostgresBarrierTest, PlansAreKeptFromCallToCallAndWhateverTheBusinessDoes
     return *work.Execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'settle_%'")
                 ->rows[0][0];
   };
-  for (const char* what : {"SELECT 1", "DEALLOCATE ALL", "DISCARD PLANS",
-                           "PREPARE mine AS SELECT 1", "PREPARE mine AS SELECT 2"}) {
+  world_->Query(
+      "CREATE FUNCTION prepare() RETURNS void LANGUAGE plpgsql AS "
+      "$$ BEGIN EXECUTE 'PREPARE hidden AS SELECT 1'; END $$");
+  for (const char* what :
+       {"SELECT 1", "DEALLOCATE ALL", "DISCARD PLANS", "PREPARE mine AS SELECT 1",
+        "PREPARE mine AS SELECT 2", "SELECT prepare()", "SELECT prepare(), 2"}) {
     for (int i = 0; i < 2; ++i) {
       EXPECT_THAT(barrier_->Run(Call(kAction, ++sequence), Does("reserved")), IsDone()) << what;
     }

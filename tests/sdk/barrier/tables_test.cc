@@ -118,6 +118,27 @@ TEST(BarrierTablesOnPostgres, ARoleThatMayNotUseThemIsToldWhatToGrant) {
   EXPECT_EQ(world->Rows(), "0");
 }
 
+// The server ends the connection while it commits, as one that is shut down does.
+TEST(BarrierTablesOnPostgres, AConnectionLostAtTheCommitIsNotCalledNothingChanged) {
+  const auto world = BarrierWorld::Make(BarrierWorld::Kind::kPostgres);
+  world->Query(
+      "CREATE TABLE settle_migration (version int NOT NULL PRIMARY KEY, name text NOT NULL, "
+      "applied timestamptz NOT NULL DEFAULT now()); "
+      "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS "
+      "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END'; "
+      "CREATE CONSTRAINT TRIGGER leaves AFTER INSERT ON settle_migration "
+      "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION leave()");
+  const auto lost = world->Install();
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(lost.error().message, HasSubstr("it is not known whether"));
+  EXPECT_THAT(lost.error().message, ::testing::Not(HasSubstr("nothing was changed")));
+  EXPECT_THAT(lost.error().advice, HasSubstr("run it again"));
+  world->Query("DROP TRIGGER leaves ON settle_migration");
+  EXPECT_TRUE(world->Install());
+  EXPECT_TRUE(world->Install()->applied.empty()) << "and a third time does nothing";
+}
+
 TEST(BarrierTablesOnPostgres, APasswordIsNeitherTakenNorRepeated) {
   const ProgramOutput output = OutputOf(
       "settle", {"barrier", "check", "--dsn", "postgresql:host=/nowhere password=swordfish"});

@@ -7,7 +7,10 @@ namespace {
 using testing::HasSubstr;
 using testing::MatchesRegex;
 
-class Action : public ActionTest {};
+class Action : public ActionTest {
+ protected:
+  Gate gate_;  // in which a handler may still be when its test is over
+};
 
 TEST_F(Action, TheHandlerIsToldTheCallAndItsAnswerIsReported) {
   std::promise<ActionContext> told;
@@ -192,76 +195,72 @@ TEST_F(Action, AFenceGoesToItsHandlerWhereOneIsGiven) {
 }
 
 TEST_F(Action, AtMostSoManyHandlersRunAtATimeAndWhatFindsNoRoomIsAnsweredBusy) {
-  Gate gate;
   Serve([&](const ActionContext&) {
-    gate.Pass();
+    gate_.Pass();
     return Done();
   });
   ConnectToServe();
   for (int step = 1; step <= 2; ++step) fake_.Call(Call(step));
-  ASSERT_TRUE(gate.AwaitEntered(2));
+  ASSERT_TRUE(gate_.AwaitEntered(2));
   for (int step = 3; step <= 6; ++step) fake_.Call(Call(step));  // three wait, the fourth does not
   EXPECT_TRUE(fake_.Await("answer 6.1=unknown busy: 3 calls wait for one of 2 threads"));
-  EXPECT_EQ(gate.entered(), 2);
-  gate.Open();
+  EXPECT_EQ(gate_.entered(), 2);
+  gate_.Open();
   for (int step = 1; step <= 5; ++step) {
     EXPECT_TRUE(fake_.Await("answer " + std::to_string(step) + ".1=done {}"));
   }
-  EXPECT_EQ(gate.most(), 2) << "the bound was not reached, or exceeded";
+  EXPECT_EQ(gate_.most(), 2) << "the bound was not reached, or exceeded";
 }
 
 TEST_F(Action, M01_ACopyOfACallThatRunsIsNotRunBesideItAndTheAnswerIsTheCopys) {
-  Gate gate;
   Serve([&](const ActionContext&) {
-    gate.Pass();
+    gate_.Pass();
     return Failed("no seat");
   });
   ConnectToServe();
   fake_.Call(Call(1, 1));
-  ASSERT_TRUE(gate.AwaitEntered(1));
+  ASSERT_TRUE(gate_.AwaitEntered(1));
   fake_.Call(Call(1, 2));
   fake_.Call(Call(1, 3));
   fake_.Call(Call(2, 1));  // once this one runs, the copies have been seen
-  ASSERT_TRUE(gate.AwaitEntered(2));
-  EXPECT_EQ(gate.entered(), 2);
-  gate.Open();
+  ASSERT_TRUE(gate_.AwaitEntered(2));
+  EXPECT_EQ(gate_.entered(), 2);
+  gate_.Open();
   EXPECT_TRUE(fake_.Await("answer 1.3=failed no seat"));
   EXPECT_EQ(fake_.Count("answer 1.1=failed no seat") + fake_.Count("answer 1.2=failed no seat"),
             0u);
-  EXPECT_EQ(gate.most(), 2);
+  EXPECT_EQ(gate_.most(), 2);
 }
 
 TEST_F(Action, ACompensationIsNotACopyOfItsAction) {
-  Gate gate;
   Serve(
       [&](const ActionContext&) {
-        gate.Pass();
+        gate_.Pass();
         return Done();
       },
       [](const ActionContext&) { return Done(); });
   ConnectToServe();
   fake_.Call(Call(1));
-  ASSERT_TRUE(gate.AwaitEntered(1));
+  ASSERT_TRUE(gate_.AwaitEntered(1));
   wire::ActionCall undo = Call(1, 5);
   undo.op = wire::ActionOp::COMPENSATE;
   fake_.Call(undo);
   EXPECT_TRUE(fake_.Await("answer 1.5=done {}"));
-  gate.Open();
+  gate_.Open();
   EXPECT_TRUE(fake_.Await("answer 1.1=done {}"));
 }
 
 TEST_F(Action, ACallWhoseTimeIsOverBeforeAThreadIsFreeIsNotBegun) {
-  Gate gate;
   std::atomic<int> late{0};
   Serve([&](const ActionContext& call) {
     if (call.step == 3) ++late;
-    gate.Pass();
+    gate_.Pass();
     return Done();
   });
   ConnectToServe();
   fake_.Call(Call(1));
   fake_.Call(Call(2));
-  ASSERT_TRUE(gate.AwaitEntered(2));
+  ASSERT_TRUE(gate_.AwaitEntered(2));
   wire::ActionCall brief = Call(3);
   brief.timeout_ms = 1;
   fake_.Call(brief);
@@ -269,33 +268,32 @@ TEST_F(Action, ACallWhoseTimeIsOverBeforeAThreadIsFreeIsNotBegun) {
   Heard("answer 6.1=unknown busy");  // so the brief one waits
   const Clock::time_point its_deadline = Clock::now() + milliseconds(brief.timeout_ms);
   ASSERT_TRUE(Eventually([&] { return Clock::now() > its_deadline; }));
-  gate.Open();
+  gate_.Open();
   EXPECT_THAT(Heard("answer 3."), HasSubstr("=unknown it was not begun: its time was over"));
   EXPECT_EQ(late, 0);
   EXPECT_TRUE(fake_.Await("answer 5.1=done {}"));
 }
 
 TEST_F(Action, ALaterCopyGivesACallThatStillWaitsItsOwnTime) {
-  Gate gate;
   Serve([&](const ActionContext&) {
-    gate.Pass();
+    gate_.Pass();
     return Done();
   });
   ConnectToServe();
   fake_.Call(Call(1));
   fake_.Call(Call(2));
-  ASSERT_TRUE(gate.AwaitEntered(2));
+  ASSERT_TRUE(gate_.AwaitEntered(2));
   wire::ActionCall brief = Call(3);
   brief.timeout_ms = 1;
   fake_.Call(brief);
   fake_.Call(Call(3, 2));
   for (int step = 4; step <= 6; ++step) fake_.Call(Call(step));
   Heard("answer 6.1=unknown busy");
-  gate.Open();
+  gate_.Open();
   for (const char* answer : {"answer 3.2=done {}", "answer 4.1=done {}", "answer 5.1=done {}"}) {
     EXPECT_TRUE(fake_.Await(answer));
   }
-  EXPECT_EQ(gate.entered(), 5);  // 3 once, and 6 never
+  EXPECT_EQ(gate_.entered(), 5);  // 3 once, and 6 never
 }
 
 TEST_F(Action, ACallOfAnEarlierLifeOrOfAnotherLogIsRefused) {

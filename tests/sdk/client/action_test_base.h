@@ -46,7 +46,7 @@ class ActionTest : public ClientTest {
     std::lock_guard lock(mutex_);
     return warnings_;
   }
-  // The first line that begins so; waits five seconds for it.
+  // The first line that begins so; waits half a minute for it.
   std::string Heard(const std::string& beginning) {
     std::string line;
     EXPECT_TRUE(Eventually([&] {
@@ -83,7 +83,7 @@ class Gate {
   }
   bool AwaitEntered(int count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, seconds(5), [&] { return entered_ >= count; });
+    return changed_.wait_for(lock, seconds(30), [&] { return entered_ >= count; });
   }
   int entered() {
     std::lock_guard lock(mutex_);

@@ -45,6 +45,22 @@ TEST(BranchTable, C15_ALowerEpochOfTheSameLogIsRefusedAndSaysWhy) {
   EXPECT_EQ(table.HighestEpoch(kLog), 3u);
 }
 
+TEST(BranchTable, P12_AnAbortOfBranchZeroIsOfAllThatWereNumberedHere) {
+  BranchTable table = Attached();
+  ASSERT_TRUE(table.Adopt(Key(3, 1, 1), "bank", "s1"));
+  ASSERT_TRUE(table.Adopt(Key(3, 1, 2), "bank", "s1"));
+  ASSERT_TRUE(table.Adopt(Key(3, 2, 1), "bank", "s1"));
+  PrepareByApplication(table, Key(3, 1, 2));
+  const Result<Steps> steps = table.Handle(Commanded(CommandKind::kAbort, Key(3, 1, 0), 3));
+  ASSERT_TRUE(steps);
+  EXPECT_THAT(*steps, ElementsAre(Step{Key(3, 1, 1), "bank", effect::Fence{}},
+                                  Step{Key(3, 1, 2), "bank",
+                                       effect::FinishByHandle{Decision::kAbort, false, {}}}));
+  EXPECT_EQ(table.StateOf(Key(3, 2, 1)), BranchState::kWorking) << "another transaction's";
+  EXPECT_FALSE(table.Adopt(Key(3, 1, 3), "bank", "s1")) << "nobody would ever end it";
+  EXPECT_TRUE(table.Adopt(Key(3, 3, 1), "bank", "s1"));
+}
+
 TEST(BranchTable, ATraceComesWithTheBranchOrWithACommandAndGoesWithTheBranch) {
   const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   BranchTable table(1);

@@ -84,7 +84,11 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     reply.gtid =
         Gtid::Make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7).text();
     reply.epoch = fake_.epoch_;
-    fake_.branches_[reply.gtid] = 0;
+    const bool of_a_session = fake_.sessions_.count(request.session) != 0;
+    const int granted = of_a_session ? std::min(fake_.own_granted, request.own_branches) : 0;
+    if (granted != 0) reply.__set_own_branches(granted);
+    fake_.branches_[reply.gtid] = granted;
+    fake_.granted_[reply.gtid] = granted;
   }
 
   void enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) override {
@@ -118,6 +122,8 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
   void commit(wire::CommitReply& reply, const wire::CommitRequest& request) override {
     std::string line = "commit";
     for (const wire::BranchVote& vote : request.votes) fake_.NoteVote(" ", vote, line);
+    for (const wire::OwnBranch& own : request.branches)
+      line += " own " + std::to_string(own.number) + " " + own.resource;
     fake_.Note(line);
     const bool no = std::any_of(request.votes.begin(), request.votes.end(),
                                 [](const wire::BranchVote& v) { return v.vote == wire::Vote::NO; });
@@ -126,7 +132,9 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
       reply.ending =
           no ? WireEnding(wire::Outcome::ABORTED, wire::AbortCause::VOTED_NO, fake_.last_reason_)
              : WireEnding(wire::Outcome::COMMITTED);
-      reply.finish_here = static_cast<int>(request.votes.size()) == fake_.branches_[request.gtid];
+      const int own = static_cast<int>(request.branches.size());
+      const int others = fake_.branches_[request.gtid] - fake_.granted_[request.gtid];
+      reply.finish_here = static_cast<int>(request.votes.size()) == own + others;
     }
     if (fake_.on_commit) fake_.on_commit(request, reply);
     std::lock_guard lock(fake_.mutex_);
@@ -134,7 +142,8 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
   }
 
   void commit_one_phase(wire::OnePhaseReply& reply, const wire::OnePhaseRequest& request) override {
-    fake_.Note("one-phase " + std::to_string(request.branch));
+    fake_.Note("one-phase " + std::to_string(request.branch) +
+               (request.__isset.resource ? " own " + request.resource : ""));
     reply.granted = true;
     if (fake_.on_one_phase) fake_.on_one_phase(request, reply);
   }

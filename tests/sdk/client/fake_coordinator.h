@@ -52,6 +52,8 @@ class FakeCoordinator {
   std::function<void(wire::HelloReply&)> on_hello;
   std::function<void(wire::Command&)> on_command;  // before it is queued: what Send leaves empty
   std::int64_t session_timeout_ms = 10'000;
+  // How many branches a process may number itself; none: as a coordinator of an older release.
+  int own_granted = 0;
   // For hooks: answers no sooner, as a coordinator does while what is waited for goes on. Less if
   // the fake is stopped.
   void TakeAsLongAs(std::int64_t wait_ms);
@@ -73,9 +75,10 @@ class FakeCoordinator {
   void LoseSessions();
 
   // What was heard, one line each: "begin", "begin 3pc", "enlist bank", "try airline/fly", "commit
-  // 1=commit 2=no", "abort", "detach", "vote 1=no", "site 1=waiting", "end 1=committed", "found
-  // bank settle:...", "attach bank acts:airline seen=<log>/<epoch>", "answer <step>.<attempt>=done
-  // {}". Waits five seconds for it.
+  // 1=commit 2=no", "commit 1=commit own 1 bank", "one-phase 1 own bank", "abort", "detach", "vote
+  // 1=no", "site 1=waiting", "end 1=committed", "found bank settle:...", "attach bank acts:airline
+  // seen=<log>/<epoch>", "answer <step>.<attempt>=done
+  // {}". Waits half a minute for it.
   bool Await(const std::string& line);
   std::vector<std::string> heard();
   std::size_t Count(const std::string& line);
@@ -116,7 +119,8 @@ class FakeCoordinator {
   bool stopping_ = false;
   std::vector<std::string> heard_;
   std::string last_reason_;
-  std::map<std::string, int> branches_;  // by gtid
+  std::map<std::string, int> branches_;  // by gtid: the last number
+  std::map<std::string, int> granted_;
   std::map<std::string, std::map<std::string, int>> requests_;
   std::map<std::string, wire::Ending> endings_;
   std::map<std::string, Session> sessions_;

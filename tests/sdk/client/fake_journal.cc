@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fake_coordinator.h"
+#include "support/wait_until.h"
 
 namespace settle::sdk {
 namespace {
@@ -57,7 +58,7 @@ void FakeCoordinator::SendToAll(wire::CommandKind::type kind, const BranchKey& k
 
 void FakeCoordinator::Call(const wire::ActionCall& call) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::seconds(5), [this] { return !sessions_.empty(); });
+  changed_.wait_for(lock, settle::testing::kPatience, [this] { return !sessions_.empty(); });
   for (auto& [name, session] : sessions_) {
     if (session.participants.count(call.participant) > 0) session.queue.calls.push_back(call);
   }
@@ -112,7 +113,7 @@ void FakeCoordinator::NoteVote(const std::string& prefix, const wire::BranchVote
 
 bool FakeCoordinator::Await(const std::string& line) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(5), [&] {
+  return changed_.wait_for(lock, settle::testing::kPatience, [&] {
     return std::find(heard_.begin(), heard_.end(), line) != heard_.end();
   });
 }

@@ -1,7 +1,8 @@
 #include "fake_resource.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "support/wait_until.h"
 
 namespace settle::sdk {
 namespace {
@@ -67,7 +68,7 @@ std::vector<std::string> FakeResource::journal() const {
 
 bool FakeResource::Await(const std::string& line) const {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, std::chrono::seconds(5), [&] {
+  return changed_.wait_for(lock, settle::testing::kPatience, [&] {
     return std::find(journal_.begin(), journal_.end(), line) != journal_.end();
   });
 }

@@ -68,9 +68,24 @@ TEST_F(LostReply, ACoordinatorThatIsGoneLeavesTheOutcomeUnknownAndTheBranchesPre
   EXPECT_TRUE(bank_a_->IsPrepared({transaction.gtid(), 1}));
 }
 
+TEST_F(LostReply, ARefusedCommitIsAbortedAndThatAnswerCounts) {
+  fake_.on_commit = [](const wire::CommitRequest&, wire::CommitReply&) -> bool {
+    throw ServiceError(wire::ErrorCode::INVALID, "what is this");
+  };
+  Connect();
+  GlobalTransaction transaction = Both();
+  const Ending ending = transaction.Commit();
+  EXPECT_EQ(ending.outcome, Outcome::kAborted);
+  EXPECT_THAT(ending.reason, HasSubstr("what is this"));
+  EXPECT_FALSE(bank_a_->IsPrepared({transaction.gtid(), 1}));
+}
+
 TEST_F(LostReply, ARefusalThatDecidesNothingIsUnknown) {
   fake_.on_commit = [](const wire::CommitRequest&, wire::CommitReply&) -> bool {
     throw ServiceError(wire::ErrorCode::INVALID, "what is this");
+  };
+  fake_.on_abort = [](const wire::AbortRequest&) {
+    throw ServiceError(wire::ErrorCode::INVALID, "nor this");
   };
   Connect();
   GlobalTransaction transaction = Both();

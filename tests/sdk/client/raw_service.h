@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -42,6 +43,7 @@ class RawService {
     ::close(listener_);
   }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  int greeted() const { return greeted_; }  // by how many peers, with their first bytes
 
  private:
   void Run() {
@@ -49,7 +51,10 @@ class RawService {
       const int peer = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
       if (peer < 0) return;
       char request[4096];
-      if (::recv(peer, request, sizeof request, 0) > 0) Answer(peer);
+      if (::recv(peer, request, sizeof request, 0) > 0) {
+        ++greeted_;
+        Answer(peer);
+      }
       if (!hang_up_) stop_.Sleep(std::chrono::seconds(30));
       ::close(peer);
     }
@@ -69,6 +74,7 @@ class RawService {
   const bool hang_up_;
   int listener_ = -1;
   int port_ = 0;
+  std::atomic<int> greeted_{0};
   Interrupter stop_;
   std::thread thread_;
 };

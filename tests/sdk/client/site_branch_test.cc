@@ -124,6 +124,23 @@ TEST(SiteBranch, M11_WhatTheCoordinatorOnlySaidDoesNotStandAgainstTheRecord) {
               ElementsAre(effect::FinishByKey{Decision::kCommit, kEvidence, true, kByThem}));
 }
 
+// Otherwise a person's word against what the sites decided would be refused for ever, and what
+// became of the branch never be told.
+TEST(SiteBranch, M11_ACommandAfterADecisionThatFailedAtTheConnectionAsksTheRecord) {
+  BranchMachine branch = Prepared();
+  branch.Handle(Decided(Decision::kAbort));
+  branch.Handle(event::Finished{kRetry});
+  const DecidedBy forced{{1, 0}, {0, 1}};
+  EXPECT_THAT(branch.Handle(Command(CommandKind::kCommit)),
+              ElementsAre(effect::FinishByKey{Decision::kCommit, kEvidence, true, forced}));
+  EXPECT_THAT(branch.Handle(event::Overruled{"its sites decided otherwise"}),
+              ElementsAre(ReportsEnd(BranchEnd::kRetry, "decided otherwise")));
+  EXPECT_THAT(branch.Handle(Decided(Decision::kAbort)),
+              ElementsAre(effect::FinishByKey{Decision::kAbort, kEvidence, true, kByThem}));
+  EXPECT_THAT(branch.Handle(event::Finished{{BranchEnd::kAborted, {}}}),
+              ElementsAre(ReportsEnd(BranchEnd::kAborted, "")));
+}
+
 TEST(SiteBranch, BranchesLeftToACoordinatorThatHasGivenThemUpAreRolledBack) {
   BranchTable table;
   const Gtid gtid = Gtid::Make("abcdefghijkl", 1, 1, 9);

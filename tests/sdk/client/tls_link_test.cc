@@ -20,6 +20,7 @@ using settle::testing::CertificateWish;
 using settle::testing::Served;
 using settle::testing::TemporaryDirectory;
 using settle::testing::TlsServed;
+using settle::testing::WaitUntil;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
@@ -153,7 +154,7 @@ TEST(TlsLink, AnInterruptEndsAHandshake) {
   const Authority authority(directory);
   Interrupter stop;
   std::thread stopper([&] {
-    std::this_thread::sleep_for(50ms);
+    EXPECT_TRUE(WaitUntil([&] { return silent.greeted() == 1; })) << "the handshake began";
     stop.Interrupt();
   });
   const auto start = Clock::now();

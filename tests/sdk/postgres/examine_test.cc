@@ -134,6 +134,14 @@ TEST(PostgresExamine, TheTimeoutsThatItsSessionsBeginWithAreTold) {
   EXPECT_THAT(found.what, HasSubstr("idle_in_transaction_session_timeout = 2000ms"));
 }
 
+TEST(PostgresExamine, WhatARoleHasUnderAServersNameIsNotTheServersWord) {
+  World world;
+  world.Query(
+      "CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'");
+  world.Query("ALTER ROLE postgres SET search_path = public, pg_catalog");
+  EXPECT_THAT(Alarming(Examine(*world.bank)), IsEmpty());
+}
+
 TEST(PostgresExamine, TablesOfAnOlderReleaseAreWarnedAbout) {
   World world;
   ASSERT_TRUE(PostgresBarrier::Install(world.cluster.Dsn("bank")));

@@ -96,6 +96,31 @@ TEST(PostgresFailOver, EvidenceNamesTheNewTimelineRightAfterAPromotion) {
   EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kAborted) << "still provable";
 }
 
+// A connection's timeline is the server's at the time that it was made, unless that was a standby.
+TEST(PostgresFailOver, EvidenceOfAConnectionFromBeforeThePromotionNamesTheNewTimeline) {
+  Pair pair;
+  PostgresOptions options{.name = "bank", .dsn = pair.standby.Dsn("bank")};
+  options.connections_max = 1;
+  auto bank = pair.world.Resource(options);
+  const auto process = [&](PostgresBranch& branch) {
+    return branch.Execute("SELECT pg_backend_pid(), pg_is_in_recovery()")->rows.at(0);
+  };
+  auto before = *bank->Open(pair.world.NextKey());
+  const auto on_standby = process(*before);
+  ASSERT_EQ(on_standby.at(1), "t");
+  before.reset();
+  pair.world.cluster.Kill();
+  pair.standby.Promote();
+  auto branch = *bank->Open(pair.world.key);
+  EXPECT_THAT(process(*branch), ::testing::ElementsAre(on_standby.at(0), "f")) << "not the same";
+  ASSERT_TRUE(branch->Execute("UPDATE account SET balance = 90 WHERE id = 1"));
+  const VoteResult vote = branch->AwaitPrepare();
+  ASSERT_EQ(vote.vote, Vote::kCommit) << vote.reason;
+  EXPECT_EQ(vote.evidence.timeline, 2u);
+  pair.standby.Query("bank", "ROLLBACK PREPARED '" + pair.world.key.DatabaseName() + "'");
+  EXPECT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kAborted) << "still provable";
+}
+
 TEST(PostgresFailOver, G06_AStandbyNeverGivesAVerdict) {
   Pair pair;
   auto branch = pair.world.Working();

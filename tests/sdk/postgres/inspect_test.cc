@@ -100,7 +100,13 @@ TEST(PostgresInspect, WhoWaitsForARowOfItAndWhoWaitsBehindThatIsNamedWithItsTime
   Session other(world, "unconcerned");  // of another row, but behind the third
   other.Send("SELECT * FROM account WHERE id = 2");
   ASSERT_TRUE(WaitsForLock(world, other));
-  ASSERT_EQ(world.Query("SELECT pg_sleep(0.05)"), "");
+  // By the clock that says how long they wait: the last of them the shortest.
+  ASSERT_TRUE(WaitUntil([&] {
+    return world.Query(
+               "SELECT clock_timestamp() - waitstart > interval '50 ms' FROM pg_locks "
+               "WHERE NOT granted AND pid = " +
+               std::to_string(other.pid())) == "t";
+  }));
   const Result<LiveBranch> live = Inspect(world, prepared.evidence);
   ASSERT_TRUE(live) << Describe(live.error());
   EXPECT_EQ(live->waiting, 4U);
@@ -214,7 +220,9 @@ TEST(PostgresInspect, G08_ADatabaseThatCannotAnswerInTimeIsGivenUp) {
 TEST(PostgresInspect, ItsTimeOutDoesNotStayInTheConnection) {
   World world;
   const PreparedBranch prepared(world);
-  ASSERT_TRUE(world.bank->Inspect(world.key, prepared.evidence, milliseconds(1'000)));
+  ASSERT_TRUE(WaitUntil([&] {
+    return bool(world.bank->Inspect(world.key, prepared.evidence, milliseconds(1'000)));
+  }));
   auto branch = *world.bank->Open(world.NextKey());
   EXPECT_TRUE(branch->Execute("SELECT pg_sleep(1.2)")) << "the same connection, reset";
 }

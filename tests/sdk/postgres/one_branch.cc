@@ -1,6 +1,7 @@
 // One branch from its work to its end, in a process that a failpoint may kill:
 //
-//   postgres_one_branch <dsn> <branch's name in the database> two-phase|one-phase|three-phase
+//   postgres_one_branch <dsn> <branch's name in the database>
+//   two-phase|one-phase|three-phase|queued
 //
 // Prints its evidence as soon as it has it. Exits with 0 when the branch is committed.
 #include <cstdio>
@@ -42,6 +43,9 @@ int main(int argc, char** argv) {
       {.name = "bank", .dsn = argv[1], .three_phase = mode == "three-phase"});
   const auto branch = bank->Open(*key);
   if (!branch) return 3;
-  if (!(*branch)->Execute("UPDATE account SET balance = balance - 10 WHERE id = 1")) return 3;
+  const char* const work = "UPDATE account SET balance = balance - 10 WHERE id = 1";
+  const bool worked = mode == "queued" ? (*branch)->Queue(work, {}, 1).has_value()
+                                       : (*branch)->Execute(work).has_value();
+  if (!worked) return 3;
   return Committed(**branch, mode) ? 0 : 1;
 }

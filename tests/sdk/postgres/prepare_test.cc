@@ -14,6 +14,14 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using std::chrono_literals::operator""ms;
 
+// "self": the bank, as tables of another server.
+void MakeForeignServer(const World& world) {
+  world.Query("CREATE EXTENSION postgres_fdw");
+  world.Query("CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
+              world.cluster.socket_directory() + "', dbname 'bank')");
+  world.Query("CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres')");
+}
+
 TEST(PostgresPrepare, P11_ABranchThatWroteNothingIsReadOnlyAndReleased) {
   World world;
   auto branch = *world.bank->Open(world.key);
@@ -40,10 +48,7 @@ TEST(PostgresPrepare, P11_AWriteHiddenInAFunctionIsNotReadOnly) {
 
 TEST(PostgresPrepare, P11_AWriteToAForeignTableAloneIsNotReadOnly) {
   World world;
-  world.Query("CREATE EXTENSION postgres_fdw");
-  world.Query("CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '" +
-              world.cluster.socket_directory() + "', dbname 'bank')");
-  world.Query("CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres')");
+  MakeForeignServer(world);
   world.Query(
       "CREATE FOREIGN TABLE far (id int, balance int) SERVER self "
       "OPTIONS (table_name 'account')");
@@ -57,6 +62,22 @@ TEST(PostgresPrepare, P11_AWriteToAForeignTableAloneIsNotReadOnly) {
   EXPECT_EQ(vote.vote, Vote::kNo);
   EXPECT_THAT(vote.reason, HasSubstr("foreign tables"));
   EXPECT_TRUE(WaitUntil([&] { return world.OpenCount() == 0; }));
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(PostgresPrepare, P11_AWriteToAForeignTableYoungerThanTheSnapshotIsNotReadOnly) {
+  World world;
+  MakeForeignServer(world);
+  auto branch = *world.bank->Open(world.key);
+  ASSERT_TRUE(branch->Execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+  ASSERT_TRUE(branch->Execute("SELECT * FROM account"));
+  world.Query(
+      "CREATE FOREIGN TABLE far (id int, balance int) SERVER self "
+      "OPTIONS (table_name 'account')");
+  ASSERT_TRUE(branch->Execute("WITH spent AS (UPDATE far SET balance = 1 WHERE id = 1) SELECT 1"));
+  const VoteResult vote = branch->AwaitPrepare();
+  EXPECT_EQ(vote.vote, Vote::kNo);
+  EXPECT_THAT(vote.reason, HasSubstr("foreign tables"));
   EXPECT_EQ(world.Balance(), 100);
 }
 
@@ -218,22 +239,13 @@ TEST(PostgresPrepare, TwoBranchesPrepareAtTheSameTime) {
   World world;
   world.cluster.CreateDatabase("other");
   // Each PREPARE holds until both are under way: one after the other they would never end.
-  const char* rendezvous =
-      "CREATE TABLE t (x int); CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-      "PERFORM set_config('application_name', 'meeting', false); "
-      "FOR i IN 1..3000 LOOP PERFORM pg_stat_clear_snapshot(); "
-      "IF (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'meeting') = 2 THEN "
-      "PERFORM pg_sleep(0.5); RETURN NULL; END IF; "
-      "PERFORM pg_sleep(0.01); END LOOP; RAISE 'alone'; END $$; "
-      "CREATE CONSTRAINT TRIGGER meet AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED "
-      "FOR EACH ROW EXECUTE FUNCTION meet()";
-  world.Query(rendezvous);
-  world.cluster.Query("other", rendezvous);
+  world.MakeMeetingPlace("bank", "DEFERRABLE INITIALLY DEFERRED");
+  world.MakeMeetingPlace("other", "DEFERRABLE INITIALLY DEFERRED");
   auto other = world.Resource({.name = "other", .dsn = world.cluster.Dsn("other")});
   auto a = *world.bank->Open(world.key);
   auto b = *other->Open(world.NextKey());
-  ASSERT_TRUE(a->Execute("INSERT INTO t VALUES (1)"));
-  ASSERT_TRUE(b->Execute("INSERT INTO t VALUES (1)"));
+  ASSERT_TRUE(a->Execute("INSERT INTO meeting VALUES (1)"));
+  ASSERT_TRUE(b->Execute("INSERT INTO meeting VALUES (1)"));
   a->StartPrepare();
   b->StartPrepare();
   const VoteResult vote_a = a->AwaitPrepare();

@@ -166,6 +166,8 @@ TEST(PostgresServerChecks, PreparedTransactionsAreToldApartByWhoCanFinishThem) {
   EXPECT_EQ(severity("postgresql-prepared-orphans"), Severity::kNote);
   facts.prepared[1].age_s = 900;
   EXPECT_EQ(severity("postgresql-prepared-orphans"), Severity::kWarning);
+  EXPECT_THAT(About(facts, "postgresql-prepared-orphans").advice,
+              AllOf(HasSubstr("settle resolve"), Not(HasSubstr("PREPARED or"))));
   EXPECT_EQ(severity("postgresql-prepared-foreign"), Severity::kNote);
   facts.prepared[2].age_s = 3'600;
   EXPECT_EQ(severity("postgresql-prepared-foreign"), Severity::kWarning);

@@ -84,6 +84,24 @@ std::shared_ptr<PostgresBranch> World::HoldEnds() {
   return *holder;
 }
 
+void World::MakeMeetingPlace(const std::string& database, const std::string& when) const {
+  cluster.Query(
+      database,
+      "CREATE TABLE meeting (x int); "
+      // Who has seen the other says so, and stays until the other has said so or is gone.
+      "CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "PERFORM set_config('application_name', 'meeting', false); "
+      "FOR i IN 1..3000 LOOP PERFORM pg_stat_clear_snapshot(); "
+      "IF (SELECT count(*) FROM pg_stat_activity "
+      "WHERE application_name IN ('meeting', 'met')) = 2 THEN "
+      "PERFORM set_config('application_name', 'met', false); END IF; "
+      "IF current_setting('application_name') = 'met' AND NOT EXISTS (SELECT "
+      "FROM pg_stat_activity WHERE application_name = 'meeting') THEN RETURN NULL; END IF; "
+      "PERFORM pg_sleep(0.01); END LOOP; RAISE 'alone'; END $$; "
+      "CREATE CONSTRAINT TRIGGER meet AFTER INSERT ON meeting " +
+          when + " FOR EACH ROW EXECUTE FUNCTION meet()");
+}
+
 Evidence World::DieAt(const std::string& failpoint, const std::string& mode) const {
   const TemporaryDirectory directory;
   const auto bin = std::filesystem::read_symlink("/proc/self/exe").parent_path();

@@ -38,8 +38,11 @@ class World {
   // From now on a PREPARE or COMMIT of a branch that changed an account waits (AwaitEvent
   // "advisory") until what is returned is fenced. That is an open transaction itself.
   std::shared_ptr<PostgresBranch> HoldEnds();
-  // Plays `key`'s branch in a process that dies at the failpoint, by "two-phase", "one-phase" or
-  // "three-phase"; what it said of its evidence.
+  // Makes a table "meeting" there: an INSERT, or with "DEFERRABLE INITIALLY DEFERRED" its end,
+  // waits for another one anywhere in the cluster, and fails when none comes in half a minute.
+  void MakeMeetingPlace(const std::string& database, const std::string& when) const;
+  // Plays `key`'s branch in a process that dies at the failpoint, by "two-phase", "one-phase",
+  // "three-phase" or "queued"; what it said of its evidence.
   Evidence DieAt(const std::string& failpoint, const std::string& mode) const;
   // Ends every server process that is in a transaction, the one who asks excepted.
   void TerminateOpen() const;

@@ -9,11 +9,13 @@
 // none.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "settle/vocabulary/status.h"
 
@@ -31,7 +33,8 @@ bool IsLogId(std::string_view text);
 class Gtid {
  public:
   Gtid() = default;  // no transaction; empty() is true
-  // `tail` is 32 bits that nobody can guess. `log_id` must satisfy IsLogId.
+  // `tail` is 32 bits that nobody can guess. `log_id` must satisfy IsLogId, `sequence` be below
+  // 2^63.
   static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
                    std::uint32_t tail);
   static Gtid MakeForLastResource(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
@@ -39,25 +42,29 @@ class Gtid {
   // Accepts exactly what these two print. kInvalid otherwise, with the offending text escaped.
   [[nodiscard]] static Result<Gtid> Parse(std::string_view text);
 
-  bool empty() const { return text_.empty(); }
-  const std::string& text() const { return text_; }
-  std::string_view log_id() const { return std::string_view(text_).substr(0, kLogIdLength); }
+  bool empty() const { return log_id_[0] == '\0'; }
+  std::string text() const;  // "" if there is none
+  std::string_view log_id() const {
+    return empty() ? "" : std::string_view(log_id_.data(), kLogIdLength);
+  }
   Epoch epoch() const { return epoch_; }
   std::uint64_t sequence() const { return sequence_; }
-  std::uint32_t tail() const;
-  bool allows_last_resource() const;
+  std::uint32_t tail() const { return tail_; }
+  bool allows_last_resource() const { return last_resource_; }
 
-  friend bool operator==(const Gtid& a, const Gtid& b) { return a.text_ == b.text_; }
-  friend auto operator<=>(const Gtid& a, const Gtid& b) {
-    if (auto by_epoch = a.epoch_ <=> b.epoch_; by_epoch != 0) return by_epoch;
-    if (auto by_sequence = a.sequence_ <=> b.sequence_; by_sequence != 0) return by_sequence;
-    return a.text_ <=> b.text_;
-  }
+  friend bool operator==(const Gtid&, const Gtid&) = default;
+  // By epoch and sequence first.
+  friend std::strong_ordering operator<=>(const Gtid&, const Gtid&) = default;
 
  private:
-  std::string text_;
+  friend struct std::hash<Gtid>;
+
+  // Numbers instead of a text: there are many copies of it for each open transaction.
   Epoch epoch_ = 0;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t sequence_ : 63 = 0;
+  std::uint64_t last_resource_ : 1 = 0;
+  std::array<char, kLogIdLength> log_id_{};
+  std::uint32_t tail_ = 0;
 };
 
 // Everything that this log began up to here, this included, has ended: nothing of it is waited
@@ -101,7 +108,9 @@ std::string Escaped(std::string_view text);
 template <>
 struct std::hash<settle::Gtid> {
   std::size_t operator()(const settle::Gtid& gtid) const noexcept {
-    return std::hash<std::string>{}(gtid.text());
+    static_assert(std::has_unique_object_representations_v<settle::Gtid>);
+    return std::hash<std::string_view>{}(
+        std::string_view(reinterpret_cast<const char*>(&gtid), sizeof gtid));
   }
 };
 template <>
