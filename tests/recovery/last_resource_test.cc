@@ -34,7 +34,7 @@ class LastResourceTest : public InquiryTest {
   Answer<OnePhaseAnswer> AskLeave(const Gtid& gtid) {
     Answer<OnePhaseAnswer> leave;
     under_test_.engine().CommitOnePhase(
-        {gtid, 1, last_, {}, std::vector<BranchVote>{{2, {Vote::kCommit, other_, "", false}}}},
+        {gtid, 1, last_, {}, {}, std::vector<BranchVote>{{2, {Vote::kCommit, other_, "", false}}}},
         leave.done());
     under_test_.Run();
     return leave;
