@@ -85,6 +85,25 @@ std::vector<Scenario> LastResourceScenarios() {
        .transactions = {{.work = kTwo, .last_resource = 0}},
        .incidents = {{"coordinator", "sends answer to one-phase", OperatorAborts{}}},
        .ends = {{kCommitted}}},
+      {.name = "last-resource-of-own-branches",
+       .story = "the client numbers its branches itself: the coordinator hears of them with the "
+                "request for leave",
+       .transactions = {{.work = kThree, .last_resource = 1, .own = true}},
+       .ends = {{kCommitted}},
+       .shows = {"last-resource record"}},
+      {.name = "last-resource-of-own-branches-leave-lost",
+       .story = "the leave is lost and asked for again, with the same branches",
+       .transactions = {{.work = kTwo, .last_resource = 0, .own = true}},
+       .incidents = {{"process-1", "sends one-phase",
+                      MessagesAreLost{"coordinator", "process-1", "answer to one-phase", 1}}},
+       .ends = {{kCommitted}}},
+      {.name = "last-resource-of-own-branches-both-away",
+       .story = "the client and the coordinator die once the last resource is committed",
+       .transactions = {{.work = kThree, .last_resource = 0, .own = true}, kElsewhere},
+       .incidents = {{"process-1", kCommitsLast, ProcessIsAway{"process-1", milliseconds(900)}},
+                     {"process-1", kCommitsLast, CoordinatorIsAway{milliseconds(100)}}},
+       .ends = {{kCommitted, AbortCause::kNone, false}, {kCommitted}},
+       .all_serve_all = true},
   };
 }
 
