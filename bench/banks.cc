@@ -17,7 +17,7 @@ constexpr const char* kDatabase = "bank";
 testing::PostgresClusterOptions ClusterOptions(const std::string& directory,
                                                const std::string& binaries, int clients_most) {
   // Durability is PostgreSQL's own: fsync, full_page_writes and synchronous_commit are on.
-  return {.settings = {fmt::format("max_connections={}", 6 * clients_most + 50),
+  return {.settings = {fmt::format("max_connections={}", 9 * clients_most + 50),
                        fmt::format("max_prepared_transactions={}", 4 * clients_most + 50),
                        "shared_buffers=128MB",
                        // Checkpoints come between the measurements.

@@ -2,7 +2,6 @@
 // and on SQLite.
 #include <fmt/format.h>
 #include <libpq-fe.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,6 +9,7 @@
 #include <stdexcept>
 
 #include "bench/or_throw.h"
+#include "bench/sqlite_session.h"
 #include "bench/suites.h"
 #include "settle/postgres_barrier.h"
 #include "settle/sqlite_barrier.h"
@@ -22,9 +22,6 @@ namespace {
 constexpr const char* kTake = "UPDATE item SET count = count - 1 WHERE id = ";
 constexpr int kPlenty = 1'000'000'000;
 
-// What can run SQL, one statement after another. A client has one of its own.
-using Sql = std::function<std::string(const std::string& sql)>;
-
 Sql Postgres(const std::string& dsn) {
   std::shared_ptr<PGconn> connection(PQconnectdb(dsn.c_str()), PQfinish);
   return [connection](const std::string& sql) {
@@ -35,24 +32,6 @@ Sql Postgres(const std::string& dsn) {
       throw std::runtime_error(sql + ": " + PQerrorMessage(connection.get()));
     }
     return std::string(PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "");
-  };
-}
-
-Sql Sqlite(const std::string& path) {
-  sqlite3* opened = nullptr;
-  sqlite3_open(path.c_str(), &opened);
-  std::shared_ptr<sqlite3> db(opened, sqlite3_close);
-  sqlite3_busy_timeout(opened, 60'000);
-  return [db](const std::string& sql) {
-    std::string first;
-    const auto on_row = [](void* out, int, char** values, char**) {
-      *static_cast<std::string*>(out) = values[0] == nullptr ? "" : values[0];
-      return 0;
-    };
-    if (sqlite3_exec(db.get(), sql.c_str(), on_row, &first, nullptr) != SQLITE_OK) {
-      throw std::runtime_error(sql + ": " + sqlite3_errmsg(db.get()));
-    }
-    return first;
   };
 }
 
@@ -148,7 +127,7 @@ std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& pro
   const testing::TemporaryDirectory directory(options.directory);
   const std::string path = directory / "shop.db";
   const std::string dsn = cluster.Dsn();
-  Sqlite(path)("PRAGMA journal_mode = WAL");
+  SqliteSession(path)("PRAGMA journal_mode = WAL");
   OrThrow(PostgresBarrier::Install(dsn));
   OrThrow(SqliteBarrier::Install(path));
   const auto postgres = PostgresBarrier::Make({.dsn = dsn, .connections_max = 512});
@@ -160,7 +139,7 @@ std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& pro
   };
   std::vector<Shop> shops{{"postgres", "BEGIN", [&] { return Postgres(dsn); }, behind(postgres),
                            [&] { return ReadCpuTimes(-1, {cluster.process()}); }},
-                          {"sqlite", "BEGIN IMMEDIATE", [&] { return Sqlite(path); },
+                          {"sqlite", "BEGIN IMMEDIATE", [&] { return SqliteSession(path); },
                            behind(sqlite), [&] { return ReadCpuTimes(-1, {}); }}};
   std::vector<Row> rows;
   for (Shop& shop : shops) {

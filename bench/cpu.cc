@@ -53,11 +53,13 @@ CpuTimes operator/(const CpuTimes& times, double count) {
   return {times.clients / count, times.coordinator / count, times.databases / count};
 }
 
-CpuTimes ReadCpuTimes(pid_t coordinator, const std::vector<pid_t>& database_servers) {
+CpuTimes ReadCpuTimes(pid_t coordinator, const std::vector<pid_t>& database_servers,
+                      const std::vector<pid_t>& services) {
   CpuTimes times;
   rusage own{};
   ::getrusage(RUSAGE_SELF, &own);
   times.clients = Microseconds(own.ru_utime) + Microseconds(own.ru_stime);
+  for (const pid_t service : services) times.clients += UsedBy(service);
   times.coordinator = UsedBy(coordinator);
   for (const pid_t server : database_servers) times.databases += UsedByTree(server);
   return times;

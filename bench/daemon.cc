@@ -33,10 +33,17 @@ std::string LogOf(const std::string& directory) { return directory + "/settle.db
 
 pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& more) {
   std::filesystem::remove(ReadyFile(directory));  // of one that was killed here
-  std::vector<std::string> arguments{SettledProgram(),     "--log",       LogOf(directory),
-                                     "--listen",           "127.0.0.1:0", "--ready-file",
-                                     ReadyFile(directory), "--log-level", "warning",
-                                     "--drain-timeout",    "1s"};
+  std::vector<std::string> arguments{ProgramBeside("settled"),
+                                     "--log",
+                                     LogOf(directory),
+                                     "--listen",
+                                     "127.0.0.1:0",
+                                     "--ready-file",
+                                     ReadyFile(directory),
+                                     "--log-level",
+                                     "warning",
+                                     "--drain-timeout",
+                                     "1s"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return testing::StartProcess({.arguments = std::move(arguments),
                                 .output_path = directory + "/settled.out",
@@ -45,8 +52,8 @@ pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& 
 
 }  // namespace
 
-std::string SettledProgram() {
-  const auto path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "settled";
+std::string ProgramBeside(const std::string& name) {
+  const auto path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
   if (::access(path.c_str(), X_OK) != 0) {
     throw Missing("there is no " + path.string() + ": build it, it belongs beside settle-bench");
   }

@@ -17,8 +17,8 @@ struct Missing : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The path of the sibling; throws Missing.
-std::string SettledProgram();
+// The path of a program of the build; throws Missing.
+std::string ProgramBeside(const std::string& name);
 
 class Daemon {
  public:

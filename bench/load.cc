@@ -12,7 +12,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
-using Microseconds = std::chrono::duration<double, std::micro>;
 
 constexpr Seconds kWarmUpMost{0.5};
 
@@ -29,16 +28,12 @@ struct Tally {
 
 // Until the window is over or `go_on` is false.
 template <typename GoOn>
-void Repeat(const Operation& operation, const Window& window, GoOn go_on, Tally& tally) {
-  Clock::time_point started = Clock::now();
-  while (started < window.until && go_on()) {
-    operation();
+void Repeat(const TimedOperation& operation, const Window& window, GoOn go_on, Tally& tally) {
+  while (Clock::now() < window.until && go_on()) {
+    const double took_us = operation();
     const Clock::time_point ended = Clock::now();
     ++tally.all;
-    if (ended >= window.from && ended < window.until) {
-      tally.latencies_us.push_back(Microseconds(ended - started).count());
-    }
-    started = ended;
+    if (ended >= window.from && ended < window.until) tally.latencies_us.push_back(took_us);
   }
 }
 
@@ -59,8 +54,25 @@ Run Summarize(std::vector<Tally> tallies, Seconds window) {
 
 }  // namespace
 
-Run Measure(const std::vector<Operation>& clients, Seconds window_length,
+double MicrosecondsSince(Clock::time_point then) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - then).count();
+}
+
+Run Measure(const std::vector<Operation>& clients, Seconds window,
             const std::function<CpuTimes()>& read_cpu, const Stop& stop) {
+  std::vector<TimedOperation> timed;
+  for (const Operation& operation : clients) {
+    timed.emplace_back([&operation] {
+      const Clock::time_point started = Clock::now();
+      operation();
+      return MicrosecondsSince(started);
+    });
+  }
+  return MeasureTimed(timed, window, read_cpu, stop);
+}
+
+Run MeasureTimed(const std::vector<TimedOperation>& clients, Seconds window_length,
+                 const std::function<CpuTimes()>& read_cpu, const Stop& stop) {
   std::vector<Tally> tallies(clients.size());
   std::latch go(1);
   Window window;

@@ -2,7 +2,6 @@
 // SQLite table, and through the log that ships.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,29 +10,21 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "bench/bare_sqlite.h"
 #include "bench/suites.h"
 #include "log/record_codec.h"
 #include "log/sqlite_decision_log.h"
+#include "support/long_log.h"
 #include "support/temporary_directory.h"
 
 namespace settle::bench {
 namespace {
 
 using coordinator::AppendResult;
-using coordinator::CommitRecord;
 using coordinator::DecisionLog;
 using coordinator::Durability;
 
 constexpr int kBatches[] = {1, 16, 64, 256, 512};
-
-// As the daemon writes it for a transfer between two banks by one program.
-CommitRecord RecordOf(const coordinator::LogIdentity& identity, std::uint64_t sequence) {
-  const Evidence evidence{"postgresql:7301234567890123456:16384", 1, "48291734"};
-  return {Gtid::Make(identity.log_id, identity.epoch, sequence, 0x9f3c2a51),
-          {"transfer-service", fmt::format("order {}", sequence), 1'700'000'000'000'000},
-          1'700'000'000'000'900,
-          {{1, "bank-a", Vote::kCommit, evidence}, {2, "bank-b", Vote::kCommit, evidence}}};
-}
 
 // A batch is written by one call and flushed.
 class RawFile {
@@ -65,47 +56,6 @@ class RawFile {
   std::string bytes_;
 };
 
-// One table of blobs in WAL mode with synchronous=FULL, a transaction for each batch.
-class BareSqlite {
- public:
-  BareSqlite(const std::string& directory, std::string record) : record_(std::move(record)) {
-    Check(sqlite3_open((directory + "/bare.db").c_str(), &database_));
-    Check(sqlite3_exec(database_,
-                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                       "CREATE TABLE record (position INTEGER PRIMARY KEY, payload BLOB)",
-                       nullptr, nullptr, nullptr));
-    Check(sqlite3_prepare_v2(database_, "INSERT INTO record (payload) VALUES (?)", -1, &insert_,
-                             nullptr));
-  }
-  ~BareSqlite() {
-    sqlite3_finalize(insert_);
-    sqlite3_close(database_);
-  }
-  BareSqlite(const BareSqlite&) = delete;
-  BareSqlite& operator=(const BareSqlite&) = delete;
-
-  void Write(int batch) {
-    Check(sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr));
-    for (int i = 0; i < batch; ++i) {
-      const int size = static_cast<int>(record_.size());
-      Check(sqlite3_bind_blob(insert_, 1, record_.data(), size, SQLITE_STATIC));
-      if (sqlite3_step(insert_) != SQLITE_DONE) Check(SQLITE_ERROR);
-      Check(sqlite3_reset(insert_));
-    }
-    Check(sqlite3_exec(database_, "COMMIT", nullptr, nullptr, nullptr));
-  }
-
- private:
-  void Check(int code) const {
-    if (code == SQLITE_OK) return;
-    throw std::runtime_error(std::string("a bare SQLite file: ") + sqlite3_errmsg(database_));
-  }
-
-  sqlite3* database_ = nullptr;
-  sqlite3_stmt* insert_ = nullptr;
-  const std::string record_;
-};
-
 class ShippedLog {
  public:
   explicit ShippedLog(const std::string& directory) {
@@ -114,7 +64,7 @@ class ShippedLog {
     log_ = *std::move(log);
   }
 
-  const coordinator::LogIdentity& identity() const { return log_->identity(); }
+  const DecisionLog& log() const { return *log_; }
 
   // Forced, and waited for until all are durable.
   void Write(int batch) {
@@ -122,8 +72,8 @@ class ShippedLog {
     std::atomic<int> left = batch;
     std::atomic<bool> failed = false;
     for (int i = 0; i < batch; ++i) {
-      log_->Append(RecordOf(identity(), ++sequence_), Durability::kForce,
-                   [&](AppendResult result, const std::string&) {
+      log_->Append(testing::DecisionOfTransfer(testing::GtidOfTransfer(*log_, ++sequence_)),
+                   Durability::kForce, [&](AppendResult result, const std::string&) {
                      failed = failed || result != AppendResult::kDurable;
                      if (--left == 0) all_durable.set_value();
                    });
@@ -146,10 +96,11 @@ std::vector<Row> MeasureLog(const SuiteOptions& options, const Progress& progres
   for (const int batch : kBatches) {
     const testing::TemporaryDirectory directory(options.directory);
     ShippedLog log(directory.path());
-    const auto record = coordinator::EncodeRecord(RecordOf(log.identity(), 1));
+    const auto record = coordinator::EncodeRecord(
+        testing::DecisionOfTransfer(testing::GtidOfTransfer(log.log(), 1)));
     if (!record) throw std::runtime_error(Describe(record.error()));
     RawFile file(directory.path(), *record);
-    BareSqlite sqlite(directory.path(), *record);
+    BareSqlite sqlite(directory.path(), {*record});
     const auto series = [&](const char* name) {
       return Series{fmt::format("log.{}_{}", name, batch),
                     "batches/s",

@@ -101,7 +101,7 @@ std::string DescribeMachine(const std::string& directory, const std::string& pos
              std::thread::hardware_concurrency(), ValueIn("/proc/cpuinfo", "model name"),
              system.release, load, kBytesPerFlush, flush.p50_us, flush.p99_us, directory) +
          fmt::format("software: {}, SQLite {}{}, compiler {}, build type {}\n",
-                     VersionOf(SettledProgram()), sqlite3_libversion(),
+                     VersionOf(ProgramBeside("settled")), sqlite3_libversion(),
                      postgres_program.empty() ? "" : ", " + VersionOf(postgres_program),
                      SETTLE_BENCH_COMPILER, SETTLE_BENCH_BUILD_TYPE);
 }

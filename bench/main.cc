@@ -2,8 +2,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <stdexcept>
 
 #include "bench/daemon.h"
@@ -11,6 +13,7 @@
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/suites.h"
+#include "bench/targets.h"
 #include "support/postgres_cluster.h"
 
 namespace settle::bench {
@@ -39,32 +42,48 @@ void UseAllDescriptors() {
 
 void Say(const std::string& line) { std::fprintf(stderr, "settle-bench: %s\n", line.c_str()); }
 
-// Throws what the suites throw.
-void Print(const std::vector<Row>& rows, bool json) {
-  std::string text = json ? "" : "\n" + TableOf(rows);
-  for (const Row& row : rows) {
-    if (json) text += JsonLineOf(row);
-  }
+void Print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   if (std::fflush(stdout) != 0) throw std::runtime_error("standard output cannot be written");
 }
 
+// Rows or verdicts.
+template <typename Line>
+std::string TextOf(const std::vector<Line>& lines, bool json) {
+  std::string text = json ? "" : "\n" + TableOf(lines);
+  for (const Line& line : lines) {
+    if (json) text += JsonLineOf(line);
+  }
+  return text;
+}
+
+// What the suites had to show; when all were measured, also of targets that no row was found for.
+std::vector<Verdict> VerdictsOn(const std::vector<Row>& rows, const Options& options) {
+  std::vector<Verdict> verdicts = Judge(rows);
+  if (options.suites.size() < std::size(kSuites)) {
+    std::erase_if(verdicts, [](const Verdict& verdict) { return !verdict.measured; });
+  }
+  return verdicts;
+}
+
+// Throws what the suites throw.
 void RunSuites(const Options& options) {
   CheckDirectory(options.suite.directory);
   std::string postgres;
-  if (options.postgres || options.three_phase || options.barrier || options.saga) {
+  if (std::ranges::any_of(options.suites, &Suite::needs_postgres)) {
     postgres = testing::FindPostgresBinaries(options.suite.postgres_binaries) + "/postgres";
   }
   const std::string machine = DescribeMachine(options.suite.directory, postgres);
   std::fputs(machine.c_str(), options.json ? stderr : stdout);
   std::fflush(stdout);
-  if (options.coordinator) Print(MeasureCoordinator(options.suite, Say, stop), options.json);
-  if (options.postgres) Print(MeasurePostgres(options.suite, Say, stop), options.json);
-  if (options.three_phase) Print(MeasureThreePhase(options.suite, Say, stop), options.json);
-  if (options.barrier) Print(MeasureBarrier(options.suite, Say, stop), options.json);
-  if (options.saga) Print(MeasureSagas(options.suite, Say, stop), options.json);
-  if (options.log) Print(MeasureLog(options.suite, Say, stop), options.json);
-  if (options.scale) Print(MeasureScale(options.suite, Say, stop), options.json);
+  std::vector<Row> all;
+  for (const Suite& suite : options.suites) {
+    std::vector<Row> rows = suite.measure(options.suite, Say, stop);
+    Print(TextOf(rows, options.json));
+    std::ranges::move(rows, std::back_inserter(all));
+  }
+  const std::vector<Verdict> verdicts = VerdictsOn(all, options);
+  if (!verdicts.empty()) Print(TextOf(verdicts, options.json));
 }
 
 int Main(int argc, const char* const* argv) {

@@ -7,9 +7,47 @@
 
 namespace settle::bench {
 
-NoOpClient::NoOpClient(std::uint16_t port, NoOpParticipant& participant,
+namespace {
+
+wire::BranchVote YesOf(std::int32_t branch, const std::string& resource) {
+  wire::BranchVote vote;
+  vote.branch = branch;
+  vote.vote = wire::Vote::COMMIT;
+  vote.evidence.database = "no-op:" + resource;
+  return vote;
+}
+
+}  // namespace
+
+wire::BeginRequest BeginOwn(const NoOpParticipant& participant, std::size_t branches) {
+  wire::BeginRequest request;
+  request.__set_own_branches(static_cast<std::int32_t>(branches));
+  request.__set_session(participant.session());
+  return request;
+}
+
+wire::CommitRequest CommitOwn(const std::string& gtid, const std::vector<std::string>& resources) {
+  wire::CommitRequest commit;
+  commit.gtid = gtid;
+  commit.wait = wire::Wait::DECISION;
+  commit.__isset.branches = true;
+  for (const std::string& resource : resources) {
+    wire::OwnBranch& branch = commit.branches.emplace_back();
+    branch.number = static_cast<std::int32_t>(commit.branches.size());
+    branch.resource = resource;
+    commit.votes.push_back(YesOf(branch.number, resource));
+  }
+  return commit;
+}
+
+void CheckCommitted(const wire::CommitReply& reply) {
+  if (reply.ending.outcome == wire::Outcome::COMMITTED) return;
+  throw std::runtime_error("a transaction was not committed: " + reply.ending.reason);
+}
+
+NoOpClient::NoOpClient(const Endpoint& endpoint, NoOpParticipant& participant,
                        std::vector<std::string> resources)
-    : wire_(port), participant_(participant), resources_(std::move(resources)) {}
+    : wire_(endpoint), participant_(participant), resources_(std::move(resources)) {}
 
 void NoOpClient::EmptyCall() {
   wire::HelloRequest request;
@@ -32,45 +70,21 @@ void NoOpClient::Decide(const std::string& gtid) {
   wire::CommitRequest commit;
   commit.gtid = gtid;
   commit.votes = votes_;
+  commit.wait = wire::Wait::DECISION;
   Commit(commit);
 }
 
-void NoOpClient::Commit(wire::CommitRequest& commit) {
-  commit.wait = wire::Wait::DECISION;
+void NoOpClient::Commit(const wire::CommitRequest& commit) {
   wire::CommitReply reply;
   wire_.coordinator.commit(reply, commit);
-  if (reply.ending.outcome != wire::Outcome::COMMITTED) {
-    throw std::runtime_error("a transaction was not committed: " + reply.ending.reason);
-  }
+  CheckCommitted(reply);
 }
 
 void NoOpClient::Transaction() {
-  const auto count = static_cast<std::int32_t>(resources_.size());
-  wire::BeginRequest request;
-  request.__set_own_branches(count);
-  request.__set_session(participant_.session());
   wire::BeginReply begun;
-  wire_.coordinator.begin_transaction(begun, request);
-  wire::CommitRequest commit;
-  commit.gtid = begun.gtid;
-  commit.__isset.branches = true;
-  for (std::int32_t number = 1; number <= count; ++number) {
-    const std::string& resource = resources_[static_cast<std::size_t>(number - 1)];
-    wire::OwnBranch& branch = commit.branches.emplace_back();
-    branch.number = number;
-    branch.resource = resource;
-    commit.votes.push_back(YesOf(number, resource));
-  }
-  Commit(commit);
-  participant_.ReportCommitted(begun.gtid, 1, count);
-}
-
-wire::BranchVote NoOpClient::YesOf(std::int32_t branch, const std::string& resource) {
-  wire::BranchVote vote;
-  vote.branch = branch;
-  vote.vote = wire::Vote::COMMIT;
-  vote.evidence.database = "no-op:" + resource;
-  return vote;
+  wire_.coordinator.begin_transaction(begun, BeginOwn(participant_, resources_.size()));
+  Commit(CommitOwn(begun.gtid, resources_));
+  participant_.ReportCommitted(begun.gtid, 1, static_cast<std::int32_t>(resources_.size()));
 }
 
 wire::BranchVote NoOpClient::Enlist(const std::string& gtid, const std::string& resource) {

@@ -13,8 +13,8 @@ constexpr std::size_t kEndsMost = 10'000;  // of one report
 constexpr int kPollMs = 200;               // also how long stopping takes
 constexpr int kPatientPollMs = 5'000;
 
-std::string Attach(std::uint16_t port, const std::vector<std::string>& resources) {
-  WireClient client(port);
+std::string Attach(const Endpoint& endpoint, const std::vector<std::string>& resources) {
+  WireClient client(endpoint);
   wire::AttachRequest request;
   request.version_low = request.version_high = wire::g_types_constants.PROTOCOL_VERSION;
   request.process = "settle-bench";
@@ -39,9 +39,9 @@ wire::EndReport End(const std::string& gtid, std::int32_t branch, wire::BranchEn
 
 }  // namespace
 
-NoOpParticipant::NoOpParticipant(std::uint16_t port, const std::vector<std::string>& resources,
-                                 Life life)
-    : port_(port), life_(life), session_(Attach(port, resources)) {
+NoOpParticipant::NoOpParticipant(const Endpoint& endpoint,
+                                 const std::vector<std::string>& resources, Life life)
+    : endpoint_(endpoint), life_(life), session_(Attach(endpoint, resources)) {
   if (life == Life::kDead) return;
   fetcher_ = std::jthread([this] { Guarded([this] { FetchUntilStopped(); }); });
   reporter_ = std::jthread([this] { Guarded([this] { ReportUntilStopped(); }); });
@@ -86,7 +86,7 @@ void NoOpParticipant::Add(std::vector<wire::EndReport> ends) {
 // Keeps the session alive. Commands come for ends that were slow to be reported; whoever does
 // nothing has always done it already.
 void NoOpParticipant::FetchUntilStopped() {
-  WireClient client(port_);
+  WireClient client(endpoint_);
   wire::FetchRequest request;
   request.session = session_;
   request.most = kCommandsMost;
@@ -111,7 +111,7 @@ void NoOpParticipant::FetchUntilStopped() {
 
 // A batch is whatever queued while the last one was on the wire.
 void NoOpParticipant::ReportUntilStopped() {
-  WireClient client(port_);
+  WireClient client(endpoint_);
   for (;;) {
     wire::ReportRequest report;
     report.session = session_;

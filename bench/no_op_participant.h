@@ -25,7 +25,7 @@ class NoOpParticipant {
     kDead,     // attached, and has done nothing since
   };
   // Attaches with these resources. Throws what the wire client throws.
-  explicit NoOpParticipant(std::uint16_t port,
+  explicit NoOpParticipant(const Endpoint& endpoint,
                            const std::vector<std::string>& resources = kNoOpResources,
                            Life life = Life::kBusy);
   ~NoOpParticipant();
@@ -48,7 +48,7 @@ class NoOpParticipant {
   template <typename Loop>
   void Guarded(Loop loop);
 
-  const std::uint16_t port_;
+  const Endpoint endpoint_;
   const Life life_;
   std::string session_;
   std::mutex mutex_;

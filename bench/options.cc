@@ -21,7 +21,7 @@ constexpr double kSecondsMost = 3'600;
 po::options_description Known() {
   po::options_description known("Options", 100, 50);
   auto add = known.add_options();
-  add("seconds", po::value<double>()->default_value(3)->value_name("SECONDS"),
+  add("seconds", po::value<double>()->default_value(2)->value_name("SECONDS"),
       "of each measured run, after a tenth of it to warm up (0.05 to 3600)");
   add("rounds", po::value<int>()->default_value(5)->value_name("N"),
       "everything is measured so many times, in turn; figures are medians (1 to 1000)");
@@ -74,15 +74,10 @@ Options Read(const po::variables_map& given) {
   options.help = given["help"].as<bool>();
   if (options.help) return options;
   const std::string suite = given.count("suite") != 0 ? given["suite"].as<std::string>() : "";
-  options.coordinator = suite == "coordinator" || suite == "all";
-  options.postgres = suite == "postgres" || suite == "all";
-  options.three_phase = suite == "three-phase" || suite == "all";
-  options.barrier = suite == "barrier" || suite == "all";
-  options.saga = suite == "saga" || suite == "all";
-  options.log = suite == "log" || suite == "all";
-  options.scale = suite == "scale" || suite == "all";
-  if (!options.coordinator && !options.postgres && !options.three_phase && !options.barrier &&
-      !options.saga && !options.log && !options.scale) {
+  for (const Suite& known : kSuites) {
+    if (suite == known.name || suite == "all") options.suites.push_back(known);
+  }
+  if (options.suites.empty()) {
     throw std::invalid_argument(suite.empty() ? "which suite?"
                                               : "there is no suite \"" + suite + "\"");
   }
@@ -124,9 +119,12 @@ std::string HelpText() {
           "Measures Settle against what it replaces, side by side, on servers of its own.\n\n"
           "Suites\n"
           "  coordinator  durable transactions whose branches do nothing, against empty calls on\n"
-          "               the same connections\n"
+          "               the same connections; many in flight, against SQLite alone; over TLS\n"
           "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
-          "               written by hand, without a log, against Settle\n"
+          "               written by hand, without a log and with one, against Settle, also with\n"
+          "               the banks in other processes\n"
+          "  sqlite       a transfer between two SQLite files, by one client: two local\n"
+          "               transactions, against Settle\n"
           "  three-phase  transfers with two and three PostgreSQL databases, under two-phase and "
           "under\n"
           "               three-phase commit: how fast, and for each transaction and participant\n"

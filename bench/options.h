@@ -15,13 +15,7 @@ inline constexpr int kExitMissing = 3;
 inline constexpr int kExitInterrupted = 130;
 
 struct Options {
-  bool coordinator = false;
-  bool postgres = false;
-  bool three_phase = false;
-  bool saga = false;
-  bool barrier = false;
-  bool log = false;
-  bool scale = false;
+  std::vector<Suite> suites;  // to be measured, in this order
   bool json = false;
   bool help = false;
   SuiteOptions suite;

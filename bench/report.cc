@@ -16,13 +16,6 @@ Spread SpreadOfRuns(const std::vector<Run>& runs, Figure figure) {
   return SpreadOf(std::move(values));
 }
 
-// As many digits as the measurement can bear.
-std::string Number(double value) {
-  return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 100 ? 1 : 0);
-}
-
-std::string Ratio(double ratio) { return fmt::format("{:.3f}", ratio); }
-
 std::string Range(const Spread& spread, std::string (*text)(double)) {
   return text(spread.least) + ".." + text(spread.most);
 }
@@ -80,9 +73,29 @@ Series Scaled(Series series, double factor, std::string name, std::string unit) 
   return series;
 }
 
+Series Counted(Series series, const std::vector<double>& figures, const std::string& what,
+               const std::string& unit) {
+  series.name += what;
+  series.unit = unit;
+  for (std::size_t i = 0; i < series.runs.size(); ++i) series.runs[i].per_second = figures.at(i);
+  return series;
+}
+
+Series LatencyOf(const Series& series) {
+  std::vector<double> p50s;
+  for (const Run& run : series.runs) p50s.push_back(run.p50_us);
+  return Counted(series, p50s, "_p50", "us");
+}
+
+std::string Number(double value) {
+  return fmt::format("{:.{}f}", value, value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+std::string Ratio(double ratio) { return fmt::format("{:.3f}", ratio); }
+
 std::string TableOf(const std::vector<Row>& rows) {
   constexpr const char* kLine =
-      "{:<22} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<17} {:>7} {:>7} {:>7} {:>12}\n";
+      "{:<22} {:>7} {:>7} {:<14} {:<14} {:>6} {:<13} {:<19} {:>7} {:>7} {:>7} {:>12}\n";
   std::string table = fmt::format(kLine, "row", "clients", "median", "least..most", "unit", "ratio",
                                   "least..most", "against", "p50 us", "p99 us", "p99.9", "cpu us");
   std::vector<std::string> notes;

@@ -41,6 +41,17 @@ Row RowOf(const Series& series, const Series& against);
 // `series`, counted in something of which each operation has `factor`.
 Series Scaled(Series series, double factor, std::string name, std::string unit);
 
+// `series`, with another figure of each round in place of its rate; `what` is added to its name.
+Series Counted(Series series, const std::vector<double>& figures, const std::string& what,
+               const std::string& unit);
+// NAME_p50: its median latency in microseconds.
+Series LatencyOf(const Series& series);
+
+// "0.25", "17.3", "1042": as many digits as the measurement can bear.
+std::string Number(double value);
+// Three digits after the point.
+std::string Ratio(double ratio);
+
 // Of one suite. Ends with a newline.
 std::string TableOf(const std::vector<Row>& rows);
 // Keys: row, clients, value, unit, value_least, value_most, against, ratio, ratio_least,

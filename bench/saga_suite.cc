@@ -7,6 +7,8 @@
 
 #include "bench/bookings.h"
 #include "bench/daemon.h"
+#include "bench/no_op_client.h"
+#include "bench/no_op_participant.h"
 #include "bench/services.h"
 #include "bench/suites.h"
 #include "bench/wire_client.h"
@@ -14,6 +16,8 @@
 
 namespace settle::bench {
 namespace {
+
+constexpr const char* kSagas = "sagas/s";
 
 // What one run leaves behind, for each of its operations.
 struct Leaves {
@@ -31,22 +35,17 @@ struct Variant {
   std::vector<double> flushes{};
 };
 
-// "per second" becomes something else that was counted.
-Series Counted(Series series, const std::vector<double>& values, const char* what,
-               const char* unit) {
-  series.name += what;
-  series.unit = unit;
-  for (std::size_t i = 0; i < series.runs.size(); ++i) series.runs[i].per_second = values[i];
-  return series;
-}
-
 // All variants for one number of clients; what they use lives as long as this.
 class Contest {
  public:
-  Contest(const Bookings& bookings, Services& services, int clients)
+  Contest(const Bookings& bookings, Services& services, const Endpoint& endpoint,
+          NoOpParticipant& participant, int clients)
       : services_(services), clients_(clients) {
-    for (int i = 0; i < clients; ++i) by_hand_.push_back(std::make_unique<BooksByHand>(bookings));
-    Add("saga.by_hand", "all three have committed; nobody knows that they belong together",
+    for (int i = 0; i < clients; ++i) {
+      by_hand_.push_back(std::make_unique<BooksByHand>(bookings));
+      no_op_.push_back(std::make_unique<NoOpClient>(endpoint, participant));
+    }
+    Add("saga.by_hand", kSagas, "all three have committed; nobody knows that they belong together",
         {.done = 1}, [this](int client, const std::string& name) { by_hand_[client]->Book(name); });
     AddSaga("saga.no_op", "the saga's end is durable in the log; no database took part",
             Steps::kNoOp, Services::Last::kDone, {.ended = {.committed = 1}});
@@ -55,6 +54,9 @@ class Contest {
     AddSaga("saga.compensated",
             "two have committed, the third refused, two are undone; its end is durable in the log",
             Steps::kBook, Services::Last::kRefused, {.undone = 1, .ended = {.aborted = 1}});
+    Add("saga.transaction", "transactions/s",
+        "its decision is durable in the log; no database took part", {.ended = {.committed = 1}},
+        [this](int client, const std::string&) { no_op_[client]->Transaction(); });
   }
 
   std::vector<Variant>& variants() { return variants_; }
@@ -62,8 +64,11 @@ class Contest {
   std::vector<Row> Rows() const {
     const Series& by_hand = variants_[0].series;
     const Series& booked = variants_[2].series;
-    std::vector<Row> rows{RowOf(by_hand), RowOf(variants_[1].series, by_hand),
-                          RowOf(booked, by_hand), RowOf(variants_[3].series, booked)};
+    const Series& no_op = variants_[1].series;
+    const Series& transaction = variants_[4].series;
+    std::vector<Row> rows{RowOf(by_hand),         RowOf(no_op, by_hand),
+                          RowOf(booked, by_hand), RowOf(variants_[3].series, booked),
+                          RowOf(transaction),     RowOf(no_op, transaction)};
     for (const Variant& variant : variants_) {
       if (variant.forced.empty()) continue;
       rows.push_back(RowOf(Counted(variant.series, variant.forced, "_forced", "records/saga")));
@@ -74,9 +79,10 @@ class Contest {
 
  private:
   template <typename Book>  // of a client a booking by name
-  void Add(const char* name, const char* acknowledged, const Leaves& leaves, Book book) {
+  void Add(const char* name, const char* unit, const char* acknowledged, const Leaves& leaves,
+           Book book) {
     Variant& variant =
-        variants_.emplace_back(Variant{{name, "sagas/s", acknowledged, clients_, {}}, leaves});
+        variants_.emplace_back(Variant{{name, unit, acknowledged, clients_, {}}, leaves});
     for (int client = 0; client < clients_; ++client) {
       variant.clients.emplace_back([this, name, client, book, count = 0]() mutable {
         book(client, fmt::format("{}-{}-{}-{}", name, clients_, client, ++count));
@@ -86,7 +92,7 @@ class Contest {
 
   void AddSaga(const char* name, const char* acknowledged, Steps steps, Services::Last last,
                const Leaves& leaves) {
-    Add(name, acknowledged, leaves,
+    Add(name, kSagas, acknowledged, leaves,
         [this, document = ThreeSteps(steps), last](int, const std::string& booking) {
           services_.Book(document, booking, last);
         });
@@ -95,6 +101,7 @@ class Contest {
   Services& services_;
   const int clients_;
   std::vector<std::unique_ptr<BooksByHand>> by_hand_;
+  std::vector<std::unique_ptr<NoOpClient>> no_op_;
   std::vector<Variant> variants_;
 };
 
@@ -111,10 +118,11 @@ std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progr
   std::vector<Row> rows;
   {
     Services services(bookings, daemon, progress);
+    NoOpParticipant participant(daemon.port());
     Ended ended;  // by the coordinator
     wire::StatusReply before = AwaitAllEnded(daemon.port(), ended, stop);
     for (const int clients : options.clients) {
-      Contest contest(bookings, services, clients);
+      Contest contest(bookings, services, daemon.port(), participant, clients);
       for (int round = 1; round <= options.rounds; ++round) {
         for (Variant& variant : contest.variants()) {
           progress(fmt::format("{}, {} clients, round {} of {}", variant.series.name, clients,
@@ -127,7 +135,8 @@ std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progr
           ended.aborted += run.all * leaves.ended.aborted;
           const wire::StatusReply after = AwaitAllEnded(daemon.port(), ended, stop);
           bookings.Check(run.all * leaves.done, run.all * leaves.undone);
-          const bool saga = leaves.ended != Ended{};
+          participant.CheckAlive();
+          const bool saga = leaves.ended != Ended{} && variant.series.unit == kSagas;
           const auto for_each = [&](std::int64_t count) {
             return static_cast<double>(count) / static_cast<double>(run.all);
           };

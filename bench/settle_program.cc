@@ -9,6 +9,14 @@
 
 namespace settle::bench {
 
+double CommitOrThrow(GlobalTransaction& transaction, Wait wait) {
+  const auto committing = std::chrono::steady_clock::now();
+  const Ending ending = transaction.Commit({.wait = wait});
+  if (ending.outcome == Outcome::kCommitted) return MicrosecondsSince(committing);
+  throw std::runtime_error(std::string("a transfer ended as ") + ToString(ending.outcome) + ": " +
+                           ending.reason);
+}
+
 SettleProgram::SettleProgram(const Banks& banks, const Daemon& daemon, int clients, Way way,
                              const Progress& progress)
     : way_(way) {
@@ -59,8 +67,8 @@ void SettleProgram::Work(GlobalTransaction& transaction, const Transfer& transfe
   }
 }
 
-void SettleProgram::Move(const Transfer& transfer, int branches, Wait wait,
-                         UseLastResource last_resource) {
+double SettleProgram::Move(const Transfer& transfer, int branches, Wait wait,
+                           UseLastResource last_resource) {
   const Protocol protocol = way_ == Way::kThreePhase ? Protocol::kThreePhase : Protocol::kTwoPhase;
   auto transaction =
       OrThrow(caller_->Begin({.protocol = protocol, .last_resource = last_resource}));
@@ -73,10 +81,7 @@ void SettleProgram::Move(const Transfer& transfer, int branches, Wait wait,
   } else {
     Work(transaction, transfer, branches);
   }
-  const Ending ending = transaction.Commit({.wait = wait});
-  if (ending.outcome == Outcome::kCommitted) return;
-  throw std::runtime_error(std::string("a transfer ended as ") + ToString(ending.outcome) + ": " +
-                           ending.reason);
+  return CommitOrThrow(transaction, wait);
 }
 
 }  // namespace settle::bench

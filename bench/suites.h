@@ -26,19 +26,29 @@ using Progress = std::function<void(const std::string& line)>;
 
 // Throw std::runtime_error when something cannot be measured, or was acknowledged and is not so;
 // Interrupted; PostgresNotInstalled; Missing.
-std::vector<Row> MeasureCoordinator(const SuiteOptions& options, const Progress& progress,
-                                    const Stop& stop);
-std::vector<Row> MeasurePostgres(const SuiteOptions& options, const Progress& progress,
-                                 const Stop& stop);
-std::vector<Row> MeasureSagas(const SuiteOptions& options, const Progress& progress,
-                              const Stop& stop);
-std::vector<Row> MeasureThreePhase(const SuiteOptions& options, const Progress& progress,
-                                   const Stop& stop);
-std::vector<Row> MeasureBarrier(const SuiteOptions& options, const Progress& progress,
-                                const Stop& stop);
-std::vector<Row> MeasureLog(const SuiteOptions& options, const Progress& progress,
-                            const Stop& stop);
-std::vector<Row> MeasureScale(const SuiteOptions& options, const Progress& progress,
-                              const Stop& stop);
+using Measurement = std::vector<Row>(const SuiteOptions& options, const Progress& progress,
+                                     const Stop& stop);
+Measurement MeasureCoordinator;
+Measurement MeasurePostgres;
+Measurement MeasureSqlite;
+Measurement MeasureThreePhase;
+Measurement MeasureBarrier;
+Measurement MeasureSagas;
+Measurement MeasureLog;
+Measurement MeasureScale;
+
+struct Suite {
+  const char* name;
+  Measurement* measure;
+  bool needs_postgres;
+};
+inline constexpr Suite kSuites[] = {{"coordinator", MeasureCoordinator, false},
+                                    {"postgres", MeasurePostgres, true},
+                                    {"sqlite", MeasureSqlite, false},
+                                    {"three-phase", MeasureThreePhase, true},
+                                    {"barrier", MeasureBarrier, true},
+                                    {"saga", MeasureSagas, true},
+                                    {"log", MeasureLog, false},
+                                    {"scale", MeasureScale, false}};
 
 }  // namespace settle::bench

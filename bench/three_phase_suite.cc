@@ -93,9 +93,9 @@ std::vector<Row> RowsOf(const Kind& kind, const Counted& counted) {
   return rows;
 }
 
-class Suite {
+class ThreePhase {
  public:
-  Suite(const SuiteOptions& options, const Progress& progress, const Stop& stop)
+  ThreePhase(const SuiteOptions& options, const Progress& progress, const Stop& stop)
       : options_(options),
         progress_(progress),
         stop_(stop),
@@ -209,7 +209,7 @@ class Suite {
 std::vector<Row> MeasureThreePhase(const SuiteOptions& options, const Progress& progress,
                                    const Stop& stop) {
   progress("three_phase: making three clusters");
-  return Suite(options, progress, stop).Measure();
+  return ThreePhase(options, progress, stop).Measure();
 }
 
 }  // namespace settle::bench

@@ -5,6 +5,7 @@
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
+#include <thrift/transport/TSSLSocket.h>
 #include <thrift/transport/TSocket.h>
 
 #include <chrono>
@@ -20,22 +21,15 @@ using apache::thrift::protocol::TProtocol;
 using apache::thrift::transport::TBufferedTransport;
 using apache::thrift::transport::TFramedTransport;
 using apache::thrift::transport::TSocket;
+using apache::thrift::transport::TSSLSocketFactory;
 
 constexpr int kTimeoutMs = 60'000;
 constexpr std::chrono::seconds kPatience{30};
 
-std::shared_ptr<TProtocol> Connect(std::uint16_t port) {
-  // What is thrown need not be printed by Thrift as well.
-  apache::thrift::GlobalOutput.setOutputFunction([](const char*) {});
-  const auto socket = std::make_shared<TSocket>("127.0.0.1", port);
-  socket->setConnTimeout(kTimeoutMs);
-  socket->setRecvTimeout(kTimeoutMs);
-  socket->setSendTimeout(kTimeoutMs);
+std::shared_ptr<TProtocol> Connect(const Endpoint& endpoint) {
   // Buffered: a frame's length and its body are one system call.
-  const auto frames =
-      std::make_shared<TFramedTransport>(std::make_shared<TBufferedTransport>(socket, 4096));
-  frames->open();
-  return std::make_shared<TBinaryProtocol>(frames);
+  return std::make_shared<TBinaryProtocol>(std::make_shared<TFramedTransport>(
+      std::make_shared<TBufferedTransport>(Dial(endpoint), 4096)));
 }
 
 std::shared_ptr<TProtocol> Service(const std::shared_ptr<TProtocol>& protocol, const char* name) {
@@ -50,15 +44,40 @@ std::int64_t OpenOf(const wire::StatusReply& status) {
 
 }  // namespace
 
-WireClient::WireClient(std::uint16_t port) : WireClient(Connect(port)) {}
+Endpoint::Tls TlsWith(const channel::TlsFiles& files) {
+  auto factory = std::make_shared<TSSLSocketFactory>();
+  factory->authenticate(true);
+  factory->loadTrustedCertificates(files.ca.c_str());
+  factory->loadCertificate(files.certificate.c_str());
+  factory->loadPrivateKey(files.key.c_str());
+  return factory;
+}
+
+std::shared_ptr<TSocket> Dial(const Endpoint& endpoint) {
+  // What is thrown need not be printed by Thrift as well.
+  apache::thrift::GlobalOutput.setOutputFunction([](const char*) {});
+  std::shared_ptr<TSocket> socket;
+  if (endpoint.tls) {
+    socket = endpoint.tls->createSocket("127.0.0.1", endpoint.port);
+  } else {
+    socket = std::make_shared<TSocket>("127.0.0.1", endpoint.port);
+  }
+  socket->setConnTimeout(kTimeoutMs);
+  socket->setRecvTimeout(kTimeoutMs);
+  socket->setSendTimeout(kTimeoutMs);
+  socket->open();
+  return socket;
+}
+
+WireClient::WireClient(const Endpoint& endpoint) : WireClient(Connect(endpoint)) {}
 
 WireClient::WireClient(const std::shared_ptr<TProtocol>& connection)
     : coordinator(Service(connection, "coordinator")),
       participant(Service(connection, "participant")),
       admin(Service(connection, "admin")) {}
 
-wire::StatusReply AwaitAllEnded(std::uint16_t port, const Ended& wanted, const Stop& stop) {
-  WireClient client(port);
+wire::StatusReply AwaitAllEnded(const Endpoint& endpoint, const Ended& wanted, const Stop& stop) {
+  WireClient client(endpoint);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     wire::StatusReply status;

@@ -53,8 +53,8 @@ struct BeginReply {
   /** The life of the coordinator that began it. */
   2: required i64 epoch
   /** The caller may number the branches 1 to this itself; the coordinator numbers from the next one. Absent or 0: it enlists
-      each. None are granted if the session is not attached or belongs to another identity, while an operator has
-      something paused, to a three-phase commit, and by coordinators of older releases. */
+      each. None are granted if the session is not attached, belongs to another identity or has its queue of commands full; while
+      an operator has something paused; to a three-phase commit; and by coordinators of older releases. */
   3: optional i32 own_branches
 }
 

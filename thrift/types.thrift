@@ -7,6 +7,8 @@
  *
  * Transport: framed, binary protocol, one port. The services share it by Thrift's multiplexing, under the names
  * "coordinator", "participant", "peer" and "admin".
+ * Several calls may be sent on one connection before their replies are received: they are begun in the order in which
+ * they came, and answered in that order. So a call that waits long holds back the replies of those behind it.
  *
  * Limits on what a server takes: a frame 16 MiB (settled --max-frame-bytes), one string 1 MiB, one list 10,000
  * items, a duration one day. What is longer is refused by name; what cannot be a call at all closes the connection.

@@ -48,8 +48,8 @@ struct BeginCall {
   std::size_t undecided_max = 0;  // of the identity, or else of the owner; 0: as the settings say
   std::string trace_parent{};     // as Origin has it
   // How many branches the caller would number itself, all of them in this session. None are granted
-  // if the session is not attached or another identity's, while anything is paused, and to a
-  // three-phase commit.
+  // if the session is not attached, is another identity's or has its queue full, while anything is
+  // paused, and to a three-phase commit.
   BranchNumber own_branches = 0;
   SessionId session{};
   bool last_resource = false;  // it may be committed by a last resource

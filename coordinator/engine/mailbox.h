@@ -1,15 +1,11 @@
 // The way into a shard: a bounded queue that many threads fill and one empties.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
-
-#include "engine/ports.h"
 
 namespace settle::coordinator {
 
@@ -50,39 +46,23 @@ class Mailbox {
     return tasks_.empty();
   }
 
-  // Blocks until there is something to take, `until` has come, or Close was called.
-  void Wait(std::optional<Instant> until) {
-    std::unique_lock lock(mutex_);
-    const auto ready = [this] { return closed_ || !tasks_.empty(); };
-    if (until) {
-      wake_.wait_until(lock, *until, ready);
-    } else {
-      wake_.wait(lock, ready);
-    }
-  }
-
-  void Close() {
+  // Whoever drives the shard is told when there is something to take again; nobody, if it is empty.
+  // `wake` must not block; it runs on the thread that posts.
+  void WakeBy(std::function<void()> wake) {
     const std::lock_guard lock(mutex_);
-    closed_ = true;
-    wake_.notify_all();
-  }
-
-  bool closed() const {
-    const std::lock_guard lock(mutex_);
-    return closed_;
+    wake_ = std::move(wake);
   }
 
  private:
   void Push(Task task) {
-    if (tasks_.empty()) wake_.notify_one();
     tasks_.push_back(std::move(task));
+    if (tasks_.size() == 1 && wake_) wake_();
   }
 
   const std::size_t calls_max_;
   mutable std::mutex mutex_;
-  std::condition_variable wake_;
+  std::function<void()> wake_;
   std::vector<Task> tasks_;
-  bool closed_ = false;
 };
 
 }  // namespace settle::coordinator

@@ -275,7 +275,10 @@ bool Sessions::Send(const SessionId& preferred, Command command) {
     const std::lock_guard lock(mutex_);
     Session* session = Choose(preferred, command);
     if (session == nullptr) return false;
-    if (session->queue.size() >= settings_.commands_queued_max) {
+    // The abort of branches that nobody named is not sent again, so it finds room in any case: at
+    // most once for each transaction that was begun while there was room (MayNumber).
+    const bool sent_again = command.key.number != 0;
+    if (sent_again && session->queue.size() >= settings_.commands_queued_max) {
       answer = SayThatItOverflows(*session, {command.key.gtid, command.trace_parent});
     } else {
       // A retry of what was not even fetched yet would only be more work for who is slow already.
@@ -323,10 +326,11 @@ bool Sessions::IsAttached(const SessionId& session) const {
   return sessions_.contains(session);
 }
 
-bool Sessions::IsAttachedBy(const SessionId& session, const std::string& identity) const {
+bool Sessions::MayNumber(const SessionId& session, const std::string& identity) const {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
-  return found != sessions_.end() && found->second.identity == identity;
+  return found != sessions_.end() && found->second.identity == identity &&
+         found->second.queue.size() < settings_.commands_queued_max;
 }
 
 std::optional<Instant> Sessions::ServedSince(const std::string& resource) const {

@@ -61,8 +61,9 @@ class Sessions {
   // kPeerAddressesMost. Empty: the owner answers none.
   std::vector<std::string> PeersOf(const std::string& resource, const SessionId& owner) const;
   bool IsAttached(const SessionId& session) const;
-  // It is attached, by this identity.
-  bool IsAttachedBy(const SessionId& session, const std::string& identity) const;
+  // Whether transactions that are begun with it may number branches themselves: it is attached, by
+  // this identity, and has room for commands.
+  bool MayNumber(const SessionId& session, const std::string& identity) const;
   // Since when there has been a session of the resource at every moment; none if there is none.
   std::optional<Instant> ServedSince(const std::string& resource) const;
 

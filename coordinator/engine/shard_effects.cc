@@ -112,7 +112,12 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
           },
           [&](const effect::AbortOwn& own) {
-            sessions_.Send(own.session, {CommandKind::kAbort, {gtid, 0}, "", 1, 0, {}});
+            Command abort{CommandKind::kAbort, {gtid, 0}, "", 1, 0, {}};
+            abort.trace_parent = transaction.machine.origin().trace_parent;
+            if (sessions_.Send(own.session, std::move(abort))) {
+              transaction.Note(clock_.WallNow(),
+                               "abort sent to its beginner, for what it numbered itself");
+            }
           },
           [&](effect::Call& call) { Perform(transaction, call); },
           [&](const effect::Pause& pause) { Perform(transaction, pause); },

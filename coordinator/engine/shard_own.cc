@@ -14,7 +14,7 @@ Beginner Shard::BeginnerOf(const BeginCall& call) const {
   const auto most = static_cast<BranchNumber>(settings_.branches_max / 2);
   const BranchNumber granted = std::min(call.own_branches, most);
   const bool may = granted > 0 && call.protocol == Protocol::kTwoPhase &&
-                   !admission_.pauses.any() && sessions_.IsAttachedBy(call.session, call.identity);
+                   !admission_.pauses.any() && sessions_.MayNumber(call.session, call.identity);
   return may ? Beginner{call.session, granted} : Beginner{};
 }
 
@@ -25,7 +25,9 @@ Result<Transaction*> Shard::FindNaming(const Gtid& gtid, std::span<event::OwnBra
   if (transaction == nullptr || transaction->machine.state() != TwoPhase::State::kActive)
     return transaction;
   const SessionId session = transaction->machine.beginner().session;
-  if (session.empty()) return transaction;  // has none of its own: the machine says so
+  // None of its own, or too many: the machine refuses them.
+  if (session.empty() || own.size() > transaction->machine.beginner().own_branches)
+    return transaction;
   for (event::OwnBranch& branch : own) {
     Result<Sessions::Owner> owner = sessions_.FindOwner(session, branch.resource);
     if (!owner && owner.error().code == ErrorCode::kNotFound) {

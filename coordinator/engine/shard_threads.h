@@ -1,7 +1,8 @@
-// One thread for each shard of an engine, for as long as this object lives.
+// One thread for each shard of an engine, for as long as this object lives: where nobody else
+// drives them (settled/driven_shards.h).
 #pragma once
 
-#include <thread>
+#include <memory>
 #include <vector>
 
 #include "engine/engine.h"
@@ -16,8 +17,8 @@ class ShardThreads {
   ShardThreads& operator=(const ShardThreads&) = delete;
 
  private:
-  Engine& engine_;
-  std::vector<std::thread> threads_;
+  struct Driver;
+  std::vector<std::unique_ptr<Driver>> drivers_;
 };
 
 }  // namespace settle::coordinator

@@ -27,9 +27,8 @@ Effects TwoPhase::Handle(const Event& event) {
 }
 
 const TwoPhase::Branch* TwoPhase::FindBranch(BranchNumber number) const {
-  const auto found = std::find_if(branches_.begin(), branches_.end(),
-                                  [&](const Branch& branch) { return branch.number == number; });
-  return found == branches_.end() ? nullptr : &*found;
+  const auto at = std::ranges::lower_bound(branches_, number, {}, &Branch::number);
+  return at != branches_.end() && at->number == number ? &*at : nullptr;
 }
 
 TwoPhase::Branch* TwoPhase::Find(BranchNumber number) {
@@ -106,9 +105,7 @@ void TwoPhase::TakeVote(Branch& branch, VoteResult vote) {
 }
 
 Effects TwoPhase::On(const event::CommitRequested& event) {
-  const bool revived =
-      SETTLE_PLANTED_BUG(kCommitAfterTheAbort) && state_ == State::kAborting && !event.own.empty();
-  if (state_ != State::kActive && !revived) return AnswerLateRequest();
+  if (state_ != State::kActive) return AnswerLateRequest();
   if (Effects refused = RefuseOwn(event.own); !refused.empty()) return refused;
   if (Effects refused = RefuseVotes(event); !refused.empty()) return refused;
   if (Effects refused = RefuseVotesWithoutRoster(event); !refused.empty()) return refused;
@@ -214,6 +211,9 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
   if (own_unnamed && !SETTLE_PLANTED_BUG(kOwnBranchesNotToldOfTheAbort))
     effects.push_back(effect::AbortOwn{beginner_.session});
   Add(effects, AnswerAsked());
+  for (const event::FoundPrepared& found : std::exchange(beginner_.found, {})) {
+    if (FindBranch(found.branch) == nullptr) JoinFound(found).state = BranchState::kPrepared;
+  }
   for (Branch& branch : branches_) {
     if (branch.reservation) {
       // No record of the abort is needed first: what is registered and not decided is cancelled by

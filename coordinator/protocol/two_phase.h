@@ -29,6 +29,8 @@ namespace settle::coordinator {
 struct Beginner {
   SessionId session{};  // in which it works; lost before commit was asked for: aborted
   BranchNumber own_branches = 0;
+  // Of these what a scan found prepared before commit was asked for; one for each number at most.
+  std::vector<event::FoundPrepared> found{};
 };
 
 class TwoPhase {
@@ -194,6 +196,8 @@ class TwoPhase {
   Effects RefuseOwn(const std::vector<event::OwnBranch>& own) const;
   Effects RefuseVotes(const event::CommitRequested& event) const;
   void JoinOwn(const event::OwnBranch& own);
+  void RememberFound(const event::FoundPrepared& found);
+  Branch& JoinFound(const event::FoundPrepared& found);
   Effects AbortOnceMore(Branch& branch);
 
   Effects OnDecisionDurable();

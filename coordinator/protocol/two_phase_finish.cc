@@ -367,6 +367,7 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
     case State::kActive:  // undecided: left alone, known or not
       if (branch == nullptr && SETTLE_PLANTED_BUG(kUnnamedBranchTakenForAborted))
         return {AbortOf(event)};
+      if (branch == nullptr) RememberFound(event);
       return {};
     case State::kPreparing:
     case State::kPreCommitting:

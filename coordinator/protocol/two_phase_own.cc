@@ -2,7 +2,7 @@
 // a transaction that works in one process alone costs two calls. Until then the coordinator does
 // not know of them. That is safe because nothing can be decided without a commit request: a
 // prepared one that a scan finds is left alone while the transaction is undecided, and is aborted
-// afterwards, unless the request named it.
+// with it, unless the request named it.
 #include <algorithm>
 
 #include "protocol/two_phase.h"
@@ -40,11 +40,26 @@ void TwoPhase::JoinOwn(const event::OwnBranch& own) {
   branch.state = BranchState::kWorking;
 }
 
+// Its process may have died, and the scan that found it be the last one for long.
+void TwoPhase::RememberFound(const event::FoundPrepared& found) {
+  if (found.branch == 0 || found.branch > beginner_.own_branches) return;
+  std::vector<event::FoundPrepared>& known = beginner_.found;
+  std::erase_if(known, [&](const auto& one) { return one.branch == found.branch; });
+  known.push_back(found);
+}
+
+// Nothing is known of it; that it is prepared is known now, so its end is waited for too.
+TwoPhase::Branch& TwoPhase::JoinFound(const event::FoundPrepared& found) {
+  Branch& branch = Ensure(found.branch);
+  branch.resource = found.resource;
+  branch.voted = true;
+  branch.vote.vote = Vote::kCommit;
+  return branch;
+}
+
 // New ones count as ended: whoever asks for them says what else is so.
 TwoPhase::Branch& TwoPhase::Ensure(BranchNumber number) {
-  const auto at = std::lower_bound(
-      branches_.begin(), branches_.end(), number,
-      [](const Branch& branch, BranchNumber wanted) { return branch.number < wanted; });
+  const auto at = std::ranges::lower_bound(branches_, number, {}, &Branch::number);
   if (at != branches_.end() && at->number == number) return *at;
   Branch branch;
   branch.number = number;

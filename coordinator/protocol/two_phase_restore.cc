@@ -150,15 +150,10 @@ void TwoPhase::Restore(const RegisteredRecord& record, BranchState state) {
 }
 
 // A branch of a transaction whose reservations are being cancelled since a start, or one that its
-// beginner numbered itself. Nothing is known of it; that it is prepared is known now, so its end is
-// waited for too.
+// beginner numbered itself.
 Effects TwoPhase::AbortFound(const event::FoundPrepared& found) {
   if (found.branch == 0 || found.branch > kBranchNumberMax) return {};
-  Branch& branch = Ensure(found.branch);
-  branch.resource = found.resource;
-  branch.voted = true;
-  branch.vote.vote = Vote::kCommit;
-  return AbortOnceMore(branch);
+  return AbortOnceMore(JoinFound(found));
 }
 
 const char* ToString(TwoPhase::State state) {

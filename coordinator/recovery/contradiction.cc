@@ -51,12 +51,22 @@ std::string InDecision(const QuorumAbortRecord&) { return {}; }  // see InThreeP
 
 std::string InDecision(std::monostate) { return {}; }
 
-BranchNumber LastBranch(const CommitRecord& commit) {
-  return commit.branches.empty() ? 0 : commit.branches.back().number;
+const DecidedBranch* Find(const std::vector<DecidedBranch>& branches, BranchNumber number) {
+  const auto found =
+      std::find_if(branches.begin(), branches.end(),
+                   [number](const DecidedBranch& branch) { return branch.number == number; });
+  return found == branches.end() ? nullptr : &*found;
 }
-BranchNumber LastBranch(const OnePhaseRecord& one_phase) { return one_phase.branch.number; }
-BranchNumber LastBranch(const QuorumAbortRecord&) { return kBranchNumberMax; }
-BranchNumber LastBranch(std::monostate) { return kBranchNumberMax; }
+
+// Without a decision to commit nothing says which branches there were.
+bool HasBranch(const RestoredTransaction& transaction, BranchNumber number) {
+  if (transaction.pre_commit) return Find(transaction.pre_commit->branches, number) != nullptr;
+  if (const auto* commit = std::get_if<CommitRecord>(&transaction.decision))
+    return Find(commit->branches, number) != nullptr;
+  if (const auto* one_phase = std::get_if<OnePhaseRecord>(&transaction.decision))
+    return one_phase->branch.number == number;
+  return number != 0 && number <= kBranchNumberMax;
+}
 
 // The sites of a transaction with these branches: see Roster.
 std::string InSites(const PreCommitRecord& record) {
@@ -135,9 +145,9 @@ std::string InLastResource(const RestoredTransaction& transaction) {
   return another ? "its last resource decides, and something else as well" : "";
 }
 
-std::string InDamage(const HeuristicRecord& heuristic, BranchNumber last) {
+std::string InDamage(const HeuristicRecord& heuristic, const RestoredTransaction& transaction) {
   const std::string name = "branch " + std::to_string(heuristic.branch);
-  if (heuristic.branch == 0 || heuristic.branch > last) {
+  if (!HasBranch(transaction, heuristic.branch)) {
     return "there is damage of " + name + ", which it does not have";
   }
   if (heuristic.end == BranchEnd::kRetry) return "the damage of " + name + " is no end";
@@ -179,16 +189,11 @@ std::string InRegistered(const RegisteredRecord& record, const RestoredTransacti
   }
   const auto* commit = std::get_if<CommitRecord>(&transaction.decision);
   if (commit == nullptr) return {};
-  const auto found =
-      std::find_if(commit->branches.begin(), commit->branches.end(),
-                   [&](const DecidedBranch& branch) { return branch.number == record.branch; });
-  if (found == commit->branches.end()) {
-    return name + " is registered, and the decision does not have it";
-  }
-  const DecidedBranch& decided = *found;
-  if (decided.resource == record.participant && decided.vote == Vote::kCommit) return {};
+  const DecidedBranch* decided = Find(commit->branches, record.branch);
+  if (decided == nullptr) return name + " is registered, and the decision does not have it";
+  if (decided->resource == record.participant && decided->vote == Vote::kCommit) return {};
   return name + " is registered in " + record.participant + ", and in the decision it is a " +
-         settle::ToString(decided.vote) + " vote of " + decided.resource;
+         settle::ToString(decided->vote) + " vote of " + decided->resource;
 }
 
 }  // namespace
@@ -211,15 +216,11 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
   if (std::string wrong = InGtid(transaction.gtid(), log); !wrong.empty()) return wrong;
   std::string wrong =
       std::visit([](const auto& decision) { return InDecision(decision); }, transaction.decision);
-  const BranchNumber last =
-      transaction.pre_commit ? static_cast<BranchNumber>(transaction.pre_commit->branches.size())
-                             : std::visit([](const auto& decision) { return LastBranch(decision); },
-                                          transaction.decision);
   if (wrong.empty()) wrong = InThreePhase(transaction);
   if (wrong.empty() && transaction.last_resource) wrong = InLastResource(transaction);
   for (const HeuristicRecord& heuristic : transaction.heuristics) {
     if (!wrong.empty()) return wrong;
-    wrong = InDamage(heuristic, last);
+    wrong = InDamage(heuristic, transaction);
   }
   for (const RegisteredRecord& record : transaction.registered) {
     if (!wrong.empty()) return wrong;

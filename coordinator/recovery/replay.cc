@@ -176,8 +176,9 @@ void LeaveWhatAPersonDecided(RestoredTransaction& transaction) {
   left.intents = std::move(transaction.intents);
   left.forgotten = std::move(transaction.forgotten);
   for (HeuristicRecord& heuristic : transaction.heuristics) {
-    if (heuristic.branch >= 1 && heuristic.branch <= intent.intent.branches.size())
-      left.heuristics.push_back(std::move(heuristic));
+    const bool its_own = std::ranges::any_of(
+        intent.intent.branches, [&](const auto& one) { return one.number == heuristic.branch; });
+    if (its_own) left.heuristics.push_back(std::move(heuristic));
   }
   transaction = std::move(left);
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/await.h"
 #include "rpc/edge.h"
 #include "rpc/wire.h"
 
@@ -14,7 +15,6 @@ AdminHandler::AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> 
       views_(parts.views),
       doctor_(parts.doctor),
       audit_(parts.audit),
-      calls_(parts.calls),
       observer_(parts.observer),
       edge_(parts.observer, std::move(visitor)) {}
 
@@ -231,7 +231,7 @@ void AdminHandler::accept_identity(const std::string& resource, const std::strin
                              Escaped(identity) + " as resource " + resource + ": " +
                              Escaped(reason);
     Act<std::monostate>("accept " + identity, resource, operator_name, reason, [&] {
-      return calls_.Await<std::monostate>({}, [&](Completion<std::monostate> done) {
+      return Await<std::monostate>([&](Completion<std::monostate> done) {
         engine_.AcceptIdentity(record, std::move(done));
       });
     });

@@ -1,4 +1,5 @@
-// AdminService: what an operator's tools call. Blocking.
+// AdminService: what an operator's tools call. Blocking: its calls have threads of the server's
+// pool.
 #pragma once
 
 #include <functional>
@@ -16,7 +17,6 @@
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "log/decision_log.h"
-#include "rpc/calls.h"
 #include "rpc/edge.h"
 #include "wire/AdminService.h"
 
@@ -32,11 +32,10 @@ class AdminHandler : public wire::AdminServiceIf {
     const Views& views;
     Doctor& doctor;
     Audit& audit;
-    Calls& calls;
     Observer& observer;
   };
-  // Of one connection, whose visitor it serves, on that connection's thread. References must
-  // outlive the handler.
+  // Of one connection, whose visitor it serves, one call at a time. References must outlive the
+  // handler.
   AdminHandler(const Parts& parts, std::shared_ptr<access::Visitor> visitor);
 
   void status(wire::StatusReply& reply) override;
@@ -80,7 +79,6 @@ class AdminHandler : public wire::AdminServiceIf {
   const Views& views_;
   Doctor& doctor_;
   Audit& audit_;
-  Calls& calls_;
   Observer& observer_;
   Edge edge_;
   std::unique_ptr<LogBackup> backup_;  // of this connection

@@ -1,26 +1,26 @@
-// The calls in progress: an RPC thread waits here for the engine's completion. Every wait ends: by
-// the completion, by its limit, or because the daemon stops.
+// The calls in progress on one loop, each waiting for a completion of the engine, without a thread.
+// Every wait ends, on the loop: by the completion, by its limit, or because the daemon stops.
 //
-//   Result<Begun> begun = calls.Await<Begun>(
+//   engine.Begin(std::move(call), calls.Await<Begun>(
 //       {.limit = 10s, .if_given_up = ErrorCode::kRetry},
-//       [&](Completion<Begun> done) { engine.Begin(std::move(call), std::move(done)); });
+//       [=](Result<Begun> begun) { ... }));
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <stop_token>
 #include <utility>
+#include <vector>
 
 #include "engine/engine.h"
+#include "server/loop.h"
 #include "settle/vocabulary/status.h"
 
 namespace settle::coordinator {
 
-// Thread-safe.
+// On the loop's thread, except where it says otherwise.
 class Calls {
  public:
   // Some calls wait for work that someone else does; these make way first when the daemon stops.
@@ -32,56 +32,85 @@ class Calls {
     Kind kind = Kind::kWorking;
   };
 
-  // `start` hands its completion to the engine. Blocking.
-  template <typename T, typename Start>
-  [[nodiscard]] Result<T> Await(const Limits& limits, Start start);
+  // The loop must outlive it, but no longer run when it goes.
+  explicit Calls(server::Loop& loop) : loop_(loop) {}
+  Calls(const Calls&) = delete;
+  Calls& operator=(const Calls&) = delete;
 
-  // Ends the waits of parked calls / of all, now and from now on.
-  void StopParked() { parked_.request_stop(); }
-  void StopAll() {
-    parked_.request_stop();
-    working_.request_stop();
-  }
+  // What to hand to the engine, which runs it once, on any thread. `then` runs once, later or at
+  // once, on the loop's thread. A limit is kept to a quarter of a second.
+  template <typename T>
+  [[nodiscard]] Completion<T> Await(const Limits& limits, std::function<void(Result<T>)> then);
+
+  // End the waits of parked calls / of all, now and from now on. From any thread.
+  void StopParked();
+  void StopAll();
 
  private:
   // Shared with the completion, which may come after the wait was given up.
-  template <typename T>
-  struct Waiting {
-    std::mutex mutex;
-    std::condition_variable completed;
-    std::optional<Result<T>> result;
+  class Waiting : public std::enable_shared_from_this<Waiting> {
+   public:
+    Waiting(Calls& calls, const Limits& limits) : calls_(calls), limits_(limits) {}
+    virtual ~Waiting() = default;
+    virtual void GiveUp(Error why) = 0;  // nothing if it is complete
 
-    void Complete(Result<T> value) {
-      const std::scoped_lock lock(mutex);
-      if (result.has_value()) return;
-      result.emplace(std::move(value));
-      completed.notify_one();
-    }
+   protected:
+    friend class Calls;
+    Calls& calls_;
+    const Limits limits_;
+    std::atomic<bool> complete_ = false;  // or given up: whoever sets it goes on
+    server::Loop::Instant until_{};
+    std::size_t place_ = 0;  // in waiting_
   };
+  template <typename T>
+  class WaitingFor;
 
-  std::stop_source parked_;
-  std::stop_source working_;
+  void Enter(std::shared_ptr<Waiting> waiting);
+  void Leave(const Waiting& waiting);
+  bool stops(Kind kind) const { return kind == Kind::kParked ? parked_stop_ : all_stop_; }
+  void Stop(Kind kind);
+  void LookAtLimits();
+
+  server::Loop& loop_;
+  std::vector<std::shared_ptr<Waiting>> waiting_;
+  bool looks_ = false;  // at limits, before long
+  bool parked_stop_ = false;
+  bool all_stop_ = false;
 };
 
-template <typename T, typename Start>
-Result<T> Calls::Await(const Limits& limits, Start start) {
-  const auto waiting = std::make_shared<Waiting<T>>();
-  start(Completion<T>([waiting](Result<T> result) { waiting->Complete(std::move(result)); }));
-  const std::stop_token stop = (limits.kind == Kind::kParked ? parked_ : working_).get_token();
-  const std::stop_callback on_stop(stop, [&] {
-    waiting->Complete(Fail(limits.if_given_up,
-                           "the coordinator is stopping and did not wait for the answer",
-                           "ask again when it is back"));
-  });
-  std::unique_lock lock(waiting->mutex);
-  const bool completed =
-      waiting->completed.wait_for(lock, limits.limit, [&] { return waiting->result.has_value(); });
-  if (!completed) {
-    return Fail(limits.if_given_up, "the coordinator did not answer this call in time",
-                limits.if_given_up == ErrorCode::kAskOutcome ? "ask the outcome of the transaction"
-                                                             : "repeat the call");
+template <typename T>
+class Calls::WaitingFor : public Waiting {
+ public:
+  WaitingFor(Calls& calls, const Limits& limits, std::function<void(Result<T>)> then)
+      : Waiting(calls, limits), then_(std::move(then)) {}
+
+  // On any thread. Once given up the loop may be gone.
+  void Complete(Result<T> result) {
+    if (complete_.exchange(true)) return;
+    if (calls_.loop_.here()) return Finish(std::move(result));
+    result_.emplace(std::move(result));
+    calls_.loop_.Post([self = this->shared_from_this(), this] { Finish(*std::move(result_)); });
   }
-  return std::move(*waiting->result);
+  void GiveUp(Error why) override {
+    if (!complete_.exchange(true)) Finish(Fail(std::move(why)));
+  }
+
+ private:
+  void Finish(Result<T> result) {
+    const auto self = this->shared_from_this();
+    calls_.Leave(*this);
+    std::exchange(then_, {})(std::move(result));
+  }
+
+  std::function<void(Result<T>)> then_;
+  std::optional<Result<T>> result_;
+};
+
+template <typename T>
+Completion<T> Calls::Await(const Limits& limits, std::function<void(Result<T>)> then) {
+  auto waiting = std::make_shared<WaitingFor<T>>(*this, limits, std::move(then));
+  Enter(waiting);
+  return [waiting = std::move(waiting)](Result<T> result) { waiting->Complete(std::move(result)); };
 }
 
 }  // namespace settle::coordinator

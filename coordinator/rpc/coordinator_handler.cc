@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "rpc/edge.h"
+#include "engine/await.h"
 #include "rpc/wire.h"
 
 namespace settle::coordinator {
 namespace {
+
+using access::Of;
 
 // The engine answers every call; these bound the wait for it all the same.
 constexpr std::chrono::milliseconds kAnswerLimit{60'000};
@@ -20,214 +22,251 @@ bool NotRunningHere(const Result<T>& result) {
 }
 
 // A trace that is none must not harm the work it was to be about.
-template <typename Request>
-void NoteIfIgnored(Observer& observer, const Gtid& gtid, const Request& request,
-                   const std::string& trace_parent) {
-  if (request.trace_parent.empty() || !trace_parent.empty()) return;
+void NoteIfIgnored(Observer& observer, const Gtid& gtid, std::size_t ignored_bytes) {
+  if (ignored_bytes == 0) return;
   observer.Event(Observer::Level::kDebug, gtid,
-                 "its trace_parent, of " + std::to_string(request.trace_parent.size()) +
+                 "its trace_parent, of " + std::to_string(ignored_bytes) +
                      " bytes, is no W3C traceparent: ignored");
+}
+
+// Of a trace_parent that was given and not taken over.
+template <typename Request, typename Call>
+std::size_t IgnoredBytes(const Request& request, const Call& call) {
+  return call.trace_parent.empty() ? request.trace_parent.size() : 0;
+}
+
+wire::BeginReply ToWire(const Begun& begun) {
+  wire::BeginReply reply;
+  reply.gtid = begun.gtid.text();
+  reply.epoch = static_cast<std::int64_t>(begun.epoch);
+  if (begun.own_branches != 0)
+    reply.__set_own_branches(static_cast<std::int32_t>(begun.own_branches));
+  return reply;
 }
 
 }  // namespace
 
-CoordinatorHandler::CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry,
-                                       Calls& calls, Audit& audit, Observer& observer,
-                                       std::shared_ptr<access::Visitor> visitor)
-    : settings_(std::move(settings)),
-      engine_(engine),
-      inquiry_(inquiry),
-      calls_(calls),
-      audit_(audit),
-      edge_(observer, std::move(visitor)) {}
+// The log is read elsewhere: a loop waits for no disk.
+template <typename Replies, typename Then>
+void CoordinatorHandler::AskLog(const Asked<Replies>& asked, const Gtid& gtid, Then then) {
+  asked.template AwaitBlocking<Ending>(
+      kMaybeDone, [&inquiry = inquiry_, gtid] { return inquiry.AskOutcome(gtid); },
+      std::move(then));
+}
 
-void CoordinatorHandler::hello(wire::HelloReply& reply, const wire::HelloRequest& request) {
-  edge_.Serve(access::Of("coordinator", "hello"), [&] {
+// What the engine completes with, or the log says, is the answer.
+Completion<Ending> CoordinatorHandler::AwaitEnding(const Asked<Returns<wire::Ending>>& asked,
+                                                   const Gtid& gtid) {
+  const auto answers = [asked](Result<Ending> ending) {
+    asked.Return(ToWire(Need(std::move(ending))));
+  };
+  return asked.Await<Ending>(kMaybeDone, [=, this](Result<Ending> ending) {
+    if (NotRunningHere(ending)) return AskLog(asked, gtid, answers);
+    answers(std::move(ending));
+  });
+}
+
+void CoordinatorHandler::hello(Returns<wire::HelloReply> returns, Throws throws,
+                               const wire::HelloRequest& request) {
+  edge_.Serve(Of("coordinator", "hello"), returns, throws, [&](const auto& asked) {
+    wire::HelloReply reply;
     Need(CheckText("application", request.application, 200));
     reply.version = Need(AgreeOnVersion(request.version_low, request.version_high));
     reply.log_id = engine_.log_identity().log_id;
     reply.epoch = static_cast<std::int64_t>(engine_.log_identity().epoch);
     reply.release = settings_.release;
+    asked.Return(reply);
   });
 }
 
-void CoordinatorHandler::begin_transaction(wire::BeginReply& reply,
+void CoordinatorHandler::begin_transaction(Returns<wire::BeginReply> returns, Throws throws,
                                            const wire::BeginRequest& request) {
-  edge_.Serve(access::Of("coordinator", "begin_transaction"), [&] {
+  edge_.Serve(Of("coordinator", "begin_transaction"), returns, throws, [&](const auto& asked) {
     BeginCall call = Need(FromWire(request));
-    const std::string trace_parent = call.trace_parent;
-    call.identity = edge_.rights().identity;
-    call.undecided_max = edge_.rights().quota.open_transactions.value_or(0);
-    const Begun begun = Need(calls_.Await<Begun>(kNothingDone, [&](Completion<Begun> done) {
-      engine_.Begin(std::move(call), std::move(done));
-    }));
-    NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
-    reply.gtid = begun.gtid.text();
-    reply.epoch = static_cast<std::int64_t>(begun.epoch);
-    if (begun.own_branches != 0)
-      reply.__set_own_branches(static_cast<std::int32_t>(begun.own_branches));
+    const std::size_t ignored = IgnoredBytes(request, call);
+    call.identity = asked.rights().identity;
+    call.undecided_max = asked.rights().quota.open_transactions.value_or(0);
+    engine_.Begin(std::move(call),
+                  asked.template Await<Begun>(kNothingDone, [=, this](auto result) {
+                    const Begun begun = Need(std::move(result));
+                    NoteIfIgnored(edge_.observer(), begun.gtid, ignored);
+                    asked.Return(ToWire(begun));
+                  }));
   });
 }
 
-void CoordinatorHandler::enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) {
-  edge_.Serve(access::Of("coordinator", "enlist"), [&] {
+void CoordinatorHandler::enlist(Returns<wire::EnlistReply> returns, Throws throws,
+                                const wire::EnlistRequest& request) {
+  edge_.Serve(Of("coordinator", "enlist"), returns, throws, [&](const auto& asked) {
     EnlistCall call = Need(FromWire(request));
-    AllowEnlist(call);
+    AllowEnlist(asked, call);
     const Gtid gtid = call.gtid;
-    const BranchNumber branch = edge_.NeedAllowed(
-        access::Reason::kSession,
-        calls_.Await<BranchNumber>(kNothingDone,
-                                   [&](Completion<BranchNumber> done) {
-                                     engine_.Enlist(std::move(call), std::move(done));
-                                   }),
-        gtid);
-    reply.branch = static_cast<std::int32_t>(branch);
+    engine_.Enlist(std::move(call),
+                   asked.template Await<BranchNumber>(kNothingDone, [=](auto branch) {
+                     wire::EnlistReply reply;
+                     reply.branch = static_cast<std::int32_t>(
+                         asked.NeedAllowed(access::Reason::kSession, std::move(branch), gtid));
+                     asked.Return(reply);
+                   }));
   });
 }
 
 // Into its own transaction an application may enlist any session. Into another's a participant may
 // enlist its own, for what it may serve: it was told the gtid by whoever called it.
-void CoordinatorHandler::AllowEnlist(EnlistCall& call) {
-  const access::Rights& rights = edge_.rights();
-  if (rights.roles.Has(access::Role::kApplication) && edge_.MayEnd(engine_, call.gtid)) return;
-  if (!rights.roles.Has(access::Role::kParticipant)) return edge_.NeedBegun(engine_, call.gtid);
-  edge_.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource), call.gtid);
-  call.session_of = edge_.only();
+void CoordinatorHandler::AllowEnlist(const AskedOf& asked, EnlistCall& call) {
+  const access::Rights& rights = asked.rights();
+  if (rights.roles.Has(access::Role::kApplication) && asked.MayEnd(engine_, call.gtid)) return;
+  if (!rights.roles.Has(access::Role::kParticipant)) return asked.NeedBegun(engine_, call.gtid);
+  asked.NeedAllowed(access::Reason::kName, rights.MayServeResource(call.resource), call.gtid);
+  call.session_of = asked.only();
 }
 
-void CoordinatorHandler::try_branch(wire::TryReply& reply, const wire::TryRequest& request) {
-  edge_.Serve(access::Of("coordinator", "try_branch"), [&] {
+void CoordinatorHandler::try_branch(Returns<wire::TryReply> returns, Throws throws,
+                                    const wire::TryRequest& request) {
+  edge_.Serve(Of("coordinator", "try_branch"), returns, throws, [&](const auto& asked) {
     TryCall call = Need(FromWire(request));
-    edge_.NeedBegun(engine_, call.gtid);
+    asked.NeedBegun(engine_, call.gtid);
     Calls::Limits limits = kNothingDone;  // what was done is found by the same request key
     limits.kind = Calls::Kind::kParked;
     limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
-    reply = ToWire(Need(calls_.Await<TryAnswer>(limits, [&](Completion<TryAnswer> done) {
-      engine_.Try(std::move(call), std::move(done));
-    })));
+    engine_.Try(std::move(call), asked.template Await<TryAnswer>(limits, [=](auto answer) {
+      asked.Return(ToWire(Need(std::move(answer))));
+    }));
   });
 }
 
-void CoordinatorHandler::commit(wire::CommitReply& reply, const wire::CommitRequest& request) {
-  edge_.Serve(access::Of("coordinator", "commit"), [&] {
+void CoordinatorHandler::commit(Returns<wire::CommitReply> returns, Throws throws,
+                                const wire::CommitRequest& request) {
+  edge_.Serve(Of("coordinator", "commit"), returns, throws, [&](const auto& asked) {
     CommitCall call = Need(FromWire(request));
-    edge_.NeedBegun(engine_, call.gtid);
-    call.votes_of = edge_.only();
+    asked.NeedBegun(engine_, call.gtid);
+    call.votes_of = asked.only();
     const Gtid gtid = call.gtid;
     Calls::Limits limits = kMaybeDone;
     limits.limit += std::max(call.wait_at_most, settings_.commit_wait);
-    Result<CommitAnswer> answer = calls_.Await<CommitAnswer>(
-        limits,
-        [&](Completion<CommitAnswer> done) { engine_.Commit(std::move(call), std::move(done)); });
     // Ended already, perhaps by the first attempt of this very call: a repetition hears the same
     // ending.
-    if (NotRunningHere(answer)) answer = CommitAnswer{Need(inquiry_.AskOutcome(gtid)), false, {}};
-    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer), gtid));
-  });
-}
-
-void CoordinatorHandler::commit_one_phase(wire::OnePhaseReply& reply,
-                                          const wire::OnePhaseRequest& request) {
-  edge_.Serve(access::Of("coordinator", "commit_one_phase"), [&] {
-    OnePhaseCall call = Need(FromWire(request));
-    edge_.NeedBegun(engine_, call.gtid);
-    call.branch_of = edge_.only();
-    const Gtid gtid = call.gtid;
-    Result<OnePhaseAnswer> answer =
-        calls_.Await<OnePhaseAnswer>(kMaybeDone, [&](Completion<OnePhaseAnswer> done) {
-          engine_.CommitOnePhase(std::move(call), std::move(done));
-        });
-    if (NotRunningHere(answer)) {
-      answer = OnePhaseAnswer{false, Need(inquiry_.AskOutcome(gtid))};
-    }
-    reply = ToWire(edge_.NeedAllowed(access::Reason::kSession, std::move(answer), gtid));
-  });
-}
-
-void CoordinatorHandler::abort(wire::Ending& reply, const wire::AbortRequest& request) {
-  edge_.Serve(access::Of("coordinator", "abort"), [&] {
-    AbortCall call = Need(FromWire(request));
-    edge_.NeedBegun(engine_, call.gtid);
-    call.rolled_back_by = edge_.only();
-    const Gtid gtid = call.gtid;
-    Result<Ending> ending = calls_.Await<Ending>(kMaybeDone, [&](Completion<Ending> done) {
-      engine_.Abort(std::move(call), std::move(done));
-    });
-    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(gtid);
-    reply = ToWire(Need(std::move(ending)));
-  });
-}
-
-void CoordinatorHandler::define_saga(wire::DefineSagaReply& reply,
-                                     const wire::DefineSagaRequest& request) {
-  edge_.Serve(access::Of("coordinator", "define_saga"), [&] {
-    const DefineSagaCall call = Need(FromWire(request));
-    const auto define = [&] {
-      return calls_.Await<Defined>(kNothingDone, [&](Completion<Defined> done) {
-        engine_.DefineSaga(call, std::move(done));
-      });
+    const auto ended = [=](Result<Ending> ending) {
+      asked.Return(ToWire(CommitAnswer{Need(std::move(ending)), false, {}}));
     };
-    const std::string name = call.definition.name + "@" + std::to_string(call.definition.version);
+    engine_.Commit(std::move(call), asked.template Await<CommitAnswer>(limits, [=,
+                                                                                this](auto answer) {
+      if (NotRunningHere(answer)) return AskLog(asked, gtid, ended);
+      asked.Return(ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(answer), gtid)));
+    }));
+  });
+}
+
+void CoordinatorHandler::commit_one_phase(Returns<wire::OnePhaseReply> returns, Throws throws,
+                                          const wire::OnePhaseRequest& request) {
+  edge_.Serve(Of("coordinator", "commit_one_phase"), returns, throws, [&](const auto& asked) {
+    OnePhaseCall call = Need(FromWire(request));
+    asked.NeedBegun(engine_, call.gtid);
+    call.branch_of = asked.only();
+    const Gtid gtid = call.gtid;
+    const auto ended = [=](Result<Ending> ending) {
+      asked.Return(ToWire(OnePhaseAnswer{false, Need(std::move(ending))}));
+    };
+    engine_.CommitOnePhase(
+        std::move(call), asked.template Await<OnePhaseAnswer>(kMaybeDone, [=, this](auto answer) {
+          if (NotRunningHere(answer)) return AskLog(asked, gtid, ended);
+          asked.Return(
+              ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(answer), gtid)));
+        }));
+  });
+}
+
+void CoordinatorHandler::abort(Returns<wire::Ending> returns, Throws throws,
+                               const wire::AbortRequest& request) {
+  edge_.Serve(Of("coordinator", "abort"), returns, throws, [&](const auto& asked) {
+    AbortCall call = Need(FromWire(request));
+    asked.NeedBegun(engine_, call.gtid);
+    call.rolled_back_by = asked.only();
+    const Gtid gtid = call.gtid;
+    engine_.Abort(std::move(call), AwaitEnding(asked, gtid));
+  });
+}
+
+void CoordinatorHandler::define_saga(Returns<wire::DefineSagaReply> returns, Throws throws,
+                                     const wire::DefineSagaRequest& request) {
+  edge_.Serve(Of("coordinator", "define_saga"), returns, throws, [&](const auto& asked) {
+    const DefineSagaCall call = Need(FromWire(request));
+    const auto defined = [=](Result<Defined> result) {
+      wire::DefineSagaReply reply;
+      reply.known = Need(std::move(result)).known;
+      reply.name = call.definition.name;
+      reply.version = call.definition.version;
+      asked.Return(reply);
+    };
     // The trail is of operators, and has an end. A program that stores what it stored before
     // changes nothing, at each of its starts; one that is refused must not push out what operators
     // did.
     Need(engine_.CheckDefine(call.definition));
     const auto stored = engine_.FindDefinition(call.definition.name, call.definition.version);
     const bool known = stored && (*stored)->definition == call.definition;
-    const Defined defined =
-        Need(known ? define()
-                   : audit_.Do<Defined>({edge_.caller().text(), call.owner, "store saga", name, ""},
-                                        define));
-    reply.name = call.definition.name;
-    reply.version = call.definition.version;
-    reply.known = defined.known;
+    if (known) {
+      engine_.DefineSaga(call, asked.template Await<Defined>(kNothingDone, defined));
+      return;
+    }
+    const std::string name = call.definition.name + "@" + std::to_string(call.definition.version);
+    const Audit::Action action{asked.caller().text(), call.owner, "store saga", name, ""};
+    asked.template AwaitBlocking<Defined>(
+        kNothingDone,
+        [&engine = engine_, &audit = audit_, call, action] {
+          return audit.Do<Defined>(action, [&] {
+            return Await<Defined>(
+                [&](Completion<Defined> done) { engine.DefineSaga(call, std::move(done)); });
+          });
+        },
+        defined);
   });
 }
 
-void CoordinatorHandler::start_saga(wire::BeginReply& reply,
+void CoordinatorHandler::start_saga(Returns<wire::BeginReply> returns, Throws throws,
                                     const wire::StartSagaRequest& request) {
-  edge_.Serve(access::Of("coordinator", "start_saga"), [&] {
+  edge_.Serve(Of("coordinator", "start_saga"), returns, throws, [&](const auto& asked) {
     StartSagaCall call = Need(FromWire(request));
-    const std::string trace_parent = call.trace_parent;
-    call.identity = edge_.rights().identity;
-    call.open_max = edge_.rights().quota.open_transactions.value_or(0);
+    const std::size_t ignored = IgnoredBytes(request, call);
+    call.identity = asked.rights().identity;
+    call.open_max = asked.rights().quota.open_transactions.value_or(0);
     // Nobody knows its gtid yet: without a key, a start whose answer does not come cannot be asked
     // about.
     const bool repeatable = !call.request_key.empty();
     const Calls::Limits limits = repeatable ? kNothingDone : kMaybeDone;
-    const Begun begun = Need(calls_.Await<Begun>(limits, [&](Completion<Begun> done) {
-      engine_.StartSaga(std::move(call), std::move(done));
+    engine_.StartSaga(std::move(call), asked.template Await<Begun>(limits, [=, this](auto result) {
+      const Begun begun = Need(std::move(result));
+      NoteIfIgnored(edge_.observer(), begun.gtid, ignored);
+      asked.Return(ToWire(begun));
     }));
-    NoteIfIgnored(edge_.observer(), begun.gtid, request, trace_parent);
-    reply.gtid = begun.gtid.text();
-    reply.epoch = static_cast<std::int64_t>(begun.epoch);
   });
 }
 
-void CoordinatorHandler::await_saga(wire::AwaitSagaReply& reply,
+void CoordinatorHandler::await_saga(Returns<wire::AwaitSagaReply> returns, Throws throws,
                                     const wire::AwaitSagaRequest& request) {
-  edge_.Serve(access::Of("coordinator", "await_saga"), [&] {
+  edge_.Serve(Of("coordinator", "await_saga"), returns, throws, [&](const auto& asked) {
     const AwaitSagaCall call = Need(FromWire(request));
-    edge_.NeedBegun(engine_, call.gtid);
+    asked.NeedBegun(engine_, call.gtid);
     Calls::Limits limits = kNothingDone;
     limits.kind = Calls::Kind::kParked;
     limits.limit += call.wait;
-    Result<SagaEnd> end = calls_.Await<SagaEnd>(limits, [&](Completion<SagaEnd> done) {
-      engine_.AwaitSaga(call.gtid, call.wait, std::move(done));
-    });
-    if (NotRunningHere(end)) end = inquiry_.AskSagaEnd(call.gtid);
-    reply = ToWire(Need(std::move(end)));
+    const auto answers = [=](Result<SagaEnd> end) { asked.Return(ToWire(Need(std::move(end)))); };
+    engine_.AwaitSaga(
+        call.gtid, call.wait, asked.template Await<SagaEnd>(limits, [=, this](auto end) {
+          if (!NotRunningHere(end)) return answers(std::move(end));
+          asked.template AwaitBlocking<SagaEnd>(
+              kNothingDone,
+              [&inquiry = inquiry_, gtid = call.gtid] { return inquiry.AskSagaEnd(gtid); },
+              answers);
+        }));
   });
 }
 
-void CoordinatorHandler::outcome(wire::Ending& reply, const std::string& gtid_text) {
-  edge_.Serve(access::Of("coordinator", "outcome"), [&] {
+void CoordinatorHandler::outcome(Returns<wire::Ending> returns, Throws throws,
+                                 const std::string& gtid_text) {
+  edge_.Serve(Of("coordinator", "outcome"), returns, throws, [&](const auto& asked) {
     const Gtid gtid = Need(GtidFromWire(gtid_text));
-    edge_.NeedBegun(engine_, gtid);
-    Result<Ending> ending = calls_.Await<Ending>(
-        kMaybeDone, [&](Completion<Ending> done) { engine_.AskOutcome(gtid, std::move(done)); });
-    if (NotRunningHere(ending)) ending = inquiry_.AskOutcome(gtid);
-    reply = ToWire(Need(std::move(ending)));
+    asked.NeedBegun(engine_, gtid);
+    engine_.AskOutcome(gtid, AwaitEnding(asked, gtid));
   });
 }
 

@@ -1,54 +1,73 @@
-// CoordinatorService: what applications call. Calls block their connection's thread
-// until the engine has answered.
+// CoordinatorService: what applications call. Nothing blocks: a call is answered once the engine
+// has answered it.
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <string>
 
 #include "admin/audit.h"
 #include "engine/engine.h"
-#include "engine/ports.h"
 #include "recovery/inquiry.h"
-#include "rpc/calls.h"
-#include "rpc/edge.h"
+#include "rpc/asked.h"
 #include "wire/CoordinatorService.h"
 
 namespace settle::coordinator {
 
-class CoordinatorHandler : public wire::CoordinatorServiceIf {
+class CoordinatorHandler : public wire::CoordinatorServiceCobSvIf {
  public:
   struct Settings {
     std::string release;
     std::chrono::milliseconds commit_wait{
         30'000};  // what the engine waits when a commit names nothing
   };
-  // Of one connection, whose visitor it serves, on that connection's thread. References must
-  // outlive the handler.
-  CoordinatorHandler(Settings settings, Engine& engine, Inquiry& inquiry, Calls& calls,
-                     Audit& audit, Observer& observer, std::shared_ptr<access::Visitor> visitor);
+  // What the handlers of all connections work with.
+  struct Parts {
+    Settings settings;
+    Engine& engine;
+    Inquiry& inquiry;
+    Audit& audit;
+  };
+  // Of one connection, whose edge it serves, on its loop. References must outlive the handler.
+  CoordinatorHandler(const Parts& parts, AsyncEdge& edge)
+      : settings_(parts.settings),
+        engine_(parts.engine),
+        inquiry_(parts.inquiry),
+        audit_(parts.audit),
+        edge_(edge) {}
 
-  void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override;
-  void begin_transaction(wire::BeginReply& reply, const wire::BeginRequest& request) override;
-  void enlist(wire::EnlistReply& reply, const wire::EnlistRequest& request) override;
-  void try_branch(wire::TryReply& reply, const wire::TryRequest& request) override;
-  void commit(wire::CommitReply& reply, const wire::CommitRequest& request) override;
-  void commit_one_phase(wire::OnePhaseReply& reply, const wire::OnePhaseRequest& request) override;
-  void abort(wire::Ending& reply, const wire::AbortRequest& request) override;
-  void define_saga(wire::DefineSagaReply& reply, const wire::DefineSagaRequest& request) override;
-  void start_saga(wire::BeginReply& reply, const wire::StartSagaRequest& request) override;
-  void await_saga(wire::AwaitSagaReply& reply, const wire::AwaitSagaRequest& request) override;
-  void outcome(wire::Ending& reply, const std::string& gtid) override;
+  void hello(Returns<wire::HelloReply> returns, Throws throws,
+             const wire::HelloRequest& request) override;
+  void begin_transaction(Returns<wire::BeginReply> returns, Throws throws,
+                         const wire::BeginRequest& request) override;
+  void enlist(Returns<wire::EnlistReply> returns, Throws throws,
+              const wire::EnlistRequest& request) override;
+  void try_branch(Returns<wire::TryReply> returns, Throws throws,
+                  const wire::TryRequest& request) override;
+  void commit(Returns<wire::CommitReply> returns, Throws throws,
+              const wire::CommitRequest& request) override;
+  void commit_one_phase(Returns<wire::OnePhaseReply> returns, Throws throws,
+                        const wire::OnePhaseRequest& request) override;
+  void abort(Returns<wire::Ending> returns, Throws throws,
+             const wire::AbortRequest& request) override;
+  void define_saga(Returns<wire::DefineSagaReply> returns, Throws throws,
+                   const wire::DefineSagaRequest& request) override;
+  void start_saga(Returns<wire::BeginReply> returns, Throws throws,
+                  const wire::StartSagaRequest& request) override;
+  void await_saga(Returns<wire::AwaitSagaReply> returns, Throws throws,
+                  const wire::AwaitSagaRequest& request) override;
+  void outcome(Returns<wire::Ending> returns, Throws throws, const std::string& gtid) override;
 
  private:
-  void AllowEnlist(EnlistCall& call);
+  void AllowEnlist(const AskedOf& asked, EnlistCall& call);
+  template <typename Replies, typename Then>
+  void AskLog(const Asked<Replies>& asked, const Gtid& gtid, Then then);
+  Completion<Ending> AwaitEnding(const Asked<Returns<wire::Ending>>& asked, const Gtid& gtid);
 
-  const Settings settings_;
+  const Settings& settings_;
   Engine& engine_;
   Inquiry& inquiry_;
-  Calls& calls_;
   Audit& audit_;
-  Edge edge_;
+  AsyncEdge& edge_;
 };
 
 }  // namespace settle::coordinator

@@ -1,6 +1,7 @@
 // The edge between values and Thrift's exceptions, and between callers and what they may do. Every
-// call of a handler runs in Edge::Serve, which asks first whether it is allowed, and throws nothing
-// but wire::ServiceError, which is part of the contract.
+// call of a handler passes it, one that may block through Serve, one that must not through
+// rpc/asked.h: it is asked first whether the call is allowed, and what is thrown becomes
+// wire::ServiceError, which is part of the contract.
 //
 //   edge_.Serve(access::Of("admin", "show"), [&] { reply = ...; });
 #pragma once
@@ -27,68 +28,50 @@ inline void Need(const Status& status) {
   if (!status) throw ToWire(status.error());
 }
 
-// Of one connection, for its thread alone.
+// Of one connection. Used by one thread at a time.
 class Edge {
  public:
   // The observer must outlive it.
   Edge(Observer& observer, std::shared_ptr<access::Visitor> visitor)
       : observer_(observer), visitor_(std::move(visitor)) {}
 
+  // Throws nothing but wire::ServiceError.
   template <typename Body>
   void Serve(const access::Method& method, Body body) {
     try {
       Need(visitor_->Enter(method));
       serving_ = &method;
       body();
-    } catch (const wire::ServiceError&) {
-      throw;
-    } catch (const std::exception& error) {
-      const std::string what =
-          std::string(method.name) + " failed inside the coordinator: " + Escaped(error.what());
-      observer_.Event(Observer::Level::kError, {}, what);
-      throw ToWire(Error{ErrorCode::kInternal, what,
-                         "ask the outcome before doing anything again; report this"});
+    } catch (...) {
+      throw Told(observer_, method);
     }
   }
 
-  // The rest: within a body of Serve.
+  // What the caller is told of the exception that is being handled.
+  static wire::ServiceError Told(Observer& observer, const access::Method& method) {
+    try {
+      throw;
+    } catch (const wire::ServiceError& error) {
+      return error;
+    } catch (const std::exception& error) {
+      const std::string what =
+          std::string(method.name) + " failed inside the coordinator: " + Escaped(error.what());
+      observer.Event(Observer::Level::kError, {}, what);
+      return ToWire(Error{ErrorCode::kInternal, what,
+                          "ask the outcome before doing anything again; report this"});
+    }
+  }
 
   Observer& observer() const { return observer_; }
+  access::Visitor& visitor() const { return *visitor_; }
   const access::Rights& rights() const { return visitor_->rights(); }
   const server::Caller& caller() const { return visitor_->caller(); }
-  // The caller with the call, for what is counted of both.
+  // The caller with the call, for what is counted of both; within a body of Serve.
   std::string CountedAs() const {
     return access::NameOf(rights().identity) + ", " + std::string(serving_->name);
   }
-  // To which identity sessions, and branches of sessions, must belong.
-  OnlyFor only() const { return visitor_->only(); }
-
-  // As Need; a kDenied is counted and told to the log, as one of `reason` and `about` that.
-  template <typename T>
-  auto NeedAllowed(access::Reason reason, Result<T> result, const Gtid& about = {}) {
-    if (!result && result.error().code == ErrorCode::kDenied)
-      throw ToWire(visitor_->Deny(*serving_, reason, std::move(result).error(), about));
-    return Need(std::move(result));
-  }
-
-  // The caller must have begun it. Whether it did is known without looking for it, and the refusal
-  // is the same if it never was.
-  void NeedBegun(const Engine& engine, const Gtid& gtid) {
-    if (MayEnd(engine, gtid)) return;
-    throw ToWire(visitor_->Deny(*serving_, access::Reason::kTransaction, NotBegun(gtid), gtid));
-  }
-  bool MayEnd(const Engine& engine, const Gtid& gtid) const {
-    return rights().unrestricted || engine.Began(gtid, rights().identity);
-  }
 
  private:
-  Error NotBegun(const Gtid& gtid) const {
-    return {ErrorCode::kDenied,
-            "transaction " + gtid.text() + " is none that " + access::NameOf(rights().identity) +
-                " began, if it is one at all",
-            "call as whoever began it; an operator sees it with 'settle show'"};
-  }
-
   Observer& observer_;
   const std::shared_ptr<access::Visitor> visitor_;
   const access::Method* serving_ = nullptr;

@@ -4,11 +4,12 @@
 #include <utility>
 #include <variant>
 
-#include "rpc/edge.h"
 #include "rpc/wire.h"
 
 namespace settle::coordinator {
 namespace {
+
+using access::Of;
 
 // Every call of a participant can be repeated: attach makes another session, the rest have the
 // effect of one.
@@ -23,87 +24,93 @@ std::optional<AttachCall::NameLimit> NamesOf(const access::Rights& rights) {
       [rights](std::string_view name) { return rights.ServesByPattern(name); }};
 }
 
+void AllowNames(const AskedOf& asked, const AttachCall& call) {
+  const access::Rights& rights = asked.rights();
+  for (const OfferedResource& resource : call.resources)
+    asked.NeedAllowed(access::Reason::kName, rights.MayServeResource(resource.name));
+  for (const std::string& participant : call.participants)
+    asked.NeedAllowed(access::Reason::kName, rights.MayServeParticipant(participant));
+}
+
 }  // namespace
 
-ParticipantHandler::ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls,
-                                       Observer& observer, std::shared_ptr<access::Visitor> visitor)
-    : engine_(engine), inquiry_(inquiry), calls_(calls), edge_(observer, std::move(visitor)) {}
-
-void ParticipantHandler::attach(wire::AttachReply& reply, const wire::AttachRequest& request) {
-  edge_.Serve(access::Of("participant", "attach"), [&] {
-    reply.version = Need(AgreeOnVersion(request.version_low, request.version_high));
+void ParticipantHandler::attach(Returns<wire::AttachReply> returns, Throws throws,
+                                const wire::AttachRequest& request) {
+  edge_.Serve(Of("participant", "attach"), returns, throws, [&](const auto& asked) {
+    const std::int32_t version = Need(AgreeOnVersion(request.version_low, request.version_high));
     AttachCall call = Need(FromWire(request));
-    AllowNames(call);
-    call.identity = edge_.rights().identity;
-    call.sessions_max = edge_.rights().quota.sessions.value_or(0);
-    call.names = NamesOf(edge_.rights());
-    const Attached attached =
-        Need(calls_.Await<Attached>(kRepeatable, [&](Completion<Attached> done) {
-          engine_.Attach(std::move(call), std::move(done));
-        }));
-    reply.session = attached.session;
-    reply.log_id = attached.log_id;
-    reply.epoch = static_cast<std::int64_t>(attached.epoch);
-    reply.session_timeout_ms = attached.session_timeout.count();
+    AllowNames(asked, call);
+    call.identity = asked.rights().identity;
+    call.sessions_max = asked.rights().quota.sessions.value_or(0);
+    call.names = NamesOf(asked.rights());
+    engine_.Attach(std::move(call),
+                   asked.template Await<Attached>(kRepeatable, [=](Result<Attached> result) {
+                     const Attached attached = Need(std::move(result));
+                     wire::AttachReply reply;
+                     reply.version = version;
+                     reply.session = attached.session;
+                     reply.log_id = attached.log_id;
+                     reply.epoch = static_cast<std::int64_t>(attached.epoch);
+                     reply.session_timeout_ms = attached.session_timeout.count();
+                     asked.Return(reply);
+                   }));
   });
 }
 
-void ParticipantHandler::AllowNames(const AttachCall& call) {
-  const access::Rights& rights = edge_.rights();
-  for (const OfferedResource& resource : call.resources)
-    edge_.NeedAllowed(access::Reason::kName, rights.MayServeResource(resource.name));
-  for (const std::string& participant : call.participants)
-    edge_.NeedAllowed(access::Reason::kName, rights.MayServeParticipant(participant));
-}
-
-void ParticipantHandler::fetch(wire::CommandBatch& reply, const wire::FetchRequest& request) {
-  edge_.Serve(access::Of("participant", "fetch"), [&] {
+void ParticipantHandler::fetch(Returns<wire::CommandBatch> returns, Throws throws,
+                               const wire::FetchRequest& request) {
+  edge_.Serve(Of("participant", "fetch"), returns, throws, [&](const auto& asked) {
     FetchCall call = Need(FromWire(request));
-    call.session_of = edge_.only();
+    call.session_of = asked.only();
     Calls::Limits limits = kRepeatable;
     limits.kind = Calls::Kind::kParked;
     limits.limit += call.wait;
-    reply = ToWire(
-        edge_.NeedAllowed(access::Reason::kSession,
-                          calls_.Await<CommandBatch>(limits, [&](Completion<CommandBatch> done) {
-                            engine_.Fetch(std::move(call), std::move(done));
-                          })));
+    engine_.Fetch(
+        std::move(call),
+        asked.template Await<CommandBatch>(limits, [=](Result<CommandBatch> batch) {
+          asked.Return(ToWire(asked.NeedAllowed(access::Reason::kSession, std::move(batch))));
+        }));
   });
 }
 
-void ParticipantHandler::report(const wire::ReportRequest& request) {
-  edge_.Serve(access::Of("participant", "report"), [&] {
+void ParticipantHandler::report(ReturnsNothing returns, Throws throws,
+                                const wire::ReportRequest& request) {
+  edge_.Serve(Of("participant", "report"), returns, throws, [&](const auto& asked) {
     FullReport full = Need(FromWire(request));
-    full.report.session_of = edge_.only();
-    const std::vector<EndReport> ends = full.report.ends;
-    const SessionId session = full.report.session;
+    full.report.session_of = asked.only();
     // Also when it carries nothing but found branches: the engine knows whether the session is
     // still one.
-    edge_.NeedAllowed(
-        access::Reason::kSession,
-        calls_.Await<std::monostate>(kRepeatable, [&](Completion<std::monostate> done) {
-          engine_.Report(std::move(full.report), std::move(done));
-        }));
-    for (const EndReport& end : ends) {
-      if (end.result.end == BranchEnd::kCommitted)
-        inquiry_.Committed(end.key, end.result.detail, session);
-    }
-    for (const FoundBranch& found : full.found) {
-      // A command to the resource's sessions may follow.
-      if (engine_.Serves(session, found.resource))
-        inquiry_.Found(found.resource, found.database_name, found.evidence);
-    }
+    Completion<std::monostate> taken = asked.template Await<std::monostate>(
+        kRepeatable, [this, asked, session = full.report.session, ends = full.report.ends,
+                      found = std::move(full.found)](Result<std::monostate> result) {
+          asked.NeedAllowed(access::Reason::kSession, std::move(result));
+          for (const EndReport& end : ends) {
+            if (end.result.end == BranchEnd::kCommitted)
+              inquiry_.Committed(end.key, end.result.detail, session);
+          }
+          for (const FoundBranch& branch : found) {
+            // A command to the resource's sessions may follow.
+            if (engine_.Serves(session, branch.resource))
+              inquiry_.Found(branch.resource, branch.database_name, branch.evidence);
+          }
+          asked.Return();
+        });
+    engine_.Report(std::move(full.report), std::move(taken));
   });
 }
 
-void ParticipantHandler::detach(const std::string& session_text) {
-  edge_.Serve(access::Of("participant", "detach"), [&] {
+void ParticipantHandler::detach(ReturnsNothing returns, Throws throws,
+                                const std::string& session_text) {
+  edge_.Serve(Of("participant", "detach"), returns, throws, [&](const auto& asked) {
     SessionId session = Need(SessionFromWire(session_text));
-    edge_.NeedAllowed(
-        access::Reason::kSession,
-        calls_.Await<std::monostate>(kRepeatable, [&](Completion<std::monostate> done) {
-          engine_.Detach(std::move(session), std::move(done), edge_.only());
-        }));
+    engine_.Detach(std::move(session),
+                   asked.template Await<std::monostate>(
+                       kRepeatable,
+                       [=](Result<std::monostate> detached) {
+                         asked.NeedAllowed(access::Reason::kSession, std::move(detached));
+                         asked.Return();
+                       }),
+                   asked.only());
   });
 }
 

@@ -1,38 +1,33 @@
-// ParticipantService: what the processes that hold databases call. A fetch parks its
-// connection's thread until there are commands or its wait is over.
+// ParticipantService: what the processes that hold databases call. A fetch is parked until there
+// are commands or its wait is over; nothing blocks.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "engine/engine.h"
-#include "engine/ports.h"
 #include "recovery/inquiry.h"
-#include "rpc/calls.h"
-#include "rpc/edge.h"
+#include "rpc/asked.h"
 #include "wire/ParticipantService.h"
 
 namespace settle::coordinator {
 
-class ParticipantHandler : public wire::ParticipantServiceIf {
+class ParticipantHandler : public wire::ParticipantServiceCobSvIf {
  public:
-  // Of one connection, whose visitor it serves, on that connection's thread. References must
-  // outlive the handler.
-  ParticipantHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
-                     std::shared_ptr<access::Visitor> visitor);
+  // Of one connection, whose edge it serves, on its loop. References must outlive the handler.
+  ParticipantHandler(Engine& engine, Inquiry& inquiry, AsyncEdge& edge)
+      : engine_(engine), inquiry_(inquiry), edge_(edge) {}
 
-  void attach(wire::AttachReply& reply, const wire::AttachRequest& request) override;
-  void fetch(wire::CommandBatch& reply, const wire::FetchRequest& request) override;
-  void report(const wire::ReportRequest& request) override;
-  void detach(const std::string& session) override;
+  void attach(Returns<wire::AttachReply> returns, Throws throws,
+              const wire::AttachRequest& request) override;
+  void fetch(Returns<wire::CommandBatch> returns, Throws throws,
+             const wire::FetchRequest& request) override;
+  void report(ReturnsNothing returns, Throws throws, const wire::ReportRequest& request) override;
+  void detach(ReturnsNothing returns, Throws throws, const std::string& session) override;
 
  private:
-  void AllowNames(const AttachCall& call);
-
   Engine& engine_;
   Inquiry& inquiry_;
-  Calls& calls_;
-  Edge edge_;
+  AsyncEdge& edge_;
 };
 
 }  // namespace settle::coordinator

@@ -2,11 +2,12 @@
 
 #include <utility>
 
-#include "rpc/edge.h"
 #include "rpc/wire.h"
 
 namespace settle::coordinator {
 namespace {
+
+using access::Of;
 
 // Every call can be repeated: a site's answer is what it holds. Whoever leads a round asks again.
 constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(10'000),
@@ -14,19 +15,23 @@ constexpr Calls::Limits kRepeatable{.limit = std::chrono::milliseconds(10'000),
 
 }  // namespace
 
-PeerHandler::PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
-                         std::shared_ptr<access::Visitor> visitor)
-    : engine_(engine), inquiry_(inquiry), calls_(calls), edge_(observer, std::move(visitor)) {}
-
-void PeerHandler::tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) {
-  edge_.Serve(access::Of("peer", "tell"), [&] {
+void PeerHandler::tell(Returns<wire::SiteAnswer> returns, Throws throws,
+                       const wire::PeerRequest& request) {
+  edge_.Serve(Of("peer", "tell"), returns, throws, [&](const auto& asked) {
     PeerCall call = Need(FromWire(request));
     const Gtid gtid = call.gtid;
-    Result<SiteAnswer> answer = calls_.Await<SiteAnswer>(
-        kRepeatable,
-        [&](Completion<SiteAnswer> done) { engine_.Peer(std::move(call), std::move(done)); });
-    if (!answer && answer.error().code == ErrorCode::kNotFound) answer = inquiry_.AskWitness(gtid);
-    reply = ToWire(Need(std::move(answer)));
+    const auto answers = [asked](Result<SiteAnswer> answer) {
+      asked.Return(ToWire(Need(std::move(answer))));
+    };
+    engine_.Peer(
+        std::move(call),
+        asked.template Await<SiteAnswer>(kRepeatable, [=, this](Result<SiteAnswer> answer) {
+          if (answer || answer.error().code != ErrorCode::kNotFound)
+            return answers(std::move(answer));
+          asked.template AwaitBlocking<SiteAnswer>(
+              kRepeatable, [&inquiry = inquiry_, gtid] { return inquiry.AskWitness(gtid); },
+              answers);
+        }));
   });
 }
 

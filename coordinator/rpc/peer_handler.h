@@ -2,31 +2,26 @@
 // witness when one of them leads a recovery round.
 #pragma once
 
-#include <memory>
-
 #include "engine/engine.h"
-#include "engine/ports.h"
 #include "recovery/inquiry.h"
-#include "rpc/calls.h"
-#include "rpc/edge.h"
+#include "rpc/asked.h"
 #include "wire/PeerService.h"
 
 namespace settle::coordinator {
 
-class PeerHandler : public wire::PeerServiceIf {
+class PeerHandler : public wire::PeerServiceCobSvIf {
  public:
-  // Of one connection, whose visitor it serves, on that connection's thread. References must
-  // outlive the handler.
-  PeerHandler(Engine& engine, Inquiry& inquiry, Calls& calls, Observer& observer,
-              std::shared_ptr<access::Visitor> visitor);
+  // Of one connection, whose edge it serves, on its loop. References must outlive the handler.
+  PeerHandler(Engine& engine, Inquiry& inquiry, AsyncEdge& edge)
+      : engine_(engine), inquiry_(inquiry), edge_(edge) {}
 
-  void tell(wire::SiteAnswer& reply, const wire::PeerRequest& request) override;
+  void tell(Returns<wire::SiteAnswer> returns, Throws throws,
+            const wire::PeerRequest& request) override;
 
  private:
   Engine& engine_;
   Inquiry& inquiry_;
-  Calls& calls_;
-  Edge edge_;
+  AsyncEdge& edge_;
 };
 
 }  // namespace settle::coordinator

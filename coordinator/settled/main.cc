@@ -1,40 +1,40 @@
 // The daemon: the only place that names concrete classes together.
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <thrift/processor/TMultiplexedProcessor.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "access/gate.h"
 #include "admin/audit.h"
 #include "admin/doctor.h"
 #include "admin/views.h"
 #include "engine/engine.h"
-#include "engine/shard_threads.h"
 #include "log/sqlite_decision_log.h"
 #include "observe/http_listener.h"
 #include "observe/log_observer.h"
 #include "observe/metrics.h"
 #include "recovery/inquiry.h"
 #include "recovery/replay.h"
-#include "rpc/admin_handler.h"
-#include "rpc/coordinator_handler.h"
-#include "rpc/participant_handler.h"
-#include "rpc/peer_handler.h"
+#include "rpc/services.h"
 #include "rpc/thrift_output.h"
 #include "rpc/warn.h"
+#include "server/loop.h"
+#include "server/pool.h"
 #include "server/server.h"
 #include "settle/vocabulary/gtid.h"
 #include "settled/access_rules.h"
+#include "settled/driven_shards.h"
 #include "settled/exit_codes.h"
 #include "settled/heartbeat.h"
 #include "settled/listening.h"
@@ -42,13 +42,14 @@
 #include "settled/ready_file.h"
 #include "settled/service_manager.h"
 #include "settled/system_ports.h"
-#include "settled/task_thread.h"
 #include "settled/wakeups.h"
 
 namespace settle::coordinator {
 namespace {
 
 constexpr std::size_t kDescriptorsForOurselves = 64;
+constexpr std::size_t kReadThreads = 2;
+constexpr std::size_t kAdminThreads = 8;  // calls of operators at a time; more wait their turn
 constexpr std::chrono::milliseconds kCallsPatience{2'000};  // for calls in progress after the drain
 constexpr std::chrono::milliseconds kShardPatience{2'000};  // of whoever asks whether we are ready
 constexpr std::chrono::milliseconds kFilesLooked{1'000};    // whether they have changed
@@ -127,20 +128,6 @@ Result<std::unique_ptr<HttpListener>> StartHttp(const Options& options, const En
 
 int ExitCodeOfListening(const Error& error) {
   return error.code == ErrorCode::kInvalid ? kExitUsage : kExitCannotListen;
-}
-
-std::shared_ptr<apache::thrift::TProcessor> OnOnePort(
-    std::shared_ptr<wire::CoordinatorServiceIf> coordinator,
-    std::shared_ptr<wire::ParticipantServiceIf> participant,
-    std::shared_ptr<wire::PeerServiceIf> peer, std::shared_ptr<wire::AdminServiceIf> admin) {
-  auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
-  all->registerProcessor(
-      "coordinator", std::make_shared<wire::CoordinatorServiceProcessor>(std::move(coordinator)));
-  all->registerProcessor(
-      "participant", std::make_shared<wire::ParticipantServiceProcessor>(std::move(participant)));
-  all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(std::move(peer)));
-  all->registerProcessor("admin", std::make_shared<wire::AdminServiceProcessor>(std::move(admin)));
-  return all;
 }
 
 // Ends the wait when nothing is undecided, when the time is over, or at a second signal.
@@ -228,9 +215,9 @@ struct LogCloser {
 };
 
 // Ends the tasks before what they work with goes.
-struct TaskStopper {
-  TaskThread& tasks;
-  ~TaskStopper() { tasks.Stop(); }
+struct PoolStopper {
+  server::Pool& pool;
+  ~PoolStopper() { pool.Stop(); }
 };
 
 void SayIfDamaged(const AuditTotals& audit, Observer& observer) {
@@ -268,10 +255,10 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   Engine engine(settings, *log, clock, ids, observer);
   const LogCloser log_closer{log};
   engine.Restore(*std::move(restored));
-  TaskThread inquiries;
+  server::Pool inquiries(1);
   Inquiry inquiry(engine, *log, clock, observer,
                   [&](std::function<void()> task) { inquiries.Post(std::move(task)); });
-  const TaskStopper task_stopper{inquiries};
+  const PoolStopper inquiries_stopper{inquiries};
   const Views views(engine, *log, inquiry, clock);
   Doctor doctor(
       {.release = Release(),
@@ -284,30 +271,35 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   Audit audit(*log, clock, observer);
   SayIfDamaged(audit.totals(), observer);
 
-  Calls calls;
-  const AdminHandler::Parts admin{Release(), engine, *log, views, doctor, audit, calls, observer};
-  const auto services_for = [&](const server::Caller& caller) {
-    const auto visitor = std::make_shared<access::Visitor>(gate, caller);
-    return OnOnePort(
-        std::make_shared<CoordinatorHandler>(
-            CoordinatorHandler::Settings{Release(), options.engine.commit_wait}, engine, inquiry,
-            calls, audit, observer, visitor),
-        std::make_shared<ParticipantHandler>(engine, inquiry, calls, observer, visitor),
-        std::make_shared<PeerHandler>(engine, inquiry, calls, observer, visitor),
-        std::make_shared<AdminHandler>(admin, visitor));
-  };
-  const ShardThreads shard_threads(engine);
+  server::Loops loops(options.engine.shards);
+  std::vector<std::unique_ptr<Calls>> calls;
+  for (std::size_t i = 0; i < loops.size(); ++i) calls.push_back(std::make_unique<Calls>(loops[i]));
+  // What waits for the log, and not for a person's tools.
+  server::Pool reads(kReadThreads);
+  const ServiceParts services{gate,
+                              observer,
+                              [&](std::function<void()> task) { reads.Post(std::move(task)); },
+                              calls,
+                              {{Release(), options.engine.commit_wait}, engine, inquiry, audit},
+                              {Release(), engine, *log, views, doctor, audit, observer}};
+  const DrivenShards driven_shards(engine, loops);
+  const PoolStopper reads_stopper{reads};
   const Metrics metrics({Release(), options.log_path, [&] { return inquiry.Strays().size(); }},
                         engine, *log, clock, gate);
   const auto http = StartHttp(options, engine, metrics, observer);
   if (!http) return Refuse(http.error(), ExitCodeOfListening(http.error()));
-  server::Server server(WithinDescriptors(options.server, observer), services_for,
+  server::Pool admin_calls(kAdminThreads);
+  server::Server server(WithinDescriptors(options.server, observer), loops, admin_calls,
+                        ServicesOf(services),
                         {.parked =
                              [&] {
-                               calls.StopParked();
+                               for (const auto& of_loop : calls) of_loop->StopParked();
                                engine.StopAsking();
                              },
-                         .all = [&] { calls.StopAll(); }},
+                         .all =
+                             [&] {
+                               for (const auto& of_loop : calls) of_loop->StopAll();
+                             }},
                         Warn(observer));
   if (Status started = server.Start(*addresses, tls->get()); !started)
     return Refuse(started.error(), kExitCannotListen);

@@ -191,7 +191,7 @@ std::vector<Row> TimeRows() {
 std::vector<Row> LimitRows() {
   return {
       Count(
-          "shards", "threads that run transactions", {1, 64},
+          "shards", "threads that run transactions and serve connections", {1, 64},
           [](Options & o) -> auto& { return o.engine.shards; }),
       Count(
           "max-open-transactions", "open at a time; more are refused", {1, 10'000'000},

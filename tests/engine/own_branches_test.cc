@@ -164,6 +164,47 @@ TEST_F(OwnBranches, P12_TheDeadlineTellsTheirSessionToRollThemBack) {
   EXPECT_THAT(engine.ListOpen(), IsEmpty()) << "nobody is waited for";
 }
 
+// Nothing sends it again, and the application may never go on.
+TEST_F(OwnBranches, C22_TheirAbortFindsRoomInAFullQueue) {
+  EngineUnderTest small(Settings{.shards = 1, .commands_queued_max = 1});
+  Participant slow(small, {"bank-a"});
+  BeginCall call = Asking(slow, 8);
+  call.timeout = std::chrono::milliseconds(500);
+  const Gtid first = small.Begin(call);
+  const Gtid second = small.Begin(call);
+  const Gtid other = small.Begin();
+  ASSERT_EQ(slow.Enlist(other, "bank-a"), 1U);
+  Answer<Ending> aborted;
+  small.engine().Abort({other, AbortCause::kRequested, "no", {}}, aborted.done());
+  small.Run();
+  Answer<Begun> third;
+  small.engine().Begin(Asking(slow, 8), third.done());
+  small.Run();
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ(third->own_branches, 0U) << "the queue is full: it would grow without a bound";
+  small.Advance(std::chrono::milliseconds(700));
+  std::vector<BranchKey> told;
+  for (const Command& command : slow.Take()) told.push_back(command.key);
+  EXPECT_THAT(told, testing::UnorderedElementsAre(BranchKey{other, 1}, BranchKey{first, 0},
+                                                  BranchKey{second, 0}));
+  small.engine().Begin(Asking(slow, 8), third.done());
+  small.Run();
+  EXPECT_EQ(third->own_branches, 8U) << "it has room again";
+}
+
+TEST_F(OwnBranches, P07_AScanOfTheNextProcessEndsThemWhenTheirSessionIsLost) {
+  const Begun begun = BeginOwn();
+  Participant next(engine, {"bank-a", "bank-b"});
+  Answer<std::monostate> found;
+  engine.engine().FoundPrepared({begun.gtid, 2}, "bank-b", {}, {}, found.done());
+  engine.Run();
+  EXPECT_THAT(next.TakeWords(), IsEmpty()) << "undecided";
+  bank.Detach();
+  EXPECT_THAT(next.TakeWords(), ElementsAre("abort 2"));
+  next.Finish(begun.gtid, 2, BranchEnd::kAborted);
+  EXPECT_THAT(engine.ListOpen(), IsEmpty());
+}
+
 TEST_F(OwnBranches, AreLeftAloneByAScanWhileItIsOpenAndAbortedAfterwards) {
   Participant other(engine, {"bank-c"});
   const Begun begun = BeginOwn();
@@ -177,14 +218,15 @@ TEST_F(OwnBranches, AreLeftAloneByAScanWhileItIsOpenAndAbortedAfterwards) {
   Answer<Ending> aborted;
   engine.engine().Abort({begun.gtid, AbortCause::kRequested, "no", {}}, aborted.done());
   engine.Run();
-  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 0"));
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 0", "abort 1"));
   Answer<std::monostate> again;
-  engine.engine().FoundPrepared({begun.gtid, 1}, "bank-a", {}, {}, again.done());
+  engine.engine().FoundPrepared({begun.gtid, 2}, "bank-b", {}, {}, again.done());
   engine.Run();
-  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1"));
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 2"));
   other.Finish(begun.gtid, 9, BranchEnd::kAborted);
-  EXPECT_THAT(engine.ListOpen(), SizeIs(1)) << "the one that was found is waited for";
   bank.Finish(begun.gtid, 1, BranchEnd::kAborted);
+  EXPECT_THAT(engine.ListOpen(), SizeIs(1)) << "what was found is waited for";
+  bank.Finish(begun.gtid, 2, BranchEnd::kAborted);
   EXPECT_THAT(engine.ListOpen(), IsEmpty());
 }
 

@@ -201,11 +201,13 @@ TEST_F(Install, SaysWhichPackageIsMissing) {
   EXPECT_NE(nothing.code, 0);
   EXPECT_THAT(nothing.said, HasSubstr("libssl-dev"));
 
-  // A machine with OpenSSL alone, and one with Thrift as well.
+  // A machine with OpenSSL alone, one with libevent as well, and one with Thrift too.
   fs::create_directory(directory_ / "pc");
   for (const char* part : {"/openssl.pc", "/libssl.pc", "/libcrypto.pc"})
     fs::copy(std::string(OPENSSL_PC_FOLDER) + part, (directory_ / "pc") + part);
   const std::vector<std::string> only_those{"PKG_CONFIG_LIBDIR=" + (directory_ / "pc")};
+  EXPECT_THAT(Find("0.1 REQUIRED", only_those).said, HasSubstr("libevent-dev"));
+  fs::copy(LIBEVENT_PC_FOLDER "/libevent_core.pc", directory_ / "pc/libevent_core.pc");
   EXPECT_THAT(Find("0.1 REQUIRED", only_those).said, HasSubstr("libthrift-dev"));
   fs::copy(THRIFT_PC_FOLDER "/thrift.pc", directory_ / "pc/thrift.pc");
   const Run postgres = Find("0.1 REQUIRED COMPONENTS postgres", only_those);

@@ -384,6 +384,8 @@ std::string World::Key() const {
     }
     key += std::string("|") + settle::ToString(machine->ending().outcome) +
            settle::ToString(machine->ending().cause) + machine->beginner().session;
+    for (const event::FoundPrepared& found : machine->beginner().found)
+      key += "|f:" + Describe(found);
   }
   for (const Record& record : appended) key += "|a:" + Describe(record);
   for (const Record& record : lazy) key += "|l:" + Describe(record);

@@ -219,6 +219,9 @@ INSTANTIATE_TEST_SUITE_P(
         Poison{"damage_of_no_branch",
                {CommitOf(kPoisoned, {Prepared(1)}), DamageOf(kPoisoned, 2)},
                "damage of branch 2, which it does not have"},
+        Poison{"damage_of_a_number_that_was_not_used",
+               {CommitOf(kPoisoned, {Prepared(1), Prepared(9)}), DamageOf(kPoisoned, 5)},
+               "damage of branch 5, which it does not have"},
         Poison{"damage_of_branch_zero", {DamageOf(kPoisoned, 0)}, "damage of branch 0"},
         Poison{"damage_of_branch_two_billion",
                {DamageOf(kPoisoned, 2'000'000'000, BranchEnd::kCommitted)},
@@ -341,6 +344,25 @@ TEST(Forced, C21_WhatAPersonDecidedIsBelievedWhateverElseItsRecordsSay) {
   EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1")) << "the other one is a person's to repair";
   bank.Finish(kPoisoned, 1, BranchEnd::kAborted);
   EXPECT_EQ(after.Show(kPoisoned).ending.outcome, Outcome::kMixed);
+}
+
+TEST(Forced, C21_ItsBranchesAreThoseThatItNames) {
+  EngineUnderTest after;
+  after.log().Keep(CommitOf(kPoisoned, {Prepared(2)}));
+  after.log().Keep(OnePhaseOf(kPoisoned, 7));
+  after.log().Keep(ForcedOf({Prepared(1), Prepared(9, "bank-b")}));  // 2 to 8 were not needed
+  after.log().Keep(DamageOf(kPoisoned, 2, BranchEnd::kCommitted));
+  after.log().Keep(DamageOf(kPoisoned, 9, BranchEnd::kCommitted));
+  const auto state = ReplayLog(after.log());
+  ASSERT_TRUE(state);
+  after.engine().Restore(*state);
+  after.Run();
+  Participant bank(after, {"bank-a", "bank-b"});
+  EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1")) << "9 is a person's to repair";
+  bank.Finish(kPoisoned, 1, BranchEnd::kAborted);
+  const Ending ending = after.Show(kPoisoned).ending;
+  EXPECT_EQ(ending.outcome, Outcome::kMixed);
+  EXPECT_THAT(ending.reason, testing::Not(HasSubstr("branch 2"))) << ending.reason;
 }
 
 TEST(Forced, C21_AnIntentThatCannotBeBelievedItselfIsQuarantined) {

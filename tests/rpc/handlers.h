@@ -10,12 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "connected.h"
 #include "engine/shard_threads.h"
 #include "recording_observer.h"
-#include "rpc/admin_handler.h"
-#include "rpc/coordinator_handler.h"
-#include "rpc/participant_handler.h"
-#include "rpc/peer_handler.h"
+#include "rpc/services.h"
 #include "rpc/warn.h"
 
 namespace settle::testing {
@@ -198,7 +196,6 @@ class Handlers : public ::testing::Test {
   Inquiry inquiry_{engine_, log_, clock_, observer_,
                    [](const std::function<void()>& task) { task(); }};
   Views views_{engine_, log_, inquiry_, clock_};
-  Calls calls_;
   Audit audit_{log_, clock_, observer_};
   Doctor doctor_{{.release = "1.2.3", .address = "127.0.0.1:7420"},
                  [] { return std::nullopt; },
@@ -209,30 +206,34 @@ class Handlers : public ::testing::Test {
   // What is denied is told to the observer.
   access::Gate gate_{access::Policy::WithoutRules(0), WarnAbout(observer_)};
 
-  // All services of one connection.
-  struct Services {
+  server::Pool pool_{2};
+  server::Loops loops_{1};
+  std::vector<std::unique_ptr<Calls>> calls_ = [this] {
+    std::vector<std::unique_ptr<Calls>> of_loops;
+    of_loops.push_back(std::make_unique<Calls>(loops_[0]));
+    return of_loops;
+  }();
+  ServiceParts parts_{gate_,
+                      observer_,
+                      [this](std::function<void()> task) { pool_.Post(std::move(task)); },
+                      calls_,
+                      {{"1.2.3", std::chrono::seconds(30)}, engine_, inquiry_, audit_},
+                      {"1.2.3", engine_, log_, views_, doctor_, audit_, observer_}};
+
+  // All services of one connection. Calls block.
+  struct Services : Connected {
     Services(Handlers& test, const server::Caller& caller)
         : Services(test, std::make_shared<access::Visitor>(test.gate_, caller)) {}
     Services(Handlers& test, const std::shared_ptr<access::Visitor>& visitor)
-        : coordinator({"1.2.3", std::chrono::seconds(30)}, test.engine_, test.inquiry_, test.calls_,
-                      test.audit_, test.observer_, visitor),
-          participant(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
-          peer(test.engine_, test.inquiry_, test.calls_, test.observer_, visitor),
-          admin({"1.2.3", test.engine_, test.log_, test.views_, test.doctor_, test.audit_,
-                 test.calls_, test.observer_},
-                visitor) {}
-
-    CoordinatorHandler coordinator;
-    ParticipantHandler participant;
-    PeerHandler peer;
-    AdminHandler admin;
+        : Connected(test.parts_, test.loops_[0], visitor) {}
   };
-  Services services_{*this, server::Caller{.address = "127.0.0.1:40312"}};
-  CoordinatorHandler& coordinator_ = services_.coordinator;
-  ParticipantHandler& participant_ = services_.participant;
-  PeerHandler& peer_ = services_.peer;
-  AdminHandler& admin_ = services_.admin;
   ShardThreads threads_{engine_};
+  Running running_{loops_, pool_};
+  Services services_{*this, server::Caller{.address = "127.0.0.1:40312"}};
+  wire::CoordinatorServiceIf& coordinator_ = services_.coordinator;
+  wire::ParticipantServiceIf& participant_ = services_.participant;
+  wire::PeerServiceIf& peer_ = services_.peer;
+  AdminHandler& admin_ = services_.admin;
 };
 
 }  // namespace settle::testing

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <thrift/processor/TMultiplexedProcessor.h>
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/protocol/TMultiplexedProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
@@ -22,7 +21,7 @@
 
 namespace settle::testing {
 
-// hello answers; outcome runs what the test put there; the rest is refused.
+// hello answers; outcome runs what the test put there, which may block; the rest is refused.
 class LittleHandler : public wire::CoordinatorServiceNull {
  public:
   void hello(wire::HelloReply& reply, const wire::HelloRequest& request) override {
@@ -41,6 +40,36 @@ class LittleHandler : public wire::CoordinatorServiceNull {
   std::atomic<int> calls{0};
   std::function<void(wire::Ending&, const std::string&)> on_outcome = [](wire::Ending&,
                                                                          const std::string&) {};
+};
+
+// The same on a loop: an outcome is awaited without a thread of the server.
+class LittleAsyncHandler : public wire::CoordinatorServiceCobSvNull {
+ public:
+  LittleAsyncHandler(std::shared_ptr<LittleHandler> handler, server::Loop& loop,
+                     server::Pool& outcomes)
+      : handler_(std::move(handler)), loop_(loop), outcomes_(outcomes) {}
+
+  void hello(std::function<void(const wire::HelloReply&)> returns,
+             std::function<void(apache::thrift::TDelayedException*)>,
+             const wire::HelloRequest& request) override {
+    wire::HelloReply reply;
+    handler_->hello(reply, request);
+    returns(reply);
+  }
+  void outcome(std::function<void(const wire::Ending&)> returns,
+               std::function<void(apache::thrift::TDelayedException*)>,
+               const std::string& gtid) override {
+    outcomes_.Post([this, returns, gtid] {
+      auto ending = std::make_shared<wire::Ending>();
+      handler_->outcome(*ending, gtid);
+      loop_.Post([returns, ending] { returns(*ending); });
+    });
+  }
+
+ private:
+  const std::shared_ptr<LittleHandler> handler_;
+  server::Loop& loop_;
+  server::Pool& outcomes_;
 };
 
 // What the server complained of.
@@ -74,19 +103,17 @@ class Heard {
 struct Served {
   explicit Served(const server::Settings& settings = {}, channel::LiveTls* tls = nullptr,
                   const std::vector<std::string>& listen = {"127.0.0.1:0"}) {
-    auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
-    all->registerProcessor("coordinator",
-                           std::make_shared<wire::CoordinatorServiceProcessor>(handler));
     server = std::make_unique<server::Server>(
-        settings,
-        [this, all](const server::Caller& caller) {
+        settings, loops, pool,
+        [this](const server::Caller& caller, server::Loop& loop) -> server::Services {
           const std::scoped_lock lock(mutex);
           callers.push_back(caller);
-          return all;
+          return [this, &loop](std::string_view name) { return Find(name, loop); };
         },
         server::Interrupts{.parked = [this] { parked.request_stop(); },
                            .all = [this] { calls.request_stop(); }},
         [this](const std::string& line) { heard.Take(line); });
+    loops.Start();
     std::vector<server::SocketAddress> addresses;
     for (const std::string& text : listen) {
       const auto address = server::ParseListenAddress(text).and_then(server::Resolve);
@@ -97,6 +124,17 @@ struct Served {
       throw std::runtime_error(Describe(started.error()));
   }
   const std::string& address() const { return server->address(); }
+
+  // "coordinator" never blocks a loop; "blocking" is the same service with the server's threads.
+  server::Service Find(std::string_view name, server::Loop& loop) {
+    if (name == "coordinator") {
+      return {.async = std::make_shared<wire::CoordinatorServiceAsyncProcessor>(
+                  std::make_shared<LittleAsyncHandler>(handler, loop, outcomes))};
+    }
+    if (name == "blocking")
+      return {.blocking = std::make_shared<wire::CoordinatorServiceProcessor>(handler)};
+    return {};
+  }
 
   std::shared_ptr<LittleHandler> handler = std::make_shared<LittleHandler>();
   // Of every connection that was served so far.
@@ -110,7 +148,18 @@ struct Served {
   std::vector<server::Caller> callers;
   std::stop_source parked;
   std::stop_source calls;
+  server::Loops loops{2};
+  server::Pool outcomes{4};
+  server::Pool pool{4};
   std::unique_ptr<server::Server> server;
+};
+
+// A server that serves nothing, to see whether it could listen.
+struct Listening {
+  Listening() { loops.Start(); }
+  server::Loops loops{1};
+  server::Pool pool{1};
+  server::Server server{{}, loops, pool, nullptr, {}, [](const std::string&) {}};
 };
 
 // An ordinary Thrift client.

@@ -62,9 +62,9 @@ TEST(Server, ListensOnlyWhereItIsToldTo) {
 
 TEST(Server, SaysWhatKeepsItFromListening) {
   Served served;
-  Server second({}, nullptr, {}, [](const std::string&) {});
+  Listening second;
   const auto port = static_cast<std::uint16_t>(std::stoi(served.address().substr(10)));
-  const Status started = second.Start({*Resolve({.host = "127.0.0.1", .port = port})});
+  const Status started = second.server.Start({*Resolve({.host = "127.0.0.1", .port = port})});
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(started.error().message, HasSubstr(served.address()));
@@ -90,6 +90,23 @@ TEST(Server, N05_AnUnknownServiceIsRefusedByNameAndClosed) {
     EXPECT_EQ(refused.getType(), TApplicationException::PROTOCOL_ERROR);
     EXPECT_THAT(refused.what(), HasSubstr("Unknown service: treasury"));
   }
+}
+
+TEST(Server, N05_ACallThatNamesNoServiceIsToldHowToNameOne) {
+  Served served;
+  RawPeer client(served.address());
+  ASSERT_TRUE(client.Send(Frame(CallHeader("hello") + kStop)));
+  EXPECT_THAT(client.ReadToEnd(), Optional(HasSubstr("it is SERVICE:METHOD")));
+}
+
+TEST(Server, N05_WhatABlockingServiceCannotReadIsRefusedByNameAndClosed) {
+  Served served;
+  RawPeer client(served.address());
+  ASSERT_TRUE(client.Send(Frame(CallHeader("blocking:hello") + Field(kStruct, 1) + Field(kI32, 1) +
+                                BigEndian(1) + kStop + kStop)));
+  EXPECT_THAT(client.ReadToEnd(), Optional(HasSubstr("hello")));
+  EXPECT_EQ(served.handler->calls, 0);
+  EXPECT_EQ(Client(served.address(), "blocking").Hello("others"), "others");
 }
 
 TEST(Server, N05_ACallWithoutARequiredFieldIsRefusedAndNeverReachesTheHandler) {

@@ -22,9 +22,8 @@ std::string At(const TemporaryDirectory& directory) { return "unix:" + (director
 
 // What keeps a second server from listening there; "" when nothing does.
 std::string WhyNot(const std::string& address) {
-  Server server(
-      {}, [](const Caller&) { return nullptr; }, {}, [](const std::string&) {});
-  const Status started = server.Start({*ParseListenAddress(address).and_then(Resolve)});
+  Listening second;
+  const Status started = second.server.Start({*ParseListenAddress(address).and_then(Resolve)});
   return started ? "" : Describe(started.error());
 }
 
@@ -140,10 +139,10 @@ TEST(UnixSocket, AFileThatTookItsPlaceIsNotRemovedAtTheEnd) {
 TEST(UnixSocket, NothingIsServedUnlessEveryAddressIs) {
   const TemporaryDirectory directory;
   Served first({}, nullptr, {"127.0.0.1:0"});
-  Server second(
-      {}, [](const Caller&) { return nullptr; }, {}, [](const std::string&) {});
-  const Status started = second.Start({*ParseListenAddress(At(directory)).and_then(Resolve),
-                                       *ParseListenAddress(first.address()).and_then(Resolve)});
+  Listening second;
+  const Status started =
+      second.server.Start({*ParseListenAddress(At(directory)).and_then(Resolve),
+                           *ParseListenAddress(first.address()).and_then(Resolve)});
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message, HasSubstr(first.address()));
   EXPECT_FALSE(IsSocket(directory / "s.sock"));

@@ -14,7 +14,6 @@
 #include "settled/exit_codes.h"
 #include "settled/ready_file.h"
 #include "settled/system_ports.h"
-#include "settled/task_thread.h"
 #include "settled/wakeups.h"
 #include "support/temporary_directory.h"
 
@@ -83,22 +82,6 @@ TEST(Wakeups, AHangupIsHeardAndTheSleepGoesOn) {
   ::kill(::getpid(), SIGTERM);
   EXPECT_EQ(wakeups.Await(std::nullopt), Wakeups::Cause::kSignal);
   EXPECT_EQ(heard, 2);
-}
-
-TEST(TaskThread, RunsTasksInOrderAndNoneOnceStopped) {
-  TaskThread tasks;
-  std::promise<void> both;
-  std::string ran;
-  tasks.Post([&] { ran += 'a'; });
-  tasks.Post([&] {
-    ran += 'b';
-    both.set_value();
-  });
-  both.get_future().wait();
-  tasks.Stop();
-  tasks.Post([&] { ran += 'c'; });
-  tasks.Stop();
-  EXPECT_EQ(ran, "ab");
 }
 
 TEST(RandomIds, SessionNamesHave128BitsAndJitterIsAFraction) {

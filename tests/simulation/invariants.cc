@@ -119,6 +119,8 @@ void Checker::CheckLog() {
                          std::holds_alternative<OnePhaseRecord>(record);
     if (decides && !decided_.insert(gtid).second)
       Violation("one decision per gtid: " + gtid.text() + " was decided twice");
+    // What was aborted may turn out to be damaged, and ends anew when that is repaired.
+    if (std::holds_alternative<HeuristicRecord>(record)) ended.erase(gtid);
     const auto* end = std::get_if<EndRecord>(&record);
     if (end == nullptr) continue;
     if (!ended.insert(gtid).second)

@@ -201,11 +201,15 @@ void Witness::Appends(const Record& record) {
   const Gtid& gtid = GtidOf(record);
   if (gtid.empty()) return;
   if (const auto* intent = std::get_if<HeuristicIntentRecord>(&record)) Appends(*intent);
+  const Disk& disk = coordinator_.disk();
   const bool damage = std::holds_alternative<HeuristicRecord>(record);
-  if (damage && coordinator_.disk().by_person.contains(gtid)) world_.Count(Fault::kForcedOtherwise);
-  if (coordinator_.disk().ended.contains(gtid) || coordinator_.disk().pruned.contains(gtid)) {
-    // What was aborted may turn out to have been committed by somebody, at any later time.
-    if (std::holds_alternative<HeuristicRecord>(record)) return;
+  if (damage && disk.by_person.contains(gtid)) world_.Count(Fault::kForcedOtherwise);
+  if (disk.ended.contains(gtid) || disk.pruned.contains(gtid)) {
+    // What was aborted may turn out to have been committed by somebody, at any later time. When a
+    // person has repaired it, it ends anew.
+    const bool forgets = std::holds_alternative<ForgetRecord>(record);
+    const bool ends = std::holds_alternative<EndRecord>(record) && disk.forgotten.contains(gtid);
+    if (damage || ((forgets || ends) && disk.damaged.contains(gtid))) return;
     world_.Violates("one decision per gtid: " + gtid.text() +
                     " has a record after its end: " + Describe(record));
   }

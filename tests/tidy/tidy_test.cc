@@ -111,7 +111,9 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
        {"coordinator/saga_definition/", "coordinator/cli/", "participant-sdk/src/action/",
         "participant-sdk/src/saga/", "tests/", "examples/", "bench/"}},
       {"#include <boost/",
-       {"coordinator/settled/", "coordinator/cli/", "tests/", "examples/", "bench/"}},
+       {"coordinator/settled/", "coordinator/cli/", "thrift/server/", "tests/", "examples/",
+        "bench/"}},
+      {"#include <event2/", {"thrift/server/"}},
   };
   for (const Source& source : Sources()) {
     for (std::size_t i = 0; i < source.lines.size(); ++i) {

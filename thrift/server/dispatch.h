@@ -1,9 +1,10 @@
-// Frames in, frames out: feeds one connection's calls to the generated processor, within limits
-// that hold before memory is taken. A call that cannot be understood is answered with its fault
-// where its header could be read.
+// From a frame to the generated processor of the service that it names, within limits that hold
+// before memory is taken. A call that cannot be understood is answered with its fault where its
+// header could be read.
 #pragma once
 
 #include <thrift/TProcessor.h>
+#include <thrift/async/TAsyncProcessor.h>
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
 
@@ -12,37 +13,50 @@
 #include <span>
 #include <string>
 
+#include "server/call.h"
+#include "server/settings.h"
+
 namespace settle::server {
 
+// What a call's first bytes say.
+struct CallHeader {
+  std::string service{};
+  std::string method{};
+  std::int32_t sequence = 0;
+};
+
+// Of one loop, or for one call.
 class Dispatch {
  public:
-  // `processor` must outlive this.
-  Dispatch(apache::thrift::TProcessor& processor, std::int32_t string_bytes_max,
-           std::int32_t container_items_max, std::size_t frame_bytes_max);
+  explicit Dispatch(const Settings& limits);
 
-  struct Answer {
-    std::span<const std::uint8_t>
-        bytes;              // to send, length included; valid until the next call; may be empty
-    std::string complaint;  // not empty: close the connection
+  // Takes the service's name out of the frame, in place: `frame` becomes a call of that service.
+  // False: it is no call; the refusal is written, and the complaint says why.
+  [[nodiscard]] bool ReadHeader(std::span<std::uint8_t>& frame, CallHeader& header, Call& call);
+
+  // Of a frame and header as ReadHeader left them. Finishes the call, now or later.
+  void CallAsync(apache::thrift::async::TAsyncProcessor& service, std::span<std::uint8_t> frame,
+                 const CallHeader& header, Call& call);
+  // Writes its reply; whoever calls this finishes it.
+  void CallBlocking(apache::thrift::TProcessor& service, std::span<std::uint8_t> frame,
+                    const CallHeader& header, Call& call);
+
+  static void RefuseService(const CallHeader& header, Call& call);
+
+  // Generated code swallows why it gives a call up, but tells this while it does.
+  class Fault : public apache::thrift::TProcessorEventHandler {
+   public:
+    void handlerError(void* context, const char* method) override;
+    std::string why{};
   };
-  // `frame` must stay valid during the call.
-  Answer Process(std::span<std::uint8_t> frame);
+  const std::shared_ptr<Fault>& fault() const { return fault_; }
 
  private:
-  using Buffer = apache::thrift::transport::TMemoryBuffer;
-  using Protocol = apache::thrift::protocol::TBinaryProtocolT<Buffer>;
+  void Point(std::span<std::uint8_t> frame);
 
-  void StartReply();
-  std::span<const std::uint8_t> FinishReply();
-  std::span<const std::uint8_t> Refusal(std::span<std::uint8_t> frame, int kind,
-                                        const std::string& why);
-
-  apache::thrift::TProcessor& processor_;
-  const std::size_t frame_bytes_max_;
-  std::shared_ptr<Buffer> in_;
-  std::shared_ptr<Buffer> out_;
+  std::shared_ptr<Call::Buffer> in_;
   std::shared_ptr<apache::thrift::protocol::TProtocol> reader_;
-  std::shared_ptr<apache::thrift::protocol::TProtocol> writer_;
+  const std::shared_ptr<Fault> fault_ = std::make_shared<Fault>();
 };
 
 }  // namespace settle::server

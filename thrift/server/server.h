@@ -1,39 +1,32 @@
-// A port that speaks framed binary Thrift, of the daemon and of participants alike: a thread for
-// each connection (measured twice as fast as a queue in front of workers), and hard limits on what
-// a peer can cost. A peer that does not keep to the protocol is answered by name where it can still
-// be understood, then closed; that is told at a bounded rate.
+// A port that speaks framed binary Thrift, of the daemon and of participants alike: a few loops
+// serve all connections, with hard limits on what a peer can cost. Several calls of a connection
+// may be in progress; they are begun in the order in which they came, and answered in that order. A
+// peer that does not keep to the protocol is answered by name where it can still be understood,
+// then closed; that is told at a bounded rate.
 #pragma once
-
-#include <thrift/TProcessor.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "channel/live_tls.h"
 #include "server/caller.h"
 #include "server/complaints.h"
-#include "server/frame_socket.h"
+#include "server/frames.h"
 #include "server/listener.h"
+#include "server/loop.h"
+#include "server/pool.h"
+#include "server/service.h"
+#include "server/settings.h"
 
 namespace settle::server {
 
-struct Settings {
-  std::size_t connections_max = 4'000;  // more are closed at once
-  FrameLimits frame;
-  std::size_t buffered_bytes_max = 256 * 1024 * 1024;  // of large frames, all connections together
-  std::int32_t string_bytes_max = 1024 * 1024;         // of one string in a call
-  std::int32_t container_items_max = 10'000;           // of one list or map in a call
-};
+class Connections;
 
 // How calls in progress are made to end when the server stops. Called on the thread that stops.
 struct Interrupts {
@@ -41,14 +34,11 @@ struct Interrupts {
   std::function<void()> all = [] {};
 };
 
-// What serves the calls of one connection. Called once for each, on its thread, before its first
-// call; what it makes is used by that thread alone.
-using ProcessorFor = std::function<std::shared_ptr<apache::thrift::TProcessor>(const Caller&)>;
-
 class Server {
  public:
-  Server(const Settings& settings, ProcessorFor processor_for, Interrupts interrupts,
-         Complain complain);
+  // The loops and the pool must outlive it, and the loops must run from Start until it is gone.
+  Server(const Settings& settings, Loops& loops, Pool& pool, ServicesFor services_for,
+         Interrupts interrupts, Complain complain);
   ~Server();  // stops without patience
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -69,40 +59,34 @@ class Server {
   void Stop(std::chrono::milliseconds patience);
 
  private:
-  struct Connection {
-    Caller caller;
-    std::optional<FrameSocket> frames;  // none once retired
-    std::thread thread;
-  };
-  using Connections = std::list<std::unique_ptr<Connection>>;
+  struct Port;  // a listener and its event
 
-  void AcceptLoop();
-  void Accept(const Listener& listener);
+  void Listen(Port& port);
+  void Accept(Port& port);
   std::size_t RoomFor(const Caller& caller) const;
-  void Admit(int socket, std::shared_ptr<const channel::TlsMaterial> tls, Caller caller);
-  void ServeAndRetire(Connections::iterator self);
-  void Serve(FrameSocket& frames, Caller& caller);
-  void Closed(const Caller& caller, const Error& why);
-  void JoinRetired();
-  void PauseAccepting();
+  void Admit(Listener::Accepted accepted, bool encrypted);
+  void OnEach(void (Connections::*act)());
+  bool AwaitNoneLeft(std::chrono::milliseconds at_most);
+  void Gone();
 
   const Settings settings_;
-  const ProcessorFor processor_for_;
+  Loops& loops_;
+  Pool& pool_;
+  const ServicesFor services_for_;
   const Interrupts interrupts_;
   Complaints complaints_;
   MemoryBudget budget_;
 
   std::vector<std::string> addresses_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
-  channel::LiveTls* tls_ = nullptr;  // null: plain
-  int stop_event_ = -1;              // readable once stopping
-  std::thread acceptor_;
+  channel::LiveTls* tls_ = nullptr;                        // null: plain
+  std::vector<std::unique_ptr<Port>> ports_;               // on the first loop
+  std::vector<std::unique_ptr<Connections>> connections_;  // of each loop
+  std::size_t next_loop_ = 0;
+  bool stopped_ = false;
 
+  std::atomic<std::size_t> places_ = 0;  // taken; until the last call of a connection has ended
   std::mutex mutex_;
-  std::condition_variable retired_one_;
-  std::atomic<bool> stopping_ = false;  // set under the mutex
-  Connections serving_;
-  Connections retired_;  // ended by themselves; their threads are to be joined
+  std::condition_variable none_left_;
 };
 
 }  // namespace settle::server

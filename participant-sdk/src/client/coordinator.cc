@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <set>
@@ -169,7 +170,8 @@ class ConnectedCoordinator final : public Coordinator {
     }
     auto state = std::make_unique<State>(
         program_, sdk::Context{std::move(begun->gtid), trace_parent}, State::Role::kOwner,
-        options.protocol, OwnNumbers{begun->own_branches, call.session});
+        options.protocol,
+        OwnNumbers{std::min(begun->own_branches, call.own_branches), call.session});
     // A coordinator of an older release does not know what it was asked.
     if (state->gtid.allows_last_resource()) {
       state->last_resource = use;

@@ -70,7 +70,7 @@ bool BranchTable::Adopt(const BranchKey& key, const std::string& resource, const
   if (session != session_ || key.gtid.epoch() < HighestEpoch(std::string(key.gtid.log_id()))) {
     return false;
   }
-  if (std::find(aborted_.begin(), aborted_.end(), key.gtid) != aborted_.end()) return false;
+  if (aborted_.contains(key.gtid) && !SETTLE_PLANTED_BUG(kOpenedAfterTheAbort)) return false;
   return entries_
       .try_emplace(key, Entry{BranchMachine::Opened(), resource, session, 0, trace_parent})
       .second;
@@ -112,9 +112,11 @@ Result<Steps> BranchTable::Handle(const Command& command) {
 // The coordinator, which was never told their numbers, waits for none of them. One that is about to
 // be opened must not be: nobody would ever end it.
 Steps BranchTable::AbortOwn(const Gtid& gtid) {
-  constexpr std::size_t kKept = 64;
-  aborted_.push_back(gtid);
-  if (aborted_.size() > kKept) aborted_.pop_front();
+  if (aborted_.insert(gtid).second) aborted_in_order_.push_back(gtid);
+  if (aborted_in_order_.size() > ended_kept_) {
+    aborted_.erase(aborted_in_order_.front());
+    aborted_in_order_.pop_front();
+  }
   Steps steps;
   for (BranchNumber number = 1; number <= kOwnBranches; ++number) {
     const BranchKey key{gtid, number};

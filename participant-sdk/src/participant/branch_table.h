@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "participant/branch_machine.h"
@@ -97,8 +98,9 @@ class BranchTable {
   std::unordered_map<BranchKey, Entry> entries_;
   std::deque<BranchKey> ended_;  // oldest first
   std::uint64_t ended_count_ = 0;
-  // Aborted without naming branches, the last ones; oldest first.
-  std::deque<Gtid> aborted_;
+  // Transactions that were aborted without naming branches, as many as ends.
+  std::unordered_set<Gtid> aborted_;
+  std::deque<Gtid> aborted_in_order_;  // oldest first
   std::map<std::string, Epoch> epochs_;
   SessionId session_;
   std::string session_log_;

@@ -1,8 +1,7 @@
 #include "peer/peer_server.h"
 
-#include <thrift/processor/TMultiplexedProcessor.h>
-
 #include <exception>
+#include <string_view>
 #include <utility>
 
 #include "peer/peer_links.h"
@@ -38,11 +37,11 @@ class PeerHandler : public wire::PeerServiceIf {
   const AnswerPeer answer_;
 };
 
-std::shared_ptr<apache::thrift::TProcessor> Answering(AnswerPeer answer) {
-  auto all = std::make_shared<apache::thrift::TMultiplexedProcessor>();
-  all->registerProcessor("peer", std::make_shared<wire::PeerServiceProcessor>(
-                                     std::make_shared<PeerHandler>(std::move(answer))));
-  return all;
+server::Services Answering(AnswerPeer answer) {
+  return [processor = std::make_shared<wire::PeerServiceProcessor>(
+              std::make_shared<PeerHandler>(std::move(answer)))](std::string_view name) {
+    return name == "peer" ? server::Service{.blocking = processor} : server::Service{};
+  };
 }
 
 // Null: peers are plain.
@@ -90,11 +89,13 @@ PeerServer::PeerServer(std::unique_ptr<channel::LiveTls> tls, std::vector<std::s
     : tls_(std::move(tls)),
       names_(std::move(names)),
       denials_(warn),
-      server_(settings, Service(std::move(answer)), {}, warn) {}
+      server_(settings, loops_, pool_, Services(std::move(answer)), {}, warn) {
+  loops_.Start();
+}
 
 // Who is no peer by its certificate is told so, whatever it says.
-server::ProcessorFor PeerServer::Service(AnswerPeer answer) {
-  return [this, all = Answering(std::move(answer))](const server::Caller& caller) {
+server::ServicesFor PeerServer::Services(AnswerPeer answer) {
+  return [this, all = Answering(std::move(answer))](const server::Caller& caller, server::Loop&) {
     if (tls_ == nullptr) return all;
     const Status peer = CheckPeerNames(caller.names, names_, tls_->Current()->names());
     if (peer) return all;

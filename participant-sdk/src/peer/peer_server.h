@@ -19,8 +19,8 @@
 
 namespace settle::sdk {
 
-// Answers once what it answers is durable. Called on several threads at a time; what it throws is
-// an internal error for the peer.
+// Answers once what it answers is durable, and may block. Called on several threads at a time; what
+// it throws is an internal error for the peer.
 using AnswerPeer = std::function<Result<SiteAnswer>(const PeerCall&)>;
 
 // What peers say is small, and no peer needs many connections.
@@ -49,11 +49,13 @@ class PeerServer {
  private:
   PeerServer(std::unique_ptr<channel::LiveTls> tls, std::vector<std::string> names,
              AnswerPeer answer, server::Complain warn, const server::Settings& settings);
-  server::ProcessorFor Service(AnswerPeer answer);
+  server::ServicesFor Services(AnswerPeer answer);
 
   const std::unique_ptr<channel::LiveTls> tls_;  // null: plain
   const std::vector<std::string> names_;
   server::Complaints denials_;
+  server::Loops loops_{1};
+  server::Pool pool_{4};  // an answer may wait for a database
   server::Server server_;
   std::string address_;
 };

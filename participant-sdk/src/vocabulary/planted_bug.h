@@ -30,7 +30,6 @@ enum class PlantedBug {
   kRestoredBranchTakenForFinished,
   kOwnBranchesNotToldOfTheAbort,
   kUnnamedBranchTakenForAborted,
-  kCommitAfterTheAbort,
   // last resource: coordinator/protocol, coordinator/recovery
   kDeadlineAfterLeaveToTheLastResource,
   kSiblingsCommittedBeforeTheLastResource,
@@ -112,6 +111,7 @@ enum class PlantedBug {
   kEpochIgnored,
   kReadOnlyVoteOfABranchThatWrote,
   kWorkKeptAfterTheSessionWasLost,
+  kOpenedAfterTheAbort,
 };
 
 // The one that is switched on. Set before anything runs, by the simulator.

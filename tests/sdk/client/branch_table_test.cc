@@ -179,6 +179,17 @@ TEST(BranchTable, TheMemoryOfEndedBranchesIsBounded) {
   EXPECT_EQ(table.StateOf(Key(3, 3)), BranchState::kEnded);
 }
 
+TEST(BranchTable, TheMemoryOfAbortedTransactionsIsBounded) {
+  BranchTable table(2);
+  ASSERT_TRUE(table.Meet(kLog, 3));
+  table.Attach("s1", kLog);
+  for (const std::uint64_t sequence : {1, 1, 2, 3})
+    ASSERT_TRUE(table.Handle(Commanded(CommandKind::kAbort, Key(3, sequence, 0), 3)));
+  EXPECT_TRUE(table.Adopt(Key(3, 1, 1), "bank", "s1"));
+  EXPECT_FALSE(table.Adopt(Key(3, 2, 1), "bank", "s1"));
+  EXPECT_FALSE(table.Adopt(Key(3, 3, 1), "bank", "s1"));
+}
+
 TEST(BranchTable, AScanReportsWhatNobodyHereWorksOn) {
   BranchTable table = Attached();
   table.Adopt(Key(3, 1), "bank", "s1");

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -38,6 +40,22 @@ class ServedPeer {
 
   const std::string& address() const { return server_->address(); }
   void Stop(std::chrono::milliseconds patience) { server_->Stop(patience); }
+  // As the kernel counts them (proc(5), /proc/net/tcp: local address, remote address, state).
+  std::size_t open_connections() const {
+    const auto port = static_cast<unsigned>(std::stoul(address().substr(address().find(':') + 1)));
+    std::ifstream table("/proc/self/net/tcp");
+    std::string line;
+    std::size_t count = 0;
+    while (std::getline(table, line)) {
+      unsigned local_port = 0;
+      unsigned state = 0;
+      const bool one = std::sscanf(line.c_str(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x",
+                                   &local_port, &state) == 2;
+      constexpr unsigned kEstablished = 1;
+      if (one && local_port == port && state == kEstablished) ++count;
+    }
+    return count;
+  }
   bool AwaitWarning(const std::string& words) {
     return testing::WaitUntil([&] {
       const std::scoped_lock lock(mutex_);
