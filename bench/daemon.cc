@@ -29,13 +29,12 @@ bool Await(std::chrono::seconds patience, Condition condition) {
 }
 
 std::string ReadyFile(const std::string& directory) { return directory + "/ready"; }
-std::string LogOf(const std::string& directory) { return directory + "/settle.db"; }
 
 pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& more) {
   std::filesystem::remove(ReadyFile(directory));  // of one that was killed here
   std::vector<std::string> arguments{ProgramBeside("settled"),
                                      "--log",
-                                     LogOf(directory),
+                                     LogIn(directory),
                                      "--listen",
                                      "127.0.0.1:0",
                                      "--ready-file",
@@ -59,6 +58,8 @@ std::string ProgramBeside(const std::string& name) {
   }
   return path;
 }
+
+std::string LogIn(const std::string& directory) { return directory + "/settle.db"; }
 
 Daemon::Daemon(const std::string& directory, const std::vector<std::string>& more,
                std::chrono::seconds patience)

@@ -20,6 +20,9 @@ struct Missing : std::runtime_error {
 // The path of a program of the build; throws Missing.
 std::string ProgramBeside(const std::string& name);
 
+// Where a daemon whose files are in this directory has its decision log.
+std::string LogIn(const std::string& directory);
+
 class Daemon {
  public:
   // Its files are in `directory`, which must exist; a log that is there is served again. `more` are

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
@@ -69,6 +70,15 @@ void CheckDirectory(const std::string& directory) {
     throw Missing("--directory " + directory +
                   " is in memory, where a flush costs nothing: name one on a disk");
   }
+}
+
+void CheckRoom(const std::string& directory, std::uint64_t bytes) {
+  const std::uint64_t free = std::filesystem::space(directory).available;
+  if (free >= bytes) return;
+  throw Missing(
+      fmt::format("--directory {}: {} MB are free there and {} MB are needed: make room, "
+                  "name another one, or measure smaller sizes with --percent",
+                  directory, free / 1'000'000, bytes / 1'000'000));
 }
 
 FlushTimes MeasureFlush(const std::string& directory) {

@@ -1,6 +1,7 @@
 // What figures were measured on: without it they say nothing.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace settle::bench {
@@ -8,6 +9,9 @@ namespace settle::bench {
 // Throws Missing unless `directory` exists and is on something that can be flushed: what lives in
 // memory only would make every durable commit look free.
 void CheckDirectory(const std::string& directory);
+
+// Throws Missing unless so much is free there.
+void CheckRoom(const std::string& directory, std::uint64_t bytes);
 
 struct FlushTimes {
   double p50_us = 0;

@@ -69,6 +69,10 @@ std::vector<Verdict> VerdictsOn(const std::vector<Row>& rows, const Options& opt
 // Throws what the suites throw.
 void RunSuites(const Options& options) {
   CheckDirectory(options.suite.directory);
+  for (const Suite& suite : options.suites) {
+    CheckRoom(options.suite.directory,
+              suite.disk_bytes / 100 * static_cast<std::uint64_t>(options.suite.percent));
+  }
   std::string postgres;
   if (std::ranges::any_of(options.suites, &Suite::needs_postgres)) {
     postgres = testing::FindPostgresBinaries(options.suite.postgres_binaries) + "/postgres";

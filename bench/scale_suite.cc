@@ -2,7 +2,7 @@
 // in doubt at a start; and what a dead participant and an idle daemon cost.
 #include <fmt/format.h>
 
-#include <atomic>
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -10,8 +10,12 @@
 #include "bench/daemon.h"
 #include "bench/no_op_client.h"
 #include "bench/no_op_participant.h"
+#include "bench/or_throw.h"
+#include "bench/scale_load.h"
 #include "bench/suites.h"
 #include "bench/wire_client.h"
+#include "log/sqlite_decision_log.h"
+#include "support/long_log.h"
 #include "support/temporary_directory.h"
 
 namespace settle::bench {
@@ -20,8 +24,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr int kClients = 32;
 constexpr std::int64_t kNeverMs = 24 * 3'600'000;  // the longest time-out that settled takes
+constexpr std::uint64_t kKeptMost = 1'000'000'000;
+constexpr std::chrono::seconds kLongStart{1'200};  // reads a log of many gigabytes twice
 // Nothing is refused for being many, and nobody is taken for lost.
 const std::vector<std::string> kRoom{
     "--max-open-transactions", "4000000", "--max-undecided-per-owner", "4000000",
@@ -41,56 +46,8 @@ Row Figure(const std::string& name, const std::string& unit, double value, std::
           .cpu_us = {}};
 }
 
-// Clients that make transactions one after another, on connections of their own.
-class Load {
- public:
-  Load(const Daemon& daemon, int clients) : daemon_(daemon) {
-    operations_.reserve(static_cast<std::size_t>(clients));
-  }
-
-  void Add(NoOpParticipant& participant, std::vector<std::string> resources) {
-    NoOpClient& client = *clients_.emplace_back(
-        std::make_unique<NoOpClient>(daemon_.port(), participant, std::move(resources)));
-    operations_.emplace_back([&client] { client.Transaction(); });
-  }
-
-  Run Measure(const SuiteOptions& options, const Stop& stop) const {
-    return bench::Measure(
-        operations_, options.window, [this] { return ReadCpuTimes(daemon_.process(), {}); }, stop);
-  }
-
- private:
-  const Daemon& daemon_;
-  std::vector<std::unique_ptr<NoOpClient>> clients_;
-  std::vector<Operation> operations_;
-};
-
-Series Throughput(const std::string& name) {
-  return {"scale." + name, "transactions/s", "its decision is durable in the log", kClients, {}};
-}
-
-// `count` times in all, by threads that each have a client.
-void Repeat(const Daemon& daemon, NoOpParticipant& participant, std::uint64_t count,
-            const std::function<void(NoOpClient&)>& act, const Stop& stop) {
-  std::atomic<std::uint64_t> begun = 0;
-  std::vector<Operation> clients;
-  std::exception_ptr failure;
-  std::atomic<bool> failed = false;
-  {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < kClients; ++i) {
-      threads.emplace_back([&] {
-        try {
-          NoOpClient client(daemon.port(), participant);
-          while (begun++ < count && !stop && !failed) act(client);
-        } catch (...) {
-          if (!failed.exchange(true)) failure = std::current_exception();
-        }
-      });
-    }
-  }
-  if (stop) throw Interrupted{};
-  if (failure) std::rethrow_exception(failure);
+Series Throughput(const std::string& name, int clients = kClients) {
+  return {"scale." + name, "transactions/s", "its decision is durable in the log", clients, {}};
 }
 
 // A daemon is killed before its participants go: these notice at once that it is gone.
@@ -100,6 +57,8 @@ class Scale {
       : options_(options), progress_(progress), stop_(stop) {}
 
   std::vector<Row> Measure() {
+    MeasureClients();
+    MeasureFinished();
     MeasureOpen();
     MeasureConnections();
     MeasureBranches();
@@ -119,6 +78,73 @@ class Scale {
     Run run = load.Measure(options_, stop_);
     participant.CheckAlive();
     return run;
+  }
+
+  void MeasureClients() {
+    const testing::TemporaryDirectory directory(options_.directory);
+    Daemon daemon(directory.path(), kRoom);
+    NoOpParticipant participant(daemon.port());
+    for (int clients = 1; clients <= 512; clients *= 2) {
+      progress_(fmt::format("scale, {} clients", clients));
+      Load load(daemon, clients);
+      for (int i = 0; i < clients; ++i) load.Add(participant, kNoOpResources);
+      Series series = Throughput(fmt::format("clients_{}", clients), clients);
+      for (int round = 0; round < options_.rounds; ++round) {
+        series.runs.push_back(MeasureLoad(load, participant));
+      }
+      rows_.push_back(RowOf(series));
+    }
+    daemon.Kill();
+  }
+
+  // A log of a long life, and an empty one. Two daemons, in turns.
+  void MeasureFinished() {
+    const std::uint64_t many = Sized(10'000'000);
+    const testing::TemporaryDirectory directory(options_.directory);
+    const testing::TemporaryDirectory empty_directory(options_.directory);
+    FillLogIn(directory.path(), many);
+    progress_(fmt::format("scale, a daemon starts with {} finished transactions", many));
+    const Clock::time_point started = Clock::now();
+    std::vector<std::string> all_kept = kRoom;
+    all_kept.insert(all_kept.end(), {"--keep-ended", std::to_string(kKeptMost)});
+    Daemon daemon(directory.path(), all_kept, kLongStart);
+    const Seconds serving = Clock::now() - started;
+    Daemon empty_daemon(empty_directory.path(), kRoom);
+    NoOpParticipant participant(daemon.port());
+    NoOpParticipant empty_participant(empty_daemon.port());
+    Load load(daemon, kClients);
+    Load empty_load(empty_daemon, kClients);
+    for (int i = 0; i < kClients; ++i) {
+      load.Add(participant, kNoOpResources);
+      empty_load.Add(empty_participant, kNoOpResources);
+    }
+    Series none = Throughput("with_0_finished");
+    Series with = Throughput(fmt::format("with_{}_finished", many));
+    for (int round = 1; round <= options_.rounds; ++round) {
+      progress_(fmt::format("scale, {} finished transactions, round {}", many, round));
+      none.runs.push_back(MeasureLoad(empty_load, empty_participant));
+      with.runs.push_back(MeasureLoad(load, participant));
+    }
+    rows_.push_back(RowOf(none));
+    rows_.push_back(RowOf(with, none));
+    rows_.push_back(
+        Figure(fmt::format("serving_{}_finished", many), "seconds", serving.count(), many));
+    daemon.Kill();
+    empty_daemon.Kill();
+  }
+
+  // By the code that ships, in this process.
+  void FillLogIn(const std::string& directory, std::uint64_t count) const {
+    const auto log = OrThrow(coordinator::OpenSqliteDecisionLog(
+        {.path = LogIn(directory), .prune = {.keep_ended = kKeptMost}}));
+    constexpr std::uint64_t kPortion = 100'000;
+    for (std::uint64_t done = 0; done < count; done += kPortion) {
+      if (done % (10 * kPortion) == 0) {
+        progress_(fmt::format("scale, {} of {} finished transactions are written", done, count));
+      }
+      testing::FillLog(*log, done + 1, std::min(kPortion, count - done));
+      if (stop_) throw Interrupted{};
+    }
   }
 
   // Memory of a transaction that is open, and whether those that are make others slow.
@@ -222,24 +248,6 @@ class Scale {
     }
   }
 
-  struct Crowd {
-    Crowd(const Daemon& daemon, int count) : load(daemon, kClients) {
-      for (int i = 0; i < count; ++i) {
-        participants.push_back(std::make_unique<NoOpParticipant>(daemon.port(), ResourcesOf(i)));
-      }
-      for (int i = 0; i < kClients; ++i) {
-        const int at = i * count / kClients;
-        load.Add(*participants[static_cast<std::size_t>(at)], ResourcesOf(at));
-      }
-    }
-    static std::vector<std::string> ResourcesOf(int participant) {
-      return {fmt::format("a-{}", participant), fmt::format("b-{}", participant)};
-    }
-
-    std::vector<std::unique_ptr<NoOpParticipant>> participants;
-    Load load;
-  };
-
   // One of 64 died with transactions decided that it has not carried out. Two daemons, in turns: in
   // one of them nobody is dead.
   void MeasureDeadParticipant() {
@@ -298,7 +306,7 @@ class Scale {
       daemon.Kill();
     }
     const Clock::time_point started = Clock::now();
-    Daemon daemon(directory.path(), kRoom, std::chrono::seconds(600));
+    Daemon daemon(directory.path(), kRoom, kLongStart);
     const Seconds serving = Clock::now() - started;
     const Clock::time_point attached = Clock::now();
     NoOpParticipant participant(daemon.port());

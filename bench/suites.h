@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -41,6 +42,7 @@ struct Suite {
   const char* name;
   Measurement* measure;
   bool needs_postgres;
+  std::uint64_t disk_bytes = 0;  // that it takes for a while, at its full sizes, if that is much
 };
 inline constexpr Suite kSuites[] = {{"coordinator", MeasureCoordinator, false},
                                     {"postgres", MeasurePostgres, true},
@@ -49,6 +51,6 @@ inline constexpr Suite kSuites[] = {{"coordinator", MeasureCoordinator, false},
                                     {"barrier", MeasureBarrier, true},
                                     {"saga", MeasureSagas, true},
                                     {"log", MeasureLog, false},
-                                    {"scale", MeasureScale, false}};
+                                    {"scale", MeasureScale, false, 12'000'000'000}};
 
 }  // namespace settle::bench

@@ -107,6 +107,28 @@ TEST(Figures, ARatioIsTakenWithinARound) {
   EXPECT_EQ(row.against, "bank.hand");
 }
 
+TEST(Figures, WhatAnOperationSaysItTookIsItsLatency) {
+  const Stop stop = false;
+  const TimedOperation operation = [] {
+    std::this_thread::sleep_for(1ms);
+    return 7.0;
+  };
+  const Run run = MeasureTimed({operation}, 50ms, NoCpu, stop);
+  EXPECT_GT(run.counted, 0u);
+  EXPECT_EQ(run.p50_us, 7);
+  EXPECT_EQ(run.p999_us, 7);
+}
+
+TEST(Figures, LatenciesAreComparedByRoundAsRatesAre) {
+  const Row row = RowOf(LatencyOf(SeriesOf("bank.settle", {50, 100, 100})),
+                        LatencyOf(SeriesOf("bank.hand", {100, 200, 250})));
+  EXPECT_EQ(row.name, "bank.settle_p50");
+  EXPECT_EQ(row.unit, "us");
+  EXPECT_EQ(row.value.median, 200);
+  EXPECT_EQ(row.against, "bank.hand_p50");
+  EXPECT_DOUBLE_EQ(row.ratio->least, 0.4);
+}
+
 TEST(Figures, ARowOfJsonIsOneLineWithEveryKey) {
   const Series hand = SeriesOf("bank.hand", {100});
   const std::string compared = JsonLineOf(RowOf(SeriesOf("bank.settle", {50}), hand));

@@ -69,11 +69,19 @@ class SettleBench : public ::testing::Test {
   std::string Output() const { return ReadAll(said_ / "out"); }
   std::string Errors() const { return ReadAll(said_ / "err"); }
 
-  std::vector<json> Rows() const {
-    std::vector<json> rows;
+  std::vector<json> Rows() const { return LinesWith("row", "target"); }
+  // What was held against a target.
+  std::vector<json> Verdicts() const { return LinesWith("target", ""); }
+
+  // The objects that have the one key and not the other.
+  std::vector<json> LinesWith(const std::string& key, const std::string& other) const {
+    std::vector<json> found;
     std::istringstream lines(Output());
-    for (std::string line; std::getline(lines, line);) rows.push_back(json::parse(line));
-    return rows;
+    for (std::string line; std::getline(lines, line);) {
+      json object = json::parse(line);
+      if (object.contains(key) && !object.contains(other)) found.push_back(std::move(object));
+    }
+    return found;
   }
 
   const TemporaryDirectory work_{"/var/tmp"};  // a disk, where /tmp may be in memory
@@ -101,11 +109,31 @@ std::string CheckedNameOf(const json& row, int clients = 2, int rounds = 1) {
 
 TEST_F(SettleBench, MeasuresTheCoordinator) {
   ASSERT_EQ(Measure("coordinator", {"--json"}), 0) << Errors();
-  std::vector<std::string> names;
-  for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
-  EXPECT_THAT(names, ElementsAre("coordinator.empty_call",
-                                 "coordinator.transaction against coordinator.empty_call",
-                                 "coordinator.its_calls against coordinator.empty_call"));
+  std::map<int, std::vector<std::string>> names;  // by clients
+  for (const json& row : Rows()) {
+    const int clients = row.at("clients");
+    names[clients].push_back(CheckedNameOf(row, clients));
+  }
+  const std::vector<std::string> wanted{
+      "coordinator.empty_call",
+      "coordinator.transaction against coordinator.empty_call",
+      "coordinator.its_calls against coordinator.empty_call",
+      "coordinator.tls_call against coordinator.empty_call",
+      "coordinator.tls_transaction against coordinator.transaction",
+  };
+  EXPECT_EQ(names[2], wanted);
+  EXPECT_EQ(names[128], wanted);
+  std::vector<std::string> of_one = wanted;
+  for (const char* name : {"coordinator.flush", "coordinator.call_and_flush_p50",
+                           "coordinator.transaction_p50 against coordinator.call_and_flush_p50",
+                           "coordinator.sqlite_decisions_256", "coordinator.sqlite_256"}) {
+    of_one.push_back(name);
+  }
+  EXPECT_EQ(names[1], of_one);
+  EXPECT_THAT(names[4], ElementsAre("coordinator.in_flight against coordinator.sqlite_256",
+                                    "coordinator.in_flight against "
+                                    "coordinator.sqlite_decisions_256"));
+  EXPECT_EQ(Verdicts().size(), 3u) << "of one caller, of 128, and of those with many in flight";
   EXPECT_THAT(Errors(), HasSubstr("fdatasync"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
@@ -138,7 +166,11 @@ TEST_F(SettleBench, MeasuresHowItScales) {
   }
   EXPECT_THAT(
       names,
-      ElementsAre("scale.with_0_open", "scale.with_10_open", "scale.memory_10_open",
+      ElementsAre("scale.clients_1", "scale.clients_2", "scale.clients_4", "scale.clients_8",
+                  "scale.clients_16", "scale.clients_32", "scale.clients_64", "scale.clients_128",
+                  "scale.clients_256", "scale.clients_512", "scale.with_0_finished",
+                  "scale.with_100000_finished", "scale.serving_100000_finished",
+                  "scale.with_0_open", "scale.with_10_open", "scale.memory_10_open",
                   "scale.with_100_open", "scale.memory_100_open", "scale.with_1000_open",
                   "scale.memory_1000_open", "scale.with_10000_open", "scale.memory_10000_open",
                   "scale.with_0_idle", "scale.with_100_idle", "scale.memory_100_idle",
@@ -156,6 +188,7 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
   for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
   EXPECT_THAT(names, ElementsAre("postgres.one_after_another",
                                  "postgres.both_at_once against postgres.one_after_another",
+                                 "postgres.log_table against postgres.both_at_once",
                                  "postgres.settle_applied against postgres.both_at_once",
                                  "postgres.settle_applied against postgres.one_after_another",
                                  "postgres.settle_decision against postgres.both_at_once",
@@ -164,7 +197,25 @@ TEST_F(SettleBench, MeasuresTransfersBetweenTwoPostgresClusters) {
                                  "postgres.pipelined against postgres.one_after_another",
                                  "postgres.last_resource against postgres.both_at_once",
                                  "postgres.last_resource against postgres.one_after_another",
-                                 "postgres.last_resource against postgres.settle_applied"));
+                                 "postgres.other_processes against postgres.both_at_once",
+                                 "postgres.other_processes against postgres.one_after_another",
+                                 "postgres.settle_applied against postgres.log_table",
+                                 "postgres.last_resource against postgres.settle_applied",
+                                 "postgres.both_at_once_p50",
+                                 "postgres.settle_decision_p50 against postgres.both_at_once_p50",
+                                 "postgres.both_at_once_commit",
+                                 "postgres.settle_decision_commit against "
+                                 "postgres.both_at_once_commit"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
+TEST_F(SettleBench, MeasuresTransfersBetweenTwoSqliteFiles) {
+  ASSERT_EQ(Measure("sqlite", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row, 1));
+  EXPECT_THAT(names,
+              ElementsAre("sqlite.by_hand", "sqlite.settle against sqlite.by_hand",
+                          "sqlite.by_hand_p50", "sqlite.settle_p50 against sqlite.by_hand_p50"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
@@ -232,7 +283,8 @@ TEST_F(SettleBench, MeasuresSagasAndWhatTheLogWritesForEach) {
   }
   EXPECT_THAT(names, ElementsAre("saga.by_hand", "saga.no_op against saga.by_hand",
                                  "saga.booked against saga.by_hand",
-                                 "saga.compensated against saga.booked", "saga.no_op_forced",
+                                 "saga.compensated against saga.booked", "saga.transaction",
+                                 "saga.no_op against saga.transaction", "saga.no_op_forced",
                                  "saga.no_op_flushes", "saga.booked_forced", "saga.booked_flushes",
                                  "saga.compensated_forced", "saga.compensated_flushes"));
   EXPECT_EQ(values["saga.no_op_forced"], 2) << "begin and end";
@@ -246,6 +298,7 @@ TEST_F(SettleBench, PrintsATableForPeople) {
   EXPECT_THAT(Output(), HasSubstr("machine: "));
   EXPECT_THAT(Output(), HasSubstr("software: settled "));
   EXPECT_THAT(Output(), HasSubstr("\ntransaction "));
+  EXPECT_THAT(Output(), HasSubstr("\none caller: p50 for each empty call and flush "));
 }
 
 TEST_F(SettleBench, LeavesNothingBehindWhenItIsInterrupted) {
