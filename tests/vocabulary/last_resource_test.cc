@@ -66,7 +66,8 @@ TEST(LastResource, WhatDoesNotFitANameIsRefused) {
   last.resource = std::string(64, 'r');
   EXPECT_TRUE(NameInNameOf(kSibling, last)) << "a usual transaction has room for any name";
   constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
-  const BranchKey huge{Gtid::MakeForLastResource("k3m9qxw4c7ab", kMost, kMost / 2, 1), 100'000};
+  const BranchKey huge{Gtid::MakeForLastResource("k3m9qxw4c7ab", kMost, kMost / 2, 1), 1000};
+  last.evidence.local_transaction = std::to_string(kMost);
   const Result<std::string> too_long = NameInNameOf(huge, last);
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().code, ErrorCode::kRefused);
