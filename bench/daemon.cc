@@ -28,6 +28,8 @@ bool Await(std::chrono::seconds patience, Condition condition) {
   return true;
 }
 
+std::string UnixAddress(const std::string& directory) { return "unix:" + directory + "/socket"; }
+
 std::string ReadyFile(const std::string& directory) { return directory + "/ready"; }
 
 pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& more) {
@@ -37,6 +39,8 @@ pid_t StartDaemon(const std::string& directory, const std::vector<std::string>& 
                                      LogIn(directory),
                                      "--listen",
                                      "127.0.0.1:0",
+                                     "--listen",
+                                     UnixAddress(directory),
                                      "--ready-file",
                                      ReadyFile(directory),
                                      "--log-level",
@@ -71,6 +75,8 @@ Daemon::Daemon(const std::string& directory, const std::vector<std::string>& mor
     throw;
   }
 }
+
+std::string Daemon::address() const { return UnixAddress(directory_); }
 
 Daemon::~Daemon() {
   try {

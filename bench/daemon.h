@@ -35,8 +35,10 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   pid_t process() const { return process_; }
+  // It listens on a port of 127.0.0.1, for plain Thrift, and on a Unix socket, for the SDK: on one
+  // such as the databases', which the SDK and what is written by hand have in common.
   std::uint16_t port() const { return port_; }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string address() const;
 
   std::uint64_t resident_bytes() const;  // of memory, now; 0 if it is gone
 

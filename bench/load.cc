@@ -24,28 +24,36 @@ struct Window {
 struct Tally {
   std::vector<double> latencies_us;
   std::uint64_t all = 0;
+  Clock::time_point latest;  // end of what counts
 };
 
-// Until the window is over or `go_on` is false.
+// Until the window is over and something was counted, by whomever, or `go_on` is false.
 template <typename GoOn>
-void Repeat(const TimedOperation& operation, const Window& window, GoOn go_on, Tally& tally) {
-  while (Clock::now() < window.until && go_on()) {
+void Repeat(const TimedOperation& operation, const Window& window, std::atomic<bool>& counted,
+            GoOn go_on, Tally& tally) {
+  while ((Clock::now() < window.until || !counted) && go_on()) {
     const double took_us = operation();
     const Clock::time_point ended = Clock::now();
     ++tally.all;
-    if (ended >= window.from && ended < window.until) tally.latencies_us.push_back(took_us);
+    if (ended < window.from) continue;
+    const bool first = !counted.exchange(true);
+    if (ended >= window.until && !first) continue;
+    tally.latencies_us.push_back(took_us);
+    tally.latest = ended;
   }
 }
 
-Run Summarize(std::vector<Tally> tallies, Seconds window) {
+Run Summarize(const std::vector<Tally>& tallies, const Window& window) {
   Run run;
+  Clock::time_point until = window.until;
   std::vector<double> latencies;
   for (const Tally& tally : tallies) {
     run.all += tally.all;
+    until = std::max(until, tally.latest);
     latencies.insert(latencies.end(), tally.latencies_us.begin(), tally.latencies_us.end());
   }
   run.counted = latencies.size();
-  run.per_second = static_cast<double>(run.counted) / window.count();
+  run.per_second = static_cast<double>(run.counted) / Seconds(until - window.from).count();
   run.p50_us = Percentile(latencies, 0.5);
   run.p99_us = Percentile(latencies, 0.99);
   run.p999_us = Percentile(std::move(latencies), 0.999);
@@ -76,6 +84,7 @@ Run MeasureTimed(const std::vector<TimedOperation>& clients, Seconds window_leng
   std::vector<Tally> tallies(clients.size());
   std::latch go(1);
   Window window;
+  std::atomic<bool> counted = false;
   std::atomic<bool> failed = false;
   std::mutex mutex;
   std::exception_ptr failure;
@@ -87,7 +96,7 @@ Run MeasureTimed(const std::vector<TimedOperation>& clients, Seconds window_leng
         go.wait();
         try {
           Repeat(
-              clients[i], window, [&] { return !failed && !stop; }, tallies[i]);
+              clients[i], window, counted, [&] { return !failed && !stop; }, tallies[i]);
         } catch (...) {
           const std::lock_guard lock(mutex);
           if (!failed.exchange(true)) failure = std::current_exception();
@@ -102,7 +111,7 @@ Run MeasureTimed(const std::vector<TimedOperation>& clients, Seconds window_leng
   if (stop) throw Interrupted{};
   if (failure) std::rethrow_exception(failure);
   const CpuTimes cpu = read_cpu() - cpu_before;
-  Run run = Summarize(std::move(tallies), window_length);
+  Run run = Summarize(tallies, window);
   if (run.all > 0) run.cpu_us = cpu / static_cast<double>(run.all);
   return run;
 }

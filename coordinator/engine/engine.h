@@ -53,6 +53,8 @@ struct BeginCall {
   BranchNumber own_branches = 0;
   SessionId session{};
   bool last_resource = false;  // it may be committed by a last resource
+  // Where the transaction is to run: the shard that the caller's thread drives. None: whichever.
+  std::optional<std::size_t> shard{};
 };
 struct Begun {
   Gtid gtid;
@@ -352,7 +354,8 @@ class Engine {
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
   enum class Decides { kLog, kLogOrLastResource };
-  Gtid NextGtid(const std::string& identity, Decides decides = Decides::kLog);
+  Gtid NextGtid(const std::string& identity, Decides decides = Decides::kLog,
+                std::optional<std::size_t> shard = {});
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
   template <typename T, typename Part, typename Add>

@@ -27,17 +27,21 @@ Status Engine::CheckRoom() const {
               "finish some, or raise --max-open-transactions");
 }
 
-Gtid Engine::NextGtid(const std::string& identity, Decides decides) {
+Gtid Engine::NextGtid(const std::string& identity, Decides decides,
+                      std::optional<std::size_t> shard) {
   const LogIdentity& log = log_.identity();
   const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
-  return admission_->unended.GiveOut([&](std::uint64_t sequence) {
+  const auto make = [&](std::uint64_t sequence) {
     if (reused) return Gtid::Make(log.log_id, 1, sequence, 0);
     const auto sealed = log.seals.TailOf(log.epoch, sequence, identity);
     const std::uint32_t tail = sealed ? *sealed : ids_.Tail();
     return decides == Decides::kLog
                ? Gtid::Make(log.log_id, log.epoch, sequence, tail)
                : Gtid::MakeForLastResource(log.log_id, log.epoch, sequence, tail);
-  });
+  };
+  using Lane = Unended::Lane;
+  return admission_->unended.GiveOut(
+      make, shard ? Lane{shards_.size(), *shard % shards_.size()} : Lane{});
 }
 
 bool Engine::Began(const Gtid& gtid, const std::string& identity) const {
@@ -60,8 +64,8 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                                "commit or abort each transaction that was begun; their deadlines "
                                "abort them otherwise")));
   }
-  const Gtid gtid =
-      NextGtid(call.identity, call.last_resource ? Decides::kLogOrLastResource : Decides::kLog);
+  const Decides decides = call.last_resource ? Decides::kLogOrLastResource : Decides::kLog;
+  const Gtid gtid = NextGtid(call.identity, decides, call.shard);
   Shard& shard = ShardOf(gtid);
   if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
   admission_->quota.GiveBack(QuotaKey(call.identity, call.owner));

@@ -34,12 +34,20 @@ class Unended {
   explicit Unended(Epoch epoch, std::optional<Epoch> held_at = {})
       : epoch_(epoch), held_at_(held_at) {}
 
-  // The gtid that `make(sequence)` makes of the next sequence; it has not ended. In one step, or a
-  // mark taken in between would pass it.
+  // Sequences that are `at` modulo `of`.
+  struct Lane {
+    std::uint64_t of = 1;
+    std::uint64_t at = 0;
+  };
+  // The gtid that `make(sequence)` makes of the next sequence in the lane; it has not ended. Those
+  // that are passed are never given out. In one step, or a mark taken in between would pass it.
   template <typename Make>
-  Gtid GiveOut(const Make& make) {
+  Gtid GiveOut(const Make& make, const Lane& lane) {
     const std::lock_guard lock(mutex_);
-    Gtid gtid = make(++sequence_);
+    do {
+      ++sequence_;
+    } while (sequence_ % lane.of != lane.at);
+    Gtid gtid = make(sequence_);
     open_.insert(gtid);
     return gtid;
   }

@@ -77,6 +77,9 @@ class Asked : public AskedOf {
         off_loop_(off_loop),
         to_(std::make_shared<To>(To{std::move(returns), std::move(throws)})) {}
 
+  // As Calls::loop.
+  std::size_t loop() const { return calls_.loop(); }
+
   // The answer; nothing if there is nothing to return. Only the first one counts.
   template <typename... Reply>
   void Return(const Reply&... reply) const {

@@ -37,6 +37,9 @@ class Calls {
   Calls(const Calls&) = delete;
   Calls& operator=(const Calls&) = delete;
 
+  // Among those of the server, and so the shard that its thread drives (settled/driven_shards.h).
+  std::size_t loop() const { return loop_.index(); }
+
   // What to hand to the engine, which runs it once, on any thread. `then` runs once, later or at
   // once, on the loop's thread. A limit is kept to a quarter of a second.
   template <typename T>

@@ -86,6 +86,9 @@ void CoordinatorHandler::begin_transaction(Returns<wire::BeginReply> returns, Th
     const std::size_t ignored = IgnoredBytes(request, call);
     call.identity = asked.rights().identity;
     call.undecided_max = asked.rights().quota.open_transactions.value_or(0);
+    // Its other calls will most often come on the same connection, and be handed to no other
+    // thread.
+    call.shard = asked.loop();
     engine_.Begin(std::move(call),
                   asked.template Await<Begun>(kNothingDone, [=, this](auto result) {
                     const Begun begun = Need(std::move(result));

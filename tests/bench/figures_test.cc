@@ -50,7 +50,7 @@ TEST(Figures, WhatEndsInTheWindowIsCountedAndEverythingIsInAll) {
   EXPECT_EQ(run.all, done);
   EXPECT_GT(run.counted, 0u);
   EXPECT_LT(run.counted, run.all) << "there is a warm-up";
-  EXPECT_DOUBLE_EQ(run.per_second, static_cast<double>(run.counted) / 0.2);
+  EXPECT_NEAR(run.per_second, static_cast<double>(run.counted) / 0.2, 0.001);
   EXPECT_DOUBLE_EQ(run.cpu_us.databases, 10e6 / static_cast<double>(run.all));
   EXPECT_GE(run.p50_us, 2'000);
   EXPECT_GE(run.p99_us, run.p50_us);
@@ -113,10 +113,19 @@ TEST(Figures, WhatAnOperationSaysItTookIsItsLatency) {
     std::this_thread::sleep_for(1ms);
     return 7.0;
   };
-  const Run run = MeasureTimed({operation}, 50ms, NoCpu, stop);
+  const auto run = MeasureTimed({operation}, 50ms, NoCpu, stop);
   EXPECT_GT(run.counted, 0u);
   EXPECT_EQ(run.p50_us, 7);
   EXPECT_EQ(run.p999_us, 7);
+}
+
+TEST(Figures, ARunLastsUntilSomethingEnded) {
+  const Stop stop = false;
+  const Operation slow = [] { std::this_thread::sleep_for(50ms); };
+  const auto run = Measure({slow, slow}, 10ms, NoCpu, stop);
+  EXPECT_EQ(run.counted, 1u) << "of two that began in the window and ended behind it";
+  EXPECT_GT(run.per_second, 0);
+  EXPECT_LE(run.per_second, 1 / 0.048) << "it is divided by the time that it took";
 }
 
 TEST(Figures, LatenciesAreComparedByRoundAsRatesAre) {

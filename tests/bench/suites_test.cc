@@ -305,7 +305,9 @@ TEST_F(SettleBench, LeavesNothingBehindWhenItIsInterrupted) {
   Start({"postgres", "--seconds", "600", "--rounds", "1", "--clients", "2", "--directory",
          work_.path()});
   const auto measuring = [&] { return Errors().find("one_after_another") != std::string::npos; };
-  ASSERT_TRUE(WaitUntil([&] { return measuring() || HasEnded(process_); })) << Errors();
+  // Three clusters are made before.
+  ASSERT_TRUE(WaitUntil([&] { return measuring() || HasEnded(process_); }, 3 * kPatience))
+      << Errors();
   ASSERT_FALSE(HasEnded(process_)) << Errors();
   const std::vector<pid_t> children = DescendantsOf(process_);
   EXPECT_GE(children.size(), 3u) << "two servers and a daemon at least";

@@ -26,8 +26,8 @@ Row RowOf(const std::string& name, int clients, const std::string& against, doub
 
 Verdict On(const Row& row) {
   const std::vector<Verdict> verdicts = Judge({row});
-  const auto found =
-      std::ranges::find_if(verdicts, [](const Verdict& verdict) { return verdict.measured; });
+  const auto found = std::ranges::find_if(
+      verdicts, [](const Verdict& verdict) { return verdict.measured.has_value(); });
   return found == verdicts.end() ? Verdict{} : *found;
 }
 
@@ -48,9 +48,9 @@ TEST(Targets, SomeAreNotToBeExceeded) {
 }
 
 TEST(Targets, OnlyTheRowWithTheRivalAndTheClientsOfATargetCounts) {
-  EXPECT_FALSE(On(RowOf(kSettle, 2, kRival, 1)).measured);
-  EXPECT_FALSE(On(RowOf(kSettle, 8, "postgres.settle_decision", 1)).measured);
-  EXPECT_FALSE(On(RowOf(kSettle, 8, "", 1)).measured);
+  EXPECT_FALSE(On(RowOf(kSettle, 2, kRival, 1)).measured.has_value());
+  EXPECT_FALSE(On(RowOf(kSettle, 8, "postgres.settle_decision", 1)).measured.has_value());
+  EXPECT_FALSE(On(RowOf(kSettle, 8, "", 1)).measured.has_value());
 }
 
 TEST(Targets, WhatWasNotMeasuredIsNamedAndNotMet) {

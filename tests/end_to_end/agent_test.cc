@@ -61,7 +61,7 @@ TEST_P(AgentOf, P08_AllProcessesOfANameAreDeadAfterPrepare_TheDecisionIsCarriedO
   EXPECT_EQ(world_.HalvesOf(gtid_), 2u);
   for (const char bank : {'a', 'b'}) EXPECT_TRUE(world_.bank(bank).Writable()) << bank;
   EXPECT_TRUE(a.AwaitLine("a: committed branch 1 of " + gtid_)) << a.Said();
-  EXPECT_TRUE(b.AwaitLine("b: committed branch 2 of " + gtid_)) << b.Said();
+  EXPECT_TRUE(b.AwaitLine("b: committed branch 9 of " + gtid_)) << b.Said();
   EXPECT_EQ(a.Stop(SIGTERM), (Ended{0, {}}));
   EXPECT_EQ(b.Stop(SIGINT), (Ended{0, {}}));
   EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());

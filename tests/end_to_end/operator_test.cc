@@ -105,7 +105,7 @@ TEST_P(Forgotten, P05_ARepairedTransactionIsForgottenOnceByNameAndReason) {
     const nlohmann::json shown = AwaitOutcome("mixed");
     EXPECT_EQ(shown["state"], "done");
     EXPECT_THAT(shown["ending"]["reason"],
-                StartsWith("forgotten by ann: credited by hand; damage: branch 2 in b: "));
+                StartsWith("forgotten by ann: credited by hand; damage: branch 9 in b: "));
     EXPECT_EQ(FirstWord(shop_->Ask("outcome " + gtid_)), "mixed");
     world_.daemon().Terminate();
     world_.daemon().Start();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/sessions.h"
+#include "engine/shard.h"
 #include "support/engine_fakes.h"
 
 namespace settle::coordinator {
@@ -328,6 +329,19 @@ TEST(Engine, GtidsAreNeverGivenOutTwice) {
   EXPECT_EQ(under_test.ListOpen().size(), 50U) << "all shards are listed";
   EXPECT_GT(under_test.ListOpen().front().gtid, under_test.ListOpen().back().gtid)
       << "newest first";
+}
+
+TEST(Engine, ATransactionRunsOnTheShardThatItsBeginnerDrives) {
+  EngineUnderTest under_test({.shards = 3});
+  for (const std::size_t shard : {2, 2, 0, 1}) {
+    const std::size_t before = under_test.engine().shards()[shard]->running();
+    Answer<Begun> begun;
+    BeginCall call;
+    call.shard = shard;
+    under_test.engine().Begin(call, begun.done());
+    under_test.Advance(1ms);
+    EXPECT_EQ(under_test.engine().shards()[shard]->running(), before + 1);
+  }
 }
 
 // Draining.

@@ -27,8 +27,8 @@ TEST(Unended, NothingHasEndedBeforeAnythingBeganButEarlierLives) {
 TEST(Unended, TheOldestThatHasNotEndedHoldsTheMark) {
   Unended unended(2);
   const auto make = [](std::uint64_t sequence) { return Of(2, sequence); };
-  const Gtid first = unended.GiveOut(make);
-  const Gtid second = unended.GiveOut(make);
+  const Gtid first = unended.GiveOut(make, {});
+  const Gtid second = unended.GiveOut(make, {});
   EXPECT_EQ(unended.Through(), (EndedThrough{2, 0})) << "what was given out may begin";
   unended.End(second);
   EXPECT_EQ(unended.Through(), (EndedThrough{2, 0}));
@@ -38,10 +38,21 @@ TEST(Unended, TheOldestThatHasNotEndedHoldsTheMark) {
   EXPECT_EQ(unended.Oldest(), std::nullopt);
 }
 
+TEST(Unended, WhatIsPassedForALaneIsNeverGivenOutAndHasEnded) {
+  Unended unended(2);
+  const auto make = [](std::uint64_t sequence) { return Of(2, sequence); };
+  EXPECT_EQ(unended.GiveOut(make, {.of = 3, .at = 1}).sequence(), 1u);
+  EXPECT_EQ(unended.GiveOut(make, {.of = 3, .at = 1}).sequence(), 4u);
+  EXPECT_EQ(unended.GiveOut(make, {.of = 3, .at = 0}).sequence(), 6u);
+  EXPECT_EQ(unended.GiveOut(make, {}).sequence(), 7u);
+  for (const std::uint64_t sequence : {1, 4, 6, 7}) unended.End(Of(2, sequence));
+  EXPECT_EQ(unended.Through(), (EndedThrough{2, 7}));
+}
+
 TEST(Unended, OneOfAnEarlierLifeHoldsItBelowAllOfThisOne) {
   Unended unended(5);
   unended.Restore(Of(3, 9));
-  unended.End(unended.GiveOut([](std::uint64_t sequence) { return Of(5, sequence); }));
+  unended.End(unended.GiveOut([](std::uint64_t sequence) { return Of(5, sequence); }, {}));
   EXPECT_EQ(unended.Through(), (EndedThrough{3, 8}));
   unended.End(Of(3, 9));
   EXPECT_EQ(unended.Through(), (EndedThrough{5, 1}));

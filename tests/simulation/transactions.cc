@@ -131,7 +131,10 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
   const auto next = [this, flow, index](std::optional<BranchKey> key) {
     flow->parts[index].key = key;
     if (!key) return GiveUp(flow);
-    Later(Effort(), [this, flow, index] { Enlist(flow, index + 1); });
+    // Now and then it thinks for so long that the deadline comes between two branches.
+    const bool dawdles = world_.Happens(0.04);
+    Later(dawdles ? world_.UpTo(microseconds(100'000)) : Effort(),
+          [this, flow, index] { Enlist(flow, index + 1); });
   };
   if (!part.reserves_at.empty()) return Try(flow, index);
   if (part.where == this && flow->own.size() < flow->granted) return next(NumberHere(*flow, part));

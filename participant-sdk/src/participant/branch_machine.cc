@@ -203,7 +203,9 @@ BranchEffects BranchMachine::On(const event::ApplicationFinishes& finishes) {
 
 BranchEffects BranchMachine::On(const event::ApplicationHandsOver& over) {
   if (state_ != BranchState::kPrepared || Contradicts(over.decision)) return {};
-  return Finish(over.decision, {});
+  BranchEffects effects = Finish(over.decision, {});
+  if (auto* finish = std::get_if<effect::FinishByHandle>(&effects.front())) finish->awaited = false;
+  return effects;
 }
 
 BranchEffects BranchMachine::On(const event::ApplicationAsksOnePhase&) {

@@ -128,6 +128,7 @@ struct FinishByHandle {
   Decision decision = Decision::kAbort;
   bool may_be_site = false;
   DecidedBy by{};
+  bool awaited = true;  // by whoever decided
   friend bool operator==(const FinishByHandle&, const FinishByHandle&) = default;
 };
 struct FinishByKey {

@@ -6,7 +6,6 @@
 #include "action/desk.h"
 #include "participant/about_words.h"
 #include "participant/resource_calls.h"
-#include "settle/vocabulary/failpoint.h"
 
 namespace settle::sdk {
 namespace {
@@ -273,80 +272,6 @@ void Participant::Perform(Steps steps, Pace pace) {
       Post(step);
     }
   }
-}
-
-void Participant::Post(const Step& step) {
-  const auto desk = desks_.find(step.resource);
-  if (desk == desks_.end()) return;
-  Resource* const resource = desk->second.own.resource.get();
-  desk->second.workers->Post([this, step, resource] {
-    const BranchKey& key = step.key;
-    TellTrace(key, *resource);
-    if (const auto* prepare = std::get_if<effect::Prepare>(&step.effect)) {
-      RunPrepare(key, *resource, prepare->sites);
-    } else if (const auto* by_handle = std::get_if<effect::FinishByHandle>(&step.effect)) {
-      RunFinish(key, *resource, *by_handle);
-    } else if (const auto* by_key = std::get_if<effect::FinishByKey>(&step.effect)) {
-      RunFinish(key, *resource, *by_key);
-    } else if (const auto* prove = std::get_if<effect::Prove>(&step.effect)) {
-      Tell(key, event::Finished{Prove(*resource, key, prove->evidence)});
-    } else if (std::holds_alternative<effect::Fence>(step.effect)) {
-      RunFence(key);
-    }
-  });
-}
-
-void Participant::RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites) {
-  const std::shared_ptr<Branch> handle = HandleOf(key);
-  if (handle == nullptr) {
-    Tell(key, event::Voted{{Vote::kNo, {}, "the branch was never opened", false}});
-    return;
-  }
-  const VoteResult vote = sites.empty() ? PrepareNow(*handle, resource, key)
-                                        : PrepareSite(key, *handle, resource, sites);
-  // Crash here: prepared, the vote was never told. The coordinator takes the branch for lost and
-  // aborts; the next scan of the database finds it.
-  SETTLE_FAILPOINT("participant.before_vote");
-  Tell(key, event::Voted{vote});
-}
-
-void Participant::RunFinish(const BranchKey& key, Resource& resource,
-                            const effect::FinishByHandle& finish) {
-  const std::shared_ptr<Branch> handle = HandleOf(key);
-  if (handle == nullptr) {
-    Tell(key, event::Finished{{BranchEnd::kRetry, "the branch has no handle in this process"}});
-    return;
-  }
-  if (finish.may_be_site && !MayFinish(key, resource.name(), finish.decision, finish.by)) return;
-  SETTLE_FAILPOINT("participant.before_finish");
-  const FinishResult result = Finish(*handle, finish.decision).Await();
-  SETTLE_FAILPOINT("participant.finished");
-  Tell(key, event::Finished{result});
-  if (finish.may_be_site && result.end == BranchEnd::kRetry) NotFinished(resource.name());
-}
-
-void Participant::RunFinish(const BranchKey& key, Resource& resource,
-                            const effect::FinishByKey& finish) {
-  if (finish.may_be_site && !MayFinish(key, resource.name(), finish.decision, finish.by)) return;
-  SETTLE_FAILPOINT("participant.before_finish");
-  const FinishResult result = finish.prepared.empty()
-                                  ? FinishByKey(resource, key, finish.decision, finish.evidence)
-                                  : FinishStray(resource, finish);
-  // Crash here: done in the database, the coordinator does not know and commands it again; proof
-  // answers.
-  SETTLE_FAILPOINT("participant.finished");
-  Tell(key, event::Finished{result});
-  if (finish.may_be_site && result.end == BranchEnd::kRetry) NotFinished(resource.name());
-}
-
-void Participant::RunFence(const BranchKey& key) {
-  std::string why;
-  // Without a handle it is still being opened: Hold finds it dead and fences what was opened.
-  const std::shared_ptr<Branch> handle = HandleOf(key);
-  if (handle != nullptr && !FenceNow(*handle, why)) {
-    WarnOf(key, "rolling back " + key.DatabaseName() + " threw: " + why);
-  }
-  Tell(key, event::Fenced{});
 }
 
 void Participant::Scan() {

@@ -120,9 +120,13 @@ class Participant {
   bool Advance(const BranchKey& key, const std::function<Steps()>& handle,
                Pace pace = Pace::kAtOnce);
   void Perform(Steps steps, Pace pace = Pace::kAtOnce);
+  // Of what is done in the databases: participant_work.cc.
   void Post(const Step& step);
-  void RunPrepare(const BranchKey& key, Resource& resource, const Roster& sites);
-  void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByHandle& finish);
+  static bool StartBlocks(const BranchEffect& effect);
+  Workers::Rest Start(const Step& step, Resource& resource);
+  Workers::Rest StartPrepare(const BranchKey& key, Resource& resource, const Roster& sites);
+  Workers::Rest StartFinish(const BranchKey& key, const std::string& resource,
+                            const effect::FinishByHandle& finish);
   void RunFinish(const BranchKey& key, Resource& resource, const effect::FinishByKey& finish);
   FinishResult FinishStray(Resource& resource, const effect::FinishByKey& finish);
   void RunFence(const BranchKey& key);

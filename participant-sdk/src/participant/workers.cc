@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace settle::sdk {
+namespace {
+
+constexpr std::size_t kBegunTogether = 16;
+
+}  // namespace
 
 Workers::Workers(int threads) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
@@ -11,6 +16,16 @@ Workers::Workers(int threads) {
 Workers::~Workers() { Stop(std::chrono::steady_clock::now()); }
 
 void Workers::Post(std::function<void()> job) {
+  const auto whole = [job = std::move(job)]() -> Rest {
+    job();
+    return {};
+  };
+  Post(Job{whole, /*blocks=*/true});
+}
+
+void Workers::PostStart(std::function<Rest()> start) { Post(Job{std::move(start)}); }
+
+void Workers::Post(Job job) {
   std::lock_guard lock(mutex_);
   if (stopping_) return;
   jobs_.push_back(std::move(job));
@@ -29,18 +44,41 @@ void Workers::Stop(std::chrono::steady_clock::time_point until) {
   }
 }
 
+// The first, and what stands behind it as far as it can be begun without waiting.
+std::vector<Workers::Job> Workers::Take() {
+  std::vector<Job> taken;
+  do {
+    taken.push_back(std::move(jobs_.front()));
+    jobs_.pop_front();
+  } while (!jobs_.empty() && !taken.back().blocks && !jobs_.front().blocks &&
+           taken.size() < kBegunTogether);
+  return taken;
+}
+
+bool Workers::IsOver() const {
+  return stopping_ && std::chrono::steady_clock::now() >= stop_until_;
+}
+
 void Workers::Run() {
   for (;;) {
-    std::function<void()> job;
+    std::vector<Job> jobs;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
       if (jobs_.empty()) return;
-      if (stopping_ && std::chrono::steady_clock::now() >= stop_until_) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
+      if (IsOver()) return;
+      jobs = Take();
     }
-    job();
+    std::vector<Rest> rests;
+    for (const Job& job : jobs) rests.push_back(job.start());
+    for (const Rest& rest : rests) {
+      if (!rest) continue;
+      {
+        const std::lock_guard lock(mutex_);
+        if (IsOver()) return;
+      }
+      rest();
+    }
   }
 }
 

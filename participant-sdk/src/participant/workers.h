@@ -22,16 +22,29 @@ class Workers {
 
   // Runs the job soon, on one of the threads; drops it after Stop.
   void Post(std::function<void()> job);
-  // Finishes what runs and what queues, but begins nothing after `until`: what is dropped then is
-  // commanded again to the next session of the resource's name.
+  // The same for a job of two parts, of which the first does not block and gives the second, which
+  // waits for what the first has begun; an empty one: nothing is left to do. A thread that finds
+  // several of these begins them all, 16 at most, before it waits for any of them.
+  using Rest = std::function<void()>;
+  void PostStart(std::function<Rest()> start);
+  // Finishes what runs and what queues, but begins nothing after `until`, the second part of a job
+  // neither: what is dropped then is commanded again to the next session of the resource's name.
   void Stop(std::chrono::steady_clock::time_point until);
 
  private:
+  struct Job {
+    std::function<Rest()> start;
+    bool blocks = false;
+  };
+
+  void Post(Job job);
   void Run();
+  std::vector<Job> Take();
+  bool IsOver() const;  // nothing is begun any more
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<Job> jobs_;
   bool stopping_ = false;
   std::chrono::steady_clock::time_point stop_until_{};
   std::vector<std::thread> threads_;

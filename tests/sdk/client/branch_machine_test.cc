@@ -119,6 +119,12 @@ TEST(BranchMachine, P02_AnAbortDuringAPrepareThatFailsIsAnsweredAborted) {
               ElementsAre(ReportsEnd(BranchEnd::kAborted)));
 }
 
+TEST(BranchMachine, NobodyWaitsForTheEndOfABranchThatWasHandedOver) {
+  BranchMachine branch = PreparedByApplication();
+  EXPECT_THAT(branch.Handle(event::ApplicationHandsOver{Decision::kCommit}),
+              ElementsAre(effect::FinishByHandle{Decision::kCommit, false, {}, false}));
+}
+
 TEST(BranchMachine, P03_ACommitIsDoneOnceHoweverOftenItIsCommanded) {
   BranchMachine branch = PreparedByCommand();
   EXPECT_THAT(branch.Handle(Command(CommandKind::kCommit)),

@@ -2,7 +2,8 @@
 //
 // A gtid reads `<log id>.<epoch>.<sequence>.<tail>`, for example `k3m9qxw4c7ab.2.1842.9f3c2a51`. It
 // says which log can answer for it. It is an identifier, never a capability. It is never reused:
-// the epoch is raised durably at every start of a coordinator, the sequence counts within an epoch.
+// the epoch is raised durably at every start of a coordinator, the sequence rises within an epoch,
+// with gaps.
 //
 // One that ends in "-last" was begun with leave for a last resource (last_resource.h): it may have
 // been committed without a record in the log, so of it alone nothing is presumed where there is
