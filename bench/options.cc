@@ -120,6 +120,8 @@ std::string HelpText() {
           "Suites\n"
           "  coordinator  durable transactions whose branches do nothing, against empty calls on\n"
           "               the same connections; many in flight, against SQLite alone; over TLS\n"
+          "  sdk          such transactions through the SDK, by threads of one program, against\n"
+          "               plain clients with a connection for each\n"
           "  postgres     a bank transfer between two PostgreSQL clusters: two-phase commit\n"
           "               written by hand, without a log and with one, against Settle, also with\n"
           "               the banks in other processes\n"

@@ -65,7 +65,7 @@ class Scale {
     MeasureParticipants();
     MeasureDeadParticipant();
     MeasureIdleDaemon();
-    MeasureInDoubt();
+    for (const std::uint64_t full : {1'000, 10'000, 100'000}) MeasureInDoubt(Sized(full));
     return std::move(rows_);
   }
 
@@ -294,8 +294,7 @@ class Scale {
   }
 
   // Decided, and a power failure before anybody was told.
-  void MeasureInDoubt() {
-    const std::uint64_t many = Sized(100'000);
+  void MeasureInDoubt(std::uint64_t many) {
     progress_(fmt::format("scale, {} in doubt at the start", many));
     const testing::TemporaryDirectory directory(options_.directory);
     {

@@ -30,6 +30,7 @@ using Progress = std::function<void(const std::string& line)>;
 using Measurement = std::vector<Row>(const SuiteOptions& options, const Progress& progress,
                                      const Stop& stop);
 Measurement MeasureCoordinator;
+Measurement MeasureSdk;
 Measurement MeasurePostgres;
 Measurement MeasureSqlite;
 Measurement MeasureThreePhase;
@@ -45,6 +46,7 @@ struct Suite {
   std::uint64_t disk_bytes = 0;  // that it takes for a while, at its full sizes, if that is much
 };
 inline constexpr Suite kSuites[] = {{"coordinator", MeasureCoordinator, false},
+                                    {"sdk", MeasureSdk, false},
                                     {"postgres", MeasurePostgres, true},
                                     {"sqlite", MeasureSqlite, false},
                                     {"three-phase", MeasureThreePhase, true},

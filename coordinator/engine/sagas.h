@@ -112,6 +112,11 @@ class Sagas {
     std::uint64_t number = 0;  // of the step or the waiter
     friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
   };
+  struct TimerHash {
+    std::size_t operator()(const TimerKey& key) const noexcept {
+      return std::hash<Gtid>{}(key.gtid) + 31 * key.number + static_cast<std::size_t>(key.kind);
+    }
+  };
   struct Saga;
   struct Ended;
 
@@ -147,7 +152,7 @@ class Sagas {
   void Perform(Saga& saga, const saga::effect::Forget&);
 
   const Outside out_;
-  Timers<TimerKey> timers_;
+  Timers<TimerKey, TimerHash> timers_;
   std::unordered_map<Gtid, std::unique_ptr<Saga>> running_;
   std::unordered_map<Gtid, std::unique_ptr<Ended>> ended_;  // the record for people not written yet
   std::unordered_map<Gtid, TransactionSummary> quarantined_;  // their records contradict themselves

@@ -175,8 +175,12 @@ Status Sessions::Enter(const SessionId& id, const AttachCall& call) {
   session.answers_questions = call.answers_questions;
   session.release = call.release;
   session.last_sign = clock_.Now();
+  Owner owner{id, {}, {}, call.process, call.identity};
   for (const OfferedResource& resource : call.resources) {
     session.resources[resource.name] = resource;
+    owner.resource = resource.name;
+    owner.identity = resource.identity;
+    session.owners[resource.name] = owner;
     session.answers_peers = session.answers_peers || !resource.peer_address.empty();
     serving_[resource.name].insert(id);
     served_since_.try_emplace(resource.name, clock_.Now());
@@ -312,13 +316,13 @@ Result<Sessions::Owner> Sessions::FindOwner(const SessionId& session,
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(session);
   if (found == sessions_.end()) return Fail(IsLost());
-  const auto served = found->second.resources.find(resource);
-  if (served == found->second.resources.end()) {
+  const auto owner = found->second.owners.find(resource);
+  if (owner == found->second.owners.end()) {
     return Fail(ErrorCode::kInvalid,
                 "the session does not serve resource \"" + Escaped(resource) + "\"",
                 "name the resource when the session attaches");
   }
-  return Owner{served->second.identity, found->second.process, found->second.identity};
+  return owner->second;
 }
 
 bool Sessions::IsAttached(const SessionId& session) const {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "protocol/shared_text.h"
 
 namespace settle::coordinator {
 
@@ -49,10 +50,13 @@ class Sessions {
   // It gave a sign of life. What it serves; kNotFound when it is lost, kDenied: another identity's.
   [[nodiscard]] Result<Serves> Touch(const SessionId& session, const OnlyFor& session_of);
 
+  // Of a branch. The same texts for all that a session owns in a resource.
   struct Owner {
-    std::string identity;  // of the resource's database
-    std::string process;
-    std::string caller;  // the session's identity
+    SharedText session;
+    SharedText resource;
+    SharedText identity;  // of the resource's database
+    SharedText process;
+    SharedText caller;  // the session's identity
   };
   // kNotFound: no such session, or it does not serve the resource.
   [[nodiscard]] Result<Owner> FindOwner(const SessionId& session,
@@ -103,6 +107,7 @@ class Sessions {
     std::string process;
     std::string identity;                              // of whoever attached it
     std::map<std::string, OfferedResource> resources;  // by name
+    std::map<std::string, Owner> owners;               // by resource
     bool answers_peers = false;                        // for one of them at least
     bool answers_questions = false;
     std::string release;                 // of Settle in the process; empty: not said

@@ -107,12 +107,9 @@ void Shard::AnswerNotRunning(const Gtid& gtid, const Completion<T>& done, T answ
 
 void Shard::Begin(const Gtid& gtid, const BeginCall& call, const Completion<Begun>& done) {
   const WallTime now = clock_.WallNow();
-  auto transaction = std::make_unique<Transaction>(
-      TwoPhase(gtid, {call.owner, call.comment, now, call.identity, call.trace_parent},
-               {settings_.branches_max}, call.protocol, BeginnerOf(call)));
-  const bool three_phase = call.protocol == Protocol::kThreePhase;
-  transaction->Note(now,
-                    "begun by " + call.owner + (three_phase ? ", for three-phase commit" : ""));
+  auto transaction = std::make_unique<Transaction>(TwoPhase(
+      gtid, {texts_.Of(call.owner), call.comment, now, texts_.Of(call.identity), call.trace_parent},
+      {settings_.branches_max}, call.protocol, BeginnerOf(call)));
   const auto timeout = call.timeout.count() == 0 ? settings_.transaction_timeout : call.timeout;
   const Instant from = SETTLE_PLANTED_BUG(kDeadlineByTheWallClock)
                            ? Instant(std::chrono::microseconds(now))
@@ -214,11 +211,11 @@ Error Shard::CannotJoin(const Gtid& gtid) const {
 namespace {
 
 // Notes the branch as another's than the transaction's, if its session is.
-Completion<BranchNumber> NotingWhose(Transaction& transaction, const std::string& identity,
+Completion<BranchNumber> NotingWhose(Transaction& transaction, const SharedText& identity,
                                      const Completion<BranchNumber>& done) {
-  if (transaction.machine.origin().identity == identity) return done;
+  if (identity == transaction.machine.origin().identity) return done;
   return [&transaction, identity, done](const Result<BranchNumber>& branch) {
-    if (branch) transaction.others[*branch] = identity;
+    if (branch) transaction.others.Change()[*branch] = identity;
     done(branch);
   };
 }
@@ -238,8 +235,8 @@ void Shard::Enlist(const EnlistCall& call, const Sessions::Owner& owner,
   if (transaction == nullptr) return done(Fail(CannotJoin(call.gtid)));
   if (Status may = CheckMayJoin(*transaction, call.resource, call.request_key); !may)
     return done(Fail(may.error()));
-  event::Enlist enlist{call.resource, owner.identity,   call.session,
-                       owner.process, call.request_key, {}};
+  event::Enlist enlist{owner.resource, owner.identity,   owner.session,
+                       owner.process,  call.request_key, {}};
   if (transaction->machine.protocol() == Protocol::kThreePhase)
     enlist.peers = sessions_.PeersOf(call.resource, call.session);
   Handle(*transaction, enlist, NotingWhose(*transaction, owner.caller, done),
@@ -292,7 +289,7 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
     if (!transaction->IsFor(call.branch_of, vote.branch))
       return done(Fail(NotYourBranch(call.gtid, vote.branch)));
   }
-  transaction->one_phase_waiters.push_back(done);
+  transaction->other_waiters.Change().one_phase.push_back(done);
   NoteCommitAsked(*transaction);
   const Event asked =
       call.votes ? Event(event::LastResourceRequested{call.branch, call.evidence, *call.votes, own})
@@ -303,7 +300,7 @@ void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAn
     if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
       return TellOnePhase(*transaction, {false, transaction->machine.ending()});
     }
-    transaction->one_phase_waiters.pop_back();
+    transaction->other_waiters->one_phase.pop_back();
     done(Fail(std::move(error)));
   });
 }
@@ -343,10 +340,10 @@ void Shard::ForgetDamaged(const ForgetCall& call, const Completion<std::monostat
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
-  transaction->forget_waiters.push_back(done);
+  transaction->other_waiters.Change().forgets.push_back(done);
   Handle(*transaction, event::ForgetRequested{call.operator_name, call.reason}, {},
          [&](Error error) {
-           transaction->forget_waiters.pop_back();
+           transaction->other_waiters->forgets.pop_back();
            done(Fail(std::move(error)));
          });
 }

@@ -18,6 +18,7 @@
 #include "engine/sessions.h"
 #include "engine/timers.h"
 #include "engine/transaction.h"
+#include "protocol/shared_text.h"
 
 namespace settle::coordinator {
 
@@ -78,10 +79,18 @@ class Shard {
  private:
   enum class TimerKind { kDeadline, kVote, kRetry, kWaiter, kCall, kTryWaiter, kEnd, kTick };
   struct TimerKey {
+    TimerKey(const Gtid& of, TimerKind what, std::uint64_t which = 0)
+        : gtid(of), kind(what), number(which) {}
+
     Gtid gtid;
-    TimerKind kind = TimerKind::kTick;
-    std::uint64_t number = 0;  // of a waiter; of a call: its branch
+    TimerKind kind : 8;
+    std::uint64_t number : 56;  // of a waiter; of a call: its branch
     friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
+  };
+  struct TimerHash {
+    std::size_t operator()(const TimerKey& key) const noexcept {
+      return std::hash<Gtid>{}(key.gtid) + 31 * key.number + static_cast<std::size_t>(key.kind);
+    }
   };
   using Refused = std::function<void(Error)>;
 
@@ -154,7 +163,8 @@ class Shard {
   Sessions& sessions_;
   Engine::Admission& admission_;
   Mailbox mailbox_;
-  Timers<TimerKey> timers_;
+  RecentTexts texts_;  // of who begins transactions
+  Timers<TimerKey, TimerHash> timers_;
   Sagas sagas_;
   std::unordered_map<Gtid, std::unique_ptr<Transaction>> running_;
   // Ended, but the lazy record that says so is not written yet.

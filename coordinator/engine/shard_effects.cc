@@ -32,6 +32,13 @@ bool IsAsked(CommandKind kind) {
          kind == CommandKind::kPreAbort;
 }
 
+EndedBy EndedByOf(const Transaction& transaction) {
+  if (transaction.machine.protocol() == Protocol::kThreePhase) return EndedBy::kThreePhase;
+  if (transaction.machine.has_reservations()) return EndedBy::kTcc;
+  if (transaction.last_resource) return EndedBy::kLastResource;
+  return transaction.one_phase ? EndedBy::kOnePhase : EndedBy::kTwoPhase;
+}
+
 // " under ballot 2.0".
 std::string UnderBallot(const effect::Send& send) {
   return IsAsked(send.kind) ? " under ballot " + settle::ToString(send.ballot) : "";
@@ -119,7 +126,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           },
           [&](const effect::Alarm& alarm) { Perform(transaction, alarm); },
           [&](const effect::TryAccepted& accepted) {
-            transaction.try_waiters.back().branch = accepted.branch;
+            transaction.other_waiters->tries.back().branch = accepted.branch;
           },
           [&](const effect::TryAnswered& answered) { TellTried(transaction, answered.branch); },
           [&](const effect::Skipped& skipped) { Perform(transaction, skipped); },
@@ -139,7 +146,9 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::ReplyApplied& reply) { TellEnded(transaction, reply.ending); },
           [&](const effect::Enlisted& joined) { enlisted(joined.branch); },
           [&](const effect::HeuristicRecorded&) {
-            for (const auto& done : std::exchange(transaction.heuristic_waiters, {})) done(gtid);
+            for (const auto& done :
+                 std::exchange(transaction.other_waiters.Change().heuristics, {}))
+              done(gtid);
           },
           [&](const effect::AnswerPeer& answer) {
             AnswerPeer(transaction, answer.call, answer.answer);
@@ -249,7 +258,8 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
   Transaction* transaction = Find(gtid);
   if (transaction == nullptr) return;
   if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedRecordTakenForDurable)) {
-    if (!transaction->heuristic_waiters.empty()) SETTLE_FAILPOINT("engine.intent_recorded");
+    if (!transaction->other_waiters.OrEmpty().heuristics.empty())
+      SETTLE_FAILPOINT("engine.intent_recorded");
     if (IsRegistering(transaction->machine.state())) {
       SETTLE_FAILPOINT("engine.registered");
     } else {
@@ -268,9 +278,78 @@ void Shard::OnAppended(const Gtid& gtid, AppendResult result, const std::string&
                   "the log refused a record: " + reason);
   transaction->Note(clock_.WallNow(), "the log refused the record: " + reason);
   Handle(*transaction, event::PersistRefused{reason}, {}, [&](const Error& error) {
-    for (const auto& done : std::exchange(transaction->forget_waiters, {})) done(Fail(error));
-    for (const auto& done : std::exchange(transaction->heuristic_waiters, {})) done(Fail(error));
+    Transaction::OtherWaiters& waiters = transaction->other_waiters.Change();
+    for (const auto& done : std::exchange(waiters.forgets, {})) done(Fail(error));
+    for (const auto& done : std::exchange(waiters.heuristics, {})) done(Fail(error));
   });
+}
+
+void Shard::Forget(Transaction& transaction) {
+  const Gtid gtid = transaction.machine.gtid();
+  SETTLE_ASSERT(transaction.machine.state() == TwoPhase::State::kDone,
+                gtid.text() + " is " + Describe(transaction.machine));
+  for (const TimerKind kind : {TimerKind::kDeadline, TimerKind::kVote, TimerKind::kRetry}) {
+    timers_.Cancel({gtid, kind});
+  }
+  for (const TwoPhase::Branch& branch : transaction.machine.branches()) {
+    if (branch.reservation) timers_.Cancel({gtid, TimerKind::kCall, branch.number});
+  }
+  const Ending& ending = transaction.machine.ending();
+  const Instant now = clock_.Now();
+  measures_.Ended(EndedByOf(transaction), ending.outcome, transaction.times.begun, now);
+  // A damaged one ends when a person says so.
+  if (ending.committed()) measures_.Add(Phase::kApply, transaction.times.decided, now);
+  observer_.Event(Observer::Level::kDebug, transaction.about(),
+                  std::string(settle::ToString(ending.outcome)) +
+                      (ending.reason.empty() ? "" : ": " + ending.reason));
+  SETTLE_FAILPOINT("engine.before_end");
+  // What was registered would be confirmed or cancelled again by the next start. Services are told
+  // that it has ended, and may have forgotten it by then, so its end is forced.
+  const bool reserved =
+      transaction.machine.has_reservations() && !SETTLE_PLANTED_BUG(kEndOfReservationsNotForced);
+  // Of a three-phase commit the records of a quorum's abort would be restored, and not presumed.
+  const bool presumable =
+      ending.aborted() && !reserved && transaction.machine.protocol() == Protocol::kTwoPhase;
+  ended_.emplace(gtid, Ended{transaction.Summary(), presumable,
+                             reserved ? Durability::kForce : Durability::kLazy});
+  const Transaction::OtherWaiters waiters = transaction.other_waiters
+                                                ? std::move(*transaction.other_waiters)
+                                                : Transaction::OtherWaiters();
+  for (const auto& [call, peer] : waiters.peers) peer(FinalAnswer(ended_.at(gtid).summary));
+  running_.erase(gtid);
+  CountRunning();
+  WriteEnd(gtid);
+  for (const auto& done : waiters.forgets) done(std::monostate{});
+}
+
+// A crash that loses this record: a commit is told to its branches once more, an abort is presumed.
+void Shard::WriteEnd(const Gtid& gtid) {
+  const Ended& ended = ended_.at(gtid);
+  DurableAppend(log_, observer_, EndRecord{ended.summary}, ended.durability,
+                [this, gtid](AppendResult result, const std::string&) {
+                  SETTLE_FAILPOINT("engine.ended");
+                  mailbox_.PostAlways([this, gtid, result] { OnEndWritten(gtid, result); });
+                });
+}
+
+void Shard::OnEndWritten(const Gtid& gtid, AppendResult result) {
+  const auto entry = ended_.find(gtid);
+  SETTLE_ASSERT(entry != ended_.end(), gtid.text() + " was written twice");
+  Ended& ended = entry->second;
+  // Without a record an abort is presumed, which is right; anything else would be told wrongly, so
+  // it is kept here and counts as open until it is written.
+  const bool keep = result != AppendResult::kDurable && !ended.presumable &&
+                    !SETTLE_PLANTED_BUG(kRefusedEndDropped);
+  if (keep) {
+    refused_ends_ += ended.refusals == 0 ? 1 : 0;
+    const auto delay = std::chrono::duration_cast<Instant::duration>(RetryDelay(++ended.refusals));
+    timers_.Arm({gtid, TimerKind::kEnd}, clock_.Now() + delay);
+  } else {
+    refused_ends_ -= ended.refusals == 0 ? 0 : 1;
+    ended_.erase(entry);
+    admission_.unended.End(gtid);
+  }
+  CountRunning();
 }
 
 std::chrono::nanoseconds Shard::RetryDelay(int attempt) {

@@ -43,11 +43,11 @@ void Shard::Intervene(const HeuristicCall& call, const Completion<Gtid>& done) {
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + call.gtid.text() + " is not running here"));
   }
-  transaction->heuristic_waiters.push_back(done);
+  transaction->other_waiters.Change().heuristics.push_back(done);
   event::HeuristicRequested asked{call.intent};
   asked.intent.at = clock_.WallNow();
   Handle(*transaction, asked, {}, [&](Error error) {
-    transaction->heuristic_waiters.pop_back();
+    transaction->other_waiters->heuristics.pop_back();
     done(Fail(std::move(error)));
   });
 }

@@ -35,6 +35,7 @@ Result<Transaction*> Shard::FindNaming(const Gtid& gtid, std::span<event::OwnBra
       return Find(gtid);
     }
     if (!owner) return Fail(std::move(owner).error());
+    branch.resource = std::move(owner->resource);
     branch.identity = std::move(owner->identity);
     branch.process = std::move(owner->process);
   }

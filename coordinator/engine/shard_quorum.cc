@@ -58,7 +58,7 @@ void Shard::Peer(const PeerCall& call, const Completion<SiteAnswer>& done) {
                      "transaction " + call.gtid.text() +
                          (saga ? " is a saga: it has no sites" : " is not running here")));
   }
-  if (transaction->peer_waiters.size() >= kPeersMax) {
+  if (transaction->other_waiters.OrEmpty().peers.size() >= kPeersMax) {
     return done(Fail(ErrorCode::kRetry,
                      std::to_string(kPeersMax) + " questions to the witness of transaction " +
                          call.gtid.text() + " wait for the decision log already",
@@ -71,14 +71,14 @@ void Shard::Peer(const PeerCall& call, const Completion<SiteAnswer>& done) {
                                             settle::ToString(call.message.ballot));
   }
   const std::uint64_t number = next_waiter_++;
-  transaction->peer_waiters.emplace(number, done);
+  transaction->other_waiters.Change().peers.emplace(number, done);
   Handle(*transaction, event::PeerCalled{number, call.message}, {},
          [&](Error error) { AnswerPeer(*transaction, number, Fail(std::move(error))); });
 }
 
 void Shard::AnswerPeer(Transaction& transaction, std::uint64_t call,
                        const Result<SiteAnswer>& answer) {
-  const auto asked = transaction.peer_waiters.extract(call);
+  const auto asked = transaction.other_waiters.Change().peers.extract(call);
   if (!asked.empty()) asked.mapped()(answer);
 }
 

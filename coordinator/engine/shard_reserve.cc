@@ -13,11 +13,11 @@ namespace {
 
 // What whoever asked for the try is told, once the branch has voted.
 Result<TryAnswer> AnswerOf(const TwoPhase::Branch& branch) {
-  if (branch.vote.vote == Vote::kCommit)
+  if (branch.vote().vote == Vote::kCommit)
     return TryAnswer{branch.number, AnswerKind::kDone, branch.reservation->result};
-  if (!branch.vote.retryable)
-    return TryAnswer{branch.number, AnswerKind::kFailed, branch.vote.reason};
-  return Fail(ErrorCode::kRetryTransaction, branch.vote.reason,
+  if (!branch.vote().retryable)
+    return TryAnswer{branch.number, AnswerKind::kFailed, branch.vote().reason};
+  return Fail(ErrorCode::kRetryTransaction, branch.vote().reason,
               "nothing was called; abort the transaction and do the work again under a new one");
 }
 
@@ -55,13 +55,13 @@ void Shard::Try(const TryCall& call, const Completion<TryAnswer>& done) {
     return done(Fail(may.error()));
   const std::uint64_t id = next_waiter_++;
   const auto wait = call.wait_at_most.count() == 0 ? settings_.commit_wait : call.wait_at_most;
-  transaction->try_waiters.push_back({id, 0, done});
+  transaction->other_waiters.Change().tries.push_back({id, 0, done});
   timers_.Arm({call.gtid, TimerKind::kTryWaiter, id},
               clock_.Now() + std::min(wait, settings_.transaction_timeout_max));
   Handle(*transaction,
          event::TryRequested{call.participant, call.action, call.input, call.request_key}, {},
          [&](Error error) {
-           transaction->try_waiters.pop_back();
+           transaction->other_waiters->tries.pop_back();
            timers_.Cancel({call.gtid, TimerKind::kTryWaiter, id});
            done(Fail(std::move(error)));
          });
@@ -153,16 +153,16 @@ void Shard::Act(const SagaActCall& call, const Completion<std::monostate>& done)
                      "transaction " + call.gtid.text() +
                          " is no saga: what its reservations were tried with stays as it is"));
   }
-  transaction->skip_waiters.push_back({call.step, done});
+  transaction->other_waiters.Change().skips.push_back({call.step, done});
   Handle(*transaction, event::SkipRequested{call.step, call.by, call.reason}, {}, [&](Error error) {
-    transaction->skip_waiters.pop_back();
+    transaction->other_waiters->skips.pop_back();
     done(Fail(std::move(error)));
   });
 }
 
 void Shard::Perform(Transaction& transaction, const effect::Skipped& skipped) {
   std::vector<SkipWaiter> told;
-  std::erase_if(transaction.skip_waiters, [&](SkipWaiter& one) {
+  std::erase_if(transaction.other_waiters.Change().skips, [&](SkipWaiter& one) {
     if (one.branch != skipped.branch) return false;
     told.push_back(std::move(one));
     return true;
@@ -172,7 +172,7 @@ void Shard::Perform(Transaction& transaction, const effect::Skipped& skipped) {
 
 void Shard::TellTried(Transaction& transaction, BranchNumber branch) {
   std::vector<TryWaiter> told;
-  std::erase_if(transaction.try_waiters, [&](TryWaiter& waiter) {
+  std::erase_if(transaction.other_waiters.Change().tries, [&](TryWaiter& waiter) {
     if (waiter.branch != branch) return false;
     told.push_back(std::move(waiter));
     return true;
@@ -186,7 +186,8 @@ void Shard::TellTried(Transaction& transaction, BranchNumber branch) {
 // The transaction ended while they were waiting.
 void Shard::RefuseTries(Transaction& transaction, const Ending& ending) {
   const Gtid& gtid = transaction.machine.gtid();
-  for (const TryWaiter& waiter : std::exchange(transaction.try_waiters, {})) {
+  if (!transaction.other_waiters) return;
+  for (const TryWaiter& waiter : std::exchange(transaction.other_waiters->tries, {})) {
     timers_.Cancel({gtid, TimerKind::kTryWaiter, waiter.id});
     waiter.done(Fail(ending.retryable ? ErrorCode::kRetryTransaction : ErrorCode::kRefused,
                      "transaction " + gtid.text() + " was " + settle::ToString(ending.outcome) +
@@ -196,11 +197,11 @@ void Shard::RefuseTries(Transaction& transaction, const Ending& ending) {
 }
 
 void Shard::TryWaitIsOver(Transaction& transaction, std::uint64_t id) {
-  const auto waiter = std::find_if(transaction.try_waiters.begin(), transaction.try_waiters.end(),
-                                   [id](const TryWaiter& one) { return one.id == id; });
-  if (waiter == transaction.try_waiters.end()) return;
+  std::vector<TryWaiter>& tries = transaction.other_waiters.Change().tries;
+  const auto waiter = std::ranges::find(tries, id, &TryWaiter::id);
+  if (waiter == tries.end()) return;
   const TryWaiter told = std::move(*waiter);
-  transaction.try_waiters.erase(waiter);
+  tries.erase(waiter);
   told.done(TryAnswer{told.branch, AnswerKind::kOngoing,
                       transaction.LastError(*transaction.machine.FindBranch(told.branch))});
 }

@@ -152,10 +152,10 @@ OpenCounts Shard::CountOpen() const {
                           : 0;
     std::set<std::string_view> waited_for;
     for (const TwoPhase::Branch& branch : machine.branches()) {
-      if (IsOutstanding(branch.state)) waited_for.insert(branch.resource);
+      if (IsOutstanding(branch.state)) waited_for.insert(branch.resource.str());
     }
     for (const BranchNumber site : SitesOut(machine))
-      waited_for.insert(machine.FindBranch(site)->resource);
+      waited_for.insert(machine.FindBranch(site)->resource.str());
     for (const std::string_view resource : waited_for) ++counts.waiting[std::string(resource)];
   }
   sagas_.Count(counts);

@@ -2,28 +2,33 @@
 // thread-safe.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <optional>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "engine/ports.h"
 
 namespace settle::coordinator {
 
-template <typename Key>
+// Every open transaction has one at least, so the key is kept once for each.
+template <typename Key, typename Hash = std::hash<Key>>
 class Timers {
  public:
   void Arm(const Key& key, Instant at) {
-    Cancel(key);
-    at_.emplace(key, at);
-    order_.emplace(at, key);
+    const auto [armed, is_new] = at_.try_emplace(key, at);
+    if (!is_new) {
+      order_.erase(&*armed);
+      armed->second = at;
+    }
+    order_.insert(&*armed);
   }
 
   void Cancel(const Key& key) {
     const auto armed = at_.find(key);
     if (armed == at_.end()) return;
-    order_.erase({armed->second, key});
+    order_.erase(&*armed);
     at_.erase(armed);
   }
 
@@ -34,20 +39,28 @@ class Timers {
 
   std::optional<Instant> Next() const {
     if (order_.empty()) return std::nullopt;
-    return order_.begin()->first;
+    return (*order_.begin())->second;
   }
 
   // The earliest timer that is due at `now`, taken out.
   std::optional<Key> TakeDue(Instant now) {
-    if (order_.empty() || order_.begin()->first > now) return std::nullopt;
-    Key key = order_.begin()->second;
+    if (order_.empty() || (*order_.begin())->second > now) return std::nullopt;
+    Key key = (*order_.begin())->first;
     Cancel(key);
     return key;
   }
 
  private:
-  std::map<Key, Instant> at_;
-  std::set<std::pair<Instant, Key>> order_;
+  using Armed = std::pair<const Key, Instant>;  // in `at_`, where it stays
+  struct Earlier {
+    bool operator()(const Armed* one, const Armed* other) const {
+      if (one->second != other->second) return one->second < other->second;
+      return one->first < other->first;
+    }
+  };
+
+  std::unordered_map<Key, Instant, Hash> at_;
+  std::set<const Armed*, Earlier> order_;
 };
 
 }  // namespace settle::coordinator

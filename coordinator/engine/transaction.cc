@@ -18,7 +18,13 @@ TransactionSummary Transaction::Summary(const IsServed& is_served) const {
   summary.ending = machine.ending();
   summary.origin = machine.origin();
   summary.ended = ended;
-  summary.timeline = timeline;
+  if (times.begun != Instant{}) {  // in this life
+    const bool three_phase = machine.protocol() == Protocol::kThreePhase;
+    summary.timeline.push_back(
+        {summary.origin.began,
+         "begun by " + summary.origin.owner + (three_phase ? ", for three-phase commit" : "")});
+  }
+  summary.timeline.insert(summary.timeline.end(), timeline.begin(), timeline.end());
   summary.heuristics = machine.intents();
   summary.own_unnamed =
       machine.state() == TwoPhase::State::kActive && !machine.beginner().session.empty();
@@ -28,16 +34,17 @@ TransactionSummary Transaction::Summary(const IsServed& is_served) const {
     BranchSummary row;
     row.number = branch.number;
     row.resource = branch.resource;
-    row.identity = branch.reservation ? "action " + branch.reservation->action : branch.identity;
+    row.identity =
+        branch.reservation ? "action " + branch.reservation->action : branch.identity.str();
     row.process = branch.process;
     row.state = StateOf(branch);
-    if (branch.voted) row.vote = settle::ToString(branch.vote.vote);
-    row.evidence = branch.vote.evidence;
-    const auto reached_nobody = unsent.find(branch.number);
+    if (branch.voted) row.vote = settle::ToString(branch.vote().vote);
+    row.evidence = branch.vote().evidence;
+    const auto reached_nobody = unsent.OrEmpty().find(branch.number);
     // A vote starts the count of attempts afresh.
-    row.attempts =
-        std::max(0, branch.attempts -
-                        (reached_nobody == unsent.end() ? 0 : reached_nobody->second.attempts));
+    row.attempts = std::max(
+        0, branch.attempts -
+               (reached_nobody == unsent.OrEmpty().end() ? 0 : reached_nobody->second.attempts));
     row.last_error = LastError(branch, is_served);
     summary.branches.push_back(std::move(row));
   }
@@ -45,18 +52,21 @@ TransactionSummary Transaction::Summary(const IsServed& is_served) const {
 }
 
 void Transaction::CountAttempt(BranchNumber branch, int attempt, bool sent) {
-  if (attempt == 1) unsent.erase(branch);
+  if (sent && !unsent) return;
+  if (attempt == 1) unsent.Change().erase(branch);
   if (sent) {
-    if (const auto found = unsent.find(branch); found != unsent.end()) found->second.latest = false;
+    if (const auto found = unsent->find(branch); found != unsent->end())
+      found->second.latest = false;
     return;
   }
-  ++unsent[branch].attempts;
-  unsent[branch].latest = true;
+  Unsent& counted = unsent.Change()[branch];
+  ++counted.attempts;
+  counted.latest = true;
 }
 
 bool Transaction::IsUnserved(BranchNumber branch) const {
-  const auto found = unsent.find(branch);
-  return found != unsent.end() && found->second.latest;
+  const auto found = unsent.OrEmpty().find(branch);
+  return found != unsent.OrEmpty().end() && found->second.latest;
 }
 
 // A participant that is not there is named at once, and not when the call's time is over.
@@ -66,7 +76,7 @@ std::string Transaction::LastError(const TwoPhase::Branch& branch,
   // Whoever was sent the command may have gone since.
   const bool left = owes && is_served && !branch.reservation && !is_served(branch.resource);
   const bool unserved = owes && (left || IsUnserved(branch.number));
-  return unserved ? NobodyServes(branch.resource) : branch.last_error;
+  return unserved ? NobodyServes(branch.resource) : branch.last_error.str();
 }
 
 bool Transaction::IsInDoubt() const {

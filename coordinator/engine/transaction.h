@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "protocol/seldom.h"
+#include "protocol/shared_text.h"
 #include "protocol/two_phase.h"
 
 namespace settle::coordinator {
@@ -43,14 +45,17 @@ struct Transaction {
   explicit Transaction(TwoPhase start) : machine(std::move(start)) {}
 
   TwoPhase machine;
-  std::vector<TimelineEntry> timeline;
+  std::vector<TimelineEntry> timeline;  // since its begin, if that was in this life
   std::vector<EndingWaiter> waiters;
-  std::vector<TryWaiter> try_waiters;  // the newest last
-  std::vector<SkipWaiter> skip_waiters;
-  std::vector<Completion<OnePhaseAnswer>> one_phase_waiters;
-  std::map<std::uint64_t, Completion<SiteAnswer>> peer_waiters{};  // by event::PeerCalled::call
-  std::vector<Completion<std::monostate>> forget_waiters;
-  std::vector<Completion<Gtid>> heuristic_waiters{};
+  struct OtherWaiters {
+    std::vector<TryWaiter> tries;  // the newest last
+    std::vector<SkipWaiter> skips;
+    std::vector<Completion<OnePhaseAnswer>> one_phase;
+    std::map<std::uint64_t, Completion<SiteAnswer>> peers;  // by event::PeerCalled::call
+    std::vector<Completion<std::monostate>> forgets;
+    std::vector<Completion<Gtid>> heuristics;
+  };
+  Seldom<OtherWaiters> other_waiters;
   PhaseTimes times{};
   bool one_phase = false;              // one resource decides, or decided
   bool last_resource = false;          // the last one of several does, or did
@@ -61,8 +66,9 @@ struct Transaction {
     int attempts = 0;     // that reached nobody
     bool latest = false;  // the last one is one of them
   };
-  std::map<BranchNumber, Unsent> unsent{};
-  std::map<BranchNumber, std::string> others{};  // whose session it is; missing: the beginner's own
+  Seldom<std::map<BranchNumber, Unsent>> unsent{};
+  // Whose session it is; missing: the beginner's own.
+  Seldom<std::map<BranchNumber, SharedText>> others{};
 
   About about() const { return {machine.gtid(), machine.origin().trace_parent}; }
 
@@ -80,8 +86,8 @@ struct Transaction {
   // Whether the branch's session is one of `whose`.
   bool IsFor(const OnlyFor& whose, BranchNumber branch) const {
     if (!whose) return true;
-    const auto other = others.find(branch);
-    return *whose == (other == others.end() ? machine.origin().identity : other->second);
+    const auto other = others.OrEmpty().find(branch);
+    return *whose == (other == others.OrEmpty().end() ? machine.origin().identity : other->second);
   }
   // Decided and not carried out everywhere, or damaged.
   bool IsInDoubt() const;

@@ -14,6 +14,7 @@
 
 #include "log/record_codec.h"
 #include "protocol/saga_records.h"
+#include "protocol/shared_text.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
@@ -145,6 +146,11 @@ class Reader {
       return Wrong(fmt::format("{} has the unknown value {}", name, number));
     }
     value = static_cast<Enum>(number);
+  }
+  void Field(const char* name, SharedText& text) {
+    std::string read;
+    Field(name, read);
+    text = std::move(read);
   }
   void Field(const char* name, std::string& text) {
     std::uint32_t size = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/records.h"
+#include "protocol/shared_text.h"
 #include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
@@ -30,10 +31,10 @@ namespace event {
 
 // A process does work for the transaction in a resource.
 struct Enlist {
-  std::string resource;
-  std::string identity;     // of the database, as the session attached with it
-  SessionId session;        // that owns the branch until it is prepared
-  std::string process;      // of the session, for people
+  SharedText resource;
+  SharedText identity;      // of the database, as the session attached with it
+  SharedText session;       // that owns the branch until it is prepared
+  SharedText process;       // of the session, for people
   std::string request_key;  // a repeated enlist with the same key is the same branch
   // host:port of the processes of the resource that answer peers, the owner's first; empty: it
   // cannot be a site of three-phase commit.
@@ -44,9 +45,9 @@ struct Enlist {
 // with. Named when it asks to commit, and not before.
 struct OwnBranch {
   BranchNumber number = 0;
-  std::string resource;
-  std::string identity{};  // as event::Enlist has them
-  std::string process{};
+  SharedText resource;
+  SharedText identity{};  // as event::Enlist has them
+  SharedText process{};
 };
 
 // The application wants something reserved in a service. A repeated one with the same key is the

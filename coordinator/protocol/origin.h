@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+
+#include "protocol/shared_text.h"
 
 namespace settle::coordinator {
 
@@ -11,13 +12,13 @@ using WallTime = std::int64_t;
 
 // Who began the transaction and what they said of it.
 struct Origin {
-  std::string owner;  // as they call themselves
-  std::string comment;
+  SharedText owner;  // as they call themselves
+  SharedText comment;
   WallTime began = 0;
   // What their connection proved of them: "cn:shop", "uid:1000". Empty: nothing, or it was begun
   // by a release that did not note it.
-  std::string identity{};
-  std::string trace_parent{};  // W3C traceparent of version 00; empty: none
+  SharedText identity{};
+  SharedText trace_parent{};  // W3C traceparent of version 00; empty: none
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };

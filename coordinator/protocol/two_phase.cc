@@ -60,7 +60,7 @@ Effects TwoPhase::On(const event::Enlist& event) {
   }
   Branch branch;
   branch.number = NextNumber();
-  branch.peers = event.peers;
+  if (!event.peers.empty()) branch.peers = event.peers;
   branch.resource = event.resource;
   branch.identity = event.identity;
   branch.session = event.session;
@@ -92,7 +92,7 @@ void TwoPhase::TakeVote(Branch& branch, VoteResult vote) {
             false};
   }
   branch.voted = true;
-  branch.vote = vote;
+  branch.voted_so = vote;
   branch.attempts = 0;
   switch (vote.vote) {
     case Vote::kCommit: branch.state = BranchState::kPrepared; break;
@@ -164,8 +164,8 @@ Effects TwoPhase::DecideIfAllVoted() {
     if (branch.state == BranchState::kRefused) {
       return Abort(AbortCause::kVotedNo,
                    "branch " + std::to_string(branch.number) + " in " + branch.resource +
-                       " voted no: " + branch.vote.reason,
-                   branch.vote.retryable);
+                       " voted no: " + branch.vote().reason,
+                   branch.vote().retryable);
     }
   }
   if (std::any_of(branches_.begin(), branches_.end(), IsUnvoted)) return {};
@@ -194,7 +194,7 @@ Effects TwoPhase::DecideIfAllVoted() {
 std::vector<DecidedBranch> TwoPhase::Decided() const {
   std::vector<DecidedBranch> decided;
   for (const Branch& branch : branches_) {
-    decided.push_back({branch.number, branch.resource, branch.vote.vote, branch.vote.evidence});
+    decided.push_back({branch.number, branch.resource, branch.vote().vote, branch.vote().evidence});
     if (SETTLE_PLANTED_BUG(kEvidenceNotRecorded)) decided.back().evidence = {};
   }
   return decided;
@@ -211,9 +211,10 @@ Effects TwoPhase::Abort(AbortCause cause, std::string reason, bool retryable) {
   if (own_unnamed && !SETTLE_PLANTED_BUG(kOwnBranchesNotToldOfTheAbort))
     effects.push_back(effect::AbortOwn{beginner_.session});
   Add(effects, AnswerAsked());
-  for (const event::FoundPrepared& found : std::exchange(beginner_.found, {})) {
+  for (const event::FoundPrepared& found : beginner_.found.OrEmpty()) {
     if (FindBranch(found.branch) == nullptr) JoinFound(found).state = BranchState::kPrepared;
   }
+  beginner_.found.reset();
   for (Branch& branch : branches_) {
     if (branch.reservation) {
       // No record of the abort is needed first: what is registered and not decided is cancelled by
@@ -274,7 +275,7 @@ Effects TwoPhase::AnswerLateRequest() const {
 
 Effects TwoPhase::On(const event::AbortRequested& event) {
   // Only the handle that was rolled back could have committed the last resource.
-  const bool last_rolled_back = state_ == State::kLastResource && !intent_on_its_way_ &&
+  const bool last_rolled_back = state_ == State::kLastResource && !records().intent_on_its_way &&
                                 std::find(event.rolled_back.begin(), event.rolled_back.end(),
                                           last_) != event.rolled_back.end();
   const bool open = state_ == State::kActive || state_ == State::kPreparing || last_rolled_back;
@@ -328,7 +329,7 @@ Effects TwoPhase::On(const event::Voted& event) {
   const bool told_to_abort =
       branch->state == BranchState::kAborting || branch->state == BranchState::kAborted;
   if (state_ == State::kAborting && told_to_abort && event.vote.result.vote == Vote::kCommit) {
-    branch->vote = event.vote.result;
+    branch->voted_so = event.vote.result;
     return AbortOnceMore(*branch);
   }
   return {};  // a second copy of a vote, or one that no longer matters
@@ -344,7 +345,7 @@ Effects TwoPhase::AbortOnceMore(Branch& branch) {
 
 effect::Send TwoPhase::SendAbort(Branch& branch) {
   branch.state = BranchState::kAborting;
-  if (branch.session.empty() && branch.vote.vote != Vote::kCommit) {
+  if (branch.session.empty() && branch.vote().vote != Vote::kCommit) {
     // The work died with its process, so nothing waits for an answer. Should it have been prepared
     // all the same, which only its database knows, this abort ends it, or the one that a scan asks
     // for.

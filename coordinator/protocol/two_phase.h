@@ -20,6 +20,8 @@
 #include "protocol/effects.h"
 #include "protocol/events.h"
 #include "protocol/records.h"
+#include "protocol/seldom.h"
+#include "protocol/shared_text.h"
 #include "protocol/three_phase.h"
 
 namespace settle::coordinator {
@@ -27,10 +29,10 @@ namespace settle::coordinator {
 // Whoever began a transaction may number that many branches itself, from 1, and names them when it
 // asks to commit: two_phase_own.cc. None of a three-phase commit, whose sites must know each other.
 struct Beginner {
-  SessionId session{};  // in which it works; lost before commit was asked for: aborted
+  SharedText session{};  // in which it works; lost before commit was asked for: aborted
   BranchNumber own_branches = 0;
   // Of these what a scan found prepared before commit was asked for; one for each number at most.
-  std::vector<event::FoundPrepared> found{};
+  Seldom<std::vector<event::FoundPrepared>> found{};
 };
 
 class TwoPhase {
@@ -84,21 +86,25 @@ class TwoPhase {
     bool alarmed = false;  // somebody was told of that
   };
 
+  // There may be millions of them, so what few have, or many have alike, is kept elsewhere.
   struct Branch {
     BranchNumber number = 0;
-    std::string resource;  // of a reservation: its participant
-    std::optional<Reservation> reservation{};
-    std::string identity;
-    SessionId session;  // its owner; empty once that is gone
-    std::string process;
-    std::string request_key;
-    std::vector<std::string> peers{};  // of three-phase commit: Site::addresses
     BranchState state = BranchState::kWorking;
+    SharedText resource;  // of a reservation: its participant
+    Seldom<Reservation> reservation{};
+    SharedText identity;
+    SharedText session;  // its owner; empty once that is gone
+    SharedText process;
+    std::string request_key;
+    Seldom<std::vector<std::string>> peers{};  // of three-phase commit: Site::addresses
     bool voted = false;
     bool voted_by_caller = false;  // with the commit request
-    VoteResult vote;
-    int attempts = 0;  // of the command that is outstanding
-    std::string last_error;
+    int attempts = 0;              // of the command that is outstanding
+    Seldom<VoteResult> voted_so{};
+    SharedText last_error;
+
+    // A no without a reason while nothing is known of it.
+    const VoteResult& vote() const { return voted_so.OrEmpty(); }
   };
 
   struct Limits {
@@ -151,7 +157,7 @@ class TwoPhase {
   bool has_reservations() const;
   Protocol protocol() const { return protocol_; }
   // What persons did; not before that is durable.
-  const std::vector<HeuristicIntent>& intents() const { return intents_; }
+  const std::vector<HeuristicIntent>& intents() const { return records().intents; }
   // Of a three-phase commit, from prepare on.
   std::optional<QuorumSummary> quorum() const;
 
@@ -285,22 +291,27 @@ class TwoPhase {
   bool recorded_ = false;           // that it committed
   bool record_on_its_way_ = false;  // of that, to the disk; while others may be, too
   int retries_ = 0;
-  std::vector<BranchNumber> registering_;  // on their way to the disk, before any other record
-  std::vector<BranchNumber> recording_;    // heuristics on their way to the disk, in order
-  std::vector<BranchNumber> unrecorded_;  // those that the log refused, until the retry timer fires
-  std::vector<HeuristicRecord> heuristics_;
-  std::vector<HeuristicIntent> intents_;
-  std::optional<HeuristicIntent> intent_on_its_way_;  // to the disk, and no other record is
-  ForgetRecord forget_;                               // while kForgetting
-  std::optional<ThreePhase> quorum_;                  // of three-phase commit, from prepare on
+  // Beside that of the decision.
+  struct OtherRecords {
+    std::vector<BranchNumber> registering;  // on their way to the disk, before any other record
+    std::vector<BranchNumber> recording;    // heuristics on their way to the disk, in order
+    std::vector<BranchNumber> unrecorded;   // which the log refused, until the retry timer fires
+    std::vector<HeuristicRecord> heuristics;
+    std::vector<HeuristicIntent> intents;
+    std::optional<HeuristicIntent> intent_on_its_way;  // to the disk, and no other record is
+    ForgetRecord forget;                               // while kForgetting
+  };
+  const OtherRecords& records() const { return records_.OrEmpty(); }
+  Seldom<OtherRecords> records_;
+  Seldom<ThreePhase> quorum_;  // of three-phase commit, from prepare on
   struct Keeping {
     SiteAnswer at;
     std::optional<std::uint64_t> call;  // of the peer that waits for it
   };
-  int told_ = 0;                          // so often the sites were told the same; while kQuorum
-  std::optional<Keeping> keeping_;        // a ballot record on its way to the disk; while kQuorum
-  bool abort_on_its_way_ = false;         // the quorum's, to the disk; while kQuorum
-  std::vector<event::PeerCalled> asked_;  // once what is on its way to the disk is there
+  int told_ = 0;                   // so often the sites were told the same; while kQuorum
+  bool abort_on_its_way_ = false;  // the quorum's, to the disk; while kQuorum
+  Seldom<Keeping> keeping_;        // a ballot record on its way to the disk; while kQuorum
+  Seldom<std::vector<event::PeerCalled>> asked_;  // once what is on its way to the disk is there
 };
 
 const char* ToString(TwoPhase::State state);

@@ -25,29 +25,30 @@ Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
       gtid_, branch.number, result.end,
       "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
       0};
-  heuristics_.push_back(record);
+  records_.Change().heuristics.push_back(record);
   if (DecidedUnrecorded()) {  // damage is read against a decision, so that comes first
-    unrecorded_.push_back(branch.number);
+    records_->unrecorded.push_back(branch.number);
     return RecordDecision();
   }
-  recording_.push_back(branch.number);  // the end is told only once this is durable
+  records_->recording.push_back(branch.number);  // the end is told only once this is durable
   return {effect::Persist{std::move(record)}};
 }
 
 Effects TwoPhase::RecordUnrecorded() {
+  const std::vector<BranchNumber> unrecorded = records().unrecorded;
+  if (!unrecorded.empty()) records_->unrecorded.clear();
   Effects effects;
-  for (const BranchNumber number : std::exchange(unrecorded_, {})) {
-    const auto known =
-        std::find_if(heuristics_.begin(), heuristics_.end(),
-                     [number](const auto& heuristic) { return heuristic.branch == number; });
-    recording_.push_back(number);
+  for (const BranchNumber number : unrecorded) {
+    const auto known = std::ranges::find(records_->heuristics, number, &HeuristicRecord::branch);
+    records_->recording.push_back(number);
     effects.push_back(effect::Persist{*known});
   }
   return effects;
 }
 
 void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
-  heuristics_ = heuristics;
+  if (heuristics.empty()) return;
+  records_.Change().heuristics = heuristics;
   for (const HeuristicRecord& heuristic : heuristics) {
     Branch* branch = Find(heuristic.branch);
     if (branch == nullptr) continue;
@@ -64,8 +65,8 @@ void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
 Ending TwoPhase::DamagedEnding() const {
   bool hazard = false;
   std::string reason;
-  if (IsForced()) reason = Words(intents_.front());
-  for (const HeuristicRecord& heuristic : heuristics_) {
+  if (IsForced()) reason = Words(records().intents.front());
+  for (const HeuristicRecord& heuristic : records().heuristics) {
     hazard = hazard || heuristic.end == BranchEnd::kHazard;
     if (reason.size() > kReasonBytesEnough) continue;
     reason += (reason.empty() ? "" : "; ") + heuristic.detail;
@@ -93,19 +94,21 @@ Ending TwoPhase::DamagedEnding() const {
 Effects TwoPhase::On(const event::ForgetRequested& event) {
   switch (state_) {
     case State::kDamaged:
-      if (intent_on_its_way_) {
+      if (records().intent_on_its_way) {
         return {effect::Refuse{ErrorCode::kRetry, "what operator " +
-                                                      intent_on_its_way_->operator_name +
+                                                      records().intent_on_its_way->operator_name +
                                                       " says of it is on its way to the log"}};
       }
       state_ = State::kForgetting;  // whoever asked is told when this is durable, and not before
-      forget_ = {gtid_, ending_, event.operator_name, event.reason, 0};
-      return {effect::Persist{forget_}};
+      records_.Change().forget = {gtid_, ending_, event.operator_name, event.reason, 0};
+      return {effect::Persist{records().forget}};
     case State::kForgetting:
-      if (forget_.operator_name == event.operator_name && forget_.reason == event.reason) return {};
+      if (records().forget.operator_name == event.operator_name &&
+          records().forget.reason == event.reason)
+        return {};
       return {effect::Refuse{ErrorCode::kRefused,
-                             "operator " + forget_.operator_name +
-                                 " is forgetting it at this moment: " + forget_.reason}};
+                             "operator " + records().forget.operator_name +
+                                 " is forgetting it at this moment: " + records().forget.reason}};
     case State::kActive:
     case State::kPreparing:
     case State::kPreCommitting:

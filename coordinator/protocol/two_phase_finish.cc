@@ -19,8 +19,8 @@ std::vector<BranchNumber> TwoPhase::Unfinished() const {
 
 std::vector<BranchNumber> TwoPhase::NotApplied() const {
   std::vector<BranchNumber> numbers = Unfinished();
-  numbers.insert(numbers.end(), recording_.begin(), recording_.end());
-  numbers.insert(numbers.end(), unrecorded_.begin(), unrecorded_.end());
+  numbers.insert(numbers.end(), records().recording.begin(), records().recording.end());
+  numbers.insert(numbers.end(), records().unrecorded.begin(), records().unrecorded.end());
   std::sort(numbers.begin(), numbers.end());
   numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   return numbers;
@@ -58,16 +58,16 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
   }
   if (branches_.size() != 1 || branches_.front().reservation) return {effect::OnePhaseDeclined{}};
   Branch& branch = branches_.front();
-  branch.vote.evidence = event.evidence;
+  branch.voted_so.Change().evidence = event.evidence;
   state_ = State::kDelegating;
   if (SETTLE_PLANTED_BUG(kOnePhaseWithoutItsRecord)) return On(event::Persisted{});
   return {effect::Persist{OnePhaseRecord{
-      gtid_, origin_, 0, {branch.number, branch.resource, Vote::kCommit, branch.vote.evidence}}}};
+      gtid_, origin_, 0, {branch.number, branch.resource, Vote::kCommit, branch.vote().evidence}}}};
 }
 
 Effects TwoPhase::On(const event::Persisted&) {
-  if (intent_on_its_way_) return OnIntentDurable();
-  if (!registering_.empty()) return OnRegistered();
+  if (records().intent_on_its_way) return OnIntentDurable();
+  if (!records().registering.empty()) return OnRegistered();
   if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded(true);
   switch (state_) {
     case State::kPreCommitting: return OnPreCommitDurable();
@@ -81,7 +81,7 @@ Effects TwoPhase::On(const event::Persisted&) {
     case State::kCommitting:
     case State::kAborting:
     case State::kOnePhase: return OnRecorded();
-    case State::kForgetting: return Forgotten(std::exchange(forget_, {}));
+    case State::kForgetting: return Forgotten(std::exchange(records_.Change().forget, {}));
     case State::kActive:
     case State::kPreparing:
     case State::kLastResource:
@@ -93,7 +93,7 @@ Effects TwoPhase::On(const event::Persisted&) {
 
 Effects TwoPhase::OnDecisionDurable() {
   for (const Branch& branch : branches_) {
-    SETTLE_ASSERT(branch.voted && branch.vote.vote != Vote::kNo, Describe(*this));
+    SETTLE_ASSERT(branch.voted && branch.vote().vote != Vote::kNo, Describe(*this));
   }
   state_ = State::kCommitting;
   decision_ = Decision::kCommit;
@@ -118,8 +118,8 @@ Effects TwoPhase::OnDecisionDurable() {
 }
 
 Effects TwoPhase::On(const event::PersistRefused& event) {
-  if (intent_on_its_way_) return OnIntentRefused(event.reason);
-  if (!registering_.empty()) return OnRegistrationRefused(event.reason);
+  if (records().intent_on_its_way) return OnIntentRefused(event.reason);
+  if (!records().registering.empty()) return OnRegistrationRefused(event.reason);
   if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded(false);
   switch (state_) {
     case State::kQuorum: return OnKeepingRefused(event.reason);
@@ -133,11 +133,11 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
     case State::kCommitting:
     case State::kAborting:
     case State::kOnePhase:
-      if (recording_.empty()) return {};
+      if (records().recording.empty()) return {};
       // The branch may not be able to say it again: the damage is kept here and written when the
       // retry timer fires.
-      unrecorded_.push_back(recording_.front());
-      recording_.erase(recording_.begin());
+      records_->unrecorded.push_back(records_->recording.front());
+      records_->recording.erase(records_->recording.begin());
       return {effect::ArmTimer{Timer::kRetry, ++retries_}};
     case State::kForgetting:
       state_ = State::kDamaged;
@@ -212,13 +212,13 @@ Effects TwoPhase::FinishedOnePhase(Branch& branch, const FinishResult& result) {
 
 Effects TwoPhase::EndIfAllFinished() {
   const bool waits = std::any_of(branches_.begin(), branches_.end(), IsUnfinished);
-  if (!recording_.empty() || !unrecorded_.empty() ||
+  if (!records().recording.empty() || !records().unrecorded.empty() ||
       (waits && !SETTLE_PLANTED_BUG(kEndBeforeTheLastAck))) {
     return {};
   }
   const bool told = state_ == State::kAborting;  // an abort is answered before it is carried out
   Effects effects{effect::CancelTimer{Timer::kRetry}};
-  if (!heuristics_.empty() || IsForced()) {
+  if (!records().heuristics.empty() || IsForced()) {
     state_ = State::kDamaged;
     ending_ = DamagedEnding();
     effects.push_back(effect::ReplyApplied{ending_});
@@ -256,9 +256,9 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
   }
   ++branch.attempts;
   effect::Send send{kind,           branch.number,   branch.resource,
-                    branch.session, branch.attempts, branch.vote.evidence};
+                    branch.session, branch.attempts, branch.vote().evidence};
   if (quorum_) AddQuorum(send, *quorum_);
-  if (IsForced()) send.prepared = intents_.front().database_name;
+  if (IsForced()) send.prepared = intents().front().database_name;
   return send;
 }
 

@@ -17,7 +17,7 @@ bool IsTheSame(HeuristicIntent one, const HeuristicIntent& other) {
 }  // namespace
 
 bool TwoPhase::IsForced() const {
-  return !intents_.empty() && intents_.front().act != HeuristicAct::kVerdict;
+  return !intents().empty() && intents().front().act != HeuristicAct::kVerdict;
 }
 
 // With its branches filled in; nothing if it may not be done.
@@ -47,7 +47,7 @@ std::optional<HeuristicIntent> TwoPhase::Completed(HeuristicIntent intent,
     why_not = "branch " + std::to_string(number) + " is not a hazard that a person has to clear up";
     return std::nullopt;
   }
-  intent.branches = {{number, branch->resource, Vote::kCommit, branch->vote.evidence}};
+  intent.branches = {{number, branch->resource, Vote::kCommit, branch->vote().evidence}};
   return intent;
 }
 
@@ -61,13 +61,13 @@ Effects TwoPhase::On(const event::HeuristicRequested& event) {
                              event.intent.branches.front().number == known.branches.front().number;
     return same_branch && IsTheSame(std::move(asked), known);
   };
-  if (std::any_of(intents_.begin(), intents_.end(), is_it)) return {effect::HeuristicRecorded{}};
-  if (intent_on_its_way_ && is_it(*intent_on_its_way_)) return {};
+  if (std::any_of(intents().begin(), intents().end(), is_it)) return {effect::HeuristicRecorded{}};
+  if (records().intent_on_its_way && is_it(*records().intent_on_its_way)) return {};
   if (!intent) return {effect::Refuse{ErrorCode::kRefused, why_not}};
-  if (intent_on_its_way_ || keeping_ || abort_on_its_way_) {
+  if (records().intent_on_its_way || keeping_ || abort_on_its_way_) {
     return {effect::Refuse{ErrorCode::kRetry, "another record of it is on its way to the log"}};
   }
-  intent_on_its_way_ = intent;
+  records_.Change().intent_on_its_way = intent;
   Effects effects{effect::Persist{HeuristicIntentRecord{gtid_, origin_, *intent}}};
   if (SETTLE_PLANTED_BUG(kForcedBeforeItIsDurable)) Add(effects, OnIntentDurable());
   return effects;
@@ -75,13 +75,13 @@ Effects TwoPhase::On(const event::HeuristicRequested& event) {
 
 // Crash before this: nothing was done, and whoever asked was told nothing. After: a start goes on.
 Effects TwoPhase::OnIntentDurable() {
-  const HeuristicIntent intent = *std::exchange(intent_on_its_way_, std::nullopt);
+  const HeuristicIntent intent = *std::exchange(records_->intent_on_its_way, std::nullopt);
   Effects effects{effect::HeuristicRecorded{}};
   if (intent.act == HeuristicAct::kVerdict) {
     TakeIntent(intent);
     return effects;
   }
-  intents_.push_back(intent);
+  records_.Change().intents.push_back(intent);
   GiveUpLastResource();
   Add(effects, intent.to == Decision::kCommit ? OnDecisionDurable()
                                               : Abort(AbortCause::kOperator, Words(intent), false));
@@ -89,7 +89,7 @@ Effects TwoPhase::OnIntentDurable() {
 }
 
 Effects TwoPhase::OnIntentRefused(const std::string& why) {
-  intent_on_its_way_.reset();
+  records_->intent_on_its_way.reset();
   Effects effects{effect::Refuse{ErrorCode::kRetry,
                                  "the log could not store it, so nothing of it was done: " + why}};
   if (state_ == State::kQuorum) Add(effects, GetOn());
@@ -97,7 +97,7 @@ Effects TwoPhase::OnIntentRefused(const std::string& why) {
 }
 
 void TwoPhase::TakeIntent(const HeuristicIntent& intent) {
-  intents_.push_back(intent);
+  records_.Change().intents.push_back(intent);
   if (intent.act == HeuristicAct::kVerdict) {
     ApplyVerdict(intent);
   } else {
@@ -109,7 +109,7 @@ void TwoPhase::TakeIntent(const HeuristicIntent& intent) {
 // The record of the hazard stays as it is; this one says what became of it.
 void TwoPhase::ApplyVerdict(const HeuristicIntent& intent) {
   Branch* branch = Find(intent.branches.front().number);
-  for (HeuristicRecord& heuristic : heuristics_) {
+  for (HeuristicRecord& heuristic : records_->heuristics) {
     if (branch == nullptr || heuristic.branch != branch->number) continue;
     const bool committed = intent.to == Decision::kCommit;
     heuristic.end = committed ? BranchEnd::kCommitted : BranchEnd::kAborted;

@@ -84,7 +84,7 @@ Effects TwoPhase::On(const event::LastResourceRequested& event) {
 }
 
 Effects TwoPhase::FinishedLast(Branch& last, const FinishResult& result) {
-  if (intent_on_its_way_) return {};  // what a person decides is on its way to the disk
+  if (records().intent_on_its_way) return {};  // what a person decides is on its way to the disk
   switch (result.end) {
     case BranchEnd::kCommitted: last.state = BranchState::kCommitted; return OnLastCommitted();
     case BranchEnd::kAborted:
@@ -176,7 +176,7 @@ bool TwoPhase::IsOneOfTheirs(const event::FoundPrepared& found) const {
   const Branch* branch = FindBranch(found.branch);
   const bool known = branch != nullptr && branch->resource != kNotKnown;
   return !known && found.branch != 0 && found.branch <= kBranchNumberMax && found.branch != last_ &&
-         last.resource == found.last->resource && last.vote.evidence == found.last->evidence;
+         last.resource == found.last->resource && last.vote().evidence == found.last->evidence;
 }
 
 Effects TwoPhase::FoundInItsName(const event::FoundPrepared& found) {
@@ -186,13 +186,12 @@ Effects TwoPhase::FoundInItsName(const event::FoundPrepared& found) {
     other.resource = kNotKnown;
     other.state = BranchState::kReadOnly;
     other.voted = true;
-    other.vote.vote = Vote::kReadOnly;
+    other.voted_so = VoteResult{Vote::kReadOnly, {}, "", false};
   }
   Branch& branch = *Find(found.branch);
   branch.resource = found.resource;
   branch.voted = true;
-  branch.vote.vote = Vote::kCommit;
-  branch.vote.evidence = found.evidence;
+  branch.voted_so = VoteResult{Vote::kCommit, found.evidence, "", false};
   switch (state_) {
     case State::kLastResource: branch.state = BranchState::kPrepared; return {};
     case State::kCommitting:

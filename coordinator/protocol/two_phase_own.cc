@@ -43,7 +43,7 @@ void TwoPhase::JoinOwn(const event::OwnBranch& own) {
 // Its process may have died, and the scan that found it be the last one for long.
 void TwoPhase::RememberFound(const event::FoundPrepared& found) {
   if (found.branch == 0 || found.branch > beginner_.own_branches) return;
-  std::vector<event::FoundPrepared>& known = beginner_.found;
+  std::vector<event::FoundPrepared>& known = beginner_.found.Change();
   std::erase_if(known, [&](const auto& one) { return one.branch == found.branch; });
   known.push_back(found);
 }
@@ -53,7 +53,7 @@ TwoPhase::Branch& TwoPhase::JoinFound(const event::FoundPrepared& found) {
   Branch& branch = Ensure(found.branch);
   branch.resource = found.resource;
   branch.voted = true;
-  branch.vote.vote = Vote::kCommit;
+  branch.voted_so.Change().vote = Vote::kCommit;
   return branch;
 }
 

@@ -45,7 +45,7 @@ Roster MakeRoster(const std::vector<TwoPhase::Branch>& branches) {
   Roster sites;
   if (branches.size() % 2 == 0) sites.push_back({});
   for (const TwoPhase::Branch& branch : branches) {
-    sites.push_back({branch.number, branch.resource, branch.peers});
+    sites.push_back({branch.number, branch.resource, branch.peers.OrEmpty()});
   }
   return sites;
 }
@@ -139,8 +139,8 @@ Effects TwoPhase::On(const event::SiteAnswered& event) {
 // One record at a time is on its way to the disk. Peers come first: each of them waits for one.
 Effects TwoPhase::GetOn() {
   Effects effects;
-  if (intent_on_its_way_) return effects;
-  while (!keeping_ && !quorum_->final_state() && !asked_.empty()) AnswerNext(effects);
+  if (records().intent_on_its_way) return effects;
+  while (!keeping_ && !quorum_->final_state() && !asked_.OrEmpty().empty()) AnswerNext(effects);
   if (keeping_ || abort_on_its_way_) return effects;
   if (quorum_->final_state()) {
     Add(effects, PersistDecision());
@@ -152,11 +152,11 @@ Effects TwoPhase::GetOn() {
 }
 
 void TwoPhase::AnswerNext(Effects& effects) {
-  const event::PeerCalled asked = asked_.front();
+  const event::PeerCalled asked = asked_->front();
   const SiteAnswer after = quorum::After(quorum_->kept(), asked.message);
   // Whoever tells the decision is answered when that is durable here too.
   if (IsFinal(after.state)) return quorum_->Learn(after.state, after.decided);
-  asked_.erase(asked_.begin());
+  asked_->erase(asked_->begin());
   if (after == quorum_->kept()) {
     effects.push_back(effect::AnswerPeer{asked.call, after});
     return;
@@ -251,7 +251,7 @@ Effects TwoPhase::On(const event::PeerCalled& event) {
                                                     " is the coordinator's own to lead"}};
   }
   if (state_ == State::kPreparing) return AnswerBeforePreCommit(event);
-  asked_.push_back(event);
+  asked_.Change().push_back(event);
   return state_ == State::kQuorum ? GetOn() : Effects{};
 }
 
@@ -259,7 +259,7 @@ Effects TwoPhase::On(const event::PeerCalled& event) {
 Effects TwoPhase::AnswerBeforePreCommit(const event::PeerCalled& event) {
   const SiteAnswer after = quorum::After(quorum_->kept(), event.message);
   if (!IsFinal(after.state)) return {effect::AnswerPeer{event.call, after}};
-  asked_.push_back(event);
+  asked_.Change().push_back(event);
   return Abort(AbortCause::kQuorum,
                "a site asked for a recovery round before every branch had voted, so nobody can "
                "have committed it",
@@ -268,7 +268,8 @@ Effects TwoPhase::AnswerBeforePreCommit(const event::PeerCalled& event) {
 
 Effects TwoPhase::AnswerAsked() {
   Effects effects;
-  for (const event::PeerCalled& asked : std::exchange(asked_, {})) {
+  const Seldom<std::vector<event::PeerCalled>> all = std::exchange(asked_, std::nullopt);
+  for (const event::PeerCalled& asked : all.OrEmpty()) {
     effects.push_back(effect::AnswerPeer{asked.call, FinalAnswer()});
   }
   return effects;

@@ -89,7 +89,7 @@ Effects TwoPhase::On(const event::TryRequested& event) {
   branch.reservation = Reservation{.action = event.action, .input = event.input};
   branches_.push_back(std::move(branch));
   const BranchNumber number = branches_.back().number;
-  registering_.push_back(number);
+  records_.Change().registering.push_back(number);
   Effects effects{effect::TryAccepted{number},
                   effect::Persist{RegisteredRecord{gtid_, origin_, number, event.participant,
                                                    event.action, event.input, 0}}};
@@ -100,15 +100,15 @@ Effects TwoPhase::On(const event::TryRequested& event) {
 
 // Crash here: the record says that somebody must cancel it, and a start does.
 Effects TwoPhase::OnRegistered() {
-  Branch& branch = *Find(registering_.front());
-  registering_.erase(registering_.begin());
+  Branch& branch = *Find(records_->registering.front());
+  records_->registering.erase(records_->registering.begin());
   if (branch.state != BranchState::kRegistering) return {};  // aborted meanwhile: never called
   return Turn(branch, BranchState::kTrying);
 }
 
 Effects TwoPhase::OnRegistrationRefused(const std::string& why) {
-  Branch& branch = *Find(registering_.front());
-  registering_.erase(registering_.begin());
+  Branch& branch = *Find(records_->registering.front());
+  records_->registering.erase(records_->registering.begin());
   if (branch.state != BranchState::kRegistering) return {};
   TakeVote(branch, {Vote::kNo, {}, "the log could not store that it is tried: " + why, true});
   Effects effects{effect::TryAnswered{branch.number}};
@@ -135,8 +135,8 @@ Effects TwoPhase::Rest(Branch& branch, BranchState state) {
 Effects TwoPhase::Call(Branch& branch) {
   Reservation& reservation = *branch.reservation;
   const ActionOp op = OpOf(branch).value();
-  SETTLE_ASSERT(op != ActionOp::kTry || registering_.empty() ||
-                    registering_.front() > branch.number ||
+  SETTLE_ASSERT(op != ActionOp::kTry || records().registering.empty() ||
+                    records().registering.front() > branch.number ||
                     SETTLE_PLANTED_BUG(kTriedBeforeItsRecord),
                 Describe(*this));
   SETTLE_ASSERT(op != ActionOp::kConfirm || decision_ == Decision::kCommit, Describe(*this));
@@ -277,9 +277,9 @@ Effects TwoPhase::On(const event::SkipRequested& event) {
 // Damage is durable. Of a reservation it is there because an operator skipped it.
 Effects TwoPhase::OnRecorded() {
   Effects effects;
-  if (!recording_.empty()) {
-    const Branch& branch = *Find(recording_.front());
-    recording_.erase(recording_.begin());
+  if (!records().recording.empty()) {
+    const Branch& branch = *Find(records_->recording.front());
+    records_->recording.erase(records_->recording.begin());
     if (branch.reservation) effects.push_back(effect::Skipped{branch.number});
   }
   Add(effects, EndIfAllFinished());

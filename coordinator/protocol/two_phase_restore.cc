@@ -15,7 +15,7 @@ TwoPhase::Branch Restored(const DecidedBranch& decided, TwoPhase::BranchState st
   branch.resource = decided.resource;
   branch.identity = decided.evidence.database;
   branch.voted = true;
-  branch.vote = {decided.vote, decided.evidence, "", false};
+  branch.voted_so = VoteResult{decided.vote, decided.evidence, "", false};
   branch.state = decided.vote == Vote::kReadOnly ? TwoPhase::BranchState::kReadOnly : state;
   return branch;
 }
@@ -96,7 +96,7 @@ TwoPhase::TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicReco
   branch.number = record.branch.number;
   branch.resource = record.branch.resource;
   branch.identity = record.branch.evidence.database;
-  branch.vote = {Vote::kCommit, record.branch.evidence, "", false};
+  branch.voted_so = VoteResult{Vote::kCommit, record.branch.evidence, "", false};
   branch.state = BranchState::kOnePhase;
   branches_.push_back(std::move(branch));
   TakeHeuristics(heuristics);

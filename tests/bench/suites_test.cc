@@ -138,6 +138,14 @@ TEST_F(SettleBench, MeasuresTheCoordinator) {
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
 
+TEST_F(SettleBench, MeasuresTheSdk) {
+  ASSERT_EQ(Measure("sdk", {"--json"}), 0) << Errors();
+  std::vector<std::string> names;
+  for (const json& row : Rows()) names.push_back(CheckedNameOf(row));
+  EXPECT_THAT(names, ElementsAre("sdk.plain_client", "sdk.transaction against sdk.plain_client"));
+  EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
+}
+
 TEST_F(SettleBench, MeasuresTheLog) {
   ASSERT_EQ(Measure("log", {"--json"}), 0) << Errors();
   std::vector<std::string> names;
@@ -177,7 +185,9 @@ TEST_F(SettleBench, MeasuresHowItScales) {
                   "scale.branches_1", "scale.branches_2", "scale.branches_4", "scale.branches_8",
                   "scale.branches_16", "scale.participants_1", "scale.participants_4",
                   "scale.participants_16", "scale.participants_64", "scale.with_none_dead",
-                  "scale.with_one_dead", "scale.idle_daemon", "scale.serving_1000_in_doubt",
+                  "scale.with_one_dead", "scale.idle_daemon", "scale.serving_10_in_doubt",
+                  "scale.resolved_10_in_doubt", "scale.serving_100_in_doubt",
+                  "scale.resolved_100_in_doubt", "scale.serving_1000_in_doubt",
                   "scale.resolved_1000_in_doubt"));
   EXPECT_TRUE(std::filesystem::is_empty(work_.path()));
 }
@@ -353,7 +363,7 @@ TEST_F(SettleBench, RefusesWhatItDoesNotUnderstand) {
   Start({"--help"});
   EXPECT_EQ(Await(), 0);
   for (const char* word :
-       {"coordinator", "postgres", "barrier", "saga", "--seconds", "--json", "130"}) {
+       {"coordinator", "sdk", "postgres", "barrier", "saga", "--seconds", "--json", "130"}) {
     EXPECT_THAT(Output(), HasSubstr(word));
   }
 }

@@ -44,7 +44,9 @@ class Stage {
       std::istringstream words(line.substr(line.find(' ')));
       Beginner beginner;
       std::string word;
-      words >> beginner.own_branches >> word >> beginner.session;
+      std::string session;
+      words >> beginner.own_branches >> word >> session;
+      beginner.session = session;
       machine_ = std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{},
                                             Protocol::kTwoPhase, beginner);
       return "";

@@ -11,7 +11,7 @@ std::string World::Key() const {
   if (machine) {
     for (const TwoPhase::Branch& branch : machine->branches()) {
       key += "|" + branch.session + (branch.voted_by_caller ? "c" : "") +
-             (branch.voted ? settle::ToString(branch.vote.vote) : "") + branch.resource;
+             (branch.voted ? settle::ToString(branch.vote().vote) : "") + branch.resource;
       if (branch.reservation) {
         key += "|w" + std::to_string(static_cast<int>(branch.reservation->waits)) +
                (branch.reservation->maybe_called ? "m" : "") + branch.reservation->result;
@@ -19,7 +19,7 @@ std::string World::Key() const {
     }
     key += std::string("|") + settle::ToString(machine->ending().outcome) +
            settle::ToString(machine->ending().cause) + machine->beginner().session;
-    for (const event::FoundPrepared& found : machine->beginner().found)
+    for (const event::FoundPrepared& found : machine->beginner().found.OrEmpty())
       key += "|f:" + Describe(found);
   }
   for (const Record& record : appended) key += "|a:" + Describe(record);

@@ -111,8 +111,8 @@ TEST(Tidy, ThirdPartyHeadersLiveInTheirPlaces) {
        {"coordinator/saga_definition/", "coordinator/cli/", "participant-sdk/src/action/",
         "participant-sdk/src/saga/", "tests/", "examples/", "bench/"}},
       {"#include <boost/",
-       {"coordinator/settled/", "coordinator/cli/", "thrift/server/", "tests/", "examples/",
-        "bench/"}},
+       {"coordinator/settled/", "coordinator/cli/", "coordinator/protocol/shared_text.h",
+        "thrift/server/", "tests/", "examples/", "bench/"}},
       {"#include <event2/", {"thrift/server/"}},
   };
   for (const Source& source : Sources()) {
