@@ -200,7 +200,7 @@ using WithoutRecord = LastResourceOf;
 // The coordinator dies before its lazy record is written, the client with what it committed: the
 // name of the prepared branch is all that there is.
 TEST_P(WithoutRecord, C04_TheNameSaysWhomToAsk_AndItHadCommitted) {
-  world_.StartDaemonToDieAt("log.before_begin");
+  world_.StartDaemonToDieAt("log.before_lazy");
   Application& shop = Shop("postgres.after_commit");
   const std::string gtid = world_.Move(shop);
   shop.Send("commit");
@@ -215,7 +215,7 @@ TEST_P(WithoutRecord, C04_TheNameSaysWhomToAsk_AndItHadCommitted) {
 }
 
 TEST_P(WithoutRecord, C04_TheNameSaysWhomToAsk_AndItHadNotCommitted) {
-  world_.StartDaemonToDieAt("log.before_begin");
+  world_.StartDaemonToDieAt("log.before_lazy");
   Application& shop = Shop("postgres.before_commit");
   const std::string gtid = world_.Move(shop);
   shop.Send("commit");
@@ -231,7 +231,7 @@ TEST_P(WithoutRecord, C04_TheNameSaysWhomToAsk_AndItHadNotCommitted) {
 // The client needs nobody once it has leave. What is over in every database, and was recorded
 // nowhere, is not presumed aborted.
 TEST_P(WithoutRecord, C09_ItIsOverAndNothingIsLeft_AndTheOutcomeIsUnknown) {
-  world_.StartDaemonToDieAt("log.before_begin");
+  world_.StartDaemonToDieAt("log.before_lazy");
   Application& shop = Shop();
   const std::string gtid = world_.Move(shop);
   EXPECT_THAT(shop.Ask("commit"), StartsWith("committed"));
