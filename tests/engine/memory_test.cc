@@ -21,8 +21,8 @@ TEST(Memory, OfAnOpenTransactionOfTwoBranchesIsLessThanAKibibyte) {
   const auto open = [&](std::size_t many) {
     for (std::size_t i = 0; i < many; ++i) {
       const Gtid gtid = under_test.Begin();
-      ASSERT_EQ(bank.Enlist(gtid, "bank-a"), 1U);
-      ASSERT_EQ(bank.Enlist(gtid, "bank-b"), 2U);
+      ASSERT_EQ(bank.Enlist(gtid, "bank-a", "k1"), 1U);
+      ASSERT_EQ(bank.Enlist(gtid, "bank-b", "k2"), 2U);
     }
   };
   constexpr std::size_t kMany = 2'000;
