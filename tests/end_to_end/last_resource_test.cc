@@ -251,9 +251,11 @@ TEST_P(WithoutRecord, P08_TheLastResourceIsOutOfReach_AndNothingIsGuessed) {
   shop.Send("commit");
   ASSERT_TRUE(shop.AwaitFailpoint());
   Application& other = world_.Start({.banks = "b"});  // nobody serves bank a
-  const auto listed = [&] { return world_.Cli({"in-doubt"}).out.find(gtid) != std::string::npos; };
-  ASSERT_TRUE(WaitUntil(listed));
-  EXPECT_THAT(world_.Cli({"in-doubt"}).out, HasSubstr("no process serves a"));
+  // The caller is waited for first; then bank a is asked for, in vain.
+  const auto asked = [&] {
+    return world_.Cli({"in-doubt"}).out.find("no process serves a") != std::string::npos;
+  };
+  ASSERT_TRUE(WaitUntil(asked, 30s)) << world_.Cli({"in-doubt"}).out;
   EXPECT_EQ(NamedBranches(), 1u);
   EXPECT_THAT(other.Ask("outcome " + gtid), StartsWith("undecided"));
   EXPECT_THAT(world_.Cli({"explain", gtid}).out, HasSubstr("last resource"));
