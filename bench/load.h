@@ -36,9 +36,8 @@ struct Run {
 
 // Each client is a thread that repeats its operation without a pause: for a tenth of the window
 // (half a second at most) to warm up, then for the window; where nothing at all ends within that,
-// until something does. Blocking. Rethrows what an operation
-// threw, after all have ended; throws Interrupted.
-// `read_cpu` is asked before and after: what was used so far.
+// until something does. Blocking. Rethrows what an operation threw, after all have ended; throws
+// Interrupted. `read_cpu` is asked before and after: what was used so far.
 Run Measure(const std::vector<Operation>& clients, std::chrono::duration<double> window,
             const std::function<CpuTimes()>& read_cpu, const Stop& stop);
 Run MeasureTimed(const std::vector<TimedOperation>& clients, std::chrono::duration<double> window,

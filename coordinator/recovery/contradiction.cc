@@ -205,6 +205,9 @@ std::string FindContradiction(const HeuristicIntentRecord& record) {
   BranchOrder order;
   for (const DecidedBranch& branch : intent.branches) {
     const bool verdict = intent.act == HeuristicAct::kVerdict;
+    // Damage is recorded without the resource, so that of a transaction that was aborted by
+    // presumption it is not known after a start.
+    if (verdict && branch.resource.empty()) continue;
     const BranchNumber expected = verdict ? branch.number : order.Expected(branch.number);
     if (std::string wrong = InBranch(branch, expected); !wrong.empty()) return wrong;
   }

@@ -9,6 +9,7 @@
 
 #include "bench/load.h"
 #include "bench/report.h"
+#include "support/wait_until.h"
 
 namespace settle::bench {
 namespace {
@@ -109,11 +110,8 @@ TEST(Figures, ARatioIsTakenWithinARound) {
 
 TEST(Figures, WhatAnOperationSaysItTookIsItsLatency) {
   const Stop stop = false;
-  const TimedOperation operation = [] {
-    std::this_thread::sleep_for(1ms);
-    return 7.0;
-  };
-  const auto run = MeasureTimed({operation}, 50ms, NoCpu, stop);
+  const TimedOperation operation = [] { return 7.0; };
+  const auto run = MeasureTimed({operation}, 5ms, NoCpu, stop);
   EXPECT_GT(run.counted, 0u);
   EXPECT_EQ(run.p50_us, 7);
   EXPECT_EQ(run.p999_us, 7);
@@ -121,7 +119,11 @@ TEST(Figures, WhatAnOperationSaysItTookIsItsLatency) {
 
 TEST(Figures, ARunLastsUntilSomethingEnded) {
   const Stop stop = false;
-  const Operation slow = [] { std::this_thread::sleep_for(50ms); };
+  const auto behind_the_window = std::chrono::steady_clock::now() + 50ms;
+  const Operation slow = [&] {
+    EXPECT_TRUE(settle::testing::WaitUntil(
+        [&] { return std::chrono::steady_clock::now() >= behind_the_window; }));
+  };
   const auto run = Measure({slow, slow}, 10ms, NoCpu, stop);
   EXPECT_EQ(run.counted, 1u) << "of two that began in the window and ended behind it";
   EXPECT_GT(run.per_second, 0);

@@ -53,7 +53,7 @@ std::vector<Scenario> Commits() {
                          .client = "process-3"}},
        .ends = {{kCommitted}, {kCommitted}, {kCommitted}},
        .shows = {"; commit record"},
-       .timing = 12},
+       .timing = 2},
       {.name = "one-after-another",
        .story = "a second transaction, which a restart may put into another life of the log",
        .transactions = {{.work = kHere}, {.work = kHere, .later = milliseconds(150)}},

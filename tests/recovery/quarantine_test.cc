@@ -365,6 +365,16 @@ TEST(Forced, C21_ItsBranchesAreThoseThatItNames) {
   EXPECT_THAT(ending.reason, testing::Not(HasSubstr("branch 2"))) << ending.reason;
 }
 
+TEST(Forced, C21_AVerdictOnWhatAnAbortDamagedIsBelievedAlthoughNoRecordNamesTheResource) {
+  EngineUnderTest after;
+  after.log().Keep(DamageOf(kPoisoned, 1, BranchEnd::kHazard));
+  after.log().Keep(ForcedOf({Prepared(1, "")}, HeuristicAct::kVerdict));
+  after.engine().Restore(*ReplayLog(after.log()));
+  after.Run();
+  EXPECT_NE(after.Show(kPoisoned).state, "quarantined");
+  EXPECT_EQ(after.Show(kPoisoned).heuristics.size(), 1u);
+}
+
 TEST(Forced, C21_AnIntentThatCannotBeBelievedItselfIsQuarantined) {
   for (const HeuristicIntentRecord& intent :
        {ForcedOf({}), ForcedOf({Prepared(2), Prepared(4)}), ForcedOf({Prepared(1, "no name")}),

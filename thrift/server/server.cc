@@ -99,7 +99,7 @@ void Server::Accept(Port& port) {
     why = error.what();
   }
   if (why.empty()) return;
-  complaints_.Say("connections cannot be accepted for now: " + why);
+  complaints_.Say("an accept failed and is tried again: " + why);
   event_del(port.readable.get());
   event_add(port.pause.get(), &kAcceptPause);
 }

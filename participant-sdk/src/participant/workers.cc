@@ -1,5 +1,6 @@
 #include "participant/workers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::sdk {
@@ -9,7 +10,7 @@ constexpr std::size_t kBegunTogether = 16;
 
 }  // namespace
 
-Workers::Workers(int threads) {
+Workers::Workers(int threads) : count_(static_cast<std::size_t>(threads)) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -44,14 +45,15 @@ void Workers::Stop(std::chrono::steady_clock::time_point until) {
   }
 }
 
-// The first, and what stands behind it as far as it can be begun without waiting.
+// The first, and what stands behind it as far as it can be begun without waiting; the others are
+// for other threads, since a start may begin nothing and leave all of it to the rest.
 std::vector<Workers::Job> Workers::Take() {
+  const std::size_t share = std::min(kBegunTogether, (jobs_.size() + count_ - 1) / count_);
   std::vector<Job> taken;
   do {
     taken.push_back(std::move(jobs_.front()));
     jobs_.pop_front();
-  } while (!jobs_.empty() && !taken.back().blocks && !jobs_.front().blocks &&
-           taken.size() < kBegunTogether);
+  } while (!jobs_.empty() && !taken.back().blocks && !jobs_.front().blocks && taken.size() < share);
   return taken;
 }
 

@@ -24,7 +24,7 @@ class Workers {
   void Post(std::function<void()> job);
   // The same for a job of two parts, of which the first does not block and gives the second, which
   // waits for what the first has begun; an empty one: nothing is left to do. A thread that finds
-  // several of these begins them all, 16 at most, before it waits for any of them.
+  // several of these begins its share of them, 16 at most, before it waits for any of them.
   using Rest = std::function<void()>;
   void PostStart(std::function<Rest()> start);
   // Finishes what runs and what queues, but begins nothing after `until`, the second part of a job
@@ -42,6 +42,7 @@ class Workers {
   std::vector<Job> Take();
   bool IsOver() const;  // nothing is begun any more
 
+  const std::size_t count_;  // of threads
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> jobs_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <string>
@@ -57,7 +58,7 @@ TEST(Workers, WhatBlocksIsNotPutBetweenAStartAndItsRest) {
   EXPECT_EQ(busy.Did(), "a( b( )a )b blocks c( )c ");
 }
 
-TEST(Workers, AStartMayLeaveNothingToDo) {
+TEST(Workers, AStartWithoutARestIsAWholeJob) {
   Busy busy;
   busy.PostStart("a", /*with_rest=*/false);
   busy.PostStart("b");
@@ -72,6 +73,34 @@ TEST(Workers, SixteenAreBegunTogetherAtMost) {
   while (did.compare(3 * begun, 3, "x( ") == 0) ++begun;
   EXPECT_EQ(begun, 16u);
   EXPECT_EQ(did.substr(did.size() - 6), "x( )x ") << did;
+}
+
+TEST(Workers, EveryThreadHasItsShare) {
+  std::promise<void> queued;
+  const std::shared_future<void> all = queued.get_future().share();
+  std::atomic<int> held = 0;
+  std::atomic<int> inside = 0;
+  Workers workers(2);
+  for (int i = 0; i < 2; ++i) {
+    workers.Post([&] {
+      ++held;
+      all.wait();
+    });
+  }
+  EXPECT_TRUE(testing::WaitUntil([&] { return held == 2; }));
+  std::atomic<bool> alone = false;
+  for (int i = 0; i < 2; ++i) {
+    workers.PostStart([&]() -> Workers::Rest {
+      return [&] {
+        ++inside;
+        if (!testing::WaitUntil([&] { return inside == 2; }, std::chrono::seconds(10)))
+          alone = true;
+      };
+    });
+  }
+  queued.set_value();
+  workers.Stop(Clock::now() + std::chrono::minutes(1));
+  EXPECT_FALSE(alone) << "one thread took both";
 }
 
 TEST(Workers, NoRestIsBegunAfterTheEndOfPatience) {
