@@ -241,8 +241,8 @@ void Engine::FoundPrepared(BranchKey key, std::string resource, const Evidence& 
 void Engine::AskLastResource(const BranchKey& key, const std::string& resource,
                              const Evidence& evidence, const LastResource& last) {
   Shard& shard = ShardOf(key.gtid);
-  shard.mailbox().PostAlways([&shard, record = RecordByName(key, resource, evidence, last)] {
-    shard.AskLastResource(record);
+  shard.mailbox().PostAlways([&shard, key, resource, evidence, last] {
+    shard.AskLastResource(key, resource, evidence, last);
   });
 }
 

@@ -271,7 +271,7 @@ class Engine {
   void FoundPrepared(BranchKey key, std::string resource, const Evidence& evidence,
                      const std::optional<LastResource>& last, Completion<std::monostate> done);
   // No record is left of its transaction, and it is prepared in the name of a last resource: that
-  // is asked, and decides. Nothing happens if the transaction runs.
+  // is asked, and decides. If the transaction runs, the branch is one more of it.
   void AskLastResource(const BranchKey& key, const std::string& resource, const Evidence& evidence,
                        const LastResource& last);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).

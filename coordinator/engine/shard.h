@@ -64,7 +64,8 @@ class Shard {
   void FoundPrepared(const BranchKey& key, const std::string& resource, const Evidence& evidence,
                      const std::optional<LastResource>& last,
                      const Completion<std::monostate>& done);
-  void AskLastResource(const LastResourceRecord& record);
+  void AskLastResource(const BranchKey& key, const std::string& resource, const Evidence& evidence,
+                       const LastResource& last);
   Sagas& sagas() { return sagas_; }
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<Hurried>& done);

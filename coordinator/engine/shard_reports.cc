@@ -93,10 +93,15 @@ void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
 
 // A name that is made up costs memory until its last resource answers: no more of it than of
 // others. The next scan finds what is left out.
-void Shard::AskLastResource(const LastResourceRecord& record) {
+void Shard::AskLastResource(const BranchKey& key, const std::string& resource,
+                            const Evidence& evidence, const LastResource& last) {
+  // What was found at the same moment in another database may have made it anew.
+  if (Transaction* running = Find(key.gtid)) {
+    return Handle(*running, event::FoundPrepared{key.number, resource, last, evidence});
+  }
   if (running_.size() >= settings_.open_transactions_max) return;
-  if (Find(record.gtid) != nullptr || FindNotRunning(record.gtid) != nullptr) return;
-  Restore({.heuristics = {}, .last_resource = record});
+  if (FindNotRunning(key.gtid) != nullptr) return;
+  Restore({.heuristics = {}, .last_resource = RecordByName(key, resource, evidence, last)});
 }
 
 }  // namespace settle::coordinator

@@ -139,6 +139,18 @@ TEST_F(LastResourceTest, C04_WithoutAnyRecordTheNameSaysWhomToAsk) {
   EXPECT_THAT(banks.TakeWords(), ElementsAre("commit 4"));
 }
 
+TEST_F(LastResourceTest, C04_WhatIsFoundInTwoDatabasesAtOnceIsAllOfIt) {
+  const Gtid gtid = Earlier();
+  Participant banks(under_test_, {"bank-a", "bank-b", "bank-c"});
+  const LastResource last{1, "bank-a", last_};
+  inquiry_.Found("bank-b", *NameInNameOf({gtid, 2}, last), other_);
+  inquiry_.Found("bank-c", *NameInNameOf({gtid, 3}, last), other_);
+  Settle();
+  EXPECT_THAT(banks.TakeWords(), ElementsAre("prove 1"));
+  banks.Finish(gtid, 1, kCommitted);
+  EXPECT_THAT(banks.TakeWords(), UnorderedElementsAre("commit 2", "commit 3"));
+}
+
 TEST_F(LastResourceTest, C04_WithoutAnyRecordAndRolledBack) {
   const Gtid gtid = Earlier();
   Participant banks(under_test_, {"bank-a", "bank-b"});

@@ -155,7 +155,8 @@ void Checker::CheckDamage() {
   }
   for (const Gtid& gtid : recorded) {
     const bool over = scene_.disk.forgotten.contains(gtid) && scene_.disk.ended.contains(gtid);
-    if (!over && !open_.damaged.contains(gtid) && !open_.running.contains(gtid))
+    const bool open = open_.running.contains(gtid) || open_.waiting.contains(gtid);
+    if (!over && !open && !open_.damaged.contains(gtid))
       Violation("heuristics: the damage of " + gtid.text() + " is recorded and not shown");
   }
   for (const auto& [gtid, shown] : open_.damaged) {
@@ -231,11 +232,17 @@ void Checker::CheckOthers(const Note& note) {
 
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is
 // known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless
-// the database had done as decided and lost that in a fail-over.
+// the database had done as decided and lost that in a fail-over; or it was in the name of a last
+// resource, no record was left of that, and no scan had found the branch before.
 void Checker::CheckMeddled(const Note& note, const Tally& tally) {
   if (!decided_.contains(note.gtid) || tally.all() || open_.damaged.contains(note.gtid)) return;
   if (scene_.disk.forgotten.contains(note.gtid)) return;
   if (scene_.disk.delegated.contains(note.gtid) || note.lost_for_good()) return;
+  const std::set<BranchNumber>& known = scene_.disk.committed.at(note.gtid);
+  const bool unknown = std::any_of(note.branches.begin(), note.branches.end(), [&](const auto& it) {
+    return it.second->Meddled(note.gtid) && !known.contains(it.first.number);
+  });
+  if (note.last && unknown) return;
   Violation("heuristics: " + note.gtid.text() +
             " did not end as decided, and it is not reported as damaged");
 }

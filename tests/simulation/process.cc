@@ -204,8 +204,10 @@ void Process::Scan() {
     Later(Effort(), [this, database, names, ended_before] {
       for (const std::string& name : *names) {
         const BranchKey key = *BranchKey::ParseDatabaseName(name);
-        if (table_->Found(key, ended_before) && !IsLeftToSites(key, database->name()))
-          found_.push_back({database->name(), name, database->EvidenceOfPrepared(name)});
+        if (!table_->Found(key, ended_before) || IsLeftToSites(key, database->name())) continue;
+        const std::optional<Evidence> evidence =
+            LastResourceIn(name) ? database->EvidenceOfPrepared(name) : Evidence{};
+        if (evidence) found_.push_back({database->name(), name, *evidence});
       }
       Report();
     });

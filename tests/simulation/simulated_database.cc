@@ -121,11 +121,11 @@ FinishResult SimulatedDatabase::ByEvidence(const Evidence& evidence, Decision de
   return Prove(evidence);
 }
 
-Evidence SimulatedDatabase::EvidenceOfPrepared(const std::string& name) const {
+std::optional<Evidence> SimulatedDatabase::EvidenceOfPrepared(const std::string& name) const {
   for (const auto& [key, local] : prepared_) {
     if (names_.at(key) == name) return EvidenceOf(local);
   }
-  return {};
+  return std::nullopt;
 }
 
 FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {

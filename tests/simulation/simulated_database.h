@@ -58,7 +58,7 @@ class SimulatedDatabase {
   // Nothing: the scan failed, perhaps half way.
   std::optional<std::vector<std::string>> ScanPrepared() const;
 
-  Evidence EvidenceOfPrepared(const std::string& name) const;
+  std::optional<Evidence> EvidenceOfPrepared(const std::string& name) const;
 
   // Forgets how finished transactions ended, as PostgreSQL does with those that are too old.
   void ForgetHistory();

@@ -137,8 +137,11 @@ class Resource {
   [[nodiscard]] virtual Result<std::vector<std::string>> ScanPrepared() = 0;
 
   // What a branch that ScanPrepared found voted with, as far as the database can still tell; asked
-  // of those that are prepared in the name of a last resource. Empty: it cannot.
-  virtual Evidence EvidenceOf(const std::string& /*database_name*/) { return {}; }
+  // of those that are prepared in the name of a last resource. Empty evidence: it cannot. None: the
+  // branch is not prepared any more, or cannot be asked about now; the next scan finds it if it is.
+  virtual std::optional<Evidence> EvidenceOf(const std::string& /*database_name*/) {
+    return Evidence{};
+  }
 
   // How the branch is in the database now, for an operator: prepared or not, what proof there is of
   // its end, what it holds, who waits behind it. Reads only, and is over within `timeout` or soon

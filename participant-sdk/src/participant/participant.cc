@@ -317,8 +317,9 @@ void Participant::RunScan(const std::string& name) {
     if (!in_touch) continue;
     // The coordinator may have no record of one that is prepared in the name of a last resource.
     const bool named = LastResourceIn(branch).has_value();
-    outbox_.Add(
-        FoundBranch{name, branch, named ? EvidenceOf(*desk.own.resource, branch) : Evidence{}});
+    const std::optional<Evidence> evidence =
+        named ? EvidenceOf(*desk.own.resource, branch) : Evidence{};
+    if (evidence) outbox_.Add(FoundBranch{name, branch, *evidence});
   }
   if (first_failure) {
     warn_("cannot look for prepared branches in " + name + ": " + Describe(names.error()));

@@ -141,9 +141,9 @@ Result<std::vector<std::string>> ScanPrepared(Resource& resource) {
                 [](const char* what) -> Result<std::vector<std::string>> { return Broken(what); });
 }
 
-Evidence EvidenceOf(Resource& resource, const std::string& database_name) {
+std::optional<Evidence> EvidenceOf(Resource& resource, const std::string& database_name) {
   return Caught([&] { return resource.EvidenceOf(database_name); },
-                [](const char*) { return Evidence{}; });
+                [](const char*) -> std::optional<Evidence> { return std::nullopt; });
 }
 
 Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,

@@ -54,7 +54,7 @@ FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evi
 Result<std::string> Identify(Resource& resource);
 std::vector<std::string> Warnings(const Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);
-Evidence EvidenceOf(Resource& resource, const std::string& database_name);
+std::optional<Evidence> EvidenceOf(Resource& resource, const std::string& database_name);
 Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,
                            std::chrono::milliseconds timeout);
 Result<Examination> Examine(Resource& resource, const std::string& log_id,

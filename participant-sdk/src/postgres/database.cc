@@ -172,7 +172,7 @@ Result<std::vector<std::string>> Database::ScanPrepared() {
   return names;
 }
 
-Evidence Database::EvidenceOf(const std::string& name) {
+std::optional<Evidence> Database::EvidenceOf(const std::string& name) {
   Result<Lease> lease = Take(Purpose::kSettle);
   if (!lease) return {};
   const Reply reply = (*lease)->Run(EvidenceOfPreparedStatement(name), ReplyDeadline());

@@ -28,7 +28,7 @@ class Database {
   std::vector<std::string> warnings() const;
   Examination Examine(const std::string& log_id, std::chrono::milliseconds timeout);
   Result<std::vector<std::string>> ScanPrepared();
-  Evidence EvidenceOf(const std::string& name);
+  std::optional<Evidence> EvidenceOf(const std::string& name);
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
   FinishResult Prove(const BranchKey& key, const Evidence& evidence);
   Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,

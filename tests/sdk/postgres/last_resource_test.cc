@@ -73,7 +73,9 @@ TEST_F(InItsName, AnotherBranchsNameThatBeginsAlikeIsLeftAlone) {
 TEST_F(InItsName, AScanTellsTheEvidenceThatItVotedWith) {
   const VoteResult vote = Prepare();
   EXPECT_EQ(world_.bank->EvidenceOf(Name()), vote.evidence);
-  EXPECT_EQ(world_.bank->EvidenceOf("settle:none"), Evidence{});
+  ASSERT_EQ(world_.bank->Finish(world_.key, Decision::kAbort, vote.evidence).end,
+            BranchEnd::kAborted);
+  EXPECT_EQ(world_.bank->EvidenceOf(Name()), std::nullopt) << "it is not prepared any more";
 }
 
 TEST_F(InItsName, ItIsInspectedByItsKey) {
