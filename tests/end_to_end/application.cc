@@ -46,6 +46,8 @@ Launch Application::MakeLaunch() const {
   for (const auto& [name, dsn] : options_.banks) {
     launch.arguments.insert(launch.arguments.end(), {"--bank", name + "=" + dsn});
   }
+  if (options_.last_resource)
+    launch.arguments.insert(launch.arguments.end(), {"--last-resource", "always"});
   if (!options_.peers.empty()) {
     launch.arguments.insert(launch.arguments.end(), {"--peers", options_.peers});
   }

@@ -49,6 +49,8 @@ struct Role {
   std::string coordinator{};  // reached by this address instead of the daemon's own
   // Its transactions are three-phase commits, and it is a site of them: listens for its peers here.
   std::string peers{};
+  // Its transactions are committed by a last resource: the first PostgreSQL bank, else abort.
+  bool last_resource = false;
 };
 
 class World {
