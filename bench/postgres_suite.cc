@@ -19,6 +19,8 @@ namespace {
 constexpr int kBanks = 3;  // the third one's cluster holds what is logged by hand
 constexpr const char* kUnlogged = "both have committed; no log knows of it";
 constexpr const char* kApplied = "the decision is durable in the log, and both have committed";
+constexpr const char* kAppliedByLast =
+    "both have committed, of which the one decided; no log need know of it";
 
 // One way of making transfers.
 struct Variant {
@@ -67,6 +69,8 @@ class Contest {
     AddSettle(decision_, settle_, Wait::kDecision,
               "the decision is durable in the log; both are about to commit");
     AddSettle(pipelined_, queued_, Wait::kApplied, kApplied);
+    AddSettle(last_resource_, settle_, Wait::kApplied, kAppliedByLast, UseLastResource::kAlways);
+    AddSettle(last_pipelined_, queued_, Wait::kApplied, kAppliedByLast, UseLastResource::kAlways);
     Add(other_processes_, kApplied, [this](std::size_t client, const Transfer& transfer) {
       return services_.Move(static_cast<int>(client), transfer);
     });
@@ -79,11 +83,14 @@ class Contest {
     const Series& rival = both_at_once_.series;
     const Series& usual = one_after_another_.series;
     std::vector<Row> rows{RowOf(usual), RowOf(rival, usual), RowOf(log_table_.series, rival)};
-    for (const Variant* variant : {&applied_, &decision_, &pipelined_, &other_processes_}) {
+    for (const Variant* variant : {&applied_, &decision_, &pipelined_, &last_resource_,
+                                   &last_pipelined_, &other_processes_}) {
       rows.push_back(RowOf(variant->series, rival));
       rows.push_back(RowOf(variant->series, usual));
     }
     rows.push_back(RowOf(applied_.series, log_table_.series));
+    rows.push_back(RowOf(last_resource_.series, applied_.series));
+    rows.push_back(RowOf(last_pipelined_.series, pipelined_.series));
     const Series rival_p50 = LatencyOf(rival);
     const Series rival_commits = both_at_once_.Commits();
     rows.push_back(RowOf(rival_p50));
@@ -115,10 +122,12 @@ class Contest {
     });
   }
 
-  void AddSettle(Variant& variant, SettleProgram& program, Wait wait, const char* acknowledged) {
-    Add(variant, acknowledged, [&program, wait](std::size_t, const Transfer& transfer) {
-      return program.Move(transfer, 2, wait);
-    });
+  void AddSettle(Variant& variant, SettleProgram& program, Wait wait, const char* acknowledged,
+                 UseLastResource last_resource = UseLastResource::kNever) {
+    Add(variant, acknowledged,
+        [&program, wait, last_resource](std::size_t, const Transfer& transfer) {
+          return program.Move(transfer, 2, wait, last_resource);
+        });
   }
 
   SettleProgram settle_;
@@ -132,6 +141,8 @@ class Contest {
   Variant applied_ = BySettle("postgres.settle_applied");
   Variant decision_ = BySettle("postgres.settle_decision");
   Variant pipelined_ = BySettle("postgres.pipelined");
+  Variant last_resource_ = BySettle("postgres.last_resource");
+  Variant last_pipelined_ = BySettle("postgres.last_pipelined");
   Variant other_processes_ = BySettle("postgres.other_processes");
   std::vector<Variant*> variants_;  // in the order of their turns
 };

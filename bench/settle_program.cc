@@ -67,9 +67,11 @@ void SettleProgram::Work(GlobalTransaction& transaction, const Transfer& transfe
   }
 }
 
-double SettleProgram::Move(const Transfer& transfer, int branches, Wait wait) {
+double SettleProgram::Move(const Transfer& transfer, int branches, Wait wait,
+                           UseLastResource last_resource) {
   const Protocol protocol = way_ == Way::kThreePhase ? Protocol::kThreePhase : Protocol::kTwoPhase;
-  auto transaction = OrThrow(caller_->Begin({.protocol = protocol}));
+  auto transaction =
+      OrThrow(caller_->Begin({.protocol = protocol, .last_resource = last_resource}));
   if (service_) {
     auto joined = OrThrow(service_->Join(transaction.context()));
     Work(joined, transfer, branches);

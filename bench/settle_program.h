@@ -39,7 +39,8 @@ class SettleProgram {
 
   // With a branch in each of the first `branches` banks, two at least. Gives how long the commit
   // took, in microseconds. Blocking; throws std::runtime_error unless it is committed.
-  double Move(const Transfer& transfer, int branches, Wait wait);
+  double Move(const Transfer& transfer, int branches, Wait wait,
+              UseLastResource last_resource = UseLastResource::kNever);
 
  private:
   using Bank = std::shared_ptr<PostgresResource>;

@@ -42,6 +42,9 @@ struct BeginRequest {
   /** With own_branches: the participant session (see participant.thrift) of the process that begins it. Lost before commit
       was asked for, it takes the transaction with it: aborted. */
   7: optional string session
+  /** True: it may be committed by a last resource (commit_one_phase with votes). Its gtid then ends in "-last", and an
+      outcome that the log does not know is UNKNOWN, never presumed ABORTED. Absent: false. */
+  8: optional bool last_resource
 }
 
 struct BeginReply {
@@ -147,8 +150,15 @@ struct OnePhaseRequest {
   2: required i32 branch
   /** Its evidence, taken before it commits. */
   3: required types.Evidence evidence
-  /** The branch's resource, if the caller numbered the branch itself. When not granted, it is named again with commit. */
+  /** The branch's resource, if the caller numbered the branch itself. When not granted, it is named again with commit. Not
+      with votes. */
   4: optional string resource
+  /** The branch is not the only one: it is the last resource, and decides. These are the votes of all others, none of
+      them NO; each that is COMMIT is prepared under a name that says so (docs/protocols.md, "Logging last resource").
+      Only of a transaction that was begun with last_resource. */
+  5: optional list<types.BranchVote> votes
+  /** With votes: every branch that the caller numbered itself, as with commit. */
+  6: optional list<OwnBranch> branches
 }
 
 struct OnePhaseReply {
@@ -234,7 +244,8 @@ service CoordinatorService {
   /** Can be repeated: every call for one gtid gets the same ending. */
   CommitReply commit(1: CommitRequest request) throws (1: types.ServiceError error)
 
-  /** Hands the decision to the only branch's resource, after recording that durably. Can be repeated. */
+  /** Hands the decision to the only branch's resource, after recording that durably; with votes, to the last
+      resource's, and nothing need be recorded. Can be repeated. */
   OnePhaseReply commit_one_phase(1: OnePhaseRequest request) throws (1: types.ServiceError error)
 
   /** Replies with how the transaction ended, which is "committed" if the abort came too late. */

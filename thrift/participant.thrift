@@ -258,6 +258,9 @@ struct FoundBranch {
   1: required string resource
   /** The name it bears in the database, unparsed. */
   2: required string database_name
+  /** What it would have voted with: of one that is prepared in the name of a last resource, because a coordinator may
+      have no record of it. Absent: it is not known. */
+  3: optional types.Evidence evidence
 }
 
 struct ReportRequest {

@@ -74,7 +74,7 @@ Comparison Gone(Decided decided, const BranchSummary& branch, const LiveBranch& 
 }  // namespace
 
 Decided DecisionOf(const TransactionSummary& summary) {
-  if (summary.state == "quarantined") return Decided::kUnclear;
+  if (summary.state == "quarantined" || summary.state == "last-resource") return Decided::kUnclear;
   if (summary.state == "one-phase" || summary.state == "delegating") return Decided::kByBranch;
   if (IsDamage(summary.ending.outcome)) {
     if (summary.ending.cause != AbortCause::kNone) return Decided::kAbort;

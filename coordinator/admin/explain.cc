@@ -111,6 +111,26 @@ std::string HelpForAMajority(const TransactionSummary& summary) {
   return again;
 }
 
+// Its last resource decides, and nobody else: by the database that it is in.
+void AwaitLastResource(const BranchSummary& last, TransactionView& view, const std::string& gtid) {
+  const std::string name =
+      "its last resource, branch " + std::to_string(last.number) + " in " + last.resource;
+  const std::string why = last.last_error.empty() ? "" : " (" + last.last_error + ")";
+  const std::string force = "'settle resolve " + gtid + " commit|abort --heuristic --reason ...'";
+  if (last.state == "hazard") {
+    view.waiting_for = "a person: " + name + ", cannot say whether it committed" + why;
+    view.advice = "look in that database whether the work of " + gtid +
+                  " is there, then let its other branches end alike by " + force +
+                  "; should a database that knows come back under that name, it is asked again";
+    return;
+  }
+  view.waiting_for = "proof of what became of " + name + why;
+  view.advice = HelpForTheBranch(last) +
+                ": its own record decides, and is asked for again by itself; 'settle retry " +
+                gtid + "' asks now. Only if that database never comes back: " + force +
+                " forces it, and splits it if that database did otherwise";
+}
+
 // What a person can do about the first of a saga's steps that does not get on, or else about the
 // first one that is out.
 std::string HelpForASaga(const TransactionSummary& summary) {
@@ -204,6 +224,15 @@ bool AwaitsAMajority(const TransactionSummary& summary) {
   return summary.quorum && summary.state == "quorum";
 }
 
+const BranchSummary* AwaitedLastResource(const TransactionSummary& summary) {
+  if (summary.state != "last-resource") return nullptr;
+  const auto last = std::find_if(summary.branches.begin(), summary.branches.end(),
+                                 [](const BranchSummary& branch) {
+                                   return branch.state == "one-phase" || branch.state == "hazard";
+                                 });
+  return last == summary.branches.end() ? nullptr : &*last;
+}
+
 bool IsReservation(const BranchSummary& branch) { return branch.identity.starts_with("action "); }
 
 bool HasReservations(const TransactionSummary& summary) {
@@ -228,7 +257,8 @@ bool IsPastItsPivot(const TransactionSummary& summary) {
 }
 
 bool CanBeForced(const TransactionSummary& summary) {
-  return AwaitsAMajority(summary) || (summary.state == "quarantined" && !summary.branches.empty());
+  return AwaitsAMajority(summary) || AwaitedLastResource(summary) != nullptr ||
+         (summary.state == "quarantined" && !summary.branches.empty());
 }
 
 bool CallsParticipants(std::string_view state) {
@@ -269,6 +299,8 @@ TransactionView Explain(TransactionSummary summary, const std::vector<PauseRecor
   } else if (AwaitsAMajority(summary)) {
     view.waiting_for = MajorityThatIsOut(summary);
     view.advice = HelpForAMajority(summary);
+  } else if (const BranchSummary* last = AwaitedLastResource(summary)) {
+    AwaitLastResource(*last, view, gtid);
   } else if (CallsParticipants(summary.state)) {
     view.waiting_for = out;
     view.advice = HelpForASaga(summary);

@@ -75,6 +75,12 @@ std::string WouldForce(const ResolveCall& call, const TransactionSummary& summar
   const std::string all = "each of its " + std::to_string(summary.branches.size()) +
                           " branches would be told to " + to +
                           ", now or as soon as somebody serves it; ";
+  if (const BranchSummary* last = AwaitedLastResource(summary)) {
+    return all + "its last resource, branch " + std::to_string(last->number) + " in " +
+           last->resource +
+           ", has committed or rolled back, or will, whatever is said here: where it does "
+           "otherwise some commit and others do not, so look in that database first";
+  }
   if (!AwaitsAMajority(summary)) {
     return all +
            "nobody knows what they were told before, so it does damage where one has ended "

@@ -34,6 +34,14 @@ Status CheckAllowed(const TransactionView& view, Decision to) {
                     view.waiting_for,
                 view.advice);
   }
+  if (AwaitedLastResource(view.summary) != nullptr) {
+    return Fail(ErrorCode::kRefused,
+                gtid +
+                    " may have been committed by its last resource, and only that can say: it "
+                    "waits for " +
+                    view.waiting_for,
+                view.advice);
+  }
   if (state == "pre-committing" || state == "deciding" || state == "delegating" ||
       state == "one-phase") {
     return Fail(ErrorCode::kRefused, gtid + " is " + state + ": it waits for " + view.waiting_for,

@@ -99,7 +99,8 @@ Status CheckDecided(const TransactionView& view) {
                 view.advice);
   }
   if (view.summary.ending.outcome == Outcome::kUnknown) return Fail(IsUnknown(view));
-  if (CallsParticipants(state) || AwaitsAMajority(view.summary)) return {};
+  const bool waits_for_last = AwaitedLastResource(view.summary) != nullptr;
+  if (CallsParticipants(state) || AwaitsAMajority(view.summary) || waits_for_last) return {};
   if (view.summary.ending.outcome == Outcome::kUndecided && state != "one-phase") {
     return Fail(ErrorCode::kRefused,
                 "transaction " + view.summary.gtid.text() + " is " + state +

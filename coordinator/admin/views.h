@@ -90,6 +90,9 @@ bool HasReservations(const TransactionSummary& summary);
 // A three-phase commit that may have been pre-committed and is not decided: a majority of its sites
 // decides it, and nobody else can.
 bool AwaitsAMajority(const TransactionSummary& summary);
+// The branch of a last resource that decides and has not said what it did; null if it is not that
+// which the transaction waits for.
+const BranchSummary* AwaitedLastResource(const TransactionSummary& summary);
 
 // A step of a saga, whose participant an operator has paused.
 bool IsHeldBack(const BranchSummary& branch);
@@ -97,8 +100,8 @@ bool IsHeldBack(const BranchSummary& branch);
 // A saga whose pivot has run: it goes forward, and cannot be cancelled.
 bool IsPastItsPivot(const TransactionSummary& summary);
 
-// `resolve --heuristic` can decide it: it waits for a majority, or is quarantined with branches
-// that its records name.
+// `resolve --heuristic` can decide it: it waits for a majority or for its last resource, or is
+// quarantined with branches that its records name.
 bool CanBeForced(const TransactionSummary& summary);
 
 // The state is one of a saga that waits for participants.

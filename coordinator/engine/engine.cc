@@ -23,6 +23,7 @@ const Gtid& RestoredTransaction::gtid() const {
   if (const auto* abort = std::get_if<QuorumAbortRecord>(&decision)) return abort->gtid;
   if (pre_commit) return pre_commit->gtid;
   if (ballot) return ballot->gtid;
+  if (last_resource) return last_resource->gtid;
   if (!intents.empty()) return intents.front().gtid;
   if (!heuristics.empty()) return heuristics.front().gtid;
   return registered.empty() ? forgotten->gtid : registered.front().gtid;
@@ -226,13 +227,23 @@ void Engine::Peer(PeerCall call, Completion<SiteAnswer> done) {
   });
 }
 
-void Engine::FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done) {
+void Engine::FoundPrepared(BranchKey key, std::string resource, const Evidence& evidence,
+                           const std::optional<LastResource>& last,
+                           Completion<std::monostate> done) {
   const Gtid gtid = key.gtid;
   Post(gtid, done,
-       [key = std::move(key), resource = std::move(resource)](
+       [key = std::move(key), resource = std::move(resource), evidence, last](
            Shard& shard, const Completion<std::monostate>& reply) {
-         shard.FoundPrepared(key, resource, reply);
+         shard.FoundPrepared(key, resource, evidence, last, reply);
        });
+}
+
+void Engine::AskLastResource(const BranchKey& key, const std::string& resource,
+                             const Evidence& evidence, const LastResource& last) {
+  Shard& shard = ShardOf(key.gtid);
+  shard.mailbox().PostAlways([&shard, key, resource, evidence, last] {
+    shard.AskLastResource(key, resource, evidence, last);
+  });
 }
 
 void Engine::RecordDamage(HeuristicRecord record) {

@@ -52,6 +52,7 @@ struct BeginCall {
   // paused, and to a three-phase commit.
   BranchNumber own_branches = 0;
   SessionId session{};
+  bool last_resource = false;  // it may be committed by a last resource
   // Where the transaction is to run: the shard that the caller's thread drives. None: whichever.
   std::optional<std::size_t> shard{};
 };
@@ -105,8 +106,11 @@ struct OnePhaseCall {
   Gtid gtid;
   BranchNumber branch = 0;
   Evidence evidence;
-  OnlyFor branch_of{};                    // whose session's it must be
-  std::optional<event::OwnBranch> own{};  // it, if the caller numbered it itself
+  OnlyFor branch_of{};  // whose session's it must be, and the others that are voted for
+  // That the caller numbered itself: it and all others, or none.
+  std::vector<event::OwnBranch> own{};
+  // There are others, which have voted: the branch is the last resource.
+  std::optional<std::vector<BranchVote>> votes{};
 };
 struct OnePhaseAnswer {
   bool granted = false;
@@ -169,6 +173,8 @@ struct RestoredTransaction {
   // Of three-phase commit: without a decision nothing is presumed of it.
   std::optional<PreCommitRecord> pre_commit{};
   std::optional<BallotRecord> ballot{};  // the last one
+  // Without a decision its last resource decides, and is asked.
+  std::optional<LastResourceRecord> last_resource{};
   // What persons did. Alone: a stray, or nothing else that its records say can be believed.
   std::vector<HeuristicIntentRecord> intents{};
   std::optional<ForgetRecord> forgotten{};  // then it was damaged or forced, if nothing is wrong
@@ -262,7 +268,12 @@ class Engine {
   void Peer(PeerCall call, Completion<SiteAnswer> done);
   // A scan of `resource` found the branch prepared. Its transaction tells it the decision, or
   // leaves it alone while there is none. kNotFound: not running here.
-  void FoundPrepared(BranchKey key, std::string resource, Completion<std::monostate> done);
+  void FoundPrepared(BranchKey key, std::string resource, const Evidence& evidence,
+                     const std::optional<LastResource>& last, Completion<std::monostate> done);
+  // No record is left of its transaction, and it is prepared in the name of a last resource: that
+  // is asked, and decides. If the transaction runs, the branch is one more of it.
+  void AskLastResource(const BranchKey& key, const std::string& resource, const Evidence& evidence,
+                       const LastResource& last);
   // Sends a command about a branch of no running transaction (recovery/inquiry.h decides which).
   void SendStray(Command command);
   // A branch ended against the abort of a transaction that is not running here. Recorded durably,
@@ -342,7 +353,9 @@ class Engine {
  private:
   Shard& ShardOf(const Gtid& gtid);
   Status CheckRoom() const;
-  Gtid NextGtid(const std::string& identity, std::optional<std::size_t> shard = {});
+  enum class Decides { kLog, kLogOrLastResource };
+  Gtid NextGtid(const std::string& identity, Decides decides = Decides::kLog,
+                std::optional<std::size_t> shard = {});
   Result<Gtid> BeginSaga(StartSagaCall call, const Completion<Begun>& done);
   void JoinSaga(const Gtid& gtid, const StartSagaCall& call, const Completion<Begun>& done);
   template <typename T, typename Part, typename Add>

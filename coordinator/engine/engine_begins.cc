@@ -27,13 +27,17 @@ Status Engine::CheckRoom() const {
               "finish some, or raise --max-open-transactions");
 }
 
-Gtid Engine::NextGtid(const std::string& identity, std::optional<std::size_t> shard) {
+Gtid Engine::NextGtid(const std::string& identity, Decides decides,
+                      std::optional<std::size_t> shard) {
   const LogIdentity& log = log_.identity();
   const bool reused = SETTLE_PLANTED_BUG(kGtidReused);
   const auto make = [&](std::uint64_t sequence) {
     if (reused) return Gtid::Make(log.log_id, 1, sequence, 0);
     const auto sealed = log.seals.TailOf(log.epoch, sequence, identity);
-    return Gtid::Make(log.log_id, log.epoch, sequence, sealed ? *sealed : ids_.Tail());
+    const std::uint32_t tail = sealed ? *sealed : ids_.Tail();
+    return decides == Decides::kLog
+               ? Gtid::Make(log.log_id, log.epoch, sequence, tail)
+               : Gtid::MakeForLastResource(log.log_id, log.epoch, sequence, tail);
   };
   using Lane = Unended::Lane;
   return admission_->unended.GiveOut(
@@ -60,7 +64,8 @@ void Engine::Begin(BeginCall call, Completion<Begun> done) {
                                "commit or abort each transaction that was begun; their deadlines "
                                "abort them otherwise")));
   }
-  const Gtid gtid = NextGtid(call.identity, call.shard);
+  const Decides decides = call.last_resource ? Decides::kLogOrLastResource : Decides::kLog;
+  const Gtid gtid = NextGtid(call.identity, decides, call.shard);
   Shard& shard = ShardOf(gtid);
   if (shard.mailbox().Post([&shard, gtid, call, done] { shard.Begin(gtid, call, done); })) return;
   admission_->quota.GiveBack(QuotaKey(call.identity, call.owner));

@@ -17,8 +17,8 @@
 namespace settle::coordinator {
 
 // How a transaction was decided.
-enum class EndedBy { kTwoPhase, kThreePhase, kOnePhase, kTcc, kSaga };
-inline constexpr std::size_t kEndedBy = 5;
+enum class EndedBy { kTwoPhase, kThreePhase, kOnePhase, kLastResource, kTcc, kSaga };
+inline constexpr std::size_t kEndedBy = 6;
 
 // The parts of a commit's time. Only of transactions that began in this process.
 enum class Phase {
@@ -36,7 +36,7 @@ struct Measures {
                                         Histogram(kSecondsBounds), Histogram(kSecondsBounds)};
   std::array<Histogram, kEndedBy> durations{Histogram(kSecondsBounds), Histogram(kSecondsBounds),
                                             Histogram(kSecondsBounds), Histogram(kSecondsBounds),
-                                            Histogram(kSecondsBounds)};
+                                            Histogram(kSecondsBounds), Histogram(kSecondsBounds)};
   std::uint64_t heuristics = 0;  // branches that ended otherwise than decided, or unprovably
 
   // `begun` is not set: in an earlier life, so how long it took is not known here.

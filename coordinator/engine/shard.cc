@@ -155,6 +155,9 @@ void Shard::Restore(RestoredTransaction restored) {
     if (const auto* one_phase = std::get_if<OnePhaseRecord>(&restored.decision)) {
       return std::make_unique<Transaction>(TwoPhase(*one_phase, restored.heuristics));
     }
+    if (restored.last_resource) {
+      return std::make_unique<Transaction>(TwoPhase(*restored.last_resource, restored.heuristics));
+    }
     return std::make_unique<Transaction>(TwoPhase(restored.heuristics, restored.registered));
   }();
   for (const HeuristicIntentRecord& record : restored.intents) {
@@ -163,12 +166,25 @@ void Shard::Restore(RestoredTransaction restored) {
   }
   transaction->one_phase = std::holds_alternative<OnePhaseRecord>(restored.decision);
   const auto* commit = std::get_if<CommitRecord>(&restored.decision);
+  transaction->last_resource = restored.last_resource.has_value();
+  if (restored.last_resource) {
+    const LastResourceRecord& record = *restored.last_resource;
+    const std::string last =
+        "branch " + std::to_string(record.last) + " in " + record.Deciding()->resource;
+    if (record.delegated != 0) {
+      transaction->Note(record.origin.began, "begun by " + record.origin.owner);
+      transaction->Note(record.delegated, "left to its last resource to decide, " + last);
+    } else {
+      transaction->Note(clock_.WallNow(), "found prepared in the name of " + last +
+                                              ", and no record says more of it");
+    }
+  }
   if (restored.pre_commit) {
     const PreCommitRecord& record = *restored.pre_commit;
     transaction->Note(record.origin.began,
                       "begun by " + record.origin.owner + ", for three-phase commit");
     transaction->Note(record.at, "every site had voted yes; pre-commit may have been sent");
-  } else if (commit != nullptr) {
+  } else if (commit != nullptr && !restored.last_resource) {
     transaction->Note(commit->origin.began, "begun by " + commit->origin.owner);
   }
   if (commit != nullptr) transaction->Note(commit->decided, "decided to commit");
@@ -178,8 +194,9 @@ void Shard::Restore(RestoredTransaction restored) {
     transaction->Note(record.at, "registered branch " + std::to_string(record.branch) + " in " +
                                      record.participant + ", action " + record.action);
   }
-  transaction->Note(clock_.WallNow(),
-                    "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
+  if (!restored.last_resource || restored.last_resource->delegated != 0)
+    transaction->Note(clock_.WallNow(),
+                      "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
   Run(std::move(transaction), {}, restored.intents, std::move(restored.forgotten));
 }
 
@@ -261,17 +278,24 @@ void Shard::Commit(CommitCall call, const Completion<CommitAnswer>& done) {
 }
 
 void Shard::CommitOnePhase(const OnePhaseCall& call, const Completion<OnePhaseAnswer>& done) {
-  std::optional<event::OwnBranch> own = call.own;
-  const Result<Transaction*> found =
-      FindNaming(call.gtid, own ? std::span(&*own, 1) : std::span<event::OwnBranch>());
+  std::vector<event::OwnBranch> own = call.own;
+  const Result<Transaction*> found = FindNaming(call.gtid, own);
   if (!found) return done(Fail(found.error()));
   Transaction* transaction = *found;
   if (transaction == nullptr) return AnswerNotRunning(call.gtid, done, OnePhaseAnswer{});
   if (!transaction->IsFor(call.branch_of, call.branch))
     return done(Fail(NotYourBranch(call.gtid, call.branch)));
+  for (const BranchVote& vote : call.votes.value_or(std::vector<BranchVote>())) {
+    if (!transaction->IsFor(call.branch_of, vote.branch))
+      return done(Fail(NotYourBranch(call.gtid, vote.branch)));
+  }
   transaction->other_waiters.Change().one_phase.push_back(done);
   NoteCommitAsked(*transaction);
-  const event::OnePhaseRequested asked{call.branch, call.evidence, std::move(own)};
+  const Event asked =
+      call.votes ? Event(event::LastResourceRequested{call.branch, call.evidence, *call.votes, own})
+                 : Event(event::OnePhaseRequested{
+                       call.branch, call.evidence,
+                       own.empty() ? std::nullopt : std::optional(std::move(own.front()))});
   Handle(*transaction, asked, {}, [&](Error error) {
     if (error.code != ErrorCode::kInvalid) {  // too late: whoever asks is told what is so
       return TellOnePhase(*transaction, {false, transaction->machine.ending()});

@@ -61,8 +61,11 @@ class Shard {
   void Act(const SagaActCall& call, const Completion<std::monostate>& done);
   void SessionLost(const SessionId& session);
   void ResourceReady(const std::string& resource);
-  void FoundPrepared(const BranchKey& key, const std::string& resource,
+  void FoundPrepared(const BranchKey& key, const std::string& resource, const Evidence& evidence,
+                     const std::optional<LastResource>& last,
                      const Completion<std::monostate>& done);
+  void AskLastResource(const BranchKey& key, const std::string& resource, const Evidence& evidence,
+                       const LastResource& last);
   Sagas& sagas() { return sagas_; }
   void RecordDamage(HeuristicRecord record);
   void Hurry(const Gtid& gtid, const Completion<Hurried>& done);
@@ -128,6 +131,7 @@ class Shard {
   void Perform(Transaction& transaction, const effect::Pause& pause);
   void Perform(Transaction& transaction, const effect::Alarm& alarm);
   void Perform(Transaction& transaction, const effect::Skipped& skipped);
+  void Perform(Transaction& transaction, effect::PersistLazily& persist);
   void TellTried(Transaction& transaction, BranchNumber branch);
   void RefuseTries(Transaction& transaction, const Ending& ending);
   static void AnswerPeer(Transaction& transaction, std::uint64_t call,

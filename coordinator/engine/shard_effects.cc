@@ -35,6 +35,7 @@ bool IsAsked(CommandKind kind) {
 EndedBy EndedByOf(const Transaction& transaction) {
   if (transaction.machine.protocol() == Protocol::kThreePhase) return EndedBy::kThreePhase;
   if (transaction.machine.has_reservations()) return EndedBy::kTcc;
+  if (transaction.last_resource) return EndedBy::kLastResource;
   return transaction.one_phase ? EndedBy::kOnePhase : EndedBy::kTwoPhase;
 }
 
@@ -130,6 +131,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
           [&](const effect::TryAnswered& answered) { TellTried(transaction, answered.branch); },
           [&](const effect::Skipped& skipped) { Perform(transaction, skipped); },
           [&](effect::Persist& persist) { Persist(transaction, std::move(persist.record)); },
+          [&](effect::PersistLazily& persist) { Perform(transaction, persist); },
           [&](const effect::ArmTimer& arm) {
             const auto delay = arm.timer == Timer::kVote
                                    ? std::chrono::nanoseconds(settings_.vote_timeout)
@@ -221,6 +223,20 @@ void Shard::Persist(Transaction& transaction, Record record) {
       [this, gtid = transaction.machine.gtid()](AppendResult result, const std::string& reason) {
         mailbox_.PostAlways([this, gtid, result, reason] { OnAppended(gtid, result, reason); });
       });
+}
+
+// Nobody waits for it, and nothing rests on it but what is answered after a crash.
+void Shard::Perform(Transaction& transaction, effect::PersistLazily& persist) {
+  const WallTime now = clock_.WallNow();
+  if (auto* record = std::get_if<LastResourceRecord>(&persist.record)) {
+    record->delegated = now;
+    transaction.last_resource = true;
+    transaction.Note(now, "left to its last resource to decide, branch " +
+                              std::to_string(record->last) + " in " + record->Deciding()->resource);
+  }
+  DurableAppend(log_, observer_, std::move(persist.record), Durability::kLazy,
+                [](AppendResult, const std::string&) {});
+  SETTLE_FAILPOINT("engine.leave_given");
 }
 
 void Shard::RecordDamage(HeuristicRecord record) {

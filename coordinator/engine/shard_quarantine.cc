@@ -31,6 +31,12 @@ void Shard::Quarantine(const RestoredTransaction& restored) {
     for (const DecidedBranch& branch : restored.pre_commit->branches) show(branch);
     summary.timeline.push_back({restored.pre_commit->at, "pre-committed, by the first record"});
   }
+  if (restored.last_resource) {
+    summary.origin = restored.last_resource->origin;
+    for (const DecidedBranch& branch : restored.last_resource->branches) show(branch);
+    summary.timeline.push_back(
+        {restored.last_resource->delegated, "left to its last resource, by the first record"});
+  }
   if (const auto* commit = std::get_if<CommitRecord>(&restored.decision)) {
     summary.origin = commit->origin;
     summary.branches.clear();

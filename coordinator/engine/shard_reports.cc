@@ -80,14 +80,28 @@ void Shard::ResourceReady(const std::string& resource) {
 }
 
 void Shard::FoundPrepared(const BranchKey& key, const std::string& resource,
+                          const Evidence& evidence, const std::optional<LastResource>& last,
                           const Completion<std::monostate>& done) {
   if (Transaction* transaction = Find(key.gtid)) {
-    Handle(*transaction, event::FoundPrepared{key.number, resource});
+    Handle(*transaction, event::FoundPrepared{key.number, resource, last, evidence});
   } else if (FindNotRunning(key.gtid) == nullptr) {
     return done(
         Fail(ErrorCode::kNotFound, "transaction " + key.gtid.text() + " is not running here"));
   }
   done(std::monostate{});
+}
+
+// A name that is made up costs memory until its last resource answers: no more of it than of
+// others. The next scan finds what is left out.
+void Shard::AskLastResource(const BranchKey& key, const std::string& resource,
+                            const Evidence& evidence, const LastResource& last) {
+  // What was found at the same moment in another database may have made it anew.
+  if (Transaction* running = Find(key.gtid)) {
+    return Handle(*running, event::FoundPrepared{key.number, resource, last, evidence});
+  }
+  if (running_.size() >= settings_.open_transactions_max) return;
+  if (FindNotRunning(key.gtid) != nullptr) return;
+  Restore({.heuristics = {}, .last_resource = RecordByName(key, resource, evidence, last)});
 }
 
 }  // namespace settle::coordinator

@@ -38,7 +38,8 @@ class Newest {
 };
 
 CommandKind OutstandingOf(TwoPhase::State state) {
-  if (state == TwoPhase::State::kOnePhase) return CommandKind::kProve;
+  if (state == TwoPhase::State::kOnePhase || state == TwoPhase::State::kLastResource)
+    return CommandKind::kProve;
   return state == TwoPhase::State::kCommitting ? CommandKind::kCommit : CommandKind::kAbort;
 }
 

@@ -82,6 +82,7 @@ std::string Transaction::LastError(const TwoPhase::Branch& branch,
 bool Transaction::IsInDoubt() const {
   switch (machine.state()) {
     case TwoPhase::State::kOnePhase:
+    case TwoPhase::State::kLastResource:
     case TwoPhase::State::kQuorum:
     case TwoPhase::State::kCommitting:
     case TwoPhase::State::kDamaged:

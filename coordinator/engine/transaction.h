@@ -58,6 +58,7 @@ struct Transaction {
   Seldom<OtherWaiters> other_waiters;
   PhaseTimes times{};
   bool one_phase = false;              // one resource decides, or decided
+  bool last_resource = false;          // the last one of several does, or did
   std::optional<CommandKind> asked{};  // three-phase: what its sites were asked last
   WallTime ended = 0;
   // Of the latest command or call of a branch.

@@ -78,7 +78,7 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
         return pending.is_record() && pending.durability == Durability::kForce;
       });
 
-  if (forced) SETTLE_FAILPOINT("log.before_begin");
+  SETTLE_FAILPOINT(forced ? "log.before_begin" : "log.before_lazy");
   const auto from = std::chrono::steady_clock::now();
   if (auto begun = connection_.Run("BEGIN IMMEDIATE"); !begun) {
     return Judge(begun.error(), Stage::kBeforeCommit, "write");

@@ -21,6 +21,7 @@ Subject SubjectOf(const Record& record) {
   }
   subject.decides = std::holds_alternative<CommitRecord>(record) ||
                     std::holds_alternative<OnePhaseRecord>(record) ||
+                    std::holds_alternative<LastResourceRecord>(record) ||
                     std::holds_alternative<PreCommitRecord>(record) ||
                     std::holds_alternative<QuorumAbortRecord>(record);
   const auto* intent = std::get_if<HeuristicIntentRecord>(&record);

@@ -73,6 +73,7 @@ constexpr Type TypeOf(const BallotRecord&) { return {15, 5, "ballot"}; }
 constexpr Type TypeOf(const QuorumAbortRecord&) { return {16, 5, "quorum abort"}; }
 constexpr Type TypeOf(const HeuristicIntentRecord&) { return {17, 6, "heuristic intent"}; }
 constexpr Type TypeOf(const PauseRecord&) { return {18, 6, "pause"}; }
+constexpr Type TypeOf(const LastResourceRecord&) { return {19, 7, "last resource"}; }
 
 template <typename Alternative>
 Result<Record> DecodeBody(int version, std::string_view body) {
@@ -166,6 +167,7 @@ Result<Record> DecodeRecord(std::string_view bytes) {
     case 16: return DecodeBody<QuorumAbortRecord>(version, body);
     case 17: return DecodeBody<HeuristicIntentRecord>(version, body);
     case 18: return DecodeBody<PauseRecord>(version, body);
+    case 19: return DecodeBody<LastResourceRecord>(version, body);
   }
   return corrupt(
       fmt::format("the record has the unknown type {}", static_cast<unsigned char>(bytes[1])));

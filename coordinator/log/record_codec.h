@@ -6,11 +6,11 @@
 // Frame, in every version:
 //
 //   offset  size  what
-//   0       1     version, at most 6
+//   0       1     version, at most 7
 //   1       1     type: 1 commit, 2 one-phase, 3 heuristic, 4 end, 5 resource, 6 forget,
 //                  7 saga begin, 8 saga step, 9 saga aborting, 10 saga act, 11 saga end,
 //                  12 definition, 13 registered, 14 pre-commit, 15 ballot, 16 quorum abort,
-//                  17 heuristic intent, 18 pause
+//                  17 heuristic intent, 18 pause, 19 last resource
 //   2       4     n, the length of the body
 //   6       n     body
 //   6 + n   4     CRC-32 of all bytes before (zlib's crc32)
@@ -103,6 +103,10 @@
 //   intent         heuristic act, decision, list of decided branch, text database name, text
 //                  operator name, text reason, time at
 //
+// Bodies that came with version 7:
+//
+//   last resource  gtid, origin, time delegated, u32 last, list of decided branch
+//
 // How it changes: the version is raised for whatever changes in a body, a new type or enum value
 // included; new fields are added at the end of a body, and every version that ever was released is
 // read for ever. A record is written in the lowest version that has its body, so an older program
@@ -121,7 +125,7 @@
 
 namespace settle::coordinator {
 
-inline constexpr std::uint8_t kRecordVersion = 6;           // the highest
+inline constexpr std::uint8_t kRecordVersion = 7;           // the highest
 inline constexpr std::size_t kTextMax = 64 * 1024;          // bytes of one text
 inline constexpr std::size_t kListMax = 64 * 1024;          // elements of one list
 inline constexpr std::size_t kRecordMax = 8 * 1024 * 1024;  // bytes of one record

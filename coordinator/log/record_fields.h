@@ -103,6 +103,15 @@ void Fields(Archive& archive, V& record) {
   Fields(archive, record.branch);
 }
 
+template <typename Archive, Is<LastResourceRecord> V>
+void Fields(Archive& archive, V& record) {
+  archive.Field("gtid", record.gtid);
+  Fields(archive, record.origin);
+  archive.Field("delegated", record.delegated);
+  archive.Field("last", record.last);
+  archive.Field("branches", record.branches);
+}
+
 template <typename Archive, Is<HeuristicRecord> V>
 void Fields(Archive& archive, V& record) {
   archive.Field("gtid", record.gtid);

@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kShardPatience{2'000};
 constexpr int kCountedOneOf = 50;  // parts of a shard's time
-constexpr EndedBy kEveryWay[] = {EndedBy::kTwoPhase, EndedBy::kThreePhase, EndedBy::kOnePhase,
-                                 EndedBy::kTcc, EndedBy::kSaga};
+constexpr EndedBy kEveryWay[] = {EndedBy::kTwoPhase,     EndedBy::kThreePhase, EndedBy::kOnePhase,
+                                 EndedBy::kLastResource, EndedBy::kTcc,        EndedBy::kSaga};
 static_assert(std::size(kEveryWay) == kEndedBy);
 
 const char* ToString(EndedBy by) {
@@ -30,6 +30,7 @@ const char* ToString(EndedBy by) {
     case EndedBy::kTwoPhase: return "two-phase";
     case EndedBy::kThreePhase: return "three-phase";
     case EndedBy::kOnePhase: return "one-phase";
+    case EndedBy::kLastResource: return "last-resource";
     case EndedBy::kTcc: return "tcc";
     case EndedBy::kSaga: return "saga";
   }

@@ -28,6 +28,15 @@ std::string Words(const VoteResult& vote) {
          (vote.retryable ? " retryable" : "");
 }
 
+std::string Words(const std::vector<BranchVote>& votes,
+                  const std::vector<event::OwnBranch>& branches) {
+  std::string text;
+  for (const BranchVote& vote : votes) text += " " + Number(vote.branch) + "=" + Words(vote.result);
+  for (const event::OwnBranch& own : branches)
+    text += " own " + Number(own.number) + " " + own.resource;
+  return text;
+}
+
 std::string Words(const DecidedBranch& branch) {
   return Number(branch.number) + " " + branch.resource + " " + settle::ToString(branch.vote) +
          Trailing(branch.evidence);
@@ -87,16 +96,14 @@ struct EventWords {
            DescribeJson(e.input);
   }
   std::string operator()(const event::CommitRequested& e) const {
-    std::string text = "commit";
-    for (const BranchVote& vote : e.votes)
-      text += " " + Number(vote.branch) + "=" + Words(vote.result);
-    for (const event::OwnBranch& own : e.own)
-      text += " own " + Number(own.number) + " " + own.resource;
-    return text;
+    return "commit" + Words(e.votes, e.own);
   }
   std::string operator()(const event::OnePhaseRequested& e) const {
     return "one-phase " + Number(e.branch) + Trailing(e.evidence) +
            (e.own ? " own " + Number(e.own->number) + " " + e.own->resource : "");
+  }
+  std::string operator()(const event::LastResourceRequested& e) const {
+    return "last-resource " + Number(e.branch) + Trailing(e.evidence) + Words(e.votes, e.own);
   }
   std::string operator()(const event::AbortRequested& e) const {
     std::string text = std::string("abort ") + settle::ToString(e.cause) + TrailingReason(e.reason);
@@ -145,7 +152,10 @@ struct EventWords {
     return "resource-ready " + e.resource;
   }
   std::string operator()(const event::FoundPrepared& e) const {
-    return "found-prepared " + Number(e.branch) + " " + e.resource;
+    return "found-prepared " + Number(e.branch) + " " + e.resource + Trailing(e.evidence) +
+           (e.last ? " last " + Number(e.last->branch) + " " + e.last->resource +
+                         Trailing(e.last->evidence)
+                   : "");
   }
   std::string operator()(const event::RetryRequested&) const { return "retry"; }
   std::string operator()(const event::SkipRequested& e) const {
@@ -178,6 +188,9 @@ struct RecordWords {
   }
   std::string operator()(const OnePhaseRecord& record) const {
     return "one-phase record: " + Words(record.branch);
+  }
+  std::string operator()(const LastResourceRecord& record) const {
+    return "last-resource record: " + Number(record.last) + " decides:" + Words(record.branches);
   }
   std::string operator()(const HeuristicRecord& record) const {
     return "heuristic record: " + Number(record.branch) + " " + settle::ToString(record.end) +
@@ -254,6 +267,9 @@ struct EffectWords {
   }
   std::string operator()(const effect::Skipped& e) const { return "skipped " + Number(e.branch); }
   std::string operator()(const effect::Persist& e) const { return "persist " + Describe(e.record); }
+  std::string operator()(const effect::PersistLazily& e) const {
+    return "persist lazily " + Describe(e.record);
+  }
   std::string operator()(const effect::ArmTimer& e) const {
     return std::string("arm ") + ToString(e.timer) + " step " + std::to_string(e.attempt);
   }

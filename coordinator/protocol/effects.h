@@ -96,6 +96,13 @@ struct Persist {
   friend bool operator==(const Persist&, const Persist&) = default;
 };
 
+// Written with whatever is written next, and answered by nothing: it may be lost.
+struct PersistLazily {
+  Record record;
+
+  friend bool operator==(const PersistLazily&, const PersistLazily&) = default;
+};
+
 // Arms the timer anew; `attempt` grows the retry's delay.
 struct ArmTimer {
   Timer timer = Timer::kRetry;
@@ -184,11 +191,11 @@ struct Forget {
 
 using Effect =
     std::variant<effect::Send, effect::AbortOwn, effect::Call, effect::Pause, effect::StopCall,
-                 effect::Alarm, effect::Persist, effect::ArmTimer, effect::CancelTimer,
-                 effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted, effect::TryAccepted,
-                 effect::TryAnswered, effect::Skipped, effect::HeuristicRecorded,
-                 effect::AnswerPeer, effect::OnePhaseGranted, effect::OnePhaseDeclined,
-                 effect::Refuse, effect::Forget>;
+                 effect::Alarm, effect::Persist, effect::PersistLazily, effect::ArmTimer,
+                 effect::CancelTimer, effect::ReplyDecided, effect::ReplyApplied, effect::Enlisted,
+                 effect::TryAccepted, effect::TryAnswered, effect::Skipped,
+                 effect::HeuristicRecorded, effect::AnswerPeer, effect::OnePhaseGranted,
+                 effect::OnePhaseDeclined, effect::Refuse, effect::Forget>;
 using Effects = std::vector<Effect>;
 
 }  // namespace settle::coordinator

@@ -11,6 +11,7 @@
 #include "settle/vocabulary/action.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/last_resource.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/three_phase.h"
 
@@ -70,6 +71,16 @@ struct OnePhaseRequested {
   BranchNumber branch = 0;
   Evidence evidence;
   std::optional<OwnBranch> own{};
+};
+
+// The application asks to commit by a last resource: `branch` is open still, its evidence is taken,
+// and all others have voted; those that are prepared are so in its name. `own` as in
+// CommitRequested.
+struct LastResourceRequested {
+  BranchNumber branch = 0;
+  Evidence evidence;
+  std::vector<BranchVote> votes;  // of all others
+  std::vector<OwnBranch> own{};
 };
 
 // `rolled_back` are branches that whoever asks has already rolled back.
@@ -148,6 +159,8 @@ struct ResourceReady {
 struct FoundPrepared {
   BranchNumber branch = 0;
   std::string resource;
+  std::optional<LastResource> last{};  // in whose name it is prepared
+  Evidence evidence{};                 // that it voted with, where its database can tell
 };
 
 // An operator wants what is outstanding sent now.
@@ -179,12 +192,14 @@ struct Restored {
 
 }  // namespace event
 
-using Event = std::variant<
-    event::Enlist, event::TryRequested, event::CommitRequested, event::OnePhaseRequested,
-    event::AbortRequested, event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired,
-    event::Voted, event::SiteAnswered, event::PeerCalled, event::Finished, event::Answered,
-    event::CallTimerFired, event::ParticipantReady, event::Persisted, event::PersistRefused,
-    event::SessionLost, event::ResourceReady, event::FoundPrepared, event::RetryRequested,
-    event::SkipRequested, event::ForgetRequested, event::HeuristicRequested, event::Restored>;
+using Event =
+    std::variant<event::Enlist, event::TryRequested, event::CommitRequested,
+                 event::OnePhaseRequested, event::LastResourceRequested, event::AbortRequested,
+                 event::DeadlineReached, event::VoteTimerFired, event::RetryTimerFired,
+                 event::Voted, event::SiteAnswered, event::PeerCalled, event::Finished,
+                 event::Answered, event::CallTimerFired, event::ParticipantReady, event::Persisted,
+                 event::PersistRefused, event::SessionLost, event::ResourceReady,
+                 event::FoundPrepared, event::RetryRequested, event::SkipRequested,
+                 event::ForgetRequested, event::HeuristicRequested, event::Restored>;
 
 }  // namespace settle::coordinator

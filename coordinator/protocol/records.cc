@@ -1,5 +1,7 @@
 #include "protocol/records.h"
 
+#include <algorithm>
+
 namespace settle::coordinator {
 
 namespace {
@@ -19,6 +21,24 @@ const Gtid& Of(const PauseRecord&) { return kNone; }
 
 const Gtid& GtidOf(const Record& record) {
   return std::visit([](const auto& one) -> const Gtid& { return Of(one); }, record);
+}
+
+const DecidedBranch* LastResourceRecord::Deciding() const {
+  const auto found = std::find_if(branches.begin(), branches.end(),
+                                  [&](const DecidedBranch& one) { return one.number == last; });
+  return found == branches.end() ? nullptr : &*found;
+}
+
+LastResourceRecord RecordByName(const BranchKey& found, const std::string& resource,
+                                const Evidence& evidence, const LastResource& last) {
+  LastResourceRecord record;
+  record.gtid = found.gtid;
+  record.last = last.branch;
+  for (BranchNumber number = 1; number <= std::max(found.number, last.branch); ++number)
+    record.branches.push_back({number, kNotKnown, Vote::kReadOnly, {}});
+  record.branches[found.number - 1] = {found.number, resource, Vote::kCommit, evidence};
+  record.branches[last.branch - 1] = {last.branch, last.resource, Vote::kCommit, last.evidence};
+  return record;
 }
 
 std::string NobodyServes(const std::string& participant) {

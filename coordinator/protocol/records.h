@@ -11,6 +11,7 @@
 #include "protocol/saga_records.h"
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/last_resource.h"
 #include "settle/vocabulary/outcome.h"
 #include "settle/vocabulary/three_phase.h"
 
@@ -86,6 +87,9 @@ struct RegisteredRecord {
   friend bool operator==(const RegisteredRecord&, const RegisteredRecord&) = default;
 };
 
+// Stands for the resource of a branch of which no more is known than that there may be one.
+inline constexpr const char* kNotKnown = "not-known";
+
 // Forced before a lone branch may be committed in one phase: from here on its resource decides, and
 // without this record it must not.
 struct OnePhaseRecord {
@@ -96,6 +100,26 @@ struct OnePhaseRecord {
 
   friend bool operator==(const OnePhaseRecord&, const OnePhaseRecord&) = default;
 };
+
+// Lazy: written when a last resource is given leave to decide (docs/protocols.md, "Logging last
+// resource"), and waited for by nobody. From here on only that branch's database knows how the
+// transaction ends. Lost in a crash, it costs the answer to a question: the names of the branches
+// that are prepared say as much to whoever finds one.
+struct LastResourceRecord {
+  Gtid gtid;
+  Origin origin;
+  WallTime delegated = 0;
+  BranchNumber last = 0;                // decides; in `branches` with a vote to commit
+  std::vector<DecidedBranch> branches;  // in order; read-only ones included, for people
+
+  // `last`; null only in a record that cannot be believed.
+  const DecidedBranch* Deciding() const;
+
+  friend bool operator==(const LastResourceRecord&, const LastResourceRecord&) = default;
+};
+// What the name of a branch that was found prepared says, where no record says anything.
+LastResourceRecord RecordByName(const BranchKey& found, const std::string& resource,
+                                const Evidence& evidence, const LastResource& last);
 
 // Forced. A branch ended otherwise than decided, or in a way that cannot be proved.
 struct HeuristicRecord {
@@ -256,7 +280,7 @@ using Record =
     std::variant<CommitRecord, OnePhaseRecord, HeuristicRecord, EndRecord, ResourceRecord,
                  ForgetRecord, SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                  SagaEndRecord, DefinitionRecord, RegisteredRecord, PreCommitRecord, BallotRecord,
-                 QuorumAbortRecord, HeuristicIntentRecord, PauseRecord>;
+                 QuorumAbortRecord, HeuristicIntentRecord, PauseRecord, LastResourceRecord>;
 // Those that a saga's machine writes.
 using SagaRecord = std::variant<SagaBeginRecord, SagaStepRecord, SagaAbortingRecord, SagaActRecord,
                                 SagaEndRecord, ForgetRecord>;

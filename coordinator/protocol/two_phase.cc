@@ -262,7 +262,8 @@ Effects TwoPhase::AnswerLateRequest() const {
     case State::kQuorum:
     case State::kDeciding:
     case State::kDelegating:
-    case State::kOnePhase: return {};
+    case State::kOnePhase:
+    case State::kLastResource: return {};
     case State::kCommitting: return {effect::ReplyDecided{ending_, finish_here_}};
     case State::kAborting:
     case State::kDamaged:
@@ -273,23 +274,30 @@ Effects TwoPhase::AnswerLateRequest() const {
 }
 
 Effects TwoPhase::On(const event::AbortRequested& event) {
-  const bool open = state_ == State::kActive || state_ == State::kPreparing;
+  // Only the handle that was rolled back could have committed the last resource.
+  const bool last_rolled_back = state_ == State::kLastResource && !records().intent_on_its_way &&
+                                std::find(event.rolled_back.begin(), event.rolled_back.end(),
+                                          last_) != event.rolled_back.end();
+  const bool open = state_ == State::kActive || state_ == State::kPreparing || last_rolled_back;
   if (!open && !(SETTLE_PLANTED_BUG(kAbortObeyedAfterTheLastVote) && state_ == State::kDeciding) &&
       !(SETTLE_PLANTED_BUG(kAbortsAloneAfterPreCommit) && state_ == State::kQuorum)) {
     return AnswerLateRequest();
   }
   for (const BranchNumber number : event.rolled_back) {
     Branch* branch = Find(number);
-    if (branch != nullptr && !branch->reservation) branch->state = BranchState::kAborted;
+    const bool damaged = branch != nullptr && branch->state == BranchState::kCommitted;
+    if (branch != nullptr && !branch->reservation && !damaged)
+      branch->state = BranchState::kAborted;
   }
   return Abort(event.cause, event.reason, false);
 }
 
 Effects TwoPhase::On(const event::DeadlineReached&) {
   const bool too_late = state_ != State::kActive;
-  if (too_late && !(SETTLE_PLANTED_BUG(kDeadlineAfterTheLastVote) && state_ == State::kDeciding)) {
-    return {};
-  }
+  const bool obeyed =
+      (SETTLE_PLANTED_BUG(kDeadlineAfterTheLastVote) && state_ == State::kDeciding) ||
+      (SETTLE_PLANTED_BUG(kDeadlineAfterLeaveToTheLastResource) && state_ == State::kLastResource);
+  if (too_late && !obeyed) return {};
   return Abort(AbortCause::kDeadline, "commit was not asked for before the transaction's deadline",
                true);
 }
@@ -365,7 +373,9 @@ Effects TwoPhase::On(const event::SessionLost& event) {
                    "the process that owned a branch was lost before the branch was prepared", true);
     case State::kCommitting:
     case State::kAborting:
-    case State::kOnePhase: {
+    case State::kOnePhase:
+    case State::kLastResource: {
+      if (DecidedUnrecorded()) return RecordDecision();
       Effects effects =
           SendOutstanding([](const Branch& branch) { return branch.session.empty(); });
       if (state_ == State::kAborting) Add(effects, EndIfAllFinished());

@@ -46,6 +46,9 @@ class TwoPhase {
     kDeciding,    // the commit record is on its way to the disk; only the log knows
     kDelegating,  // the one-phase record is on its way to the disk
     kOnePhase,    // the lone branch's resource decides; settled by evidence
+    // The last resource decides; the others are prepared in its name. Settled by evidence, after
+    // any crash.
+    kLastResource,
     kCommitting,  // committed; told to the branches until all have acknowledged
     kAborting,    // aborted; told to the branches as far as they can be reached
     kDamaged,     // ended otherwise than decided, or without proof; kept until a person forgets it
@@ -114,6 +117,8 @@ class TwoPhase {
   TwoPhase(const CommitRecord& record, const std::vector<HeuristicRecord>& heuristics,
            const std::vector<RegisteredRecord>& registered = {});
   TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicRecord>& heuristics);
+  // The last resource decides: it is asked. Of what a scan found prepared in its name, too.
+  TwoPhase(const LastResourceRecord& record, const std::vector<HeuristicRecord>& heuristics);
   // A transaction without a decision: aborted. Of it the damage was written down, or reservations
   // are to be cancelled; `heuristics` and `registered` are not both empty.
   explicit TwoPhase(const std::vector<HeuristicRecord>& heuristics,
@@ -146,6 +151,8 @@ class TwoPhase {
   std::vector<BranchNumber> Unfinished() const;
   // With those whose damage is on its way to the log: nobody may be told yet that all is applied.
   std::vector<BranchNumber> NotApplied() const;
+  // The branch that decides or decided alone, while the others were prepared; 0: none does.
+  BranchNumber last_resource() const { return last_; }
   // Something was registered: until its end is in the log, a start cancels it anew.
   bool has_reservations() const;
   Protocol protocol() const { return protocol_; }
@@ -159,6 +166,7 @@ class TwoPhase {
   Effects On(const event::TryRequested& event);
   Effects On(const event::CommitRequested& event);
   Effects On(const event::OnePhaseRequested& event);
+  Effects On(const event::LastResourceRequested& event);
   Effects On(const event::AbortRequested& event);
   Effects On(const event::DeadlineReached& event);
   Effects On(const event::VoteTimerFired& event);
@@ -203,10 +211,23 @@ class TwoPhase {
   Effects FinishedOnePhase(Branch& branch, const FinishResult& result);
   Effects FinishedAborting(Branch& branch, const FinishResult& result);
   Effects RecordHeuristic(Branch& branch, const FinishResult& result);
+  Effects RecordUnrecorded();
   Effects EndIfAllFinished();
   void TakeHeuristics(const std::vector<HeuristicRecord>& heuristics);
   Ending DamagedEnding() const;
   Effects Forgotten(const ForgetRecord& record);
+
+  // The last resource: two_phase_last.cc.
+  std::string WhyNotByLastResource(const event::LastResourceRequested& event) const;
+  Effects FinishedLast(Branch& last, const FinishResult& result);
+  Effects OnLastCommitted();
+  Effects AskLastResource();
+  bool DecidedUnrecorded() const;
+  Effects RecordDecision();
+  Effects OnDecisionRecorded(bool durable);
+  bool IsOneOfTheirs(const event::FoundPrepared& found) const;
+  Effects FoundInItsName(const event::FoundPrepared& found);
+  void GiveUpLastResource();
 
   // What persons decide: two_phase_heuristic.cc.
   std::optional<HeuristicIntent> Completed(HeuristicIntent intent, std::string& why_not) const;
@@ -265,6 +286,10 @@ class TwoPhase {
   Ending ending_{Outcome::kUndecided, AbortCause::kNone, "", false};
   Decision decision_ = Decision::kAbort;  // what branches are told once it is past kDeciding
   bool finish_here_ = false;
+  BranchNumber last_ = 0;           // the branch of the last resource
+  bool leave_given_ = false;        // to it, in this life of the coordinator
+  bool recorded_ = false;           // that it committed
+  bool record_on_its_way_ = false;  // of that, to the disk; while others may be, too
   int retries_ = 0;
   // Beside that of the decision.
   struct OtherRecords {

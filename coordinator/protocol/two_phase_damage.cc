@@ -26,9 +26,24 @@ Effects TwoPhase::RecordHeuristic(Branch& branch, const FinishResult& result) {
       "branch " + std::to_string(branch.number) + " in " + branch.resource + ": " + result.detail,
       0};
   records_.Change().heuristics.push_back(record);
-  records_.Change().recording.push_back(
-      branch.number);  // the end is told only once this is durable
+  if (DecidedUnrecorded()) {  // damage is read against a decision, so that comes first
+    records_->unrecorded.push_back(branch.number);
+    return RecordDecision();
+  }
+  records_->recording.push_back(branch.number);  // the end is told only once this is durable
   return {effect::Persist{std::move(record)}};
+}
+
+Effects TwoPhase::RecordUnrecorded() {
+  const std::vector<BranchNumber> unrecorded = records().unrecorded;
+  if (!unrecorded.empty()) records_->unrecorded.clear();
+  Effects effects;
+  for (const BranchNumber number : unrecorded) {
+    const auto known = std::ranges::find(records_->heuristics, number, &HeuristicRecord::branch);
+    records_->recording.push_back(number);
+    effects.push_back(effect::Persist{*known});
+  }
+  return effects;
 }
 
 void TwoPhase::TakeHeuristics(const std::vector<HeuristicRecord>& heuristics) {
@@ -101,6 +116,7 @@ Effects TwoPhase::On(const event::ForgetRequested& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase:
+    case State::kLastResource:
     case State::kCommitting:
     case State::kAborting:
     case State::kDone:

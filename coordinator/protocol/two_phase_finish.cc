@@ -9,13 +9,6 @@
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
-namespace {
-
-// A branch that the caller finishes itself is left alone for this many steps of back-off.
-constexpr int kPatienceWithCaller = 4;
-
-}  // namespace
-
 std::vector<BranchNumber> TwoPhase::Unfinished() const {
   std::vector<BranchNumber> unfinished;
   for (const Branch& branch : branches_) {
@@ -42,6 +35,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
     case State::kPreCommitting:
     case State::kQuorum:
     case State::kDeciding:
+    case State::kLastResource:
     case State::kCommitting:
     case State::kAborting:
     case State::kDamaged:
@@ -74,6 +68,7 @@ Effects TwoPhase::On(const event::OnePhaseRequested& event) {
 Effects TwoPhase::On(const event::Persisted&) {
   if (records().intent_on_its_way) return OnIntentDurable();
   if (!records().registering.empty()) return OnRegistered();
+  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded(true);
   switch (state_) {
     case State::kPreCommitting: return OnPreCommitDurable();
     case State::kQuorum: return OnKept();
@@ -89,6 +84,7 @@ Effects TwoPhase::On(const event::Persisted&) {
     case State::kForgetting: return Forgotten(std::exchange(records_.Change().forget, {}));
     case State::kActive:
     case State::kPreparing:
+    case State::kLastResource:
     case State::kDamaged:
     case State::kDone: return {};
   }
@@ -124,6 +120,7 @@ Effects TwoPhase::OnDecisionDurable() {
 Effects TwoPhase::On(const event::PersistRefused& event) {
   if (records().intent_on_its_way) return OnIntentRefused(event.reason);
   if (!records().registering.empty()) return OnRegistrationRefused(event.reason);
+  if (std::exchange(record_on_its_way_, false)) return OnDecisionRecorded(false);
   switch (state_) {
     case State::kQuorum: return OnKeepingRefused(event.reason);
     case State::kDeciding:
@@ -149,6 +146,7 @@ Effects TwoPhase::On(const event::PersistRefused& event) {
           "the log could not store that it is forgotten, so it stays damaged: " + event.reason}};
     case State::kActive:
     case State::kPreparing:
+    case State::kLastResource:
     case State::kDamaged:
     case State::kDone: return {};
   }
@@ -160,12 +158,17 @@ Effects TwoPhase::On(const event::Finished& event) {
   if (branch == nullptr || branch->reservation || !IsUnfinished(*branch)) return {};
   if (event.result.end == BranchEnd::kRetry) {
     branch->last_error = event.result.detail;
+    if (SETTLE_PLANTED_BUG(kNoAnswerOfTheLastResourceTakenForAbort) &&
+        state_ == State::kLastResource) {
+      return FinishedLast(*branch, {BranchEnd::kAborted, event.result.detail});
+    }
     return {};
   }
   switch (state_) {
     case State::kCommitting: return FinishedCommitting(*branch, event.result);
     case State::kAborting: return FinishedAborting(*branch, event.result);
     case State::kOnePhase: return FinishedOnePhase(*branch, event.result);
+    case State::kLastResource: return FinishedLast(*branch, event.result);
     case State::kActive:
     case State::kPreparing:
     case State::kPreCommitting:
@@ -244,7 +247,9 @@ effect::Send TwoPhase::SendTo(Branch& branch, CommandKind kind) {
       SETTLE_ASSERT(decision_ == Decision::kAbort, Describe(*this));
       SETTLE_ASSERT(ending_.outcome != Outcome::kUndecided, Describe(*this));
       break;
-    case CommandKind::kProve: SETTLE_ASSERT(state_ == State::kOnePhase, Describe(*this)); break;
+    case CommandKind::kProve:
+      SETTLE_ASSERT(state_ == State::kOnePhase || state_ == State::kLastResource, Describe(*this));
+      break;
     case CommandKind::kElect:
     case CommandKind::kPreCommit:
     case CommandKind::kPreAbort: SETTLE_ASSERT(state_ == State::kQuorum, Describe(*this)); break;
@@ -275,20 +280,20 @@ Effects TwoPhase::SendOutstanding(const std::function<bool(const Branch&)>& want
 
 Effects TwoPhase::On(const event::RetryTimerFired&) {
   if (state_ == State::kQuorum) return TryAgain();
-  Effects effects = SendOutstanding([](const Branch&) { return true; });
-  const std::vector<BranchNumber> unrecorded = records().unrecorded;
-  if (!unrecorded.empty()) records_->unrecorded.clear();
-  for (const BranchNumber number : unrecorded) {
-    const auto known = std::ranges::find(records_->heuristics, number, &HeuristicRecord::branch);
-    records_->recording.push_back(number);
-    effects.push_back(effect::Persist{*known});
+  if (DecidedUnrecorded()) return RecordDecision();
+  if (SETTLE_PLANTED_BUG(kSiblingsCommittedBeforeTheLastResource) &&
+      state_ == State::kLastResource) {
+    return OnLastCommitted();
   }
+  Effects effects = SendOutstanding([](const Branch&) { return true; });
+  Add(effects, RecordUnrecorded());
   if (!effects.empty()) effects.push_back(effect::ArmTimer{Timer::kRetry, ++retries_});
   return effects;
 }
 
 Effects TwoPhase::On(const event::RetryRequested&) {
   switch (state_) {
+    case State::kLastResource: return AskLastResource();
     case State::kCommitting:
     case State::kAborting:
     case State::kOnePhase: {
@@ -317,6 +322,9 @@ Effects TwoPhase::On(const event::ResourceReady& event) {
   const auto waits = [&](const Branch& branch) {
     return branch.resource == event.resource && branch.session.empty();
   };
+  if (state_ == State::kLastResource && event.resource == Find(last_)->resource)
+    return AskLastResource();
+  if (DecidedUnrecorded()) return RecordDecision();
   return state_ == State::kQuorum ? TellUnanswered(waits) : SendOutstanding(waits);
 }
 
@@ -329,9 +337,11 @@ effect::Send TwoPhase::AbortOf(const event::FoundPrepared& found) const {
 Effects TwoPhase::On(const event::FoundPrepared& event) {
   Branch* branch = Find(event.branch);
   if (branch != nullptr && branch->reservation) return {};  // no database's scan finds it
+  if (IsOneOfTheirs(event)) return FoundInItsName(event);
   switch (state_) {
     case State::kCommitting:
       if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
+      if (DecidedUnrecorded()) return RecordDecision();
       return {SendTo(*branch, CommandKind::kCommit)};
     case State::kAborting:
       if (ending_.cause == AbortCause::kPresumed) return AbortFound(event);
@@ -365,6 +375,7 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
     case State::kDeciding:
     case State::kDelegating:
     case State::kOnePhase:
+    case State::kLastResource:
     case State::kDone: return {};
   }
   return {};

@@ -24,9 +24,16 @@ bool TwoPhase::IsForced() const {
 std::optional<HeuristicIntent> TwoPhase::Completed(HeuristicIntent intent,
                                                    std::string& why_not) const {
   if (intent.act == HeuristicAct::kForce) {
-    if (state_ != State::kQuorum) {
+    if (state_ != State::kQuorum && state_ != State::kLastResource) {
       why_not = "it is " + std::string(ToString(state_)) +
-                ", and only what waits for a majority of its sites can be forced";
+                ", and only what waits for a majority of its sites, or for its last resource, can "
+                "be forced";
+      return std::nullopt;
+    }
+    const Branch* last = state_ == State::kLastResource ? FindBranch(last_) : nullptr;
+    if (last != nullptr && !last->session.empty()) {
+      why_not = "the process that commits it by its last resource, branch " +
+                std::to_string(last_) + " in " + last->resource + ", is at it";
       return std::nullopt;
     }
     intent.branches = Decided();
@@ -75,6 +82,7 @@ Effects TwoPhase::OnIntentDurable() {
     return effects;
   }
   records_.Change().intents.push_back(intent);
+  GiveUpLastResource();
   Add(effects, intent.to == Decision::kCommit ? OnDecisionDurable()
                                               : Abort(AbortCause::kOperator, Words(intent), false));
   return effects;
@@ -113,6 +121,7 @@ void TwoPhase::ApplyVerdict(const HeuristicIntent& intent) {
 
 void TwoPhase::ApplyForce(const HeuristicIntent& intent) {
   const bool commits = intent.to == Decision::kCommit;
+  GiveUpLastResource();
   decision_ = intent.to;
   state_ = commits ? State::kCommitting : State::kAborting;
   ending_ = {Outcome::kCommitted, AbortCause::kNone, "", false};

@@ -18,6 +18,9 @@ inline bool IsUnfinished(const TwoPhase::Branch& branch) {
          branch.state == TwoPhase::BranchState::kOnePhase;
 }
 
+// A branch that the caller finishes itself is left alone for this many steps of back-off.
+inline constexpr int kPatienceWithCaller = 4;
+
 // Every branch is a site; with an even number of them the coordinator is one too.
 Roster MakeRoster(const std::vector<TwoPhase::Branch>& branches);
 

@@ -102,6 +102,14 @@ TwoPhase::TwoPhase(const OnePhaseRecord& record, const std::vector<HeuristicReco
   TakeHeuristics(heuristics);
 }
 
+TwoPhase::TwoPhase(const LastResourceRecord& record, const std::vector<HeuristicRecord>& heuristics)
+    : gtid_(record.gtid), origin_(record.origin), state_(State::kLastResource), last_(record.last) {
+  for (const DecidedBranch& decided : record.branches)
+    branches_.push_back(Restored(decided, BranchState::kPrepared));
+  Find(last_)->state = BranchState::kOnePhase;
+  TakeHeuristics(heuristics);
+}
+
 TwoPhase::TwoPhase(const std::vector<HeuristicRecord>& heuristics,
                    const std::vector<RegisteredRecord>& registered)
     : gtid_(registered.empty() ? heuristics.front().gtid : registered.front().gtid) {
@@ -157,6 +165,7 @@ const char* ToString(TwoPhase::State state) {
     case TwoPhase::State::kDeciding: return "deciding";
     case TwoPhase::State::kDelegating: return "delegating";
     case TwoPhase::State::kOnePhase: return "one-phase";
+    case TwoPhase::State::kLastResource: return "last-resource";
     case TwoPhase::State::kCommitting: return "committing";
     case TwoPhase::State::kAborting: return "aborting";
     case TwoPhase::State::kDamaged: return "damaged";

@@ -126,6 +126,25 @@ std::string InThreePhase(const RestoredTransaction& transaction) {
   return {};
 }
 
+std::string InLastResource(const RestoredTransaction& transaction) {
+  const LastResourceRecord& record = *transaction.last_resource;
+  const std::size_t count = record.branches.size();
+  const DecidedBranch* last = record.Deciding();
+  if (count < 2 || count > kBranchNumberMax || last == nullptr) {
+    return "branch " + std::to_string(record.last) + " of " + std::to_string(count) +
+           " is its last resource";
+  }
+  BranchOrder order;
+  for (const DecidedBranch& branch : record.branches) {
+    if (std::string wrong = InBranch(branch, order.Expected(branch.number)); !wrong.empty())
+      return wrong;
+  }
+  if (last->vote != Vote::kCommit) return "its last resource is a branch that wrote nothing";
+  const bool another = transaction.pre_commit || !transaction.registered.empty() ||
+                       std::holds_alternative<OnePhaseRecord>(transaction.decision);
+  return another ? "its last resource decides, and something else as well" : "";
+}
+
 std::string InDamage(const HeuristicRecord& heuristic, const RestoredTransaction& transaction) {
   const std::string name = "branch " + std::to_string(heuristic.branch);
   if (!HasBranch(transaction, heuristic.branch)) {
@@ -201,6 +220,7 @@ std::string FindContradiction(const RestoredTransaction& transaction, const LogI
   std::string wrong =
       std::visit([](const auto& decision) { return InDecision(decision); }, transaction.decision);
   if (wrong.empty()) wrong = InThreePhase(transaction);
+  if (wrong.empty() && transaction.last_resource) wrong = InLastResource(transaction);
   for (const HeuristicRecord& heuristic : transaction.heuristics) {
     if (!wrong.empty()) return wrong;
     wrong = InDamage(heuristic, transaction);

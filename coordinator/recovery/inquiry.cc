@@ -34,6 +34,15 @@ std::map<std::string, std::string> ResultsOf(const TransactionSummary& summary) 
   return results;
 }
 
+// Of a gtid: its branches, where any is prepared, say more.
+Ending LeftToALastResource() {
+  return {Outcome::kUnknown, AbortCause::kNone,
+          "the log has no record of it, and it was begun with leave for a last resource, whose "
+          "database may have committed it: see there whether its work is done; what is prepared of "
+          "it waits for that database and is settled with it",
+          false};
+}
+
 Ending PresumedAbort() {
   return {Outcome::kAborted, AbortCause::kPresumed,
           "the log has no commit record of it: it was never decided, so it is aborted", true};
@@ -82,7 +91,8 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
     const DecidedBy by = (*ended)->quorum ? (*ended)->quorum->by : DecidedBy{};
     const std::string& trace_parent = (*ended)->origin.trace_parent;
     if (branch == nullptr) {
-      return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted, {}, trace_parent};
+      return Verdict{(*ended)->ending, {}, false, ResultsOf(**ended), aborted, {},
+                     trace_parent,     {}, true};
     }
     // Also one whose process was lost before its vote, and which had prepared unheard.
     const bool undamaged = branch->state == ToString(TwoPhase::BranchState::kAborting) ||
@@ -94,10 +104,17 @@ Result<Inquiry::Verdict> Inquiry::ReadVerdict(const BranchKey& key) const {
                    aborted && undamaged,
                    by,
                    trace_parent,
-                   branch->resource};
+                   branch->resource,
+                   true};
   }
   const LogIdentity& log = log_.identity();
   if (log.HasLost(key.gtid)) return Verdict{LostEnding(log, key.gtid), {}, false};
+  if (key.gtid.allows_last_resource() &&
+      !SETTLE_PLANTED_BUG(kAbortPresumedOfWhatALastResourceDecides)) {
+    Verdict verdict{LeftToALastResource(), {}, false};
+    verdict.by_gtid_alone = true;
+    return verdict;
+  }
   return Verdict{PresumedAbort(), {}, false};
 }
 
@@ -147,18 +164,23 @@ void Inquiry::AskOutcome(const Gtid& gtid, Completion<Ending> done) {
   });
 }
 
-void Inquiry::Found(const std::string& resource, const std::string& database_name) {
+void Inquiry::Found(const std::string& resource, const std::string& database_name,
+                    const Evidence& evidence) {
   Result<BranchKey> key = BranchKey::ParseDatabaseName(database_name);
   if (!key) return LeaveAlone(resource, database_name, "its name is not one that Settle gives");
   if (Status ours = CheckOurs(key->gtid); !ours) {
     return LeaveAlone(resource, database_name, ours.error().message);
   }
   // A running transaction answers for its branches itself.
+  const std::optional<LastResource> last = LastResourceIn(database_name);
   engine_.FoundPrepared(
-      *key, resource, [this, resource, key = *key](const Result<std::monostate>& running) {
+      *key, resource, evidence, last,
+      [this, resource, key = *key, database_name, evidence](const Result<std::monostate>& running) {
         const bool gone = !running && running.error().code == ErrorCode::kNotFound;
         if (!gone && !SETTLE_PLANTED_BUG(kRecoveryAbortsWhatIsActive)) return;
-        OffShard([this, resource, key] { Settle(resource, key); });
+        OffShard([this, resource, key, database_name, evidence] {
+          Settle(resource, key, database_name, evidence);
+        });
       });
 }
 
@@ -191,11 +213,24 @@ void Inquiry::Committed(const BranchKey& key, const std::string& detail,
   });
 }
 
-void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
+void Inquiry::Settle(const std::string& resource, const BranchKey& key,
+                     const std::string& database_name, const Evidence& evidence) {
   Result<Verdict> verdict = ReadVerdict(key);
+  const std::optional<LastResource> last = LastResourceIn(database_name);
+  // Its name says who decides: no record, or one that was lost, says nothing of that.
+  if (last && verdict && !verdict->recorded &&
+      !SETTLE_PLANTED_BUG(kAbortPresumedOfWhatALastResourceDecides)) {
+    observer_.Event(Observer::Level::kInfo, About(key.gtid),
+                    "a scan of " + resource + " found branch " + std::to_string(key.number) +
+                        " prepared in the name of branch " + std::to_string(last->branch) + " in " +
+                        last->resource + ", which is asked what became of it");
+    return engine_.AskLastResource(key, resource, evidence, *last);
+  }
+  // It was prepared in nobody's name: the log decides.
+  if (verdict && verdict->by_gtid_alone) verdict->ending = PresumedAbort();
   if (!verdict) {
     const bool expired = verdict.error().code == ErrorCode::kExpired;
-    return LeaveAlone(resource, key.DatabaseName(),
+    return LeaveAlone(resource, database_name,
                       verdict.error().message +
                           (expired ? "; if it was committed, this database is older than that; if "
                                      "it was aborted, this branch was out of reach for longer than "
@@ -208,12 +243,15 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
   // presumed abort keeps no list of them), or knew no damage of it: so it is no part of what was
   // repaired, and is still to be aborted.
   if (verdict->still_to_be_aborted) verdict->ending = PresumedAbort();
-  Command command{CommandKind::kAbort, key, resource, 1, 0, verdict->evidence};
+  const bool unknown = verdict->evidence == Evidence{};
+  Command command{CommandKind::kAbort, key, resource, 1, 0, unknown ? evidence : verdict->evidence};
   command.ballot = verdict->by.ballot;
   command.quorum = verdict->by.quorum;
   command.trace_parent = verdict->trace_parent;
-  if (verdict->ending.committed() && !verdict->voted_commit) {
-    return LeaveAlone(resource, key.DatabaseName(),
+  // Of those in the name of a last resource a record may not know, if an earlier one was lost; that
+  // resource committed.
+  if (verdict->ending.committed() && !verdict->voted_commit && !last) {
+    return LeaveAlone(resource, database_name,
                       "its transaction committed without it: the decision has no "
                       "commit vote of branch " +
                           std::to_string(key.number));
@@ -223,7 +261,7 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
     case Outcome::kAborted: command.kind = CommandKind::kAbort; break;
     case Outcome::kUnknown:
       if (!verdict->ending.reason.empty()) {
-        return LeaveAlone(resource, key.DatabaseName(), verdict->ending.reason);
+        return LeaveAlone(resource, database_name, verdict->ending.reason);
       }
       [[fallthrough]];
     case Outcome::kUndecided:
@@ -233,7 +271,7 @@ void Inquiry::Settle(const std::string& resource, const BranchKey& key) {
     case Outcome::kHeuristicRollback:
     case Outcome::kHeuristicCommit:
       return LeaveAlone(
-          resource, key.DatabaseName(),
+          resource, database_name,
           std::string("its transaction ended as ") + settle::ToString(verdict->ending.outcome));
   }
   observer_.Event(

@@ -52,9 +52,11 @@ class Inquiry {
   // else as AskOutcome. Blocking.
   [[nodiscard]] Result<SiteAnswer> AskWitness(const Gtid& gtid) const;
 
-  // A scan of `resource` found a prepared branch of that name. Does not block. What follows, if
+  // A scan of `resource` found a prepared branch of that name; `evidence` as it voted with, if the
+  // scan can tell. Does not block. What follows, if
   // anything, is a command to the resource's sessions.
-  void Found(const std::string& resource, const std::string& database_name);
+  void Found(const std::string& resource, const std::string& database_name,
+             const Evidence& evidence = {});
 
   // A participant says that a branch was committed. If its transaction is not running and was
   // aborted, somebody committed it behind Settle's back: that is recorded and shown. Nothing
@@ -77,7 +79,9 @@ class Inquiry {
     bool still_to_be_aborted = false;
     DecidedBy by{};  // of a three-phase commit
     std::string trace_parent{};
-    std::string resource{};  // of the branch, where the log knows it
+    std::string resource{};      // of the branch, where the log knows it
+    bool recorded = false;       // the log has its end
+    bool by_gtid_alone = false;  // unknown, because the gtid has leave for a last resource
   };
   struct Sighting {
     Stray stray;
@@ -86,7 +90,8 @@ class Inquiry {
   bool IsForgotten(const Sighting& sighting) const;
   Status CheckOurs(const Gtid& gtid) const;
   Result<Verdict> ReadVerdict(const BranchKey& key) const;
-  void Settle(const std::string& resource, const BranchKey& key);
+  void Settle(const std::string& resource, const BranchKey& key, const std::string& database_name,
+              const Evidence& evidence);
   void OffShard(std::function<void()> task);
   void LeaveAlone(const std::string& resource, const std::string& database_name, std::string why);
 

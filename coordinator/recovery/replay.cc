@@ -66,6 +66,14 @@ struct Replay {
     }
     if (!transaction.pre_commit) transaction.pre_commit = std::move(record);
   }
+  void Visit(std::uint64_t position, LastResourceRecord record) {
+    RestoredTransaction& transaction = At(record.gtid, position).transaction;
+    if (transaction.last_resource && transaction.contradiction.empty()) {
+      transaction.contradiction = "the record at position " + std::to_string(position) +
+                                  " leaves to a last resource what was left to one before";
+    }
+    if (!transaction.last_resource) transaction.last_resource = std::move(record);
+  }
   void Visit(std::uint64_t position, BallotRecord record) {
     At(record.gtid, position).transaction.ballot = std::move(record);
   }
@@ -141,9 +149,11 @@ Result<std::string> ContradictionOfItsEnd(const DecisionLog& log,
   const bool decided =
       !std::holds_alternative<std::monostate>(transaction.decision) || IsForced(transaction);
   const bool pre_committed = transaction.pre_commit.has_value();
-  const bool registered = !transaction.registered.empty() || pre_committed;
+  const bool delegated = transaction.last_resource.has_value();
+  const bool registered = !transaction.registered.empty() || pre_committed || delegated;
   const std::string was = decided         ? "decided"
                           : pre_committed ? "pre-committed"
+                          : delegated     ? "left to its last resource"
                           : registered    ? "registered"
                                           : "damaged";
   const auto ended = log.FindEnded(transaction.gtid());

@@ -91,7 +91,7 @@ void ParticipantHandler::report(ReturnsNothing returns, Throws throws,
           for (const FoundBranch& branch : found) {
             // A command to the resource's sessions may follow.
             if (engine_.Serves(session, branch.resource))
-              inquiry_.Found(branch.resource, branch.database_name);
+              inquiry_.Found(branch.resource, branch.database_name, branch.evidence);
           }
           asked.Return();
         });

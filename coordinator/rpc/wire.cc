@@ -133,6 +133,9 @@ Result<BeginCall> FromWire(const wire::BeginRequest& request) {
     call.protocol = *protocol;
   }
   call.trace_parent = TraceParentFrom(request.trace_parent);
+  call.last_resource = request.__isset.last_resource && request.last_resource;
+  if (call.last_resource && call.protocol != Protocol::kTwoPhase)
+    return Wrong("last_resource", "is given for a three-phase commit, which has none");
   if (!request.__isset.own_branches || request.own_branches == 0) return call;
   const Result<BranchNumber> own = BranchFromWire(request.own_branches);
   if (!own) return Fail(own.error());
@@ -155,26 +158,46 @@ Result<EnlistCall> FromWire(const wire::EnlistRequest& request) {
   return EnlistCall{*std::move(gtid), request.resource, *std::move(session), request.request_key};
 }
 
-Result<CommitCall> FromWire(const wire::CommitRequest& request) {
-  CommitCall call;
-  Result<Gtid> gtid = GtidFromWire(request.gtid);
-  if (!gtid) return Fail(gtid.error());
-  call.gtid = *std::move(gtid);
+namespace {
+
+Result<std::vector<BranchVote>> VotesFromWire(const std::vector<wire::BranchVote>& votes) {
+  std::vector<BranchVote> read;
   std::set<BranchNumber> voted;
-  for (const wire::BranchVote& each : request.votes) {
+  for (const wire::BranchVote& each : votes) {
     Result<BranchVote> vote = VoteFromWire(each);
     if (!vote) return Fail(vote.error());
     if (!voted.insert(vote->branch).second) {
       return Wrong("votes", "name branch " + std::to_string(vote->branch) + " twice");
     }
-    call.votes.push_back(*std::move(vote));
+    read.push_back(*std::move(vote));
   }
-  for (const wire::OwnBranch& each : request.branches) {
+  return read;
+}
+
+Result<std::vector<event::OwnBranch>> OwnFromWire(const std::vector<wire::OwnBranch>& branches) {
+  std::vector<event::OwnBranch> read;
+  for (const wire::OwnBranch& each : branches) {
     const Result<BranchNumber> number = BranchFromWire(each.number);
     if (!number) return Fail(number.error());
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
-    call.own.push_back({*number, each.resource});
+    read.push_back({*number, each.resource});
   }
+  return read;
+}
+
+}  // namespace
+
+Result<CommitCall> FromWire(const wire::CommitRequest& request) {
+  CommitCall call;
+  Result<Gtid> gtid = GtidFromWire(request.gtid);
+  if (!gtid) return Fail(gtid.error());
+  call.gtid = *std::move(gtid);
+  Result<std::vector<BranchVote>> votes = VotesFromWire(request.votes);
+  if (!votes) return Fail(votes.error());
+  call.votes = *std::move(votes);
+  Result<std::vector<event::OwnBranch>> own = OwnFromWire(request.branches);
+  if (!own) return Fail(own.error());
+  call.own = *std::move(own);
   const Result<Wait> wait = WaitFromWire(request.wait);
   if (!wait) return Fail(wait.error());
   call.wait = *wait;
@@ -192,9 +215,19 @@ Result<OnePhaseCall> FromWire(const wire::OnePhaseRequest& request) {
   Result<Evidence> evidence = EvidenceFromWire(request.evidence);
   if (!evidence) return Fail(evidence.error());
   OnePhaseCall call{*std::move(gtid), *branch, *std::move(evidence)};
-  if (!request.__isset.resource) return call;
-  if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
-  call.own = event::OwnBranch{*branch, request.resource};
+  if (request.__isset.resource && request.__isset.votes)
+    return Wrong("resource", "is given with votes: the branches are named instead");
+  if (request.__isset.resource) {
+    if (Status name = CheckResourceName(request.resource); !name) return Fail(name.error());
+    call.own.push_back({*branch, request.resource});
+  }
+  if (!request.__isset.votes) return call;
+  Result<std::vector<BranchVote>> votes = VotesFromWire(request.votes);
+  if (!votes) return Fail(votes.error());
+  call.votes = *std::move(votes);
+  Result<std::vector<event::OwnBranch>> own = OwnFromWire(request.branches);
+  if (!own) return Fail(own.error());
+  call.own = *std::move(own);
   return call;
 }
 
@@ -292,7 +325,13 @@ Result<FullReport> FromWire(const wire::ReportRequest& request) {
     if (Status name = CheckResourceName(each.resource); !name) return Fail(name.error());
     if (each.database_name.size() > kNameBytesMax)
       return Wrong("database_name", "is longer than 200 bytes");
-    full.found.push_back({each.resource, each.database_name});
+    FoundBranch found{each.resource, each.database_name};
+    if (each.__isset.evidence) {
+      Result<Evidence> evidence = EvidenceFromWire(each.evidence);
+      if (!evidence) return Fail(evidence.error());
+      found.evidence = *std::move(evidence);
+    }
+    full.found.push_back(std::move(found));
   }
   return full;
 }

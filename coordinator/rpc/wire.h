@@ -117,6 +117,7 @@ struct ExamineCall {
 struct FoundBranch {
   std::string resource;
   std::string database_name;
+  Evidence evidence{};
 };
 struct FullReport {
   ReportCall report;

@@ -35,6 +35,9 @@ TEST(Explain, EveryStateSaysWhatItWaitsFor) {
   EXPECT_THAT(Explain(InState("deciding", "prepared")).waiting_for, HasSubstr("disk"));
   EXPECT_THAT(Explain(InState("delegating", "working")).waiting_for, HasSubstr("disk"));
   EXPECT_THAT(Explain(InState("one-phase", "one-phase")).waiting_for, HasSubstr("proof"));
+  EXPECT_EQ(Explain(InState("last-resource", "one-phase")).waiting_for,
+            "proof of what became of its last resource, branch 1 in bank-a");
+  EXPECT_THAT(Explain(InState("last-resource", "hazard")).waiting_for, HasSubstr("a person"));
   EXPECT_EQ(Explain(InState("committing", "committing")).waiting_for,
             "branch 1 in bank-a to commit");
   EXPECT_EQ(Explain(InState("aborting", "aborting")).waiting_for, "branch 1 in bank-a to abort");
@@ -61,6 +64,10 @@ TEST(Explain, AdviceIsACommandThatCanBePasted) {
               HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"));
   EXPECT_THAT(Explain(InState("aborting", "aborting")).advice,
               HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"));
+  EXPECT_THAT(Explain(InState("last-resource", "one-phase")).advice,
+              HasSubstr("settle retry k3m9qxw4c7ab.2.1.00000007'"));
+  EXPECT_THAT(Explain(InState("last-resource", "hazard")).advice,
+              HasSubstr("settle resolve k3m9qxw4c7ab.2.1.00000007 commit|abort --heuristic"));
   EXPECT_THAT(Explain(InState("damaged", "hazard")).advice,
               HasSubstr("settle forget k3m9qxw4c7ab.2.1.00000007 --reason"));
 }

@@ -53,7 +53,8 @@ struct Transaction {
   coordinator::Wait wait = coordinator::Wait::kApplied;
   settle::Protocol protocol = settle::Protocol::kTwoPhase;
   bool one_phase = false;
-  bool own = false;  // its client numbers its branches itself
+  bool own = false;                               // its client numbers its branches itself
+  std::optional<std::size_t> last_resource = {};  // this part of `work` decides
   Then then = Then::kCommit;
   std::string client = "process-1";
   microseconds later{0};  // than the first one
@@ -174,6 +175,7 @@ std::vector<Scenario> OwnScenarios();
 std::vector<Scenario> SagaScenarios();
 std::vector<Scenario> TccScenarios();
 std::vector<Scenario> ThreePhaseScenarios();
+std::vector<Scenario> LastResourceScenarios();
 const std::vector<Scenario>& Scenarios();  // all, of sagas and reservations too
 // Null: there is none of that name.
 const Scenario* FindScenario(const std::string& name);

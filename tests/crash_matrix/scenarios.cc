@@ -260,8 +260,9 @@ std::map<std::string, simulation::DatabaseKind> DatabasesOf(const Scenario& scen
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> scenarios;
-    for (const auto& some : {Commits(), Aborts(), Losses(), Hands(), OwnScenarios(),
-                             SagaScenarios(), TccScenarios(), ThreePhaseScenarios()})
+    for (const auto& some :
+         {Commits(), Aborts(), Losses(), Hands(), OwnScenarios(), SagaScenarios(), TccScenarios(),
+          ThreePhaseScenarios(), LastResourceScenarios()})
       scenarios.insert(scenarios.end(), some.begin(), some.end());
     return scenarios;
   }();

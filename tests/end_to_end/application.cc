@@ -35,7 +35,7 @@ std::string Application::NotesPath(const ApplicationOptions& options) {
 
 Launch Application::MakeLaunch() const {
   Launch launch{
-      .arguments = {Program("e2e_transfer"), "--coordinator", options_.coordinator, "--name",
+      .arguments = {Program(options_.program), "--coordinator", options_.coordinator, "--name",
                     options_.name, "--notes", notes_path(), "--seed", std::to_string(options_.seed),
                     "--call-timeout-ms", std::to_string(options_.call_timeout.count())},
       .output_path = options_.directory + "/" + options_.name + ".out",
@@ -46,6 +46,8 @@ Launch Application::MakeLaunch() const {
   for (const auto& [name, dsn] : options_.banks) {
     launch.arguments.insert(launch.arguments.end(), {"--bank", name + "=" + dsn});
   }
+  if (options_.last_resource)
+    launch.arguments.insert(launch.arguments.end(), {"--last-resource", "always"});
   if (!options_.peers.empty()) {
     launch.arguments.insert(launch.arguments.end(), {"--peers", options_.peers});
   }
@@ -60,7 +62,7 @@ Application::Application(ApplicationOptions options)
       process_(MakeLaunch()) {
   std::signal(SIGPIPE, SIG_IGN);  // a command to a program that was killed meanwhile
   ::close(std::exchange(commands_.read_end, -1));
-  Answer();
+  if (options_.awaited) Answer();
 }
 
 Application::~Application() {

@@ -24,7 +24,10 @@ struct ApplicationOptions {
   Fault fault = Fault::kDies;                    // there
   std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
+  bool last_resource = false;
   std::string peers;  // not empty: three-phase commit, and where it listens for its peers
+  std::string program = "e2e_transfer";  // or one that takes the same command line
+  bool awaited = true;                   // else its first answer is fetched later, as any other
 };
 
 // Every function throws std::runtime_error, with what the program said, when an answer does not

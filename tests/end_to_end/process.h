@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "support/wait_until.h"
 #include "support/child_process.h"
+#include "support/wait_until.h"
 
 namespace settle::testing {
 

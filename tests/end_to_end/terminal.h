@@ -61,7 +61,7 @@ class Terminal {
   std::size_t column_ = 0;
   std::size_t top_ = 0;     // of what scrolls
   std::size_t bottom_ = 0;  // its last row
-  std::string sequence_;  // of an escape that has begun
+  std::string sequence_;    // of an escape that has begun
   std::string sent_;
   std::atomic<bool> stopping_{false};
   std::thread reader_;  // last: runs with everything above in place

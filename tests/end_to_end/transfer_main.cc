@@ -6,6 +6,8 @@
 //
 // With --peers 127.0.0.1:0 its transactions are three-phase commits, and it is a site of them.
 //
+// With --last-resource always they are committed by a last resource, or abort.
+//
 // The first answer is "ready", or "refused <code> <message>" and exit 1 when the coordinator or a
 // resource would not have it. Serves its resources until its standard input ends.
 #include <poll.h>
@@ -35,6 +37,7 @@ struct Options {
   std::chrono::milliseconds call_timeout{15'000};
   std::map<std::string, std::string> banks;  // their DSNs
   std::string peers;
+  bool last_resource = false;
 
   Protocol protocol() const { return peers.empty() ? Protocol::kTwoPhase : Protocol::kThreePhase; }
 };
@@ -47,6 +50,7 @@ Options Parse(const std::vector<std::string>& words) {
     if (words[i] == "--name") options.name = value;
     if (words[i] == "--notes") options.notes = value;
     if (words[i] == "--peers") options.peers = value;
+    if (words[i] == "--last-resource") options.last_resource = value == "always";
     if (words[i] == "--seed") options.seed = static_cast<unsigned>(std::stoul(value));
     if (words[i] == "--call-timeout-ms") {
       options.call_timeout = std::chrono::milliseconds(std::stol(value));
@@ -76,6 +80,7 @@ int Run(const Options& options) {
   link.scan_interval = std::chrono::milliseconds(500);
   link.tls = TlsOfEnvironment();
   link.peers.listen = options.peers;
+  if (options.last_resource) link.last_resource = settle::UseLastResource::kAlways;
   link.attach_later = !options.peers.empty();  // a site goes on without the coordinator
   std::map<std::string, Bank> banks;
   for (const auto& [name, dsn] : options.banks) {

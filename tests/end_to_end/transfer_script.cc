@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "end_to_end/database.h"
+#include "checker/database.h"
 #include "settle/postgres_resource.h"
 #include "settle/sqlite_resource.h"
 
@@ -128,23 +128,32 @@ std::string TransferScript::ExecuteIn(const std::string& bank, const std::string
   return "ok " + std::to_string(*rows);
 }
 
-Ending TransferScript::Commit(CommitOptions options) {
+Ending TransferScript::Commit(CommitOptions options, const NotedWork& work) {
   const std::string gtid = transaction_->gtid().text();
-  notes_.Asked(gtid);
+  notes_.Asked(gtid, work);
   Ending ending = transaction_->Commit(options);
   notes_.Told(gtid, ToString(ending.outcome));
   return ending;
 }
 
+// Among two of the banks or more: the first one gives what the others get.
 Ending TransferScript::TransferOnce() {
   const int amount = static_cast<int>(1 + random_() % 50);
   if (Begin(milliseconds(4'000)).rfind("ok", 0) != 0) return {};
-  int sign = -1;
-  for (const auto& [name, bank] : banks_) {
-    if (Move(name, std::exchange(sign, 1) * amount)) continue;
+  NotedWork work{settle::ToString(protocol_), {}};
+  for (const auto& [name, bank] : banks_) work.banks.push_back(name);
+  std::shuffle(work.banks.begin(), work.banks.end(), random_);
+  work.banks.resize(2 + random_() % (work.banks.size() - 1));
+  // In one order always, so that no two wait for each other's locks in two databases.
+  std::sort(work.banks.begin(), work.banks.end());
+  const int others = static_cast<int>(work.banks.size()) - 1;
+  for (const std::string& name : work.banks) {
+    if (Move(name, name == work.banks.front() ? -others * amount : amount)) continue;
     return transaction_->Abort("the work could not be done");
   }
-  return Commit({});
+  const Ending ending = Commit({}, work);
+  unanswered_.Note(transaction_->gtid(), ending);
+  return ending;
 }
 
 std::string TransferScript::Load() {
@@ -152,6 +161,7 @@ std::string TransferScript::Load() {
   int aborted = 0;
   int unknown = 0;
   while (!has_input_()) {
+    unanswered_.AskOne(coordinator_, notes_);
     const Ending ending = TransferOnce();
     ++(ending.committed() ? committed : ending.aborted() ? aborted : unknown);
     // As a program with a user before it: not again at once what has just failed.

@@ -26,7 +26,8 @@
 #include <string>
 #include <vector>
 
-#include "end_to_end/notes.h"
+#include "checker/notes.h"
+#include "end_to_end/unanswered.h"
 #include "settle/coordinator.h"
 
 namespace settle::testing {
@@ -58,7 +59,7 @@ class TransferScript {
  private:
   Result<Execute*> Enlisted(const std::string& bank, bool queued = false);
   Status Move(const std::string& bank, int amount, bool queued = false);
-  Ending Commit(CommitOptions options);
+  Ending Commit(CommitOptions options, const NotedWork& work = {});
   std::string Begin(std::chrono::milliseconds timeout, const std::string& trace_parent = {});
   std::string Join(const std::string& context);
   std::string ExecuteIn(const std::string& bank, const std::string& sql);
@@ -74,6 +75,7 @@ class TransferScript {
   const Protocol protocol_;
   std::optional<GlobalTransaction> transaction_;
   std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
+  Unanswered unanswered_;
 };
 
 }  // namespace settle::testing

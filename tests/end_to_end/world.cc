@@ -9,6 +9,14 @@ namespace {
 
 const char* ToString(Kind kind) { return kind == Kind::kPostgres ? "Postgres" : "Sqlite"; }
 
+// Made quickly: all of them have one system identifier.
+std::unique_ptr<PostgresCluster> MakeCluster() {
+  PostgresClusterOptions options;
+  options.settings = {"fsync=off"};  // these tests kill processes; the kernel's cache outlives them
+  options.template_directory = Program("../fresh-postgres");
+  return std::make_unique<PostgresCluster>(options);
+}
+
 }  // namespace
 
 std::string ToString(const Kinds& kinds) {
@@ -41,6 +49,7 @@ Application& World::Start(const Role& role) {
                              .fault = role.fault,
                              .call_timeout = role.call_timeout,
                              .seed = static_cast<unsigned>(applications_.size() + 1),
+                             .last_resource = role.last_resource,
                              .peers = role.peers};
   for (const char bank : role.banks) {
     options.banks[std::string(1, bank)] = dsns_.at(std::string(1, bank));
@@ -114,7 +123,9 @@ std::string World::OutcomeShown(const std::string& gtid) {
 
 std::vector<BankFacts> World::Facts() const {
   std::vector<BankFacts> facts;
-  for (const auto& [name, bank] : banks_) facts.push_back(ReadFacts(*bank));
+  for (const auto& [name, bank] : banks_) {
+    facts.push_back(ReadFacts(*bank, std::string(1, name)));
+  }
   return facts;
 }
 
@@ -156,7 +167,9 @@ std::vector<std::string> World::SettleAndCheck(std::chrono::milliseconds bound) 
     if (notes.answers.size() > 20 && answers == std::vector<std::string>{"committed"}) continue;
     const std::string shown = OutcomeShown(gtid);
     const std::string is = facts[0].transfers.contains(gtid) ? "committed" : "aborted";
-    if (shown != is && shown != "expired") {
+    // What a last resource decided and every record was lost of is over: see docs/protocols.md.
+    const bool lost = shown == "unknown" && gtid.ends_with("-last");
+    if (shown != is && shown != "expired" && !lost) {
       violations.push_back("the coordinator's word: " + gtid + " is " + is + " and shown as \"" +
                            shown + "\"");
     }

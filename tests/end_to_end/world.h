@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "end_to_end/application.h"
-#include "end_to_end/checker.h"
+#include "checker/checker.h"
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
-#include "end_to_end/database.h"
+#include "checker/database.h"
 #include "support/json_output.h"
 #include "support/postgres_cluster.h"
 #include "support/temporary_directory.h"
@@ -49,6 +49,8 @@ struct Role {
   std::string coordinator{};  // reached by this address instead of the daemon's own
   // Its transactions are three-phase commits, and it is a site of them: listens for its peers here.
   std::string peers{};
+  // Its transactions are committed by a last resource: the first PostgreSQL bank, else abort.
+  bool last_resource = false;
 };
 
 class World {

@@ -196,7 +196,7 @@ TEST_F(OwnBranches, P07_AScanOfTheNextProcessEndsThemWhenTheirSessionIsLost) {
   const Begun begun = BeginOwn();
   Participant next(engine, {"bank-a", "bank-b"});
   Answer<std::monostate> found;
-  engine.engine().FoundPrepared({begun.gtid, 2}, "bank-b", found.done());
+  engine.engine().FoundPrepared({begun.gtid, 2}, "bank-b", {}, {}, found.done());
   engine.Run();
   EXPECT_THAT(next.TakeWords(), IsEmpty()) << "undecided";
   bank.Detach();
@@ -211,7 +211,7 @@ TEST_F(OwnBranches, AreLeftAloneByAScanWhileItIsOpenAndAbortedAfterwards) {
   ASSERT_EQ(other.Enlist(begun.gtid, "bank-c"), 9U);
   bank.Take();
   Answer<std::monostate> found;
-  engine.engine().FoundPrepared({begun.gtid, 1}, "bank-a", found.done());
+  engine.engine().FoundPrepared({begun.gtid, 1}, "bank-a", {}, {}, found.done());
   engine.Run();
   EXPECT_TRUE(found.ok());
   EXPECT_THAT(bank.TakeWords(), IsEmpty()) << "undecided";
@@ -220,7 +220,7 @@ TEST_F(OwnBranches, AreLeftAloneByAScanWhileItIsOpenAndAbortedAfterwards) {
   engine.Run();
   EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 0", "abort 1"));
   Answer<std::monostate> again;
-  engine.engine().FoundPrepared({begun.gtid, 2}, "bank-b", again.done());
+  engine.engine().FoundPrepared({begun.gtid, 2}, "bank-b", {}, {}, again.done());
   engine.Run();
   EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 2"));
   other.Finish(begun.gtid, 9, BranchEnd::kAborted);
@@ -233,18 +233,47 @@ TEST_F(OwnBranches, AreLeftAloneByAScanWhileItIsOpenAndAbortedAfterwards) {
 TEST_F(OwnBranches, ALoneOneIsCommittedInOnePhase) {
   const Begun begun = BeginOwn();
   OnePhaseCall call{begun.gtid, 1, {"db", 1, "1"}};
-  call.own = event::OwnBranch{1, "bank-z"};
+  call.own = {{1, "bank-z"}};
   Answer<OnePhaseAnswer> refused;
   engine.engine().CommitOnePhase(call, refused.done());
   engine.Run();
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
   EXPECT_THAT(refused.error().message, HasSubstr("bank-z"));
-  call.own = event::OwnBranch{1, "bank-a"};
+  call.own = {{1, "bank-a"}};
   Answer<OnePhaseAnswer> granted;
   engine.engine().CommitOnePhase(call, granted.done());
   engine.Run();
   ASSERT_TRUE(granted.ok());
   EXPECT_TRUE(granted->granted);
+}
+
+TEST_F(OwnBranches, TheyJoinWithTheLeaveToALastResource) {
+  BeginCall asking = Asking(bank, 8);
+  asking.last_resource = true;
+  const Begun begun = Begin(asking);
+  ASSERT_TRUE(begun.gtid.allows_last_resource());
+  OnePhaseCall call{begun.gtid, 1, {"db", 1, "1"}};
+  call.votes = {{2, {Vote::kCommit, {"db", 1, "2"}, "", false}}};
+  call.own = {{1, "bank-a"}, {2, "bank-z"}};
+  const auto ask = [&] {
+    Answer<OnePhaseAnswer> answer;
+    engine.engine().CommitOnePhase(call, answer.done());
+    engine.Run();
+    return answer;
+  };
+  EXPECT_THAT(ask().error().message, HasSubstr("bank-z"));
+  EXPECT_THAT(engine.Show(begun.gtid).branches, IsEmpty());
+  call.own[1].resource = "bank-b";
+  ASSERT_TRUE(ask()->granted);
+  const TransactionSummary shown = engine.Show(begun.gtid);
+  EXPECT_EQ(shown.state, "last-resource");
+  ASSERT_THAT(shown.branches, SizeIs(2));
+  EXPECT_EQ(shown.branches[0].identity, "db:bank-a");
+  EXPECT_EQ(shown.branches[1].state, "prepared");
+  Participant others(engine, {"bank-a", "bank-b"});
+  others.Take();
+  bank.Detach();
+  EXPECT_THAT(others.TakeWords(), ElementsAre("prove 1")) << "whoever was to commit it is gone";
 }
 
 }  // namespace

@@ -347,7 +347,7 @@ TEST_F(RestoredReservations, WhatWasNotDecidedIsAbortedAndCancelledAndADatabaseB
   EXPECT_EQ(under_test.Show(gtid).origin.owner, "shop");
   EXPECT_EQ(Commit(gtid)->ending.outcome, Outcome::kAborted);
   Participant bank(under_test, {"bank"});
-  under_test.engine().FoundPrepared({gtid, 1}, "bank", [](Result<std::monostate>) {});
+  under_test.engine().FoundPrepared({gtid, 1}, "bank", {}, {}, [](Result<std::monostate>) {});
   EXPECT_THAT(bank.TakeWords(), ElementsAre("abort 1"));
   Service inventory(under_test, {"inventory"});
   const SagaCall cancel = inventory.Take().at(0);

@@ -134,6 +134,31 @@ TEST(RecordBytes, TheBytesOfAPreCommitRecordStayWhatTheyAre) {
                         129));
 }
 
+TEST(RecordBytes, TheBytesOfALastResourceRecordStayWhatTheyAre) {
+  const LastResourceRecord record{
+      SampleGtid("k3m9qxw4c7ab", 1, 2),
+      {"me", "", 258},
+      513,
+      2,
+      {{1, "r", Vote::kCommit, {"d", 3, "x"}}, {2, "r", Vote::kCommit, {"d", 3, "x"}}}};
+  EXPECT_EQ(Encoded(record),
+            std::string("\x07\x13"          // version, type
+                        "\x77\x00\x00\x00"  // length of the body
+                        "\x19\x00\x00\x00k3m9qxw4c7ab.1.2.9f3c2a51"
+                        "\x02\x00\x00\x00me\x00\x00\x00\x00"     // owner, comment
+                        "\x02\x01\x00\x00\x00\x00\x00\x00"       // began
+                        "\x00\x00\x00\x00\x00\x00\x00\x00"       // identity, trace parent
+                        "\x01\x02\x00\x00\x00\x00\x00\x00"       // delegated
+                        "\x02\x00\x00\x00"                       // the last one
+                        "\x02\x00\x00\x00"                       // two branches
+                        "\x01\x00\x00\x00\x01\x00\x00\x00r\x01"  // number, resource, vote
+                        "\x01\x00\x00\x00\x64\x03\x00\x00\x00\x01\x00\x00\x00x"  // evidence
+                        "\x02\x00\x00\x00\x01\x00\x00\x00r\x01"
+                        "\x01\x00\x00\x00\x64\x03\x00\x00\x00\x01\x00\x00\x00x"
+                        "\xb6\xff\x09\x9d",
+                        129));
+}
+
 TEST(RecordBytes, TheBytesOfVersion5StayWhatTheyAre) {
   const BallotRecord record{SampleGtid("k3m9qxw4c7ab", 1, 2),
                             {SiteState::kPreCommitted, {2, 3}, {1, 0}, {{4, 5}, {0, 6}}}};

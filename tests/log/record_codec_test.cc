@@ -60,6 +60,7 @@ TEST(RecordCodec, EmptyFieldsComeBackEmpty) {
       BallotRecord{gtid, {}},
       QuorumAbortRecord{gtid, 0, {}, ""},
       PauseRecord{},
+      LastResourceRecord{gtid, {}, 0, 0, {}},
       HeuristicIntentRecord{gtid, {}, {}},
       EndRecord{{gtid, "", {}, {}, 0, {}, {}, {}, QuorumSummary{}}}};
   for (const Record& record : records) EXPECT_EQ(DecodeRecord(Encoded(record)).value(), record);
@@ -87,13 +88,15 @@ TEST(RecordCodec, ARecordIsWrittenInTheLowestVersionThatHasItsBody) {
     const int version = bytes[0];
     const std::vector<Record> decided = SampleHeuristicRecords(SampleGtid("k3m9qxw4c7ab", 2, 1842));
     is_version6 = is_version6 || std::find(decided.begin(), decided.end(), record) != decided.end();
-    EXPECT_EQ(version, is_version6   ? 6
+    const bool is_version7 = std::holds_alternative<LastResourceRecord>(record);
+    EXPECT_EQ(version, is_version7   ? 7
+                       : is_version6 ? 6
                        : is_version5 ? 5
                        : is_version4 ? 4
                        : is_newest   ? 3
                        : is_forget   ? 2
                                      : 1);
-    for (const int other : {1, 2, 3, 4, 5, 6}) {
+    for (const int other : {1, 2, 3, 4, 5, 6, 7}) {
       if (other == version) continue;
       bytes[0] = static_cast<char>(other);  // which no program ever wrote
       const Error error = ErrorOfDecoding(WithChecksum(bytes));
@@ -146,17 +149,17 @@ TEST(RecordCodec, BytesAfterTheLastFieldAreRefused) {
 
 TEST(RecordCodec, ANewerVersionIsRefusedByName) {
   std::string bytes = Encoded(SampleResource());
-  bytes[0] = 7;
+  bytes[0] = 8;
   const Error error = ErrorOfDecoding(WithChecksum(bytes));
   EXPECT_EQ(error.code, ErrorCode::kVersion);
-  EXPECT_THAT(error.message, HasSubstr("format version 7"));
-  EXPECT_THAT(error.message, HasSubstr("up to 6"));
+  EXPECT_THAT(error.message, HasSubstr("format version 8"));
+  EXPECT_THAT(error.message, HasSubstr("up to 7"));
 }
 
 TEST(RecordCodec, UnknownTypesAndEnumValuesAreRefusedByName) {
   std::string type = Encoded(SampleResource());
-  type[1] = 19;
-  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 19"));
+  type[1] = 20;
+  EXPECT_THAT(ErrorOfDecoding(WithChecksum(type)).message, HasSubstr("unknown type 20"));
 
   std::string end = Encoded(SampleHeuristic(SampleGtid("k3m9qxw4c7ab", 1, 1)));
   const std::size_t gtid_size = std::string("k3m9qxw4c7ab.1.1.9f3c2a51").size();
@@ -181,7 +184,7 @@ TEST(RecordCodec, WhatIsTooLongOrOutOfRangeCannotBeStoredAndIsNamed) {
   EXPECT_THAT(too_long.error().message, HasSubstr("reason is 65537 bytes long"));
 
   EXPECT_FALSE(EncodeRecord(CommitRecord{}));  // no gtid
-  EXPECT_FALSE(EncodeRecord(SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, ~std::uint64_t{0}))));
+  EXPECT_FALSE(EncodeRecord(SampleCommit(SampleGtid("k3m9qxw4c7ab", ~std::uint64_t{0}, 1))));
   CommitRecord commit = SampleCommit(SampleGtid("k3m9qxw4c7ab", 1, 1));
   commit.branches[0].vote = static_cast<Vote>(7);
   EXPECT_FALSE(EncodeRecord(commit));

@@ -185,6 +185,10 @@ std::vector<Record> SampleHeuristicRecords(const Gtid& gtid) {
           end, of_sites};
 }
 
+LastResourceRecord SampleLastResource(const Gtid& gtid) {
+  return {gtid, kOrigin, 1'700'000'001'323'456, 1, SampleCommit(gtid).branches};
+}
+
 std::vector<Record> SampleRecords() {
   const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 1842);
   std::vector<Record> records{SampleCommit(gtid), SampleOnePhase(gtid), SampleHeuristic(gtid),
@@ -194,6 +198,7 @@ std::vector<Record> SampleRecords() {
   for (Record& record : SampleVersion5Records(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleVersion6Records(gtid)) records.push_back(std::move(record));
   for (Record& record : SampleHeuristicRecords(gtid)) records.push_back(std::move(record));
+  records.push_back(SampleLastResource(gtid));
   return records;
 }
 

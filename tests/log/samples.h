@@ -28,6 +28,7 @@ std::vector<Record> SampleVersion5Records(const Gtid& gtid);
 std::vector<Record> SampleVersion6Records(const Gtid& gtid);  // with an identity and a trace
 // Those in which a person decided.
 std::vector<Record> SampleHeuristicRecords(const Gtid& gtid);
+LastResourceRecord SampleLastResource(const Gtid& gtid);
 std::vector<Record> SampleRecords();
 
 }  // namespace settle::coordinator

@@ -18,6 +18,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "commit 1=commit evidence=postgresql:73/1/701 2=no \"why \\x22quoted\\x22\" retryable",
       "one-phase 1",
       "one-phase 1 evidence=sqlite:6f1c/0/",
+      "last-resource 1 evidence=pg-a/1/701 2=commit evidence=pg-b/1/58 3=read-only",
       "abort requested",
       "abort operator \"eve: stuck\" rolled-back 1 3",
       "deadline",
@@ -40,6 +41,7 @@ TEST(Describe, EveryEventCanBeReadBack) {
       "session-lost s1",
       "resource-ready bank-a",
       "found-prepared 2 bank-b",
+      "found-prepared 2 bank-b evidence=pg-b/1/58 last 1 bank-a evidence=pg-a/1/701",
       "retry",
       "try inventory/reserve key t1 {\"n\": [1, 2]}",
       "answer 2 try 1 done {\"left\": 3}",
@@ -114,6 +116,8 @@ TEST(Describe, RecordsAreNamedAsTheLogKnowsThem) {
             "quorum abort record: ballot 2.0 by 0 2 \"why\"");
   EXPECT_EQ(Describe(Record{CommitRecord{{}, {}, 0, branches, {{2, 1}, {0, 1}}}}),
             "commit record: 1 bank-a commit, 2 bank-b commit ballot 2.1 by 0 1");
+  EXPECT_EQ(Describe(Record{LastResourceRecord{{}, {}, 0, 1, branches}}),
+            "last-resource record: 1 decides: 1 bank-a commit, 2 bank-b commit");
   EXPECT_EQ(Describe(Record{ResourceRecord{"bank-a", "pg-a", "first attach", "", 0}}),
             "resource record: bank-a is pg-a");
   const ForgetRecord forget{

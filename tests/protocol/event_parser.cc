@@ -57,6 +57,31 @@ event::CommitRequested TakeCommit(WordReader& reader) {
   return commit;
 }
 
+// "last-resource 1 evidence=pg-a/1/701 2=commit own 1 bank-a own 2 bank-b"
+event::LastResourceRequested TakeLastResource(WordReader& reader) {
+  event::LastResourceRequested asked;
+  asked.branch = reader.TakeNumber();
+  asked.evidence = TakeEvidenceIfAny(reader);
+  event::CommitRequested others = TakeCommit(reader);
+  asked.votes = std::move(others.votes);
+  asked.own = std::move(others.own);
+  return asked;
+}
+
+// "found-prepared 2 bank-b", and " last 1 bank-a evidence=pg-a/1/701" if its name says so.
+event::FoundPrepared TakeFoundPrepared(WordReader& reader) {
+  event::FoundPrepared found;
+  found.branch = reader.TakeNumber();
+  found.resource = reader.Take();
+  found.evidence = TakeEvidenceIfAny(reader);
+  if (!reader.TakeIf("last")) return found;
+  found.last.emplace();
+  found.last->branch = reader.TakeNumber();
+  found.last->resource = reader.Take();
+  found.last->evidence = TakeEvidenceIfAny(reader);
+  return found;
+}
+
 // "2.1"
 Ballot BallotOf(WordReader& reader, const std::string& text) {
   const std::size_t dot = text.find('.');
@@ -191,6 +216,7 @@ Event TakeEvent(WordReader& reader) {
     if (reader.TakeIf("own")) asked.own = TakeOwn(reader);
     return asked;
   }
+  if (reader.TakeIf("last-resource")) return TakeLastResource(reader);
   if (reader.TakeIf("abort")) return TakeAbort(reader);
   if (reader.TakeIf("deadline")) return event::DeadlineReached{};
   if (reader.TakeIf("vote-timer")) return event::VoteTimerFired{};
@@ -213,10 +239,7 @@ Event TakeEvent(WordReader& reader) {
   if (reader.TakeIf("persist-refused")) return event::PersistRefused{reader.TakeQuotedIfAny()};
   if (reader.TakeIf("session-lost")) return event::SessionLost{reader.Take()};
   if (reader.TakeIf("resource-ready")) return event::ResourceReady{reader.Take()};
-  if (reader.TakeIf("found-prepared")) {
-    const BranchNumber branch = reader.TakeNumber();
-    return event::FoundPrepared{branch, reader.Take()};
-  }
+  if (reader.TakeIf("found-prepared")) return TakeFoundPrepared(reader);
   if (reader.TakeIf("retry")) return event::RetryRequested{};
   if (reader.TakeIf("forget")) {
     event::ForgetRequested forget;

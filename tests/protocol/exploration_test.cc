@@ -102,6 +102,61 @@ const std::vector<std::string>& OfReservations() {
   return words;
 }
 
+// Branch 1 as the last resource; the other one is prepared in its name.
+const std::vector<std::string>& OfLastResource() {
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> all{
+        "enlist bank-a session s1 key k1",
+        "enlist bank-b session s1 key k2",
+        "last-resource 1 evidence=a/1/7 2=commit",
+        "last-resource 1 evidence=a/1/7 2=read-only",
+        "last-resource 1 evidence=a/1/7",
+        "commit",
+        "commit 1=commit 2=commit",
+        "abort requested \"r\"",
+        "abort requested \"r\" rolled-back 1 2",
+        "abort requested \"r\" rolled-back 2",
+        "deadline",
+        "retry-timer",
+        "retry",
+        "persisted",
+        "persist-refused \"full\"",
+        "session-lost s1",
+        "resource-ready bank-a",
+        "resource-ready bank-b",
+        "found-prepared 2 bank-b last 1 bank-a evidence=a/1/7",
+        "found-prepared 2 bank-b",
+        "forget \"ann\" \"repaired\"",
+        "flush",
+        "crash",
+    };
+    for (const char* branch : {"1", "2"}) {
+      for (const char* end : {"committed", "aborted", "hazard", "retry"})
+        all.push_back(std::string("finished ") + branch + " " + end);
+    }
+    return all;
+  }();
+  return words;
+}
+
+// The same, of branches that the beginner numbers itself.
+const std::vector<std::string>& OfAnOwnLastResource() {
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> all{
+        "last-resource 1 evidence=a/1/7 2=commit own 2 bank-b",
+        "last-resource 1 evidence=a/1/7 own 1 bank-a own 2 bank-b",
+    };
+    for (std::string word : OfLastResource()) {
+      if (word.starts_with("enlist")) continue;
+      const bool names = word.starts_with("last-resource") || word.starts_with("commit 1");
+      if (names) word += " own 1 bank-a own 2 bank-b";
+      all.push_back(std::move(word));
+    }
+    return all;
+  }();
+  return words;
+}
+
 // Two that the beginner numbers itself, in session s1, and one that joins.
 const std::vector<std::string>& OfOwnBranches() {
   static const std::vector<std::string> words = [] {
@@ -181,6 +236,8 @@ void Explore(const std::vector<std::string>& alphabet, World start = {}) {
 
 TEST(Exploration, NoOrderOfEventsBreaksARule) { Explore(OfDatabases()); }
 
+TEST(Exploration, NoOrderOfEventsBreaksARuleOfTheLastResource) { Explore(OfLastResource()); }
+
 TEST(Exploration, M09_NoOrderOfEventsBreaksARuleOfReservations) { Explore(OfReservations()); }
 
 TEST(Exploration, P12_NoOrderOfEventsBreaksARuleOfBranchesThatTheBeginnerNumbers) {
@@ -188,6 +245,13 @@ TEST(Exploration, P12_NoOrderOfEventsBreaksARuleOfBranchesThatTheBeginnerNumbers
   start.machine.emplace(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kTwoPhase,
                         Beginner{"s1", 2});
   Explore(OfOwnBranches(), std::move(start));
+}
+
+TEST(Exploration, P12_NoOrderOfEventsBreaksARuleOfAnOwnLastResource) {
+  World start;
+  start.machine.emplace(Gtid(), Origin{}, TwoPhase::Limits{}, Protocol::kTwoPhase,
+                        Beginner{"s1", 2});
+  Explore(OfAnOwnLastResource(), std::move(start));
 }
 
 }  // namespace

@@ -30,8 +30,7 @@ Definition AsTheMachineSeesIt(Definition definition, Flaw flaw) {
 }  // namespace
 
 std::string Describe(const Move& move) {
-  const std::string what =
-      std::to_string(move.step) + " " + settle::ToString(move.op) + " ";
+  const std::string what = std::to_string(move.step) + " " + settle::ToString(move.op) + " ";
   switch (move.kind) {
     case Move::Kind::kDeliverCall: return "deliver call " + what;
     case Move::Kind::kDeliverCallThatFails: return "deliver call that fails " + what;
@@ -132,8 +131,7 @@ bool World::Heal() {
         Take({Move::Kind::kStepTimer, step.number, {}, {}});
     }
     for (const auto& [step, op, answer] : std::set<Reply>(replies_)) {
-      if (answer != AnswerKind::kFailed)
-        Take({Move::Kind::kDeliverAnswer, step, op, answer});
+      if (answer != AnswerKind::kFailed) Take({Move::Kind::kDeliverAnswer, step, op, answer});
     }
   }
   return false;
@@ -332,8 +330,8 @@ std::string World::Key() const {
 std::string World::Describe() const {
   std::string text = machine_ ? saga::Describe(*machine_) : "gone";
   for (const Database& database : databases_) {
-    text += "; done " + std::to_string(database.done) + " undone " +
-            std::to_string(database.undone);
+    text +=
+        "; done " + std::to_string(database.done) + " undone " + std::to_string(database.undone);
   }
   return text;
 }

@@ -1,12 +1,14 @@
-// Plays every scripts/*.script, scripts/tcc/*.script and scripts/three_phase/*.script against the
-// two-phase machine (script_runner.h). Beside events there are
+// Plays every scripts/*.script, and those in scripts/last_resource, tcc and three_phase, against
+// the two-phase machine (script_runner.h). Beside events there are
 //   branches-max 2     first of all, if at all: the limit on branches
 //   three-phase        first of all, if at all: by quorum
 //   own-branches 2 session s1
 //                      first of all, if at all: the beginner numbers that many itself, in its
 //                      session
 //   crash              the machine is rebuilt from the records that `persisted` made durable so
-//                      far; with none it is gone, abort is presumed, and the script ends
+//                      far; with none it is gone, and abort is presumed, until a branch is found
+//                      prepared in the name of a last resource
+//   flush              what was written lazily so far is durable
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -50,9 +52,21 @@ class Stage {
       return "";
     }
     if (line == "crash") return Crash();
-    if (machine_ == nullptr) return "  the machine is gone\n";
+    if (line == "flush") {
+      durable_.insert(durable_.end(), lazy_.begin(), lazy_.end());
+      lazy_.clear();
+      return "";
+    }
     Result<Event> event = ParseEvent(line);
     if (!event) return "  " + event.error().message + "\n";
+    if (machine_ == nullptr) {
+      const auto* found = std::get_if<event::FoundPrepared>(&*event);
+      if (found == nullptr || !found->last) return "  the machine is gone\n";
+      machine_ = std::make_unique<TwoPhase>(
+          RecordByName({Gtid(), found->branch}, found->resource, found->evidence, *found->last),
+          std::vector<HeuristicRecord>());
+      *event = event::Restored{};
+    }
     if (auto* restored = std::get_if<event::Restored>(&*event)) {
       for (const Record& record : durable_) {
         if (const auto* forget = std::get_if<ForgetRecord>(&record)) restored->forgotten = *forget;
@@ -65,6 +79,8 @@ class Stage {
       text += "  " + Describe(effect) + "\n";
       if (const auto* persist = std::get_if<effect::Persist>(&effect))
         appended_.push_back(persist->record);
+      if (const auto* lazy = std::get_if<effect::PersistLazily>(&effect))
+        lazy_.push_back(lazy->record);
     }
     return text;
   }
@@ -81,6 +97,7 @@ class Stage {
 
   std::string Crash() {
     appended_.clear();
+    lazy_.clear();
     std::vector<HeuristicRecord> heuristics;
     std::vector<RegisteredRecord> registered;
     std::optional<TwoPhase::RestoredQuorum> quorum;
@@ -95,6 +112,10 @@ class Stage {
       if (const auto* one = std::get_if<RegisteredRecord>(&record)) registered.push_back(*one);
     }
     machine_.reset();
+    for (const Record& record : durable_) {
+      if (const auto* last = std::get_if<LastResourceRecord>(&record))
+        machine_ = std::make_unique<TwoPhase>(*last, heuristics);
+    }
     for (const Record& record : durable_) {
       if (const auto* commit = std::get_if<CommitRecord>(&record)) {
         machine_ = std::make_unique<TwoPhase>(*commit, heuristics, registered);
@@ -117,6 +138,7 @@ class Stage {
   std::unique_ptr<TwoPhase> machine_ =
       std::make_unique<TwoPhase>(Gtid(), Origin{}, TwoPhase::Limits{});
   std::deque<Record> appended_;
+  std::vector<Record> lazy_;
   std::vector<Record> durable_;
 };
 
@@ -140,6 +162,18 @@ TEST_P(TccScript, IsWhatTheMachineDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Protocol, TccScript,
                          testing::ValuesIn(ScriptsIn(std::string(kScripts) + "/tcc")),
+                         [](const auto& test) { return test.param; });
+
+class LastResourceScript : public Script {};
+
+TEST_P(LastResourceScript, IsWhatTheMachineDoes) {
+  Stage stage;
+  ExpectScript(std::string(kScripts) + "/last_resource", GetParam(),
+               [&](const std::string& line) { return stage.Play(line); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Protocol, LastResourceScript,
+                         testing::ValuesIn(ScriptsIn(std::string(kScripts) + "/last_resource")),
                          [](const auto& test) { return test.param; });
 
 class ThreePhaseScript : public Script {};

@@ -16,6 +16,10 @@ struct World {
   std::optional<TwoPhase> machine{TwoPhase(Gtid(), Origin{}, {.branches_max = 2})};  // none: gone
   std::deque<Record> appended;
   std::vector<Record> durable;
+  std::vector<Record> lazy;            // lost in a crash, unless "flush" came before it
+  bool leave_given = false;            // to branch 1 as the last resource
+  std::optional<BranchEnd> last_end;   // what became of that, in its database
+  bool other_ended = false;            // branch 2 is not prepared any more
   bool commit_sent = false;            // commit or confirm
   bool abort_sent = false;             // abort or cancel
   std::optional<Outcome> told;         // the first final word
@@ -34,8 +38,8 @@ struct World {
   std::string Key() const;
 };
 
-// One event, in the words of event_parser.h, or "crash". An answer to attempt 0 answers the newest
-// call. False: it cannot happen here. A rule that it breaks is in `world.broken`.
+// One event, in the words of event_parser.h, or "crash" or "flush". An answer to attempt 0 answers
+// the newest call. False: it cannot happen here. A rule that it breaks is in `world.broken`.
 bool Take(World& world, const std::string& word);
 
 // From any state a log that works and participants that obey bring it to its end.

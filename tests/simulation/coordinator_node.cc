@@ -136,6 +136,8 @@ void CoordinatorNode::Pump() {
 void CoordinatorNode::Event(Level, const About& about, std::string_view what) {
   if (what.find("queue of commands is full") != std::string_view::npos)
     world_.Count(Fault::kCommandQueueFull);
+  if (what.find("prepared in the name of") != std::string_view::npos)
+    world_.Count(Fault::kLastResourceWithoutRecord);
   world_.Say("coordinator notes: ", about.gtid.text(), about.gtid.empty() ? "" : " ", what);
 }
 

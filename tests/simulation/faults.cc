@@ -60,6 +60,10 @@ std::vector<Fault> FaultsOf(Protocol protocol) {
 
 const char* ToString(Fault fault) {
   switch (fault) {
+    case Fault::kLastResourceProved: return "last resource proved what it did";
+    case Fault::kLastResourceInProgress: return "last resource did not know yet";
+    case Fault::kLastResourceWithoutProof: return "last resource had no proof";
+    case Fault::kLastResourceWithoutRecord: return "last resource known by a branch's name alone";
     case Fault::kMessageLost: return "message lost";
     case Fault::kMessageDoubled: return "message doubled";
     case Fault::kMessageOvertaken: return "message overtaken";

@@ -66,6 +66,10 @@ enum class Fault {
   kOperatorsHand,  // finished a prepared branch in the database
   kOperatorSays,   // how a branch in hazard ended
   kVoteTimeout,
+  kLastResourceProved,         // what it did, to the coordinator
+  kLastResourceInProgress,     // when it was asked, or out of reach
+  kLastResourceWithoutProof,   // after a fail-over
+  kLastResourceWithoutRecord,  // the name of a prepared branch told that there is one
   // of sagas alone
   kStepFailed,  // by the business, definitively
   kHandlerThrew,

@@ -12,6 +12,7 @@ struct Process::Flow {
   struct Part : Plan::Part {
     std::optional<BranchKey> key;
     std::optional<VoteResult> vote;  // of a branch in this process
+    std::string name{};              // to be prepared under; empty: the key's own
   };
   Gtid gtid;
   std::vector<Part> parts;
@@ -24,6 +25,9 @@ struct Process::Flow {
   BranchNumber granted = 0;  // it may number so many itself, in this session
   SessionId session{};
   std::vector<coordinator::event::OwnBranch> own{};  // those that it did
+  std::optional<std::size_t> last{};                 // the part that is the last resource
+  Evidence evidence{};                               // its
+  bool IsLast(const Part& part) const { return last && &part == &parts[*last]; }
 };
 
 }  // namespace settle::simulation

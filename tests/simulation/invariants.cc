@@ -13,7 +13,14 @@ namespace {
 struct Open {
   std::set<Gtid> running;
   std::map<Gtid, TransactionSummary> damaged;  // what the coordinator reports as damaged
+  std::set<Gtid> waiting;  // for a person: the last resource cannot say what it did
 };
+
+bool AwaitsAPerson(const TransactionSummary& one) {
+  return one.state == "last-resource" &&
+         std::any_of(one.branches.begin(), one.branches.end(),
+                     [](const BranchSummary& branch) { return branch.state == "hazard"; });
+}
 
 Open ListOpen(CoordinatorNode& coordinator) {
   Open open;
@@ -22,7 +29,7 @@ Open ListOpen(CoordinatorNode& coordinator) {
       if (one.state == "damaged") {
         open.damaged.emplace(one.gtid, one);
       } else {
-        open.running.insert(one.gtid);
+        (AwaitsAPerson(one) ? open.waiting : open.running).insert(one.gtid);
       }
     }
   }
@@ -32,9 +39,11 @@ Open ListOpen(CoordinatorNode& coordinator) {
 // Prepared branches that somebody should have ended. One that is damaged itself (it had ended
 // otherwise than decided, and a fail-over undid that) is left to whoever repairs it.
 std::vector<BranchKey> OrphansIn(const Scene& scene) {
+  const std::set<Gtid> waiting = ListOpen(scene.coordinator).waiting;
   std::vector<BranchKey> orphans;
   for (const SimulatedDatabase& database : scene.databases) {
     for (const BranchKey& key : database.Prepared()) {
+      if (waiting.contains(key.gtid)) continue;
       const auto damaged = scene.disk.damaged.find(key.gtid);
       const bool itself = damaged != scene.disk.damaged.end() &&
                           std::find(damaged->second.begin(), damaged->second.end(), key.number) !=
@@ -61,6 +70,7 @@ class Checker {
   bool IsDamagedHere(const Note& note) const;
   void CheckMeddled(const Note& note, const Tally& tally);
   void CheckForced(const Note& note, const Tally& tally, Decision to);
+  void CheckOthers(const Note& note);
   void CheckSaid(const Note& note, const Tally& tally);
 
   const Scene& scene_;
@@ -145,7 +155,8 @@ void Checker::CheckDamage() {
   }
   for (const Gtid& gtid : recorded) {
     const bool over = scene_.disk.forgotten.contains(gtid) && scene_.disk.ended.contains(gtid);
-    if (!over && !open_.damaged.contains(gtid) && !open_.running.contains(gtid))
+    const bool open = open_.running.contains(gtid) || open_.waiting.contains(gtid);
+    if (!over && !open && !open_.damaged.contains(gtid))
       Violation("heuristics: the damage of " + gtid.text() + " is recorded and not shown");
   }
   for (const auto& [gtid, shown] : open_.damaged) {
@@ -163,6 +174,12 @@ void Checker::CheckTransaction(const Note& note) {
       Violation("durability: " + key.DatabaseName() + " took effect twice");
   }
   const Tally tally = Count(note);
+  if (note.last) CheckOthers(note);
+  if (open_.waiting.contains(note.gtid)) {
+    if (!note.failed_over())
+      Violation("bounded recovery: " + name + " waits for a person, and nothing was lost");
+    return;
+  }
   const auto forced = scene_.disk.by_person.find(note.gtid);
   if (forced != scene_.disk.by_person.end()) return CheckForced(note, tally, forced->second.to);
   if (note.meddled()) return CheckMeddled(note, tally);
@@ -180,7 +197,8 @@ void Checker::CheckTransaction(const Note& note) {
     Violation("durability: " + name + " was told to have aborted, and it committed");
   const bool known =
       scene_.disk.ended.contains(note.gtid) || scene_.disk.pruned.contains(note.gtid);
-  if (tally.committed != 0 && !known && !open_.damaged.contains(note.gtid)) {
+  // Of what a last resource decided every record may have been lost once all of it was over.
+  if (tally.committed != 0 && !known && !open_.damaged.contains(note.gtid) && !note.last) {
     Violation("heuristics: " + name + " committed, and no end of it is recorded or shown");
   }
   CheckSaid(note, tally);
@@ -195,13 +213,36 @@ bool Checker::IsDamagedHere(const Note& note) const {
   });
 }
 
+// Whatever became of the last resource's own commit: those that were prepared in its name end
+// alike, or wait.
+void Checker::CheckOthers(const Note& note) {
+  std::size_t committed = 0;
+  std::size_t rolled_back = 0;
+  for (const auto& [key, database] : note.branches) {
+    if (key == note.last->first || !database->Wrote(key)) continue;
+    if (database->Meddled(note.gtid)) return;
+    committed += database->Committed(key) ? 1 : 0;
+    rolled_back += database->Committed(key) || database->IsPrepared(key) ? 0 : 1;
+  }
+  if (committed != 0 && rolled_back != 0 && !open_.damaged.contains(note.gtid))
+    Violation("atomicity: " + note.gtid.text() + ": of those in its last resource's name " +
+              std::to_string(committed) + " committed and " + std::to_string(rolled_back) +
+              " did not");
+}
+
 // An undecided branch that somebody commits by hand, and that everybody else forgot in a crash, is
 // known to nobody: presumed abort writes nothing. Against a decision it must be found out, unless
-// the database had done as decided and lost that in a fail-over.
+// the database had done as decided and lost that in a fail-over; or it was in the name of a last
+// resource, no record was left of that, and no scan had found the branch before.
 void Checker::CheckMeddled(const Note& note, const Tally& tally) {
   if (!decided_.contains(note.gtid) || tally.all() || open_.damaged.contains(note.gtid)) return;
   if (scene_.disk.forgotten.contains(note.gtid)) return;
   if (scene_.disk.delegated.contains(note.gtid) || note.lost_for_good()) return;
+  const std::set<BranchNumber>& known = scene_.disk.committed.at(note.gtid);
+  const bool unknown = std::any_of(note.branches.begin(), note.branches.end(), [&](const auto& it) {
+    return it.second->Meddled(note.gtid) && !known.contains(it.first.number);
+  });
+  if (note.last && unknown) return;
   Violation("heuristics: " + note.gtid.text() +
             " did not end as decided, and it is not reported as damaged");
 }

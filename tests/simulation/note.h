@@ -19,6 +19,10 @@ struct Note {
   Instant asked{};                         // for it to begin
   std::uint64_t told_to_commit = 0;        // by a command: a bit for each branch
   std::uint64_t told_to_abort = 0;
+  // Whose commit is to be the decision, once the others are being prepared in its name.
+  std::optional<std::pair<BranchKey, SimulatedDatabase*>> last{};
+
+  bool last_committed() const { return last && last->second->Committed(last->first); }
 
   // Somebody else than Settle finished a branch of it or lost what a branch had done.
   bool meddled() const {

@@ -13,7 +13,7 @@ void Process::AskOnePhase(const FlowPtr& flow) {
   if (flow->parts[0].change == 0) return CommitReadOnly(flow);
   const Evidence evidence = work->second.database->EvidenceOf(work->second.local);
   OnePhaseCall call{flow->gtid, key.number, evidence};
-  if (!flow->own.empty()) call.own = flow->own.front();
+  call.own = flow->own;
   Ask<OnePhaseAnswer>(
       flow->gtid, 6, microseconds(60'000),
       [call](Engine& engine, Inquiry& inquiry, Completion<OnePhaseAnswer> done) {

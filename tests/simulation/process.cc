@@ -141,7 +141,7 @@ void Process::Report() {
                   {ends_.begin(), ends_.end()},
                   {},
                   {site_reports_.begin(), site_reports_.end()}};
-  const std::vector<std::pair<std::string, std::string>> found(found_.begin(), found_.end());
+  const std::vector<Found> found(found_.begin(), found_.end());
   const auto reported_now = [this, session = session_, votes = votes_.size(), ends = ends_.size(),
                              sites = site_reports_.size(),
                              found = found_.size()](const Result<std::monostate>& reported) {
@@ -170,7 +170,7 @@ void Process::Report() {
           if (end.result.end == BranchEnd::kCommitted)
             inquiry.Committed(end.key, end.result.detail);
         }
-        for (const auto& [resource, name] : found) inquiry.Found(resource, name);
+        for (const Found& one : found) inquiry.Found(one.resource, one.name, one.evidence);
       },
       reported_now);
 }
@@ -190,7 +190,7 @@ void Process::TellReport() {
                settle::ToString(site.answer.elected), ", accepted ",
                settle::ToString(site.answer.accepted));
   }
-  for (const auto& [resource, branch] : found_)
+  for (const auto& [resource, branch, evidence] : found_)
     world_.Say(name(), " reports: ", resource, " has ", branch, " prepared");
 }
 
@@ -204,8 +204,10 @@ void Process::Scan() {
     Later(Effort(), [this, database, names, ended_before] {
       for (const std::string& name : *names) {
         const BranchKey key = *BranchKey::ParseDatabaseName(name);
-        if (table_->Found(key, ended_before) && !IsLeftToSites(key, database->name()))
-          found_.emplace_back(database->name(), name);
+        if (!table_->Found(key, ended_before) || IsLeftToSites(key, database->name())) continue;
+        const std::optional<Evidence> evidence =
+            LastResourceIn(name) ? database->EvidenceOfPrepared(name) : Evidence{};
+        if (evidence) found_.push_back({database->name(), name, *evidence});
       }
       Report();
     });
@@ -253,6 +255,11 @@ void Process::PerformOne(const sdk::Step& step) {
     Later(Effort(), [this, key, resource = step.resource, evidence = prove->evidence] {
       const FinishResult result = DatabaseOf(resource)->Prove(evidence);
       world_.Effect(name(), "asks ", resource, " for proof");
+      if (notes_[key.gtid].last) {
+        world_.Count(result.end == BranchEnd::kHazard  ? Fault::kLastResourceWithoutProof
+                     : result.end == BranchEnd::kRetry ? Fault::kLastResourceInProgress
+                                                       : Fault::kLastResourceProved);
+      }
       Later(Effort(), [this, key, result] { Tell(key, sdk::event::Finished{result}); });
     });
   } else if (std::holds_alternative<sdk::effect::Fence>(step.effect)) {
@@ -283,12 +290,12 @@ std::optional<Evidence> Process::EvidenceOfWork(const BranchKey& key) const {
   return work->second.database->EvidenceOf(work->second.local);
 }
 
-VoteResult Process::PrepareNow(const BranchKey& key) {
+VoteResult Process::PrepareNow(const BranchKey& key, const std::string& name) {
   const auto work = work_.find(key);
   if (work == work_.end()) return {Vote::kNo, {}, "the branch is not open", false};
-  const VoteResult vote = work->second.database->Prepare(key, work->second.local);
+  const VoteResult vote = work->second.database->Prepare(key, work->second.local, name);
   evidence_[key] = vote.evidence;
-  world_.Effect(name(), "prepares in ", work->second.database->name());
+  world_.Effect(this->name(), "prepares in ", work->second.database->name());
   work_.erase(work);
   return vote;
 }

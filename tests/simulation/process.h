@@ -36,9 +36,10 @@ struct Plan {
 
   std::vector<Part> parts;
   coordinator::Wait wait = coordinator::Wait::kApplied;
-  bool one_phase = false;     // asks for it; there is one part, here
-  Then then = Then::kCommit;  // once the work is done
-  bool own = false;           // numbers its branches itself, as far as it may
+  bool one_phase = false;                      // asks for it; there is one part, here
+  std::optional<std::size_t> last_resource{};  // this part decides; all are here
+  Then then = Then::kCommit;                   // once the work is done
+  bool own = false;                            // numbers its branches itself, as far as it may
 };
 
 class Process : public Caller {
@@ -78,7 +79,7 @@ class Process : public Caller {
   void Report();
   void Perform(sdk::Steps steps);
   bool Tell(const BranchKey& key, const sdk::BranchEvent& event);
-  VoteResult PrepareNow(const BranchKey& key);
+  VoteResult PrepareNow(const BranchKey& key, const std::string& name = {});
   std::optional<Evidence> EvidenceOfWork(const BranchKey& key) const;  // while it is open
   void RollBackWork(const BranchKey& key);
   SimulatedDatabase* DatabaseOf(const std::string& resource) const;
@@ -141,6 +142,14 @@ class Process : public Caller {
   void CommitReadOnly(const FlowPtr& flow);
   void OnOnePhaseEnd(const FlowPtr& flow, const FinishResult& result, const Evidence& evidence,
                      int tries);
+  // The last resource: last_resource.cc.
+  void ChooseLast(const FlowPtr& flow);
+  void GiveUpLast(const FlowPtr& flow);
+  void AskLeave(const FlowPtr& flow);
+  void NoLeave(const FlowPtr& flow);
+  void CommitLast(const FlowPtr& flow);
+  void OnLastEnd(const FlowPtr& flow, const FinishResult& result, int tries);
+  void OnLastCommitted(const FlowPtr& flow);
   void RollBackHere(const FlowPtr& flow, std::vector<BranchNumber>& rolled_back);
   void GiveUp(const FlowPtr& flow);
   void AskOutcomeLater(const Gtid& gtid, int tries);
@@ -158,7 +167,12 @@ class Process : public Caller {
   bool reporting_ = false;
   std::deque<coordinator::VoteReport> votes_;
   std::deque<coordinator::EndReport> ends_;
-  std::deque<std::pair<std::string, std::string>> found_;
+  struct Found {
+    std::string resource;
+    std::string name;
+    Evidence evidence;
+  };
+  std::deque<Found> found_;
 };
 
 template <typename T>

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "vocabulary/planted_bug.h"
+
 namespace settle::simulation {
 namespace {
 constexpr const char* kLost = "the connection to the database was lost";
@@ -22,7 +24,8 @@ std::optional<SimulatedDatabase::LocalTransaction> SimulatedDatabase::Begin(cons
   return local;
 }
 
-VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction local) {
+VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction local,
+                                      const std::string& name) {
   if (!Reached()) return {Vote::kNo, {}, kLost, true};
   const auto open = open_.find(local);
   if (open == open_.end()) return {Vote::kNo, {}, "its work is gone", false};
@@ -36,6 +39,7 @@ VoteResult SimulatedDatabase::Prepare(const BranchKey& key, LocalTransaction loc
     return {Vote::kNo, {}, "could not serialize access", true};
   }
   prepared_[key] = local;
+  names_[key] = name.empty() ? key.DatabaseName() : name;
   Did(Change::What::kPrepared, local, open->second);
   prepared_work_[local] = std::move(open->second);
   open_.erase(open);
@@ -117,10 +121,21 @@ FinishResult SimulatedDatabase::ByEvidence(const Evidence& evidence, Decision de
   return Prove(evidence);
 }
 
+std::optional<Evidence> SimulatedDatabase::EvidenceOfPrepared(const std::string& name) const {
+  for (const auto& [key, local] : prepared_) {
+    if (names_.at(key) == name) return EvidenceOf(local);
+  }
+  return std::nullopt;
+}
+
 FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
   if (!up_ || standby_) return {BranchEnd::kRetry, kLost};
-  if (evidence.timeline != timeline_) return {BranchEnd::kHazard, "a fail-over took place"};
+  if (evidence.database != identity()) return {BranchEnd::kRetry, "another database"};
+  const bool any = SETTLE_PLANTED_BUG(kProofOfAnotherTimelineAccepted);
+  if (evidence.timeline != timeline_ && !any) return {BranchEnd::kHazard, "a fail-over took place"};
   const auto found = status_.find(std::stoull(evidence.local_transaction));
+  // The new primary never heard of it, which looks like a transaction that was rolled back.
+  if (found == status_.end() && any) return {BranchEnd::kAborted, "by evidence"};
   if (found == status_.end()) return {BranchEnd::kHazard, "no such transaction"};
   switch (found->second) {
     case Status::kCommitted: return {BranchEnd::kCommitted, "by evidence"};
@@ -133,7 +148,7 @@ FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
 std::optional<std::vector<std::string>> SimulatedDatabase::ScanPrepared() const {
   if (!up_ || standby_) return std::nullopt;
   std::vector<std::string> names;
-  for (const auto& [key, local] : prepared_) names.push_back(key.DatabaseName());
+  for (const auto& [key, local] : prepared_) names.push_back(names_.at(key));
   if (!names.empty() && world_.Strikes(world_.roughness.scan_failure, Fault::kScanFailed))
     return std::nullopt;
   return names;

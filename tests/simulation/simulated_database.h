@@ -46,7 +46,8 @@ class SimulatedDatabase {
 
   // Nothing: the one writer of a SQLite-like database is busy, or the connection is lost.
   std::optional<LocalTransaction> Begin(const BranchKey& key, std::int64_t change);
-  VoteResult Prepare(const BranchKey& key, LocalTransaction local);
+  // Under the key's own name unless another is given.
+  VoteResult Prepare(const BranchKey& key, LocalTransaction local, const std::string& name = {});
   FinishResult CommitOnePhase(const BranchKey& key, LocalTransaction local);
   Evidence EvidenceOf(LocalTransaction local) const {
     return {identity(), timeline_, std::to_string(local)};
@@ -56,6 +57,8 @@ class SimulatedDatabase {
   FinishResult Prove(const Evidence& evidence) const;
   // Nothing: the scan failed, perhaps half way.
   std::optional<std::vector<std::string>> ScanPrepared() const;
+
+  std::optional<Evidence> EvidenceOfPrepared(const std::string& name) const;
 
   // Forgets how finished transactions ended, as PostgreSQL does with those that are too old.
   void ForgetHistory();
@@ -121,6 +124,7 @@ class SimulatedDatabase {
   LocalTransaction next_ = 100;
   std::map<LocalTransaction, Work> open_;
   std::map<BranchKey, LocalTransaction> prepared_;
+  std::map<BranchKey, std::string> names_;  // that branches are or were prepared under
   std::map<LocalTransaction, Work> prepared_work_;
   std::map<LocalTransaction, Status> status_;
   std::map<BranchKey, int> applied_;

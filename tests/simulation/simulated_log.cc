@@ -36,7 +36,11 @@ void Disk::Sync() {
 }
 
 void Disk::TakeSynced(const Record& record) {
-  if (const auto* commit = std::get_if<CommitRecord>(&record)) decided.insert(commit->gtid);
+  if (const auto* commit = std::get_if<CommitRecord>(&record)) {
+    decided.insert(commit->gtid);
+    for (const DecidedBranch& branch : commit->branches)
+      if (branch.vote == Vote::kCommit) committed[commit->gtid].insert(branch.number);
+  }
   if (const auto* tried = std::get_if<PreCommitRecord>(&record)) pre_committed.insert(tried->gtid);
   if (const auto* joined = std::get_if<BallotRecord>(&record)) ballots[joined->gtid] = joined->at;
   if (const auto* aborted = std::get_if<QuorumAbortRecord>(&record))

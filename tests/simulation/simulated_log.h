@@ -52,6 +52,7 @@ struct Disk {
 
   // What has been synced, by kind of record; the oracle of "told only after it is durable".
   std::unordered_set<Gtid> decided;
+  std::unordered_map<Gtid, std::set<BranchNumber>> committed;  // by the decision
   std::unordered_set<Gtid> delegated;
   std::unordered_set<Gtid> pre_committed;
   std::unordered_set<Gtid> quorum_aborted;

@@ -1,7 +1,9 @@
 // The client: global transactions as participant-sdk/src/client runs them.
+#include <algorithm>
 #include <utility>
 
 #include "simulation/flow.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::simulation {
 namespace {
@@ -26,6 +28,14 @@ Plan Process::DrawPlan() {
   }
   plan.wait = world_.Happens(0.7) ? coordinator::Wait::kApplied : coordinator::Wait::kDecision;
   plan.one_phase = count == 1 && plan.parts[0].where == this;
+  const bool all_here = std::all_of(plan.parts.begin(), plan.parts.end(),
+                                    [this](const auto& part) { return part.where == this; });
+  if (count > 1 && all_here && world_.Happens(0.7)) {
+    for (std::size_t i = 0; i < count && !plan.last_resource; ++i) {
+      const Plan::Part& part = plan.parts[i];
+      if (part.change != 0 && part.database->can_fail_over()) plan.last_resource = i;
+    }
+  }
   if (world_.Happens(0.1))
     plan.then = world_.Happens(0.5) ? Plan::Then::kAbort : Plan::Then::kNothing;
   plan.own = world_.Happens(0.6);
@@ -37,10 +47,12 @@ void Process::RunTransaction(const Plan& plan) {
   for (const Plan::Part& part : plan.parts) flow->parts.push_back({part, {}, {}});
   flow->wait = plan.wait;
   flow->one_phase = plan.one_phase;
+  flow->last = plan.last_resource;
   flow->then = plan.then;
   flow->protocol = plan.protocol;
   if (plan.own) flow->session = session_;
   coordinator::BeginCall call{std::chrono::milliseconds(0), "simulated", name(), plan.protocol};
+  call.last_resource = plan.last_resource.has_value();
   call.session = flow->session;
   call.own_branches = flow->session.empty() ? 0 : sdk::kOwnBranches;
   Ask<Begun>(
@@ -111,6 +123,7 @@ void Process::Enlist(const FlowPtr& flow, std::size_t index) {
     return Later(Effort(), [this, flow] {
       if (flow->then == Plan::Then::kAbort) return GiveUp(flow);
       if (flow->protocol == settle::Protocol::kThreePhase) return LeaveAll(flow);
+      if (flow->last) return ChooseLast(flow);
       flow->one_phase ? AskOnePhase(flow) : PrepareAll(flow);
     });
   }
@@ -176,14 +189,15 @@ bool Process::LearnHere(const FlowPtr& flow) {
 void Process::PrepareAll(const FlowPtr& flow) {
   flow->missing = 0;
   for (Flow::Part& part : flow->parts) {
-    if (part.where != this) continue;
+    if (part.where != this || flow->IsLast(part)) continue;
+    if (SETTLE_PLANTED_BUG(kTwoLastResources) && flow->last && part.change != 0) continue;
     if (!Tell(*part.key, sdk::event::ApplicationPrepares{})) {
       part.vote = VoteResult{Vote::kNo, {}, "rolled back meanwhile", true};
       continue;
     }
     ++flow->missing;
     Later(Effort(), [this, flow, &part] {
-      const VoteResult vote = PrepareNow(*part.key);
+      const VoteResult vote = PrepareNow(*part.key, part.name);
       Later(Effort(), [this, flow, &part, vote] {
         const BranchKey& key = *part.key;
         Tell(key, sdk::event::Voted{vote});
@@ -200,9 +214,11 @@ void Process::PrepareAll(const FlowPtr& flow) {
 
 void Process::OnVotes(const FlowPtr& flow) {
   for (const Flow::Part& part : flow->parts) {
-    if (part.vote && part.vote->vote == Vote::kNo) return Refuse(flow);
+    if (!part.vote || part.vote->vote != Vote::kNo) continue;
+    if (flow->last) GiveUpLast(flow);
+    return Refuse(flow);
   }
-  AskCommit(flow);
+  flow->last ? AskLeave(flow) : AskCommit(flow);
 }
 
 // A no-vote has only one end, so the others need not wait for the coordinator.

@@ -50,8 +50,10 @@ void Witness::Hears(const Gtid& gtid, const CommitAnswer& answer) {
 
 void Witness::Hears(const Gtid& gtid, const Ending& ending) {
   const Disk& disk = coordinator_.disk();
-  if (ending.committed() && !disk.MayCommit(gtid) && !disk.delegated.contains(gtid) &&
-      Count(notes_[gtid]).wrote != 0) {
+  const Note& note = notes_[gtid];
+  const bool by_last = note.last && (note.last_committed() || note.meddled());
+  if (ending.committed() && !disk.MayCommit(gtid) && !disk.delegated.contains(gtid) && !by_last &&
+      Count(note).wrote != 0) {
     world_.Violates("durability: " + gtid.text() +
                     " is said to be committed, and no durable record says so");
   }
@@ -60,10 +62,18 @@ void Witness::Hears(const Gtid& gtid, const Ending& ending) {
                     " is said to be aborted, and it is durable that it commits");
   }
   if (ending.aborted()) HearsAbort(gtid);
+  if (ending.aborted()) CheckLastOf(gtid, "is said to be aborted");
   if (IsDamage(ending.outcome) && !disk.damaged.contains(gtid)) {
     world_.Violates("heuristics: " + gtid.text() +
                     " is said to be damaged, and no durable record says so");
   }
+}
+
+// What the last resource committed is committed.
+void Witness::CheckLastOf(const Gtid& gtid, const char* what) {
+  const Note& note = notes_[gtid];
+  if (!note.last_committed() || note.meddled()) return;
+  world_.Violates("atomicity: " + gtid.text() + " " + what + ", and its last resource committed");
 }
 
 // Sites that may have pre-committed are told an abort only once that is durable.
@@ -92,20 +102,23 @@ void Witness::Hears(const Gtid& gtid, const SiteAnswer& answer) {
 
 void Witness::Hears(const Gtid& gtid, const OnePhaseAnswer& answer) {
   if (!answer.granted) return Hears(gtid, answer.ending);
-  if (coordinator_.disk().delegated.contains(gtid)) return;
+  if (coordinator_.disk().delegated.contains(gtid) || notes_[gtid].last) return;
   world_.Violates("durability: " + gtid.text() +
                   " may commit in one phase, and no durable record says so");
 }
 
 void Witness::Hears(const Gtid&, const CommandBatch& batch) {
   for (const Command& command : batch.commands) {
-    const bool durable = coordinator_.disk().MayCommit(command.key.gtid);
+    const Note& note = notes_[command.key.gtid];
+    const bool by_last = note.last && (note.last_committed() || note.meddled());
+    const bool durable = coordinator_.disk().MayCommit(command.key.gtid) || by_last;
     HearsQuestion(command);
     if (command.kind == CommandKind::kCommit && !durable) {
       world_.Violates("durability: " + command.key.gtid.text() +
                       " is told to commit, and no durable record says so");
     }
     if (command.kind == CommandKind::kAbort) HearsAbort(command.key.gtid);
+    if (command.kind == CommandKind::kAbort) CheckLastOf(command.key.gtid, "is told to abort");
     if (command.kind == CommandKind::kPreCommit &&
         !coordinator_.disk().pre_committed.contains(command.key.gtid)) {
       world_.Violates("durability: " + command.key.gtid.text() +

@@ -21,6 +21,7 @@ class Witness {
   void Hears(const Gtid& gtid, const OnePhaseAnswer& answer);
   void Hears(const Gtid& gtid, const Ending& ending);
   void Hears(const Gtid& gtid, const CommandBatch& batch);
+  void CheckLastOf(const Gtid& gtid, const char* what);
   void HearsAbort(const Gtid& gtid);
   void HearsQuestion(const Command& command);  // to a site, in a round of three-phase commit
   void Hears(const Gtid& gtid, const SiteAnswer& answer);  // as a site

@@ -27,10 +27,15 @@ TEST(Gtid, IsReadBackFromItsText) {
 
 TEST(Gtid, TheLargestNumbersAreReadBack) {
   constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
-  const Gtid made = Gtid::Make("k3m9qxw4c7ab", kMost, kMost, 0xffffffff);
-  const Result<Gtid> parsed = Gtid::Parse(made.text());
-  ASSERT_TRUE(parsed);
-  EXPECT_EQ(parsed->sequence(), kMost);
+  for (const Gtid& made :
+       {Gtid::Make("k3m9qxw4c7ab", kMost, kMost / 2, 0xffffffff),
+        Gtid::MakeForLastResource("k3m9qxw4c7ab", kMost, kMost / 2, 0xffffffff)}) {
+    const Result<Gtid> parsed = Gtid::Parse(made.text());
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(*parsed, made);
+    EXPECT_EQ(parsed->sequence(), kMost / 2);
+  }
+  EXPECT_FALSE(Gtid::Parse("k3m9qxw4c7ab.1.9223372036854775808.9f3c2a51"));
 }
 
 // One transaction has one spelling, and only that one is accepted.
@@ -155,7 +160,8 @@ TEST(ResourceName, X01_OnlyTheGrammarIsAccepted) {
   EXPECT_TRUE(CheckResourceName(std::string(64, 'x')));
   for (const std::string& name : {std::string(), std::string(65, 'x'), std::string("bank a"),
                                   std::string("bank/a"), std::string("bank:a"),
-                                  std::string("b\xc3\xa4" "nk"),
+                                  std::string("b\xc3\xa4"
+                                              "nk"),
                                   std::string("a\n"), std::string("a\0b", 3), std::string("a'b")}) {
     const Status status = CheckResourceName(name);
     ASSERT_FALSE(status) << Escaped(name);

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,9 @@ struct CoordinatorOptions {
   // process that is to end its sites' transactions with their peers although the coordinator is
   // gone. Whatever needs the coordinator is kUnavailable until then.
   bool attach_later = false;
+  // For transactions whose BeginOptions do not say. Never by default: an option that a program did
+  // not choose must not weaken what AskOutcome answers.
+  UseLastResource last_resource = UseLastResource::kNever;
   std::chrono::milliseconds connect_timeout{2'000};
   // How long one call may take before its outcome is called unknown.
   std::chrono::milliseconds call_timeout{40'000};
@@ -92,6 +96,10 @@ struct BeginOptions {
   // process that works for the transaction, and into the coordinator's log. What is none is
   // ignored.
   std::string trace_parent{};
+  // None: as CoordinatorOptions say. Not of a three-phase commit.
+  std::optional<UseLastResource> last_resource{};
+  // Only the branch of this resource decides; empty: any that can.
+  std::string last_resource_name{};
 };
 
 // Thread-safe. Blocking where it says so. Destruction detaches; open transactions must be gone by

@@ -30,6 +30,16 @@ enum class Wait {
   kApplied,   // return when every branch has carried it out, so that a next read sees it
 };
 
+// Whether of two or more branches one PostgreSQL branch is committed instead of prepared, and so
+// decides: fewer flushes, for an answer less (docs/protocols.md, "Logging last resource"). Chosen
+// when the transaction begins, because its gtid says so: if the coordinator crashes in that very
+// moment, and nothing is prepared any more, AskOutcome answers kUnknown where it otherwise knows.
+enum class UseLastResource {
+  kNever,
+  kAuto,    // where it is possible: all branches are this process's own and can be prepared so
+  kAlways,  // or the commit aborts
+};
+
 struct CommitOptions {
   Wait wait = Wait::kApplied;
   std::chrono::milliseconds wait_at_most{0};  // 0: the coordinator's default

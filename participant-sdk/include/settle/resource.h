@@ -13,12 +13,14 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "settle/vocabulary/branch.h"
 #include "settle/vocabulary/finding.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/last_resource.h"
 #include "settle/vocabulary/live.h"
 #include "settle/vocabulary/status.h"
 #include "settle/vocabulary/three_phase.h"
@@ -52,6 +54,16 @@ class Branch {
   }
   virtual FinishResult CommitOnePhase() {
     return {BranchEnd::kRetry, "this resource has no one-phase commit"};
+  }
+
+  // The logging last resource. True: committed in one phase it can decide for the others, since
+  // Resource::Prove says by its evidence, to anybody and after any crash, what became of it.
+  virtual bool CanBeLast() const { return false; }
+  // Called before StartPrepare, of all branches but the last: prepare under NameInNameOf(key,
+  // last), or, if there is none, under the key's own name after all. Scans say the name as it is;
+  // Finish and Inspect find the branch by its key under either.
+  [[nodiscard]] virtual Status PrepareInNameOf(const std::optional<LastResource>&) {
+    return Fail(ErrorCode::kRefused, "this resource cannot prepare in the name of another");
   }
 
   // Three-phase commit. Called before StartPrepare: this branch is a site of the transaction, with
@@ -123,6 +135,13 @@ class Resource {
   // The names of all prepared branches of Settle in this very database. A scan that fails half way
   // is an error.
   [[nodiscard]] virtual Result<std::vector<std::string>> ScanPrepared() = 0;
+
+  // What a branch that ScanPrepared found voted with, as far as the database can still tell; asked
+  // of those that are prepared in the name of a last resource. Empty evidence: it cannot. None: the
+  // branch is not prepared any more, or cannot be asked about now; the next scan finds it if it is.
+  virtual std::optional<Evidence> EvidenceOf(const std::string& /*database_name*/) {
+    return Evidence{};
+  }
 
   // How the branch is in the database now, for an operator: prepared or not, what proof there is of
   // its end, what it holds, who waits behind it. Reads only, and is over within `timeout` or soon

@@ -93,6 +93,7 @@ class SqliteBranch : public Branch {
   sqlite3* connection();
 
   Status BecomeSite(const Roster& sites) override;
+  Status PrepareInNameOf(const std::optional<LastResource>& last) override;
   VoteResult AwaitPrepare() override;
   FinishResult AwaitFinish(Decision decision) override;
   Result<Evidence> TakeEvidence() override;

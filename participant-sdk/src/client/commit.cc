@@ -32,71 +32,6 @@ VoteResult DeadVote(Participant& participant, const LocalBranch& branch) {
   return {Vote::kNo, {}, why, false};
 }
 
-// All branches prepare at the same time.
-std::vector<BranchVote> PrepareAll(State& transaction) {
-  Participant& participant = transaction.participant();
-  const std::size_t count = transaction.branches.size();
-  std::vector<std::optional<Prepare>> under_way(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    LocalBranch& branch = transaction.branches[i];
-    if (branch.handle == nullptr || !participant.Tell(branch.key, event::ApplicationPrepares{})) {
-      continue;
-    }
-    under_way[i].emplace(*branch.handle, *branch.resource, branch.key);
-  }
-  std::vector<BranchVote> votes;
-  for (std::size_t i = 0; i < count; ++i) {
-    const LocalBranch& branch = transaction.branches[i];
-    BranchVote vote{branch.key.number, {}};
-    if (under_way[i]) {
-      vote.result = under_way[i]->Await();
-      participant.Tell(branch.key, event::Voted{vote.result});
-    }
-    // Prepared, but the coordinator had it aborted meanwhile: it is being rolled back.
-    const bool lost = vote.result.vote == Vote::kCommit &&
-                      participant.StateOf(branch.key) != BranchState::kPrepared;
-    if (!under_way[i] || lost) vote.result = DeadVote(participant, branch);
-    votes.push_back(std::move(vote));
-  }
-  return votes;
-}
-
-// Carries `decision` out in the prepared branches, all at the same time, in this thread; branches
-// that a worker has in hand, or that must be tried again, are waited for until `until`.
-std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes,
-                                  Decision decision, bool tell, Instant until,
-                                  Pace pace = Pace::kAtOnce) {
-  Participant& participant = transaction.participant();
-  const std::size_t count = transaction.branches.size();
-  std::vector<std::optional<Finish>> under_way(count);
-  std::vector<BranchFate> fates;
-  for (std::size_t i = 0; i < count; ++i) {
-    LocalBranch& branch = transaction.branches[i];
-    if (votes[i].result.vote != Vote::kCommit) continue;
-    if (!participant.Tell(branch.key, event::ApplicationFinishes{decision, tell})) continue;
-    under_way[i].emplace(*branch.handle, decision);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    if (votes[i].result.vote != Vote::kCommit) continue;
-    LocalBranch& branch = transaction.branches[i];
-    BranchFate fate{branch.key.number, branch.resource->name(), std::nullopt,
-                    "another thread is at it"};
-    if (under_way[i]) {
-      const FinishResult result = under_way[i]->Await();
-      participant.Tell(branch.key, event::Finished{result}, pace);
-      // Crash here: decided, one branch finished, the others are finished by the next session of
-      // their names.
-      SETTLE_FAILPOINT("client.finished_one");
-      fate.trouble = result.detail;
-    }
-    fates.push_back(std::move(fate));
-  }
-  for (BranchFate& fate : fates) {
-    fate.end = participant.AwaitEnd({transaction.gtid, fate.number}, until);
-  }
-  return fates;
-}
-
 Ending CarryOutCommit(State& transaction, const std::vector<BranchVote>& votes, CommitAnswer answer,
                       const CommitOptions& options, Instant until) {
   const Scope scope = answer.finish_here ? Scope::kWhole : Scope::kPart;
@@ -147,6 +82,73 @@ Ending AbortRefused(State& transaction, const std::vector<BranchVote>& votes, co
 
 }  // namespace
 
+std::vector<BranchVote> PrepareAll(State& transaction, std::optional<std::size_t> last) {
+  Participant& participant = transaction.participant();
+  const std::size_t count = transaction.branches.size();
+  std::vector<std::optional<Prepare>> under_way(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    LocalBranch& branch = transaction.branches[i];
+    if (i == last) continue;
+    if (branch.handle == nullptr || !participant.Tell(branch.key, event::ApplicationPrepares{})) {
+      continue;
+    }
+    under_way[i].emplace(*branch.handle, *branch.resource, branch.key);
+  }
+  std::vector<BranchVote> votes;
+  for (std::size_t i = 0; i < count; ++i) {
+    const LocalBranch& branch = transaction.branches[i];
+    BranchVote vote{branch.key.number, {}};
+    if (i == last) {
+      vote.result.vote = Vote::kCommit;
+      votes.push_back(std::move(vote));
+      continue;
+    }
+    if (under_way[i]) {
+      vote.result = under_way[i]->Await();
+      participant.Tell(branch.key, event::Voted{vote.result});
+    }
+    // Prepared, but the coordinator had it aborted meanwhile: it is being rolled back.
+    const bool lost = vote.result.vote == Vote::kCommit &&
+                      participant.StateOf(branch.key) != BranchState::kPrepared;
+    if (!under_way[i] || lost) vote.result = DeadVote(participant, branch);
+    votes.push_back(std::move(vote));
+  }
+  return votes;
+}
+
+std::vector<BranchFate> FinishAll(State& transaction, const std::vector<BranchVote>& votes,
+                                  Decision decision, bool tell, Instant until, Pace pace) {
+  Participant& participant = transaction.participant();
+  const std::size_t count = transaction.branches.size();
+  std::vector<std::optional<Finish>> under_way(count);
+  std::vector<BranchFate> fates;
+  for (std::size_t i = 0; i < count; ++i) {
+    LocalBranch& branch = transaction.branches[i];
+    if (votes[i].result.vote != Vote::kCommit) continue;
+    if (!participant.Tell(branch.key, event::ApplicationFinishes{decision, tell})) continue;
+    under_way[i].emplace(*branch.handle, decision);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (votes[i].result.vote != Vote::kCommit) continue;
+    LocalBranch& branch = transaction.branches[i];
+    BranchFate fate{branch.key.number, branch.resource->name(), std::nullopt,
+                    "another thread is at it"};
+    if (under_way[i]) {
+      const FinishResult result = under_way[i]->Await();
+      participant.Tell(branch.key, event::Finished{result}, pace);
+      // Crash here: decided, one branch finished, the others are finished by the next session of
+      // their names.
+      SETTLE_FAILPOINT("client.finished_one");
+      fate.trouble = result.detail;
+    }
+    fates.push_back(std::move(fate));
+  }
+  for (BranchFate& fate : fates) {
+    fate.end = participant.AwaitEnd({transaction.gtid, fate.number}, until);
+  }
+  return fates;
+}
+
 void NameUnfinished(State& transaction, const std::vector<BranchNumber>& unfinished,
                     Ending& ending) {
   std::string others;
@@ -172,6 +174,11 @@ Ending CommitTransaction(State& transaction, const CommitOptions& options) {
     }
   }
   if (transaction.protocol == Protocol::kThreePhase) return CommitBySites(transaction, options);
+  if (transaction.last_resource != UseLastResource::kNever) {
+    if (std::optional<Ending> ending = CommitByLastResource(transaction, options)) {
+      return *std::move(ending);
+    }
+  }
   std::vector<BranchVote> votes = PrepareAll(transaction);
   if (std::any_of(votes.begin(), votes.end(), IsNo)) return Refuse(transaction, std::move(votes));
   return Decide(transaction, std::move(votes), options);

@@ -101,6 +101,14 @@ Result<std::vector<OwnResource>> IdentifyAll(
   return own;
 }
 
+Status CheckLastResource(const BeginOptions& options) {
+  const bool asked = options.last_resource && *options.last_resource != UseLastResource::kNever;
+  if (asked && options.protocol == Protocol::kThreePhase)
+    return Fail(ErrorCode::kInvalid, "a three-phase commit has no last resource");
+  if (!options.last_resource_name.empty()) return CheckResourceName(options.last_resource_name);
+  return {};
+}
+
 class ConnectedCoordinator final : public Coordinator {
  public:
   explicit ConnectedCoordinator(std::shared_ptr<Program> program)
@@ -142,9 +150,14 @@ class ConnectedCoordinator final : public Coordinator {
       return Fail(ErrorCode::kInvalid, "a comment of more than 1000 bytes, or a negative time-out");
     }
     const std::string trace_parent = TraceParentFrom(options.trace_parent);
+    if (Status last = CheckLastResource(options); !last) return Fail(std::move(last).error());
     const bool two_phase = options.protocol == Protocol::kTwoPhase;
+    const UseLastResource use =
+        two_phase ? options.last_resource.value_or(program_->options.last_resource)
+                  : UseLastResource::kNever;
     sdk::BeginCall call{options.timeout, std::move(options.comment), program_->label,
                         options.protocol, std::move(options.trace_parent)};
+    call.last_resource = use != UseLastResource::kNever;
     if (two_phase) call.session = program_->participant.session();
     if (!call.session.empty()) call.own_branches = sdk::kOwnBranches;
     // A begin whose reply was lost leaves an empty transaction that its deadline aborts.
@@ -155,10 +168,21 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
-    return GlobalTransaction(std::make_unique<State>(
+    auto state = std::make_unique<State>(
         program_, sdk::Context{std::move(begun->gtid), trace_parent}, State::Role::kOwner,
         options.protocol,
-        OwnNumbers{std::min(begun->own_branches, call.own_branches), call.session}));
+        OwnNumbers{std::min(begun->own_branches, call.own_branches), call.session});
+    // A coordinator of an older release does not know what it was asked.
+    if (state->gtid.allows_last_resource()) {
+      state->last_resource = use;
+    } else if (use == UseLastResource::kAlways) {
+      static_cast<void>(state->Abort("no last resource is possible", program_->Brief()));
+      return Fail(ErrorCode::kRefused,
+                  "the coordinator begins no transactions with leave for a last resource",
+                  "it is of an older release: upgrade it, or begin without");
+    }
+    state->last_resource_name = std::move(options.last_resource_name);
+    return GlobalTransaction(std::move(state));
   }
 
   Result<GlobalTransaction> Join(const std::string& context) override {

@@ -69,6 +69,8 @@ class GlobalTransaction::State {
   const std::string trace_parent;  // of version 00; empty: none
   const Role role;
   const Protocol protocol;  // as begun; of a joined one it makes no difference
+  UseLastResource last_resource = UseLastResource::kNever;
+  std::string last_resource_name;  // empty: any
   std::vector<LocalBranch> branches;
   bool tried = false;                          // something may have been reserved in a service
   std::optional<Ending> ending;                // once known, or known not to be known

@@ -314,7 +314,12 @@ void Participant::RunScan(const std::string& name) {
     const Result<BranchKey> key = BranchKey::ParseDatabaseName(branch);
     if (key && IsLeftToSites(*key, name)) continue;
     // The coordinator that comes back has everything looked for anew.
-    if (in_touch) outbox_.Add(FoundBranch{name, branch});
+    if (!in_touch) continue;
+    // The coordinator may have no record of one that is prepared in the name of a last resource.
+    const bool named = LastResourceIn(branch).has_value();
+    const std::optional<Evidence> evidence =
+        named ? EvidenceOf(*desk.own.resource, branch) : Evidence{};
+    if (evidence) outbox_.Add(FoundBranch{name, branch, *evidence});
   }
   if (first_failure) {
     warn_("cannot look for prepared branches in " + name + ": " + Describe(names.error()));

@@ -88,6 +88,11 @@ Result<Evidence> TakeEvidence(Branch& branch) {
                 [](const char* what) -> Result<Evidence> { return Broken(what); });
 }
 
+Status PrepareInNameOf(Branch& branch, const std::optional<LastResource>& last) {
+  return Caught([&] { return branch.PrepareInNameOf(last); },
+                [](const char* what) -> Status { return Broken(what); });
+}
+
 bool FenceNow(Branch& branch, std::string& why) {
   return Caught(
       [&] {
@@ -134,6 +139,11 @@ std::vector<std::string> Warnings(const Resource& resource) {
 Result<std::vector<std::string>> ScanPrepared(Resource& resource) {
   return Caught([&] { return resource.ScanPrepared(); },
                 [](const char* what) -> Result<std::vector<std::string>> { return Broken(what); });
+}
+
+std::optional<Evidence> EvidenceOf(Resource& resource, const std::string& database_name) {
+  return Caught([&] { return resource.EvidenceOf(database_name); },
+                [](const char*) -> std::optional<Evidence> { return std::nullopt; });
 }
 
 Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,

@@ -43,6 +43,7 @@ class Finish {
 
 FinishResult CommitOnePhase(Branch& branch);
 Result<Evidence> TakeEvidence(Branch& branch);
+Status PrepareInNameOf(Branch& branch, const std::optional<LastResource>& last);
 // False when it threw; its text is in `why`.
 bool FenceNow(Branch& branch, std::string& why);
 
@@ -53,6 +54,7 @@ FinishResult Prove(Resource& resource, const BranchKey& key, const Evidence& evi
 Result<std::string> Identify(Resource& resource);
 std::vector<std::string> Warnings(const Resource& resource);
 Result<std::vector<std::string>> ScanPrepared(Resource& resource);
+std::optional<Evidence> EvidenceOf(Resource& resource, const std::string& database_name);
 Result<LiveBranch> Inspect(Resource& resource, const BranchKey& key, const Evidence& evidence,
                            std::chrono::milliseconds timeout);
 Result<Examination> Examine(Resource& resource, const std::string& log_id,

@@ -22,6 +22,7 @@ BranchOnConnection::BranchOnConnection(std::shared_ptr<Database> database, Branc
                                        Lease lease)
     : database_(std::move(database)),
       key_(std::move(key)),
+      name_(key_.DatabaseName()),
       process_(::getpid()),
       lease_(std::move(lease)) {}
 

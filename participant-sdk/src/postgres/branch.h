@@ -37,6 +37,8 @@ class BranchOnConnection : public PostgresBranch {
   PGconn* connection() override;
 
   Status BecomeSite(const Roster& sites) override;
+  bool CanBeLast() const override { return true; }
+  Status PrepareInNameOf(const std::optional<LastResource>& last) override;
   void StartPrepare() override;
   VoteResult AwaitPrepare() override;
   void StartFinish(Decision decision) override;
@@ -117,6 +119,7 @@ class BranchOnConnection : public PostgresBranch {
 
   const std::shared_ptr<Database> database_;
   const BranchKey key_;
+  std::string name_;  // that it is or will be prepared under
   const pid_t process_;
   Lease lease_;
   std::unique_ptr<Connection> cut_off_;  // the application may still hold the pointer to it

@@ -19,7 +19,7 @@ void BranchOnConnection::StartFinish(Decision decision) {
 void BranchOnConnection::SendFinish(Decision decision) {
   if (!lease_ || lent_ || finish_sent_) return;
   SETTLE_FAILPOINT("postgres.before_finish");
-  SendLast(*lease_, {FinishStatement(key_, decision, *lease_)});
+  SendLast(*lease_, {FinishStatement(name_, decision, *lease_)});
   finish_sent_ = decision;
 }
 

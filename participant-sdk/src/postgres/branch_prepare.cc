@@ -29,6 +29,16 @@ Status BranchOnConnection::BecomeSite(const Roster& sites) {
   return {};
 }
 
+Status BranchOnConnection::PrepareInNameOf(const std::optional<LastResource>& last) {
+  const Inside inside(*this, WhenBusy::kWait);
+  if (!inside) return Fail(ErrorCode::kRefused, inside.why());
+  if (phase() != Phase::kOpen) return {};  // it votes without preparing
+  Result<std::string> name = last ? NameInNameOf(key_, *last) : key_.DatabaseName();
+  if (!name) return Fail(std::move(name).error());
+  name_ = *std::move(name);
+  return {};
+}
+
 void BranchOnConnection::StartPrepare() {
   const Inside inside(*this, WhenBusy::kWait);
   if (inside && !vote_ && phase() == Phase::kOpen) Prepare();
@@ -75,7 +85,7 @@ void BranchOnConnection::Prepare() {
     statements = TakeWaiting();
     statements.push_back(EvidenceStatement(*lease_, TakeXid::kAssign));
   }
-  statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(key_.DatabaseName())});
+  statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(name_)});
   SETTLE_FAILPOINT("postgres.before_prepare");
   lease_->Send(statements);
 }
@@ -209,7 +219,7 @@ VoteResult BranchOnConnection::ResolveLostPrepare(const std::string& reason) {
     const Reply reply = other.Run(
         {"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts "
          "WHERE gid = $1 AND database = current_database())",
-         {key_.DatabaseName()}},
+         {name_}},
         database_->ReplyDeadline());
     if (!reply.ok() || reply.value(0) == "t") return false;
     prepared = reply.value(1) == "t";
@@ -227,7 +237,7 @@ VoteResult BranchOnConnection::Withdraw(const std::string& reason, bool retryabl
   const bool reachable = !lease_->broken();
   const bool done =
       reachable &&
-      lease_->Run(FinishStatement(key_, Decision::kAbort, *lease_), database_->ReplyDeadline())
+      lease_->Run(FinishStatement(name_, Decision::kAbort, *lease_), database_->ReplyDeadline())
           .ok();
   unresolved_ = !done && database_->Finish(key_, Decision::kAbort, {}).end != BranchEnd::kAborted;
   End();

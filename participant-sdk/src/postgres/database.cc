@@ -45,9 +45,12 @@ ServerOptions ServerOf(const PostgresOptions& options) {
 
 }  // namespace
 
-Statement FinishStatement(const BranchKey& key, Decision decision, const Connection& connection) {
-  return {std::string(FinishTag(decision)) + " " + connection.Literal(key.DatabaseName())};
+Statement FinishStatement(const std::string& name, Decision decision,
+                          const Connection& connection) {
+  return {std::string(FinishTag(decision)) + " " + connection.Literal(name)};
 }
+
+const char* const kIsItsName = "(gid = $1 OR pg_catalog.starts_with(gid, $1 || ':'))";
 
 Statement ForceCommit() {
   return {
@@ -169,6 +172,14 @@ Result<std::vector<std::string>> Database::ScanPrepared() {
   return names;
 }
 
+std::optional<Evidence> Database::EvidenceOf(const std::string& name) {
+  Result<Lease> lease = Take(Purpose::kSettle);
+  if (!lease) return {};
+  const Reply reply = (*lease)->Run(EvidenceOfPreparedStatement(name), ReplyDeadline());
+  if (!reply.ok() || reply.row_count() != 1) return {};
+  return ReadEvidenceOfPrepared(**lease, reply);
+}
+
 FinishResult Database::WithConnection(const std::function<FinishResult(Connection&)>& act) {
   FinishResult result;
   for (const Freshness freshness : {Freshness::kAny, Freshness::kNew}) {
@@ -188,17 +199,31 @@ FinishResult Database::Finish(const BranchKey& key, Decision decision, const Evi
 FinishResult Database::FinishOn(Connection& connection, const BranchKey& key, Decision decision,
                                 const Evidence& evidence) {
   SETTLE_FAILPOINT("postgres.before_finish");
-  const Reply reply = connection.Run(FinishStatement(key, decision, connection), ReplyDeadline());
+  Reply reply = FinishNamed(connection, key.DatabaseName(), decision);
+  // 42704: there is no such prepared transaction. It may be finished, or never have been prepared,
+  // or be so in the name of a last resource.
+  if (reply.sqlstate() == "42704") {
+    const Reply named = connection.Run(
+        {"SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() AND " +
+             std::string(kIsItsName),
+         {key.DatabaseName()}},
+        ReplyDeadline());
+    if (!named.ok()) return {BranchEnd::kRetry, named.words()};
+    if (named.row_count() == 1) reply = FinishNamed(connection, named.value(0), decision);
+  }
   if (reply.ok() && reply.tag() == FinishTag(decision)) {
     SETTLE_FAILPOINT("postgres.after_finish");
     return {EndFor(decision), ""};
   }
-  // 42704: there is no such prepared transaction. It may be finished, or never have been prepared.
   if (reply.sqlstate() != "42704") return {BranchEnd::kRetry, reply.words()};
   if (evidence.local_transaction.empty() && decision == Decision::kAbort) {
     return {BranchEnd::kAborted, "it was never prepared"};
   }
   return postgres::Prove(connection, evidence, ReplyDeadline());
+}
+
+Reply Database::FinishNamed(Connection& connection, const std::string& name, Decision decision) {
+  return connection.Run(FinishStatement(name, decision, connection), ReplyDeadline());
 }
 
 FinishResult Database::Prove(const BranchKey&, const Evidence& evidence) {

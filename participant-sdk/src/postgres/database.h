@@ -28,6 +28,7 @@ class Database {
   std::vector<std::string> warnings() const;
   Examination Examine(const std::string& log_id, std::chrono::milliseconds timeout);
   Result<std::vector<std::string>> ScanPrepared();
+  std::optional<Evidence> EvidenceOf(const std::string& name);
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence);
   FinishResult Prove(const BranchKey& key, const Evidence& evidence);
   Result<LiveBranch> Inspect(const BranchKey& key, const Evidence& evidence,
@@ -49,6 +50,7 @@ class Database {
  private:
   FinishResult FinishOn(Connection& connection, const BranchKey& key, Decision decision,
                         const Evidence& evidence);
+  Reply FinishNamed(Connection& connection, const std::string& name, Decision decision);
   // On a connection of the pool; once more on a new one when that was lost.
   FinishResult WithConnection(const std::function<FinishResult(Connection&)>& act);
 
@@ -60,8 +62,12 @@ class Database {
   std::vector<std::string> warnings_;
 };
 
-// The SQL of phase two.
-Statement FinishStatement(const BranchKey& key, Decision decision, const Connection& connection);
+// The SQL of phase two, of what is prepared under this name.
+Statement FinishStatement(const std::string& name, Decision decision, const Connection& connection);
+
+// SQL that holds for names (`gid`) of a branch whose DatabaseName is $1: that one, or one that it
+// has in the name of a last resource.
+extern const char* const kIsItsName;
 
 // In a transaction: its COMMIT flushes, as PREPARE TRANSACTION does whatever synchronous_commit
 // says.

@@ -45,6 +45,26 @@ EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply) {
   return out;
 }
 
+// The view gives the lower half of an xid8. What is prepared and the snapshot's end, which may be
+// the older of the two, are closer to each other than half of what a half can count.
+Statement EvidenceOfPreparedStatement(const std::string& name) {
+  return {
+      "SELECT (later - later % 4294967296 + low + CASE "
+      "WHEN low - later % 4294967296 > 2147483648 THEN -4294967296 "
+      "WHEN later % 4294967296 - low > 2147483648 THEN 4294967296 ELSE 0 END)::text, " +
+          std::string(kTimeline) +
+          " FROM (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())"
+          "::text::bigint AS later, transaction::text::bigint AS low "
+          "FROM pg_catalog.pg_prepared_xacts "
+          "WHERE gid = $1 AND database = current_database()) AS one "
+          "WHERE NOT pg_catalog.pg_is_in_recovery()",
+      {name}};
+}
+
+Evidence ReadEvidenceOfPrepared(const Connection& connection, const Reply& reply) {
+  return {connection.facts().identity, ParseTimeline(reply.value(1)), reply.value(0)};
+}
+
 // A relation that the transaction's snapshot does not show is younger, and may be foreign as well.
 Statement ForeignWrites() {
   return {

@@ -32,6 +32,10 @@ EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply);
 // Why it failed: our own words if it was its check, else the server's.
 std::string ExplainEvidence(const Reply& reply);
 
+// Of a transaction that is prepared under that name. No row: none is, or the server is a standby.
+Statement EvidenceOfPreparedStatement(const std::string& name);
+Evidence ReadEvidenceOfPrepared(const Connection& connection, const Reply& reply);
+
 // Whether the transaction wrote to foreign tables. The server spends more on planning this than on
 // a small transaction.
 Statement ForeignWrites();

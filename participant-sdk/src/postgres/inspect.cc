@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "postgres/database.h"
 #include "postgres/evidence.h"
 
 namespace settle::postgres {
@@ -15,9 +16,10 @@ using std::chrono::milliseconds;
 // server's lock manager stop for a moment.
 constexpr std::int64_t kWaitingMost = 500;
 
-const char* const kPrepared =
+const std::string kPrepared =
     "SELECT transaction::text, (extract(epoch FROM prepared) * 1000000)::bigint, owner "
-    "FROM pg_catalog.pg_prepared_xacts WHERE gid = $1 AND database = current_database()";
+    "FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() AND " +
+    std::string(kIsItsName);
 
 // The locks of transaction $1, out of `locks`. A prepared transaction holds them without a process,
 // under the virtual transaction that it had in its own process, or after a restart under none that

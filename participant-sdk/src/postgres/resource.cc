@@ -25,6 +25,9 @@ class ResourceOnDatabase : public PostgresResource {
                               std::chrono::milliseconds timeout) override {
     return database_->Examine(log_id, timeout);
   }
+  std::optional<Evidence> EvidenceOf(const std::string& name) override {
+    return database_->EvidenceOf(name);
+  }
   SiteLedger* site_ledger() override {
     return database_->options().three_phase ? &ledger_ : nullptr;
   }

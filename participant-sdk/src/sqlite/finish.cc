@@ -48,19 +48,21 @@ Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
                                        ") is not what it was when the branch was prepared");
 }
 
-FinishResult Finish(Connection& connection, const StagedBranch& staged, Decision decision) {
+// The note of its end bears the branch's own `name`.
+FinishResult Finish(Connection& connection, const std::string& name, const StagedBranch& staged,
+                    Decision decision) {
   SETTLE_FAILPOINT("sqlite.before_finish");
   if (decision == Decision::kCommit) {
     if (Status same = CheckDefinitions(connection, staged); !same) {
       return StaysPrepared(Describe(same.error()));
     }
   }
-  if (Status removed = Unstage(connection, staged.name); !removed) return Retry(removed.error());
-  if (decision == Decision::kAbort) return CommitNote(connection, staged.name, BranchEnd::kAborted);
+  if (Status removed = Unstage(connection, name); !removed) return Retry(removed.error());
+  if (decision == Decision::kAbort) return CommitNote(connection, name, BranchEnd::kAborted);
   if (Status applied = Apply(connection, staged.changes); !applied) {
     return StaysPrepared(Describe(applied.error()));
   }
-  return CommitNote(connection, staged.name, BranchEnd::kCommitted);
+  return CommitNote(connection, name, BranchEnd::kCommitted);
 }
 
 // The last note of the file when the evidence was taken.
@@ -116,9 +118,10 @@ FinishResult FinishOpen(Connection& connection, const std::string& identity, con
   if (!staged && staged.error().code != ErrorCode::kCorrupt) return Retry(staged.error());
   if (!staged) {
     if (decision == Decision::kCommit) return StaysPrepared(Describe(staged.error()));
-    return Finish(connection, {name, {}, 0, {}, {}}, decision);  // an abort needs only the name
+    return Finish(connection, name, {name, {}, 0, {}, {}},
+                  decision);  // an abort needs only the name
   }
-  if (staged->has_value()) return Finish(connection, **staged, decision);
+  if (staged->has_value()) return Finish(connection, name, **staged, decision);
   const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
   if (!note) return Retry(note.error());
   if (note->has_value()) return {**note, "the file has a note of it"};

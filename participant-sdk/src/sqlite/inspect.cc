@@ -13,7 +13,8 @@ namespace {
 Status ReadPrepared(Connection& connection, const std::string& name, LiveBranch& live) {
   Statement find(connection.raw(),
                  "SELECT cast((julianday(prepared_at) - 2440587.5) * 86400000 AS INTEGER)"
-                 " FROM settle_prepared WHERE branch = ?1");
+                 " FROM settle_prepared"
+                 " WHERE branch = ?1 OR substr(branch, 1, length(?1) + 1) = ?1 || ':'");
   find.Bind(1, std::string_view(name));
   const Result<bool> row = find.Step();
   if (!row) return Fail(row.error());

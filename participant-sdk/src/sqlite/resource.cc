@@ -212,6 +212,10 @@ sqlite3* SqliteBranch::connection() { return work_->Lend(); }
 
 Status SqliteBranch::BecomeSite(const Roster& sites) { return work_->BecomeSite(sites); }
 
+Status SqliteBranch::PrepareInNameOf(const std::optional<LastResource>& last) {
+  return work_->PrepareInNameOf(last);
+}
+
 VoteResult SqliteBranch::AwaitPrepare() { return work_->Prepare(); }
 
 FinishResult SqliteBranch::AwaitFinish(Decision decision) { return work_->Finish(decision); }

@@ -113,8 +113,9 @@ Result<std::optional<std::string>> FindStagedName(Connection& connection) {
 
 Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std::string& name) {
   Statement find(connection.raw(),
-                 "SELECT changeset, ops, schema_version, definitions, checksum FROM settle_prepared"
-                 " WHERE branch = ?1");
+                 "SELECT changeset, ops, schema_version, definitions, checksum, branch"
+                 " FROM settle_prepared"
+                 " WHERE branch = ?1 OR substr(branch, 1, length(?1) + 1) = ?1 || ':'");
   find.Bind(1, std::string_view(name));
   const Result<bool> row = find.Step();
   if (!row) return Fail(row.error());
@@ -125,7 +126,7 @@ Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std
   }
   Result<Changes> changes = ReadChanges(std::move(changeset));
   if (!changes) return Fail(changes.error());
-  return StagedBranch{name, *std::move(changes), find.Int(1), find.Text(2), find.Text(3)};
+  return StagedBranch{find.Text(5), *std::move(changes), find.Int(1), find.Text(2), find.Text(3)};
 }
 
 Status Stage(Connection& connection, const std::string& name, const Changes& changes) {
@@ -145,7 +146,9 @@ Status Stage(Connection& connection, const std::string& name, const Changes& cha
 }
 
 Status Unstage(Connection& connection, const std::string& name) {
-  Statement remove(connection.raw(), "DELETE FROM settle_prepared WHERE branch = ?1");
+  Statement remove(connection.raw(),
+                   "DELETE FROM settle_prepared"
+                   " WHERE branch = ?1 OR substr(branch, 1, length(?1) + 1) = ?1 || ':'");
   remove.Bind(1, std::string_view(name));
   return Do(remove);
 }

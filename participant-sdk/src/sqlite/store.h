@@ -28,7 +28,7 @@ std::string InstallSql();
 [[nodiscard]] Result<std::string> ReadFileId(Connection& connection);
 
 struct StagedBranch {
-  std::string name;
+  std::string name;  // as it is staged
   Changes changes;
   std::int64_t recorded_ops = 0;
   std::string schema_version;
@@ -37,6 +37,7 @@ struct StagedBranch {
 
 // The name of the branch that is in doubt in this file, if any.
 [[nodiscard]] Result<std::optional<std::string>> FindStagedName(Connection& connection);
+// By a branch's own name, also where it is prepared in the name of a last resource.
 [[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection,
                                                              const std::string& name);
 [[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes);

@@ -47,6 +47,7 @@ class Work {
                                      const std::vector<std::optional<std::string>>& parameters);
   sqlite3* Lend();
   [[nodiscard]] Status BecomeSite(const Roster& sites);
+  [[nodiscard]] Status PrepareInNameOf(const std::optional<LastResource>& last);
   VoteResult Prepare();
   FinishResult Finish(Decision decision);
   Result<Evidence> TakeEvidence();
@@ -89,6 +90,7 @@ class Work {
   const std::shared_ptr<File> file_;
   const BranchKey key_;
   const std::string name_;
+  std::string prepared_name_ = name_;  // that it is or will be prepared under
   const std::shared_ptr<const TableRules> rules_;
   const std::int64_t last_note_;
 

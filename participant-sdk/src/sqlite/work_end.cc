@@ -113,7 +113,8 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   const Status released = connection_->Run(std::string("RELEASE ") + kBranchSavepoint);
   if (!released) return No(released.error());
   if (Status added = AddRecord(); !added) return No(added.error());
-  if (Status staged = Stage(*connection_, name_, changes); !staged) return No(staged.error());
+  if (Status staged = Stage(*connection_, prepared_name_, changes); !staged)
+    return No(staged.error());
   if (fenced_) return No({ErrorCode::kRefused, "the branch was aborted", {}});
   // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A
   // failure that leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the
@@ -123,6 +124,15 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   phase_ = Phase::kPrepared;
   HoldWriteLock();
   return {Vote::kCommit, evidence(), {}, false};
+}
+
+Status Work::PrepareInNameOf(const std::optional<LastResource>& last) {
+  if (is_forked()) return Fail(Usable().error());
+  const std::lock_guard lock(mutex_);
+  Result<std::string> name = last ? NameInNameOf(key_, *last) : name_;
+  if (!name) return Fail(std::move(name).error());
+  prepared_name_ = *std::move(name);
+  return {};
 }
 
 // Of a site, becoming durable with the staged row.

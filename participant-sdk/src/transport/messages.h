@@ -40,6 +40,7 @@ struct BeginCall {
   std::string trace_parent{};
   BranchNumber own_branches = 0;  // that this process would number itself, in `session`
   SessionId session{};
+  bool last_resource = false;
 };
 struct Begun {
   Gtid gtid;
@@ -85,6 +86,8 @@ struct OnePhaseCall {
   BranchNumber branch = 0;
   Evidence evidence;
   std::string own_resource{};  // not empty: this process numbered the branch itself
+  std::optional<std::vector<BranchVote>> votes{};  // of all others: it is the last resource
+  std::vector<OwnBranch> own{};  // with votes: all that this process numbered itself
 };
 struct OnePhaseAnswer {
   bool granted = false;
@@ -255,6 +258,7 @@ struct SiteReport {
 struct FoundBranch {
   std::string resource;
   std::string database_name;
+  Evidence evidence{};
 
   friend bool operator==(const FoundBranch&, const FoundBranch&) = default;
 };

@@ -171,6 +171,7 @@ wire::BeginRequest ToWire(const BeginCall& call) {
   out.owner = OneLine(call.owner, kLabelMost);
   if (call.protocol == Protocol::kThreePhase) out.__set_protocol(wire::Protocol::THREE_PHASE);
   if (!call.trace_parent.empty()) out.__set_trace_parent(OneLine(call.trace_parent, kLabelMost));
+  if (call.last_resource) out.__set_last_resource(true);
   if (call.own_branches == 0) return out;
   out.__set_own_branches(static_cast<std::int32_t>(call.own_branches));
   out.__set_session(call.session);
@@ -186,18 +187,27 @@ wire::EnlistRequest ToWire(const EnlistCall& call) {
   return out;
 }
 
+namespace {
+
+std::vector<wire::OwnBranch> ToWire(const std::vector<OwnBranch>& own) {
+  std::vector<wire::OwnBranch> out;
+  for (const OwnBranch& branch : own) {
+    wire::OwnBranch& named = out.emplace_back();
+    named.number = static_cast<std::int32_t>(branch.number);
+    named.resource = branch.resource;
+  }
+  return out;
+}
+
+}  // namespace
+
 wire::CommitRequest ToWire(const CommitCall& call) {
   wire::CommitRequest out;
   out.gtid = call.gtid.text();
   for (const BranchVote& vote : call.votes) out.votes.push_back(ToWire(vote.branch, vote.result));
   out.wait = call.wait == Wait::kApplied ? wire::Wait::APPLIED : wire::Wait::DECISION;
   out.wait_ms = call.wait_at_most.count();
-  out.__isset.branches = !call.own.empty();
-  for (const OwnBranch& own : call.own) {
-    wire::OwnBranch& named = out.branches.emplace_back();
-    named.number = static_cast<std::int32_t>(own.number);
-    named.resource = own.resource;
-  }
+  if (!call.own.empty()) out.__set_branches(ToWire(call.own));
   return out;
 }
 
@@ -207,6 +217,10 @@ wire::OnePhaseRequest ToWire(const OnePhaseCall& call) {
   out.branch = static_cast<std::int32_t>(call.branch);
   out.evidence = ToWire(call.evidence);
   if (!call.own_resource.empty()) out.__set_resource(call.own_resource);
+  if (!call.votes) return out;
+  out.__isset.votes = true;
+  for (const BranchVote& vote : *call.votes) out.votes.push_back(ToWire(vote.branch, vote.result));
+  if (!call.own.empty()) out.__set_branches(ToWire(call.own));
   return out;
 }
 
@@ -268,6 +282,7 @@ wire::ReportRequest ToWire(const ReportCall& call) {
     wire::FoundBranch report;
     report.resource = found.resource;
     report.database_name = found.database_name;
+    if (found.evidence != Evidence{}) report.__set_evidence(ToWire(found.evidence));
     out.found.push_back(std::move(report));
   }
   std::vector<wire::ActionAnswer> answers;

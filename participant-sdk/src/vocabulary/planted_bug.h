@@ -30,6 +30,14 @@ enum class PlantedBug {
   kRestoredBranchTakenForFinished,
   kOwnBranchesNotToldOfTheAbort,
   kUnnamedBranchTakenForAborted,
+  // last resource: coordinator/protocol, coordinator/recovery
+  kDeadlineAfterLeaveToTheLastResource,
+  kSiblingsCommittedBeforeTheLastResource,
+  kTwoLastResources,
+  kNoAnswerOfTheLastResourceTakenForAbort,
+  kAbortPresumedOfWhatALastResourceDecides,
+  kLastResourceChosenAfterPrepare,
+  kProofOfAnotherTimelineAccepted,
   // coordinator/engine
   kDecisionNotForced,
   kHeuristicNotForced,

@@ -81,8 +81,9 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
     fake_.Note(request.protocol == wire::Protocol::THREE_PHASE ? "begin 3pc" : "begin");
     if (fake_.on_begin) fake_.on_begin();
     std::lock_guard lock(fake_.mutex_);
-    reply.gtid =
-        Gtid::Make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7).text();
+    const bool last = fake_.knows_last_resources && request.last_resource;
+    const auto make = last ? Gtid::MakeForLastResource : Gtid::Make;
+    reply.gtid = make(fake_.log_id_, static_cast<Epoch>(fake_.epoch_), ++fake_.sequence_, 7).text();
     reply.epoch = fake_.epoch_;
     const bool of_a_session = fake_.sessions_.count(request.session) != 0;
     const int granted = of_a_session ? std::min(fake_.own_granted, request.own_branches) : 0;
@@ -142,8 +143,12 @@ class FakeCoordinator::CoordinatorFace : public wire::CoordinatorServiceNull {
   }
 
   void commit_one_phase(wire::OnePhaseReply& reply, const wire::OnePhaseRequest& request) override {
-    fake_.Note("one-phase " + std::to_string(request.branch) +
-               (request.__isset.resource ? " own " + request.resource : ""));
+    std::string line = "one-phase " + std::to_string(request.branch) +
+                       (request.__isset.resource ? " own " + request.resource : "");
+    for (const wire::BranchVote& vote : request.votes) fake_.NoteVote(" ", vote, line);
+    for (const wire::OwnBranch& own : request.branches)
+      line += " own " + std::to_string(own.number) + " " + own.resource;
+    fake_.Note(line);
     reply.granted = true;
     if (fake_.on_one_phase) fake_.on_one_phase(request, reply);
   }

@@ -54,6 +54,7 @@ class FakeCoordinator {
   std::int64_t session_timeout_ms = 10'000;
   // How many branches a process may number itself; none: as a coordinator of an older release.
   int own_granted = 0;
+  bool knows_last_resources = true;  // or is of an older release
   // For hooks: answers no sooner, as a coordinator does while what is waited for goes on. Less if
   // the fake is stopped.
   void TakeAsLongAs(std::int64_t wait_ms);
@@ -75,7 +76,8 @@ class FakeCoordinator {
   void LoseSessions();
 
   // What was heard, one line each: "begin", "begin 3pc", "enlist bank", "try airline/fly", "commit
-  // 1=commit 2=no", "commit 1=commit own 1 bank", "one-phase 1 own bank", "abort", "detach", "vote
+  // 1=commit 2=no", "commit 1=commit own 1 bank", "one-phase 1 own bank", "one-phase 1 2=commit own
+  // 1 bank own 2 shop", "abort", "detach", "vote
   // 1=no", "site 1=waiting", "end 1=committed", "found bank settle:...", "attach bank acts:airline
   // seen=<log>/<epoch>", "answer <step>.<attempt>=done
   // {}". Waits half a minute for it.

@@ -112,6 +112,13 @@ Status FakeBranch::BecomeSite(const Roster& sites) {
   return {};
 }
 
+Status FakeBranch::PrepareInNameOf(const std::optional<LastResource>& last) {
+  if (last && !resource_.can_be_named) return Branch::PrepareInNameOf(last);
+  resource_.Note(last ? "name after " + last->resource : "name after nobody",
+                 last ? BranchKey{{}, last->branch} : BranchKey{});
+  return {};
+}
+
 FinishResult FakeBranch::AwaitFinish(Decision decision) {
   resource_.Note(ToString(decision), key_);
   if (resource_.on_finish) return resource_.on_finish(key_, decision);

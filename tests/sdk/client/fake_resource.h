@@ -1,5 +1,5 @@
 // A database that does what a test says, and writes down what it was asked: "prepare 1", "commit
-// 1", "abort 1 by key", "fence 1", "prove 1", "one-phase 1". Thread-safe.
+// 1", "abort 1 by key", "fence 1", "prove 1", "one-phase 1", "name after bank 1". Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -38,6 +38,9 @@ class FakeResource : public Resource {
   std::function<Examination(const std::string& log_id)> on_examine;
   std::string identity;
   std::vector<std::string> warned_of;
+  // Set before anything runs: its branches can decide for others, and be prepared in their name.
+  bool can_be_last = false;
+  bool can_be_named = true;
   // Set before anything runs: its branches can be sites of three-phase commit.
   std::shared_ptr<FakeLedger> ledger;
 
@@ -90,6 +93,8 @@ class FakeBranch : public Branch {
   void StartPrepare() override;
   VoteResult AwaitPrepare() override;
   Status BecomeSite(const Roster& sites) override;
+  bool CanBeLast() const override { return resource_.can_be_last; }
+  Status PrepareInNameOf(const std::optional<LastResource>& last) override;
   FinishResult AwaitFinish(Decision decision) override;
   Result<Evidence> TakeEvidence() override;
   FinishResult CommitOnePhase() override;

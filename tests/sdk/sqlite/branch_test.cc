@@ -43,11 +43,35 @@ TEST(SqliteBranch, AnAbortedBranchLeavesNothingButANote) {
   EXPECT_EQ(bank.Notes(), "aborted");
 }
 
+// The logging last resource: the row's name says whom to ask, the note is the branch's own.
+TEST(SqliteBranch, PreparedInTheNameOfALastResourceItIsFinishedByItsKeyAlone) {
+  const LastResource last{9, "bank-z", {"postgresql:7301234567890123456:16384", 1, "701"}};
+  for (const Decision decision : {Decision::kCommit, Decision::kAbort}) {
+    const BankFile bank;
+    const auto resource = bank.Resource();
+    auto branch = OpenAndRun(*resource, Key(1), {kTake10});
+    EXPECT_FALSE(branch->CanBeLast());
+    ASSERT_TRUE(branch->PrepareInNameOf(last));
+    const VoteResult vote = branch->AwaitPrepare();
+    ASSERT_EQ(vote.vote, Vote::kCommit) << vote.reason;
+    EXPECT_THAT(*resource->ScanPrepared(), ElementsAre(*NameInNameOf(Key(1), last)));
+    EXPECT_TRUE(resource->Inspect(Key(1), vote.evidence, std::chrono::seconds(1))->prepared);
+    branch.reset();
+    const bool commit = decision == Decision::kCommit;
+    const BranchEnd end = commit ? BranchEnd::kCommitted : BranchEnd::kAborted;
+    EXPECT_EQ(bank.Resource()->Finish(Key(1), decision, vote.evidence).end, end);
+    EXPECT_EQ(bank.Resource()->Finish(Key(1), decision, vote.evidence).end, end) << "by its note";
+    EXPECT_THAT(*resource->ScanPrepared(), IsEmpty());
+    EXPECT_EQ(bank.Balances(), commit ? "90 100" : "100 100");
+  }
+}
+
 TEST(SqliteBranch, EveryKindOfChangeAndValueArrives) {
   const BankFile bank;
-  bank.Run("CREATE TABLE kind (a TEXT, b INTEGER, c REAL, d BLOB, e, PRIMARY KEY (a, b))"
-           " WITHOUT ROWID;"
-           "INSERT INTO kind VALUES ('old', 1, 1.5, x'00ff', NULL), ('gone', 2, 2.5, x'', 'x')");
+  bank.Run(
+      "CREATE TABLE kind (a TEXT, b INTEGER, c REAL, d BLOB, e, PRIMARY KEY (a, b))"
+      " WITHOUT ROWID;"
+      "INSERT INTO kind VALUES ('old', 1, 1.5, x'00ff', NULL), ('gone', 2, 2.5, x'', 'x')");
   const auto resource = bank.Resource();
   const auto branch = OpenAndRun(*resource, Key(1),
                                  {"UPDATE kind SET c = -0.25, e = x'414200' WHERE a = 'old'",
@@ -156,8 +180,8 @@ TEST(SqliteBranch, P11_ABranchThatWroteNothingIsReadOnlyAndReleased) {
 TEST(SqliteBranch, P11_ABranchWhoseChangesCancelOutIsReadOnly) {
   const BankFile bank;
   const auto resource = bank.Resource();
-  const auto branch = OpenAndRun(*resource, Key(1), {"INSERT INTO account VALUES (3, 1)",
-                                                     "DELETE FROM account WHERE id = 3"});
+  const auto branch = OpenAndRun(
+      *resource, Key(1), {"INSERT INTO account VALUES (3, 1)", "DELETE FROM account WHERE id = 3"});
   EXPECT_EQ(branch->AwaitPrepare().vote, Vote::kReadOnly);
   EXPECT_EQ(bank.Balances(), "100 100");
 }

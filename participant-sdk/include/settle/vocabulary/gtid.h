@@ -4,6 +4,10 @@
 // says which log can answer for it. It is an identifier, never a capability. It is never reused:
 // the epoch is raised durably at every start of a coordinator, the sequence rises within an epoch,
 // with gaps.
+//
+// One that ends in "-last" was begun with leave for a last resource (last_resource.h): it may have
+// been committed without a record in the log, so of it alone nothing is presumed where there is
+// none.
 #pragma once
 
 #include <array>
@@ -30,10 +34,13 @@ bool IsLogId(std::string_view text);
 class Gtid {
  public:
   Gtid() = default;  // no transaction; empty() is true
-  // `tail` is 32 bits that nobody can guess. `log_id` must satisfy IsLogId.
+  // `tail` is 32 bits that nobody can guess. `log_id` must satisfy IsLogId, `sequence` be below
+  // 2^63.
   static Gtid Make(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
                    std::uint32_t tail);
-  // Accepts exactly what Make prints. kInvalid otherwise, with the offending text escaped.
+  static Gtid MakeForLastResource(std::string_view log_id, Epoch epoch, std::uint64_t sequence,
+                                  std::uint32_t tail);
+  // Accepts exactly what these two print. kInvalid otherwise, with the offending text escaped.
   [[nodiscard]] static Result<Gtid> Parse(std::string_view text);
 
   bool empty() const { return log_id_[0] == '\0'; }
@@ -44,6 +51,7 @@ class Gtid {
   Epoch epoch() const { return epoch_; }
   std::uint64_t sequence() const { return sequence_; }
   std::uint32_t tail() const { return tail_; }
+  bool allows_last_resource() const { return last_resource_; }
 
   friend bool operator==(const Gtid&, const Gtid&) = default;
   // By epoch and sequence first.
@@ -54,7 +62,8 @@ class Gtid {
 
   // Numbers instead of a text: there are many copies of it for each open transaction.
   Epoch epoch_ = 0;
-  std::uint64_t sequence_ = 0;
+  std::uint64_t sequence_ : 63 = 0;
+  std::uint64_t last_resource_ : 1 = 0;
   std::array<char, kLogIdLength> log_id_{};
   std::uint32_t tail_ = 0;
 };
@@ -77,7 +86,8 @@ struct BranchKey {
   // The name the branch bears in a database: `settle:<gtid>:<number>`, in [A-Za-z0-9._:-], at most
   // 160 characters (PostgreSQL allows 199 for a prepared transaction).
   std::string DatabaseName() const;
-  // kInvalid for a name that is not ours; scans skip those.
+  // Of a branch that is prepared in the name of a last resource, too. kInvalid for a name that is
+  // not ours; scans skip those.
   [[nodiscard]] static Result<BranchKey> ParseDatabaseName(std::string_view name);
 
   friend bool operator==(const BranchKey&, const BranchKey&) = default;

@@ -1,17 +1,25 @@
 // What an application wrote down, durably, of what it asked and was told. With the databases
-// themselves this is all that the end-to-end tests believe; the coordinator's word is checked
-// against it.
+// themselves this is all that the checker believes; the coordinator's word is checked against it.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace settle::testing {
 
+// What is about to be asked for. A plain transfer between all banks that there are needs neither.
+struct NotedWork {
+  std::string protocol{};            // "2pc", "3pc", "saga", "tcc"; empty: not said
+  std::vector<std::string> banks{};  // where rows of it must be, once it is committed; none: in all
+};
+
 // One line a fact, appended and fsynced before the program goes on:
-//   asked <gtid>             commit is about to be asked for
-//   told <gtid> <outcome>    and this was the answer, e.g. "committed"
+//   asked <gtid> [<protocol> <bank>...]  commit is about to be asked for
+//   told <gtid> <outcome>                and this was the answer, e.g. "committed"
+//   forced <gtid>                        a person is about to decide against the protocol
+//   refused <gtid>                       and was not let
 class NotesWriter {
  public:
   // Throws std::runtime_error, here and when a line cannot be made durable.
@@ -20,8 +28,11 @@ class NotesWriter {
   NotesWriter(const NotesWriter&) = delete;
   NotesWriter& operator=(const NotesWriter&) = delete;
 
-  void Asked(const std::string& gtid);
+  // Thread-safe: a line is one write.
+  void Asked(const std::string& gtid, const NotedWork& work = {});
   void Told(const std::string& gtid, const std::string& outcome);
+  void Forced(const std::string& gtid);
+  void Refused(const std::string& gtid);
 
  private:
   void Append(const std::string& line);
@@ -33,6 +44,8 @@ class NotesWriter {
 struct Notes {
   // Each gtid for which commit was asked or an answer is known, with every answer in order.
   std::map<std::string, std::vector<std::string>> answers;
+  std::map<std::string, NotedWork> asked;
+  std::set<std::string> forced;
 };
 
 // A last line that was cut off by a kill is no fact. A file that is not there holds none.

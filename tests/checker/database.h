@@ -19,8 +19,18 @@ inline constexpr std::int64_t kOpeningBalance = 1'000;  // of each account
 
 using Row = std::vector<std::string>;
 
+// What an action of a saga or a reservation did, in a bank that is a service's own.
+struct EffectRow {
+  std::int64_t id = 0;  // in the order in which they took effect
+  std::string gtid;
+  std::int64_t step = 0;
+  std::string op;  // "action", "compensate", "try", "confirm", "cancel"
+  std::int64_t amount = 0;
+};
+
 // A bank: account(id, balance) and transfer(gtid, amount), one row for each transfer that took
-// effect, so that a transfer's two halves can be compared by gtid. Blocking; throws
+// effect, so that a transfer's two halves can be compared by gtid; and effect(id, gtid, step, op,
+// amount), where nothing keeps an effect from being there twice. Blocking; throws
 // std::runtime_error.
 class Database {
  public:
@@ -45,19 +55,21 @@ class Database {
 
   std::string Value(const std::string& sql) const;        // the first of the first row
   std::map<std::string, std::int64_t> Transfers() const;  // gtid -> amount
+  std::vector<EffectRow> Effects() const;
   std::int64_t Total() const;
 
  protected:
   void CreateBank() const;
 };
 
-// A server of the test's own, made quickly: all of them have one system identifier.
-std::unique_ptr<PostgresCluster> MakeCluster();
 // In a database of its own in a running cluster.
 std::unique_ptr<Database> MakePostgresBank(PostgresCluster& cluster, const std::string& name);
 // In a new file.
 std::unique_ptr<Database> MakeSqliteBank(const std::string& path);
-// Any SQLite file, as it is.
+// Any database, as it is.
+std::unique_ptr<Database> OpenPostgresDatabase(const std::string& conninfo);
 std::unique_ptr<Database> OpenSqliteFile(const std::string& path);
+// A bank that was made before, by its Dsn().
+std::unique_ptr<Database> OpenBank(const std::string& dsn);
 
 }  // namespace settle::testing

@@ -3,8 +3,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "end_to_end/database.h"
-#include "end_to_end/process.h"
+#include "checker/database.h"
 
 namespace settle::testing {
 namespace {
@@ -16,7 +15,8 @@ constexpr const char* kLockNotAvailable = "55P03";
 
 class PostgresBank : public Database {
  public:
-  explicit PostgresBank(std::string conninfo) : conninfo_(std::move(conninfo)) { CreateBank(); }
+  explicit PostgresBank(std::string conninfo) : conninfo_(std::move(conninfo)) {}
+  void Create() const { CreateBank(); }
 
   std::string Dsn() const override { return "postgresql:" + conninfo_; }
   Kind kind() const override { return Kind::kPostgres; }
@@ -69,6 +69,8 @@ class PostgresBank : public Database {
       if (!lost && PQstatus(connection_.get()) == CONNECTION_OK) return answer;
     }
     connection_.reset(PQconnectdb(conninfo_.c_str()));
+    PQsetNoticeProcessor(
+        connection_.get(), [](void*, const char*) {}, nullptr);
     if (PQstatus(connection_.get()) != CONNECTION_OK) {
       throw std::runtime_error(PQerrorMessage(connection_.get()));
     }
@@ -81,16 +83,15 @@ class PostgresBank : public Database {
 
 }  // namespace
 
-std::unique_ptr<PostgresCluster> MakeCluster() {
-  PostgresClusterOptions options;
-  options.settings = {"fsync=off"};  // these tests kill processes; the kernel's cache outlives them
-  options.template_directory = Program("../fresh-postgres");
-  return std::make_unique<PostgresCluster>(options);
-}
-
 std::unique_ptr<Database> MakePostgresBank(PostgresCluster& cluster, const std::string& name) {
   cluster.CreateDatabase(name);
-  return std::make_unique<PostgresBank>(cluster.Dsn(name));
+  auto bank = std::make_unique<PostgresBank>(cluster.Dsn(name));
+  bank->Create();
+  return bank;
+}
+
+std::unique_ptr<Database> OpenPostgresDatabase(const std::string& conninfo) {
+  return std::make_unique<PostgresBank>(conninfo);
 }
 
 }  // namespace settle::testing

@@ -1,4 +1,4 @@
-#include "end_to_end/notes.h"
+#include "checker/notes.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,11 +17,20 @@ NotesWriter::NotesWriter(const std::string& path)
 
 NotesWriter::~NotesWriter() { ::close(file_); }
 
-void NotesWriter::Asked(const std::string& gtid) { Append("asked " + gtid + "\n"); }
+void NotesWriter::Asked(const std::string& gtid, const NotedWork& work) {
+  std::string line = "asked " + gtid;
+  if (!work.protocol.empty()) line += " " + work.protocol;
+  for (const std::string& bank : work.banks) line += " " + bank;
+  Append(line + "\n");
+}
 
 void NotesWriter::Told(const std::string& gtid, const std::string& outcome) {
   Append("told " + gtid + " " + outcome + "\n");
 }
+
+void NotesWriter::Forced(const std::string& gtid) { Append("forced " + gtid + "\n"); }
+
+void NotesWriter::Refused(const std::string& gtid) { Append("refused " + gtid + "\n"); }
 
 void NotesWriter::Append(const std::string& line) {
   const ssize_t written = ::write(file_, line.data(), line.size());
@@ -37,12 +46,23 @@ Notes ReadNotes(const std::vector<std::string>& paths) {
     std::string text{std::istreambuf_iterator<char>(file), {}};
     text.erase(text.rfind('\n') + 1);  // npos + 1 is 0: nothing but half a line
     std::istringstream lines(text);
-    std::string verb;
-    std::string gtid;
-    while (lines >> verb >> gtid) {
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string verb;
+      std::string gtid;
+      std::string word;
+      words >> verb >> gtid;
+      if (verb == "forced") notes.forced.insert(gtid);
+      if (verb == "refused") notes.forced.erase(gtid);
+      if (verb != "asked" && verb != "told") continue;
       std::vector<std::string>& answers = notes.answers[gtid];
-      if (verb != "told") continue;
-      lines >> answers.emplace_back();
+      if (verb == "told") {
+        words >> answers.emplace_back();
+      } else {
+        NotedWork& work = notes.asked[gtid];
+        words >> work.protocol;
+        while (words >> word) work.banks.push_back(word);
+      }
     }
   }
   return notes;
