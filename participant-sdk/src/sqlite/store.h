@@ -39,7 +39,9 @@ struct StagedBranch {
 [[nodiscard]] Result<std::optional<std::string>> FindStagedName(Connection& connection);
 [[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection,
                                                              const std::string& name);
-[[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes);
+// `definitions` is the hash of how the tables that are changed are defined in that version.
+[[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes,
+                           const std::string& schema_version, const std::string& definitions);
 [[nodiscard]] Status Unstage(Connection& connection, const std::string& name);
 
 // How branches ended. Notes are numbered; the newest kNotesKept are kept.
