@@ -31,8 +31,9 @@ class PrunedRanges : public ::testing::Test {
   }
   std::string Rows() {
     return connection
-        .Ask("SELECT group_concat(epoch || ':' || first || '-' || last, ' ') FROM "
-             "(SELECT * FROM pruned ORDER BY epoch, first)")
+        .Ask(
+            "SELECT group_concat(epoch || ':' || first || '-' || last, ' ') FROM "
+            "(SELECT * FROM pruned ORDER BY epoch, first)")
         .value();
   }
 
@@ -81,13 +82,15 @@ TEST_F(PrunedRanges, AgreeWithASetInAnyOrder) {
     }
     for (Epoch epoch = 1; epoch <= 3; ++epoch) {
       for (std::uint64_t sequence = 1; sequence <= 152; ++sequence) {
-        ASSERT_EQ(IsPruned({epoch, sequence}).value(),
-                  model.contains({epoch, sequence}))
+        ASSERT_EQ(IsPruned({epoch, sequence}).value(), model.contains({epoch, sequence}))
             << "seed " << seed << ", " << epoch << "." << sequence;
       }
     }
-    ASSERT_EQ(connection.Ask("SELECT count(*) FROM pruned a JOIN pruned b ON a.epoch = b.epoch "
-                             "AND b.first = a.last + 1").value(), "0")
+    ASSERT_EQ(connection
+                  .Ask("SELECT count(*) FROM pruned a JOIN pruned b ON a.epoch = b.epoch "
+                       "AND b.first = a.last + 1")
+                  .value(),
+              "0")
         << "neighbours that are two rows";
   }
 }
