@@ -167,20 +167,43 @@ Status ReplayRecords(Connection& connection, const std::string& path, std::uint6
 Result<std::optional<TransactionSummary>> EndedTransactions::Find(const Gtid& gtid) {
   if (gtid.epoch() > kMostStored || gtid.sequence() > kMostStored) return std::nullopt;
   const std::lock_guard lock(mutex_);
-  Expected<Statement> find =
-      Statement::Prepare(connection_,
-                         "SELECT ended.position, record.payload FROM ended LEFT JOIN record "
-                         "ON record.position = ended.position WHERE epoch = ? AND sequence = ?");
-  if (!find) return Fail(ErrorOf(find.error(), path_, "look for an ended transaction"));
-  find->Bind(1, static_cast<std::int64_t>(gtid.epoch()));
-  find->Bind(2, static_cast<std::int64_t>(gtid.sequence()));
-  const Expected<bool> row = find->Step();
+  if (auto prepared = PrepareToFind(); !prepared) {
+    return Fail(ErrorOf(prepared.error(), path_, "look for an ended transaction"));
+  }
+  Result<std::optional<TransactionSummary>> found = FindIndexed(gtid);
+  // One that is not reset keeps a checkpoint from reaching the log's end.
+  find_->Reset();
+  return found;
+}
+
+// Both stay prepared: a start asks for every transaction that is in doubt.
+Expected<void> EndedTransactions::PrepareToFind() {
+  if (!find_) {
+    Expected<Statement> find =
+        Statement::Prepare(connection_,
+                           "SELECT ended.position, record.payload FROM ended LEFT JOIN record "
+                           "ON record.position = ended.position WHERE epoch = ? AND sequence = ?");
+    if (!find) return tl::unexpected(std::move(find.error()));
+    find_.emplace(*std::move(find));
+  }
+  if (!pruned_) {
+    Expected<PrunedLookup> pruned = PrunedLookup::Make(connection_);
+    if (!pruned) return tl::unexpected(std::move(pruned.error()));
+    pruned_.emplace(*std::move(pruned));
+  }
+  return {};
+}
+
+Result<std::optional<TransactionSummary>> EndedTransactions::FindIndexed(const Gtid& gtid) {
+  find_->Bind(1, static_cast<std::int64_t>(gtid.epoch()));
+  find_->Bind(2, static_cast<std::int64_t>(gtid.sequence()));
+  const Expected<bool> row = find_->Step();
   if (!row) return Fail(ErrorOf(row.error(), path_, "look for an ended transaction"));
   if (!*row) return RefuseIfPruned(gtid);
-  Result<TransactionSummary> summary = DecodeEnd(path_, find->Number(0), find->Bytes(1));
+  Result<TransactionSummary> summary = DecodeEnd(path_, find_->Number(0), find_->Bytes(1));
   if (!summary) return Fail(summary.error());
   if (summary->gtid.epoch() != gtid.epoch() || summary->gtid.sequence() != gtid.sequence()) {
-    return Damaged(path_, find->Number(0), "the index takes it for another transaction");
+    return Damaged(path_, find_->Number(0), "the index takes it for another transaction");
   }
   if (summary->gtid != gtid) return std::nullopt;  // a guessed tail
   return *std::move(summary);
@@ -188,7 +211,7 @@ Result<std::optional<TransactionSummary>> EndedTransactions::Find(const Gtid& gt
 
 // Asked after the index: what leaves the index is in the table of what was pruned by then.
 Result<std::optional<TransactionSummary>> EndedTransactions::RefuseIfPruned(const Gtid& gtid) {
-  const Expected<bool> pruned = IsPruned(connection_, {gtid.epoch(), gtid.sequence()});
+  const Expected<bool> pruned = pruned_->Has({gtid.epoch(), gtid.sequence()});
   if (!pruned) return Fail(ErrorOf(pruned.error(), path_, "look for a pruned transaction"));
   if (!*pruned) return std::nullopt;
   return Fail(ErrorCode::kExpired,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "log/decision_log.h"
+#include "log/pruned_ranges.h"
 #include "log/sqlite.h"
 
 namespace settle::coordinator {
@@ -38,10 +39,15 @@ class EndedTransactions {
   [[nodiscard]] Result<EndedPage> List(std::size_t most, const std::string& cursor);
 
  private:
+  // With mutex_ held.
+  sqlite::Expected<void> PrepareToFind();
+  Result<std::optional<TransactionSummary>> FindIndexed(const Gtid& gtid);
   Result<std::optional<TransactionSummary>> RefuseIfPruned(const Gtid& gtid);
 
   std::mutex mutex_;
-  sqlite::Connection connection_;  // guarded by mutex_
+  sqlite::Connection connection_;  // guarded by mutex_, as is all below
+  std::optional<sqlite::Statement> find_;
+  std::optional<PrunedLookup> pruned_;
   const std::string path_;
 };
 

@@ -41,23 +41,31 @@ Expected<Range> ReadRange(const Statement& row) {
 
 // The range that begins at or before `sequence`, or the one that begins after it.
 enum class Side { kBelow, kAbove };
-Expected<std::optional<Range>> FindRange(Connection& connection, Side side, Epoch epoch,
-                                         std::uint64_t sequence) {
-  Expected<Statement> find = Statement::Prepare(
-      connection, side == Side::kBelow
-                      ? "SELECT epoch, first, last, crc FROM pruned "
-                        "WHERE epoch = ? AND first <= ? ORDER BY first DESC LIMIT 1"
-                      : "SELECT epoch, first, last, crc FROM pruned "
-                        "WHERE epoch = ? AND first > ? ORDER BY first LIMIT 1");
-  if (!find) return tl::unexpected<Failure>(std::move(find.error()));
-  find->Bind(1, static_cast<std::int64_t>(epoch));
-  find->Bind(2, static_cast<std::int64_t>(sequence));
-  const Expected<bool> row = find->Step();
+Expected<Statement> PrepareFind(Connection& connection, Side side) {
+  return Statement::Prepare(connection,
+                            side == Side::kBelow
+                                ? "SELECT epoch, first, last, crc FROM pruned "
+                                  "WHERE epoch = ? AND first <= ? ORDER BY first DESC LIMIT 1"
+                                : "SELECT epoch, first, last, crc FROM pruned "
+                                  "WHERE epoch = ? AND first > ? ORDER BY first LIMIT 1");
+}
+
+Expected<std::optional<Range>> FindRange(Statement& find, Epoch epoch, std::uint64_t sequence) {
+  find.Bind(1, static_cast<std::int64_t>(epoch));
+  find.Bind(2, static_cast<std::int64_t>(sequence));
+  const Expected<bool> row = find.Step();
   if (!row) return tl::unexpected<Failure>(row.error());
   if (!*row) return std::nullopt;
-  Expected<Range> range = ReadRange(*find);
+  Expected<Range> range = ReadRange(find);
   if (!range) return tl::unexpected<Failure>(std::move(range.error()));
   return *range;
+}
+
+Expected<std::optional<Range>> FindRange(Connection& connection, Side side, Epoch epoch,
+                                         std::uint64_t sequence) {
+  Expected<Statement> find = PrepareFind(connection, side);
+  if (!find) return tl::unexpected<Failure>(std::move(find.error()));
+  return FindRange(*find, epoch, sequence);
 }
 
 Expected<void> Remove(Connection& connection, const Range& range) {
@@ -106,8 +114,15 @@ Expected<std::uint64_t> Join(Connection& connection, Range range) {
 
 }  // namespace
 
-Expected<bool> IsPruned(Connection& connection, TransactionKey key) {
-  const auto range = FindRange(connection, Side::kBelow, key.epoch, key.sequence);
+Expected<PrunedLookup> PrunedLookup::Make(Connection& connection) {
+  Expected<Statement> find = PrepareFind(connection, Side::kBelow);
+  if (!find) return tl::unexpected<Failure>(std::move(find.error()));
+  return PrunedLookup(*std::move(find));
+}
+
+Expected<bool> PrunedLookup::Has(TransactionKey key) {
+  const auto range = FindRange(find_, key.epoch, key.sequence);
+  find_.Reset();
   if (!range) return tl::unexpected<Failure>(range.error());
   return *range && key.sequence <= (*range)->last;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "log/sqlite.h"
@@ -23,7 +24,17 @@ struct TransactionKey {
 };
 
 // A damaged row fails with SQLITE_CORRUPT in each of these.
-[[nodiscard]] sqlite::Expected<bool> IsPruned(sqlite::Connection& connection, TransactionKey key);
+
+// Whether transactions were pruned. For one thread at a time; must not outlive the connection.
+class PrunedLookup {
+ public:
+  [[nodiscard]] static sqlite::Expected<PrunedLookup> Make(sqlite::Connection& connection);
+  [[nodiscard]] sqlite::Expected<bool> Has(TransactionKey key);
+
+ private:
+  explicit PrunedLookup(sqlite::Statement find) : find_(std::move(find)) {}
+  sqlite::Statement find_;
+};
 
 // How many transactions the table names. Reads and checks all of it.
 [[nodiscard]] sqlite::Expected<std::uint64_t> CountPruned(sqlite::Connection& connection);

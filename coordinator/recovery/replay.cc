@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "recovery/contradiction.h"
 #include "recovery/loss.h"
@@ -192,14 +193,18 @@ Result<RestoredState> ReplayLog(DecisionLog& log) {
                std::move(record));
   });
   if (!read) return Fail(read.error());
-  std::map<std::uint64_t, RestoredTransaction> in_order;
+  std::vector<Replay::Open*> in_order;
+  in_order.reserve(replay.open.size());
   for (auto& [gtid, entry] : replay.open) {
     const bool undecided = entry.decided == 0 && entry.transaction.pre_commit;
     if (SETTLE_PLANTED_BUG(kPreCommitNotRecorded) && undecided) continue;
-    in_order[entry.position] = std::move(entry.transaction);
+    in_order.push_back(&entry);
   }
+  std::ranges::sort(in_order, {}, &Replay::Open::position);
   RestoredState state;
-  for (auto& [position, transaction] : in_order) {
+  state.open.reserve(in_order.size());
+  for (Replay::Open* const entry : in_order) {
+    RestoredTransaction& transaction = entry->transaction;
     std::string& wrong = transaction.contradiction;
     if (wrong.empty()) wrong = FindContradiction(transaction, log.identity());
     if (wrong.empty()) {

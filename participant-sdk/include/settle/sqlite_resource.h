@@ -51,6 +51,7 @@ namespace settle {
 
 namespace sqlite {
 class File;
+class Helper;
 class Work;
 }  // namespace sqlite
 
@@ -76,7 +77,8 @@ struct SqliteOptions {
 // through it.
 class SqliteBranch : public Branch {
  public:
-  explicit SqliteBranch(std::shared_ptr<sqlite::Work> work);  // the resource's own
+  // The resource's own.
+  SqliteBranch(std::shared_ptr<sqlite::Work> work, std::shared_ptr<sqlite::Helper> helper);
   ~SqliteBranch() override;
 
   // One statement. Parameters are written $1, $2 ... (or ?) and are bound as text, which the
@@ -94,14 +96,23 @@ class SqliteBranch : public Branch {
 
   Status BecomeSite(const Roster& sites) override;
   Status PrepareInNameOf(const std::optional<LastResource>& last) override;
+  // Of branches that a thread has started, in several files, it does the first itself when it
+  // awaits it, and has threads of the resources do the others meanwhile.
+  void StartPrepare() override;
   VoteResult AwaitPrepare() override;
+  void StartFinish(Decision decision) override;
   FinishResult AwaitFinish(Decision decision) override;
   Result<Evidence> TakeEvidence() override;
   FinishResult CommitOnePhase() override;
   void Fence() override;
 
  private:
+  void Start(std::function<void()> job);
+  void Await();
+
   std::shared_ptr<sqlite::Work> work_;
+  std::shared_ptr<sqlite::Helper> helper_;
+  bool started_ = false;
 };
 
 // Thread-safe, blocking. In a forked child every call is refused.
@@ -156,6 +167,7 @@ class SqliteResource : public Resource {
 
  private:
   std::shared_ptr<sqlite::File> file_;
+  std::shared_ptr<sqlite::Helper> helper_;
   std::unique_ptr<SiteLedger> ledger_;
 };
 

@@ -12,9 +12,9 @@ constexpr std::array<std::string_view, 15> kPragmasThatRead = {
     "function_list",  "index_info",      "index_list",    "index_xinfo",       "integrity_check",
     "pragma_list",    "quick_check",     "table_info",    "table_list",        "table_xinfo"};
 constexpr std::array<std::string_view, 13> kPragmasThatReadWithoutArgument = {
-    "application_id", "auto_vacuum", "cache_size",     "data_version", "encoding",
-    "foreign_keys",   "freelist_count", "journal_mode", "page_count",  "page_size",
-    "schema_version", "synchronous", "user_version"};
+    "application_id", "auto_vacuum",    "cache_size",   "data_version", "encoding",
+    "foreign_keys",   "freelist_count", "journal_mode", "page_count",   "page_size",
+    "schema_version", "synchronous",    "user_version"};
 
 template <std::size_t n>
 bool Contains(const std::array<std::string_view, n>& names, const std::string& name) {

@@ -48,7 +48,7 @@ Error Explain(Error error, const std::string& path) {
 }
 
 Status RaiseMark(Connection& connection, const EndedThrough& mark) {
-  Statement raise(connection.raw(),
+  Statement raise(connection,
                   "INSERT INTO settle_barrier_mark (log_id, epoch, sequence) VALUES (?1, ?2, ?3) "
                   "ON CONFLICT (log_id) DO UPDATE SET epoch = excluded.epoch, "
                   "sequence = excluded.sequence "
@@ -60,7 +60,7 @@ Status RaiseMark(Connection& connection, const EndedThrough& mark) {
 
 Result<bool> RaiseMarkAndRemove(Connection& connection, const EndedThrough& mark, int most) {
   if (Status raised = RaiseMark(connection, mark); !raised) return Fail(std::move(raised).error());
-  Statement remove(connection.raw(),
+  Statement remove(connection,
                    "DELETE FROM settle_barrier WHERE (log_id, epoch, sequence, gtid, branch, op, "
                    "seq) IN (SELECT log_id, epoch, sequence, gtid, branch, op, seq "
                    "FROM settle_barrier WHERE log_id = ?1 AND (epoch, sequence) <= (?2, ?3) "

@@ -48,7 +48,7 @@ Result<barrier::Found> BarrierWork::MakeNotes() {
   const Result<bool> pruned = IsPruned();
   if (!pruned) return Fail(pruned.error());
   found.pruned = *pruned;
-  Statement look(connection_.raw(),
+  Statement look(connection_,
                  "SELECT op, reason, input, result FROM settle_barrier WHERE log_id = ?1 "
                  "AND epoch = ?2 AND sequence = ?3 AND gtid = ?4 AND branch = ?5");
   BindKey(look, log_id_, gtid_, call_, {});
@@ -61,7 +61,7 @@ Result<barrier::Found> BarrierWork::MakeNotes() {
 }
 
 Status BarrierWork::Insert(const barrier::NewNote& note) {
-  Statement insert(connection_.raw(),
+  Statement insert(connection_,
                    "INSERT INTO settle_barrier (log_id, epoch, sequence, gtid, branch, op, reason, "
                    "input) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING");
   BindKey(insert, log_id_, gtid_, call_, ToString(note.op));
@@ -73,7 +73,7 @@ Status BarrierWork::Insert(const barrier::NewNote& note) {
 }
 
 Result<bool> BarrierWork::IsPruned() {
-  Statement mark(connection_.raw(),
+  Statement mark(connection_,
                  "SELECT 1 FROM settle_barrier_mark WHERE log_id = ?1 "
                  "AND (epoch, sequence) >= (?2, ?3)");
   mark.Bind(1, std::string_view(log_id_));
@@ -125,7 +125,7 @@ void BarrierWork::Close() {
 }
 
 Status BarrierWork::SetResult(const std::string& result) {
-  Statement set(connection_.raw(),
+  Statement set(connection_,
                 "UPDATE settle_barrier SET result = ?7 WHERE log_id = ?1 AND epoch = ?2 "
                 "AND sequence = ?3 AND gtid = ?4 AND branch = ?5 AND op = ?6 AND reason = ?6");
   BindKey(set, log_id_, gtid_, call_, ToString(call_.op));

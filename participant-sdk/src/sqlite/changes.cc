@@ -67,8 +67,8 @@ int OnConflict(void* context, int conflict, sqlite3_changeset_iter* at) {
 
 Error SessionError(int result, const std::string& what) {
   const bool passing = result == SQLITE_NOMEM || (result & 0xff) == SQLITE_IOERR;
-  return {passing ? ErrorCode::kRetry : ErrorCode::kRefused, what + ": " + sqlite3_errstr(result),
-          {}};
+  return {
+      passing ? ErrorCode::kRetry : ErrorCode::kRefused, what + ": " + sqlite3_errstr(result), {}};
 }
 
 // The undoing of `done` added to `wanted` leaves nothing if the two do the same.
@@ -169,9 +169,8 @@ Status Apply(Connection& connection, const Changes& changes) {
   const std::int64_t before = sqlite3_total_changes64(connection.raw());
   std::string copy = changes.changeset;  // SQLite asks for memory that it could write to
   Conflict conflict;
-  const int result =
-      sqlite3changeset_apply(connection.raw(), static_cast<int>(copy.size()), copy.data(), nullptr,
-                             OnConflict, &conflict);
+  const int result = sqlite3changeset_apply(connection.raw(), static_cast<int>(copy.size()),
+                                            copy.data(), nullptr, OnConflict, &conflict);
   if (!conflict.words.empty()) return Fail(ErrorCode::kRefused, conflict.words);
   if (result != SQLITE_OK) {
     return Fail(SessionError(result, "SQLite cannot apply the recorded changes"));
@@ -185,9 +184,10 @@ Status Apply(Connection& connection, const Changes& changes) {
 }
 
 Status Rehearse(Connection& connection, const Changes& changes) {
-  if (Status begun = connection.Run("SAVEPOINT settle_rehearsal"); !begun) return begun;
+  if (Status begun = connection.RunOften("SAVEPOINT settle_rehearsal"); !begun) return begun;
   Status rehearsed = ApplyAndCompare(connection, changes);
-  Status undone = connection.Run("ROLLBACK TO settle_rehearsal; RELEASE settle_rehearsal");
+  Status undone = connection.RunOften("ROLLBACK TO settle_rehearsal");
+  if (undone) undone = connection.RunOften("RELEASE settle_rehearsal");
   return rehearsed ? undone : rehearsed;
 }
 
@@ -203,7 +203,7 @@ Result<std::string> HashDefinitions(Connection& connection,
                                     const std::vector<std::string>& tables) {
   std::string all;
   for (const std::string& table : tables) {
-    Statement definitions(connection.raw(),
+    Statement definitions(connection,
                           "SELECT type || ' ' || name || ' ' || coalesce(sql, '') || char(10)"
                           " FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE"
                           " AND type IN ('table', 'index') ORDER BY type, name");

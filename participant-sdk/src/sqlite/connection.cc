@@ -44,9 +44,23 @@ Error LastError(sqlite3* db, const std::string& what) {
           {}};
 }
 
-Statement::Statement(sqlite3* db, std::string_view sql) : db_(db) {
-  compiled_ =
-      sqlite3_prepare_v2(db, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+Statement::Statement(Connection& connection, std::string_view sql)
+    : connection_(connection), sql_(sql) {
+  if (const auto found = connection.compiled_.find(sql); found != connection.compiled_.end()) {
+    statement_ = found->second;
+    connection.compiled_.erase(found);
+    return;
+  }
+  compiled_ = sqlite3_prepare_v3(connection.db_, sql.data(), static_cast<int>(sql.size()),
+                                 SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+}
+
+Statement::~Statement() {
+  if (statement_ == nullptr) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+  const bool kept = connection_.compiled_.try_emplace(sql_, statement_).second;
+  if (!kept) sqlite3_finalize(statement_);
 }
 
 Statement& Statement::Bind(int parameter, std::int64_t value) {
@@ -68,7 +82,8 @@ Result<bool> Statement::Step() {
   const int result = compiled_ == SQLITE_OK ? sqlite3_step(statement_) : compiled_;
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
-  return Fail(LastError(db_, "SQLite refused a statement of Settle's own"));
+  connection_.DoNotKeep();
+  return Fail(LastError(connection_.db_, "SQLite refused a statement of Settle's own"));
 }
 
 std::string Statement::Text(int column) const {
@@ -124,11 +139,14 @@ Status Connection::Configure(const SqliteOptions& options) {
     return static_cast<Connection*>(self)->committing_ ? 0 : 1;
   };
   sqlite3_commit_hook(db_, refuse_unless_ours, this);
+  sqlite3_set_authorizer(db_, OnAuthorize, this);
   return {};
 }
 
 Connection::~Connection() {
   if (db_ == nullptr) return;
+  for (const auto& [sql, statement] : compiled_) sqlite3_finalize(statement);
+  compiled_.clear();
   sqlite3_set_authorizer(db_, nullptr, nullptr);
   Rollback();
   Neutralise();
@@ -164,11 +182,18 @@ int Connection::PauseBeforeRetry(int attempts) {
 
 Status Connection::Run(const std::string& sql) {
   if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return {};
+  DoNotKeep();
   return Fail(LastError(db_, "SQLite refused \"" + sql.substr(0, sql.find('\n')) + "\""));
 }
 
+Status Connection::RunOften(std::string_view sql) {
+  Statement statement(*this, sql);
+  if (statement.Step()) return {};
+  return Fail(LastError(db_, "SQLite refused \"" + std::string(sql) + "\""));
+}
+
 Result<std::string> Connection::Ask(const std::string& sql) {
-  Statement statement(db_, sql);
+  Statement statement(*this, sql);
   const Result<bool> row = statement.Step();
   if (!row) return Fail(row.error());
   return *row ? statement.Text(0) : std::string();
@@ -176,7 +201,7 @@ Result<std::string> Connection::Ask(const std::string& sql) {
 
 Status Connection::Commit() {
   committing_ = true;
-  Status committed = Run("COMMIT");
+  Status committed = RunOften("COMMIT");
   committing_ = false;
   return committed;
 }
@@ -206,6 +231,38 @@ Status Connection::RequireWal() {
   return Fail(ErrorCode::kCorrupt,
               "the file could not be put into WAL mode, it is in \"" + *mode + "\"",
               "use a local file system, and close other programs that have the file open");
+}
+
+void Connection::Ask(Authorizer authorizer, void* self) {
+  authorizer_ = authorizer;
+  authorizer_self_ = self;
+}
+
+int Connection::OnAuthorize(void* self, int action, const char* first, const char* second,
+                            const char* database, const char* inner) {
+  const Connection& connection = *static_cast<Connection*>(self);
+  if (connection.authorizer_ == nullptr) return SQLITE_OK;
+  return connection.authorizer_(connection.authorizer_self_, action, first, second, database,
+                                inner);
+}
+
+void Connection::ExpireStatements() { sqlite3_set_authorizer(db_, OnAuthorize, this); }
+
+bool Connection::Renew(std::chrono::milliseconds busy_timeout) {
+  Ask(nullptr, nullptr);
+  sqlite3_update_hook(db_, nullptr, nullptr);
+  sqlite3_progress_handler(db_, 0, nullptr, nullptr);
+  SetBusyTimeout(busy_timeout);
+  Rollback();
+  std::size_t statements = 0;
+  for (sqlite3_stmt* each = sqlite3_next_stmt(db_, nullptr); each != nullptr;
+       each = sqlite3_next_stmt(db_, each)) {
+    ++statements;
+  }
+  if (spoilt_ || in_transaction() || statements != compiled_.size()) return false;
+  sqlite3_set_last_insert_rowid(db_, 0);
+  // What is in the file is read again, even if somebody wrote to it behind SQLite's back.
+  return sqlite3_db_release_memory(db_) == SQLITE_OK;
 }
 
 void Connection::Neutralise() {

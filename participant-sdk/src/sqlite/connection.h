@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,11 +24,15 @@ namespace settle::sqlite {
 // about it.
 Error LastError(sqlite3* db, const std::string& what);
 
+class Connection;
+
+// One of Settle's own. It stays compiled on its connection when this goes, for the next of the same
+// text: texts must be few.
 class Statement {
  public:
   // A failure to compile is told by the first Step.
-  Statement(sqlite3* db, std::string_view sql);
-  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(Connection& connection, std::string_view sql);
+  ~Statement();
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
@@ -44,7 +50,8 @@ class Statement {
   std::string Blob(int column) const;
 
  private:
-  sqlite3* db_;
+  Connection& connection_;
+  const std::string sql_;
   sqlite3_stmt* statement_ = nullptr;
   int compiled_ = SQLITE_OK;
 };
@@ -64,7 +71,9 @@ class Connection {
   // The first column of the only row.
   [[nodiscard]] Result<std::string> Ask(const std::string& sql);
 
-  [[nodiscard]] Status BeginImmediate() { return Run("BEGIN IMMEDIATE"); }
+  // The same for one statement, which stays compiled.
+  [[nodiscard]] Status RunOften(std::string_view sql);
+  [[nodiscard]] Status BeginImmediate() { return RunOften("BEGIN IMMEDIATE"); }
   [[nodiscard]] Status Commit();
   // Leaves no transaction open, whatever statements are still unfinished.
   void Rollback();
@@ -77,13 +86,33 @@ class Connection {
   // From here on nothing that runs on the connection can change anything.
   void Neutralise();
 
+  // Who is asked what a statement may do when it is compiled; nobody: it may do all. Statements
+  // that are compiled already stay so.
+  using Authorizer = int (*)(void* self, int action, const char* first, const char* second,
+                             const char* database, const char* inner);
+  void Ask(Authorizer authorizer, void* self);
+  // Has statements that others compiled on the connection compiled anew, and so asked about anew.
+  void ExpireStatements();
+
+  // It has been in somebody else's hands, or something went wrong on it: only its end is safe.
+  void DoNotKeep() { spoilt_ = true; }
+  // Makes it what it was when it was opened, its compiled statements apart. False: it cannot be.
+  [[nodiscard]] bool Renew(std::chrono::milliseconds busy_timeout);
+
  private:
+  friend class Statement;
   explicit Connection(sqlite3* db) : db_(db) {}
   [[nodiscard]] Status Configure(const SqliteOptions& options);
 
   int PauseBeforeRetry(int attempts);
+  static int OnAuthorize(void* self, int action, const char* first, const char* second,
+                         const char* database, const char* inner);
 
   sqlite3* db_;
+  std::map<std::string, sqlite3_stmt*, std::less<>> compiled_;  // that nobody is using
+  Authorizer authorizer_ = nullptr;
+  void* authorizer_self_ = nullptr;
+  bool spoilt_ = false;
   bool committing_ = false;
   std::chrono::milliseconds busy_timeout_{0};
   std::chrono::steady_clock::time_point busy_since_;

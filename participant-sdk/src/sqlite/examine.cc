@@ -37,7 +37,7 @@ Result<std::optional<std::string>> QuickCheck(Connection& connection, millisecon
 }
 
 Result<std::optional<StagedFact>> ReadStaged(Connection& connection) {
-  Statement find(connection.raw(),
+  Statement find(connection,
                  "SELECT branch, strftime('%s', 'now') - strftime('%s', prepared_at) "
                  "FROM settle_prepared");
   const Result<bool> row = find.Step();

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "settle/vocabulary/gtid.h"
+#include "sqlite/changes.h"
 #include "sqlite/store.h"
 
 namespace settle::sqlite {
@@ -138,6 +139,27 @@ Result<std::unique_ptr<Connection>> File::Connect() {
   return connection;
 }
 
+Result<Borrowed> File::Borrow() {
+  if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
+  {
+    const std::lock_guard lock(mutex_);
+    if (spare_ != nullptr) return Borrowed(spare_.release(), GiveBack{this});
+  }
+  Result<std::unique_ptr<Connection>> made = Connect();
+  if (!made) return Fail(std::move(made).error());
+  return Borrowed(made->release(), GiveBack{this});
+}
+
+void File::TakeBack(std::unique_ptr<Connection> connection) {
+  if (!connection->Renew(options_.busy_timeout)) return;
+  const std::lock_guard lock(mutex_);
+  if (spare_ == nullptr) spare_ = std::move(connection);
+}
+
+void GiveBack::operator()(Connection* connection) const {
+  file->TakeBack(std::unique_ptr<Connection>(connection));
+}
+
 Result<std::shared_ptr<const TableRules>> File::GuardAndReadRules(Connection& connection) {
   const Result<std::string> version = connection.Ask("PRAGMA schema_version");
   if (!version) return Fail(version.error());
@@ -159,7 +181,22 @@ Result<std::shared_ptr<const TableRules>> File::GuardAndReadRules(Connection& co
   auto shared = std::make_shared<const TableRules>(*std::move(rules));
   const std::lock_guard lock(mutex_);
   rules_ = shared;
+  definitions_.clear();
   return shared;
+}
+
+Result<std::string> File::DefinitionsOf(Connection& connection, const TableRules& rules,
+                                        const std::vector<std::string>& tables) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = definitions_.find(tables);
+    if (rules_.get() == &rules && found != definitions_.end()) return found->second;
+  }
+  Result<std::string> hash = HashDefinitions(connection, tables);
+  constexpr std::size_t kMost = 256;  // of sets of tables; an application has few
+  const std::lock_guard lock(mutex_);
+  if (hash && rules_.get() == &rules && definitions_.size() < kMost) definitions_[tables] = *hash;
+  return hash;
 }
 
 std::shared_ptr<Work> File::live() const {

@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "settle/sqlite_resource.h"
 #include "sqlite/connection.h"
@@ -16,7 +18,15 @@
 
 namespace settle::sqlite {
 
+class File;
 class Work;
+
+// Gives a connection back to its file.
+struct GiveBack {
+  File* file;
+  void operator()(Connection* connection) const;
+};
+using Borrowed = std::unique_ptr<Connection, GiveBack>;
 
 // The file that the path leads to. kInvalid: there is none.
 [[nodiscard]] Result<struct stat> Look(const std::string& path);
@@ -50,6 +60,9 @@ class File {
 
   // A connection to the very file that Ready saw.
   [[nodiscard]] Result<std::unique_ptr<Connection>> Connect();
+  // The same, but one that was given back if there is one: opening a file and compiling what is run
+  // on it costs more than a small branch. Must not outlive this.
+  [[nodiscard]] Result<Borrowed> Borrow();
   // kRefused if the path now leads to another file, or nowhere.
   [[nodiscard]] Status CheckInPlace() const;
   // kRefused if what is in the file is another database than Ready saw, e.g. restored over it.
@@ -58,13 +71,21 @@ class File {
   // In the caller's write transaction, which is committed and begun anew if guards were missing.
   [[nodiscard]] Result<std::shared_ptr<const TableRules>> GuardAndReadRules(Connection& connection);
 
+  // Of these tables in the version of the schema that `rules` were read in, which is that of the
+  // caller's write transaction.
+  [[nodiscard]] Result<std::string> DefinitionsOf(Connection& connection, const TableRules& rules,
+                                                  const std::vector<std::string>& tables);
+
   WriterQueue& writers() { return writers_; }
   // The branch of this process that has the write lock.
   std::shared_ptr<Work> live() const;
   void SetLive(const std::shared_ptr<Work>& work);
 
  private:
+  friend struct GiveBack;
+
   [[nodiscard]] Status OpenFirst();
+  void TakeBack(std::unique_ptr<Connection> connection);
 
   const SqliteOptions options_;
   const pid_t process_;
@@ -73,10 +94,13 @@ class File {
   // Of what follows. identity_, inode_ and device_ are read without it: once ready they stay.
   mutable std::mutex mutex_;
   std::unique_ptr<Connection> keeper_;  // keeps the WAL from being deleted at every branch's end
+  std::unique_ptr<Connection> spare_;   // one is enough: SQLite has one writer
   std::string identity_;
   ino_t inode_ = 0;
   dev_t device_ = 0;
   std::shared_ptr<const TableRules> rules_;
+  // In the version of rules_: hashes of definitions, by the tables.
+  std::map<std::vector<std::string>, std::string> definitions_;
   std::weak_ptr<Work> live_;
 };
 

@@ -11,7 +11,7 @@ namespace settle::sqlite {
 namespace {
 
 Status ReadPrepared(Connection& connection, const std::string& name, LiveBranch& live) {
-  Statement find(connection.raw(),
+  Statement find(connection,
                  "SELECT cast((julianday(prepared_at) - 2440587.5) * 86400000 AS INTEGER)"
                  " FROM settle_prepared"
                  " WHERE branch = ?1 OR substr(branch, 1, length(?1) + 1) = ?1 || ':'");

@@ -5,6 +5,7 @@
 #include "settle/sqlite_resource.h"
 #include "sqlite/examine.h"
 #include "sqlite/finish.h"
+#include "sqlite/helper.h"
 #include "sqlite/inspect.h"
 #include "sqlite/ledger.h"
 #include "sqlite/store.h"
@@ -47,17 +48,18 @@ std::string Holder(File& file) {
   return "branch " + live->key().DatabaseName() + " of this process is open or in doubt";
 }
 
-// A write transaction on a connection of its own, in turn with the process's other writers.
+// A write transaction on a connection that nobody else has, in turn with the process's other
+// writers.
 struct Writer {
   WriterQueue::Turn turn;
-  std::unique_ptr<Connection> connection;
+  sqlite::Borrowed connection;
 };
 
 Result<Writer> StartWriting(File& file, WriterQueue::Rank rank, Instant deadline) {
   if (Status ready = file.Ready(); !ready) return Fail(std::move(ready).error());
   std::optional<WriterQueue::Turn> turn = file.writers().Wait(rank, deadline);
   if (!turn) return Fail(Busy(file, Holder(file)));
-  Result<std::unique_ptr<Connection>> connection = file.Connect();
+  Result<sqlite::Borrowed> connection = file.Borrow();
   if (!connection) return Fail(std::move(connection).error());
   (*connection)->SetBusyTimeout(Until(deadline));
   if (Status begun = (*connection)->BeginImmediate(); !begun) {
@@ -94,6 +96,9 @@ Result<std::shared_ptr<Work>> OpenIn(const std::shared_ptr<File>& file, const Br
 // doubt.
 constexpr milliseconds kLookAgain{50};
 
+// By this thread, and not awaited yet. One that never is costs the next a helper, no more.
+thread_local int branches_started = 0;
+
 FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(error)}; }
 
 }  // namespace
@@ -104,10 +109,13 @@ std::shared_ptr<SqliteResource> SqliteResource::Make(SqliteOptions options) {
 
 SqliteResource::SqliteResource(SqliteOptions options)
     : file_(std::make_shared<File>(std::move(options))),
+      helper_(std::make_shared<sqlite::Helper>()),
       ledger_(std::make_unique<sqlite::Ledger>(*file_)) {}
 
 SqliteResource::~SqliteResource() {
-  if (file_->is_forked()) Leak(std::move(file_));
+  if (!file_->is_forked()) return;
+  Leak(std::move(file_));
+  Leak(std::move(helper_));
 }
 
 Result<std::shared_ptr<SqliteBranch>> SqliteResource::Open(const BranchKey& key) {
@@ -129,7 +137,7 @@ Result<std::shared_ptr<SqliteBranch>> SqliteResource::Open(const BranchKey& key)
     if (!in_doubt->has_value()) {
       auto work = OpenIn(file_, key, *std::move(writer), *std::move(rules));
       if (!work) return Fail(std::move(work).error());
-      return std::make_shared<SqliteBranch>(*std::move(work));
+      return std::make_shared<SqliteBranch>(*std::move(work), helper_);
     }
     writer = Fail(ErrorCode::kRetry, {});  // gives the lock back, for the decision to come through
     if (Until(deadline) == milliseconds(0)) {
@@ -197,10 +205,13 @@ Result<Examination> SqliteResource::Examine(const std::string& log_id, milliseco
 
 SiteLedger* SqliteResource::site_ledger() { return ledger_.get(); }
 
-SqliteBranch::SqliteBranch(std::shared_ptr<Work> work) : work_(std::move(work)) {}
+SqliteBranch::SqliteBranch(std::shared_ptr<Work> work, std::shared_ptr<sqlite::Helper> helper)
+    : work_(std::move(work)), helper_(std::move(helper)) {}
 
 SqliteBranch::~SqliteBranch() {
-  if (work_->is_forked()) Leak(std::move(work_));
+  if (!work_->is_forked()) return;
+  Leak(std::move(work_));
+  Leak(std::move(helper_));
 }
 
 Result<Rows> SqliteBranch::Execute(std::string_view sql,
@@ -216,9 +227,38 @@ Status SqliteBranch::PrepareInNameOf(const std::optional<LastResource>& last) {
   return work_->PrepareInNameOf(last);
 }
 
-VoteResult SqliteBranch::AwaitPrepare() { return work_->Prepare(); }
+void SqliteBranch::Start(std::function<void()> job) {
+  if (work_->is_forked()) return;
+  if (branches_started > 0) helper_->Post(std::move(job));
+  branches_started += started_ ? 0 : 1;
+  started_ = true;
+}
 
-FinishResult SqliteBranch::AwaitFinish(Decision decision) { return work_->Finish(decision); }
+void SqliteBranch::Await() {
+  branches_started -= started_ && branches_started > 0 ? 1 : 0;
+  started_ = false;
+}
+
+// Work does either once, and gives whoever comes second what came of it.
+void SqliteBranch::StartPrepare() {
+  Start([work = work_] { work->Prepare(); });
+}
+
+VoteResult SqliteBranch::AwaitPrepare() {
+  VoteResult vote = work_->Prepare();
+  Await();
+  return vote;
+}
+
+void SqliteBranch::StartFinish(Decision decision) {
+  Start([work = work_, decision] { work->Finish(decision); });
+}
+
+FinishResult SqliteBranch::AwaitFinish(Decision decision) {
+  FinishResult result = work_->Finish(decision);
+  Await();
+  return result;
+}
 
 Result<Evidence> SqliteBranch::TakeEvidence() { return work_->TakeEvidence(); }
 

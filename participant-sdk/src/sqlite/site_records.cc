@@ -37,7 +37,7 @@ Result<std::optional<SiteRecord>> FindRecord(Connection& connection, const Branc
   if (Status fit = quorum::CheckStorable(key); !fit) return Fail(std::move(fit).error());
   const std::string name = key.DatabaseName();
   // One statement, so that all of it is of one moment.
-  Statement find(connection.raw(),
+  Statement find(connection,
                  "SELECT branch IS NOT NULL, EXISTS (SELECT 1 FROM settle_barrier_mark"
                  " WHERE log_id = ?2 AND (epoch, sequence) >= (?3, ?4)),"
                  " EXISTS (SELECT 1 FROM settle_prepared WHERE branch = ?1)" +
@@ -69,9 +69,8 @@ Status WriteRecord(Connection& connection, const BranchKey& key, const SiteRecor
   const Result<RecordColumns> columns = quorum::ToColumns(record);
   if (!columns) return Fail(columns.error());
   const std::string name = key.DatabaseName();
-  Statement write(connection.raw(),
-                  "REPLACE INTO settle_three_phase (branch, log_id, epoch, sequence" + Columns() +
-                      ") VALUES (?1, ?2, ?3, ?4" + Placeholders(5) + ")");
+  Statement write(connection, "REPLACE INTO settle_three_phase (branch, log_id, epoch, sequence" +
+                                  Columns() + ") VALUES (?1, ?2, ?3, ?4" + Placeholders(5) + ")");
   BindKey(write, name, key.gtid);
   for (std::size_t i = 0; i < columns->size(); ++i) {
     write.Bind(static_cast<int>(5 + i), std::string_view((*columns)[i]));
@@ -82,7 +81,7 @@ Status WriteRecord(Connection& connection, const BranchKey& key, const SiteRecor
 }
 
 Status RemoveRecords(Connection& connection, const EndedThrough& mark) {
-  Statement remove(connection.raw(),
+  Statement remove(connection,
                    "DELETE FROM settle_three_phase WHERE log_id = ?1"
                    " AND (epoch, sequence) <= (?2, ?3) AND state IN ('committed', 'aborted')");
   remove.Bind(1, std::string_view(mark.log_id))

@@ -105,14 +105,14 @@ Result<std::string> ReadFileId(Connection& connection) {
 }
 
 Result<std::optional<std::string>> FindStagedName(Connection& connection) {
-  Statement find(connection.raw(), "SELECT branch FROM settle_prepared");
+  Statement find(connection, "SELECT branch FROM settle_prepared");
   const Result<bool> row = find.Step();
   if (!row) return Fail(row.error());
   return *row ? std::optional(find.Text(0)) : std::nullopt;
 }
 
 Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std::string& name) {
-  Statement find(connection.raw(),
+  Statement find(connection,
                  "SELECT changeset, ops, schema_version, definitions, checksum, branch"
                  " FROM settle_prepared"
                  " WHERE branch = ?1 OR substr(branch, 1, length(?1) + 1) = ?1 || ':'");
@@ -129,24 +129,21 @@ Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std
   return StagedBranch{find.Text(5), *std::move(changes), find.Int(1), find.Text(2), find.Text(3)};
 }
 
-Status Stage(Connection& connection, const std::string& name, const Changes& changes) {
-  const Result<std::string> schema_version = connection.Ask("PRAGMA schema_version");
-  if (!schema_version) return Fail(schema_version.error());
-  const Result<std::string> definitions = HashDefinitions(connection, changes.tables);
-  if (!definitions) return Fail(definitions.error());
+Status Stage(Connection& connection, const std::string& name, const Changes& changes,
+             const std::string& schema_version, const std::string& definitions) {
   const std::string checksum = Hash(changes.changeset);
-  Statement insert(connection.raw(),
+  Statement insert(connection,
                    "INSERT INTO settle_prepared"
                    " (slot, branch, changeset, ops, schema_version, definitions, checksum)"
                    " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)");
   insert.Bind(1, std::string_view(name)).BindBlob(2, changes.changeset).Bind(3, changes.ops);
-  insert.Bind(4, std::string_view(*schema_version)).Bind(5, std::string_view(*definitions));
+  insert.Bind(4, std::string_view(schema_version)).Bind(5, std::string_view(definitions));
   insert.Bind(6, std::string_view(checksum));
   return Do(insert);
 }
 
 Status Unstage(Connection& connection, const std::string& name) {
-  Statement remove(connection.raw(),
+  Statement remove(connection,
                    "DELETE FROM settle_prepared"
                    " WHERE branch = ?1 OR substr(branch, 1, length(?1) + 1) = ?1 || ':'");
   remove.Bind(1, std::string_view(name));
@@ -154,7 +151,7 @@ Status Unstage(Connection& connection, const std::string& name) {
 }
 
 Result<NoteRange> ReadNoteRange(Connection& connection) {
-  Statement range(connection.raw(),
+  Statement range(connection,
                   "SELECT (SELECT min(position) FROM settle_outcome),"
                   " (SELECT max(position) FROM settle_outcome)");
   const Result<bool> row = range.Step();
@@ -163,7 +160,7 @@ Result<NoteRange> ReadNoteRange(Connection& connection) {
 }
 
 Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::string& name) {
-  Statement find(connection.raw(), "SELECT outcome FROM settle_outcome WHERE branch = ?1");
+  Statement find(connection, "SELECT outcome FROM settle_outcome WHERE branch = ?1");
   find.Bind(1, std::string_view(name));
   const Result<bool> row = find.Step();
   if (!row) return Fail(row.error());
@@ -172,11 +169,10 @@ Result<std::optional<BranchEnd>> FindNote(Connection& connection, const std::str
 }
 
 Status AddNote(Connection& connection, const std::string& name, BranchEnd end) {
-  Statement insert(connection.raw(),
-                   "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
+  Statement insert(connection, "INSERT INTO settle_outcome (branch, outcome) VALUES (?1, ?2)");
   insert.Bind(1, std::string_view(name)).Bind(2, std::string_view(ToString(end)));
   if (Status inserted = Do(insert); !inserted) return inserted;
-  Statement prune(connection.raw(), "DELETE FROM settle_outcome WHERE position <= ?1");
+  Statement prune(connection, "DELETE FROM settle_outcome WHERE position <= ?1");
   prune.Bind(1, sqlite3_last_insert_rowid(connection.raw()) - kNotesKept);
   return Do(prune);
 }

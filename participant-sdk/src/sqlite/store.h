@@ -40,7 +40,9 @@ struct StagedBranch {
 // By a branch's own name, also where it is prepared in the name of a last resource.
 [[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection,
                                                              const std::string& name);
-[[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes);
+// `definitions` is the hash of how the tables that are changed are defined in that version.
+[[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes,
+                           const std::string& schema_version, const std::string& definitions);
 [[nodiscard]] Status Unstage(Connection& connection, const std::string& name);
 
 // How branches ended. Notes are numbered; the newest kNotesKept are kept.

@@ -54,7 +54,7 @@ std::string RefusalOf(const std::string& name, const std::string& type, std::int
 }
 
 Result<std::vector<std::string>> NullableKey(Connection& connection, const std::string& table) {
-  Statement columns(connection.raw(),
+  Statement columns(connection,
                     "SELECT name FROM pragma_table_xinfo(?1, 'main')"
                     " WHERE pk > 0 AND NOT \"notnull\"");
   columns.Bind(1, std::string_view(table));
@@ -79,7 +79,7 @@ Status MakeGuard(Connection& connection, const std::string& table, const std::st
 using TextRow = std::array<std::string, 2>;
 
 Result<std::vector<TextRow>> Collect(Connection& connection, const char* sql, int columns) {
-  Statement statement(connection.raw(), sql);
+  Statement statement(connection, sql);
   std::vector<TextRow> found;
   for (;;) {
     const Result<bool> row = statement.Step();
@@ -102,7 +102,7 @@ Result<TableRules> ReadTableRules(Connection& connection) {
   Result<std::string> version = connection.Ask("PRAGMA schema_version");
   if (!version) return Fail(version.error());
   rules.schema_version = *std::move(version);
-  Statement tables(connection.raw(), kTables);
+  Statement tables(connection, kTables);
   for (;;) {
     const Result<bool> row = tables.Step();
     if (!row) return Fail(row.error());

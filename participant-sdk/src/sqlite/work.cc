@@ -7,7 +7,7 @@ namespace settle::sqlite {
 
 Result<std::shared_ptr<Work>> Work::Begin(Start start) {
   auto work = std::make_shared<Work>(std::move(start));
-  const Status begun = work->connection_->Run(std::string("SAVEPOINT ") + kBranchSavepoint);
+  const Status begun = work->connection_->RunOften(std::string("SAVEPOINT ") + kBranchSavepoint);
   if (!begun) return Fail(begun.error());
   work->recorder_.emplace(*work->connection_);
   work->changes_before_ = sqlite3_total_changes64(work->db());
@@ -28,10 +28,11 @@ Work::Work(Start start)
 Work::~Work() {
   // What is prepared stays so: only the lock on top of the row is given up.
   End("the handle was dropped");
+  if (lent_ || fenced_) connection_->DoNotKeep();
 }
 
 void Work::InstallHooks() {
-  sqlite3_set_authorizer(db(), Authorize, this);
+  connection_->Ask(Authorize, this);
   if (rules_->has_nullable_keys) sqlite3_update_hook(db(), OnRow, this);
   // An interrupt reaches only what runs already; this also stops what begins a moment later.
   const auto stop_if_fenced = [](void* self) {
@@ -103,7 +104,9 @@ tl::unexpected<Error> Work::Refused() const {
 sqlite3* Work::Lend() {
   if (is_forked()) return nullptr;
   const std::lock_guard lock(mutex_);
-  return phase_ == Phase::kOpen ? db() : nullptr;
+  if (phase_ != Phase::kOpen) return nullptr;
+  lent_ = true;
+  return db();
 }
 
 void Work::Fence() {
@@ -123,8 +126,7 @@ void Work::End(const std::string& why) {
     recorder_.reset();
     connection_->Rollback();
     pass_ = Pass::kNothing;
-    // The application may still have the raw connection, and statements on it.
-    connection_->Neutralise();
+    if (lent_) connection_->Neutralise();
   }
   why_ended_ = why;
   phase_ = Phase::kEnded;
@@ -134,8 +136,7 @@ void Work::End(const std::string& why) {
 void Work::Shut() {
   if (phase_ == Phase::kEnded) return;
   pass_ = Pass::kNothing;
-  // Set again, so that statements which the application compiled before are asked anew.
-  sqlite3_set_authorizer(db(), Authorize, this);
+  if (lent_) connection_->ExpireStatements();
 }
 
 Evidence Work::evidence() const { return {file_->identity(), 0, std::to_string(last_note_)}; }

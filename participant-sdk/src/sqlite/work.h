@@ -29,7 +29,7 @@ class Work {
     std::shared_ptr<File> file;
     BranchKey key;
     WriterQueue::Turn turn;
-    std::unique_ptr<Connection> connection;
+    Borrowed connection;
     std::shared_ptr<const TableRules> rules;
     std::int64_t last_note = 0;
   };
@@ -97,10 +97,11 @@ class Work {
   std::mutex mutex_;
   std::optional<WriterQueue::Turn> turn_;
   // Stays until the end of this object: Fence interrupts it without the mutex.
-  std::unique_ptr<Connection> connection_;
+  const Borrowed connection_;
   std::optional<Recorder> recorder_;
   std::optional<Roster> sites_;  // it is one of these
   std::int64_t changes_before_ = 0;
+  bool lent_ = false;  // the application may have statements of its own on the connection
   std::atomic<Phase> phase_{Phase::kOpen};
   std::atomic<bool> fenced_{false};
   std::string why_ended_;

@@ -26,7 +26,7 @@ Result<bool> HasNullKey(Connection& connection, const std::string& table,
   const std::string sql =
       "SELECT 1 FROM main." + Quoted(table) + " WHERE _rowid_ = ?1 AND (" + is_null + ")";
   for (const std::int64_t row : rows) {
-    Statement find(connection.raw(), sql);
+    Statement find(connection, sql);
     const Result<bool> found = find.Bind(1, row).Step();
     if (!found || *found) return found;
   }
@@ -97,7 +97,7 @@ VoteResult Work::PrepareOpen() {
   const Result<Changes> changes = recorder_->Take();
   recorder_.reset();
   if (!changes) return No(changes.error());
-  const Status undone = connection_->Run(std::string("ROLLBACK TO ") + kBranchSavepoint);
+  const Status undone = connection_->RunOften(std::string("ROLLBACK TO ") + kBranchSavepoint);
   if (!undone) return No(undone.error());
   if (Status keys = CheckNoNullKeys(); !keys) return No(keys.error());
   if (changes->ops == 0 && !sites_) {
@@ -110,11 +110,17 @@ VoteResult Work::PrepareOpen() {
 
 VoteResult Work::StageAndCommit(const Changes& changes) {
   SETTLE_FAILPOINT("sqlite.before_prepare");
-  const Status released = connection_->Run(std::string("RELEASE ") + kBranchSavepoint);
+  const Status released = connection_->RunOften(std::string("RELEASE ") + kBranchSavepoint);
   if (!released) return No(released.error());
   if (Status added = AddRecord(); !added) return No(added.error());
-  if (Status staged = Stage(*connection_, prepared_name_, changes); !staged)
+  const Result<std::string> definitions =
+      file_->DefinitionsOf(*connection_, *rules_, changes.tables);
+  if (!definitions) return No(definitions.error());
+  if (Status staged =
+          Stage(*connection_, prepared_name_, changes, rules_->schema_version, *definitions);
+      !staged) {
     return No(staged.error());
+  }
   if (fenced_) return No({ErrorCode::kRefused, "the branch was aborted", {}});
   // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A
   // failure that leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the

@@ -270,6 +270,11 @@ TEST(SqliteFile, Q03_ContentsReplacedInPlaceAreRefused) {
   const auto resource = bank.Resource();
   ASSERT_TRUE(resource->Identify());
   {
+    const auto branch = OpenAndRun(*resource, Key(2), {kTake10});  // its connection is kept
+    ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
+    ASSERT_EQ(branch->AwaitFinish(Decision::kCommit).end, BranchEnd::kCommitted);
+  }
+  {
     // As ".restore" of SQLite's shell does it.
     sqlite3* from = nullptr;
     sqlite3* to = nullptr;
