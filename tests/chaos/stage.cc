@@ -78,16 +78,15 @@ void Stage::MakeBanks() {
 }
 
 void Stage::StartProgram(Slot& slot) {
-  ApplicationOptions options{.coordinator = slot.wire->address(),
-                             .name = slot.name + "-" + std::to_string(++slot.lives),
-                             .directory = directory_.path(),
-                             .banks = {},
-                             .failpoint = "",
-                             .call_timeout = milliseconds(5'000),
-                             .seed = seed_ * 1'000 + static_cast<unsigned>(note_paths_.size()),
-                             .peers = slot.site ? "127.0.0.1:0" : "",
-                             .program = slot.program,
-                             .awaited = false};
+  ApplicationOptions options;
+  options.coordinator = slot.wire->address();
+  options.name = slot.name + "-" + std::to_string(++slot.lives);
+  options.directory = directory_.path();
+  options.call_timeout = milliseconds(5'000);
+  options.seed = seed_ * 1'000 + static_cast<unsigned>(note_paths_.size());
+  options.peers = slot.site ? "127.0.0.1:0" : "";
+  options.program = slot.program;
+  options.awaited = false;
   for (const std::string& bank : slot.banks) options.banks[bank] = banks_.at(bank)->Dsn();
   note_paths_.push_back(Application::NotesPath(options));
   slot.application = std::make_unique<Application>(std::move(options));
