@@ -66,7 +66,7 @@ class Input : public ::testing::TestWithParam<const Target*> {
 TEST_P(Input, IsSurvivedInBoundedMemory) {
   Run("");
   for (const std::string& seed : seeds_) Run(seed);
-  for (int i = 1; i <= GetParam()->runs; ++i) Run(Variation(seeds_, static_cast<std::uint32_t>(i)));
+  for (std::uint32_t i = 1; i <= Runs(); ++i) Run(Variation(seeds_, i));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(PeakKilobytes(), kKilobytesMost);
 #endif
