@@ -18,6 +18,7 @@ namespace settle::fuzz {
 template <typename Value>
 bool ReadWire(std::string_view bytes, Value& value) {
   using apache::thrift::transport::TMemoryBuffer;
+  if (bytes.empty()) return false;
   const server::Settings limits;
   // A copy of the exact size, so that reading beyond it is seen.
   const auto buffer = std::make_shared<TMemoryBuffer>(
