@@ -4,7 +4,8 @@ namespace settle::fuzz {
 namespace {
 
 constexpr const char* kTrip = R"({"saga": "trip", "version": 1, "deadline_ms": 60000, "steps": [
-  {"name": "flight", "participant": "airline", "action": "reserve", "input": {"to": {"$input": "/to"}}},
+  {"name": "flight", "participant": "airline", "action": "reserve",
+   "input": {"to": {"$input": "/to"}}},
   {"name": "pay", "participant": "bank", "action": "pay", "after": ["flight"], "pivot": true,
    "input": {"price": {"$result": "/flight/price"}}, "retry": {"attempts": 5, "first_ms": 200}}]})";
 
