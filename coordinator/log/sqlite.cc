@@ -6,8 +6,22 @@
 namespace settle::coordinator::sqlite {
 namespace {
 
+// SQLite quotes what a damaged file holds, which may be meant for a terminal.
+std::string WithoutControls(const char* words) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (; *words != '\0'; ++words) {
+    const auto byte = static_cast<unsigned char>(*words);
+    const bool plain = byte >= 0x20 && byte < 0x7f;
+    text +=
+        plain ? std::string(1, *words) : std::string{'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+  }
+  return text;
+}
+
 Failure FailureOf(sqlite3* raw, int code) {
-  Failure failure{code, raw == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(raw)};
+  Failure failure{code,
+                  WithoutControls(raw == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(raw))};
   const int system = raw == nullptr ? 0 : sqlite3_system_errno(raw);
   const int primary = failure.primary();
   if (system != 0 && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN)) {

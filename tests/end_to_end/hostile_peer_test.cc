@@ -1,8 +1,12 @@
 // Whatever reaches the daemon's port: it is closed or refused, memory stays bounded, others go on.
+#include <cstdlib>
+#include <deque>
+#include <fstream>
 #include <random>
 
 #include "end_to_end/fixture.h"
 #include "end_to_end/raw_client.h"
+#include "fuzz/inputs.h"
 
 namespace settle::testing {
 namespace {
@@ -10,12 +14,18 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-constexpr std::size_t kKilobytesMost = 200'000;  // peak of resident memory
+constexpr std::size_t kKilobytesMost = 256 * 1024;  // peak of resident memory
 
 class HostilePeer : public EndToEnd {
  protected:
-  HostilePeer() : EndToEnd(kBothSqlite) {
+  explicit HostilePeer(const std::string& rules = "") : EndToEnd(kBothSqlite) {
     world_.daemon().options = {"--io-timeout", "1s"};
+    if (!rules.empty()) {
+      std::ofstream(world_ / "access.json") << rules;
+      std::filesystem::permissions(world_ / "access.json", std::filesystem::perms(0600));
+      world_.daemon().options.insert(world_.daemon().options.end(),
+                                     {"--access", world_ / "access.json"});
+    }
     world_.daemon().Start();
     shop_ = &world_.Start();
   }
@@ -40,12 +50,16 @@ class HostilePeer : public EndToEnd {
     return at == std::string::npos ? 0 : std::stoul(status.substr(at + 6));
   }
 
-  void ExpectUnharmed() {
+  void ExpectServed() {
     ASSERT_TRUE(world_.daemon().process().running()) << "the daemon died";
     EXPECT_LT(PeakKilobytes(), kKilobytesMost);
     EXPECT_EQ(world_.Cli({"status"}).code, 0);
     const std::string gtid = world_.Move(*shop_);
     EXPECT_THAT(shop_->Ask("commit"), StartsWith("committed"));
+    EXPECT_EQ(world_.HalvesOf(gtid), 2u);
+  }
+  void ExpectUnharmed() {
+    ExpectServed();
     EXPECT_THAT(world_.SettleAndCheck(), IsEmpty());
   }
 
@@ -135,6 +149,56 @@ TEST_F(HostilePeer, N05_RandomBytes_HarmNobody) {
     peer->Send(i % 2 == 0 ? bytes : FrameLength(static_cast<std::uint32_t>(bytes.size())) + bytes);
   }
   ExpectUnharmed();
+}
+
+// As many as the connections may hold together, and none of them whole.
+TEST_F(HostilePeer, N04_LargeFramesThatNeverEnd_TakeNoMoreThanTheirShare) {
+  constexpr std::size_t kLength = 16 * 1024 * 1024;
+  const std::string much(kLength - 1, 'x');
+  std::vector<std::unique_ptr<RawClient>> peers;
+  for (int i = 0; i < 40; ++i) {
+    peers.push_back(Connect());
+    peers.back()->Send(FrameLength(kLength) + much);
+  }
+  ExpectUnharmed();
+  for (const auto& peer : peers) EXPECT_TRUE(peer->IsClosed());
+}
+
+// Whoever comes may do what applications and participants do, and look.
+class HostileFrames : public HostilePeer {
+ protected:
+  HostileFrames()
+      : HostilePeer(R"({"rules": [{"who": "local", "resources": ["*"], "participants": ["*"],
+          "roles": ["application", "participant", "operator-read"]}]})") {}
+
+  // What the campaign asks for, or what ordinary tests have the time for.
+  static std::uint32_t Asked() {
+    const char* const asked = std::getenv("SETTLE_HOSTILE_FRAMES");
+    return asked == nullptr ? 3'000 : static_cast<std::uint32_t>(std::stoul(asked));
+  }
+};
+
+// What hostile peers begin stays open until its time is over, and is not waited for.
+TEST_F(HostileFrames, N04_N05_X01_VariationsOfRealCalls_HarmNobody) {
+  const std::vector<std::string> seeds = fuzz::Seeds("port");
+  const std::uint32_t asked = Asked();
+  std::deque<std::unique_ptr<RawClient>> peers;
+  std::uint32_t answered = 0;
+  for (std::uint32_t i = 1; i <= asked; ++i) {
+    peers.push_back(Connect());
+    peers.back()->Send(fuzz::Variation(seeds, i));
+    peers.back()->CloseSending();
+    if (i % 1'000 == 0) ExpectServed();
+    if (HasFatalFailure()) return;
+    if (peers.size() < 16) continue;
+    peers.front()->IsClosed(std::chrono::milliseconds(20));  // or a call of it waits
+    answered += peers.front()->received.empty() ? 0 : 1;
+    peers.pop_front();
+  }
+  ExpectServed();
+  EXPECT_GT(answered, asked / 4) << "most are no calls at all";
+  std::cerr << asked << " connections with hostile frames, " << answered << " were answered, peak "
+            << PeakKilobytes() / 1024 << " MiB\n";
 }
 
 }  // namespace

@@ -137,6 +137,21 @@ TEST_F(LogDamage, L05_AMainFileMissingBesideItsWalFileIsRefused) {
   EXPECT_THAT(error.message, HasSubstr("is missing"));
 }
 
+// SQLite quotes the file, and a refusal at start is read on a terminal.
+TEST_F(LogDamage, L05_WhatARefusalQuotesOfADamagedFileIsSafeToPrint) {
+  const std::string definition = "CREATE TABLE record";
+  for (std::string* file : {&crashed->main(), &crashed->wal()}) {
+    for (std::size_t at; (at = file->find(definition)) != std::string::npos;)
+      file->replace(at, definition.size(), "CREATE TABLE \x1b[31m1");
+  }
+  const TemporaryDirectory elsewhere;
+  WriteFile(elsewhere / "settle.db", crashed->main());
+  const auto log = OpenSqliteDecisionLog({.path = elsewhere / "settle.db"});
+  ASSERT_FALSE(log);
+  EXPECT_THAT(Describe(log.error()), HasSubstr("\\x1b"));
+  EXPECT_EQ(Describe(log.error()).find_first_of("\x1b\n"), std::string::npos);
+}
+
 TEST_F(LogDamage, AShellThatOpenedTheLogAfterACrashDoesNoHarm) {
   const TemporaryDirectory elsewhere;
   const std::string copy = elsewhere / "settle.db";
@@ -197,9 +212,7 @@ TEST_F(LogDamage, L05_AFlippedBitIsRefusedOrHarmless) {
   };
   for (int round = 0; round < 150; ++round) flip(*crashed, &Snapshot::wal, "-wal");
   EXPECT_EQ(refused, 150);  // all that is in it counts
-  {
-    const auto log = OpenOrThrow(path);
-  }
+  { const auto log = OpenOrThrow(path); }
   const Snapshot clean(path);
   for (int round = 0; round < 400; ++round) flip(clean, &Snapshot::main, "main");
   EXPECT_GT(refused, 200);
@@ -218,9 +231,7 @@ TEST_F(LogDamage, L05_WithoutTheShmFileAFlippedBitBeforeTheLastCommitsIsStillSee
 }
 
 TEST_F(LogDamage, L05_TheDamagedRecordIsNamed) {
-  {
-    const auto log = OpenOrThrow(path);
-  }
+  { const auto log = OpenOrThrow(path); }
   Snapshot clean(path);
   const std::string gtid = "." + std::to_string(1) + ".7.";  // of the seventh record
   const std::size_t at = clean.main().find(gtid);

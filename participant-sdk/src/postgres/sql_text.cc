@@ -64,7 +64,8 @@ bool Writes(const std::string& first_word) {
 
 bool MayChain(std::string_view sql) {
   constexpr std::string_view kChain = "CHAIN";
-  return std::ranges::search(sql, kChain, {}, Upper).begin() != sql.end();
+  const auto same = [](char in_sql, char letter) { return Upper(in_sql) == letter; };
+  return std::search(sql.begin(), sql.end(), kChain.begin(), kChain.end(), same) != sql.end();
 }
 
 }  // namespace settle::postgres

@@ -145,11 +145,6 @@ bool ReadColumn(std::size_t column, const std::string& text, SiteRecord& into) {
 
 Result<RecordColumns> ToColumns(const SiteRecord& record) {
   RecordColumns columns = Write(record);
-  for (const std::string& column : columns) {
-    if (column.find('\0') != std::string::npos) {
-      return Fail(ErrorCode::kInvalid, "a site's record holds a NUL byte, which no text has");
-    }
-  }
   const Result<SiteRecord> back = FromColumns(columns);
   if (back && *back == record) return columns;
   return Fail(ErrorCode::kInvalid, "a site's record cannot be stored: its roster is \"" +
@@ -161,8 +156,9 @@ Result<SiteRecord> FromColumns(const RecordColumns& columns) {
   SiteRecord record;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const bool read = ReadColumn(i, columns[i], record);
-    // "02.1" would be read, and compare unequal for ever.
-    if (!read || Write(record)[i] != columns[i]) {
+    // "02.1" would be read, and compare unequal for ever. No database's text has a NUL byte.
+    const bool text = columns[i].find('\0') == std::string::npos;
+    if (!read || !text || Write(record)[i] != columns[i]) {
       return Fail(ErrorCode::kCorrupt,
                   std::string("the site's record is damaged: its ") + kRecordColumns[i] +
                       " reads \"" + Escaped(columns[i]) + "\"",

@@ -59,7 +59,7 @@ TEST(RecordColumns, WhatTheTextHasNoPlaceForIsRefused) {
 
 TEST(RecordColumns, WhateverElseStandsThereIsDamageAndIsNamed) {
   const quorum::RecordColumns good = *quorum::ToColumns(Full());
-  const std::vector<std::pair<std::size_t, const char*>> damages = {{0, ""},
+  const std::vector<std::pair<std::size_t, std::string>> damages = {{0, ""},
                                                                     {0, "Committed"},
                                                                     {0, "unrecognised"},
                                                                     {1, ""},
@@ -85,7 +85,9 @@ TEST(RecordColumns, WhateverElseStandsThereIsDamageAndIsNamed) {
                                                                     {6, " "},
                                                                     {6, "x -1 2"},
                                                                     {6, "x 4294967296 2"},
-                                                                    {6, "x 01 2"}};
+                                                                    {6, "x 01 2"},
+                                                                    {5, std::string("1=a@b\0", 6)},
+                                                                    {6, std::string("x\0 1 2", 6)}};
   for (const auto& [column, text] : damages) {
     quorum::RecordColumns columns = good;
     columns[column] = text;
