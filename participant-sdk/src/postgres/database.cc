@@ -187,7 +187,7 @@ FinishResult Database::Finish(const BranchKey& key, Decision decision, const Evi
 
 FinishResult Database::FinishOn(Connection& connection, const BranchKey& key, Decision decision,
                                 const Evidence& evidence) {
-  SETTLE_FAILPOINT("postgres.before_finish");
+  if (SETTLE_FAILPOINT_FAILS("postgres.before_finish")) return {BranchEnd::kRetry, "not reached"};
   const Reply reply = connection.Run(FinishStatement(key, decision, connection), ReplyDeadline());
   if (reply.ok() && reply.tag() == FinishTag(decision)) {
     SETTLE_FAILPOINT("postgres.after_finish");
