@@ -46,6 +46,9 @@ Launch Application::MakeLaunch() const {
   for (const auto& [name, dsn] : options_.banks) {
     launch.arguments.insert(launch.arguments.end(), {"--bank", name + "=" + dsn});
   }
+  for (const auto& [name, dsn] : options_.tills) {
+    launch.arguments.insert(launch.arguments.end(), {"--till", name + "=" + dsn});
+  }
   if (!options_.peers.empty()) {
     launch.arguments.insert(launch.arguments.end(), {"--peers", options_.peers});
   }
@@ -55,12 +58,16 @@ Launch Application::MakeLaunch() const {
 Application::Application(ApplicationOptions options)
     : options_(std::move(options)),
       failpoint_{options_.failpoint, options_.directory + "/" + options_.name + ".fired",
-                 options_.fault},
+                 options_.fault, options_.passes},
       commands_(MakePipe()),
       process_(MakeLaunch()) {
   std::signal(SIGPIPE, SIG_IGN);  // a command to a program that was killed meanwhile
   ::close(std::exchange(commands_.read_end, -1));
-  Answer();
+  try {
+    Answer();
+  } catch (const std::runtime_error&) {
+    if (!failpoint_.HasFired()) throw;  // else it was to die before it is attached
+  }
 }
 
 Application::~Application() {
@@ -76,6 +83,8 @@ void Application::Send(const std::string& command) {
   const std::string line = command + "\n";
   static_cast<void>(::write(commands_.write_end, line.data(), line.size()));
 }
+
+bool Application::HasAnswered() const { return LineOf(process_.Output(), answered_).has_value(); }
 
 std::string Application::Answer(std::chrono::milliseconds bound) {
   std::optional<std::string> line;

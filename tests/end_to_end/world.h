@@ -49,6 +49,8 @@ struct Role {
   std::string coordinator{};  // reached by this address instead of the daemon's own
   // Its transactions are three-phase commits, and it is a site of them: listens for its peers here.
   std::string peers{};
+  std::string tills{};   // the banks whose tills it serves
+  std::string passes{};  // Failpoint::passes
 };
 
 class World {
