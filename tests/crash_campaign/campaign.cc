@@ -15,7 +15,7 @@ namespace settle::testing {
 namespace {
 
 constexpr int kAttempts = 3;
-const std::vector<std::string> kDaemonOptions{"--session-timeout", "1s",   "--vote-timeout", "1s",
+const std::vector<std::string> kDaemonOptions{"--session-timeout", "700ms", "--vote-timeout", "1s",
                                               "--call-timeout",    "700ms"};
 
 std::string PlaceOf(const std::string& where) { return where.substr(0, where.rfind(':')); }
@@ -69,13 +69,22 @@ std::vector<Harm> ParseHarms(const std::string& text) {
 class PlayOver {
  public:
   PlayOver(const CampaignOptions& options, const Play& play, Databases databases,
-           CampaignResult& result, std::mutex& mutex)
+           std::unique_ptr<World>& world, CampaignResult& result, std::mutex& mutex)
       : options_(options),
         play_(play),
         databases_(databases),
+        world_(world),
         result_(result),
         mutex_(mutex),
-        random_(options.seed ^ std::hash<std::string>()(play.name) ^ databases) {}
+        random_(options.seed ^ std::hash<std::string>()(play.name) ^ databases) {
+    if (world_ != nullptr) SetOptions();
+  }
+  ~PlayOver() {
+    // The next play would find an old log in it, or a daemon with other options.
+    if (play_.in_a_new_world || !play_.daemon_options.empty()) world_.reset();
+  }
+  PlayOver(const PlayOver&) = delete;
+  PlayOver& operator=(const PlayOver&) = delete;
 
   void Run(std::size_t doubles, std::size_t triples) {
     if (!options_.only.empty()) {
@@ -84,6 +93,7 @@ class PlayOver {
     }
     const Judgement watched = PlayOnce({}, true);
     if (!watched.violations.empty()) Blame({}, watched);
+    if (options_.watch) return CountPasses(watched.passes);
     std::vector<Harm> cells = CellsIn(watched.passes);
     if (options_.sample != 0) {
       std::shuffle(cells.begin(), cells.end(), random_);
@@ -99,27 +109,34 @@ class PlayOver {
 
  private:
   bool IsWanted(const std::string& place) const {
+    if (!play_.places.empty() && !std::regex_search(place, std::regex(play_.places))) return false;
     return options_.places.empty() || std::regex_search(place, std::regex(options_.places));
   }
 
   void Make() {
-    static std::mutex making;  // clusters are copied from one that the first of them makes
-    const std::lock_guard lock(making);
     const Kind kind = databases_ == kPostgresql ? Kind::kPostgres : Kind::kSqlite;
     world_.reset();
-    world_ = std::make_unique<World>(Kinds{kind, kind});
-    std::vector<std::string>& daemon = world_->daemon().options;
-    daemon = kDaemonOptions;
-    daemon.insert(daemon.end(), play_.daemon_options.begin(), play_.daemon_options.end());
+    {
+      static std::mutex making;  // clusters are copied from one that the first of them makes
+      const std::lock_guard lock(making);
+      world_ = std::make_unique<World>(Kinds{kind, kind});
+    }
     for (const char bank : {'a', 'b'}) {
       const CliAnswer installed = RunCli("127.0.0.1:1",  // no coordinator is asked
                                          {"barrier", "install", "--dsn", world_->bank(bank).Dsn()});
       if (installed.code != 0) throw std::runtime_error(installed.out + installed.err);
     }
+    SetOptions();
     if (play_.in_a_new_world) return;
     // The names are bound now, so that a failpoint counts the play's own passes alone.
     world_->daemon().Start();
     world_->Start({.banks = "ab"}).Quit();
+  }
+
+  void SetOptions() {
+    std::vector<std::string>& daemon = world_->daemon().options;
+    daemon = kDaemonOptions;
+    daemon.insert(daemon.end(), play_.daemon_options.begin(), play_.daemon_options.end());
   }
 
   Judgement PlayOnce(const std::vector<Harm>& harms, bool observes) {
@@ -157,6 +174,16 @@ class PlayOver {
       }
     }
     return cells;
+  }
+
+  void CountPasses(const Passes& passes) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [of, names] : passes) {
+      const bool armed =
+          std::find(play_.actors.begin(), play_.actors.end(), of.first) != play_.actors.end();
+      if (!armed || of.second != 0) continue;
+      for (const std::string& name : names) ++result_.kills[{name, play_.protocol, databases_}];
+    }
   }
 
   static std::vector<Harm> OtherFaultsIn(const std::vector<Harm>& cells) {
@@ -269,10 +296,10 @@ class PlayOver {
   const CampaignOptions& options_;
   const Play& play_;
   const Databases databases_;
+  std::unique_ptr<World>& world_;
   CampaignResult& result_;
   std::mutex& mutex_;
   std::mt19937_64 random_;
-  std::unique_ptr<World> world_;
 };
 
 bool IsAsked(const CampaignOptions& options, const Play& play) {
@@ -311,10 +338,12 @@ CampaignResult RunCampaign(const CampaignOptions& options) {
   std::atomic<std::size_t> next{0};
   std::exception_ptr broken;
   const auto work = [&] {
+    std::map<Databases, std::unique_ptr<World>> worlds;
     for (std::size_t i = next++; i < jobs.size(); i = next++) {
       const auto from = std::chrono::steady_clock::now();
       try {
-        PlayOver(options, *jobs[i].play, jobs[i].databases, result, mutex)
+        PlayOver(options, *jobs[i].play, jobs[i].databases, worlds[jobs[i].databases], result,
+                 mutex)
             .Run(Share(options.doubles, i, jobs.size()), Share(options.triples, i, jobs.size()));
       } catch (...) {
         const std::lock_guard lock(mutex);

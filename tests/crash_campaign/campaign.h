@@ -18,11 +18,12 @@ struct CampaignOptions {
   Protocols protocols = kEveryProtocol;
   Databases databases = kBothDatabases;
   std::string places;       // a regular expression; empty: all
-  std::size_t passes = 3;   // of one place by one process in one play that are played
+  std::size_t passes = 1;   // of one place by one process in one play that are played
   std::size_t sample = 0;   // so many cells of each play, at random; 0: all of them
   std::size_t doubles = 0;  // so many cells with a second crash after the first, in all
   std::size_t triples = 0;
   bool other_faults = true;  // errors, torn writes, delays and freezes too
+  bool watch = false;        // nothing is killed: what is passed counts as killed
   std::uint64_t seed = 1;
   int jobs = 2;
   bool verbose = false;

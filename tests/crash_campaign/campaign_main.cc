@@ -63,6 +63,7 @@ po::options_description Known(CampaignOptions& options, std::string& protocol,
       "so many cells with a second crash in the next life");
   add("triple", po::value(&options.triples)->value_name("N"),
       "and with a third one in the life after");
+  add("watch", "kill nobody: the matrix counts the passes instead");
   add("kills-only", "no errors, torn writes, delays and freezes");
   add("seed", po::value(&options.seed)->value_name("S")->default_value(options.seed),
       "of what is drawn");
@@ -168,6 +169,7 @@ int main(int argc, char** argv) {
     return kSound;
   }
   options.other_faults = !values.contains("kills-only");
+  options.watch = values.contains("watch");
   options.verbose = values.contains("verbose");
   FindPrograms();
   try {

@@ -17,7 +17,7 @@ constexpr const char* kOnlySites = "only three-phase commit has sites";
 constexpr const char* kOnlySaga = "only a saga has steps";
 constexpr const char* kOnlyTcc = "only reservations are tried, confirmed and cancelled";
 constexpr const char* kOnlyCalls = "only sagas and reservations are called";
-constexpr const char* kOnlyOwn = "only what is committed by its own client";
+constexpr const char* kOnlyOwn = "only where the client itself prepares and finishes";
 constexpr const char* kByCommand = "settle restore's own process: sqlite_log_crash_test kills it";
 constexpr const char* kPostgresAlone = "PostgreSQL's own";
 constexpr const char* kSqliteAlone = "SQLite's own";
@@ -68,7 +68,8 @@ std::vector<Place> MakePlaces() {
       {"engine.prepare_sent", "a prepare is sent", kTwoPhase | kThreePhase, kBothDatabases,
        kOwnBranch},
       {"engine.commit_sent", "a commit is sent", kDatabases, kBothDatabases, kNoBranches},
-      {"engine.abort_sent", "an abort is sent", kDatabases, kBothDatabases, kNoBranches},
+      {"engine.abort_sent", "an abort is sent", kTwoPhase | kThreePhase, kBothDatabases,
+       kOwnBranch},
       {"engine.prove_sent", "it is asked what became of a commit in one phase", kTwoPhase,
        kBothDatabases, kOnlyOnePhase},
       {"engine.ballot_sent", "a site is asked to join or accept", kThreePhase, kBothDatabases,
@@ -129,20 +130,20 @@ std::vector<Place> MakePlaces() {
        kBothDatabases, kOnlyOwn},
       {"client.decided", "it was told the decision, its branches were not", kDatabases,
        kBothDatabases, kNoBranches},
-      {"client.finished_one", "one of its branches is finished", kTwoPhase | kTcc, kBothDatabases,
+      {"client.finished_one", "one of its branches is finished", kTwoPhase, kBothDatabases,
        kOnlyOwn},
 
       // Participants.
       {"participant.attached", "it is attached, and has not looked for what is prepared",
        kEveryProtocol},
-      {"participant.found", "a prepared branch is found, nobody was asked", kTwoPhase,
-       kBothDatabases, "the same for all"},
+      {"participant.found", "a prepared branch is found, nobody was asked", kTwoPhase | kThreePhase,
+       kBothDatabases, kOwnBranch},
       {"participant.before_vote", "prepared by command, the vote is not told",
        kTwoPhase | kThreePhase, kBothDatabases, kOwnBranch},
-      {"participant.before_finish", "told the decision, nothing is done", kTwoPhase | kThreePhase,
-       kBothDatabases, kOwnBranch},
-      {"participant.finished", "done in the database, nobody was told", kTwoPhase | kThreePhase,
-       kBothDatabases, kOwnBranch},
+      {"participant.before_finish", "told the decision, nothing is done", kDatabases,
+       kBothDatabases, kNoBranches},
+      {"participant.finished", "done in the database, nobody was told", kDatabases, kBothDatabases,
+       kNoBranches},
       {"participant.before_action", "a service is about to do what it was called for", kCalls,
        kBothDatabases, kOnlyCalls},
       {"participant.action_done", "a service has done it, nobody was told", kCalls, kBothDatabases,

@@ -1,6 +1,6 @@
 #include "crash_campaign/plays.h"
 
-#include <filesystem>
+#include <atomic>
 
 namespace settle::testing {
 namespace {
@@ -112,13 +112,11 @@ std::function<void(Stage&)> OperatorAborts(Role (*role)(const std::string&)) {
   };
 }
 
-void FirstStart(Stage& stage) { OneProgram(stage); }
-
 void Backup(Stage& stage) {
   stage.StartDaemon();
   Application& shop = stage.Start(Actor::kShop, Of("ab"));
   MoveAlone(stage, shop);
-  static int count = 0;
+  static std::atomic<int> count{0};
   stage.Cli({"backup", stage.world() / ("backup-" + std::to_string(++count))});
   stage.Ask(shop, "commit");
 }
@@ -276,15 +274,23 @@ std::vector<Play> MakePlays() {
       {"2pc-found-undecided", kTwoPhase, service, ServiceRecovers("participant.before_vote")},
       {"2pc-found-decided", kTwoPhase, service, ServiceRecovers("participant.before_finish")},
       {"2pc-operator-aborts", kTwoPhase, daemon, OperatorAborts(Of)},
-      {"2pc-first-start", kTwoPhase, daemon, FirstStart, kBothDatabases, true},
-      {"2pc-backup", kTwoPhase, daemon, Backup},
-      {"2pc-many-forgotten",
-       kTwoPhase,
-       daemon,
-       ManyAreForgotten,
-       kBothDatabases,
-       false,
-       {"--keep-ended", "10"}},
+      {.name = "2pc-first-start",
+       .protocol = kTwoPhase,
+       .actors = daemon,
+       .run = OneProgram,
+       .in_a_new_world = true,
+       .places = "^log\\.(create|migrate|open)"},
+      {.name = "2pc-backup",
+       .protocol = kTwoPhase,
+       .actors = daemon,
+       .run = Backup,
+       .places = "^log\\.backup"},
+      {.name = "2pc-many-forgotten",
+       .protocol = kTwoPhase,
+       .actors = daemon,
+       .run = ManyAreForgotten,
+       .daemon_options = {"--keep-ended", "10"},
+       .places = "^log\\.prune"},
       {"3pc-two-programs", kThreePhase, all, TwoPrograms("commit", SiteOf)},
       {"3pc-aborted", kThreePhase, all, TwoPrograms("abort", SiteOf)},
       {"3pc-recovered", kThreePhase, daemon, DaemonRecovers("engine.decided", SiteOf)},

@@ -21,6 +21,7 @@ struct Play {
   Databases databases = kBothDatabases;  // what both banks may be
   bool in_a_new_world = false;           // each time: with a log that is not there yet
   std::vector<std::string> daemon_options{};
+  std::string places{};  // a regular expression: the only ones that it is played for; empty: all
 };
 
 const std::vector<Play>& Plays();

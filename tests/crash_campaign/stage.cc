@@ -73,7 +73,10 @@ void Stage::StartDaemonArmed() {
 }
 
 Application& Stage::Add(Actor actor, Role role) {
-  std::erase_if(programs_, [&](const Program& one) { return one.actor == actor; });
+  std::erase_if(programs_, [&](const Program& one) {
+    if (one.actor == actor) std::erase(asked_, one.application);
+    return one.actor == actor;
+  });
   const bool is_site = !role.peers.empty();
   role.may_be_refused = is_site;  // as it is when it is started to die
   Application& application = world_.Start(role);
