@@ -62,8 +62,6 @@ class Stage {
   CliAnswer Cli(const std::vector<std::string>& words);
   // Until it is so, or somebody came to harm.
   void Await(const std::function<bool()>& condition);
-  // Bank b is no part of this transaction.
-  void IsInOneBank(const std::string& gtid) { in_one_bank_.push_back(gtid); }
 
   // After the play: starts again whatever is not there until nothing is open and all is quiet, ends
   // the programs, and judges.
@@ -102,7 +100,6 @@ class Stage {
   std::map<Actor, std::size_t> lives_;
   std::vector<Program> programs_;
   std::vector<std::string> notes_;
-  std::vector<std::string> in_one_bank_;
   std::vector<Armed> armed_;
   std::vector<Application*> asked_;  // their answers are to come
 };
