@@ -99,7 +99,9 @@ class PlayOver {
       std::shuffle(cells.begin(), cells.end(), random_);
       cells.resize(std::min(cells.size(), options_.sample));
     }
-    for (const Harm& harm : cells) PlayCell({harm});
+    if (options_.kills) {
+      for (const Harm& harm : cells) PlayCell({harm});
+    }
     if (options_.other_faults && options_.sample == 0) {
       for (const Harm& harm : OtherFaultsIn(cells)) PlayCell({harm});
     }

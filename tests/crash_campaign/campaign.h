@@ -22,7 +22,8 @@ struct CampaignOptions {
   std::size_t sample = 0;   // so many cells of each play, at random; 0: all of them
   std::size_t doubles = 0;  // so many cells with a second crash after the first, in all
   std::size_t triples = 0;
-  bool other_faults = true;  // errors, torn writes, delays and freezes too
+  bool kills = true;
+  bool other_faults = true;  // errors, torn writes, delays and freezes
   bool watch = false;        // nothing is killed: what is passed counts as killed
   std::uint64_t seed = 1;
   int jobs = 2;

@@ -43,7 +43,7 @@ constexpr const char* kExitCodes =
     "  4  the world could not be made, e.g. there is no PostgreSQL\n";
 
 po::options_description Known(CampaignOptions& options, std::string& protocol,
-                              std::string& databases) {
+                              std::string& databases, std::string& faults) {
   po::options_description known(kWhat, 100);
   auto add = known.add_options();
   add("help", "this text");
@@ -64,7 +64,9 @@ po::options_description Known(CampaignOptions& options, std::string& protocol,
   add("triple", po::value(&options.triples)->value_name("N"),
       "and with a third one in the life after");
   add("watch", "kill nobody: the matrix counts the passes instead");
-  add("kills-only", "no errors, torn writes, delays and freezes");
+  add("faults", po::value(&faults)->value_name("kills|others|all")->default_value("all"),
+      "others: errors, torn writes, delays and freezes, one a place and play; then empty cells are "
+      "no failure");
   add("seed", po::value(&options.seed)->value_name("S")->default_value(options.seed),
       "of what is drawn");
   add("jobs", po::value(&options.jobs)->value_name("N")->default_value(options.jobs),
@@ -76,11 +78,15 @@ po::options_description Known(CampaignOptions& options, std::string& protocol,
 }
 
 bool IsWhole(const CampaignOptions& options) {
-  return options.plays.empty() && options.sample == 0 && options.only.empty();
+  return options.plays.empty() && options.sample == 0 && options.only.empty() && options.kills;
 }
 
-void Interpret(const std::string& protocol, const std::string& databases,
+void Interpret(const std::string& protocol, const std::string& databases, const std::string& faults,
                CampaignOptions& options) {
+  if (faults != "kills" && faults != "others" && faults != "all")
+    throw po::error("--faults is kills, others or all, not \"" + Escaped(faults) + "\"");
+  options.kills = faults != "others";
+  options.other_faults = faults != "kills";
   if (!protocol.empty()) {
     options.protocols = 0;
     for (const Protocols one : kEach)
@@ -146,12 +152,13 @@ int main(int argc, char** argv) {
   CampaignOptions options;
   std::string protocol;
   std::string databases;
-  const po::options_description known = Known(options, protocol, databases);
+  std::string faults;
+  const po::options_description known = Known(options, protocol, databases, faults);
   po::variables_map values;
   try {
     po::store(po::command_line_parser(argc, argv).options(known).positional({}).run(), values);
     po::notify(values);
-    Interpret(protocol, databases, options);
+    Interpret(protocol, databases, faults, options);
   } catch (const std::exception& e) {  // of the command line, or of a regular expression
     std::cerr << "crash-campaign: " << e.what() << "\nsee --help\n";
     return kUsage;
@@ -168,7 +175,6 @@ int main(int argc, char** argv) {
     std::cout << PlacesAsMarkdown();
     return kSound;
   }
-  options.other_faults = !values.contains("kills-only");
   options.watch = values.contains("watch");
   options.verbose = values.contains("verbose");
   FindPrograms();
