@@ -77,8 +77,7 @@ Application& Stage::Add(Actor actor, Role role) {
     if (one.actor == actor) std::erase(asked_, one.application);
     return one.actor == actor;
   });
-  const bool is_site = !role.peers.empty();
-  role.may_be_refused = is_site;  // as it is when it is started to die
+  role.may_be_refused = true;  // the daemon may be dead at this moment; then it is started again
   Application& application = world_.Start(role);
   notes_.push_back(application.notes_path());
   role.failpoint.clear();
