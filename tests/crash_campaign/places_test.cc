@@ -81,8 +81,9 @@ TEST(Places, SayWhyTheyAreNotReachedElsewhere) {
 }
 
 TEST(Places, AreOnTheirPage) {
-  EXPECT_THAT(Contents(Source() + "/docs/failpoints.md"), HasSubstr(PlacesAsMarkdown()))
-      << "print it with: settle-crash-campaign --places";
+  const std::string page = Contents(Source() + "/docs/failpoints.md");
+  EXPECT_NE(page.find(PlacesAsMarkdown()), std::string::npos)
+      << "the page has another table than settle-crash-campaign --places prints";
 }
 
 // Compiled without the option, which is how a release is: no name of a place is left in the object.

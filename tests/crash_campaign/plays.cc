@@ -190,6 +190,7 @@ std::function<void(Stage&)> SagaRecovers(const std::string& how, const std::stri
 void SagaIsCancelled(Stage& stage) {
   stage.StartDaemon();
   Application& shop = stage.Start(Actor::kShop, TillOf("a"));
+  stage.WillStart(Actor::kService, TillOf("b"));
   const std::string gtid = stage.Tell(shop, "saga 10");
   stage.Await([&] { return stage.world().bank('a').Transfers().contains(gtid); });
   stage.Await([&] {

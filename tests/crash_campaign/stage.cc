@@ -258,6 +258,11 @@ std::vector<std::string> Stage::Violations() {
 }
 
 Judgement Stage::Finish() {
+  for (const auto& [actor, role] : owed_) {
+    const bool started = std::any_of(programs_.begin(), programs_.end(),
+                                     [&](const Program& one) { return one.actor == actor; });
+    if (!started) StartArmed(actor, role);
+  }
   bool quiet = false;
   const auto all_is_over = [&] {
     if (!ReviveOne()) quiet = IsQuiet();

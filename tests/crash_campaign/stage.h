@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "end_to_end/world.h"
@@ -50,6 +51,8 @@ class Stage {
   // that was started before as that actor and lives is left to itself.
   void StartDaemon();
   Application& Start(Actor program, Role role);
+  // What is never started when the play is over too soon is started then: somebody waits for it.
+  void WillStart(Actor program, Role role) { owed_.emplace_back(program, std::move(role)); }
   // Instead: armed to die here, whatever the harms; that is no life of those that are counted.
   void StartDaemonToDieAt(const std::string& where);
   Application& StartToDieAt(Actor program, Role role, const std::string& where);
@@ -99,6 +102,7 @@ class Stage {
   const int number_;  // of the stage, in names of files
   std::map<Actor, std::size_t> lives_;
   std::vector<Program> programs_;
+  std::vector<std::pair<Actor, Role>> owed_;
   std::vector<std::string> notes_;
   std::vector<Armed> armed_;
   std::vector<Application*> asked_;  // their answers are to come
