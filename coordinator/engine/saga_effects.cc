@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/call_places.h"
 #include "engine/delays.h"
 #include "engine/durable_append.h"
 #include "engine/pauses.h"
 #include "engine/running_saga.h"
 #include "engine/sagas.h"
+#include "settle/vocabulary/failpoint.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::coordinator {
@@ -32,7 +34,9 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
   if (paused) return Hold(saga, call);
   const milliseconds timeout(call.timeout_ms);
   timers_.Arm({gtid, TimerKind::kStep, call.step}, After(timeout));
-  const bool sent = out_.send({{gtid, call.step},
+  const ActionOp op = call.op;
+  const bool sent = SETTLE_FAILPOINT_FAILS("engine.before_call") ||  // lost on its way
+                    out_.send({{gtid, call.step},
                                call.op,
                                call.participant,
                                std::move(call.action),
@@ -51,6 +55,7 @@ void Sagas::Perform(Saga& saga, fx::Call& call) {
   }
   if (!sent) ++of_step.unsent;
   of_step.unserved = !sent;
+  PassSent(op);
 }
 
 // No timer: it is called when it is resumed, and does not count as a call without a result.
@@ -95,6 +100,7 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
     return DurableAppend(out_.log, out_.observer, std::move(record), Durability::kLazy,
                          [](AppendResult, const std::string&) {});
   }
+  SETTLE_FAILPOINT("saga.before_record");
   const bool unforced =
       (SETTLE_PLANTED_BUG(kSagaBeginNotForced) &&
        std::holds_alternative<SagaBeginRecord>(record)) ||
@@ -111,8 +117,10 @@ void Sagas::Perform(Saga& saga, fx::Persist& persist) {
 void Sagas::OnAppended(const Gtid& gtid, AppendResult result, const std::string& reason) {
   Saga* saga = Find(gtid);
   if (saga == nullptr) return;
-  if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedSagaRecordTakenForDurable))
+  if (result == AppendResult::kDurable || SETTLE_PLANTED_BUG(kRefusedSagaRecordTakenForDurable)) {
+    SETTLE_FAILPOINT("saga.recorded");
     return Handle(*saga, saga::event::Persisted{});
+  }
   out_.observer.Event(Observer::Level::kError, saga->about(),
                       "the log refused a record: " + reason);
   saga->Note(out_.clock.WallNow(), "the log refused the record: " + reason);
@@ -155,6 +163,7 @@ void Sagas::TellWaiters(Saga& saga, bool cancelling_only, const Result<Ending>& 
     told.push_back(std::move(waiter));
     return true;
   });
+  if (!told.empty()) SETTLE_FAILPOINT("engine.before_told");
   for (const Saga::Waiter& waiter : told) {
     timers_.Cancel({saga.machine.gtid(), TimerKind::kWaiter, waiter.id});
     waiter.done(ending);
@@ -239,6 +248,7 @@ void Sagas::Perform(Saga& saga, const fx::Forget&) {
 void Sagas::WriteEnd(const Gtid& gtid) {
   DurableAppend(out_.log, out_.observer, EndRecord{ended_.at(gtid)->summary}, Durability::kLazy,
                 [this, gtid](AppendResult result, const std::string&) {
+                  SETTLE_FAILPOINT("saga.ended");
                   out_.mailbox.PostAlways([this, gtid, result] { OnEndWritten(gtid, result); });
                 });
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/answers.h"
+#include "engine/call_places.h"
 #include "engine/quarantine.h"
 #include "engine/running_saga.h"
 #include "saga_definition/json_text.h"
@@ -82,6 +83,7 @@ void Sagas::Restore(RestoredSaga restored) {
   }
   Saga& here = *saga;
   running_.emplace(here.machine.gtid(), std::move(saga));
+  SETTLE_FAILPOINT("saga.restored");
   Handle(here, saga::event::Restored{});
 }
 
@@ -123,6 +125,7 @@ bool Sagas::Answered(const std::set<std::string>& serves, SagaAnswer answer) {
       !serves.contains(saga->machine.definition(steps[number - 1]).participant)) {
     return false;
   }
+  PassAnswered(answer.op);
   const Answer sane = Sane(std::move(answer.answer));
   saga->Note(out_.clock.WallNow(),
              saga->NameOf(number) + ": " + settle::ToString(answer.op) + " " +

@@ -6,6 +6,7 @@
 
 #include "engine/admission.h"
 #include "engine/quarantine.h"
+#include "settle/vocabulary/failpoint.h"
 #include "vocabulary/assertion.h"
 #include "vocabulary/planted_bug.h"
 
@@ -197,6 +198,7 @@ void Shard::Restore(RestoredTransaction restored) {
   if (!restored.last_resource || restored.last_resource->delegated != 0)
     transaction->Note(clock_.WallNow(),
                       "recovered from the log in epoch " + std::to_string(log_.identity().epoch));
+  SETTLE_FAILPOINT("engine.restored");
   Run(std::move(transaction), {}, restored.intents, std::move(restored.forgotten));
 }
 

@@ -39,6 +39,19 @@ EndedBy EndedByOf(const Transaction& transaction) {
   return transaction.one_phase ? EndedBy::kOnePhase : EndedBy::kTwoPhase;
 }
 
+// The process may be killed by a test here.
+void PassSent(CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kPrepare: SETTLE_FAILPOINT("engine.prepare_sent"); return;
+    case CommandKind::kCommit: SETTLE_FAILPOINT("engine.commit_sent"); return;
+    case CommandKind::kAbort: SETTLE_FAILPOINT("engine.abort_sent"); return;
+    case CommandKind::kProve: SETTLE_FAILPOINT("engine.prove_sent"); return;
+    case CommandKind::kElect:
+    case CommandKind::kPreCommit:
+    case CommandKind::kPreAbort: SETTLE_FAILPOINT("engine.ballot_sent"); return;
+  }
+}
+
 // " under ballot 2.0".
 std::string UnderBallot(const effect::Send& send) {
   return IsAsked(send.kind) ? " under ballot " + settle::ToString(send.ballot) : "";
@@ -88,6 +101,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
       Overloaded{
           [&](effect::Send& send) {
             const bool sent =
+                SETTLE_FAILPOINT_FAILS("engine.before_send") ||  // lost on its way
                 sessions_.Send(send.session, {send.kind,
                                               {gtid, send.branch},
                                               send.resource,
@@ -108,8 +122,7 @@ void Shard::Perform(Transaction& transaction, Effect effect,
             }
             transaction.CountAttempt(send.branch, send.attempt, sent);
             if (IsAsked(send.kind)) transaction.asked = send.kind;
-            if (send.kind == CommandKind::kPrepare) SETTLE_FAILPOINT("engine.prepare_sent");
-            if (send.kind == CommandKind::kCommit) SETTLE_FAILPOINT("engine.commit_sent");
+            PassSent(send.kind);
           },
           [&](const effect::AbortOwn& own) {
             Command abort{CommandKind::kAbort, {gtid, 0}, "", 1, 0, {}};

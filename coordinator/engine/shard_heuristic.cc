@@ -30,6 +30,7 @@ Result<std::vector<DecidedBranch>> BranchesOf(const TransactionSummary& summary)
 }  // namespace
 
 void Shard::Intervene(const HeuristicCall& call, const Completion<Gtid>& done) {
+  SETTLE_FAILPOINT("engine.before_intent");
   if (call.intent.act == HeuristicAct::kStray) {
     const WallTime now = clock_.WallNow();
     const Origin origin{call.intent.operator_name, "prepared as " + call.intent.database_name, now,

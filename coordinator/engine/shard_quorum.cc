@@ -70,6 +70,7 @@ void Shard::Peer(const PeerCall& call, const Completion<SiteAnswer>& done) {
                                             settle::ToString(call.message.verb) + ", ballot " +
                                             settle::ToString(call.message.ballot));
   }
+  SETTLE_FAILPOINT("witness.asked");
   const std::uint64_t number = next_waiter_++;
   transaction->other_waiters.Change().peers.emplace(number, done);
   Handle(*transaction, event::PeerCalled{number, call.message}, {},
@@ -79,7 +80,9 @@ void Shard::Peer(const PeerCall& call, const Completion<SiteAnswer>& done) {
 void Shard::AnswerPeer(Transaction& transaction, std::uint64_t call,
                        const Result<SiteAnswer>& answer) {
   const auto asked = transaction.other_waiters.Change().peers.extract(call);
-  if (!asked.empty()) asked.mapped()(answer);
+  if (asked.empty()) return;
+  SETTLE_FAILPOINT("witness.before_answer");
+  asked.mapped()(answer);
 }
 
 // What an event changed of what the sites said, of the ballot, and of who decided.

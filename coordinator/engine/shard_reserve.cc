@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/answers.h"
+#include "engine/call_places.h"
 #include "engine/delays.h"
 #include "engine/shard.h"
 #include "saga_definition/json_text.h"
@@ -19,28 +20,6 @@ Result<TryAnswer> AnswerOf(const TwoPhase::Branch& branch) {
     return TryAnswer{branch.number, AnswerKind::kFailed, branch.vote().reason};
   return Fail(ErrorCode::kRetryTransaction, branch.vote().reason,
               "nothing was called; abort the transaction and do the work again under a new one");
-}
-
-// The process may be killed by a test here.
-void PassSent(ActionOp op) {
-  switch (op) {
-    case ActionOp::kTry: SETTLE_FAILPOINT("engine.try_sent"); return;
-    case ActionOp::kConfirm: SETTLE_FAILPOINT("engine.confirm_sent"); return;
-    case ActionOp::kCancel: SETTLE_FAILPOINT("engine.cancel_sent"); return;
-    case ActionOp::kAction:
-    case ActionOp::kCompensate:
-    case ActionOp::kFence: return;
-  }
-}
-void PassAnswered(ActionOp op) {
-  switch (op) {
-    case ActionOp::kTry: SETTLE_FAILPOINT("engine.try_answered"); return;
-    case ActionOp::kConfirm: SETTLE_FAILPOINT("engine.confirm_answered"); return;
-    case ActionOp::kCancel: SETTLE_FAILPOINT("engine.cancel_answered"); return;
-    case ActionOp::kAction:
-    case ActionOp::kCompensate:
-    case ActionOp::kFence: return;
-  }
 }
 
 }  // namespace
@@ -72,7 +51,8 @@ void Shard::Perform(Transaction& transaction, effect::Call& call) {
   timers_.Arm({gtid, TimerKind::kCall, call.branch}, clock_.Now() + settings_.call_timeout);
   const ActionOp op = call.op;
   const std::string participant = call.participant;
-  const bool sent = sessions_.Call({{gtid, call.branch},
+  const bool sent = SETTLE_FAILPOINT_FAILS("engine.before_call") ||  // lost on its way
+                    sessions_.Call({{gtid, call.branch},
                                     op,
                                     std::move(call.participant),
                                     std::move(call.action),

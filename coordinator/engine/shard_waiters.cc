@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/shard.h"
+#include "settle/vocabulary/failpoint.h"
 
 namespace settle::coordinator {
 
@@ -41,6 +42,7 @@ void Shard::TellDecided(Transaction& transaction, const effect::ReplyDecided& re
     told.push_back(std::move(waiter));
     return true;
   });
+  if (!told.empty()) SETTLE_FAILPOINT("engine.before_told");
   for (const EndingWaiter& waiter : told) {
     timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, waiter.id});
     waiter.tell(news);
@@ -53,6 +55,7 @@ void Shard::TellEnded(Transaction& transaction, const Ending& ending) {
     transaction.Note(transaction.ended, std::string(settle::ToString(ending.outcome)) +
                                             (ending.reason.empty() ? "" : ": " + ending.reason));
   }
+  if (!transaction.waiters.empty()) SETTLE_FAILPOINT("engine.before_told");
   for (const EndingWaiter& waiter : std::exchange(transaction.waiters, {})) {
     timers_.Cancel({transaction.machine.gtid(), TimerKind::kWaiter, waiter.id});
     waiter.tell(EndingNews{ending, false, transaction.machine.NotApplied()});

@@ -78,7 +78,10 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
         return pending.is_record() && pending.durability == Durability::kForce;
       });
 
-  SETTLE_FAILPOINT(forced ? "log.before_begin" : "log.before_lazy");
+  if (forced && SETTLE_FAILPOINT_FAILS("log.before_begin")) {
+    return Judge({SQLITE_FULL, "no room", 0}, Stage::kBeforeCommit, "write");
+  }
+  if (!forced) SETTLE_FAILPOINT("log.before_lazy");
   const auto from = std::chrono::steady_clock::now();
   if (auto begun = connection_.Run("BEGIN IMMEDIATE"); !begun) {
     return Judge(begun.error(), Stage::kBeforeCommit, "write");
@@ -89,6 +92,8 @@ WriteResult LogWriter::Write(const std::vector<Pending>& group) {
   }
   if (forced) SETTLE_FAILPOINT("log.inside");
   // Crash in here: all of the group or nothing of it; nobody was told either way.
+  SETTLE_FAILPOINT_TEARS("log.commit",
+                         sqlite3_filename_wal(sqlite3_db_filename(connection_.raw(), "main")));
   if (auto committed = Commit(); !committed) {
     return Judge(committed.error(), Stage::kCommit, "commit");
   }

@@ -32,6 +32,7 @@
 #include "server/loop.h"
 #include "server/pool.h"
 #include "server/server.h"
+#include "settle/vocabulary/failpoint.h"
 #include "settle/vocabulary/gtid.h"
 #include "settled/access_rules.h"
 #include "settled/driven_shards.h"
@@ -254,6 +255,7 @@ int Serve(const Options& options, Wakeups& wakeups, LogObserver& observer) {
   settings.saga_starts_kept = options.keep_ended;
   Engine engine(settings, *log, clock, ids, observer);
   const LogCloser log_closer{log};
+  SETTLE_FAILPOINT("settled.replayed");
   engine.Restore(*std::move(restored));
   server::Pool inquiries(1);
   Inquiry inquiry(engine, *log, clock, observer,

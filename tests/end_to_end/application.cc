@@ -48,6 +48,9 @@ Launch Application::MakeLaunch() const {
   }
   if (options_.last_resource)
     launch.arguments.insert(launch.arguments.end(), {"--last-resource", "always"});
+  for (const auto& [name, dsn] : options_.tills) {
+    launch.arguments.insert(launch.arguments.end(), {"--till", name + "=" + dsn});
+  }
   if (!options_.peers.empty()) {
     launch.arguments.insert(launch.arguments.end(), {"--peers", options_.peers});
   }
@@ -57,12 +60,16 @@ Launch Application::MakeLaunch() const {
 Application::Application(ApplicationOptions options)
     : options_(std::move(options)),
       failpoint_{options_.failpoint, options_.directory + "/" + options_.name + ".fired",
-                 options_.fault},
+                 options_.fault, options_.passes},
       commands_(MakePipe()),
       process_(MakeLaunch()) {
   std::signal(SIGPIPE, SIG_IGN);  // a command to a program that was killed meanwhile
   ::close(std::exchange(commands_.read_end, -1));
-  if (options_.awaited) Answer();
+  try {
+    if (options_.awaited) Answer();
+  } catch (const std::runtime_error&) {
+    if (!failpoint_.HasFired()) throw;  // else it was to die before it is attached
+  }
 }
 
 Application::~Application() {
@@ -78,6 +85,8 @@ void Application::Send(const std::string& command) {
   const std::string line = command + "\n";
   static_cast<void>(::write(commands_.write_end, line.data(), line.size()));
 }
+
+bool Application::HasAnswered() const { return LineOf(process_.Output(), answered_).has_value(); }
 
 std::string Application::Answer(std::chrono::milliseconds bound) {
   std::optional<std::string> line;

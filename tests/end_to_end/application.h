@@ -21,10 +21,12 @@ struct ApplicationOptions {
   std::string directory;                         // where those are
   std::map<std::string, std::string> banks;      // resource name -> DSN
   std::string failpoint;                         // where it comes to harm; empty: nowhere
+  std::string passes{};                          // Failpoint::passes
   Fault fault = Fault::kDies;                    // there
   std::chrono::milliseconds call_timeout = 15s;  // then the outcome of a call is unknown
   unsigned seed = 1;
   bool last_resource = false;
+  std::map<std::string, std::string> tills{};  // likewise, of the banks whose tills it serves
   std::string peers;  // not empty: three-phase commit, and where it listens for its peers
   std::string program = "e2e_transfer";  // or one that takes the same command line
   bool awaited = true;                   // else its first answer is fetched later, as any other
@@ -34,7 +36,8 @@ struct ApplicationOptions {
 // come in time.
 class Application {
  public:
-  // Waits until it is attached; see refusal() when it may be refused.
+  // Waits until it is attached, or has died where it was started to die; see refusal() when it may
+  // be refused.
   explicit Application(ApplicationOptions options);
   ~Application();
   Application(const Application&) = delete;
@@ -50,6 +53,8 @@ class Application {
   // Sends a command whose answer is fetched later, or never.
   void Send(const std::string& command);
   std::string Answer(std::chrono::milliseconds bound = kPatience);
+  // Whether the answer that Answer would fetch is there.
+  bool HasAnswered() const;
 
   std::string Begin(std::chrono::milliseconds timeout = 30s);
 
@@ -60,6 +65,7 @@ class Application {
   void Kill() { process_.Kill(); }
   // Waits until it died at the place where it was started to die; false if it did not.
   [[nodiscard]] bool AwaitFailpoint(std::chrono::milliseconds bound = kPatience);
+  bool HasFired() const { return failpoint_.HasFired(); }
   // The same for where it was to freeze.
   [[nodiscard]] bool AwaitFrozen(std::chrono::milliseconds bound = kPatience);
   // Closes its input; it detaches and ends by itself.

@@ -22,7 +22,11 @@ std::vector<std::string> Failpoint::Environment() const {
     case Fault::kDies: break;
     case Fault::kFreezes: environment.push_back("SETTLE_FAILPOINT_HOW=freeze"); break;
     case Fault::kAssertion: environment.push_back("SETTLE_FAILPOINT_HOW=assertion"); break;
+    case Fault::kDelay: environment.push_back("SETTLE_FAILPOINT_HOW=delay"); break;
+    case Fault::kError: environment.push_back("SETTLE_FAILPOINT_HOW=error"); break;
+    case Fault::kTorn: environment.push_back("SETTLE_FAILPOINT_HOW=torn"); break;
   }
+  if (!passes.empty()) environment.push_back("SETTLE_FAILPOINT_PASSES=" + passes);
   return environment;
 }
 
@@ -34,7 +38,7 @@ Daemon::Daemon(std::string directory)
 Process& Daemon::StartUnawaited(const std::string& failpoint, Fault fault) {
   const std::string life = std::to_string(++lives_);
   std::filesystem::remove(ReadyPath());
-  failpoint_ = {failpoint, directory_ + "/fired-" + life, fault};
+  failpoint_ = {failpoint, directory_ + "/fired-" + life, fault, passes};
   std::vector<std::string> arguments{Program("settled"), "--log",        log_path(), "--listen",
                                      address(),          "--ready-file", ReadyPath()};
   for (const auto& [option, value] : kShortTimes) {

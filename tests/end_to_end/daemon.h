@@ -14,6 +14,9 @@ enum class Fault {
   kDies,       // by SIGKILL
   kFreezes,    // by SIGSTOP, until somebody sends SIGCONT
   kAssertion,  // as if an assertion failed there
+  kDelay,      // waits there for a moment
+  kError,      // fails there
+  kTorn,       // dies there with half of what it wrote
 };
 
 // Where a process is to come to harm: SETTLE_FAILPOINT, and the file by which it says that it did.
@@ -21,6 +24,7 @@ struct Failpoint {
   std::string where;  // "name" or "name:n"; empty: nowhere
   std::string fired;  // path
   Fault fault = Fault::kDies;
+  std::string passes{};  // path: where each pass of any place is noted; empty: nowhere
   std::vector<std::string> Environment() const;
   bool HasFired() const;
 };
@@ -43,10 +47,13 @@ class Daemon {
   std::optional<Ended> Terminate(std::chrono::milliseconds bound = kPatience);
   // Waits until it died at the place where it was started to die; false if it did not.
   [[nodiscard]] bool AwaitFailpoint(std::chrono::milliseconds bound = kPatience);
+  bool HasFired() const { return failpoint_.HasFired(); }
   // The same for where it was to freeze.
   [[nodiscard]] bool AwaitFrozen(std::chrono::milliseconds bound = kPatience);
 
+  bool IsStarted() const { return process_ != nullptr; }  // once, whatever became of it
   Process& process() { return *process_; }
+  std::string fired_path() const { return failpoint_.fired; }  // of this life
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   std::uint16_t port() const { return port_; }
   std::string log_path() const { return log_directory + "/settle.db"; }
@@ -57,6 +64,7 @@ class Daemon {
   std::vector<std::string> options;
   std::string log_directory;  // that of its other files unless set before the first start
   std::vector<std::string> environment;  // likewise
+  std::string passes;                    // Failpoint::passes
 
  private:
   std::string ReadyPath() const { return directory_ + "/ready"; }

@@ -4,7 +4,9 @@
 //   e2e_transfer --coordinator 127.0.0.1:7420 --name shop --notes notes
 //                --bank a=postgresql:dbname=a --bank b=sqlite:/tmp/b.db < commands > answers
 //
-// With --peers 127.0.0.1:0 its transactions are three-phase commits, and it is a site of them.
+// With --till b=<as --bank> it serves reservations and steps of sagas over that bank
+// (transfer_service.h). With --peers 127.0.0.1:0 its transactions are three-phase commits, and it
+// is a site of them.
 //
 // With --last-resource always they are committed by a last resource, or abort.
 //
@@ -23,6 +25,7 @@
 #include <vector>
 
 #include "end_to_end/transfer_script.h"
+#include "end_to_end/transfer_service.h"
 
 namespace {
 
@@ -36,6 +39,7 @@ struct Options {
   unsigned seed = 1;
   std::chrono::milliseconds call_timeout{15'000};
   std::map<std::string, std::string> banks;  // their DSNs
+  std::map<std::string, std::string> tills;  // of their banks
   std::string peers;
   bool last_resource = false;
 
@@ -55,9 +59,10 @@ Options Parse(const std::vector<std::string>& words) {
     if (words[i] == "--call-timeout-ms") {
       options.call_timeout = std::chrono::milliseconds(std::stol(value));
     }
-    if (words[i] == "--bank") {
+    if (words[i] == "--bank" || words[i] == "--till") {
       const std::size_t equals = value.find('=');
-      options.banks[value.substr(0, equals)] = value.substr(equals + 1);
+      auto& named = words[i] == "--bank" ? options.banks : options.tills;
+      named[value.substr(0, equals)] = value.substr(equals + 1);
     }
   }
   return options;
@@ -87,6 +92,8 @@ int Run(const Options& options) {
     banks[name] = settle::testing::MakeBank(name, dsn, options.protocol());
     link.resources.push_back(banks[name].resource);
   }
+  for (const auto& [name, dsn] : options.tills)
+    link.participants.push_back(settle::testing::MakeTill(name, dsn));
   auto coordinator = settle::Coordinator::Connect(link);
   if (!coordinator) {
     const settle::Error& error = coordinator.error();

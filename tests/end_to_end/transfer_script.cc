@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "checker/database.h"
+#include "end_to_end/transfer_service.h"
 #include "settle/postgres_resource.h"
 #include "settle/sqlite_resource.h"
 
@@ -156,6 +157,31 @@ Ending TransferScript::TransferOnce() {
   return ending;
 }
 
+std::string TransferScript::Try(const std::string& bank, int amount) {
+  const int account = static_cast<int>(1 + random_() % kAccounts);
+  const auto tried = transaction_->Try("till-" + bank, "hold", TillInput(amount, account));
+  if (!tried) return Say(tried.error());
+  return tried->reserved() ? "ok" : "error refused " + tried->text;
+}
+
+std::string TransferScript::StartSaga(int amount, bool fails) {
+  const int account = static_cast<int>(1 + random_() % kAccounts);
+  auto started = coordinator_.StartSaga(
+      TransferSaga(fails), {.input = {{"a", -amount}, {"b", amount}, {"account", account}}});
+  if (!started) return Say(started.error());
+  saga_ = *std::move(started);
+  notes_.Asked(saga_->text());
+  return "ok " + saga_->text();
+}
+
+std::string TransferScript::AwaitSaga() {
+  if (!saga_) return "error invalid no saga";
+  const auto ended = coordinator_.AwaitSaga(*saga_, milliseconds(10'000));
+  if (!ended) return Say(ended.error());
+  notes_.Told(saga_->text(), ToString(ended->ending.outcome));
+  return Say(ended->ending);
+}
+
 std::string TransferScript::Load() {
   int committed = 0;
   int aborted = 0;
@@ -198,7 +224,16 @@ std::string TransferScript::Answer(const std::string& line) {
     const Result<Gtid> gtid = Gtid::Parse(word());
     return gtid ? OneLine(Say(coordinator_.AskOutcome(*gtid))) : Say(gtid.error());
   }
+  if (verb == "saga") {
+    const int amount = number();
+    return OneLine(StartSaga(amount, word() == "fails"));
+  }
+  if (verb == "await") return OneLine(AwaitSaga());
   if (!transaction_) return "error invalid no transaction";
+  if (verb == "try") {
+    const std::string bank = word();
+    return OneLine(Try(bank, number()));
+  }
   if (verb == "move" || verb == "queue") {
     const std::string bank = word();
     return OneLine(Say(Move(bank, number(), verb == "queue")));

@@ -5,12 +5,18 @@
 //                                ok <gtid>
 //   trace                        ok <traceparent>
 //   move <bank> <amount>         ok                  enlists it; one account, the transfer's row
-//   queue <bank> <amount>        ok                  the same, queued: it is to travel with the
-//   prepare execute <bank> <sql>         ok <rows>           enlists the bank if need be commit
-//   [decision|applied]    <outcome> <cause> <reason> abort                        <outcome> <cause>
-//   <reason> drop                         ok                  forgets the transaction without a
-//   word context                      ok <context> join <context>               ok <gtid> leave ok
+//   queue <bank> <amount>        ok                  the same, queued: to travel with the prepare
+//   execute <bank> <sql>         ok <rows>           enlists the bank if need be
+//   try <bank> <amount>          ok                  a reservation in the bank's till
+//   commit [decision|applied]    <outcome> <cause> <reason>
+//   abort                        <outcome> <cause> <reason>
+//   drop                         ok                  forgets the transaction without a word
+//   context                      ok <context>
+//   join <context>               ok <gtid>
+//   leave                        ok
 //   outcome <gtid>               <outcome> <cause> <reason>
+//   saga <amount> [fails]        ok <gtid>           starts one, out of bank a's till into bank b's
+//   await                        <outcome> <cause> <reason>      of the saga that was started last
 //   load                         ok <committed> <aborted> <unknown>
 //                                                    transfers, until the next command comes
 //   stop                         ok
@@ -63,6 +69,9 @@ class TransferScript {
   std::string Begin(std::chrono::milliseconds timeout, const std::string& trace_parent = {});
   std::string Join(const std::string& context);
   std::string ExecuteIn(const std::string& bank, const std::string& sql);
+  std::string Try(const std::string& bank, int amount);
+  std::string StartSaga(int amount, bool fails);
+  std::string AwaitSaga();
   std::string Load();
   Ending TransferOnce();
   void Forget();
@@ -74,6 +83,7 @@ class TransferScript {
   const std::function<bool()> has_input_;
   const Protocol protocol_;
   std::optional<GlobalTransaction> transaction_;
+  std::optional<Gtid> saga_;
   std::map<std::string, Execute> branches_;  // of the transaction, also when it has ended
   Unanswered unanswered_;
 };

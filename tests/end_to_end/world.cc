@@ -46,14 +46,18 @@ Application& World::Start(const Role& role) {
                              .directory = directory_.path(),
                              .banks = {},
                              .failpoint = role.failpoint,
+                             .passes = role.passes,
                              .fault = role.fault,
                              .call_timeout = role.call_timeout,
                              .seed = static_cast<unsigned>(applications_.size() + 1),
                              .last_resource = role.last_resource,
+                             .tills = {},
                              .peers = role.peers};
   for (const char bank : role.banks) {
     options.banks[std::string(1, bank)] = dsns_.at(std::string(1, bank));
   }
+  for (const char bank : role.tills)
+    options.tills[std::string(1, bank)] = dsns_.at(std::string(1, bank));
   Application& application =
       *applications_.emplace_back(std::make_unique<Application>(std::move(options)));
   if (!role.may_be_refused && !application.refusal().empty()) {

@@ -51,6 +51,8 @@ struct Role {
   std::string peers{};
   // Its transactions are committed by a last resource: the first PostgreSQL bank, else abort.
   bool last_resource = false;
+  std::string tills{};   // the banks whose tills it serves
+  std::string passes{};  // Failpoint::passes
 };
 
 class World {

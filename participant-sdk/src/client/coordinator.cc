@@ -17,6 +17,7 @@
 #include "client/transaction_state.h"
 #include "participant/resource_calls.h"
 #include "participant/session.h"
+#include "settle/vocabulary/failpoint.h"
 #include "settle/vocabulary/trace_parent.h"
 #include "transport/dial_tls.h"
 
@@ -168,6 +169,7 @@ class ConnectedCoordinator final : public Coordinator {
       if (why.code == ErrorCode::kAskOutcome) why.code = ErrorCode::kUnavailable;
       return Fail(std::move(why));
     }
+    SETTLE_FAILPOINT("client.begun");
     auto state = std::make_unique<State>(
         program_, sdk::Context{std::move(begun->gtid), trace_parent}, State::Role::kOwner,
         options.protocol,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "settle/vocabulary/failpoint.h"
+
 namespace settle::sdk {
 namespace {
 
@@ -37,6 +39,8 @@ Result<Gtid> StartSaga(Program& program, StartSagaCall call, const StartSagaOpti
   Result<Begun> begun = program.pool.Call<Begun>(
       program.Brief(), [&](Link& link, Instant by) { return link.StartSaga(call, by); });
   if (!begun) return Fail(std::move(begun).error());
+  // Crash here: it runs to its end by itself; a repeated start with its key finds it.
+  SETTLE_FAILPOINT("client.saga_started");
   return std::move(begun->gtid);
 }
 

@@ -7,6 +7,7 @@
 
 #include "client/endings.h"
 #include "participant/resource_calls.h"
+#include "settle/vocabulary/failpoint.h"
 
 namespace settle {
 namespace {
@@ -104,6 +105,7 @@ Result<BranchKey> GlobalTransaction::State::Enlist(const std::string& resource) 
   Result<BranchNumber> number = program().pool.Call<BranchNumber>(
       program().Brief(), [&](Link& link, Instant by) { return link.Enlist(call, by); });
   if (!number) return Fail(std::move(number).error());
+  SETTLE_FAILPOINT("client.enlisted");
   BranchKey key{gtid, *number};
   if (!participant().Adopt(key, resource, session, trace_parent)) return Fail(DiedMeanwhile());
   return key;
@@ -139,6 +141,8 @@ Result<TryAnswer> GlobalTransaction::State::Try(const std::string& participant,
     Result<sdk::TryReply> reply = program().pool.Call<sdk::TryReply>(
         {call.wait, call.wait + kReplyMargin},
         [&](Link& link, Instant by) { return link.Try(call, by); });
+    // Crash here: reserved and nobody decides. The deadline has it cancelled.
+    SETTLE_FAILPOINT("client.tried");
     if (reply && reply->answer) return *std::move(reply->answer);
     if (reply && Clock::now() < until) {
       pacer.Pause(asked, call.wait, until);

@@ -6,6 +6,7 @@
 #include "action/desk.h"
 #include "participant/about_words.h"
 #include "participant/resource_calls.h"
+#include "settle/vocabulary/failpoint.h"
 
 namespace settle::sdk {
 namespace {
@@ -314,6 +315,7 @@ void Participant::RunScan(const std::string& name) {
     const Result<BranchKey> key = BranchKey::ParseDatabaseName(branch);
     if (key && IsLeftToSites(*key, name)) continue;
     // The coordinator that comes back has everything looked for anew.
+    SETTLE_FAILPOINT("participant.found");
     if (!in_touch) continue;
     // The coordinator may have no record of one that is prepared in the name of a last resource.
     const bool named = LastResourceIn(branch).has_value();

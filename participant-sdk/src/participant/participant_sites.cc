@@ -100,6 +100,7 @@ void Participant::CarryToSite(const Command& command) {
   desks_.at(command.resource).workers->Post([this, call] {
     SETTLE_FAILPOINT("participant.before_accept");
     const Result<SiteAnswer> answer = Answer(call);
+    SETTLE_FAILPOINT("participant.accepted");
     // The coordinator says it again to whom it has not heard.
     if (answer) outbox_.Add(SiteReport{call.key, *answer});
   });

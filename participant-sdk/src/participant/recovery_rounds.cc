@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "participant/site_words.h"
+#include "settle/vocabulary/failpoint.h"
 
 namespace settle::sdk {
 namespace {
@@ -163,6 +164,8 @@ void RecoveryRounds::Perform(const BranchKey& key, Case& watched,
                              const recovery::TakeBallot& take) {
   const Result<Sites::Taken> taken = sites_.Lead(key, watched.resource, take.above);
   if (!taken) Complain(key, watched, taken.error());
+  // Crash here: the ballot is this site's for ever, and no other site has heard of it.
+  SETTLE_FAILPOINT("site.leads");
   std::lock_guard lock(mutex_);
   if (taken) {
     watched.recovery.Took(taken->ballot, taken->record.at);
@@ -189,6 +192,7 @@ void RecoveryRounds::Exchange(const BranchKey& key, const CasePtr& watched,
     calls_.Post(
         [this, site = BranchKey{key.gtid, number}, watched, message = tell.message, pending] {
           const Result<SiteAnswer> answer = Ask(site, watched->recovery.sites(), message);
+          SETTLE_FAILPOINT("site.told_peer");
           std::lock_guard lock(mutex_);
           if (answer) {
             watched->recovery.Answered(site.number, *answer);

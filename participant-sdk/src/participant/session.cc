@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "settle/vocabulary/failpoint.h"
+
 namespace settle::sdk {
 namespace {
 
@@ -111,6 +113,7 @@ Status Session::AttachAnew() {
   seen_log_ = attached_.log_id;
   received_through_ = 0;
   next_scan_ = Clock::now();
+  SETTLE_FAILPOINT("participant.attached");
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "participant/caught.h"
 #include "quorum/site.h"
+#include "settle/vocabulary/failpoint.h"
 #include "vocabulary/planted_bug.h"
 
 namespace settle::sdk {
@@ -24,10 +25,16 @@ Result<bool> PutIn(SiteLedger& ledger, const BranchKey& key,
                    quorum::Keep how) {
   const auto durability =
       how == quorum::Keep::kForced ? SiteLedger::Durability::kForce : SiteLedger::Durability::kLazy;
-  return Caught([&] { return ledger.Put(key, before, after, durability); },
-                [](const char* what) -> Result<bool> {
-                  return Fail(ErrorCode::kUnavailable, std::string("the ledger threw: ") + what);
-                });
+  if (SETTLE_FAILPOINT_FAILS("site.before_record"))
+    return Fail(ErrorCode::kUnavailable, "the ledger cannot be reached");
+  Result<bool> put =
+      Caught([&] { return ledger.Put(key, before, after, durability); },
+             [](const char* what) -> Result<bool> {
+               return Fail(ErrorCode::kUnavailable, std::string("the ledger threw: ") + what);
+             });
+  // Crash here: the site keeps what nobody has heard of; whoever leads asks again.
+  SETTLE_FAILPOINT("site.recorded");
+  return put;
 }
 
 tl::unexpected<Error> Contended(const BranchKey& key) {

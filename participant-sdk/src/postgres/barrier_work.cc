@@ -156,7 +156,7 @@ Answer BarrierWork::Keep(Answer answer, const std::optional<std::string>& result
                                         {ToString(call_.op), *result});
   }
   statements.push_back({"COMMIT"});
-  SETTLE_FAILPOINT("barrier.before_commit");
+  if (SETTLE_FAILPOINT_FAILS("barrier.before_commit")) return barrier::Unsure("not committed");
   connection_.Send(statements);
   // Crash before the server has committed: neither effect nor note. After: both.
   const Reply reply = std::move(connection_.Await(Clock::now() + reply_timeout).back());

@@ -79,6 +79,7 @@ void BranchOnConnection::Prepare() {
     const std::lock_guard lock(mutex_);
     work_rides_ = !queue_.empty();
   }
+  if (SETTLE_FAILPOINT_FAILS("postgres.before_prepare")) return VoteNo("not reached", true);
   if (!MoveOn(Phase::kOpen, Phase::kPreparing)) return VoteNo(kFenced, false);
   std::vector<Statement> statements;
   if (evidence_rides_) {
@@ -86,7 +87,6 @@ void BranchOnConnection::Prepare() {
     statements.push_back(EvidenceStatement(*lease_, TakeXid::kAssign));
   }
   statements.push_back({std::string(kPrepareTag) + " " + lease_->Literal(name_)});
-  SETTLE_FAILPOINT("postgres.before_prepare");
   lease_->Send(statements);
 }
 

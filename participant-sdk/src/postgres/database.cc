@@ -198,7 +198,7 @@ FinishResult Database::Finish(const BranchKey& key, Decision decision, const Evi
 
 FinishResult Database::FinishOn(Connection& connection, const BranchKey& key, Decision decision,
                                 const Evidence& evidence) {
-  SETTLE_FAILPOINT("postgres.before_finish");
+  if (SETTLE_FAILPOINT_FAILS("postgres.before_finish")) return {BranchEnd::kRetry, "not reached"};
   Reply reply = FinishNamed(connection, key.DatabaseName(), decision);
   // 42704: there is no such prepared transaction. It may be finished, or never have been prepared,
   // or be so in the name of a last resource.

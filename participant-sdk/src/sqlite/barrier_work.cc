@@ -145,7 +145,7 @@ Answer BarrierWork::Keep(Answer answer, const std::optional<std::string>& result
       return barrier::Unsure("rolled back: " + Describe(set.error()));
     }
   }
-  SETTLE_FAILPOINT("barrier.before_commit");
+  if (SETTLE_FAILPOINT_FAILS("barrier.before_commit")) return barrier::Unsure("not committed");
   // Crash before this is durable: neither effect nor note. After: both.
   if (Status committed = connection_.Commit(); !committed) {
     return barrier::Unsure("the commit failed: " + Describe(committed.error()));

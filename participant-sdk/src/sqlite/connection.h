@@ -66,6 +66,7 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   sqlite3* raw() const { return db_; }
+  const char* wal_path() const { return sqlite3_filename_wal(sqlite3_db_filename(db_, "main")); }
   void SetBusyTimeout(std::chrono::milliseconds timeout);
   [[nodiscard]] Status Run(const std::string& sql);
   // The first column of the only row.

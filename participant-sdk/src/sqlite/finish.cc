@@ -22,6 +22,7 @@ FinishResult StaysPrepared(const std::string& why) {
 FinishResult CommitNote(Connection& connection, const std::string& name, BranchEnd end) {
   if (Status noted = AddNote(connection, name, end); !noted) return Retry(noted.error());
   SETTLE_FAILPOINT("sqlite.inside_finish");
+  SETTLE_FAILPOINT_TEARS("sqlite.finish_commit", connection.wal_path());
   if (Status committed = connection.Commit(); !committed) return Retry(committed.error());
   SETTLE_FAILPOINT("sqlite.after_finish");
   return {end, {}};
@@ -51,7 +52,7 @@ Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
 // The note of its end bears the branch's own `name`.
 FinishResult Finish(Connection& connection, const std::string& name, const StagedBranch& staged,
                     Decision decision) {
-  SETTLE_FAILPOINT("sqlite.before_finish");
+  if (SETTLE_FAILPOINT_FAILS("sqlite.before_finish")) return {BranchEnd::kRetry, "no room"};
   if (decision == Decision::kCommit) {
     if (Status same = CheckDefinitions(connection, staged); !same) {
       return StaysPrepared(Describe(same.error()));

@@ -109,7 +109,8 @@ VoteResult Work::PrepareOpen() {
 }
 
 VoteResult Work::StageAndCommit(const Changes& changes) {
-  SETTLE_FAILPOINT("sqlite.before_prepare");
+  if (SETTLE_FAILPOINT_FAILS("sqlite.before_prepare"))
+    return No({ErrorCode::kRetry, "no room", {}});
   const Status released = connection_->RunOften(std::string("RELEASE ") + kBranchSavepoint);
   if (!released) return No(released.error());
   if (Status added = AddRecord(); !added) return No(added.error());
@@ -125,6 +126,7 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A
   // failure that leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the
   // next scan finds.
+  SETTLE_FAILPOINT_TEARS("sqlite.stage_commit", connection_->wal_path());
   if (Status committed = connection_->Commit(); !committed) return No(committed.error());
   SETTLE_FAILPOINT("sqlite.after_prepare");
   phase_ = Phase::kPrepared;
@@ -246,6 +248,7 @@ FinishResult Work::CommitOpen() {
     return {BranchEnd::kAborted, Describe(noted.error())};
   }
   SETTLE_FAILPOINT("sqlite.inside_finish");
+  SETTLE_FAILPOINT_TEARS("sqlite.finish_commit", connection_->wal_path());
   // The note becomes durable together with the work: it is the proof. Crash before: neither is
   // there.
   if (Status committed = connection_->Commit(); !committed) {
