@@ -13,6 +13,7 @@ constexpr const char* kNoBranches = "a saga has no branches";
 constexpr const char* kOwnBranch =
     "a reservation is called, and the branch beside it is its client's own";
 constexpr const char* kOnlyOnePhase = "only one branch alone is committed in one phase";
+constexpr const char* kOnlyLast = "only a PostgreSQL branch is a last resource";
 constexpr const char* kOnlySites = "only three-phase commit has sites";
 constexpr const char* kOnlySaga = "only a saga has steps";
 constexpr const char* kOnlyTcc = "only reservations are tried, confirmed and cancelled";
@@ -34,6 +35,7 @@ std::vector<Place> MakePlaces() {
       {"log.open.folded", "the log is folded into its main file", kEveryProtocol},
       {"log.before_begin", "a forced group is not begun", kEveryProtocol, kBothDatabases, "",
        Also::kFails},
+      {"log.before_lazy", "a group in which nothing is forced is not begun", kEveryProtocol},
       {"log.inside", "the rows of a forced group are inserted", kEveryProtocol},
       {"log.commit", "a group, lazy ones included, is about to be committed", kEveryProtocol,
        kBothDatabases, "", Also::kTears},
@@ -80,6 +82,8 @@ std::vector<Place> MakePlaces() {
        kBothDatabases, kNoBranches},
       {"engine.decided", "that record is durable, and nobody was told", kDatabases, kBothDatabases,
        kNoBranches},
+      {"engine.leave_given", "the last resource may commit, and nobody was told", kTwoPhase,
+       kPostgresql, kOnlyLast},
       {"engine.before_told", "whoever waits is about to be told", kEveryProtocol},
       {"engine.acknowledged", "a branch has ended", kDatabases, kBothDatabases, kNoBranches},
       {"engine.before_end", "all have ended, nothing says so", kDatabases, kBothDatabases,
@@ -130,6 +134,8 @@ std::vector<Place> MakePlaces() {
        kBothDatabases, kOnlyOwn},
       {"client.decided", "it was told the decision, its branches were not", kDatabases,
        kBothDatabases, kNoBranches},
+      {"client.last_committed", "its last resource has committed, nobody knows", kTwoPhase,
+       kPostgresql, kOnlyLast},
       {"client.finished_one", "one of its branches is finished", kTwoPhase, kBothDatabases,
        kOnlyOwn},
 

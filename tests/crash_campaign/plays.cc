@@ -63,6 +63,15 @@ void OnePhase(Stage& stage) {
   stage.Ask(shop, "commit");
 }
 
+void LastResource(Stage& stage) {
+  stage.StartDaemon();
+  Role role = Of("ab");
+  role.last_resource = true;
+  Application& shop = stage.Start(Actor::kShop, role);
+  MoveAlone(stage, shop);
+  stage.Ask(shop, "commit");
+}
+
 // The leave to commit is durable, its program is gone, and the next one proves what became of it.
 void OnePhaseProved(Stage& stage) {
   stage.StartDaemon();
@@ -270,6 +279,7 @@ std::vector<Play> MakePlays() {
       {"2pc-aborted", kTwoPhase, all, TwoPrograms("abort", Of)},
       {"2pc-one-phase", kTwoPhase, with_shop, OnePhase},
       {"2pc-one-phase-proved", kTwoPhase, with_shop, OnePhaseProved},
+      {"2pc-last-resource", kTwoPhase, with_shop, LastResource, kPostgresql},
       {"2pc-recovered", kTwoPhase, daemon, DaemonRecovers("engine.decided", Of)},
       {"2pc-found-undecided", kTwoPhase, service, ServiceRecovers("participant.before_vote")},
       {"2pc-found-decided", kTwoPhase, service, ServiceRecovers("participant.before_finish")},

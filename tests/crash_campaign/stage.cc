@@ -246,14 +246,8 @@ std::vector<std::string> Stage::Violations() {
   }
   const Notes notes = ReadNotes(notes_);
   std::vector<std::string> violations = testing::Violations(facts, notes);
-  for (const auto& [gtid, answers] : notes.answers) {
-    const std::string shown = OutcomeShown(gtid);
-    const std::string is = facts[0].transfers.contains(gtid) ? "committed" : "aborted";
-    if (shown != is && shown != "expired") {
-      violations.push_back("the coordinator's word: " + gtid + " is " + is + " and shown as \"" +
-                           shown + "\"");
-    }
-  }
+  for (const auto& [gtid, answers] : notes.answers)
+    CheckWord(facts[0], gtid, OutcomeShown(gtid), violations);
   return violations;
 }
 

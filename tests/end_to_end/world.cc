@@ -169,16 +169,19 @@ std::vector<std::string> World::SettleAndCheck(std::chrono::milliseconds bound) 
   for (const auto& [gtid, answers] : notes.answers) {
     // Of very many only those that had something to go wrong; `settle` is a process each time.
     if (notes.answers.size() > 20 && answers == std::vector<std::string>{"committed"}) continue;
-    const std::string shown = OutcomeShown(gtid);
-    const std::string is = facts[0].transfers.contains(gtid) ? "committed" : "aborted";
-    // What a last resource decided and every record was lost of is over: see docs/protocols.md.
-    const bool lost = shown == "unknown" && gtid.ends_with("-last");
-    if (shown != is && shown != "expired" && !lost) {
-      violations.push_back("the coordinator's word: " + gtid + " is " + is + " and shown as \"" +
-                           shown + "\"");
-    }
+    CheckWord(facts[0], gtid, OutcomeShown(gtid), violations);
   }
   return violations;
+}
+
+void CheckWord(const BankFacts& bank, const std::string& gtid, const std::string& shown,
+               std::vector<std::string>& violations) {
+  const std::string is = bank.transfers.contains(gtid) ? "committed" : "aborted";
+  // What a last resource decided and every record was lost of is over: see docs/protocols.md.
+  const bool lost = shown == "unknown" && gtid.ends_with("-last");
+  if (shown == is || shown == "expired" || lost) return;
+  violations.push_back("the coordinator's word: " + gtid + " is " + is + " and shown as \"" +
+                       shown + "\"");
 }
 
 std::string World::Said() const {

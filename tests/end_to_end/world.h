@@ -14,11 +14,11 @@
 #include <string>
 #include <vector>
 
-#include "end_to_end/application.h"
 #include "checker/checker.h"
+#include "checker/database.h"
+#include "end_to_end/application.h"
 #include "end_to_end/cli.h"
 #include "end_to_end/daemon.h"
-#include "checker/database.h"
 #include "support/json_output.h"
 #include "support/postgres_cluster.h"
 #include "support/temporary_directory.h"
@@ -111,5 +111,9 @@ class World {
   std::vector<std::unique_ptr<Application>> applications_;
   std::vector<JsonOutput> json_outputs_;
 };
+
+// The coordinator's word of a transaction that somebody noted must be what the bank holds.
+void CheckWord(const BankFacts& bank, const std::string& gtid, const std::string& shown,
+               std::vector<std::string>& violations);
 
 }  // namespace settle::testing
