@@ -136,6 +136,10 @@ FailpointTear::~FailpointTear() {
   if (after.size() > common)
     static_cast<void>(!::ftruncate(file, static_cast<::off_t>(std::max(middle, common))));
   ::close(file);
+  // SQLite's index of a -wal file is memory that the machine loses with its power, and it would say
+  // that what is torn was synced.
+  if (const std::string wal = path_; wal.ends_with("-wal"))
+    ::unlink((wal.substr(0, wal.size() - 4) + "-shm").c_str());
   ThePlan().Fire();
   Die();
 }
