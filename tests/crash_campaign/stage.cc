@@ -244,9 +244,9 @@ std::vector<std::string> Stage::Violations() {
   for (const auto& [gtid, amount] : facts[0].transfers) {
     if (amount == 0) facts[1].transfers[gtid] = 0;
   }
-  const Notes notes = ReadNotes(notes_);
-  std::vector<std::string> violations = testing::Violations(facts, notes);
-  for (const auto& [gtid, answers] : notes.answers)
+  std::vector<std::string> violations = testing::Violations(facts, world_.AllNotes());
+  // `settle` is a process each time: of this play only.
+  for (const auto& [gtid, answers] : ReadNotes(notes_).answers)
     CheckWord(facts[0], gtid, OutcomeShown(gtid), violations);
   return violations;
 }

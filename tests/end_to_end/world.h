@@ -98,10 +98,11 @@ class World {
   // How many transfers are in the banks: as many as there are banks when it took effect in all.
   std::size_t HalvesOf(const std::string& gtid) const;
   std::size_t PreparedBranches() const;
+  // What all applications wrote down, those that have ended included.
+  Notes AllNotes() const;
 
  private:
   std::vector<BankFacts> Facts() const;
-  Notes AllNotes() const;
 
   const TemporaryDirectory directory_;
   std::unique_ptr<PostgresCluster> cluster_;
