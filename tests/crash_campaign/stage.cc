@@ -228,13 +228,13 @@ void Stage::EndPrograms() {
   if (waits_for_the_end && !DaemonIsDead()) world_.daemon().Terminate();
 }
 
-// Who dies while it is asked is started again.
+// Who dies, or is frozen, while it is asked is started again, or goes on.
 std::string Stage::OutcomeShown(const std::string& gtid) {
   for (;;) {
     while (ReviveOne()) {
     }
     std::string shown = world_.OutcomeShown(gtid);
-    if (!SomebodyIsDead()) return shown;
+    if (!SomebodyIsDead() && !world_.daemon().process().frozen()) return shown;
   }
 }
 

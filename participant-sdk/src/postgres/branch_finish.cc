@@ -18,7 +18,7 @@ void BranchOnConnection::StartFinish(Decision decision) {
 
 void BranchOnConnection::SendFinish(Decision decision) {
   if (!lease_ || lent_ || finish_sent_) return;
-  SETTLE_FAILPOINT("postgres.before_finish");
+  if (SETTLE_FAILPOINT_FAILS("postgres.before_finish")) return;
   SendLast(*lease_, {FinishStatement(name_, decision, *lease_)});
   finish_sent_ = decision;
 }
