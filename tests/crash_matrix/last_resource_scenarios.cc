@@ -73,7 +73,8 @@ std::vector<Scenario> LastResourceScenarios() {
        .incidents = {{"process-1", kCommitsLast, ProcessIsAway{"process-1", milliseconds(900)}},
                      {"process-1", kCommitsLast, CoordinatorIsAway{milliseconds(100)}}},
        .ends = {{kCommitted, AbortCause::kNone, false}, {kCommitted}},
-       .all_serve_all = true},
+       .all_serve_all = true,
+       .timing = 2},
       {.name = "last-resource-and-a-hand",
        .story = "an operator rolls back what is prepared in its name, and it commits",
        .transactions = {{.work = kTwo, .last_resource = 0}},
@@ -103,7 +104,8 @@ std::vector<Scenario> LastResourceScenarios() {
        .incidents = {{"process-1", kCommitsLast, ProcessIsAway{"process-1", milliseconds(900)}},
                      {"process-1", kCommitsLast, CoordinatorIsAway{milliseconds(100)}}},
        .ends = {{kCommitted, AbortCause::kNone, false}, {kCommitted}},
-       .all_serve_all = true},
+       .all_serve_all = true,
+       .timing = 2},
   };
 }
 

@@ -147,8 +147,9 @@ void TwoPhaseStage::CheckAnswer(simulation::Note& note) {
   Fate fate{note.gtid, Ask(note.gtid), note.told, tally.wrote, tally.committed};
   note.said_at_the_end = fate.answer.outcome;
   const bool handled = note.meddled() || disk_.by_person.contains(note.gtid);
-  // Of what a last resource decided every record may be lost once all of it is over.
-  const bool forgotten = note.last && fate.answer.outcome == Outcome::kUnknown;
+  // Of what a last resource could have decided there may be no record, once all of it is over.
+  const bool forgotten =
+      note.gtid.allows_last_resource() && fate.answer.outcome == Outcome::kUnknown;
   if (!forgotten && !(handled ? IsTrueOfHandled(fate) : IsTrue(fate))) {
     played_.violations.push_back(note.gtid.text() + ": the coordinator answers " +
                                  Words(fate.answer) + ", and " + std::to_string(fate.committed) +

@@ -79,8 +79,6 @@ const std::vector<Mutant>& Mutants() {
        "a last resource that does not say what it did counts as rolled back"},
       {kAbortPresumedOfWhatALastResourceDecides, "abort-presumed-of-what-a-last-resource-decides",
        "without a record abort is presumed, whatever name a branch was prepared under"},
-      {kProofOfAnotherTimelineAccepted, "proof-of-another-timeline-accepted",
-       "what a new primary says of its predecessor's transactions is believed"},
       {kBallotsNotCompared, "ballots-not-compared",
        "a site joins any election and accepts any attempt", kThree},
       {kElectionNotForced, "election-not-forced",

@@ -4,8 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "vocabulary/planted_bug.h"
-
 namespace settle::simulation {
 namespace {
 constexpr const char* kLost = "the connection to the database was lost";
@@ -131,11 +129,8 @@ std::optional<Evidence> SimulatedDatabase::EvidenceOfPrepared(const std::string&
 FinishResult SimulatedDatabase::Prove(const Evidence& evidence) const {
   if (!up_ || standby_) return {BranchEnd::kRetry, kLost};
   if (evidence.database != identity()) return {BranchEnd::kRetry, "another database"};
-  const bool any = SETTLE_PLANTED_BUG(kProofOfAnotherTimelineAccepted);
-  if (evidence.timeline != timeline_ && !any) return {BranchEnd::kHazard, "a fail-over took place"};
+  if (evidence.timeline != timeline_) return {BranchEnd::kHazard, "a fail-over took place"};
   const auto found = status_.find(std::stoull(evidence.local_transaction));
-  // The new primary never heard of it, which looks like a transaction that was rolled back.
-  if (found == status_.end() && any) return {BranchEnd::kAborted, "by evidence"};
   if (found == status_.end()) return {BranchEnd::kHazard, "no such transaction"};
   switch (found->second) {
     case Status::kCommitted: return {BranchEnd::kCommitted, "by evidence"};

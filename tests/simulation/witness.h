@@ -37,6 +37,7 @@ class Witness {
   void Told(const Gtid& gtid, const Ending& ending);
 
   // The coordinator hands a record to its log.
+  bool IsAllThatWasFound(const Note& note) const;
   void Appends(const Record& record);
 
  private:

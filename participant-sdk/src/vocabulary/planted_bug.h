@@ -37,7 +37,6 @@ enum class PlantedBug {
   kNoAnswerOfTheLastResourceTakenForAbort,
   kAbortPresumedOfWhatALastResourceDecides,
   kLastResourceChosenAfterPrepare,
-  kProofOfAnotherTimelineAccepted,
   // coordinator/engine
   kDecisionNotForced,
   kHeuristicNotForced,
