@@ -228,11 +228,20 @@ void Stage::EndPrograms() {
   if (waits_for_the_end && !DaemonIsDead()) world_.daemon().Terminate();
 }
 
-// Who dies, or is frozen, while it is asked is started again, or goes on.
+bool Stage::AwaitQuiet() {
+  bool quiet = false;
+  const auto all_is_over = [&] {
+    if (!ReviveOne()) quiet = IsQuiet();
+    return quiet && !SomebodyIsDead();
+  };
+  return WaitUntil(all_is_over, kQuietBound);
+}
+
+// Who dies, or is frozen, while it is asked is started again, or goes on, and is asked when all is
+// over once more: what lost its lazy end with it is undecided until then.
 std::string Stage::OutcomeShown(const std::string& gtid) {
   for (;;) {
-    while (ReviveOne()) {
-    }
+    if (!AwaitQuiet()) return "not quiet after the bound";
     std::string shown = world_.OutcomeShown(gtid);
     if (!SomebodyIsDead() && !world_.daemon().process().frozen()) return shown;
   }
@@ -257,12 +266,7 @@ Judgement Stage::Finish() {
                                      [&](const Program& one) { return one.actor == actor; });
     if (!started) StartArmed(actor, role);
   }
-  bool quiet = false;
-  const auto all_is_over = [&] {
-    if (!ReviveOne()) quiet = IsQuiet();
-    return quiet && !SomebodyIsDead();
-  };
-  const bool in_time = WaitUntil(all_is_over, kQuietBound);
+  const bool in_time = AwaitQuiet();
   Judgement judgement;
   if (!in_time) judgement.violations.push_back("liveness: not quiet after the bound");
   if (in_time) judgement.violations = Violations();

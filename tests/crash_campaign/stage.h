@@ -92,6 +92,7 @@ class Stage {
   void GoOnUnharmed() const;
   bool ReviveOne();
   bool IsQuiet();
+  bool AwaitQuiet();
   void EndPrograms();
   std::string OutcomeShown(const std::string& gtid);
   std::vector<std::string> Violations();
