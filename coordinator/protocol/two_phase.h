@@ -240,7 +240,7 @@ class TwoPhase {
   effect::Send SendTo(Branch& branch, CommandKind kind);
   effect::Send SendAbort(Branch& branch);
   Effects AbortFound(const event::FoundPrepared& found);
-  effect::Send AbortOf(const event::FoundPrepared& found) const;
+  effect::Send TellFound(const event::FoundPrepared& found, CommandKind what) const;
   bool NeedsRetryTimer() const;
 
   // Reservations.

@@ -328,10 +328,10 @@ Effects TwoPhase::On(const event::ResourceReady& event) {
   return state_ == State::kQuorum ? TellUnanswered(waits) : SendOutstanding(waits);
 }
 
-effect::Send TwoPhase::AbortOf(const event::FoundPrepared& found) const {
-  effect::Send abort{CommandKind::kAbort, found.branch, found.resource, "", 1, {}};
-  if (quorum_) AddQuorum(abort, *quorum_);
-  return abort;
+effect::Send TwoPhase::TellFound(const event::FoundPrepared& found, CommandKind what) const {
+  effect::Send told{what, found.branch, found.resource, "", 1, found.evidence};
+  if (quorum_) AddQuorum(told, *quorum_);
+  return told;
 }
 
 Effects TwoPhase::On(const event::FoundPrepared& event) {
@@ -355,6 +355,8 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       // repairs it. After a restart no more is known of an abort's siblings than that they were not
       // committed.
       if (decision_ == Decision::kCommit) {
+        // One in the name of a last resource may have come to nobody's notice before.
+        if (branch == nullptr && event.last) return {TellFound(event, CommandKind::kCommit)};
         const bool again = branch != nullptr && branch->state == BranchState::kCommitted;
         return again ? Effects{SendTo(*branch, CommandKind::kCommit)} : Effects{};
       }
@@ -363,10 +365,10 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
           branch->state != BranchState::kRefused) {
         return {};
       }
-      return {AbortOf(event)};
+      return {TellFound(event, CommandKind::kAbort)};
     case State::kActive:  // undecided: left alone, known or not
       if (branch == nullptr && SETTLE_PLANTED_BUG(kUnnamedBranchTakenForAborted))
-        return {AbortOf(event)};
+        return {TellFound(event, CommandKind::kAbort)};
       if (branch == nullptr) RememberFound(event);
       return {};
     case State::kPreparing:

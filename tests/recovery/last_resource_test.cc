@@ -151,6 +151,24 @@ TEST_F(LastResourceTest, C04_WhatIsFoundInTwoDatabasesAtOnceIsAllOfIt) {
   EXPECT_THAT(banks.TakeWords(), UnorderedElementsAre("commit 2", "commit 3"));
 }
 
+TEST_F(LastResourceTest, G05_ASiblingThatAFailOverPreparedAgainIsToldAlsoWhenAnotherIsDamaged) {
+  const Gtid gtid = Earlier();
+  under_test_.log().Keep(
+      CommitRecord{gtid,
+                   {},
+                   5,
+                   {{1, "bank-a", Vote::kCommit, last_}, {2, "bank-b", Vote::kCommit, other_}},
+                   {}});
+  Start();
+  Participant banks(under_test_, {"bank-a", "bank-b"});
+  banks.Take();
+  banks.Finish(gtid, 1, BranchEnd::kHazard);
+  banks.Finish(gtid, 2, kCommitted);
+  ASSERT_EQ(under_test_.Show(gtid).state, "damaged");
+  FindNamed(gtid, 3, other_);
+  EXPECT_THAT(banks.TakeWords(), ElementsAre("commit 3"));
+}
+
 TEST_F(LastResourceTest, C04_WithoutAnyRecordAndRolledBack) {
   const Gtid gtid = Earlier();
   Participant banks(under_test_, {"bank-a", "bank-b"});
