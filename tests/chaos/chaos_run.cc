@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <iostream>
 #include <set>
-#include <thread>
 
 namespace settle::testing {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kTick{10};
 constexpr milliseconds kBetweenLooks{50};
 constexpr std::chrono::seconds kBetweenLines{5};
 constexpr int kKept = 20'000;        // ended transactions, in the log
@@ -102,7 +100,7 @@ class Run {
     const auto start = Clock::now();
     auto next = plan.begin();
     auto line = start + kBetweenLines;
-    while (Clock::now() - start < options_.length) {
+    const auto is_over = [&] {
       for (; next != plan.end() && Clock::now() - start >= next->at; ++next) faults_.Strike(*next);
       if (faults_.HealDue(Clock::now()) > 0) recoveries_.Healed();
       stage_.Supervise();
@@ -114,8 +112,9 @@ class Run {
                   << options_.length.count() / 1'000 << ": " << recoveries_.acknowledged()
                   << " commits acknowledged, " << next - plan.begin() << " faults" << std::endl;
       }
-      std::this_thread::sleep_for(kTick);
-    }
+      return Clock::now() - start >= options_.length;
+    };
+    static_cast<void>(WaitUntil(is_over, options_.length));
   }
 
   void Heal() {

@@ -2,11 +2,13 @@
 // e2e_transfer. A bank whose name begins with "s" is a service's database, the others take
 // payments. Answers "ready", then to each line: "load" begins, the next one ends it.
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <exception>
 #include <functional>
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,8 +46,11 @@ Options Parse(const std::vector<std::string>& words) {
 // As a program with a user before it: not again at once what has just failed.
 std::jthread Repeat(std::function<bool()> work) {
   return std::jthread([work = std::move(work)](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any stopped;
     while (!stop.stop_requested()) {
-      if (!work()) std::this_thread::sleep_for(milliseconds(20));
+      if (!work()) stopped.wait_for(lock, stop, milliseconds(20), [] { return false; });
     }
   });
 }

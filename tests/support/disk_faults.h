@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/faulty_vfs.h"
+#include "support/temporary_directory.h"
 
 namespace settle::testing {
 
@@ -60,6 +61,36 @@ int AtEveryPlace(const DiskFault& fault, const Life& life) {
   }
   std::cout << "[  places  ] " << places << " of " << fault.name << '\n';
   return places;
+}
+
+// Calls `life` with the power lost at the first moment of it, at the second, and so on, until there
+// is no such moment any more; `told` is what it had told when the power went. Then calls `heal` for
+// each of the disks that could be left, in a directory of its own. How many moments there were;
+// printed.
+template <typename Told, typename Life, typename Heal>
+int AtEveryPowerFailure(FaultyVfs& vfs, const Life& life, const Heal& heal) {
+  int moments = 0;
+  for (bool in_time = true; in_time;) {
+    const int n = moments + 1;
+    Told told;
+    Told told_then;
+    std::vector<FaultyVfs::Files> left;
+    vfs.Record(n, [&] {
+      told_then = told;
+      left = vfs.EveryPowerFailure(static_cast<unsigned>(n));
+    });
+    life(told);
+    vfs.StopRecording();
+    in_time = !left.empty();
+    moments += in_time ? 1 : 0;
+    for (const FaultyVfs::Files& files : left) {
+      const TemporaryDirectory after;
+      PutInto(after.path(), files);
+      heal(after, told_then, "moment " + std::to_string(n));
+    }
+  }
+  std::cout << "[  moments ] " << moments << " of a power failure\n";
+  return moments;
 }
 
 }  // namespace settle::testing

@@ -14,17 +14,13 @@
 #include <iterator>
 #include <string>
 
+#include "support/temporary_directory.h"
+
 namespace settle {
 namespace {
 
 class Place : public ::testing::Test {
  protected:
-  Place() {
-    std::string made = std::filesystem::temp_directory_path() / "failpoint-XXXXXX";
-    directory_ = ::mkdtemp(made.data());
-  }
-  ~Place() override { std::filesystem::remove_all(directory_); }
-
   // The child's status; it exits with what `act` returns.
   int Ask(const std::string& where, const std::string& how, const std::function<int()>& act) {
     const pid_t child = ::fork();
@@ -49,7 +45,7 @@ class Place : public ::testing::Test {
   }
   static bool WasKilled(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
 
-  std::filesystem::path directory_;
+  const testing::TemporaryDirectory directory_;
 };
 
 TEST_F(Place, KillsAtTheNamedPassAndNotesEveryPassBefore) {

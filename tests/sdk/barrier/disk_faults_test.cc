@@ -147,36 +147,19 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, EveryDiskFaultOfABarrier, ::testing::ValuesIn(T
                          NameOfFault);
 
 TEST_F(BarrierDisk, M01_M09_PowerLostAtEveryMomentLeavesWhatWasToldDone) {
-  int moments = 0;
-  bool in_time = true;
-  for (int n = 1; in_time; ++n) {
+  const auto life = [this](Told& told) {
     const TemporaryDirectory directory;
     const std::string path = CopyInto(directory);
-    Told told;
-    Told told_then;
-    std::vector<FaultyVfs::Files> left;
-    vfs_.Record(n, [&] {
-      told_then = told;
-      left = vfs_.EveryPowerFailure(static_cast<unsigned>(n));
-    });
-    {
-      // Somebody else has the file open: else the end of each barrier would make durable what its
-      // call had not.
-      PlainConnection reader(path);
-      reader.Query("SELECT count(*) FROM effect");
-      Live(path, told);
-    }
-    vfs_.StopRecording();
-    in_time = !left.empty();
-    moments += in_time ? 1 : 0;
-    for (const FaultyVfs::Files& files : left) {
-      const TemporaryDirectory after;
-      PutInto(after.path(), files);
-      Heal(after / "shop.db", told_then, "moment " + std::to_string(n));
-    }
-  }
-  std::cout << "[  moments ] " << moments << " of a power failure\n";
-  EXPECT_GT(moments, 40);
+    // Somebody else has the file open: else the end of each barrier would make durable what its
+    // call had not.
+    PlainConnection reader(path);
+    reader.Query("SELECT count(*) FROM effect");
+    Live(path, told);
+  };
+  const auto heal = [](const TemporaryDirectory& after, const Told& told, const std::string& when) {
+    Heal(after / "shop.db", told, when);
+  };
+  EXPECT_GT(AtEveryPowerFailure<Told>(vfs_, life, heal), 40);
 }
 
 }  // namespace

@@ -196,31 +196,15 @@ TEST_F(DiskFaults, Q01_ABitThatFlipsInAReadNeverMakesACommitOfSomethingElse) {
 }
 
 TEST_F(DiskFaults, Q01_PowerLostAtEveryMomentOfABranchKeepsItsVoteAndItsEnd) {
-  int moments = 0;
-  bool in_time = true;
-  for (int n = 1; in_time; ++n) {
+  const auto life = [this](Told& told) {
     const TemporaryDirectory directory;
-    const std::string path = Copy(before_, directory);
-    Told told;
-    Told told_then;
-    std::vector<FaultyVfs::Files> left;
-    vfs_.Record(n, [&] {
-      told_then = told;
-      left = vfs_.EveryPowerFailure(static_cast<unsigned>(n));
-    });
-    Live(path, told);
-    vfs_.StopRecording();
-    in_time = !left.empty();
-    moments += in_time ? 1 : 0;
-    for (const FaultyVfs::Files& files : left) {
-      const TemporaryDirectory after;
-      PutInto(after.path(), files);
-      // By its new place in the file system it is another file, which nobody asks about here.
-      Heal(after / "bank.db", told_then, "moment " + std::to_string(n));
-    }
-  }
-  std::cout << "[  moments ] " << moments << " of a power failure\n";
-  EXPECT_GT(moments, 50);
+    Live(Copy(before_, directory), told);
+  };
+  // By its new place in the file system it is another file, which nobody asks about here.
+  const auto heal = [](const TemporaryDirectory& after, const Told& told, const std::string& when) {
+    Heal(after / "bank.db", told, when);
+  };
+  EXPECT_GT(AtEveryPowerFailure<Told>(vfs_, life, heal), 50);
 }
 
 }  // namespace
