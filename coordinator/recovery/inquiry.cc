@@ -184,6 +184,17 @@ void Inquiry::Found(const std::string& resource, const std::string& database_nam
       });
 }
 
+void Inquiry::Found(const std::vector<FoundBranch>& found) {
+  if (found.empty()) return;
+  // Spread, so that reports that come in turn do not each begin at the same one every time.
+  const std::uint64_t spread = reports_++ * 0x9E3779B97F4A7C15u;
+  const std::size_t first = (spread >> 32) % found.size();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const FoundBranch& one = found[(first + i) % found.size()];
+    Found(one.resource, one.database_name, one.evidence);
+  }
+}
+
 // More than a bounded number at once are left to the next scan or report.
 void Inquiry::OffShard(std::function<void()> task) {
   if (settling_ >= kSettlingMax) return;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -27,6 +28,13 @@ struct Stray {
   std::string why;
   WallTime first_seen = 0;
   WallTime last_seen = 0;
+};
+
+// What a scan of a resource found, as it voted if the scan can tell.
+struct FoundBranch {
+  std::string resource;
+  std::string database_name;
+  Evidence evidence{};
 };
 
 // Thread-safe.
@@ -57,6 +65,9 @@ class Inquiry {
   // anything, is a command to the resource's sessions.
   void Found(const std::string& resource, const std::string& database_name,
              const Evidence& evidence = {});
+  // All of one report. What there is no room for is left to the next report, and each begins
+  // elsewhere: else those in front, which may have to stay prepared, would keep the others out.
+  void Found(const std::vector<FoundBranch>& found);
 
   // A participant says that a branch was committed. If its transaction is not running and was
   // aborted, somebody committed it behind Settle's back: that is recorded and shown. Nothing
@@ -101,6 +112,7 @@ class Inquiry {
   Observer& observer_;
   const Executor off_shard_;
   std::atomic<std::size_t> settling_{0};
+  std::atomic<std::uint64_t> reports_{0};
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, Sighting> strays_;
   Instant swept_{};  // when the forgotten ones were last dropped to make room

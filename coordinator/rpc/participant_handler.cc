@@ -82,17 +82,17 @@ void ParticipantHandler::report(ReturnsNothing returns, Throws throws,
     // still one.
     Completion<std::monostate> taken = asked.template Await<std::monostate>(
         kRepeatable, [this, asked, session = full.report.session, ends = full.report.ends,
-                      found = std::move(full.found)](Result<std::monostate> result) {
+                      found = std::move(full.found)](Result<std::monostate> result) mutable {
           asked.NeedAllowed(access::Reason::kSession, std::move(result));
           for (const EndReport& end : ends) {
             if (end.result.end == BranchEnd::kCommitted)
               inquiry_.Committed(end.key, end.result.detail, session);
           }
-          for (const FoundBranch& branch : found) {
-            // A command to the resource's sessions may follow.
-            if (engine_.Serves(session, branch.resource))
-              inquiry_.Found(branch.resource, branch.database_name, branch.evidence);
-          }
+          // Commands to the resources' sessions may follow.
+          std::erase_if(found, [&](const FoundBranch& branch) {
+            return !engine_.Serves(session, branch.resource);
+          });
+          inquiry_.Found(found);
           asked.Return();
         });
     engine_.Report(std::move(full.report), std::move(taken));

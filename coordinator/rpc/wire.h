@@ -16,6 +16,7 @@
 #include "admin/views.h"
 #include "engine/engine.h"
 #include "log/audit.h"
+#include "recovery/inquiry.h"
 #include "wire/admin_types.h"
 #include "wire/coordinator_types.h"
 #include "wire/participant_types.h"
@@ -114,11 +115,6 @@ struct ExamineCall {
 [[nodiscard]] Result<StepActCall> FromWire(const wire::ActOnStepRequest& request);
 [[nodiscard]] Result<DefinitionQuery> DefinitionsFromWire(const wire::PageRequest& request);
 
-struct FoundBranch {
-  std::string resource;
-  std::string database_name;
-  Evidence evidence{};
-};
 struct FullReport {
   ReportCall report;
   std::vector<FoundBranch> found;

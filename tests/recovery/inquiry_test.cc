@@ -288,5 +288,30 @@ TEST_F(InquiryTest, AGtidThatWasNeverGivenOutIsNotFound) {
 
 // The list of strays.
 
+TEST(InquiryReports, C22_WhatHasNoRoomBehindWhatStaysPreparedHasItInTheNextReport) {
+  Settings settings;
+  settings.shards = 1;
+  settings.mailbox_max = 2;
+  EngineUnderTest under_test(settings);
+  std::vector<std::function<void()>> off_shard;
+  Inquiry inquiry(under_test.engine(), under_test.log(), under_test.clock(), under_test.observer(),
+                  [&](std::function<void()> task) { off_shard.push_back(std::move(task)); });
+  Participant bank(under_test, {"bank-a"});
+  const Gtid running = under_test.Begin();
+  bank.Enlist(running, "bank-a", "k1");
+  std::vector<FoundBranch> found(3, {"bank-a", BranchKey{running, 1}.DatabaseName()});
+  found.push_back({"bank-a", BranchKey{Gtid::Make(kLog, 1, 17, 7), 1}.DatabaseName()});
+  std::vector<std::string> told;
+  for (int report = 0; told.empty() && report < 20; ++report) {
+    inquiry.Found(found);
+    under_test.Run();
+    for (const auto& task : std::exchange(off_shard, {})) task();
+    under_test.Run();
+    told = bank.TakeWords();
+    EXPECT_TRUE(report != 0 || told.empty()) << "there was room for it: nothing is shown";
+  }
+  EXPECT_THAT(told, ElementsAre("abort 1"));
+}
+
 }  // namespace
 }  // namespace settle::coordinator

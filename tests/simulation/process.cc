@@ -141,7 +141,7 @@ void Process::Report() {
                   {ends_.begin(), ends_.end()},
                   {},
                   {site_reports_.begin(), site_reports_.end()}};
-  const std::vector<Found> found(found_.begin(), found_.end());
+  const std::vector<coordinator::FoundBranch> found(found_.begin(), found_.end());
   const auto reported_now = [this, session = session_, votes = votes_.size(), ends = ends_.size(),
                              sites = site_reports_.size(),
                              found = found_.size()](const Result<std::monostate>& reported) {
@@ -170,7 +170,7 @@ void Process::Report() {
           if (end.result.end == BranchEnd::kCommitted)
             inquiry.Committed(end.key, end.result.detail);
         }
-        for (const Found& one : found) inquiry.Found(one.resource, one.name, one.evidence);
+        inquiry.Found(found);
       },
       reported_now);
 }

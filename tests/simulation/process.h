@@ -167,12 +167,7 @@ class Process : public Caller {
   bool reporting_ = false;
   std::deque<coordinator::VoteReport> votes_;
   std::deque<coordinator::EndReport> ends_;
-  struct Found {
-    std::string resource;
-    std::string name;
-    Evidence evidence;
-  };
-  std::deque<Found> found_;
+  std::deque<coordinator::FoundBranch> found_;
 };
 
 template <typename T>
