@@ -337,7 +337,9 @@ effect::Send TwoPhase::TellFound(const event::FoundPrepared& found, CommandKind 
 Effects TwoPhase::On(const event::FoundPrepared& event) {
   Branch* branch = Find(event.branch);
   if (branch != nullptr && branch->reservation) return {};  // no database's scan finds it
-  if (IsOneOfTheirs(event)) return FoundInItsName(event);
+  const bool known = branch != nullptr && branch->resource != kNotKnown;
+  const bool damaged = state_ == State::kDamaged || state_ == State::kForgetting;
+  if (!damaged && IsOneOfTheirs(event)) return FoundInItsName(event);
   switch (state_) {
     case State::kCommitting:
       if (branch == nullptr || branch->state != BranchState::kCommitting) return {};
@@ -356,15 +358,13 @@ Effects TwoPhase::On(const event::FoundPrepared& event) {
       // committed.
       if (decision_ == Decision::kCommit) {
         // One in the name of a last resource may have come to nobody's notice before.
-        if (branch == nullptr && event.last) return {TellFound(event, CommandKind::kCommit)};
-        const bool again = branch != nullptr && branch->state == BranchState::kCommitted;
+        if (!known && event.last) return {TellFound(event, CommandKind::kCommit)};
+        const bool again = known && branch->state == BranchState::kCommitted;
         return again ? Effects{SendTo(*branch, CommandKind::kCommit)} : Effects{};
       }
       if (ending_.cause == AbortCause::kNone) return {};  // its resource decided
-      if (branch != nullptr && branch->state != BranchState::kAborted &&
-          branch->state != BranchState::kRefused) {
+      if (known && branch->state != BranchState::kAborted && branch->state != BranchState::kRefused)
         return {};
-      }
       return {TellFound(event, CommandKind::kAbort)};
     case State::kActive:  // undecided: left alone, known or not
       if (branch == nullptr && SETTLE_PLANTED_BUG(kUnnamedBranchTakenForAborted))

@@ -169,6 +169,22 @@ TEST_F(LastResourceTest, G05_ASiblingThatAFailOverPreparedAgainIsToldAlsoWhenAno
   EXPECT_THAT(banks.TakeWords(), ElementsAre("commit 3"));
 }
 
+TEST_F(LastResourceTest, P06_SiblingsFoundAfterAHandDidDamageAreToldTheDecision) {
+  const Gtid gtid = Earlier();
+  Participant banks(under_test_, {"bank-a", "bank-b"});
+  FindNamed(gtid, 3, other_);  // 2 was passed over
+  banks.Finish(gtid, 1, kCommitted);
+  banks.Take();
+  banks.Finish(gtid, 3, BranchEnd::kAborted);
+  ASSERT_EQ(under_test_.Show(gtid).state, "damaged");
+  for (const BranchNumber late : {2, 4}) {
+    FindNamed(gtid, late, other_);
+    EXPECT_THAT(banks.TakeWords(), ElementsAre("commit " + std::to_string(late)));
+  }
+  FindNamed(gtid, 3, other_);
+  EXPECT_THAT(banks.TakeWords(), IsEmpty()) << "what is damaged is for whoever repairs it";
+}
+
 TEST_F(LastResourceTest, C04_WithoutAnyRecordAndRolledBack) {
   const Gtid gtid = Earlier();
   Participant banks(under_test_, {"bank-a", "bank-b"});
