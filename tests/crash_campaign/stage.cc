@@ -186,6 +186,11 @@ void Stage::Await(const std::function<bool()>& condition) {
   GoOnUnharmed();
 }
 
+FaultyWire& Stage::Wire() {
+  if (!wire_) wire_.emplace(world_.daemon().port());
+  return *wire_;
+}
+
 // False: everybody is there.
 bool Stage::ReviveOne() {
   for (const Armed& one : armed_) {
@@ -247,6 +252,18 @@ std::string Stage::OutcomeShown(const std::string& gtid) {
   }
 }
 
+// Who died in the moment between the start of its saga and knowing its name could not note it.
+void Stage::NoteForTheDead() {
+  const bool one_did = std::any_of(armed_.begin(), armed_.end(), [](const Armed& one) {
+    return one.harm.where.starts_with("client.saga_started:") && one.fired();
+  });
+  if (!one_did) return;
+  const Notes notes = world_.AllNotes();
+  NotesWriter writer(notes_.front());
+  for (const auto& [gtid, amount] : world_.bank('a').Transfers())
+    if (!notes.answers.contains(gtid)) writer.Asked(gtid);
+}
+
 std::vector<std::string> Stage::Violations() {
   std::vector<BankFacts> facts{ReadFacts(world_.bank('a'), "a"), ReadFacts(world_.bank('b'), "b")};
   // What moved nothing was in bank a alone, also in the plays before in this world.
@@ -261,6 +278,7 @@ std::vector<std::string> Stage::Violations() {
 }
 
 Judgement Stage::Finish() {
+  if (wire_) wire_->Heal();
   for (const auto& [actor, role] : owed_) {
     const bool started = std::any_of(programs_.begin(), programs_.end(),
                                      [&](const Program& one) { return one.actor == actor; });
@@ -269,7 +287,10 @@ Judgement Stage::Finish() {
   const bool in_time = AwaitQuiet();
   Judgement judgement;
   if (!in_time) judgement.violations.push_back("liveness: not quiet after the bound");
-  if (in_time) judgement.violations = Violations();
+  if (in_time) {
+    NoteForTheDead();
+    judgement.violations = Violations();
+  }
   EndPrograms();
   for (const Armed& one : armed_) judgement.fired += one.fired() ? 1 : 0;
   if (!observes_) return judgement;

@@ -5,11 +5,13 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "end_to_end/world.h"
+#include "support/faulty_wire.h"
 
 namespace settle::testing {
 
@@ -63,6 +65,8 @@ class Stage {
   std::string Tell(Application& program, const std::string& command);  // the answer is "ok ..."
   std::string Begin(Application& shop);
   CliAnswer Cli(const std::vector<std::string>& words);
+  // To the daemon, once it was started: for programs whose Role says so. Whole again at the end.
+  FaultyWire& Wire();
   // Until it is so, or somebody came to harm.
   void Await(const std::function<bool()>& condition);
 
@@ -95,6 +99,7 @@ class Stage {
   bool AwaitQuiet();
   void EndPrograms();
   std::string OutcomeShown(const std::string& gtid);
+  void NoteForTheDead();
   std::vector<std::string> Violations();
 
   World& world_;
@@ -102,6 +107,7 @@ class Stage {
   const bool observes_;
   const int number_;  // of the stage, in names of files
   std::map<Actor, std::size_t> lives_;
+  std::optional<FaultyWire> wire_;
   std::vector<Program> programs_;
   std::vector<std::pair<Actor, Role>> owed_;
   std::vector<std::string> notes_;
