@@ -12,6 +12,7 @@
 #include <iterator>
 
 #include "inputs.h"
+#include "support/temporary_directory.h"
 #include "target.h"
 
 namespace settle::fuzz {
@@ -48,6 +49,7 @@ class Input : public ::testing::TestWithParam<const Target*> {
   Input() {
     for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE}) ::signal(signal, &KeepInput);
   }
+  static void SetUpTestSuite() { testing::UseMemoryForDirectories(); }
 
   // What a campaign asks for, or what ordinary tests have the time for.
   static std::uint32_t Runs() {

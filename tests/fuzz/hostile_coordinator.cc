@@ -6,7 +6,6 @@
 
 #include <stdexcept>
 
-#include "exchange.h"
 #include "message.h"
 #include "support/raw_peer.h"
 
@@ -42,10 +41,7 @@ int ListenOn(const std::string& path) {
 }  // namespace
 
 HostileCoordinator::HostileCoordinator()
-    : directory_(MemoryDirectory()),
-      path_(directory_ / "s"),
-      listener_(ListenOn(path_)),
-      thread_([this] { Serve(); }) {}
+    : path_(directory_ / "s"), listener_(ListenOn(path_)), thread_([this] { Serve(); }) {}
 
 HostileCoordinator::~HostileCoordinator() {
   ::shutdown(listener_, SHUT_RDWR);
