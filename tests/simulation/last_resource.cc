@@ -57,24 +57,11 @@ void Process::AskLeave(const FlowPtr& flow) {
   for (const Flow::Part& part : flow->parts) {
     if (part.vote) call.votes->push_back({part.key->number, *part.vote});
   }
-  Ask<OnePhaseAnswer>(
-      flow->gtid, 6, microseconds(60'000),
-      [call](Engine& engine, Inquiry& inquiry, Completion<OnePhaseAnswer> done) {
-        engine.CommitOnePhase(call,
-                              [&inquiry, gtid = call.gtid, done](Result<OnePhaseAnswer> answer) {
-                                if (answer || answer.error().code != ErrorCode::kNotFound)
-                                  return done(std::move(answer));
-                                inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
-                                  if (!ending) return done(Fail(ending.error()));
-                                  done(OnePhaseAnswer{false, *ending});
-                                });
-                              });
-      },
-      [this, flow](const Result<OnePhaseAnswer>& answer) {
-        if (answer && answer->granted) return CommitLast(flow);
-        if (!answer) world_.Count(Fault::kClientGaveUp);
-        NoLeave(flow);
-      });
+  CallOnePhase(call, [this, flow](const Result<OnePhaseAnswer>& answer) {
+    if (answer && answer->granted) return CommitLast(flow);
+    if (!answer) world_.Count(Fault::kClientGaveUp);
+    NoLeave(flow);
+  });
 }
 
 // Certain to be an abort, whatever became of the leave: only what is rolled back here could have
