@@ -94,5 +94,10 @@ TEST(Variations, AreManyAndTheSameEveryTime) {
   EXPECT_GT(all.size(), 800u);
 }
 
+TEST(Variations, AreNotLongerThanTheMost) {
+  const std::vector<std::string> seeds{std::string(kInputMost, 'x')};
+  for (std::uint32_t i = 1; i <= 5000; ++i) ASSERT_LE(Variation(seeds, i).size(), kInputMost) << i;
+}
+
 }  // namespace
 }  // namespace settle::fuzz
