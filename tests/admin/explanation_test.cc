@@ -156,6 +156,13 @@ LiveBranch Gone(Proof proof, const std::string& detail) {
   return live;
 }
 
+TransactionSummary ByLastResource(const std::string& state, const std::string& error) {
+  TransactionSummary summary = InState("last-resource", state, "prepared");
+  summary.branches[0].evidence = {"postgresql:7:16384", 1, "744"};
+  summary.branches[0].last_error = error;
+  return summary;
+}
+
 struct Case {
   const char* name;  // of its page
   TransactionSummary summary;
@@ -191,15 +198,10 @@ std::vector<Case> TwoPhaseCases() {
   cases.push_back({"stray-committing", Stray()});
   cases.push_back({"committing-refused", InState("committing", "committed", "committing")});
   cases.back().summary.branches[1].last_error = "permission denied to finish prepared transaction";
-  for (const char* name : {"last-resource-unserved", "last-resource-without-proof"}) {
-    const bool unserved = cases.back().name != std::string("last-resource-unserved");
-    cases.push_back(
-        {name, InState("last-resource", unserved ? "one-phase" : "hazard", "prepared")});
-    BranchSummary& last = cases.back().summary.branches[0];
-    last.evidence = {"postgresql:7:16384", 1, "744"};
-    last.last_error = unserved ? NobodyServes("bank-a") : "a fail-over took place";
-    if (unserved) cases.back().live = {Unserved(1, 0)};
-  }
+  cases.push_back({"last-resource-unserved", ByLastResource("one-phase", NobodyServes("bank-a"))});
+  cases.back().live = {Unserved(1, 0)};
+  cases.push_back(
+      {"last-resource-without-proof", ByLastResource("hazard", "a fail-over took place")});
   return cases;
 }
 

@@ -9,13 +9,17 @@ constexpr const char* kTrip = R"({"saga": "trip", "version": 1, "deadline_ms": 6
   {"name": "pay", "participant": "bank", "action": "pay", "after": ["flight"], "pivot": true,
    "input": {"price": {"$result": "/flight/price"}}, "retry": {"attempts": 5, "first_ms": 200}}]})";
 
-std::string Begin(Recorder& wire, wire::Protocol::type protocol = wire::Protocol::TWO_PHASE) {
+wire::BeginRequest Asking() {
   wire::BeginRequest request;
   request.timeout_ms = 30'000;
   request.comment = "order 7";
   request.owner = "shop";
-  request.__set_protocol(protocol);
+  request.__set_protocol(wire::Protocol::TWO_PHASE);
   request.__set_trace_parent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  return request;
+}
+
+std::string Begin(Recorder& wire, const wire::BeginRequest& request = Asking()) {
   wire::BeginReply reply;
   wire.coordinator.begin_transaction(reply, request);
   return reply.gtid;
@@ -142,6 +146,30 @@ void OnePhase(Recorder& wire) {
   wire.coordinator.commit_one_phase(reply, request);
 }
 
+// The caller numbers its branches itself; the first one decides.
+void LastResource(Recorder& wire) {
+  const std::string session = Attach(wire);
+  wire::BeginRequest asking = Asking();
+  asking.__set_last_resource(true);
+  asking.__set_own_branches(8);
+  asking.__set_session(session);
+  const std::string gtid = Begin(wire, asking);
+  wire::OnePhaseRequest request;
+  request.gtid = gtid;
+  request.branch = 1;
+  request.evidence = Vote(1).evidence;
+  request.__set_votes({Vote(2)});
+  request.branches.resize(2);
+  request.__isset.branches = true;
+  for (std::int32_t i = 0; i < 2; ++i) {
+    request.branches[i].number = i + 1;
+    request.branches[i].resource = i == 0 ? "orders" : "stock";
+  }
+  wire::OnePhaseReply reply;
+  wire.coordinator.commit_one_phase(reply, request);
+  ReportEnds(wire, gtid, session);
+}
+
 void Abort(Recorder& wire) {
   const std::string session = Attach(wire);
   const std::string gtid = Begin(wire);
@@ -169,7 +197,9 @@ wire::PeerRequest Peer(const std::string& gtid, wire::PeerVerb::type verb, std::
 
 void ThreePhase(Recorder& wire) {
   const std::string session = Attach(wire);
-  const std::string gtid = Begin(wire, wire::Protocol::THREE_PHASE);
+  wire::BeginRequest asking = Asking();
+  asking.__set_protocol(wire::Protocol::THREE_PHASE);
+  const std::string gtid = Begin(wire, asking);
   Enlist(wire, gtid, session);
   Commit(wire, gtid, {});
   const wire::CommandBatch batch = Fetch(wire, session);
@@ -358,11 +388,12 @@ void Repair(Recorder& wire) {
 
 const std::vector<Dialogue>& Dialogues() {
   static const std::vector<Dialogue> all{
-      {"two-phase", &TwoPhase},      {"votes-reported", &VotesReported},
-      {"one-phase", &OnePhase},      {"abort", &Abort},
-      {"three-phase", &ThreePhase},  {"saga", &Saga},
-      {"reservation", &Reservation}, {"looks", &Looks},
-      {"controls", &Controls},       {"repair", &Repair}};
+      {"two-phase", &TwoPhase}, {"votes-reported", &VotesReported},
+      {"one-phase", &OnePhase}, {"last-resource", &LastResource},
+      {"abort", &Abort},        {"three-phase", &ThreePhase},
+      {"saga", &Saga},          {"reservation", &Reservation},
+      {"looks", &Looks},        {"controls", &Controls},
+      {"repair", &Repair}};
   return all;
 }
 

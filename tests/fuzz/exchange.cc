@@ -9,7 +9,6 @@
 #include <stdexcept>
 
 #include "server/listen_address.h"
-#include "support/temporary_directory.h"
 
 namespace settle::fuzz {
 namespace {
@@ -60,11 +59,6 @@ std::string Exchange(const std::string& address, std::string_view bytes,
     if (count > 0) received.append(buffer, static_cast<std::size_t>(count));
     if (count == 0 || (count < 0 && !WouldBlock())) return received;
   }
-}
-
-std::string MemoryDirectory() {
-  return ::access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm"
-                                                : testing::TemporaryDirectory::DefaultParent();
 }
 
 }  // namespace settle::fuzz

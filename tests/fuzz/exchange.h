@@ -13,7 +13,4 @@ namespace settle::fuzz {
 std::string Exchange(const std::string& address, std::string_view bytes,
                      std::chrono::milliseconds patience);
 
-// Where sockets and files of a target are: in memory, where the system has room for that.
-std::string MemoryDirectory();
-
 }  // namespace settle::fuzz

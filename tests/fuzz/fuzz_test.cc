@@ -12,6 +12,7 @@
 #include <iterator>
 
 #include "inputs.h"
+#include "support/temporary_directory.h"
 #include "target.h"
 
 namespace settle::fuzz {
@@ -48,6 +49,7 @@ class Input : public ::testing::TestWithParam<const Target*> {
   Input() {
     for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE}) ::signal(signal, &KeepInput);
   }
+  static void SetUpTestSuite() { testing::UseMemoryForDirectories(); }
 
   // What a campaign asks for, or what ordinary tests have the time for.
   static std::uint32_t Runs() {
@@ -90,6 +92,11 @@ TEST(Variations, AreManyAndTheSameEveryTime) {
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
   EXPECT_GT(all.size(), 800u);
+}
+
+TEST(Variations, AreNotLongerThanTheMost) {
+  const std::vector<std::string> seeds{std::string(kInputMost, 'x')};
+  for (std::uint32_t i = 1; i <= 5000; ++i) ASSERT_LE(Variation(seeds, i).size(), kInputMost) << i;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Names that come from outside: of transactions, branches, resources, traces, contexts.
 #include "client/context_text.h"
 #include "settle/vocabulary/gtid.h"
+#include "settle/vocabulary/last_resource.h"
 #include "settle/vocabulary/trace_parent.h"
 #include "target.h"
 #include "vocabulary/shell_word.h"
@@ -49,7 +50,9 @@ void Run(std::string_view bytes) {
     RequirePrintable(gtid.error());
   }
   if (const Result<BranchKey> key = BranchKey::ParseDatabaseName(bytes)) {
-    Require(key->DatabaseName() == bytes, "a branch has one name");
+    const std::optional<LastResource> last = LastResourceIn(bytes);
+    const Result<std::string> same = last ? NameInNameOf(*key, *last) : key->DatabaseName();
+    Require(same.has_value() && *same == bytes, "a branch has one name");
     Require(IsHarmless(bytes), "a branch's name needs no quoting");
   } else {
     RequirePrintable(key.error());

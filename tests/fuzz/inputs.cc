@@ -46,7 +46,8 @@ class Mutation {
   }
 
   void Overwrite(std::size_t at, const std::string& piece) {
-    bytes_.replace(at, piece.size(), piece);
+    if (at + piece.size() <= std::max(bytes_.size(), kInputMost))
+      bytes_.replace(at, piece.size(), piece);
   }
   void Insert(std::size_t at, const std::string& piece) {
     if (bytes_.size() + piece.size() <= kInputMost) bytes_.insert(at, piece);

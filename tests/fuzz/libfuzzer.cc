@@ -4,12 +4,14 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "support/temporary_directory.h"
 #include "target.h"
 
 namespace {
 
 const settle::fuzz::Target& Chosen() {
   const char* name = std::getenv("SETTLE_FUZZ_TARGET");
+  settle::testing::UseMemoryForDirectories();
   if (const settle::fuzz::Target* found = settle::fuzz::FindTarget(name == nullptr ? "" : name))
     return *found;
   std::fprintf(stderr, "SETTLE_FUZZ_TARGET is to name one of these:\n");

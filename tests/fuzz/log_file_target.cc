@@ -2,7 +2,6 @@
 // which file (1), where (3, big-endian), how many bytes (1; 0 cuts the file there), and those.
 #include <filesystem>
 
-#include "exchange.h"
 #include "log/samples.h"
 #include "log/temporary_log.h"
 #include "log/verify.h"
@@ -22,7 +21,7 @@ struct Files {
 
 // One half of its records is in the main file, the other in the -wal file.
 Files CrashedLog() {
-  const TemporaryDirectory directory(MemoryDirectory());
+  const TemporaryDirectory directory;
   const std::string path = directory / "log";
   for (const Record& record : SampleRecords()) AppendAndWait(*OpenOrThrow(path), record);
   const auto log = OpenOrThrow(path);
@@ -59,7 +58,7 @@ void Open(const std::string& path) {
 
 void Run(std::string_view bytes) {
   static const Files whole = CrashedLog();
-  static const TemporaryDirectory directory(MemoryDirectory());
+  static const TemporaryDirectory directory;
   const std::string path = directory / "log";
   for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
     std::filesystem::remove_all(entry.path());

@@ -1,6 +1,5 @@
 #include "port.h"
 
-#include "exchange.h"
 #include "target.h"
 
 namespace settle::fuzz {
@@ -8,8 +7,7 @@ namespace settle::fuzz {
 using namespace std::chrono_literals;
 
 OnePort::OnePort()
-    : directory_(MemoryDirectory()),
-      server_({}, loops_, pool_, coordinator::ServicesOf(parts_),
+    : server_({}, loops_, pool_, coordinator::ServicesOf(parts_),
               {.parked =
                    [this] {
                      calls_[0]->StopParked();

@@ -5,31 +5,18 @@
 #include <thrift/transport/TBufferTransports.h>
 #include <thrift/transport/TSocket.h>
 
+#include "message.h"
+
 namespace settle::fuzz {
 namespace {
 
 using namespace apache::thrift;
 
-std::size_t Number(const std::string& bytes, std::size_t at) {
-  std::size_t number = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    number = number << 8 | static_cast<std::uint8_t>(bytes[at + i]);
-  return number;
-}
-
 std::vector<std::string> Frames(const std::string& bytes) {
   std::vector<std::string> frames;
   for (std::size_t at = 0; at < bytes.size(); at += 4 + frames.back().size())
-    frames.push_back(bytes.substr(at + 4, Number(bytes, at)));
+    frames.push_back(bytes.substr(at + 4, NumberAt(bytes, at)));
   return frames;
-}
-
-// Behind the version, the name and the number of a message.
-std::string ContentOf(const std::string& frame) { return frame.substr(12 + Number(frame, 4)); }
-
-std::string MethodOf(const std::string& frame) {
-  const std::string name = frame.substr(8, Number(frame, 4));
-  return name.substr(name.find(':') + 1);
 }
 
 }  // namespace
@@ -74,7 +61,7 @@ std::vector<Recorded> Recorder::calls() const {
   const std::vector<std::string> answers = Frames(tape_->received);
   std::vector<Recorded> calls;
   for (std::size_t i = 0; i < questions.size() && i < answers.size(); ++i)
-    calls.push_back({MethodOf(questions[i]), ContentOf(questions[i]), ContentOf(answers[i])});
+    calls.push_back({MethodOf(questions[i]), FieldsOf(questions[i]), FieldsOf(answers[i])});
   return calls;
 }
 

@@ -70,17 +70,8 @@ void WriteDialogues(Seeds& seeds) {
 
 void WriteRecords(const Seeds& seeds) {
   int number = 0;
-  const auto write = [&](const std::vector<Record>& records) {
-    for (const Record& record : records)
-      seeds.Write("record", std::to_string(++number), EncodeRecord(record).value());
-  };
-  const Gtid gtid = SampleGtid("k3m9qxw4c7ab", 2, 9);
-  write(SampleRecords());
-  write(SampleSagaRecords(gtid));
-  write(SampleVersion4Records(gtid));
-  write(SampleVersion5Records(gtid));
-  write(SampleVersion6Records(gtid));
-  write(SampleHeuristicRecords(gtid));
+  for (const Record& record : SampleRecords())
+    seeds.Write("record", std::to_string(++number), EncodeRecord(record).value());
 }
 
 void WriteEdits(const Seeds& seeds) {

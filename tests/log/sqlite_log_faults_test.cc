@@ -19,8 +19,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using settle::testing::AtEveryPlace;
+using settle::testing::AtEveryPowerFailure;
 using settle::testing::FaultyVfs;
-using settle::testing::PutInto;
 using ::testing::Each;
 using ::testing::HasSubstr;
 
@@ -266,74 +266,53 @@ TEST_F(EveryPlace, L03_L05_ABitThatFlipsInAReadIsFoundOutOrWithoutEffect) {
   EXPECT_GT(found_out, 0);
 }
 
-// What was told at the moment of the power failure, and what it left.
-struct Outage {
-  std::string log_id;
-  std::vector<std::uint64_t> durable;
-  std::vector<FaultyVfs::Files> left;
-};
-
 class PowerFailure : public LogFaults {
  protected:
-  // Two lives of a log with groups of several sizes; the power fails before the n-th operation.
-  // Nothing when there were fewer.
-  std::optional<Outage> FailAt(int n, const std::string& path) {
-    std::optional<Outage> outage;
-    std::vector<std::uint64_t> durable;
+  struct Told {
     std::string log_id;
-    vfs.Record(n, [&] {
-      outage.emplace();
-      outage->durable = durable;
-      outage->log_id = log_id;
-      outage->left = vfs.EveryPowerFailure(static_cast<unsigned>(n));
-    });
+    std::vector<std::uint64_t> durable;
+  };
+
+  // Two lives of a log with groups of several sizes.
+  static void Live(Told& told) {
+    const TemporaryDirectory directory;
     for (int life = 0; life < 2; ++life) {
-      const auto log = *OpenSqliteDecisionLog(SettingsOf(path));
-      log_id = log->identity().log_id;
+      const auto log = *OpenSqliteDecisionLog(SettingsOf(directory / "settle.db"));
+      told.log_id = log->identity().log_id;
       std::uint64_t sequence = 0;
       for (int group = 0; group < 8; ++group) {
         for (int i = 0; i <= group; ++i) {
           const std::uint64_t number = ++sequence;
-          log->Append(Commit(*log, number), i < group ? Durability::kLazy : Durability::kForce,
-                      [&, number, life](AppendResult result, const std::string&) {
-                        ASSERT_EQ(result, AppendResult::kDurable);
-                        durable.push_back(static_cast<std::uint64_t>(life + 1) * 1000 + number);
-                      });
+          log->Append(
+              Commit(*log, number), i < group ? Durability::kLazy : Durability::kForce,
+              [&, number, life](AppendResult result, const std::string&) {
+                ASSERT_EQ(result, AppendResult::kDurable);
+                told.durable.push_back(static_cast<std::uint64_t>(life + 1) * 1000 + number);
+              });
         }
         AppendAndWait(*log, SampleResource());
       }
     }
-    vfs.StopRecording();
-    return outage;
   }
 };
 
 TEST_F(PowerFailure, L04_WhateverWasAcknowledgedSurvivesAtEveryMoment) {
-  int moments = 0;
-  for (int n = 1;; ++n, ++moments) {
-    const TemporaryDirectory directory;
-    const auto outage = FailAt(n, directory / "settle.db");
-    if (!outage) break;
-    for (const FaultyVfs::Files& files : outage->left) {
-      const TemporaryDirectory after;
-      PutInto(after.path(), files);
-      auto log = OpenSqliteDecisionLog(SettingsOf(after / "settle.db"));
-      ASSERT_TRUE(log) << "moment " << n << ": " << Describe(log.error());
-      if (!outage->log_id.empty()) {
-        EXPECT_EQ((*log)->identity().log_id, outage->log_id);
-      }
-      std::set<std::uint64_t> there;
-      for (const Record& record : ReplayOrThrow(**log)) {
-        const Gtid& gtid = GtidOf(record);
-        if (!gtid.empty()) there.insert(gtid.epoch() * 1000 + gtid.sequence());
-      }
-      for (const std::uint64_t number : outage->durable) {
-        ASSERT_EQ(there.count(number), 1U) << "moment " << n << " lost " << number;
-      }
+  const auto heal = [](const TemporaryDirectory& after, const Told& told, const std::string& when) {
+    auto log = OpenSqliteDecisionLog(SettingsOf(after / "settle.db"));
+    ASSERT_TRUE(log) << when << ": " << Describe(log.error());
+    if (!told.log_id.empty()) {
+      EXPECT_EQ((*log)->identity().log_id, told.log_id);
     }
-  }
-  EXPECT_GT(moments, 50);
-  std::cout << "[  moments ] " << moments << " of a power failure\n";
+    std::set<std::uint64_t> there;
+    for (const Record& record : ReplayOrThrow(**log)) {
+      const Gtid& gtid = GtidOf(record);
+      if (!gtid.empty()) there.insert(gtid.epoch() * 1000 + gtid.sequence());
+    }
+    for (const std::uint64_t number : told.durable) {
+      ASSERT_EQ(there.count(number), 1U) << when << " lost " << number;
+    }
+  };
+  EXPECT_GT(AtEveryPowerFailure<Told>(vfs, Live, heal), 50);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 namespace settle::coordinator {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -209,7 +208,7 @@ TEST_F(LastResourceTest, NoLeaveIsGivenInALaterLife) {
 
 TEST_F(LastResourceTest, AbortIsNotPresumedOfAGtidThatALastResourceMayHaveDecided) {
   Participant banks(under_test_, {"bank-a", "bank-b"});
-  EXPECT_THAT(Ask(Earlier())->outcome, Outcome::kUnknown);
+  EXPECT_EQ(Ask(Earlier())->outcome, Outcome::kUnknown);
   EXPECT_THAT(Ask(Earlier())->reason, HasSubstr("last resource"));
   EXPECT_EQ(Ask(EarlierGtid())->outcome, Outcome::kAborted) << "of any other it is";
 }

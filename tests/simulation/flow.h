@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "simulation/process.h"
+#include "vocabulary/planted_bug.h"
 
 namespace settle::simulation {
 
@@ -28,6 +29,10 @@ struct Process::Flow {
   std::optional<std::size_t> last{};                 // the part that is the last resource
   Evidence evidence{};                               // its
   bool IsLast(const Part& part) const { return last && &part == &parts[*last]; }
+  // It is not prepared either, and committed after the first.
+  bool IsSecondLast(const Part& part) const {
+    return SETTLE_PLANTED_BUG(kTwoLastResources) && last && !IsLast(part) && part.change != 0;
+  }
 };
 
 }  // namespace settle::simulation

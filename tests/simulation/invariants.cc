@@ -38,12 +38,11 @@ Open ListOpen(CoordinatorNode& coordinator) {
 
 // Prepared branches that somebody should have ended. One that is damaged itself (it had ended
 // otherwise than decided, and a fail-over undid that) is left to whoever repairs it.
-std::vector<BranchKey> OrphansIn(const Scene& scene) {
-  const std::set<Gtid> waiting = ListOpen(scene.coordinator).waiting;
+std::vector<BranchKey> OrphansIn(const Scene& scene, const Open& open) {
   std::vector<BranchKey> orphans;
   for (const SimulatedDatabase& database : scene.databases) {
     for (const BranchKey& key : database.Prepared()) {
-      if (waiting.contains(key.gtid)) continue;
+      if (open.waiting.contains(key.gtid)) continue;
       const auto damaged = scene.disk.damaged.find(key.gtid);
       const bool itself = damaged != scene.disk.damaged.end() &&
                           std::find(damaged->second.begin(), damaged->second.end(), key.number) !=
@@ -90,7 +89,7 @@ std::vector<std::string> Checker::Check() {
 }
 
 void Checker::CheckSettled() {
-  for (const BranchKey& key : OrphansIn(scene_))
+  for (const BranchKey& key : OrphansIn(scene_, open_))
     Violation("orphans: " + key.DatabaseName() + " is still prepared");
   for (const SimulatedDatabase& database : scene_.databases) {
     for (const BranchKey& key : database.Open())
@@ -281,11 +280,11 @@ bool Settled(const Scene& scene) {
   for (const SimulatedDatabase& database : scene.databases) {
     if (database.open_count() != 0) return false;
   }
-  if (!OrphansIn(scene).empty()) return false;
   for (const auto& shard : scene.coordinator.engine().shards()) {
     if (shard->undecided() != 0) return false;
   }
-  return ListOpen(scene.coordinator).running.empty();
+  const Open open = ListOpen(scene.coordinator);
+  return open.running.empty() && OrphansIn(scene, open).empty();
 }
 
 std::vector<std::string> FindViolations(const Scene& scene) { return Checker(scene).Check(); }

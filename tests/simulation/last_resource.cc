@@ -8,15 +8,6 @@
 #include "vocabulary/planted_bug.h"
 
 namespace settle::simulation {
-namespace {
-
-// A second one: it is not prepared either, and committed after the first.
-bool IsSecond(const Process& here, const Plan::Part& part, std::size_t index, std::size_t last) {
-  return SETTLE_PLANTED_BUG(kTwoLastResources) && index != last && part.where == &here &&
-         part.change != 0;
-}
-
-}  // namespace
 
 // Its evidence is taken, and all others are named after it, before anything is prepared.
 void Process::ChooseLast(const FlowPtr& flow) {
@@ -57,24 +48,11 @@ void Process::AskLeave(const FlowPtr& flow) {
   for (const Flow::Part& part : flow->parts) {
     if (part.vote) call.votes->push_back({part.key->number, *part.vote});
   }
-  Ask<OnePhaseAnswer>(
-      flow->gtid, 6, microseconds(60'000),
-      [call](Engine& engine, Inquiry& inquiry, Completion<OnePhaseAnswer> done) {
-        engine.CommitOnePhase(call,
-                              [&inquiry, gtid = call.gtid, done](Result<OnePhaseAnswer> answer) {
-                                if (answer || answer.error().code != ErrorCode::kNotFound)
-                                  return done(std::move(answer));
-                                inquiry.AskOutcome(gtid, [done](Result<Ending> ending) {
-                                  if (!ending) return done(Fail(ending.error()));
-                                  done(OnePhaseAnswer{false, *ending});
-                                });
-                              });
-      },
-      [this, flow](const Result<OnePhaseAnswer>& answer) {
-        if (answer && answer->granted) return CommitLast(flow);
-        if (!answer) world_.Count(Fault::kClientGaveUp);
-        NoLeave(flow);
-      });
+  CallOnePhase(call, [this, flow](const Result<OnePhaseAnswer>& answer) {
+    if (answer && answer->granted) return CommitLast(flow);
+    if (!answer) world_.Count(Fault::kClientGaveUp);
+    NoLeave(flow);
+  });
 }
 
 // Certain to be an abort, whatever became of the leave: only what is rolled back here could have
@@ -131,10 +109,9 @@ void Process::OnLastEnd(const FlowPtr& flow, const FinishResult& result, int tri
 
 void Process::OnLastCommitted(const FlowPtr& flow) {
   NoteTold(flow->gtid, {Outcome::kCommitted, AbortCause::kNone, "", false});
-  for (std::size_t i = 0; i < flow->parts.size(); ++i) {
-    const Flow::Part& part = flow->parts[i];
+  for (const Flow::Part& part : flow->parts) {
     const auto work = work_.find(*part.key);
-    if (!IsSecond(*this, part, i, *flow->last) || work == work_.end()) continue;
+    if (!flow->IsSecondLast(part) || work == work_.end()) continue;
     work->second.database->CommitOnePhase(*part.key, work->second.local);
     work_.erase(work);
   }

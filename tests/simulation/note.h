@@ -23,6 +23,8 @@ struct Note {
   std::optional<std::pair<BranchKey, SimulatedDatabase*>> last{};
 
   bool last_committed() const { return last && last->second->Committed(last->first); }
+  // Its database's own record says so, or could have, but for somebody's hand or a fail-over.
+  bool may_commit_by_last() const { return last && (last_committed() || meddled()); }
 
   // Somebody else than Settle finished a branch of it or lost what a branch had done.
   bool meddled() const {

@@ -14,8 +14,15 @@ void Process::AskOnePhase(const FlowPtr& flow) {
   const Evidence evidence = work->second.database->EvidenceOf(work->second.local);
   OnePhaseCall call{flow->gtid, key.number, evidence};
   call.own = flow->own;
+  CallOnePhase(call, [this, flow, evidence](const Result<OnePhaseAnswer>& answer) {
+    OnOnePhaseAnswer(flow, evidence, answer);
+  });
+}
+
+// Of a transaction that is not there any more it is asked how that ended.
+void Process::CallOnePhase(const OnePhaseCall& call, Answer<OnePhaseAnswer> answer) {
   Ask<OnePhaseAnswer>(
-      flow->gtid, 6, microseconds(60'000),
+      call.gtid, 6, microseconds(60'000),
       [call](Engine& engine, Inquiry& inquiry, Completion<OnePhaseAnswer> done) {
         engine.CommitOnePhase(call,
                               [&inquiry, gtid = call.gtid, done](Result<OnePhaseAnswer> answer) {
@@ -27,9 +34,7 @@ void Process::AskOnePhase(const FlowPtr& flow) {
                                 });
                               });
       },
-      [this, flow, evidence](const Result<OnePhaseAnswer>& answer) {
-        OnOnePhaseAnswer(flow, evidence, answer);
-      });
+      std::move(answer));
 }
 
 void Process::OnOnePhaseAnswer(const FlowPtr& flow, const Evidence& evidence,

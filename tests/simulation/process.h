@@ -136,6 +136,7 @@ class Process : public Caller {
   void OnCommitAnswer(const FlowPtr& flow, const CommitAnswer& answer);
   void FinishAll(const FlowPtr& flow, Decision decision);
   void AskOnePhase(const FlowPtr& flow);
+  void CallOnePhase(const OnePhaseCall& call, Answer<OnePhaseAnswer> answer);
   void OnOnePhaseAnswer(const FlowPtr& flow, const Evidence& evidence,
                         const Result<OnePhaseAnswer>& answer);
   void CommitInOnePhase(const FlowPtr& flow, const Evidence& evidence);

@@ -114,7 +114,7 @@ SeedResult Run::Play(const std::function<void()>& halfway) {
   result.settled_after = AwaitTheEnd();
   AskForOutcomes();
   // A report of an old scan that came in between takes up once more what had ended.
-  if (!Ended()) AwaitTheEnd();
+  if (result.settled_after < kHealedBound && !Ended()) AwaitTheEnd();
   result.violations = FindViolations();
   result.faults = world_.faults();
   result.events = world_.events();

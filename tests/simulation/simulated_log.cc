@@ -38,8 +38,9 @@ void Disk::Sync() {
 void Disk::TakeSynced(const Record& record) {
   if (const auto* commit = std::get_if<CommitRecord>(&record)) {
     decided.insert(commit->gtid);
+    std::set<BranchNumber>& of_it = committed[commit->gtid];
     for (const DecidedBranch& branch : commit->branches)
-      if (branch.vote == Vote::kCommit) committed[commit->gtid].insert(branch.number);
+      if (branch.vote == Vote::kCommit) of_it.insert(branch.number);
   }
   if (const auto* tried = std::get_if<PreCommitRecord>(&record)) pre_committed.insert(tried->gtid);
   if (const auto* joined = std::get_if<BallotRecord>(&record)) ballots[joined->gtid] = joined->at;

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "simulation/campaign.h"
+#include "simulation/run.h"
 #include "vocabulary/assertion.h"
 
 namespace settle::simulation {
@@ -75,6 +76,49 @@ TEST(SimulationDeathTest, AnAssertionThatDoesNotHoldIsToldWithItsSeedAndTranscri
                 [] { AssertionFailed("a fact", "file", 1, "state"); });
       },
       testing::ExitedWithCode(1), "a defect(.|\n)*seed 7 with its transcript");
+}
+
+class NobodysAdversary : public Adversary {
+ public:
+  using Adversary::Adversary;
+
+ private:
+  void BeginOwn() override {}
+  void HealOwn() override {}
+};
+
+// A smooth world without processes that comes to its end so long after it healed.
+class LateRun : public Run {
+ public:
+  explicit LateRun(microseconds after) : Run(1, World::Telling::kNothing), after_(after) {
+    world_.roughness = {};
+    Tick();
+  }
+
+ private:
+  Adversary& adversary() override { return adversary_; }
+  std::vector<Caller*> processes() override { return {}; }
+  void BeginWork(microseconds) override {}
+  void BeforeHealing() override { healed_ = world_.now(); }
+  bool Ended() override { return world_.now() >= healed_ + after_; }
+  std::vector<Gtid> Begun() override { return {}; }
+  void Said(const Gtid&, const Ending&) override {}
+  std::vector<std::string> FindViolations() override {
+    return Ended() ? std::vector<std::string>() : std::vector<std::string>{"it has not ended"};
+  }
+  void Tick() {
+    world_.After(microseconds(10'000), [this] { Tick(); });
+  }
+
+  const microseconds after_;
+  Instant healed_{};
+  NobodysAdversary adversary_{world_, coordinator_, disk_};
+};
+
+TEST(HealedBound, IsNotGivenTwice) {
+  EXPECT_THAT(LateRun(kHealedBound / 2).Play({}).violations, testing::IsEmpty());
+  EXPECT_THAT(LateRun(kHealedBound * 3 / 2).Play({}).violations,
+              testing::ElementsAre("it has not ended"));
 }
 
 class Planted : public testing::TestWithParam<Mutant> {};

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "simulation/flow.h"
-#include "vocabulary/planted_bug.h"
 
 namespace settle::simulation {
 namespace {
@@ -189,8 +188,7 @@ bool Process::LearnHere(const FlowPtr& flow) {
 void Process::PrepareAll(const FlowPtr& flow) {
   flow->missing = 0;
   for (Flow::Part& part : flow->parts) {
-    if (part.where != this || flow->IsLast(part)) continue;
-    if (SETTLE_PLANTED_BUG(kTwoLastResources) && flow->last && part.change != 0) continue;
+    if (part.where != this || flow->IsLast(part) || flow->IsSecondLast(part)) continue;
     if (!Tell(*part.key, sdk::event::ApplicationPrepares{})) {
       part.vote = VoteResult{Vote::kNo, {}, "rolled back meanwhile", true};
       continue;

@@ -51,9 +51,8 @@ void Witness::Hears(const Gtid& gtid, const CommitAnswer& answer) {
 void Witness::Hears(const Gtid& gtid, const Ending& ending) {
   const Disk& disk = coordinator_.disk();
   const Note& note = notes_[gtid];
-  const bool by_last = note.last && (note.last_committed() || note.meddled());
-  if (ending.committed() && !disk.MayCommit(gtid) && !disk.delegated.contains(gtid) && !by_last &&
-      Count(note).wrote != 0) {
+  if (ending.committed() && !disk.MayCommit(gtid) && !disk.delegated.contains(gtid) &&
+      !note.may_commit_by_last() && Count(note).wrote != 0) {
     world_.Violates("durability: " + gtid.text() +
                     " is said to be committed, and no durable record says so");
   }
@@ -61,8 +60,10 @@ void Witness::Hears(const Gtid& gtid, const Ending& ending) {
     world_.Violates("one decision per gtid: " + gtid.text() +
                     " is said to be aborted, and it is durable that it commits");
   }
-  if (ending.aborted()) HearsAbort(gtid);
-  if (ending.aborted()) CheckLastOf(gtid, "is said to be aborted");
+  if (ending.aborted()) {
+    HearsAbort(gtid);
+    CheckLastOf(gtid, "is said to be aborted");
+  }
   if (IsDamage(ending.outcome) && !disk.damaged.contains(gtid)) {
     world_.Violates("heuristics: " + gtid.text() +
                     " is said to be damaged, and no durable record says so");
@@ -109,16 +110,17 @@ void Witness::Hears(const Gtid& gtid, const OnePhaseAnswer& answer) {
 
 void Witness::Hears(const Gtid&, const CommandBatch& batch) {
   for (const Command& command : batch.commands) {
-    const Note& note = notes_[command.key.gtid];
-    const bool by_last = note.last && (note.last_committed() || note.meddled());
-    const bool durable = coordinator_.disk().MayCommit(command.key.gtid) || by_last;
+    const bool durable = coordinator_.disk().MayCommit(command.key.gtid) ||
+                         notes_[command.key.gtid].may_commit_by_last();
     HearsQuestion(command);
     if (command.kind == CommandKind::kCommit && !durable) {
       world_.Violates("durability: " + command.key.gtid.text() +
                       " is told to commit, and no durable record says so");
     }
-    if (command.kind == CommandKind::kAbort) HearsAbort(command.key.gtid);
-    if (command.kind == CommandKind::kAbort) CheckLastOf(command.key.gtid, "is told to abort");
+    if (command.kind == CommandKind::kAbort) {
+      HearsAbort(command.key.gtid);
+      CheckLastOf(command.key.gtid, "is told to abort");
+    }
     if (command.kind == CommandKind::kPreCommit &&
         !coordinator_.disk().pre_committed.contains(command.key.gtid)) {
       world_.Violates("durability: " + command.key.gtid.text() +

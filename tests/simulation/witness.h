@@ -21,7 +21,6 @@ class Witness {
   void Hears(const Gtid& gtid, const OnePhaseAnswer& answer);
   void Hears(const Gtid& gtid, const Ending& ending);
   void Hears(const Gtid& gtid, const CommandBatch& batch);
-  void CheckLastOf(const Gtid& gtid, const char* what);
   void HearsAbort(const Gtid& gtid);
   void HearsQuestion(const Command& command);  // to a site, in a round of three-phase commit
   void Hears(const Gtid& gtid, const SiteAnswer& answer);  // as a site
@@ -37,11 +36,12 @@ class Witness {
   void Told(const Gtid& gtid, const Ending& ending);
 
   // The coordinator hands a record to its log.
-  bool IsAllThatWasFound(const Note& note) const;
   void Appends(const Record& record);
 
  private:
   void Appends(const HeuristicIntentRecord& record);
+  void CheckLastOf(const Gtid& gtid, const char* what);
+  bool IsAllThatWasFound(const Note& note) const;
   World& world_;
   CoordinatorNode& coordinator_;
   std::map<Gtid, Note>& notes_;
