@@ -16,6 +16,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 
 #include "settle/vocabulary/status.h"
@@ -54,11 +55,18 @@ class Gtid {
   bool allows_last_resource() const { return last_resource_; }
 
   friend bool operator==(const Gtid&, const Gtid&) = default;
-  // By epoch and sequence first.
-  friend std::strong_ordering operator<=>(const Gtid&, const Gtid&) = default;
+  // By epoch and sequence first. Not defaulted: clang 14 refuses to compare bit-fields.
+  friend std::strong_ordering operator<=>(const Gtid& a, const Gtid& b) {
+    return a.Order() <=> b.Order();
+  }
 
  private:
   friend struct std::hash<Gtid>;
+
+  std::tuple<Epoch, std::uint64_t, bool, std::array<char, kLogIdLength>, std::uint32_t> Order()
+      const {
+    return {epoch_, sequence_, last_resource_, log_id_, tail_};
+  }
 
   // Numbers instead of a text: there are many copies of it for each open transaction.
   Epoch epoch_ = 0;
