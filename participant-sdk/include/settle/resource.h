@@ -59,6 +59,9 @@ class Branch {
   // The logging last resource. True: committed in one phase it can decide for the others, since
   // Resource::Prove says by its evidence, to anybody and after any crash, what became of it.
   virtual bool CanBeLast() const { return false; }
+  // Called before anything runs in it: its evidence is likely to be asked for, so it may be taken
+  // along with the work instead of by a round trip of its own.
+  virtual void MayBecomeLast() {}
   // Called before StartPrepare, of all branches but the last: prepare under NameInNameOf(key,
   // last), or, if there is none, under the key's own name after all. Scans say the name as it is;
   // Finish and Inspect find the branch by its key under either.

@@ -166,6 +166,15 @@ void GlobalTransaction::State::Hold(const BranchKey& key, std::shared_ptr<Branch
     return;
   }
   local->handle = std::move(branch);
+  if (IsLikelyLast(*local)) local->handle->MayBecomeLast();
+}
+
+bool GlobalTransaction::State::IsLikelyLast(const LocalBranch& opened) const {
+  if (last_resource == UseLastResource::kNever || !opened.handle->CanBeLast()) return false;
+  if (!last_resource_name.empty()) return opened.resource->name() == last_resource_name;
+  return std::ranges::none_of(branches, [&](const LocalBranch& other) {
+    return &other != &opened && other.handle != nullptr && other.handle->CanBeLast();
+  });
 }
 
 void GlobalTransaction::State::GiveUp(const BranchKey& key, const Error& why) {

@@ -81,6 +81,7 @@ class GlobalTransaction::State {
  private:
   void RollBack(LocalBranch& branch, const std::string& why, bool vote_no);
   LocalBranch* Find(const BranchKey& key);
+  bool IsLikelyLast(const LocalBranch& opened) const;
   Result<BranchKey> Number(const std::string& resource);
   Result<BranchKey> Enlist(const std::string& resource);
 

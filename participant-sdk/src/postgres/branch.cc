@@ -148,11 +148,21 @@ std::string BranchOnConnection::WhyNotUsable() {
 }
 
 // In one round trip with what waits; nothing of its own is BEGIN and the queue alone.
-Reply BranchOnConnection::RunInside(std::vector<Statement> statements) {
+Reply BranchOnConnection::RunInside(std::vector<Statement> statements, bool writes) {
+  const bool takes_evidence =
+      writes && wants_evidence_ && !early_ && !lease_->facts().timeline.empty();
+  if (takes_evidence) statements.push_back(XidStatement());
+  const std::size_t asked = statements.size();
   std::vector<Statement> all = TakeWaiting();
   std::move(statements.begin(), statements.end(), std::back_inserter(all));
   lease_->Send(all);
-  return std::move(NoteWaiting(lease_->Await(kForever)).back());
+  std::vector<Reply> replies = NoteWaiting(lease_->Await(kForever));
+  if (takes_evidence && replies.size() == asked && replies.back().ok()) {
+    Evidence evidence = ReadEvidence(*lease_, replies.back()).evidence;
+    if (!evidence.local_transaction.empty()) early_ = std::move(evidence);
+    replies.pop_back();
+  }
+  return std::move(replies.back());
 }
 
 Result<Rows> BranchOnConnection::Execute(
@@ -166,7 +176,7 @@ Result<Rows> BranchOnConnection::Execute(
   if (Status sendable = CheckSendable(sql, parameters); !sendable) {
     return Fail(std::move(sendable).error());
   }
-  const Reply reply = RunInside({{sql, parameters}});
+  const Reply reply = RunInside({{sql, parameters}}, Writes(FirstWord(sql)));
   if (!reply.ok()) {
     NoteFailure(reply);
     if (phase() == Phase::kDone) {

@@ -38,6 +38,7 @@ class BranchOnConnection : public PostgresBranch {
 
   Status BecomeSite(const Roster& sites) override;
   bool CanBeLast() const override { return true; }
+  void MayBecomeLast() override { wants_evidence_ = true; }
   Status PrepareInNameOf(const std::optional<LastResource>& last) override;
   void StartPrepare() override;
   VoteResult AwaitPrepare() override;
@@ -83,7 +84,8 @@ class BranchOnConnection : public PostgresBranch {
   std::string WhyNotUsable();
   void RollBack(Connection& connection);
 
-  Reply RunInside(std::vector<Statement> statements);
+  Reply RunInside(std::vector<Statement> statements, bool writes = false);
+  bool HasEarlyEvidence() const;
   void NoteSuccess(const Reply& reply, const std::string& sql);
   void NoteFailure(const Reply& reply);
 
@@ -138,6 +140,8 @@ class BranchOnConnection : public PostgresBranch {
   bool must_prepare_ = false;      // did what only PREPARE can judge, although it may have no xid
   bool ended_ = false;             // by the application
   bool evidence_rides_ = false;    // in front of the PREPARE
+  bool wants_evidence_ = false;    // with the first statement that writes
+  std::optional<Evidence> early_;  // that came so; it stays true while the transaction does
   std::vector<Queued> queue_;      // not sent yet
   std::size_t begin_out_ = 0;      // sent and not answered: statements that begin the transaction
   std::vector<Queued> queue_out_;  // and queued ones

@@ -63,6 +63,12 @@ FinishResult BranchOnConnection::FinishUnprepared(Decision decision) {
   return {BranchEnd::kAborted, "it was never prepared"};
 }
 
+// And nothing waits to be sent, nor could anybody have exchanged the transaction for another.
+bool BranchOnConnection::HasEarlyEvidence() const {
+  return early_ && queue_.empty() && lent_in_.empty() &&
+         lease_->transaction_status() == PQTRANS_INTRANS;
+}
+
 Result<Evidence> BranchOnConnection::TakeEvidence() {
   const Inside inside(*this, WhenBusy::kWait);
   if (!inside) return Fail(ErrorCode::kRefused, inside.why());
@@ -76,6 +82,10 @@ Result<Evidence> BranchOnConnection::TakeEvidence() {
     return Fail(ErrorCode::kRefused, std::move(why));
   }
   lease_->TakeBackNotices();
+  if (HasEarlyEvidence()) {
+    evidence_ = early_;
+    return *evidence_;
+  }
   Result<EvidenceReply> asked = EvidenceReply{};
   if (begun_ || !queue_.empty()) asked = AskEvidence(TakeXid::kIfAssigned);
   const bool unwritten = asked && asked->evidence.local_transaction.empty();

@@ -34,6 +34,8 @@ Statement EvidenceStatement(const Connection& connection, TakeXid take) {
           "'read committed' OR EXISTS (SELECT FROM pg_catalog.pg_foreign_table)"};
 }
 
+Statement XidStatement() { return {"SELECT pg_catalog.pg_current_xact_id_if_assigned()"}; }
+
 EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply) {
   EvidenceReply out;
   const std::string& known = connection.facts().timeline;

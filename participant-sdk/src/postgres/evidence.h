@@ -32,6 +32,10 @@ EvidenceReply ReadEvidence(const Connection& connection, const Reply& reply);
 // Why it failed: our own words if it was its check, else the server's.
 std::string ExplainEvidence(const Reply& reply);
 
+// The transaction's xid, null when it has written nothing: what ReadEvidence needs of a transaction
+// that is not to be prepared, so whose role does not matter.
+Statement XidStatement();
+
 // Of a transaction that is prepared under that name. No row: none is, or the server is a standby.
 Statement EvidenceOfPreparedStatement(const std::string& name);
 Evidence ReadEvidenceOfPrepared(const Connection& connection, const Reply& reply);

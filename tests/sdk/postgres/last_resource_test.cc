@@ -119,6 +119,65 @@ TEST(LastResource, WhatItDidIsProvedToAnybody) {
   EXPECT_EQ(world.Resource()->Prove(world.key, *evidence).end, BranchEnd::kCommitted);
 }
 
+// Opened, and told before its work that it is likely to decide.
+std::shared_ptr<PostgresBranch> LikelyLast(World& world) {
+  auto branch = *world.bank->Open(world.key);
+  branch->MayBecomeLast();
+  EXPECT_TRUE(branch->Execute("SELECT 1"));
+  EXPECT_TRUE(branch->Execute("UPDATE account SET balance = balance - 10 WHERE id = 1"));
+  return branch;
+}
+
+TEST(LastResource, ItsEvidenceCameWithItsFirstWrite) {
+  World world;
+  auto branch = LikelyLast(world);
+  const std::string xid = *branch->Execute("SELECT pg_current_xact_id()")->rows[0][0];
+  world.TerminateOpen();
+  const Result<Evidence> evidence = branch->TakeEvidence();
+  ASSERT_TRUE(evidence) << "the server, which is not there to be asked, was asked";
+  EXPECT_EQ(evidence->local_transaction, xid);
+  EXPECT_EQ(branch->CommitOnePhase().end, BranchEnd::kAborted);
+  EXPECT_EQ(world.bank->Prove(world.key, *evidence).end, BranchEnd::kAborted);
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(LastResource, EarlyEvidenceIsOfWhatIsCommitted) {
+  World world;
+  auto branch = LikelyLast(world);
+  EXPECT_TRUE(branch->Execute("SAVEPOINT here"));
+  EXPECT_TRUE(branch->Execute("UPDATE account SET balance = 0"));
+  EXPECT_TRUE(branch->Execute("ROLLBACK TO here"));
+  const Result<Evidence> evidence = branch->TakeEvidence();
+  ASSERT_TRUE(evidence);
+  EXPECT_EQ(branch->CommitOnePhase().end, BranchEnd::kCommitted);
+  EXPECT_EQ(world.bank->Prove(world.key, *evidence).end, BranchEnd::kCommitted);
+  EXPECT_EQ(world.Balance(), 90);
+}
+
+TEST(LastResource, EarlyEvidenceIsNotTakenForAnotherTransactions) {
+  World world;
+  auto chained = LikelyLast(world);
+  EXPECT_FALSE(chained->Execute("ROLLBACK AND CHAIN"));
+  EXPECT_FALSE(chained->TakeEvidence());
+  world.key = world.NextKey();
+  auto lent = LikelyLast(world);
+  PQclear(PQexec(lent->connection(), "ROLLBACK AND CHAIN"));
+  EXPECT_FALSE(lent->TakeEvidence());
+  EXPECT_EQ(world.Balance(), 100);
+}
+
+TEST(LastResource, AStatementThatFailedAfterEarlyEvidenceIsTold) {
+  World world;
+  auto branch = LikelyLast(world);
+  EXPECT_FALSE(branch->Execute("SELECT 1/0"));
+  EXPECT_FALSE(branch->TakeEvidence());
+  world.key = world.NextKey();
+  auto first = *world.bank->Open(world.key);
+  first->MayBecomeLast();
+  EXPECT_FALSE(first->Execute("UPDATE account SET balance = 1/0"));
+  EXPECT_FALSE(first->TakeEvidence());
+}
+
 TEST(LastResource, AnotherDatabaseOrTimelineIsNoProof) {
   World world;
   auto branch = world.Working();
