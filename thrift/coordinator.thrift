@@ -146,7 +146,7 @@ struct CommitReply {
 struct OnePhaseRequest {
   /** The transaction's id. */
   1: required string gtid
-  /** The transaction's only branch, owned by the caller, still open. */
+  /** The branch that decides, the only one or, with votes, the last resource: owned by the caller, still open. */
   2: required i32 branch
   /** Its evidence, taken before it commits. */
   3: required types.Evidence evidence

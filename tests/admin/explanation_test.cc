@@ -158,6 +158,7 @@ LiveBranch Gone(Proof proof, const std::string& detail) {
 
 TransactionSummary ByLastResource(const std::string& state, const std::string& error) {
   TransactionSummary summary = InState("last-resource", state, "prepared");
+  summary.gtid = *Gtid::Parse(kGtid.text() + "-last");
   summary.branches[0].evidence = {"postgresql:7:16384", 1, "744"};
   summary.branches[0].last_error = error;
   return summary;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "chaos/chaos_run.h"
+#include "support/command_line.h"
 
 namespace {
 
@@ -15,7 +16,6 @@ using std::chrono::milliseconds;
 
 constexpr int kHeld = 0;
 constexpr int kViolated = 1;
-constexpr int kUsage = 2;
 constexpr int kCannotRun = 3;
 
 int PrintPlan(const ChaosOptions& chaos) {
@@ -73,23 +73,13 @@ int main(int argc, char** argv) {
   add("keep", options::value(&chaos.keep_in)->default_value(TemporaryDirectory::DefaultParent()),
       "where the files of a failed run are kept");
   add("help", "this text");
-  try {
-    options::variables_map values;
-    options::store(options::command_line_parser(argc, argv).options(all).positional({}).run(),
-                   values);
-    if (values.contains("help")) {
-      std::cout << all;
-      return kHeld;
-    }
-    options::notify(values);
+  const auto check = [&] {
     if (minutes > 0) seconds = minutes * 60;
     if (seconds < 1 || seconds > 1e6 || every < 0.1 || every > 1e6 || bound < 0 || bound > 1e6) {
       throw options::error("a number is out of range");
     }
-  } catch (const options::error& error) {
-    std::cerr << "settle-chaos: " << error.what() << "\nsee settle-chaos --help\n";
-    return kUsage;
-  }
+  };
+  if (const auto code = ReadCommandLine("settle-chaos", argc, argv, all, check)) return *code;
   chaos.length = milliseconds(static_cast<std::int64_t>(seconds * 1'000));
   chaos.every = milliseconds(soak ? 0 : static_cast<std::int64_t>(every * 1'000));
   chaos.bound = milliseconds(static_cast<std::int64_t>(bound * 1'000));

@@ -97,11 +97,17 @@ class Run {
     if (!options_.soak()) {
       plan = MakePlan(options_.seed, options_.length, options_.every, stage_.has_small_disks());
     }
+    for (PlannedFault& fault : plan) {
+      const milliseconds at = fault.at;
+      fault = options_.only.value_or(fault);
+      fault.at = at;
+    }
     const auto start = Clock::now();
     auto next = plan.begin();
     auto line = start + kBetweenLines;
     const auto is_over = [&] {
       for (; next != plan.end() && Clock::now() - start >= next->at; ++next) faults_.Strike(*next);
+      faults_.Hunt();
       if (faults_.HealDue(Clock::now()) > 0) recoveries_.Healed();
       stage_.Supervise();
       recoveries_.Look();
@@ -112,7 +118,8 @@ class Run {
                   << options_.length.count() / 1'000 << ": " << recoveries_.acknowledged()
                   << " commits acknowledged, " << next - plan.begin() << " faults" << std::endl;
       }
-      return Clock::now() - start >= options_.length;
+      const bool enough = options_.enough && options_.enough(operator_.done());
+      return enough || Clock::now() - start >= options_.length;
     };
     static_cast<void>(WaitUntil(is_over, options_.length));
   }
@@ -130,9 +137,9 @@ class Run {
 
   void Quiesce() {
     stage_.StopLoad();
-    operator_.ForgetDamage();
     const auto quiet = [this] {
       stage_.Supervise();
+      operator_.LetGo();
       report_.oldest_in_doubt_s = std::max(report_.oldest_in_doubt_s, stage_.OldestPrepared());
       return stage_.IsQuiet();
     };
@@ -149,6 +156,7 @@ class Run {
     if (is_quiet && !WaitUntil([this] { return stage_.IsQuiet(); }, options_.bound)) {
       report_.violations.push_back("liveness: in doubt again: " + stage_.Cli({"in-doubt"}).out);
     }
+    operator_.NoteWhatWasNotForced();
     recoveries_.Look();
     report_.recoveries_s = recoveries_.took();
     std::sort(report_.recoveries_s.begin(), report_.recoveries_s.end());
@@ -191,7 +199,7 @@ class Run {
     for (const auto& [gtid, answers] : notes.answers) {
       const bool heard =
           !answers.empty() && (answers.back() == "committed" || answers.back() == "aborted");
-      if (heard || notes.forced.contains(gtid) || ++asked > kQuestionsMost) continue;
+      if (heard || notes.shown.contains(gtid) || ++asked > kQuestionsMost) continue;
       const CliAnswer shown = stage_.Cli({"show", gtid, "--no-live"});
       if (!shown.json.is_object() || !shown.json.contains("ending")) continue;  // pruned
       const std::string is = effective.contains(gtid) ? "committed" : "aborted";
@@ -201,13 +209,16 @@ class Run {
     }
   }
 
-  // The daemon's own counters equal what the databases say; a person's decisions count as either.
+  // The daemon's own counters equal what the databases say; damage counts as either.
   void CheckCounters(const std::set<std::string>& effective, const Notes& notes) {
     const CliAnswer status = stage_.Cli({"status"});
     if (!status.json.is_object()) return report_.violations.push_back("counters: " + status.err);
     const auto counted = status.json.value("committed", std::int64_t{-1});
     const auto differs = std::abs(counted - static_cast<std::int64_t>(effective.size()));
-    if (differs <= static_cast<std::int64_t>(notes.forced.size())) return;
+    const auto damaged = std::count_if(notes.shown.begin(), notes.shown.end(), [](const auto& one) {
+      return one.second != "committed" && one.second != "aborted";
+    });
+    if (differs <= damaged) return;
     report_.violations.push_back("counters: settled counts " + std::to_string(counted) +
                                  " committed, the databases hold " +
                                  std::to_string(effective.size()));

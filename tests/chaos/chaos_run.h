@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,10 @@ struct ChaosOptions {
   std::chrono::milliseconds bound{10'000};  // from the healing until nothing is in doubt
   bool progress = true;                     // a line on standard error each five seconds
   std::string keep_in;                      // where a failed run's files go
-  // A test's own: what is done to the databases before they are judged.
+  // A test's own: every fault is this one, each at its time; the load ends as soon as so much of
+  // operator_did is enough; what is done to the databases before they are judged.
+  std::optional<PlannedFault> only{};
+  std::function<bool(const std::map<std::string, int>&)> enough{};
   std::function<void(Stage&)> sabotage{};
 
   bool soak() const { return every.count() == 0; }

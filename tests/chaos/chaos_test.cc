@@ -93,12 +93,15 @@ TEST(Report, NamesWhatIsLostAndTheFaultsThatFired) {
   report.lost = 1;
   report.violations = {"durability: t1 was told committed and is in 0 of 2 banks"};
   report.recoveries_s = {0.1, 0.2, 4};
+  report.operator_did["forced: accepted"] = 2;
   const std::string table = TableOf({}, report);
   EXPECT_THAT(table, HasSubstr("VIOLATION durability: t1"));
   EXPECT_THAT(table, HasSubstr("0.20 s, 4.00 s, 4.00 s of 3"));
   const auto json = JsonOf({}, report);
   EXPECT_EQ(json["faults"]["kill-daemon"]["fired"], 1);
   EXPECT_EQ(json["lost"], 1);
+  EXPECT_EQ(json["operator"]["forced: accepted"], 2);
+  EXPECT_EQ(json["operator"]["forced: refused"], 0);
   EXPECT_FALSE(report.held());
 }
 
@@ -124,6 +127,47 @@ TEST(Chaos, AShortRunHoldsAndItsFaultsFire) {
     ASSERT_NE(outcomes, report.transactions.end()) << protocol;
     EXPECT_TRUE(outcomes->second.contains("committed")) << protocol;
   }
+  std::cout << TableOf(options, report);
+}
+
+// Nothing breaks but this, until the operator has done that.
+ChaosOptions Until(const std::string& done, const PlannedFault& fault) {
+  ChaosOptions options;
+  options.length = 100s;
+  options.every = 10'000ms;
+  options.only = fault;
+  options.enough = [done](const auto& did) { return did.contains(done); };
+  options.bound = kPatience;
+  options.progress = false;
+  options.keep_in = TemporaryDirectory::DefaultParent();
+  return options;
+}
+
+// Frozen sites can decide nothing, so it ends as it was forced.
+TEST(Chaos, AForcedDecisionIsAcceptedAndHolds) {
+  const ChaosOptions options =
+      Until("forced: accepted",
+            {.kind = FaultKind::kMajorityGone, .target = 0, .lasts = 2s, .detail = 1});
+  const ChaosReport report = RunChaos(options);
+  EXPECT_TRUE(report.held()) << TableOf(options, report) << "kept in " << report.kept;
+  EXPECT_GT(report.faults.at(FaultKind::kMajorityGone).fired, 0);
+  ASSERT_TRUE(report.operator_did.contains("forced: accepted")) << TableOf(options, report);
+  EXPECT_EQ(report.operator_did.at("forced: shown as aborted"),
+            report.operator_did.at("forced: accepted"));
+}
+
+// Sites that are cut off from the daemon go on among themselves, and commit what is forced to
+// abort: that is damage, known as such to everybody, and nothing is lost.
+TEST(Chaos, WhatSitesDecidedOtherwiseThanItWasForcedIsShownAsDamage) {
+  const ChaosOptions options =
+      Until("forced: shown as heuristic-commit",
+            {.kind = FaultKind::kMajorityGone, .target = 1, .lasts = 8s, .detail = 1});
+  const ChaosReport report = RunChaos(options);
+  EXPECT_TRUE(report.held()) << TableOf(options, report) << "kept in " << report.kept;
+  EXPECT_GT(report.faults.at(FaultKind::kMajorityGone).fired, 0);
+  EXPECT_TRUE(report.operator_did.contains("forced: shown as heuristic-commit"))
+      << TableOf(options, report);
+  EXPECT_EQ(report.lost, 0u);
   std::cout << TableOf(options, report);
 }
 

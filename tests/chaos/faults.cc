@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace settle::testing {
+namespace {
+
+constexpr std::chrono::seconds kHunt{5};  // the moment comes within, or the fault does not fire
+
+}  // namespace
 
 void Faults::Strike(const PlannedFault& fault) {
   ++counts_[fault.kind].planned;
@@ -46,6 +51,10 @@ bool Faults::Begin(const PlannedFault& fault) {
     case FaultKind::kOperator:
       operator_.Act(fault.detail);
       HealLater(fault, [] { return true; });
+      return true;
+    case FaultKind::kMajorityGone:
+      if (hunted_) return false;
+      hunted_ = Hunted{fault, Clock::now() + kHunt};
       return true;
   }
   return false;
@@ -152,6 +161,55 @@ bool Faults::BeginDiskFull(const PlannedFault& fault) {
     return full;
   });
   return true;
+}
+
+bool Faults::TakeSites(bool freeze) {
+  for (const Slot& slot : stage_.slots()) {
+    if (!slot.site) continue;
+    if (slot.down || !slot.application->process().running() || held_[slot.wire.get()]) return false;
+  }
+  for (Slot& slot : stage_.slots()) {
+    if (!slot.site) continue;
+    if (freeze) {
+      slot.down = true;
+      slot.application->process().Signal(SIGSTOP);
+    } else {
+      held_[slot.wire.get()] = true;
+      slot.wire->Partition();
+    }
+  }
+  return true;
+}
+
+void Faults::GiveSitesBack(bool freeze) {
+  for (Slot& slot : stage_.slots()) {
+    if (!slot.site) continue;
+    if (freeze) {
+      slot.application->process().Signal(SIGCONT);
+      slot.down = false;
+    } else {
+      slot.wire->Heal();
+      held_[slot.wire.get()] = false;
+    }
+  }
+}
+
+// Takes the sites away, looks whether a transaction waits for a majority of them now, and if none
+// does gives them back until the next look.
+void Faults::Hunt() {
+  if (!hunted_ || stage_.daemon_down) return;
+  const PlannedFault fault = hunted_->fault;
+  if (Clock::now() > hunted_->until) return hunted_.reset();
+  const bool freeze = fault.target % 2 == 0;
+  if (!TakeSites(freeze)) return;
+  if (!operator_.SeesWhatWaits()) return GiveSitesBack(freeze);
+  hunted_.reset();
+  // They know at once that the coordinator cannot be reached, and are patient for 3 s.
+  for (const Slot& slot : stage_.slots()) {
+    if (slot.site && !freeze) slot.wire->Sever();
+  }
+  operator_.Force(fault.detail, Clock::now() + fault.lasts);
+  HealLater(fault, [this, freeze] { return GiveSitesBack(freeze), true; });
 }
 
 }  // namespace settle::testing

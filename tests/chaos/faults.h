@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,11 @@ class Faults {
 
   // Begins it. One whose victim is in another one's hands already does not fire.
   void Strike(const PlannedFault& fault);
+  // Goes on with what waits for its moment; to be called again and again.
+  void Hunt();
   // Heals what is due; how many were healed. Blocking for as long as a server needs to come up.
   int HealDue(Clock::time_point now);
-  int HealAll() { return HealDue(Clock::time_point::max()); }
+  int HealAll() { return hunted_.reset(), HealDue(Clock::time_point::max()); }
 
   const std::map<FaultKind, FaultCount>& counts() const { return counts_; }
 
@@ -42,10 +45,20 @@ class Faults {
   bool BeginPostgres(const PlannedFault& fault);
   bool BeginWire(const PlannedFault& fault);
   bool BeginDiskFull(const PlannedFault& fault);
+  // Nobody reaches the sites of three-phase commits until this is given back; false if another
+  // fault has one of them.
+  bool TakeSites(bool freeze);
+  void GiveSitesBack(bool freeze);
   void HealLater(const PlannedFault& fault, std::function<bool()> heal);
 
   Stage& stage_;
   Operator& operator_;
+  // The majority is gone only at a moment at which something waits for one.
+  struct Hunted {
+    PlannedFault fault;
+    Clock::time_point until;
+  };
+  std::optional<Hunted> hunted_;
   std::vector<Open> open_;
   std::map<FaultKind, FaultCount> counts_;
   std::map<const FaultyWire*, bool> held_;  // wires in a fault's hands

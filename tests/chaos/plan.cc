@@ -30,6 +30,8 @@ Range LastsOf(FaultKind kind) {
     case FaultKind::kPartitionOneWay: return {200, 3'000};
     case FaultKind::kDiskFull: return {300, 1'500};
     case FaultKind::kOperator: return {0, 0};
+    // Sites that cannot reach the coordinator for more than 3 s decide by themselves.
+    case FaultKind::kMajorityGone: return {1'000, 8'000};
   }
   return {0, 0};
 }
@@ -50,6 +52,7 @@ const char* ToString(FaultKind kind) {
     case FaultKind::kPartitionOneWay: return "partition-one-way";
     case FaultKind::kDiskFull: return "disk-full";
     case FaultKind::kOperator: return "operator";
+    case FaultKind::kMajorityGone: return "majority-gone";
   }
   return "?";
 }

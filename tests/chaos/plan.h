@@ -22,8 +22,9 @@ enum class FaultKind {
   kPartitionOneWay,
   kDiskFull,
   kOperator,
+  kMajorityGone,  // no site of what waits for a majority is reached, and an operator forces it
 };
-inline constexpr int kFaultKinds = 12;
+inline constexpr int kFaultKinds = 13;
 
 const char* ToString(FaultKind kind);  // "kill-daemon"
 

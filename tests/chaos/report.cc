@@ -14,6 +14,13 @@ double Percentile(const std::vector<double>& values, double part) {
   return values[std::max<std::size_t>(rank, 1) - 1];
 }
 
+// Whether what it forced was accepted is said in any case.
+std::map<std::string, int> DidOf(const ChaosReport& report) {
+  std::map<std::string, int> did{{"forced: accepted", 0}, {"forced: refused", 0}};
+  for (const auto& [what, count] : report.operator_did) did[what] = count;
+  return did;
+}
+
 }  // namespace
 
 std::string TableOf(const ChaosOptions& options, const ChaosReport& report) {
@@ -39,8 +46,7 @@ std::string TableOf(const ChaosOptions& options, const ChaosReport& report) {
     add("fault, disk-full", "left out: " + report.no_disk_full);
   }
   add("faults that fired", std::to_string(fired));
-  for (const auto& [what, count] : report.operator_did)
-    add("operator, " + what, std::to_string(count));
+  for (const auto& [what, count] : DidOf(report)) add("operator, " + what, std::to_string(count));
   add("acknowledged commits", std::to_string(report.acknowledged));
   add("lost", std::to_string(report.lost));
   add("violations", std::to_string(report.violations.size()));
@@ -82,7 +88,7 @@ nlohmann::json JsonOf(const ChaosOptions& options, const ChaosReport& report) {
           {"transactions", report.transactions},
           {"faults", faults},
           {"disk_full_left_out", report.no_disk_full},
-          {"operator", report.operator_did},
+          {"operator", DidOf(report)},
           {"acknowledged", report.acknowledged},
           {"lost", report.lost},
           {"violations", report.violations},

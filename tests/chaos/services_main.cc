@@ -14,34 +14,12 @@
 #include <vector>
 
 #include "chaos/services.h"
+#include "end_to_end/transfer_options.h"
 
 namespace {
 
 using namespace settle::testing;
 using std::chrono::milliseconds;
-
-struct Options {
-  std::string coordinator;
-  std::string name;
-  std::string notes;
-  unsigned seed = 1;
-  std::map<std::string, std::string> banks;  // their DSNs
-};
-
-Options Parse(const std::vector<std::string>& words) {
-  Options options;
-  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-    const std::string& value = words[i + 1];
-    if (words[i] == "--coordinator") options.coordinator = value;
-    if (words[i] == "--name") options.name = value;
-    if (words[i] == "--notes") options.notes = value;
-    if (words[i] == "--seed") options.seed = static_cast<unsigned>(std::stoul(value));
-    if (words[i] != "--bank") continue;
-    const std::size_t equals = value.find('=');
-    options.banks[value.substr(0, equals)] = value.substr(equals + 1);
-  }
-  return options;
-}
 
 // As a program with a user before it: not again at once what has just failed.
 std::jthread Repeat(std::function<bool()> work) {
@@ -55,7 +33,7 @@ std::jthread Repeat(std::function<bool()> work) {
   });
 }
 
-int Run(const Options& options) {
+int Run(const TransferOptions& options) {
   settle::CoordinatorOptions link;
   link.addresses = {options.coordinator};
   link.application = options.name;
@@ -72,15 +50,11 @@ int Run(const Options& options) {
       link.resources.push_back(banks[name].resource);
     }
   }
-  auto coordinator = settle::Coordinator::Connect(link);
-  if (!coordinator) {
-    const settle::Error& error = coordinator.error();
-    std::cout << "refused " << ToString(error.code) << " " << Describe(error) << std::endl;
-    return 1;
-  }
+  const auto coordinator = ConnectOrAnswer(link);
+  if (!coordinator) return 1;
   NotesWriter notes(options.notes);
-  Customer traveller(**coordinator, notes, services, options.seed);
-  Customer shopper(**coordinator, notes, services, options.seed + 1);
+  Customer traveller(*coordinator, notes, services, options.seed);
+  Customer shopper(*coordinator, notes, services, options.seed + 1);
   std::vector<std::jthread> customers;
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -101,7 +75,7 @@ int Run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return Run(Parse({argv + 1, argv + argc}));
+  return Run(ParseTransferOptions({argv + 1, argv + argc}));
 } catch (const std::exception& e) {
   std::fprintf(stderr, "chaos_services: %s\n", e.what());
   return 2;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checker/checker.h"
+#include "support/command_line.h"
 
 namespace {
 
@@ -15,7 +16,6 @@ using namespace settle::testing;
 
 constexpr int kHolds = 0;
 constexpr int kViolated = 1;
-constexpr int kUsage = 2;
 constexpr int kUnreadable = 3;
 
 int Check(const std::vector<std::string>& banks, const std::vector<std::string>& notes) {
@@ -45,23 +45,11 @@ int main(int argc, char** argv) {
   add("bank", options::value(&banks)->multitoken()->required(), "a participant's database");
   add("notes", options::value(&notes)->multitoken(), "what a client noted");
   add("help", "this text");
-  try {
-    options::variables_map values;
-    options::store(options::command_line_parser(argc, argv).options(all).positional({}).run(),
-                   values);
-    if (values.contains("help")) {
-      std::cout << all;
-      return kHolds;
-    }
-    options::notify(values);
-  } catch (const options::error& error) {
-    std::cerr << "settle-check: " << error.what() << "\nsee settle-check --help\n";
-    return kUsage;
-  }
+  if (const auto code = ReadCommandLine("settle-check", argc, argv, all)) return *code;
   for (const std::string& bank : banks) {
     if (bank.find('=') != std::string::npos) continue;
     std::cerr << "settle-check: \"" << bank << "\" is not NAME=DSN\n";
-    return kUsage;
+    return kWrongUse;
   }
   try {
     return Check(banks, notes);

@@ -10,7 +10,8 @@ namespace settle::testing {
 namespace {
 
 // expected: in which banks a transfer or a payment must be. movement: what a transaction moved,
-// by whatever protocol. effective: what took effect for good.
+// by whatever protocol. effective: what took effect for good. damaged: what a person forced and of
+// which the coordinator says, to its client or to that person, that it ended otherwise.
 const char kTables[] = R"sql(
 CREATE TABLE bank (name PRIMARY KEY, opening, total, writable);
 CREATE TABLE transfer (bank, gtid, amount);
@@ -20,6 +21,8 @@ CREATE TABLE asked (gtid PRIMARY KEY, protocol);
 CREATE TABLE expected (gtid, bank);
 CREATE TABLE told (gtid, outcome);
 CREATE TABLE forced (gtid PRIMARY KEY);
+CREATE TABLE accepted (gtid PRIMARY KEY, decision);
+CREATE TABLE shown (gtid PRIMARY KEY, outcome);
 CREATE TABLE saga (steps, pivot);
 )sql";
 
@@ -43,15 +46,19 @@ CREATE TABLE saga_end AS
 CREATE TABLE effective AS
   SELECT gtid FROM transfer UNION SELECT gtid FROM effect WHERE op = 'confirm'
   UNION SELECT gtid FROM saga_end WHERE committed;
+CREATE TABLE damaged AS
+  SELECT gtid FROM (SELECT gtid, outcome FROM told UNION SELECT gtid, outcome FROM shown)
+  WHERE outcome IN ('mixed', 'hazard', 'heuristic-commit', 'heuristic-rollback')
+    AND gtid IN (SELECT gtid FROM forced);
 )sql";
 
 const std::vector<Invariant> kInvariants = {
     {"atomicity", R"sql(
       SELECT gtid || ' took effect in ' || present || ' of ' || wanted || ' banks' FROM presence
-      WHERE present NOT IN (0, wanted) AND gtid NOT IN (SELECT gtid FROM forced))sql"},
+      WHERE present NOT IN (0, wanted) AND gtid NOT IN (SELECT gtid FROM damaged))sql"},
     {"atomicity", R"sql(
       SELECT 'the halves of ' || gtid || ' differ by ' || sum(amount) FROM movement
-      WHERE gtid NOT IN (SELECT gtid FROM forced)
+      WHERE gtid NOT IN (SELECT gtid FROM damaged)
         AND gtid NOT IN (SELECT gtid FROM presence WHERE present NOT IN (0, wanted))
       GROUP BY gtid HAVING sum(amount) <> 0)sql"},
     {"atomicity", R"sql(
@@ -67,7 +74,7 @@ const std::vector<Invariant> kInvariants = {
       SELECT DISTINCT gtid || ' was told committed and is in ' || present || ' of ' || wanted
         || ' banks'
       FROM told JOIN presence USING (gtid) WHERE outcome = 'committed' AND present < wanted
-        AND gtid NOT IN (SELECT gtid FROM forced))sql"},
+        AND gtid NOT IN (SELECT gtid FROM damaged))sql"},
     {"durability", R"sql(
       SELECT DISTINCT gtid || ' was told committed and its saga is not'
       FROM told JOIN asked USING (gtid) LEFT JOIN saga_end USING (gtid)
@@ -76,7 +83,7 @@ const std::vector<Invariant> kInvariants = {
       SELECT DISTINCT gtid || ' was told aborted and is in '
         || (SELECT count(*) FROM transfer t WHERE t.gtid = told.gtid) || ' banks'
       FROM told WHERE outcome = 'aborted' AND gtid IN (SELECT gtid FROM effective)
-        AND gtid NOT IN (SELECT gtid FROM forced))sql"},
+        AND gtid NOT IN (SELECT gtid FROM damaged))sql"},
     {"durability", R"sql(
       SELECT DISTINCT gtid || ' took effect and nobody had asked for it'
       FROM transfer WHERE gtid NOT IN (SELECT gtid FROM asked) AND (SELECT count(*) FROM asked) > 0
@@ -117,12 +124,29 @@ const std::vector<Invariant> kInvariants = {
       WHERE pivot_done AND NOT committed)sql"},
     {"one decision", R"sql(
       SELECT gtid || ' was told committed and aborted' FROM told
-      WHERE outcome IN ('committed', 'aborted')
+      WHERE outcome IN ('committed', 'aborted') AND gtid NOT IN (SELECT gtid FROM damaged)
       GROUP BY gtid HAVING count(DISTINCT outcome) > 1)sql"},
     {"heuristics", R"sql(
       SELECT DISTINCT gtid || ' was told ' || outcome || ' and nobody forced it' FROM told
       WHERE outcome IN ('mixed', 'hazard', 'heuristic-commit', 'heuristic-rollback')
         AND gtid NOT IN (SELECT gtid FROM forced))sql"},
+    {"heuristics", R"sql(
+      SELECT gtid || ' was forced to ' || decision || ' and nothing is shown of that'
+      FROM accepted WHERE gtid NOT IN (SELECT gtid FROM shown))sql"},
+    {"heuristics", R"sql(
+      SELECT gtid || ' was forced to ' || decision || ' and is shown as ' || outcome
+      FROM accepted JOIN shown USING (gtid)
+      WHERE (decision = 'commit' AND outcome NOT IN
+              ('committed', 'mixed', 'hazard', 'heuristic-rollback'))
+        OR (decision = 'abort' AND outcome NOT IN
+              ('aborted', 'mixed', 'hazard', 'heuristic-commit')))sql"},
+    {"heuristics", R"sql(
+      SELECT gtid || ' is shown as ' || outcome || ' and is in ' || present || ' of ' || wanted
+        || ' banks'
+      FROM shown JOIN presence USING (gtid)
+      WHERE (outcome IN ('committed', 'heuristic-commit') AND present < wanted)
+        OR (outcome IN ('aborted', 'heuristic-rollback') AND present > 0)
+        OR (outcome = 'mixed' AND present IN (0, wanted)))sql"},
     {"ledger", R"sql(
       SELECT name || ' holds ' || total || ' and its rows say ' || (opening + moved)
       FROM (SELECT name, total, opening,
@@ -131,7 +155,7 @@ const std::vector<Invariant> kInvariants = {
     {"conservation", R"sql(
       SELECT total || ' instead of ' || wanted
       FROM (SELECT sum(total) AS total, sum(opening) + (SELECT ifnull(sum(amount), 0)
-              FROM movement WHERE gtid IN (SELECT gtid FROM forced)) AS wanted FROM bank)
+              FROM movement WHERE gtid IN (SELECT gtid FROM damaged)) AS wanted FROM bank)
       WHERE total <> wanted)sql"},
     {"no orphan", "SELECT name || ' is still prepared in ' || bank FROM prepared"},
     {"no orphan", R"sql(
@@ -233,6 +257,8 @@ void InsertNotes(Judge& judge, const std::vector<BankFacts>& banks, const Notes&
     for (const BankFacts& bank : banks) judge.Insert("expected", {gtid, bank.name});
   }
   for (const std::string& gtid : notes.forced) judge.Insert("forced", {gtid});
+  for (const auto& [gtid, decision] : notes.accepted) judge.Insert("accepted", {gtid, decision});
+  for (const auto& [gtid, outcome] : notes.shown) judge.Insert("shown", {gtid, outcome});
 }
 
 }  // namespace

@@ -41,7 +41,9 @@ bool IsQuiet(const BankFacts& facts);
 //   turn saga          committed: every step done and none undone; else what was done is undone
 //   pivot         nothing of it or after it was undone, and it never stands alone
 //   one decision  nobody was told both
-//   heuristics    what ended as damaged was forced by a person who noted it
+//   heuristics    what ended as damaged was forced by a person who noted it; what a person was told
+//                 to have forced is shown as that, and as what is in the banks. Only what is shown
+//                 as damaged is exempt from what stands above
 //   ledger        each bank holds what its own rows say
 //   conservation  all banks together hold what they held at the start
 //   no orphan     nothing prepared, no lock without an owner, no reservation held

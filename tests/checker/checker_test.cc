@@ -160,6 +160,28 @@ constexpr std::array kCanaries{
            "one decision: t1 was told committed and aborted"},
     Canary{"DamageThatNobodyDid", [](Healthy& h) { h.Note("told t1 mixed\n"); },
            "heuristics: t1 was told mixed and nobody forced it"},
+    Canary{"AForcedDecisionThatIsForgotten",
+           [](Healthy& h) { h.Note("forced t1\naccepted t1 commit\n"); },
+           "heuristics: t1 was forced to commit and nothing is shown of that"},
+    Canary{"AForcedDecisionThatTurned",
+           [](Healthy& h) { h.Note("forced t1\naccepted t1 abort\nshown t1 committed\n"); },
+           "heuristics: t1 was forced to abort and is shown as committed"},
+    Canary{"DamageThatIsNotShown",
+           [](Healthy& h) {
+             h.Note("asked t2 3pc a b\nforced t2\naccepted t2 commit\nshown t2 committed\n");
+           },
+           "heuristics: t2 is shown as committed and is in 0 of 2 banks"},
+    Canary{"HalfOfWhatWasForced",
+           [](Healthy& h) {
+             h.Move("a", "t2", 0);
+             h.Note("asked t2 3pc a b\nforced t2\naccepted t2 commit\nshown t2 committed\n");
+           },
+           "atomicity: t2 took effect in 1 of 2 banks"},
+    Canary{"ALostCommitThatWasForced",
+           [](Healthy& h) {
+             h.Note("asked t2 3pc a b\nforced t2\ntold t2 committed\nshown t2 committed\n");
+           },
+           "durability: t2 was told committed and is in 0 of 2 banks"},
     Canary{"ABranchAppliedTwice", [](Healthy& h) { h.Pay("b", 10); },
            "ledger: b holds 10020 and its rows say 10010"},
     Canary{"MoneyMade", [](Healthy& h) { h.Pay("b", 10); }, "conservation: 30010 instead of 30000"},
@@ -198,6 +220,23 @@ TEST(Checker, AcceptsTheDamageThatAPersonNotedThatTheyDid) {
   Healthy world;
   world.Move("a", "t2", -10);
   world.Note("asked t2 2pc a b\ntold t2 mixed\nforced t2\n");
+  EXPECT_THAT(world.Violations(), IsEmpty());
+}
+
+TEST(Checker, AcceptsAForcedDecisionThatEndedSo) {
+  Healthy world;
+  world.Note("forced t1\naccepted t1 commit\nshown t1 committed\n");
+  world.Note("asked t2 3pc a b\nforced t2\naccepted t2 abort\nshown t2 aborted\n");
+  EXPECT_THAT(world.Violations(), IsEmpty());
+}
+
+// Its client was told the decision, and the sites had come to the other one by themselves.
+TEST(Checker, AcceptsThatAForcedDecisionIsShownAsTheDamageThatItDid) {
+  Healthy world;
+  world.Note("asked t2 3pc a b\nforced t2\naccepted t2 commit\ntold t2 committed\n");
+  world.Note("shown t2 heuristic-rollback\nforced t1\naccepted t1 abort\ntold t1 aborted\n");
+  world.Note("shown t1 heuristic-commit\nasked t3 3pc a b\nforced t3\nshown t3 mixed\n");
+  world.Move("b", "t3", 10);
   EXPECT_THAT(world.Violations(), IsEmpty());
 }
 
@@ -282,6 +321,9 @@ TEST(Notes, HalfALastLineIsNoFact) {
     notes.Forced("t1");
     notes.Forced("t3");
     notes.Refused("t3");
+    notes.Accepted("t1", "commit");
+    notes.Shown("t1", "mixed");
+    notes.Shown("t1", "hazard");
     notes.Asked("t2");
   }
   std::ofstream(path, std::ios::app) << "told t2 commit";
@@ -290,6 +332,8 @@ TEST(Notes, HalfALastLineIsNoFact) {
   EXPECT_EQ(notes.asked.at("t1").protocol, "2pc");
   EXPECT_THAT(notes.asked.at("t1").banks, ElementsAre("a", "b"));
   EXPECT_THAT(notes.forced, ElementsAre("t1"));
+  EXPECT_EQ(notes.accepted.at("t1"), "commit");
+  EXPECT_EQ(notes.shown.at("t1"), "hazard");
   EXPECT_THAT(notes.answers.at("t2"), IsEmpty());
 }
 

@@ -32,6 +32,14 @@ void NotesWriter::Forced(const std::string& gtid) { Append("forced " + gtid + "\
 
 void NotesWriter::Refused(const std::string& gtid) { Append("refused " + gtid + "\n"); }
 
+void NotesWriter::Accepted(const std::string& gtid, const std::string& to) {
+  Append("accepted " + gtid + " " + to + "\n");
+}
+
+void NotesWriter::Shown(const std::string& gtid, const std::string& outcome) {
+  Append("shown " + gtid + " " + outcome + "\n");
+}
+
 void NotesWriter::Append(const std::string& line) {
   const ssize_t written = ::write(file_, line.data(), line.size());
   if (written != static_cast<ssize_t>(line.size()) || ::fsync(file_) != 0) {
@@ -54,6 +62,8 @@ Notes ReadNotes(const std::vector<std::string>& paths) {
       words >> verb >> gtid;
       if (verb == "forced") notes.forced.insert(gtid);
       if (verb == "refused") notes.forced.erase(gtid);
+      if (verb == "accepted") words >> notes.accepted[gtid];
+      if (verb == "shown") words >> notes.shown[gtid];
       if (verb != "asked" && verb != "told") continue;
       std::vector<std::string>& answers = notes.answers[gtid];
       if (verb == "told") {

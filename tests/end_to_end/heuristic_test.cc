@@ -1,5 +1,5 @@
 // What a person decides where nobody else can, through `settle`, with a daemon that is killed
-// between what it wrote down and what it then does.
+// before and after it has written down what it then does.
 #include <filesystem>
 #include <map>
 
@@ -83,7 +83,9 @@ TEST_F(OfAHazard, APersonSaysWhatIsSo_AndTheOutcomeFollowsFromThat) {
     world_.daemon().Start();
   }
   ASSERT_TRUE(  // its decision is told again after each start
-      WaitUntil([&] { return world_.Cli({"show", gtid_}).json["state"] == "damaged"; }));
+      WaitUntil([&] {
+        return world_.Cli({"show", gtid_}).json["state"] == "damaged";
+      }));
   ASSERT_EQ(world_.Cli({"forget", gtid_, "--reason", "credited", "--dry-run"}).code, 0);
   EXPECT_EQ(Heuristics(), "1");
   ASSERT_EQ(world_.Cli({"forget", gtid_, "--reason", "credited"}).code, 0);
@@ -121,18 +123,45 @@ class OfAStray : public Heuristic {
     return {"--resource", std::string(1, bank), "--prepared", names_.at(bank), to, "--heuristic"};
   }
   nlohmann::json InDoubt() { return world_.Cli({"in-doubt"}).json; }
+  // The log of what is prepared in both banks is gone for good. Nothing answers for the two
+  // branches but a person, and the daemon dies at that place of what the person decides.
+  void LoseTheLog(const std::string& failpoint) {
+    Decide();
+    for (const char bank : {'a', 'b'}) names_[bank] = world_.bank(bank).Prepared().at(0);
+    world_.daemon().log_directory = world_ / "another";
+    std::filesystem::create_directory(world_.daemon().log_directory);
+    world_.daemon().Start(failpoint);
+    ASSERT_TRUE(WaitUntil([&] { return InDoubt()["strays"].size() == 2; }));
+  }
+
   std::map<char, std::string> names_;
 };
 
-TEST_F(OfAStray, IsCarriedOutAfterAKillBetweenTheIntentAndTheAct) {
-  Decide();
-  for (const char bank : {'a', 'b'}) names_[bank] = world_.bank(bank).Prepared().at(0);
-  // Its log is gone for good. Nothing answers for the two branches but a person.
-  world_.daemon().log_directory = world_ / "another";
-  std::filesystem::create_directory(world_.daemon().log_directory);
-  world_.daemon().Start("engine.intent_recorded");
-  ASSERT_TRUE(WaitUntil([&] { return InDoubt()["strays"].size() == 2; }));
+TEST_F(OfAStray, IsNotInForceAfterAKillBeforeTheIntent_AndIsDecidedAgain) {
+  LoseTheLog("engine.before_intent");
+  const CliAnswer killed = Resolve(Words('a', "abort"));
+  ASSERT_TRUE(world_.daemon().AwaitFailpoint());
+  EXPECT_EQ(killed.code, 7) << "unknown: " << killed.out;
+  world_.daemon().Start();
 
+  ASSERT_TRUE(WaitUntil([&] { return InDoubt()["strays"].size() == 2; })) << "both are as before";
+  EXPECT_EQ(world_.PreparedBranches(), 2u);
+  EXPECT_THAT(InDoubt()["transactions"], IsEmpty());
+  EXPECT_EQ(Heuristics(), "0");
+
+  const CliAnswer again = Resolve(Words('a', "abort"));
+  ASSERT_EQ(again.code, 0) << again.out << again.err;
+  const std::string act = again.json["gtid"];
+  ASSERT_TRUE(AwaitState(act, "damaged"));
+  EXPECT_EQ(world_.OutcomeShown(act), "aborted");
+  EXPECT_THAT(world_.bank('a').Prepared(), IsEmpty());
+  EXPECT_EQ(world_.bank('a').Transfers().count(gtid_), 0u);
+  EXPECT_EQ(world_.bank('b').Prepared().size(), 1u) << "that one was not decided of";
+  EXPECT_EQ(Heuristics(), "1");
+}
+
+TEST_F(OfAStray, IsCarriedOutAfterAKillBetweenTheIntentAndTheAct) {
+  LoseTheLog("engine.intent_recorded");
   std::vector<std::string> dry = Words('a', "commit");
   dry.emplace_back("--dry-run");
   const CliAnswer would = Resolve(dry);

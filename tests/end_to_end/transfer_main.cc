@@ -24,49 +24,14 @@
 #include <string>
 #include <vector>
 
+#include "end_to_end/transfer_options.h"
 #include "end_to_end/transfer_script.h"
 #include "end_to_end/transfer_service.h"
 
 namespace {
 
-using settle::Protocol;
 using settle::testing::Bank;
-
-struct Options {
-  std::string coordinator;
-  std::string name = "e2e_transfer";
-  std::string notes = "/dev/null";
-  unsigned seed = 1;
-  std::chrono::milliseconds call_timeout{15'000};
-  std::map<std::string, std::string> banks;  // their DSNs
-  std::map<std::string, std::string> tills;  // of their banks
-  std::string peers;
-  bool last_resource = false;
-
-  Protocol protocol() const { return peers.empty() ? Protocol::kTwoPhase : Protocol::kThreePhase; }
-};
-
-Options Parse(const std::vector<std::string>& words) {
-  Options options;
-  for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-    const std::string& value = words[i + 1];
-    if (words[i] == "--coordinator") options.coordinator = value;
-    if (words[i] == "--name") options.name = value;
-    if (words[i] == "--notes") options.notes = value;
-    if (words[i] == "--peers") options.peers = value;
-    if (words[i] == "--last-resource") options.last_resource = value == "always";
-    if (words[i] == "--seed") options.seed = static_cast<unsigned>(std::stoul(value));
-    if (words[i] == "--call-timeout-ms") {
-      options.call_timeout = std::chrono::milliseconds(std::stol(value));
-    }
-    if (words[i] == "--bank" || words[i] == "--till") {
-      const std::size_t equals = value.find('=');
-      auto& named = words[i] == "--bank" ? options.banks : options.tills;
-      named[value.substr(0, equals)] = value.substr(equals + 1);
-    }
-  }
-  return options;
-}
+using settle::testing::TransferOptions;
 
 // As `settle` reads them; all empty: without TLS.
 settle::TlsOptions TlsOfEnvironment() {
@@ -77,7 +42,7 @@ settle::TlsOptions TlsOfEnvironment() {
   return {read("SETTLE_TLS_CA"), read("SETTLE_TLS_CERTIFICATE"), read("SETTLE_TLS_KEY"), ""};
 }
 
-int Run(const Options& options) {
+int Run(const TransferOptions& options) {
   settle::CoordinatorOptions link;
   link.addresses = {options.coordinator};
   link.application = options.name;
@@ -94,12 +59,8 @@ int Run(const Options& options) {
   }
   for (const auto& [name, dsn] : options.tills)
     link.participants.push_back(settle::testing::MakeTill(name, dsn));
-  auto coordinator = settle::Coordinator::Connect(link);
-  if (!coordinator) {
-    const settle::Error& error = coordinator.error();
-    std::cout << "refused " << ToString(error.code) << " " << Describe(error) << std::endl;
-    return 1;
-  }
+  const auto coordinator = settle::testing::ConnectOrAnswer(link);
+  if (!coordinator) return 1;
   std::ios::sync_with_stdio(false);  // else the buffer is one that cannot be asked
   settle::testing::NotesWriter notes(options.notes);
   // What came together with the line before lies in the stream's buffer already.
@@ -107,7 +68,7 @@ int Run(const Options& options) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
     return std::cin.rdbuf()->in_avail() > 0 || ::poll(&input, 1, 0) > 0;
   };
-  settle::testing::TransferScript script(**coordinator, banks, notes, options.seed, has_input,
+  settle::testing::TransferScript script(*coordinator, banks, notes, options.seed, has_input,
                                          options.protocol());
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -119,7 +80,7 @@ int Run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  return Run(Parse({argv + 1, argv + argc}));
+  return Run(settle::testing::ParseTransferOptions({argv + 1, argv + argc}));
 } catch (const std::exception& e) {
   std::fprintf(stderr, "e2e_transfer: %s\n", e.what());
   return 2;

@@ -3,7 +3,7 @@
 // what was refused is neither.
 #include <gmock/gmock.h>
 
-#include <optional>
+#include <future>
 #include <set>
 
 #include "samples.h"
@@ -15,8 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using settle::testing::AtEveryPlace;
+using settle::testing::AtEveryPowerFailure;
 using settle::testing::FaultyVfs;
-using settle::testing::PutInto;
 
 // Of the ends that one life appended, by sequence.
 struct Told {
@@ -131,42 +131,29 @@ INSTANTIATE_TEST_SUITE_P(Log, EveryFaultOfPruning,
                          settle::testing::NameOfFault);
 
 TEST_F(PruningFaults, L04_PowerLostAtAnyMomentOfPruningLosesNothing) {
-  struct Outage {
-    Told told;
-    std::vector<FaultyVfs::Files> left;
-  };
-  int moments = 0;
-  std::uint64_t pruned = 0;
-  for (int n = 1;; ++n, ++moments) {
+  const auto life = [](Told& told) {
     const TemporaryDirectory directory;
     const std::string path = directory / "settle.db";
     WriteFile(path, prepared);
-    Told told;
-    std::mutex mutex;  // the power fails on the log's thread
-    std::optional<Outage> outage;
-    vfs.Record(n, [&] {
-      const std::lock_guard lock(mutex);
-      outage.emplace(Outage{told, vfs.EveryPowerFailure(static_cast<unsigned>(n))});
-    });
-    {
-      const auto log = Open(path);
-      ASSERT_TRUE(log->Replay([](std::uint64_t, const Record&) {}));
-      for (std::uint64_t i = 1; i <= kEnds; ++i) {
-        AppendAndWait(*log, SampleEnd(Of(*log, 2, i)));
-        const std::lock_guard lock(mutex);
-        told.durable.insert(i);
-      }
+    const auto log = Open(path);
+    ASSERT_TRUE(log->Replay([](std::uint64_t, const Record&) {}));
+    for (std::uint64_t i = 1; i <= kEnds; ++i) {
+      std::promise<void> answered;
+      log->Append(SampleEnd(Of(*log, 2, i)), Durability::kForce,
+                  [&](AppendResult result, const std::string&) {
+                    // On the log's thread, on which the power fails too.
+                    if (result == AppendResult::kDurable) told.durable.insert(i);
+                    answered.set_value();
+                  });
+      answered.get_future().wait();
     }
-    vfs.StopRecording();
-    if (!outage) break;
-    for (const FaultyVfs::Files& files : outage->left) {
-      const TemporaryDirectory after;
-      PutInto(after.path(), files);
-      pruned =
-          std::max(pruned, Check(after / "settle.db", outage->told, "moment " + std::to_string(n)));
-    }
-  }
-  EXPECT_GT(moments, 40);
+  };
+  std::uint64_t pruned = 0;
+  const auto heal = [&](const TemporaryDirectory& after, const Told& told,
+                        const std::string& when) {
+    pruned = std::max(pruned, Check(after / "settle.db", told, when));
+  };
+  EXPECT_GT(AtEveryPowerFailure<Told>(vfs, life, heal), 40);
   EXPECT_GT(pruned, kEarlier / 2);
 }
 

@@ -88,6 +88,10 @@ void FaultyWire::Cut() {
 void FaultyWire::Accept() {
   const int program = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
   if (program < 0) return;
+  if (severed_) {
+    ::close(program);
+    return;
+  }
   const int daemon = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(daemon_port_);
   if (::connect(daemon, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -145,6 +149,7 @@ void FaultyWire::Partition(const std::vector<Toward>& ways) {
 }
 
 void FaultyWire::Heal() {
+  severed_ = false;
   for (auto& partitioned : partitioned_) partitioned = false;
 }
 
@@ -162,6 +167,7 @@ pollfd FaultyWire::Watch(const Connection& connection, Toward direction) {
 
 void FaultyWire::Run() {
   while (!stopping_) {
+    if (severed_) Cut();
     std::vector<pollfd> sockets{{listener_, POLLIN, 0}};
     for (const Connection& connection : connections_) {
       sockets.push_back(Watch(connection, Toward::kDaemon));

@@ -49,6 +49,8 @@ class FaultyWire {
   void Slow(Toward direction, std::chrono::milliseconds pause, std::size_t bytes_most = 65536);
   // Carries nothing, one way or both, with every connection open, until Heal: a partition.
   void Partition(const std::vector<Toward>& ways = {Toward::kDaemon, Toward::kProgram});
+  // Lets nobody through until Heal: every connection is cut, and each new one at once.
+  void Sever() { severed_ = true; }
   void Heal();
   // Whether bytes waited for a partition to heal.
   bool HeldBytes() const { return held_; }
@@ -91,6 +93,7 @@ class FaultyWire {
   std::atomic<int> cuts_{0};
   std::atomic<bool> partitioned_[2]{false, false};  // by direction
   std::atomic<bool> held_{false};
+  std::atomic<bool> severed_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
