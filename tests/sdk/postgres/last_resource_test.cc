@@ -2,6 +2,7 @@
 // decides.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
 
 #include "sdk/postgres/world.h"
 
