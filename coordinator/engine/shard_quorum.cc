@@ -103,7 +103,12 @@ void Shard::NoteQuorum(Transaction& transaction, const std::optional<QuorumSumma
   }
   if (was_decided) return;
   if (!after->by.quorum.empty()) {
-    const bool commits = transaction.machine.state() == TwoPhase::State::kDeciding;
+    // What a person forced may be the opposite, and is decided already.
+    const bool commits =
+        transaction.machine.state() == TwoPhase::State::kDeciding ||
+        std::any_of(after->sites.begin(), after->sites.end(), [](const SiteSummary& site) {
+          return site.last && site.last->state == SiteState::kCommitted;
+        });
     return transaction.Note(now,
                             DecidedText(*after, commits ? Decision::kCommit : Decision::kAbort));
   }

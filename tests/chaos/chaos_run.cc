@@ -141,7 +141,7 @@ class Run {
       stage_.Supervise();
       operator_.LetGo();
       report_.oldest_in_doubt_s = std::max(report_.oldest_in_doubt_s, stage_.OldestPrepared());
-      return stage_.IsQuiet();
+      return stage_.IsQuiet(operator_.shown());
     };
     const bool is_quiet = WaitUntil(quiet, kLongest);
     const auto took = Clock::now() - healed_;
@@ -153,7 +153,8 @@ class Run {
                                         : "not quiet: " + stage_.Cli({"in-doubt"}).out));
     }
     stage_.AwaitLoadStopped();
-    if (is_quiet && !WaitUntil([this] { return stage_.IsQuiet(); }, options_.bound)) {
+    if (is_quiet &&
+        !WaitUntil([this] { return stage_.IsQuiet(operator_.shown()); }, options_.bound)) {
       report_.violations.push_back("liveness: in doubt again: " + stage_.Cli({"in-doubt"}).out);
     }
     operator_.NoteWhatWasNotForced();

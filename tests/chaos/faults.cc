@@ -163,28 +163,28 @@ bool Faults::BeginDiskFull(const PlannedFault& fault) {
   return true;
 }
 
-bool Faults::TakeSites(bool freeze) {
+bool Faults::TakeSites(Away how) {
   for (const Slot& slot : stage_.slots()) {
     if (!slot.site) continue;
     if (slot.down || !slot.application->process().running() || held_[slot.wire.get()]) return false;
   }
   for (Slot& slot : stage_.slots()) {
     if (!slot.site) continue;
-    if (freeze) {
+    if (how == Away::kFrozen) {
       slot.down = true;
       slot.application->process().Signal(SIGSTOP);
     } else {
       held_[slot.wire.get()] = true;
-      slot.wire->Partition();
+      slot.wire->Partition({how == Away::kUnheard ? Toward::kDaemon : Toward::kProgram});
     }
   }
   return true;
 }
 
-void Faults::GiveSitesBack(bool freeze) {
+void Faults::GiveSitesBack(Away how) {
   for (Slot& slot : stage_.slots()) {
     if (!slot.site) continue;
-    if (freeze) {
+    if (how == Away::kFrozen) {
       slot.application->process().Signal(SIGCONT);
       slot.down = false;
     } else {
@@ -200,16 +200,16 @@ void Faults::Hunt() {
   if (!hunted_ || stage_.daemon_down) return;
   const PlannedFault fault = hunted_->fault;
   if (Clock::now() > hunted_->until) return hunted_.reset();
-  const bool freeze = fault.target % 2 == 0;
-  if (!TakeSites(freeze)) return;
-  if (!operator_.SeesWhatWaits()) return GiveSitesBack(freeze);
+  const Away how = static_cast<Away>(fault.target % 3);
+  if (!TakeSites(how)) return;
+  if (!operator_.SeesWhatWaits()) return GiveSitesBack(how);
   hunted_.reset();
-  // They know at once that the coordinator cannot be reached, and are patient for 3 s.
+  // So that they find out that the coordinator cannot be reached.
   for (const Slot& slot : stage_.slots()) {
-    if (slot.site && !freeze) slot.wire->Sever();
+    if (slot.site && how != Away::kFrozen) slot.wire->Sever();
   }
   operator_.Force(fault.detail, Clock::now() + fault.lasts);
-  HealLater(fault, [this, freeze] { return GiveSitesBack(freeze), true; });
+  HealLater(fault, [this, how] { return GiveSitesBack(how), true; });
 }
 
 }  // namespace settle::testing

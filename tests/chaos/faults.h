@@ -45,10 +45,12 @@ class Faults {
   bool BeginPostgres(const PlannedFault& fault);
   bool BeginWire(const PlannedFault& fault);
   bool BeginDiskFull(const PlannedFault& fault);
-  // Nobody reaches the sites of three-phase commits until this is given back; false if another
-  // fault has one of them.
-  bool TakeSites(bool freeze);
-  void GiveSitesBack(bool freeze);
+  // How the sites of three-phase commits are taken away: frozen; cut off by what they say being
+  // lost, so that they may have pre-committed; cut off by what they are told being lost.
+  enum class Away { kFrozen, kUnheard, kUntold };
+  // Until they are given back; false if another fault has one of them.
+  bool TakeSites(Away how);
+  void GiveSitesBack(Away how);
   void HealLater(const PlannedFault& fault, std::function<bool()> heal);
 
   Stage& stage_;

@@ -1,5 +1,6 @@
 #include "chaos/operator.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace settle::testing {
@@ -83,6 +84,15 @@ std::vector<std::string> Operator::Waiting() const {
     if (one["state"] == "quorum") waiting.push_back(one["gtid"]);
   }
   return waiting;
+}
+
+bool Operator::SeesWhatWaits() const {
+  const std::vector<std::string> first = Waiting();
+  if (first.empty()) return false;
+  const std::vector<std::string> still = Waiting();
+  return std::any_of(first.begin(), first.end(), [&](const std::string& gtid) {
+    return std::find(still.begin(), still.end(), gtid) != still.end();
+  });
 }
 
 void Operator::Run() {

@@ -35,8 +35,8 @@ class Operator {
   // Forces what waits for a majority, one way or the other, as soon as anything does; not after
   // `until`. Does not wait for it.
   void Force(std::uint32_t drawn, Time until);
-  // Whether anything waits so now. Blocking.
-  bool SeesWhatWaits() const { return !Waiting().empty(); }
+  // Whether anything waits so, and not just in passing. Blocking.
+  bool SeesWhatWaits() const;
 
   // Waits until all is done.
   void Finish();
@@ -50,6 +50,8 @@ class Operator {
   void LetGo();
   // All is at rest: what nobody knows to have been forced was not.
   void NoteWhatWasNotForced();
+  // What was forced and has ended.
+  const std::set<std::string>& shown() const { return shown_; }
 
  private:
   struct Task {

@@ -30,8 +30,8 @@ Range LastsOf(FaultKind kind) {
     case FaultKind::kPartitionOneWay: return {200, 3'000};
     case FaultKind::kDiskFull: return {300, 1'500};
     case FaultKind::kOperator: return {0, 0};
-    // Sites that cannot reach the coordinator for more than 3 s decide by themselves.
-    case FaultKind::kMajorityGone: return {1'000, 8'000};
+    // Sites that do not reach the coordinator decide by themselves after 5 to 10 s.
+    case FaultKind::kMajorityGone: return {1'000, 12'000};
   }
   return {0, 0};
 }

@@ -152,7 +152,7 @@ std::vector<std::string> Stage::Prepared() const {
   return all;
 }
 
-bool Stage::IsQuiet() {
+bool Stage::IsQuiet(const std::set<std::string>& forced) {
   if (!Prepared().empty()) return false;
   if (!std::all_of(banks_.begin(), banks_.end(),
                    [](const auto& bank) { return bank.second->Writable(); })) {
@@ -160,7 +160,13 @@ bool Stage::IsQuiet() {
   }
   const CliAnswer open = Cli({"list", "--open"});
   if (open.code != 0 || !open.json["transactions"].empty()) return false;
-  return Cli({"in-doubt", "--check"}).code == 0;
+  const CliAnswer in_doubt = Cli({"in-doubt"});
+  if (in_doubt.code != 0 || !in_doubt.json["transactions"].empty()) return false;
+  const auto& strays = in_doubt.json["strays"];
+  return std::all_of(strays.begin(), strays.end(), [&](const auto& stray) {
+    const std::string name = stray["database_name"];  // settle:GTID:BRANCH
+    return forced.contains(name.substr(name.find(':') + 1, name.rfind(':') - name.find(':') - 1));
+  });
 }
 
 std::vector<BankFacts> Stage::Facts() const {

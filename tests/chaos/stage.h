@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,9 @@ class Stage {
 
   // What is prepared anywhere now, "bank/name"; a bank that cannot be asked counts as "bank/?".
   std::vector<std::string> Prepared() const;
-  bool IsQuiet();
+  // Nothing is open or prepared anywhere. The coordinator may still remember that it was asked
+  // about branches of what a person forced and let go of: strays, for some minutes.
+  bool IsQuiet(const std::set<std::string>& forced);
   std::vector<BankFacts> Facts() const;
   std::vector<std::string> NotePaths() const;
   // Of commits that programs were told since the last call.

@@ -271,6 +271,24 @@ TEST(EngineQuorum, M10_SitesThatDecidedWithoutTheCoordinatorAreSaidSo) {
                        "site 1 (orders), quorum 1, 2"));
 }
 
+TEST(EngineQuorum, WhatSitesDecidedIsSaidAlsoOfWhatAPersonForced) {
+  EngineUnderTest engine;
+  ThreeSites sites(engine);
+  const Gtid gtid = sites.Prepared();
+  Answer<Gtid> forced;
+  engine.engine().Intervene(
+      {gtid, {HeuristicAct::kForce, Decision::kCommit, {}, "", "alice", "b is gone", 0}},
+      forced.done());
+  engine.Run();
+  ASSERT_TRUE(forced.ok());
+  for (auto [site, number] : {std::pair{&sites.orders, 1U}, {&sites.stock, 2U}})
+    site->kept({gtid, number}) = {SiteState::kCommitted, {2, 1}, {2, 1}, {{2, 1}, {1, 2}}};
+  sites.Work();
+  EXPECT_THAT(TimelineOf(engine, gtid),
+              Contains("sites decided without the coordinator: commit under ballot 2.1, led by "
+                       "site 1 (orders), quorum 1, 2"));
+}
+
 TEST(EngineQuorum, M11_AnOutbidBallotIsFollowedByAHigherOne) {
   EngineUnderTest engine;
   ThreeSites sites(engine);
