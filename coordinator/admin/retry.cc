@@ -19,9 +19,9 @@ Result<RetriedView> WithSessions(Engine& engine, const Hurried& hurried) {
   const auto add = [&](const auto& sent, std::vector<SessionView> ParticipantView::*who) {
     for (const auto& [where, branches] : sent) {
       const auto& [resource, command] = where;
-      const auto serving =
-          std::find_if(served->begin(), served->end(),
-                       [&](const ParticipantView& one) { return one.resource == resource; });
+      const auto serving = std::find_if(
+          served->begin(), served->end(),
+          [&name = resource](const ParticipantView& one) { return one.resource == name; });
       view.resources.push_back(
           {resource, ToString(command), branches.count,
            serving == served->end() ? std::vector<SessionView>{} : (*serving).*who,
