@@ -18,6 +18,8 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::Property;
+using ::testing::UnorderedElementsAre;
 
 // Everything that any reader of the file can see.
 std::string Contents(const std::string& path) {
@@ -74,8 +76,10 @@ TEST_F(LogVerify, WhatIsThereIsCounted) {
   EXPECT_EQ(report->schema_version, 5);
   EXPECT_FALSE(report->backup);
   EXPECT_EQ(report->in_doubt_count, 3U);
-  ASSERT_EQ(report->in_doubt.size(), 3U);
-  EXPECT_EQ(report->in_doubt[0].sequence(), 10U);
+  // Which of them has the oldest record depends on when pruning moved it.
+  EXPECT_THAT(report->in_doubt,
+              UnorderedElementsAre(Property(&Gtid::sequence, 10U), Property(&Gtid::sequence, 20U),
+                                   Property(&Gtid::sequence, 30U)));
   EXPECT_EQ(report->totals.committed, 27U);
   EXPECT_GT(report->pruned, 0U);
   EXPECT_GT(report->first_position, 1U);
