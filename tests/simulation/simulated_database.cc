@@ -244,7 +244,9 @@ std::vector<BranchKey> SimulatedDatabase::Prepared() const {
 
 bool SimulatedDatabase::Holds(const Gtid& gtid) const {
   return std::any_of(prepared_.begin(), prepared_.end(),
-                     [&](const auto& one) { return one.first.gtid == gtid; });
+                     [&](const auto& one) { return one.first.gtid == gtid; }) ||
+         std::any_of(open_.begin(), open_.end(),
+                     [&](const auto& one) { return one.second.key.gtid == gtid; });
 }
 
 std::vector<BranchKey> SimulatedDatabase::Open() const {

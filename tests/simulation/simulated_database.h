@@ -87,7 +87,7 @@ class SimulatedDatabase {
   std::uint32_t timeline() const { return timeline_; }
   std::size_t prepared_count() const { return prepared_.size(); }
   std::vector<BranchKey> Prepared() const;
-  bool Holds(const Gtid& gtid) const;  // a prepared branch of it
+  bool Holds(const Gtid& gtid) const;  // a branch of it that is or may yet be prepared
   std::vector<BranchKey> Open() const;
   std::size_t open_count() const { return open_.size(); }
 
