@@ -200,10 +200,11 @@ void Witness::Appends(const HeuristicIntentRecord& record) {
 }
 
 // When no record is left of what a last resource decided, its siblings are those that were found
-// prepared in its name. One that is found later is told the decision then.
+// prepared in its name. One that is found later is told the decision then. Those that were known
+// are in the decision's record, whether there was room for it or not.
 bool Witness::IsAllThatWasFound(const Note& note) const {
-  const auto decided = coordinator_.disk().committed.find(note.gtid);
-  if (!note.last || decided == coordinator_.disk().committed.end()) return false;
+  const auto decided = known_.find(note.gtid);
+  if (!note.last || decided == known_.end()) return false;
   return std::ranges::all_of(note.branches, [&](const auto& branch) {
     const auto& [key, database] = branch;
     if (!database->Wrote(key) || database->Committed(key)) return true;
@@ -215,6 +216,11 @@ void Witness::Appends(const Record& record) {
   const Gtid& gtid = GtidOf(record);
   if (gtid.empty()) return;
   if (const auto* intent = std::get_if<HeuristicIntentRecord>(&record)) Appends(*intent);
+  if (const auto* commit = std::get_if<CommitRecord>(&record)) {
+    std::set<BranchNumber>& known = known_[gtid] = {};
+    for (const DecidedBranch& branch : commit->branches)
+      if (branch.vote == Vote::kCommit) known.insert(branch.number);
+  }
   const Disk& disk = coordinator_.disk();
   const bool damage = std::holds_alternative<HeuristicRecord>(record);
   if (damage && disk.by_person.contains(gtid)) world_.Count(Fault::kForcedOtherwise);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "simulation/coordinator_node.h"
 #include "simulation/note.h"
@@ -45,6 +46,7 @@ class Witness {
   World& world_;
   CoordinatorNode& coordinator_;
   std::map<Gtid, Note>& notes_;
+  std::map<Gtid, std::set<BranchNumber>> known_;  // of a decision that was to be recorded
 };
 
 }  // namespace settle::simulation
