@@ -46,7 +46,7 @@ struct Disk {
   std::vector<std::pair<Epoch, std::size_t>> starts;  // how many records there were at each start
   bool full = false;
   // Whether an ended transaction may be pruned: records are kept for longer than any database is
-  // away with a prepared branch.
+  // away with a prepared branch, or any process stands still with one that it may yet prepare.
   std::function<bool(const Gtid&)> may_prune;
   std::function<void(const Record&)> watch;  // shown every record that is handed to the log
 
