@@ -123,9 +123,9 @@ FinishResult FinishOpen(Connection& connection, const std::string& identity, con
                   decision);  // an abort needs only the name
   }
   if (staged->has_value()) return Finish(connection, name, **staged, decision);
-  const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
-  if (!note) return Retry(note.error());
-  if (note->has_value()) return {**note, "the file has a note of it"};
+  Result<std::optional<FinishResult>> noted = EndByNote(connection, name);
+  if (!noted) return Retry(noted.error());
+  if (noted->has_value()) return **std::move(noted);
   if (decision == Decision::kCommit) return CommitOfUnknown(connection, identity, evidence);
   // Written down so that a prepare that is late is refused, also in another process.
   return CommitNote(connection, name, BranchEnd::kAborted);
@@ -134,9 +134,9 @@ FinishResult FinishOpen(Connection& connection, const std::string& identity, con
 FinishResult ProveOpen(Connection& connection, const std::string& identity, const BranchKey& key,
                        const Evidence& evidence) {
   const std::string name = key.DatabaseName();
-  const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
-  if (!note) return Retry(note.error());
-  if (note->has_value()) return {**note, "the file has a note of it"};
+  Result<std::optional<FinishResult>> noted = EndByNote(connection, name);
+  if (!noted) return Retry(noted.error());
+  if (noted->has_value()) return **std::move(noted);
   if (evidence.database != identity) return AnotherDatabase(identity, evidence);
   const Result<std::optional<std::string>> staged = FindStagedName(connection);
   if (!staged) return Retry(staged.error());
@@ -152,6 +152,13 @@ FinishResult ProveOpen(Connection& connection, const std::string& identity, cons
 }
 
 }  // namespace
+
+Result<std::optional<FinishResult>> EndByNote(Connection& connection, const std::string& name) {
+  const Result<std::optional<BranchEnd>> note = FindNote(connection, name);
+  if (!note) return Fail(note.error());
+  if (!note->has_value()) return std::nullopt;
+  return FinishResult{**note, "the file has a note of it"};
+}
 
 FinishResult FinishStaged(Connection& connection, const std::string& identity, const BranchKey& key,
                           Decision decision, const Evidence& evidence) {

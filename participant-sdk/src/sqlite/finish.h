@@ -1,6 +1,7 @@
 // Phase two of a staged branch, by its name alone, and proof of a one-phase commit.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "settle/vocabulary/branch.h"
@@ -15,6 +16,10 @@ FinishResult FinishStaged(Connection& connection, const std::string& identity, c
                           Decision decision, const Evidence& evidence);
 FinishResult ProveOnePhase(Connection& connection, const std::string& identity,
                            const BranchKey& key, const Evidence& evidence);
+
+// How the branch of this name ended, if the file has a note of it.
+[[nodiscard]] Result<std::optional<FinishResult>> EndByNote(Connection& connection,
+                                                            const std::string& name);
 
 // What keeps the absence of a note from being a proof; empty if it is one.
 [[nodiscard]] Result<std::string> WhyNoProof(Connection& connection, const Evidence& evidence);

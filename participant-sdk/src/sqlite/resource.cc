@@ -101,6 +101,17 @@ thread_local int branches_started = 0;
 
 FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(error)}; }
 
+// A note is for good, and is read without a turn among the writers: that may belong to a branch
+// whose own decision stands behind this one.
+std::optional<FinishResult> FindEnd(File& file, const BranchKey& key) {
+  return file
+      .Read([&](Connection& connection) -> Result<std::optional<FinishResult>> {
+        if (Status same = file.CheckContents(connection); !same) return Fail(same.error());
+        return sqlite::EndByNote(connection, key.DatabaseName());
+      })
+      .value_or(std::nullopt);  // whoever writes meets the same error, and says it
+}
+
 }  // namespace
 
 std::shared_ptr<SqliteResource> SqliteResource::Make(SqliteOptions options) {
@@ -166,12 +177,14 @@ FinishResult SqliteResource::Finish(const BranchKey& key, Decision decision,
     if (decision == Decision::kAbort) live->Fence();
     return live->Finish(decision);
   }
+  if (std::optional<FinishResult> ended = FindEnd(*file_, key)) return *std::move(ended);
   Result<Writer> writer = StartWriting(*file_, WriterQueue::Rank::kFinisher, DeadlineFor(*file_));
   if (!writer) return Retry(writer.error());
   return sqlite::FinishStaged(*writer->connection, file_->identity(), key, decision, evidence);
 }
 
 FinishResult SqliteResource::Prove(const BranchKey& key, const Evidence& evidence) {
+  if (std::optional<FinishResult> ended = FindEnd(*file_, key)) return *std::move(ended);
   Result<Writer> writer = StartWriting(*file_, WriterQueue::Rank::kFinisher, DeadlineFor(*file_));
   if (!writer) return Retry(writer.error());
   return sqlite::ProveOnePhase(*writer->connection, file_->identity(), key, evidence);

@@ -78,6 +78,19 @@ TEST(SqliteProof, AFileRestoredFromAnOlderCopyIsRecognised) {
   }
 }
 
+TEST(SqliteProof, WhatHasEndedIsSaidWhileAnotherBranchKeepsTheFile) {
+  const BankFile bank;
+  const auto resource = bank.Resource();
+  const Evidence evidence = PrepareAndDrop(bank, 1);
+  ASSERT_EQ(resource->Finish(Key(1), Decision::kCommit, evidence).end, BranchEnd::kCommitted);
+  const auto branch = OpenAndRun(*resource, Key(2), {kTake10});
+  ASSERT_EQ(branch->AwaitPrepare().vote, Vote::kCommit);
+  for (const auto& asked : {resource, bank.Resource(0ms)}) {
+    EXPECT_EQ(asked->Finish(Key(1), Decision::kCommit, evidence).end, BranchEnd::kCommitted);
+    EXPECT_EQ(asked->Prove(Key(1), evidence).end, BranchEnd::kCommitted);
+  }
+}
+
 TEST(SqliteProof, OnePhaseWithoutItsMarkIsProvedAbortedAndWrittenDown) {
   const BankFile bank;
   const auto resource = bank.Resource();
