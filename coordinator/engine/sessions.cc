@@ -267,8 +267,13 @@ Sessions::Session* Sessions::Choose(const SessionId& preferred, const Command& c
     return nullptr;  // only the process that did the work can prepare it
   const auto serving = serving_.find(command.resource);
   if (serving == serving_.end() || serving->second.empty()) return nullptr;
+  // What is sent again goes to the next of them, whatever else is sent in between: one alone may be
+  // able to do it, the process that still holds the branch.
+  const std::uint64_t turn = command.attempt == 1 ? turn_++
+                                                  : command.key.gtid.sequence() +
+                                                        static_cast<std::uint64_t>(command.attempt);
   auto next = serving->second.begin();
-  std::advance(next, static_cast<std::ptrdiff_t>(turn_++ % serving->second.size()));
+  std::advance(next, static_cast<std::ptrdiff_t>(turn % serving->second.size()));
   return &sessions_.at(*next);
 }
 

@@ -34,6 +34,14 @@ struct SessionsTest : testing::Test {
     under_test.engine().SendStray(
         {CommandKind::kAbort, {Gtid::Make("k3m9qxw4c7ab", 1, 17, 7), number}, resource, 1, 0, {}});
   }
+  void Retry(BranchNumber number, int attempt) {
+    under_test.engine().SendStray({CommandKind::kCommit,
+                                   {Gtid::Make("k3m9qxw4c7ab", 1, 17, 7), number},
+                                   "bank-a",
+                                   attempt,
+                                   0,
+                                   {}});
+  }
   static std::vector<BranchNumber> Numbers(const CommandBatch& batch) {
     std::vector<BranchNumber> numbers;
     for (const Command& command : batch.commands) numbers.push_back(command.key.number);
@@ -99,6 +107,18 @@ TEST_F(SessionsTest, N01_ABatchIsSentAgainUntilTheNextFetchSaysThatItArrived) {
   EXPECT_EQ(next->number, 2);
   EXPECT_THAT(Numbers(*next), ElementsAre(2U));
   EXPECT_FALSE(Fetch(session, 2).came());
+}
+
+TEST_F(SessionsTest, WhatIsSentAgainReachesEachProcessInTurnHoweverMuchIsSentBeside) {
+  Participant processes[] = {{under_test, {"bank-a"}}, {under_test, {"bank-a"}}};
+  for (int attempt = 2; attempt <= 3; ++attempt) {
+    for (BranchNumber number = 1; number <= 4; ++number) Retry(number, attempt);
+  }
+  for (Participant& process : processes) {
+    std::vector<BranchNumber> came;
+    for (const Command& command : process.Take()) came.push_back(command.key.number);
+    EXPECT_THAT(came, ElementsAre(1U, 2U, 3U, 4U));
+  }
 }
 
 TEST_F(SessionsTest, ANewFetchSupersedesTheOneThatIsParked) {
