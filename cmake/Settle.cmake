@@ -81,6 +81,10 @@ function(settle_test name)
   if(TEST_NEEDS)
     add_dependencies(${name} ${TEST_NEEDS})
   endif()
+  # What needs no database server and no other program (scripts/sanitize --rooms).
+  if(NOT TEST_NEEDS AND NOT TEST_LABELS MATCHES "e2e|postgres|models")
+    set_property(GLOBAL APPEND PROPERTY settle_tests_of_rooms ${name})
+  endif()
   # gtest_discover_tests loses empty values and all of a list but its first element, so each property here
   # has one value and is left out when it has none.
   set(properties TIMEOUT ${TEST_TIMEOUT})
