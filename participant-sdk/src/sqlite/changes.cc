@@ -13,7 +13,8 @@ struct SqliteFree {
 };
 using SqliteBytes = std::unique_ptr<void, SqliteFree>;
 
-// While it lives, changes have no effects but their own.
+// While it lives, changes have no effects but their own. Where they have others, all statements of
+// the connection are compiled anew, twice.
 class WithoutTriggers {
  public:
   explicit WithoutTriggers(sqlite3* db) : db_(db) {
@@ -93,19 +94,6 @@ Result<bool> DoTheSame(const Changes& wanted, const Changes& done) {
   return rest_size == 0;
 }
 
-Status ApplyAndCompare(Connection& connection, const Changes& changes) {
-  Recorder recorder(connection);
-  if (Status applied = Apply(connection, changes); !applied) return applied;
-  const Result<Changes> done = recorder.Take();
-  if (!done) return Fail(done.error());
-  const Result<bool> same = DoTheSame(changes, *done);
-  if (!same) return Fail(same.error());
-  if (!*same) {
-    return Fail(ErrorCode::kRefused, "the staged changes would not do what the branch did");
-  }
-  return {};
-}
-
 }  // namespace
 
 Recorder::Recorder(Connection& connection) {
@@ -181,6 +169,19 @@ Status Apply(Connection& connection, const Changes& changes) {
   return Fail(ErrorCode::kRefused, "only " + std::to_string(done) + " of " +
                                        std::to_string(changes.ops) +
                                        " staged changes could be applied");
+}
+
+Status ApplyAndCompare(Connection& connection, const Changes& changes) {
+  Recorder recorder(connection);
+  if (Status applied = Apply(connection, changes); !applied) return applied;
+  const Result<Changes> done = recorder.Take();
+  if (!done) return Fail(done.error());
+  const Result<bool> same = DoTheSame(changes, *done);
+  if (!same) return Fail(same.error());
+  if (!*same) {
+    return Fail(ErrorCode::kRefused, "the staged changes would not do what the branch did");
+  }
+  return {};
 }
 
 Status Rehearse(Connection& connection, const Changes& changes) {

@@ -40,7 +40,9 @@ class Recorder {
 // and foreign key actions do not run: what they did is part of the changes.
 [[nodiscard]] Status Apply(Connection& connection, const Changes& changes);
 
-// Applies it and takes it back: what it does must be exactly what was recorded.
+// The same, and what it does must be exactly what was recorded.
+[[nodiscard]] Status ApplyAndCompare(Connection& connection, const Changes& changes);
+// Does that and takes it back.
 [[nodiscard]] Status Rehearse(Connection& connection, const Changes& changes);
 
 // FNV-1a, 16 hexadecimal digits: it finds accidents; nobody forges what it is used for.

@@ -102,11 +102,12 @@ std::string Statement::Blob(int column) const {
   return bytes == nullptr ? std::string() : std::string(bytes, static_cast<std::size_t>(size));
 }
 
-Result<std::unique_ptr<Connection>> Connection::Open(const SqliteOptions& options) {
+Result<std::unique_ptr<Connection>> Connection::Open(const SqliteOptions& options,
+                                                     Triggers triggers) {
   sqlite3* db = nullptr;
   const int opened = sqlite3_open_v2(options.path.c_str(), &db,
                                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
-  std::unique_ptr<Connection> connection(new Connection(db));
+  std::unique_ptr<Connection> connection(new Connection(db, triggers));
   if (opened != SQLITE_OK) {
     return Fail(ErrorCode::kUnavailable,
                 "cannot open " + options.path + ": " + sqlite3_errstr(opened),
@@ -135,6 +136,10 @@ Status Connection::Configure(const SqliteOptions& options) {
                 "use a SQLite library that honours PRAGMA synchronous");
   }
   if (options.on_connect) options.on_connect(db_);
+  if (triggers_ == Triggers::kOff) {
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_FKEY, 0, nullptr);
+  }
   const auto refuse_unless_ours = [](void* self) {
     return static_cast<Connection*>(self)->committing_ ? 0 : 1;
   };

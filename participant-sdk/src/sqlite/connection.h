@@ -56,16 +56,21 @@ class Statement {
   int compiled_ = SQLITE_OK;
 };
 
+// Whether what is changed has the effects that tables give it, or no effects but its own.
+enum class Triggers { kRun, kOff };  // with those the actions of foreign keys
+
 // Nothing is committed on it except by Commit: a commit hook turns any other one into a rollback.
 class Connection {
  public:
   // The file must exist. synchronous=FULL is set and read back.
-  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const SqliteOptions& options);
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const SqliteOptions& options,
+                                                                Triggers triggers = Triggers::kRun);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   sqlite3* raw() const { return db_; }
+  Triggers triggers() const { return triggers_; }
   const char* wal_path() const { return sqlite3_filename_wal(sqlite3_db_filename(db_, "main")); }
   void SetBusyTimeout(std::chrono::milliseconds timeout);
   [[nodiscard]] Status Run(const std::string& sql);
@@ -102,7 +107,7 @@ class Connection {
 
  private:
   friend class Statement;
-  explicit Connection(sqlite3* db) : db_(db) {}
+  Connection(sqlite3* db, Triggers triggers) : db_(db), triggers_(triggers) {}
   [[nodiscard]] Status Configure(const SqliteOptions& options);
 
   int PauseBeforeRetry(int attempts);
@@ -110,6 +115,7 @@ class Connection {
                          const char* database, const char* inner);
 
   sqlite3* db_;
+  const Triggers triggers_;
   std::map<std::string, sqlite3_stmt*, std::less<>> compiled_;  // that nobody is using
   Authorizer authorizer_ = nullptr;
   void* authorizer_self_ = nullptr;

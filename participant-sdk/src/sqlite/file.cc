@@ -130,22 +130,23 @@ Status File::CheckContents(Connection& connection) const {
               "stop the process and see what became of the file");
 }
 
-Result<std::unique_ptr<Connection>> File::Connect() {
+Result<std::unique_ptr<Connection>> File::Connect(Triggers triggers) {
   if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
-  Result<std::unique_ptr<Connection>> connection = Connection::Open(options_);
+  Result<std::unique_ptr<Connection>> connection = Connection::Open(options_, triggers);
   if (!connection) return connection;
   // Looked at again, as the file may have been exchanged just before it was opened.
   if (Status same = CheckInPlace(); !same) return Fail(std::move(same).error());
   return connection;
 }
 
-Result<Borrowed> File::Borrow() {
+Result<Borrowed> File::Borrow(Triggers triggers) {
   if (Status ready = Ready(); !ready) return Fail(std::move(ready).error());
   {
     const std::lock_guard lock(mutex_);
-    if (spare_ != nullptr) return Borrowed(spare_.release(), GiveBack{this});
+    std::unique_ptr<Connection>& spare = SpareOf(triggers);
+    if (spare != nullptr) return Borrowed(spare.release(), GiveBack{this});
   }
-  Result<std::unique_ptr<Connection>> made = Connect();
+  Result<std::unique_ptr<Connection>> made = Connect(triggers);
   if (!made) return Fail(std::move(made).error());
   return Borrowed(made->release(), GiveBack{this});
 }
@@ -153,7 +154,8 @@ Result<Borrowed> File::Borrow() {
 void File::TakeBack(std::unique_ptr<Connection> connection) {
   if (!connection->Renew(options_.busy_timeout)) return;
   const std::lock_guard lock(mutex_);
-  if (spare_ == nullptr) spare_ = std::move(connection);
+  std::unique_ptr<Connection>& spare = SpareOf(connection->triggers());
+  if (spare == nullptr) spare = std::move(connection);
 }
 
 void GiveBack::operator()(Connection* connection) const {

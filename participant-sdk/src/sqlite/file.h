@@ -59,10 +59,10 @@ class File {
   }
 
   // A connection to the very file that Ready saw.
-  [[nodiscard]] Result<std::unique_ptr<Connection>> Connect();
+  [[nodiscard]] Result<std::unique_ptr<Connection>> Connect(Triggers triggers = Triggers::kRun);
   // The same, but one that was given back if there is one: opening a file and compiling what is run
   // on it costs more than a small branch. Must not outlive this.
-  [[nodiscard]] Result<Borrowed> Borrow();
+  [[nodiscard]] Result<Borrowed> Borrow(Triggers triggers);
   // kRefused if the path now leads to another file, or nowhere.
   [[nodiscard]] Status CheckInPlace() const;
   // kRefused if what is in the file is another database than Ready saw, e.g. restored over it.
@@ -94,7 +94,12 @@ class File {
   // Of what follows. identity_, inode_ and device_ are read without it: once ready they stay.
   mutable std::mutex mutex_;
   std::unique_ptr<Connection> keeper_;  // keeps the WAL from being deleted at every branch's end
-  std::unique_ptr<Connection> spare_;   // one is enough: SQLite has one writer
+  std::unique_ptr<Connection>& SpareOf(Triggers triggers) {
+    return triggers == Triggers::kRun ? worker_ : finisher_;
+  }
+  // Given back. One of each is enough: SQLite has one writer.
+  std::unique_ptr<Connection> worker_;
+  std::unique_ptr<Connection> finisher_;
   std::string identity_;
   ino_t inode_ = 0;
   dev_t device_ = 0;

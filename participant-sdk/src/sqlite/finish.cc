@@ -28,42 +28,14 @@ FinishResult CommitNote(Connection& connection, const std::string& name, BranchE
   return {end, {}};
 }
 
-Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
-  if (staged.recorded_ops != staged.changes.ops) {
-    return Fail(ErrorCode::kCorrupt,
-                "the staged row counts " + std::to_string(staged.recorded_ops) +
-                    " changes and holds " + std::to_string(staged.changes.ops));
-  }
-  const Result<std::string> schema_version = connection.Ask("PRAGMA schema_version");
-  if (!schema_version) return Fail(schema_version.error());
-  if (*schema_version == staged.schema_version) return {};
-  // VACUUM, ANALYZE and new tables change the version too.
-  const Result<std::string> definitions = HashDefinitions(connection, staged.changes.tables);
-  if (!definitions) return Fail(definitions.error());
-  if (*definitions == staged.definitions) return {};
-  std::string tables;
-  for (const std::string& table : staged.changes.tables) {
-    tables += (tables.empty() ? "" : ", ") + table;
-  }
-  return Fail(ErrorCode::kRefused, "the definition of a table that the branch changed (" + tables +
-                                       ") is not what it was when the branch was prepared");
-}
-
-// The note of its end bears the branch's own `name`.
 FinishResult Finish(Connection& connection, const std::string& name, const StagedBranch& staged,
                     Decision decision) {
-  if (SETTLE_FAILPOINT_FAILS("sqlite.before_finish")) return {BranchEnd::kRetry, "no room"};
   if (decision == Decision::kCommit) {
-    if (Status same = CheckDefinitions(connection, staged); !same) {
-      return StaysPrepared(Describe(same.error()));
-    }
+    Status applied = CheckDefinitions(connection, staged);
+    if (applied) applied = Apply(connection, staged.changes);
+    if (!applied) return StaysPrepared(Describe(applied.error()));
   }
-  if (Status removed = Unstage(connection, name); !removed) return Retry(removed.error());
-  if (decision == Decision::kAbort) return CommitNote(connection, name, BranchEnd::kAborted);
-  if (Status applied = Apply(connection, staged.changes); !applied) {
-    return StaysPrepared(Describe(applied.error()));
-  }
-  return CommitNote(connection, name, BranchEnd::kCommitted);
+  return EndStaged(connection, name, decision);
 }
 
 // The last note of the file when the evidence was taken.
@@ -152,6 +124,34 @@ FinishResult ProveOpen(Connection& connection, const std::string& identity, cons
 }
 
 }  // namespace
+
+Status CheckDefinitions(Connection& connection, const StagedBranch& staged) {
+  if (staged.recorded_ops != staged.changes.ops) {
+    return Fail(ErrorCode::kCorrupt,
+                "the staged row counts " + std::to_string(staged.recorded_ops) +
+                    " changes and holds " + std::to_string(staged.changes.ops));
+  }
+  const Result<std::string> schema_version = connection.Ask("PRAGMA schema_version");
+  if (!schema_version) return Fail(schema_version.error());
+  if (*schema_version == staged.schema_version) return {};
+  // VACUUM, ANALYZE and new tables change the version too.
+  const Result<std::string> definitions = HashDefinitions(connection, staged.changes.tables);
+  if (!definitions) return Fail(definitions.error());
+  if (*definitions == staged.definitions) return {};
+  std::string tables;
+  for (const std::string& table : staged.changes.tables) {
+    tables += (tables.empty() ? "" : ", ") + table;
+  }
+  return Fail(ErrorCode::kRefused, "the definition of a table that the branch changed (" + tables +
+                                       ") is not what it was when the branch was prepared");
+}
+
+FinishResult EndStaged(Connection& connection, const std::string& name, Decision decision) {
+  if (SETTLE_FAILPOINT_FAILS("sqlite.before_finish")) return {BranchEnd::kRetry, "no room"};
+  if (Status removed = Unstage(connection, name); !removed) return Retry(removed.error());
+  const bool commit = decision == Decision::kCommit;
+  return CommitNote(connection, name, commit ? BranchEnd::kCommitted : BranchEnd::kAborted);
+}
 
 Result<std::optional<FinishResult>> EndByNote(Connection& connection, const std::string& name) {
   const Result<std::optional<BranchEnd>> note = FindNote(connection, name);

@@ -8,6 +8,7 @@
 #include "settle/vocabulary/gtid.h"
 #include "settle/vocabulary/outcome.h"
 #include "sqlite/connection.h"
+#include "sqlite/store.h"
 
 namespace settle::sqlite {
 
@@ -16,6 +17,13 @@ FinishResult FinishStaged(Connection& connection, const std::string& identity, c
                           Decision decision, const Evidence& evidence);
 FinishResult ProveOnePhase(Connection& connection, const std::string& identity,
                            const BranchKey& key, const Evidence& evidence);
+
+// What is staged is applied, in the caller's write transaction, if its tables are still what they
+// were.
+[[nodiscard]] Status CheckDefinitions(Connection& connection, const StagedBranch& staged);
+// The end of what is staged under the branch's own `name`, whose changes were applied if they are
+// to be committed: removes it, leaves a note, and commits the caller's write transaction.
+FinishResult EndStaged(Connection& connection, const std::string& name, Decision decision);
 
 // How the branch of this name ended, if the file has a note of it.
 [[nodiscard]] Result<std::optional<FinishResult>> EndByNote(Connection& connection,

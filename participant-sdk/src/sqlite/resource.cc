@@ -17,6 +17,7 @@ namespace {
 using sqlite::Connection;
 using sqlite::File;
 using sqlite::Instant;
+using sqlite::Triggers;
 using sqlite::Work;
 using sqlite::WriterQueue;
 using std::chrono::milliseconds;
@@ -59,7 +60,8 @@ Result<Writer> StartWriting(File& file, WriterQueue::Rank rank, Instant deadline
   if (Status ready = file.Ready(); !ready) return Fail(std::move(ready).error());
   std::optional<WriterQueue::Turn> turn = file.writers().Wait(rank, deadline);
   if (!turn) return Fail(Busy(file, Holder(file)));
-  Result<sqlite::Borrowed> connection = file.Borrow();
+  Result<sqlite::Borrowed> connection =
+      file.Borrow(rank == WriterQueue::Rank::kWorker ? Triggers::kRun : Triggers::kOff);
   if (!connection) return Fail(std::move(connection).error());
   (*connection)->SetBusyTimeout(Until(deadline));
   if (Status begun = (*connection)->BeginImmediate(); !begun) {

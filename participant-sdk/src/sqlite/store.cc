@@ -129,15 +129,15 @@ Result<std::optional<StagedBranch>> FindStaged(Connection& connection, const std
   return StagedBranch{find.Text(5), *std::move(changes), find.Int(1), find.Text(2), find.Text(3)};
 }
 
-Status Stage(Connection& connection, const std::string& name, const Changes& changes,
-             const std::string& schema_version, const std::string& definitions) {
-  const std::string checksum = Hash(changes.changeset);
+Status Stage(Connection& connection, const StagedBranch& staged) {
+  const std::string checksum = Hash(staged.changes.changeset);
   Statement insert(connection,
                    "INSERT INTO settle_prepared"
                    " (slot, branch, changeset, ops, schema_version, definitions, checksum)"
                    " VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)");
-  insert.Bind(1, std::string_view(name)).BindBlob(2, changes.changeset).Bind(3, changes.ops);
-  insert.Bind(4, std::string_view(schema_version)).Bind(5, std::string_view(definitions));
+  insert.Bind(1, std::string_view(staged.name)).BindBlob(2, staged.changes.changeset);
+  insert.Bind(3, staged.recorded_ops).Bind(4, std::string_view(staged.schema_version));
+  insert.Bind(5, std::string_view(staged.definitions));
   insert.Bind(6, std::string_view(checksum));
   return Do(insert);
 }

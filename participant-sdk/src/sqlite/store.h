@@ -32,7 +32,7 @@ struct StagedBranch {
   Changes changes;
   std::int64_t recorded_ops = 0;
   std::string schema_version;
-  std::string definitions;
+  std::string definitions;  // the hash of how the changed tables are defined in that version
 };
 
 // The name of the branch that is in doubt in this file, if any.
@@ -40,9 +40,7 @@ struct StagedBranch {
 // By a branch's own name, also where it is prepared in the name of a last resource.
 [[nodiscard]] Result<std::optional<StagedBranch>> FindStaged(Connection& connection,
                                                              const std::string& name);
-// `definitions` is the hash of how the tables that are changed are defined in that version.
-[[nodiscard]] Status Stage(Connection& connection, const std::string& name, const Changes& changes,
-                           const std::string& schema_version, const std::string& definitions);
+[[nodiscard]] Status Stage(Connection& connection, const StagedBranch& staged);
 [[nodiscard]] Status Unstage(Connection& connection, const std::string& name);
 
 // How branches ended. Notes are numbered; the newest kNotesKept are kept.

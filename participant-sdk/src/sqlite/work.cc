@@ -128,6 +128,8 @@ void Work::End(const std::string& why) {
     pass_ = Pass::kNothing;
     if (lent_) connection_->Neutralise();
   }
+  applied_ = false;
+  finisher_.reset();
   why_ended_ = why;
   phase_ = Phase::kEnded;
   turn_.reset();

@@ -16,6 +16,7 @@
 #include "sqlite/changes.h"
 #include "sqlite/connection.h"
 #include "sqlite/file.h"
+#include "sqlite/store.h"
 #include "sqlite/tables.h"
 #include "sqlite/writer_queue.h"
 
@@ -57,7 +58,7 @@ class Work {
  private:
   enum class Phase {
     kOpen,      // the application works in it
-    kPrepared,  // the row is durable; the connection may hold the write lock until the decision
+    kPrepared,  // the row is durable; finisher_ may hold the write lock until the decision
     kEnded,     // nothing is open any more
   };
   // What the authorizer lets pass.
@@ -74,12 +75,17 @@ class Work {
   [[nodiscard]] Status CheckBeforeEnd();
   [[nodiscard]] Status CheckNoNullKeys();
   VoteResult PrepareOpen();
-  VoteResult StageAndCommit(const Changes& changes);
+  VoteResult StageAndCommit(Changes changes);
   [[nodiscard]] Status AddRecord();
   VoteResult No(const Error& why);
   FinishResult FinishPrepared(Decision decision);
   FinishResult CommitOpen();
-  void HoldWriteLock();
+  // Of a branch that is staged: the write lock again, and the changes applied under it, so that
+  // only the commit is left to do. What cannot be applied is unstaged.
+  [[nodiscard]] Status TakeOver(const StagedBranch& staged);
+  [[nodiscard]] Status ApplyStaged(const StagedBranch& staged);
+  FinishResult FinishApplied(Decision decision);
+  FinishResult FinishAnew(Decision decision);
   // The connection lets nothing of the application's pass any more; with its own mutex held.
   void Shut();
   void End(const std::string& why);
@@ -98,6 +104,10 @@ class Work {
   std::optional<WriterQueue::Turn> turn_;
   // Stays until the end of this object: Fence interrupts it without the mutex.
   const Borrowed connection_;
+  // Of what is prepared, and holds the write lock meanwhile if it can: on a connection without
+  // triggers, on which no statement need be compiled anew.
+  std::optional<Borrowed> finisher_;
+  bool applied_ = false;  // in the transaction that is open there
   std::optional<Recorder> recorder_;
   std::optional<Roster> sites_;  // it is one of these
   std::int64_t changes_before_ = 0;

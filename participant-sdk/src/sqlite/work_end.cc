@@ -94,7 +94,7 @@ VoteResult Work::PrepareOpen() {
   if (Status fit = CheckBeforeEnd(); !fit) return No(fit.error());
   // Rows with a NULL key that the branch leaves behind; then, below, those that it found.
   if (Status keys = CheckNoNullKeys(); !keys) return No(keys.error());
-  const Result<Changes> changes = recorder_->Take();
+  Result<Changes> changes = recorder_->Take();
   recorder_.reset();
   if (!changes) return No(changes.error());
   const Status undone = connection_->RunOften(std::string("ROLLBACK TO ") + kBranchSavepoint);
@@ -104,24 +104,26 @@ VoteResult Work::PrepareOpen() {
     End("it was read-only");
     return {Vote::kReadOnly, evidence(), {}, false};
   }
-  if (Status rehearsed = Rehearse(*connection_, *changes); !rehearsed) return No(rehearsed.error());
-  return StageAndCommit(*changes);
+  // Of a site others change the record from the moment that it is there: nothing of it can be taken
+  // back without them.
+  if (sites_) {
+    if (Status fit = Rehearse(*connection_, *changes); !fit) return No(fit.error());
+  }
+  return StageAndCommit(*std::move(changes));
 }
 
-VoteResult Work::StageAndCommit(const Changes& changes) {
+VoteResult Work::StageAndCommit(Changes changes) {
   if (SETTLE_FAILPOINT_FAILS("sqlite.before_prepare"))
     return No({ErrorCode::kRetry, "no room", {}});
   const Status released = connection_->RunOften(std::string("RELEASE ") + kBranchSavepoint);
   if (!released) return No(released.error());
   if (Status added = AddRecord(); !added) return No(added.error());
-  const Result<std::string> definitions =
-      file_->DefinitionsOf(*connection_, *rules_, changes.tables);
+  Result<std::string> definitions = file_->DefinitionsOf(*connection_, *rules_, changes.tables);
   if (!definitions) return No(definitions.error());
-  if (Status staged =
-          Stage(*connection_, prepared_name_, changes, rules_->schema_version, *definitions);
-      !staged) {
-    return No(staged.error());
-  }
+  const std::int64_t ops = changes.ops;
+  const StagedBranch staged{prepared_name_, std::move(changes), ops, rules_->schema_version,
+                            *std::move(definitions)};
+  if (Status written = Stage(*connection_, staged); !written) return No(written.error());
   if (fenced_) return No({ErrorCode::kRefused, "the branch was aborted", {}});
   // Crash before this is durable: nothing was ever there. After: the row is the prepared branch. A
   // failure that leaves the row after all (an I/O error, then a crash) is a no-vote whose stray the
@@ -129,8 +131,10 @@ VoteResult Work::StageAndCommit(const Changes& changes) {
   SETTLE_FAILPOINT_TEARS("sqlite.stage_commit", connection_->wal_path());
   if (Status committed = connection_->Commit(); !committed) return No(committed.error());
   SETTLE_FAILPOINT("sqlite.after_prepare");
+  if (!sites_) {
+    if (Status taken = TakeOver(staged); !taken) return No(taken.error());
+  }
   phase_ = Phase::kPrepared;
-  HoldWriteLock();
   return {Vote::kCommit, evidence(), {}, false};
 }
 
@@ -159,13 +163,30 @@ Status Work::AddRecord() {
 }
 
 // Other writers wait for this lock instead of being refused by the guards. Who came in between is
-// refused by them, so that nothing depends on getting it. A site leaves it to those, in whatever
-// process, who change its record.
-void Work::HoldWriteLock() {
-  if (sites_) return;
-  connection_->SetBusyTimeout(std::chrono::milliseconds(0));
-  static_cast<void>(connection_->BeginImmediate());
-  connection_->SetBusyTimeout(file_->options().busy_timeout);
+// refused by them; should he keep the lock nevertheless, the row stays behind a no-vote, and the
+// next scan finds it. A site leaves the lock to those, in whatever process, who change its record.
+Status Work::TakeOver(const StagedBranch& staged) {
+  Result<Borrowed> finisher = file_->Borrow(Triggers::kOff);
+  if (!finisher) return Fail(std::move(finisher).error());
+  finisher_ = *std::move(finisher);
+  Connection& connection = **finisher_;
+  if (Status begun = connection.BeginImmediate(); !begun) return begun;
+  Status applied = ApplyStaged(staged);
+  if (applied) return applied;
+  connection.Rollback();
+  if (connection.BeginImmediate()) EndStaged(connection, name_, Decision::kAbort);
+  return applied;
+}
+
+Status Work::ApplyStaged(const StagedBranch& staged) {
+  Connection& connection = **finisher_;
+  if (Status same = file_->CheckContents(connection); !same) return same;
+  if (Status same = CheckDefinitions(connection, staged); !same) return same;
+  const Status marked = connection.RunOften(std::string("SAVEPOINT ") + kBranchSavepoint);
+  if (!marked) return marked;
+  Status applied = ApplyAndCompare(connection, staged.changes);
+  applied_ = applied.has_value();
+  return applied;
 }
 
 FinishResult Work::Finish(Decision decision) {
@@ -184,29 +205,35 @@ FinishResult Work::Finish(Decision decision) {
 }
 
 FinishResult Work::FinishPrepared(Decision decision) {
-  const Exclusive exclusive(db());
   if (Status same = file_->CheckInPlace(); !same) {
     return {BranchEnd::kRetry, Describe(same.error())};
   }
-  pass_ = Pass::kOurs;
-  if (!connection_->in_transaction()) {
-    Status begun = connection_->BeginImmediate();
-    if (begun) begun = file_->CheckContents(*connection_);
-    if (!begun) {
-      connection_->Rollback();
-      Shut();
-      return {BranchEnd::kRetry, Describe(begun.error())};
-    }
-  }
-  FinishResult result = FinishStaged(*connection_, file_->identity(), key_, decision, evidence());
-  if (result.end == BranchEnd::kRetry) {
-    HoldWriteLock();
-    Shut();
-    return result;
-  }
+  FinishResult result = applied_ ? FinishApplied(decision) : FinishAnew(decision);
+  if (result.end == BranchEnd::kRetry) return result;
   End(std::string("it is ") + ToString(result.end));
   finished_ = result;
   return result;
+}
+
+FinishResult Work::FinishApplied(Decision decision) {
+  Connection& connection = **finisher_;
+  applied_ = false;
+  if (decision == Decision::kAbort) {
+    const Status undone = connection.RunOften(std::string("ROLLBACK TO ") + kBranchSavepoint);
+    if (!undone) return {BranchEnd::kRetry, Describe(undone.error())};
+  }
+  return EndStaged(connection, name_, decision);
+}
+
+// Whatever was tried before: as anybody would who has but the branch's name.
+FinishResult Work::FinishAnew(Decision decision) {
+  finisher_.reset();
+  Result<Borrowed> finisher = file_->Borrow(Triggers::kOff);
+  if (!finisher) return {BranchEnd::kRetry, Describe(finisher.error())};
+  Status begun = (*finisher)->BeginImmediate();
+  if (begun) begun = file_->CheckContents(**finisher);
+  if (!begun) return {BranchEnd::kRetry, Describe(begun.error())};
+  return FinishStaged(**finisher, file_->identity(), key_, decision, evidence());
 }
 
 Result<Evidence> Work::TakeEvidence() {
