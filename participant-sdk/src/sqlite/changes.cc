@@ -171,9 +171,10 @@ Status Apply(Connection& connection, const Changes& changes) {
                                        " staged changes could be applied");
 }
 
-Status ApplyAndCompare(Connection& connection, const Changes& changes) {
+Status Compare(Connection& connection, const Changes& changes,
+               const std::function<Status()>& apply) {
   Recorder recorder(connection);
-  if (Status applied = Apply(connection, changes); !applied) return applied;
+  if (Status applied = apply(); !applied) return applied;
   const Result<Changes> done = recorder.Take();
   if (!done) return Fail(done.error());
   const Result<bool> same = DoTheSame(changes, *done);
@@ -186,7 +187,7 @@ Status ApplyAndCompare(Connection& connection, const Changes& changes) {
 
 Status Rehearse(Connection& connection, const Changes& changes) {
   if (Status begun = connection.RunOften("SAVEPOINT settle_rehearsal"); !begun) return begun;
-  Status rehearsed = ApplyAndCompare(connection, changes);
+  Status rehearsed = Compare(connection, changes, [&] { return Apply(connection, changes); });
   Status undone = connection.RunOften("ROLLBACK TO settle_rehearsal");
   if (undone) undone = connection.RunOften("RELEASE settle_rehearsal");
   return rehearsed ? undone : rehearsed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,9 +41,10 @@ class Recorder {
 // and foreign key actions do not run: what they did is part of the changes.
 [[nodiscard]] Status Apply(Connection& connection, const Changes& changes);
 
-// The same, and what it does must be exactly what was recorded.
-[[nodiscard]] Status ApplyAndCompare(Connection& connection, const Changes& changes);
-// Does that and takes it back.
+// What `apply` does must be exactly what was recorded.
+[[nodiscard]] Status Compare(Connection& connection, const Changes& changes,
+                             const std::function<Status()>& apply);
+// Applies it, compares, and takes it back.
 [[nodiscard]] Status Rehearse(Connection& connection, const Changes& changes);
 
 // FNV-1a, 16 hexadecimal digits: it finds accidents; nobody forges what it is used for.

@@ -73,6 +73,11 @@ Statement& Statement::Bind(int parameter, std::string_view text) {
   return *this;
 }
 
+Statement& Statement::Bind(int parameter, const sqlite3_value* value) {
+  sqlite3_bind_value(statement_, parameter, value);
+  return *this;
+}
+
 Statement& Statement::BindBlob(int parameter, std::string_view bytes) {
   sqlite3_bind_blob64(statement_, parameter, bytes.data(), bytes.size(), SQLITE_STATIC);
   return *this;

@@ -39,6 +39,7 @@ class Statement {
   // Parameters are numbered from 1. Text and blobs must outlive the last Step.
   Statement& Bind(int parameter, std::int64_t value);
   Statement& Bind(int parameter, std::string_view text);
+  Statement& Bind(int parameter, const sqlite3_value* value);  // copied
   Statement& BindBlob(int parameter, std::string_view bytes);
 
   // True: a row is there.
@@ -85,6 +86,7 @@ class Connection {
   void Rollback();
   // Ends the statements that the application has left half read.
   void ResetStatements();
+  std::size_t statements_kept() const { return compiled_.size(); }
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
   // WAL mode for the file, read back.

@@ -6,6 +6,10 @@
 namespace settle::sqlite {
 namespace {
 
+constexpr char kAllColumns[] = "SELECT name FROM pragma_table_info(?1, 'main') ORDER BY cid";
+constexpr char kNullableKey[] =
+    "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0 AND NOT \"notnull\"";
+
 // The table-valued pragmas tell what the session extension can see of a table. A rowid table whose
 // key has an index of its own (not INTEGER PRIMARY KEY) takes NULL in every key column that is not
 // declared NOT NULL.
@@ -53,10 +57,9 @@ std::string RefusalOf(const std::string& name, const std::string& type, std::int
   return {};
 }
 
-Result<std::vector<std::string>> NullableKey(Connection& connection, const std::string& table) {
-  Statement columns(connection,
-                    "SELECT name FROM pragma_table_xinfo(?1, 'main')"
-                    " WHERE pk > 0 AND NOT \"notnull\"");
+Result<std::vector<std::string>> Columns(Connection& connection, const char* which,
+                                         const std::string& table) {
+  Statement columns(connection, which);
   columns.Bind(1, std::string_view(table));
   std::vector<std::string> found;
   for (;;) {
@@ -108,9 +111,14 @@ Result<TableRules> ReadTableRules(Connection& connection) {
     if (!row) return Fail(row.error());
     if (!*row) return rules;
     const std::string name = tables.Text(0);
-    TableRule rule{RefusalOf(name, tables.Text(1), tables.Int(2), tables.Int(3)), {}};
+    TableRule rule{RefusalOf(name, tables.Text(1), tables.Int(2), tables.Int(3)), {}, {}};
+    if (rule.refusal.empty()) {
+      Result<std::vector<std::string>> columns = Columns(connection, kAllColumns, name);
+      if (!columns) return Fail(columns.error());
+      for (const std::string& column : *columns) rule.columns.push_back(Quoted(column));
+    }
     if (rule.refusal.empty() && tables.Int(4) != 0) {
-      Result<std::vector<std::string>> nullable = NullableKey(connection, name);
+      Result<std::vector<std::string>> nullable = Columns(connection, kNullableKey, name);
       if (!nullable) return Fail(nullable.error());
       rules.has_nullable_keys = rules.has_nullable_keys || !nullable->empty();
       rule.nullable_key = *std::move(nullable);

@@ -16,6 +16,7 @@ struct TableRule {
   // The columns of its primary key that may be NULL. SQLite's session extension overlooks such
   // rows.
   std::vector<std::string> nullable_key;
+  std::vector<std::string> columns;  // quoted, in their order; of what a branch may write to
 };
 
 struct TableRules {

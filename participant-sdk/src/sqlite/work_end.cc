@@ -2,6 +2,7 @@
 #include "settle/vocabulary/failpoint.h"
 #include "sqlite/authorize.h"
 #include "sqlite/finish.h"
+#include "sqlite/replay.h"
 #include "sqlite/site_records.h"
 #include "sqlite/store.h"
 #include "sqlite/work.h"
@@ -182,9 +183,16 @@ Status Work::ApplyStaged(const StagedBranch& staged) {
   Connection& connection = **finisher_;
   if (Status same = file_->CheckContents(connection); !same) return same;
   if (Status same = CheckDefinitions(connection, staged); !same) return same;
-  const Status marked = connection.RunOften(std::string("SAVEPOINT ") + kBranchSavepoint);
+  const Changes& changes = staged.changes;
+  Status marked = connection.RunOften(std::string("SAVEPOINT ") + kBranchSavepoint);
   if (!marked) return marked;
-  Status applied = ApplyAndCompare(connection, staged.changes);
+  Status applied =
+      Compare(connection, changes, [&] { return Replay(connection, *rules_, changes); });
+  if (!applied) {
+    marked = connection.RunOften(std::string("ROLLBACK TO ") + kBranchSavepoint);
+    if (!marked) return marked;
+    applied = Compare(connection, changes, [&] { return Apply(connection, changes); });
+  }
   applied_ = applied.has_value();
   return applied;
 }

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "bank_file.h"
+#include "sqlite/replay.h"
 
 namespace settle::testing {
 namespace {
@@ -31,8 +34,9 @@ sqlite::Changes Record(sqlite::Connection& connection, const std::string& sql) {
 TEST(SqliteChanges, TheyCountTheirRowsAndNameTheirTables) {
   const BankFile bank;
   const auto connection = Connect(bank);
-  const auto changes = Record(*connection, "DELETE FROM account WHERE id = 1;"
-                                           "INSERT INTO account VALUES (7, 7), (8, 8)");
+  const auto changes = Record(*connection,
+                              "DELETE FROM account WHERE id = 1;"
+                              "INSERT INTO account VALUES (7, 7), (8, 8)");
   EXPECT_EQ(changes.ops, 3);
   EXPECT_THAT(changes.tables, ElementsAre("account"));
 }
@@ -58,6 +62,102 @@ TEST(SqliteChanges, ARehearsalLeavesNothingBehind) {
   ASSERT_TRUE(connection->BeginImmediate());
   EXPECT_TRUE(sqlite::Rehearse(*connection, changes));
   EXPECT_EQ(*connection->Ask("SELECT group_concat(balance) FROM account"), "100,100");
+}
+
+// Tables of different forms, and statements that change them at random.
+class Shapes {
+ public:
+  static constexpr char kTables[] = R"sql(
+CREATE TABLE plain (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL, note);
+CREATE TABLE "odd "" name" (a TEXT COLLATE NOCASE NOT NULL, "select" BLOB NOT NULL, b REAL,
+  PRIMARY KEY ("select", a)) WITHOUT ROWID;
+CREATE TABLE keyed (code TEXT PRIMARY KEY NOT NULL, v UNIQUE, w DEFAULT 7))sql";
+
+  explicit Shapes(unsigned seed) : random_(seed) {}
+
+  std::string Statement() {
+    const std::string key = std::to_string(random_() % 20);
+    switch (random_() % 8) {
+      case 0:
+        return "INSERT OR REPLACE INTO plain VALUES (" + key + ", " + key + ", " + Value() + ")";
+      case 1: return "UPDATE plain SET amount = amount + 1 WHERE id < " + key;
+      case 2: return "UPDATE plain SET note = " + Value() + ", id = id + 100 WHERE id = " + key;
+      case 3: return "DELETE FROM plain WHERE id > " + key;
+      case 4:
+        return "INSERT OR REPLACE INTO \"odd \"\" name\" VALUES ('k" + key + "', x'0" +
+               key.substr(0, 1) + "', " + Value() + ")";
+      case 5: return "UPDATE \"odd \"\" name\" SET b = " + Value() + " WHERE a < 'k" + key + "'";
+      case 6:
+        return "INSERT OR IGNORE INTO keyed (code, v) VALUES ('c" + key + "', " + Value() + ")";
+      default: return "UPDATE OR IGNORE keyed SET w = " + Value() + " WHERE code = 'c" + key + "'";
+    }
+  }
+
+ private:
+  std::string Value() {
+    const std::string number = std::to_string(random_() % 1000);
+    switch (random_() % 5) {
+      case 0: return "NULL";
+      case 1: return number;
+      case 2: return number + ".5";
+      case 3: return "'text " + number + "'";
+      default: return "zeroblob(" + number + ")";
+    }
+  }
+
+  std::minstd_rand random_;
+};
+
+constexpr char kAllRows[] = R"sql(
+SELECT group_concat(x, ';') FROM (
+  SELECT id || typeof(note) || amount || quote(note) AS x FROM plain UNION ALL
+  SELECT a || quote("select") || quote(b) FROM "odd "" name" UNION ALL
+  SELECT code || quote(v) || quote(w) FROM keyed ORDER BY x))sql";
+
+TEST(SqliteChanges, DoneAgainByStatementsOfItsOwnTheyAreTheSame) {
+  int replayed = 0;
+  for (unsigned seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    const BankFile bank;
+    ASSERT_EQ(bank.Run(Shapes::kTables), "");
+    const auto connection = Connect(bank);
+    Shapes shapes(seed);
+    ASSERT_TRUE(connection->BeginImmediate());
+    for (int i = 0; i < 30; ++i) ASSERT_TRUE(connection->Run(shapes.Statement()));
+    ASSERT_TRUE(connection->Commit());
+    std::string sql;
+    for (int i = 0; i < 10; ++i) sql += shapes.Statement() + ";";
+
+    ASSERT_TRUE(connection->BeginImmediate());
+    ASSERT_TRUE(connection->Run(sql));
+    const std::string wanted = *connection->Ask(kAllRows);
+    connection->Rollback();
+    const sqlite::Changes changes = Record(*connection, sql);
+    ASSERT_TRUE(connection->BeginImmediate());
+    const sqlite::TableRules rules = *sqlite::ReadTableRules(*connection);
+    const Status same = sqlite::Compare(
+        *connection, changes, [&] { return sqlite::Replay(*connection, rules, changes); });
+    if (!same) continue;  // in an order in which a unique value was still there
+    ++replayed;
+    EXPECT_EQ(*connection->Ask(kAllRows), wanted);
+  }
+  EXPECT_GT(replayed, 50);
+}
+
+TEST(SqliteChanges, WhatIsDoneAgainOnOtherRowsIsNotTheSame) {
+  const BankFile bank;
+  const auto connection = Connect(bank);
+  const auto changes = Record(*connection, "UPDATE account SET balance = 90");
+  for (const char* meanwhile :
+       {"DELETE FROM account WHERE id = 2", "UPDATE account SET balance = 7 WHERE id = 2"}) {
+    ASSERT_TRUE(connection->BeginImmediate());
+    ASSERT_TRUE(connection->Run(meanwhile));
+    const sqlite::TableRules rules = *sqlite::ReadTableRules(*connection);
+    EXPECT_FALSE(sqlite::Compare(*connection, changes, [&] {
+      return sqlite::Replay(*connection, rules, changes);
+    })) << meanwhile;
+    connection->Rollback();
+  }
 }
 
 TEST(SqliteChanges, AConnectionCommitsOnlyWhenToldTo) {
