@@ -1,10 +1,7 @@
-// Participants: attaching, fetching, being lost, and which database a name stands for.
-#include "engine/sessions.h"
-
+// Participants: attaching, fetching and being lost.
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include "support/engine_fakes.h"
+#include "engine/sessions_fixture.h"
 
 namespace settle::coordinator {
 namespace {
@@ -12,55 +9,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-struct SessionsTest : testing::Test {
-  Answer<Attached> Attach(AttachCall call) {
-    Answer<Attached> attached;
-    under_test.engine().Attach(std::move(call), attached.done());
-    under_test.Run();
-    return attached;
-  }
-  Answer<Attached> Attach(const std::string& name, const std::string& identity) {
-    return Attach({"process", {{name, identity}}, "", 0});
-  }
-  Answer<CommandBatch> Fetch(const SessionId& session, std::int64_t received = 0,
-                             std::size_t most = 100) {
-    Answer<CommandBatch> batch;
-    under_test.engine().Fetch({session, received, most, 5s}, batch.done());
-    under_test.Run();
-    return batch;
-  }
-  void Stray(BranchNumber number, const std::string& resource = "bank-a") {
-    under_test.engine().SendStray(
-        {CommandKind::kAbort, {Gtid::Make("k3m9qxw4c7ab", 1, 17, 7), number}, resource, 1, 0, {}});
-  }
-  void Retry(BranchNumber number, int attempt) {
-    under_test.engine().SendStray({CommandKind::kCommit,
-                                   {Gtid::Make("k3m9qxw4c7ab", 1, 17, 7), number},
-                                   "bank-a",
-                                   attempt,
-                                   0,
-                                   {}});
-  }
-  static std::vector<BranchNumber> Numbers(const CommandBatch& batch) {
-    std::vector<BranchNumber> numbers;
-    for (const Command& command : batch.commands) numbers.push_back(command.key.number);
-    return numbers;
-  }
-  Answer<std::monostate> Accept(const std::string& name, const std::string& identity) {
-    Answer<std::monostate> accepted;
-    under_test.engine().AcceptIdentity({name, identity, "eve", "moved", 0}, accepted.done());
-    under_test.Run();
-    return accepted;
-  }
-  std::vector<ParticipantView> View() {
-    Answer<std::vector<ParticipantView>> views;
-    under_test.engine().Participants(views.done());
-    return *views;
-  }
-
-  EngineUnderTest under_test;
-};
 
 TEST_F(SessionsTest, AnAttachedSessionLearnsWhoseLogThisIs) {
   const auto attached = Attach("bank-a", "db:a");
@@ -318,89 +266,6 @@ TEST_F(SessionsTest, C22_CommandsQueuedForASessionAreLimitedAndSentAgainLater) {
   }
   EXPECT_GE(heard, 4U);
   EXPECT_THAT(small.ListOpen(), IsEmpty());
-}
-
-// Which database a name stands for.
-
-TEST_F(SessionsTest, P09_ANameThatComesBackWithAnotherDatabaseIsRefusedUntilAnOperatorSaysSo) {
-  ASSERT_TRUE(Attach("bank-a", "db:old").ok());
-  const auto refused = Attach("bank-a", "db:new");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, ErrorCode::kRefused);
-  EXPECT_THAT(refused.error().message, HasSubstr("stands for database db:old"));
-  EXPECT_EQ(View()[0].refused_identity, "db:new");
-  ASSERT_TRUE(Accept("bank-a", "db:new").ok());
-  EXPECT_TRUE(Attach("bank-a", "db:new").ok());
-  EXPECT_FALSE(Attach("bank-a", "db:old").ok());
-  const auto records = under_test.log().Durable<ResourceRecord>();
-  ASSERT_EQ(records.size(), 2U);
-  EXPECT_EQ(records[1].accepted_by, "eve");
-  EXPECT_EQ(records[1].reason, "moved");
-}
-
-TEST_F(SessionsTest, P09_SessionsOfTheOldDatabaseEndWhenANewOneIsAccepted) {
-  const SessionId old = Attach("bank-a", "db:old")->session;
-  const auto parked = Fetch(old);
-  ASSERT_TRUE(Accept("bank-a", "db:new").ok());
-  EXPECT_EQ(parked.error().code, ErrorCode::kNotFound)
-      << "a command for the name must not reach a database it no longer stands for";
-  EXPECT_THAT(View()[0].sessions, IsEmpty());
-}
-
-TEST_F(SessionsTest, P09_ASessionStartsOnlyWhenItsBindingIsDurable) {
-  under_test.log().held = true;
-  const auto attached = Attach("bank-a", "db:a");
-  const auto meanwhile = Attach("bank-a", "db:a");
-  EXPECT_FALSE(attached.came() || meanwhile.came());
-  EXPECT_EQ(Attach("bank-a", "db:other").error().code, ErrorCode::kRefused);
-  int appended = 0;
-  under_test.log().judge = [&](const Record&) {
-    return ++appended == 1 ? FakeLog::Verdict{AppendResult::kRefused, "disk full"}
-                           : FakeLog::Verdict{};
-  };
-  under_test.log().held = false;
-  under_test.Run();
-  EXPECT_EQ(attached.error().code, ErrorCode::kRetry);
-  EXPECT_TRUE(meanwhile.ok()) << "it wrote a record of its own";
-  EXPECT_FALSE(Attach("bank-a", "db:other").ok());
-}
-
-TEST_F(SessionsTest, L01_ABindingThatCannotBeStoredBindsNothing) {
-  under_test.log().judge = [](const Record&) {
-    return FakeLog::Verdict{AppendResult::kRefused, "disk full"};
-  };
-  const auto refused = Attach("bank-a", "db:a");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
-  under_test.log().judge = nullptr;
-  EXPECT_TRUE(Attach("bank-a", "db:other").ok()) << "nothing was bound";
-}
-
-TEST_F(SessionsTest, L01_ASessionNeedsAllItsBindingsNotJustTheLast) {
-  under_test.log().judge = [](const Record& record) {
-    const bool first = std::get<ResourceRecord>(record).resource == "bank-a";
-    return FakeLog::Verdict{first ? AppendResult::kRefused : AppendResult::kDurable,
-                            first ? "disk full" : ""};
-  };
-  const auto refused = Attach({"process", {{"bank-a", "db:a"}, {"bank-b", "db:b"}}, "", 0});
-  ASSERT_EQ(refused.count(), 1U);
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, ErrorCode::kRetry);
-}
-
-TEST_F(SessionsTest, AcceptingForAnUnknownNameIsNotFound) {
-  EXPECT_EQ(Accept("bank-z", "db:z").error().code, ErrorCode::kNotFound);
-}
-
-TEST_F(SessionsTest, X01_ABadResourceNameIsRefused) {
-  EXPECT_EQ(Attach("bank a", "db:a").error().code, ErrorCode::kInvalid);
-  EXPECT_EQ(Attach("", "db:a").error().code, ErrorCode::kInvalid);
-}
-
-TEST_F(SessionsTest, OneNameCannotStandForTwoDatabasesInOneAttach) {
-  const auto refused = Attach({"process", {{"bank-a", "db:a"}, {"bank-a", "db:b"}}, "", 0});
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
 }
 
 // A completion may call the engine, also when it is told of an error.
