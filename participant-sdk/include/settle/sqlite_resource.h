@@ -140,14 +140,15 @@ class SqliteResource : public Resource {
   // newer release; kCorrupt: damaged, or WAL mode with synchronous=FULL could not be had.
   [[nodiscard]] Result<std::string> Identify() override;
 
-  // Delegated to the live branch if this process has it; otherwise waits for the write lock like
-  // Open. A branch that cannot be applied stays prepared and gives kRetry with the reason. A commit
-  // of a branch that the file knows nothing of is kHazard; an abort is done, and a late prepare is
-  // then refused.
+  // Delegated to the live branch if this process has it. Of one that has ended here its note
+  // answers; otherwise waits for the write lock like Open. A branch that cannot be applied stays
+  // prepared and gives kRetry with the reason. A commit of a branch that the file knows nothing of
+  // is kHazard; an abort is done, and a late prepare is then refused.
   FinishResult Finish(const BranchKey& key, Decision decision, const Evidence& evidence) override;
 
-  // Takes the write lock first, so that no transaction of the branch can be in progress. An absent
-  // mark proves the rollback; that is written down before it is said.
+  // Of one that has ended here its note answers. Otherwise takes the write lock first, so that no
+  // transaction of the branch can be in progress. An absent mark proves the rollback; that is
+  // written down before it is said.
   FinishResult Prove(const BranchKey& key, const Evidence& evidence) override;
 
   // Of who waits, it knows the branches that this process wants to open.

@@ -72,26 +72,40 @@ Error SessionError(int result, const std::string& what) {
       passing ? ErrorCode::kRetry : ErrorCode::kRefused, what + ": " + sqlite3_errstr(result), {}};
 }
 
-// The undoing of `done` added to `wanted` leaves nothing if the two do the same.
+Result<std::string> Inverse(const Changes& changes) {
+  int size = 0;
+  void* bytes = nullptr;
+  const int result = sqlite3changeset_invert(static_cast<int>(changes.changeset.size()),
+                                             changes.changeset.data(), &size, &bytes);
+  const SqliteBytes owner(bytes);
+  if (result != SQLITE_OK) return Fail(SessionError(result, "changes cannot be inverted"));
+  return std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
+// Whether the first and then the second together change nothing, as far as the first's old values
+// and the second's new ones tell: no others are kept.
+Result<bool> Cancel(std::string first, std::string second) {
+  int size = 0;
+  void* bytes = nullptr;
+  const int result =
+      sqlite3changeset_concat(static_cast<int>(first.size()), first.data(),
+                              static_cast<int>(second.size()), second.data(), &size, &bytes);
+  const SqliteBytes owner(bytes);
+  if (result != SQLITE_OK) return Fail(SessionError(result, "changes cannot be compared"));
+  return size == 0;
+}
+
+// One and the undoing of the other cancel each other, either way around: the first sees old values
+// that differ, the second new ones.
 Result<bool> DoTheSame(const Changes& wanted, const Changes& done) {
-  int inverse_size = 0;
-  void* inverse = nullptr;
-  int result = sqlite3changeset_invert(static_cast<int>(done.changeset.size()),
-                                       done.changeset.data(), &inverse_size, &inverse);
-  const SqliteBytes inverse_owner(inverse);
-  if (result != SQLITE_OK) {
-    return Fail(SessionError(result, "the rehearsed changes cannot be inverted"));
-  }
-  int rest_size = 0;
-  void* rest = nullptr;
-  std::string copy = wanted.changeset;  // SQLite asks for memory that it could write to
-  result = sqlite3changeset_concat(static_cast<int>(copy.size()), copy.data(), inverse_size,
-                                   inverse, &rest_size, &rest);
-  const SqliteBytes rest_owner(rest);
-  if (result != SQLITE_OK) {
-    return Fail(SessionError(result, "the rehearsed changes cannot be compared"));
-  }
-  return rest_size == 0;
+  if (wanted.changeset == done.changeset) return true;
+  Result<std::string> undone = Inverse(done);
+  if (!undone) return Fail(std::move(undone).error());
+  const Result<bool> from_the_same = Cancel(wanted.changeset, *std::move(undone));
+  if (!from_the_same || !*from_the_same) return from_the_same;
+  Result<std::string> unwanted = Inverse(wanted);
+  if (!unwanted) return Fail(std::move(unwanted).error());
+  return Cancel(*std::move(unwanted), done.changeset);
 }
 
 }  // namespace

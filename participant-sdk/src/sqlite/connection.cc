@@ -51,8 +51,8 @@ Statement::Statement(Connection& connection, std::string_view sql)
     connection.compiled_.erase(found);
     return;
   }
-  compiled_ = sqlite3_prepare_v3(connection.db_, sql.data(), static_cast<int>(sql.size()),
-                                 SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  ready_ = sqlite3_prepare_v3(connection.db_, sql.data(), static_cast<int>(sql.size()),
+                              SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
 }
 
 Statement::~Statement() {
@@ -63,28 +63,31 @@ Statement::~Statement() {
   if (!kept) sqlite3_finalize(statement_);
 }
 
-Statement& Statement::Bind(int parameter, std::int64_t value) {
-  sqlite3_bind_int64(statement_, parameter, value);
+Statement& Statement::Bound(int result) {
+  if (ready_ == SQLITE_OK) ready_ = result;
   return *this;
+}
+
+Statement& Statement::Bind(int parameter, std::int64_t value) {
+  return Bound(sqlite3_bind_int64(statement_, parameter, value));
 }
 
 Statement& Statement::Bind(int parameter, std::string_view text) {
-  sqlite3_bind_text64(statement_, parameter, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
-  return *this;
+  return Bound(sqlite3_bind_text64(statement_, parameter, text.data(), text.size(), SQLITE_STATIC,
+                                   SQLITE_UTF8));
 }
 
 Statement& Statement::Bind(int parameter, const sqlite3_value* value) {
-  sqlite3_bind_value(statement_, parameter, value);
-  return *this;
+  return Bound(sqlite3_bind_value(statement_, parameter, value));
 }
 
 Statement& Statement::BindBlob(int parameter, std::string_view bytes) {
-  sqlite3_bind_blob64(statement_, parameter, bytes.data(), bytes.size(), SQLITE_STATIC);
-  return *this;
+  return Bound(
+      sqlite3_bind_blob64(statement_, parameter, bytes.data(), bytes.size(), SQLITE_STATIC));
 }
 
 Result<bool> Statement::Step() {
-  const int result = compiled_ == SQLITE_OK ? sqlite3_step(statement_) : compiled_;
+  const int result = ready_ == SQLITE_OK ? sqlite3_step(statement_) : ready_;
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
   connection_.DoNotKeep();

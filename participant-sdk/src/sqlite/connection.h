@@ -30,7 +30,7 @@ class Connection;
 // text: texts must be few.
 class Statement {
  public:
-  // A failure to compile is told by the first Step.
+  // A failure to compile, or to bind, is told by the next Step.
   Statement(Connection& connection, std::string_view sql);
   ~Statement();
   Statement(const Statement&) = delete;
@@ -51,10 +51,12 @@ class Statement {
   std::string Blob(int column) const;
 
  private:
+  Statement& Bound(int result);
+
   Connection& connection_;
   const std::string sql_;
   sqlite3_stmt* statement_ = nullptr;
-  int compiled_ = SQLITE_OK;
+  int ready_ = SQLITE_OK;  // or the first failure
 };
 
 // Whether what is changed has the effects that tables give it, or no effects but its own.

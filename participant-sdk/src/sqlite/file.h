@@ -86,6 +86,9 @@ class File {
 
   [[nodiscard]] Status OpenFirst();
   void TakeBack(std::unique_ptr<Connection> connection);
+  std::unique_ptr<Connection>& SpareOf(Triggers triggers) {
+    return triggers == Triggers::kRun ? worker_ : finisher_;
+  }
 
   const SqliteOptions options_;
   const pid_t process_;
@@ -94,9 +97,6 @@ class File {
   // Of what follows. identity_, inode_ and device_ are read without it: once ready they stay.
   mutable std::mutex mutex_;
   std::unique_ptr<Connection> keeper_;  // keeps the WAL from being deleted at every branch's end
-  std::unique_ptr<Connection>& SpareOf(Triggers triggers) {
-    return triggers == Triggers::kRun ? worker_ : finisher_;
-  }
   // Given back. One of each is enough: SQLite has one writer.
   std::unique_ptr<Connection> worker_;
   std::unique_ptr<Connection> finisher_;

@@ -83,8 +83,6 @@ Status Make(Connection& connection, const Change& change) {
 }  // namespace
 
 Status Replay(Connection& connection, const TableRules& rules, const Changes& changes) {
-  if (connection.statements_kept() > kStatementsMost)
-    return Fail(ErrorCode::kRefused, "too many statements");
   sqlite3_changeset_iter* start = nullptr;
   std::string copy = changes.changeset;  // SQLite asks for memory that it could write to
   if (sqlite3changeset_start(&start, static_cast<int>(copy.size()), copy.data()) != SQLITE_OK)
@@ -106,6 +104,10 @@ Status Replay(Connection& connection, const TableRules& rules, const Changes& ch
     }
     const Change change{at.get(), Quoted(table), rule->second.columns, key, operation};
     if (Status made = Make(connection, change); !made) return made;
+    if (connection.statements_kept() > kStatementsMost) {
+      connection.DoNotKeep();  // the next begins with none
+      return Fail(ErrorCode::kRefused, "too many kinds of statements");
+    }
   }
   if (next == SQLITE_DONE) return {};
   return Fail(ErrorCode::kRefused, "the recorded changes cannot be read");

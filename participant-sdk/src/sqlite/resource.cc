@@ -108,6 +108,8 @@ FinishResult Retry(const Error& error) { return {BranchEnd::kRetry, Describe(err
 std::optional<FinishResult> FindEnd(File& file, const BranchKey& key) {
   return file
       .Read([&](Connection& connection) -> Result<std::optional<FinishResult>> {
+        // What is in the file, even if somebody wrote to it behind SQLite's back.
+        sqlite3_db_release_memory(connection.raw());
         if (Status same = file.CheckContents(connection); !same) return Fail(same.error());
         return sqlite::EndByNote(connection, key.DatabaseName());
       })
@@ -175,7 +177,7 @@ Result<std::string> SqliteResource::Identify() {
 FinishResult SqliteResource::Finish(const BranchKey& key, Decision decision,
                                     const Evidence& evidence) {
   const auto live = file_->is_forked() ? nullptr : file_->live();
-  if (live != nullptr && live->key() == key) {
+  if (live != nullptr && live->key() == key && !live->left_staged()) {
     if (decision == Decision::kAbort) live->Fence();
     return live->Finish(decision);
   }

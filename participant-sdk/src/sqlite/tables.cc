@@ -112,7 +112,7 @@ Result<TableRules> ReadTableRules(Connection& connection) {
     if (!*row) return rules;
     const std::string name = tables.Text(0);
     TableRule rule{RefusalOf(name, tables.Text(1), tables.Int(2), tables.Int(3)), {}, {}};
-    if (rule.refusal.empty()) {
+    if (rule.refusal.empty() && tables.Text(1) == "table") {
       Result<std::vector<std::string>> columns = Columns(connection, kAllColumns, name);
       if (!columns) return Fail(columns.error());
       for (const std::string& column : *columns) rule.columns.push_back(Quoted(column));

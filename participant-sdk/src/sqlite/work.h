@@ -43,6 +43,8 @@ class Work {
   const BranchKey& key() const { return key_; }
   bool is_forked() const { return file_->is_forked(); }
   bool is_open() const { return phase_ == Phase::kOpen; }
+  // It voted no, and its row is in the file all the same: whoever ends it goes by its name.
+  bool left_staged() const { return left_staged_; }
 
   [[nodiscard]] Result<Rows> Execute(std::string_view sql,
                                      const std::vector<std::optional<std::string>>& parameters);
@@ -83,6 +85,7 @@ class Work {
   // Of a branch that is staged: the write lock again, and the changes applied under it, so that
   // only the commit is left to do. What cannot be applied is unstaged.
   [[nodiscard]] Status TakeOver(const StagedBranch& staged);
+  [[nodiscard]] Status CheckStaged(const StagedBranch& staged);
   [[nodiscard]] Status ApplyStaged(const StagedBranch& staged);
   FinishResult FinishApplied(Decision decision);
   FinishResult FinishAnew(Decision decision);
@@ -114,6 +117,7 @@ class Work {
   bool lent_ = false;  // the application may have statements of its own on the connection
   std::atomic<Phase> phase_{Phase::kOpen};
   std::atomic<bool> fenced_{false};
+  std::atomic<bool> left_staged_{false};
   std::string why_ended_;
   std::optional<VoteResult> vote_;
   std::optional<FinishResult> finished_;

@@ -116,6 +116,11 @@ VoteResult Work::PrepareOpen() {
 VoteResult Work::StageAndCommit(Changes changes) {
   if (SETTLE_FAILPOINT_FAILS("sqlite.before_prepare"))
     return No({ErrorCode::kRetry, "no room", {}});
+  if (!sites_) {
+    Result<Borrowed> finisher = file_->Borrow(Triggers::kOff);
+    if (!finisher) return No(finisher.error());
+    finisher_ = *std::move(finisher);
+  }
   const Status released = connection_->RunOften(std::string("RELEASE ") + kBranchSavepoint);
   if (!released) return No(released.error());
   if (Status added = AddRecord(); !added) return No(added.error());
@@ -132,7 +137,7 @@ VoteResult Work::StageAndCommit(Changes changes) {
   SETTLE_FAILPOINT_TEARS("sqlite.stage_commit", connection_->wal_path());
   if (Status committed = connection_->Commit(); !committed) return No(committed.error());
   SETTLE_FAILPOINT("sqlite.after_prepare");
-  if (!sites_) {
+  if (finisher_) {
     if (Status taken = TakeOver(staged); !taken) return No(taken.error());
   }
   phase_ = Phase::kPrepared;
@@ -164,33 +169,47 @@ Status Work::AddRecord() {
 }
 
 // Other writers wait for this lock instead of being refused by the guards. Who came in between is
-// refused by them; should he keep the lock nevertheless, the row stays behind a no-vote, and the
-// next scan finds it. A site leaves the lock to those, in whatever process, who change its record.
+// refused by them, or has ended the branch; should he keep the lock nevertheless, the row stays
+// behind a no-vote, and the next scan finds it. A site leaves the lock to those, in whatever
+// process, who change its record.
 Status Work::TakeOver(const StagedBranch& staged) {
-  Result<Borrowed> finisher = file_->Borrow(Triggers::kOff);
-  if (!finisher) return Fail(std::move(finisher).error());
-  finisher_ = *std::move(finisher);
+  left_staged_ = true;
   Connection& connection = **finisher_;
-  if (Status begun = connection.BeginImmediate(); !begun) return begun;
-  Status applied = ApplyStaged(staged);
-  if (applied) return applied;
+  Status applied = connection.BeginImmediate();
+  if (!applied) return applied;
+  applied = CheckStaged(staged);
+  if (applied) applied = ApplyStaged(staged);
+  if (applied) {
+    left_staged_ = false;
+    return {};
+  }
   connection.Rollback();
-  if (connection.BeginImmediate()) EndStaged(connection, name_, Decision::kAbort);
+  if (connection.BeginImmediate() && CheckStaged(staged)) {
+    left_staged_ = EndStaged(connection, name_, Decision::kAbort).end != BranchEnd::kAborted;
+  }
   return applied;
+}
+
+Status Work::CheckStaged(const StagedBranch& staged) {
+  if (Status same = file_->CheckContents(**finisher_); !same) return same;
+  const Result<std::optional<std::string>> name = FindStagedName(**finisher_);
+  if (!name) return Fail(name.error());
+  if (*name == staged.name) return {};
+  return Fail(ErrorCode::kRefused, "somebody ended the branch before it had voted");
 }
 
 Status Work::ApplyStaged(const StagedBranch& staged) {
   Connection& connection = **finisher_;
-  if (Status same = file_->CheckContents(connection); !same) return same;
+  if (SETTLE_FAILPOINT_FAILS("sqlite.before_apply"))
+    return Fail(ErrorCode::kRetry, "no room to apply the changes");
   if (Status same = CheckDefinitions(connection, staged); !same) return same;
   const Changes& changes = staged.changes;
-  Status marked = connection.RunOften(std::string("SAVEPOINT ") + kBranchSavepoint);
+  const Status marked = connection.RunOften(std::string("SAVEPOINT ") + kBranchSavepoint);
   if (!marked) return marked;
   Status applied =
       Compare(connection, changes, [&] { return Replay(connection, *rules_, changes); });
-  if (!applied) {
-    marked = connection.RunOften(std::string("ROLLBACK TO ") + kBranchSavepoint);
-    if (!marked) return marked;
+  // Without the savepoint SQLite has rolled back more than that, and said why.
+  if (!applied && connection.RunOften(std::string("ROLLBACK TO ") + kBranchSavepoint)) {
     applied = Compare(connection, changes, [&] { return Apply(connection, changes); });
   }
   applied_ = applied.has_value();

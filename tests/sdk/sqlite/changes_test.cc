@@ -160,6 +160,38 @@ TEST(SqliteChanges, WhatIsDoneAgainOnOtherRowsIsNotTheSame) {
   }
 }
 
+TEST(SqliteChanges, WhatPutsOtherValuesInTheSameRowsIsNotTheSame) {
+  const BankFile bank;
+  ASSERT_EQ(bank.Run("CREATE TABLE pair (id INTEGER PRIMARY KEY, a, b);"
+                     "INSERT INTO pair VALUES (1, 'x', 'y')"),
+            "");
+  const auto connection = Connect(bank);
+  for (const auto& [wanted, done] : std::vector<std::pair<const char*, const char*>>{
+           {"UPDATE account SET balance = 90", "UPDATE account SET balance = 5"},
+           {"UPDATE account SET balance = 90", "UPDATE account SET balance = 90.0 + 1"},
+           {"UPDATE pair SET a = 'p', b = 'q'", "UPDATE pair SET a = 'q', b = 'p'"},
+           {"UPDATE pair SET a = 'p'", "UPDATE pair SET a = NULL"},
+           {"INSERT INTO pair VALUES (2, 1, 2)", "INSERT INTO pair VALUES (2, 1, NULL)"}}) {
+    const auto changes = Record(*connection, wanted);
+    for (const char* sql : {wanted, done}) {
+      ASSERT_TRUE(connection->BeginImmediate());
+      const Status same =
+          sqlite::Compare(*connection, changes, [&] { return connection->Run(sql); });
+      EXPECT_EQ(same.has_value(), sql == wanted) << wanted << ", " << done;
+      connection->Rollback();
+    }
+  }
+}
+
+TEST(SqliteChanges, AValueThatCannotBeBoundFailsItsStatement) {
+  const BankFile bank;
+  const auto connection = Connect(bank);
+  sqlite3_limit(connection->raw(), SQLITE_LIMIT_LENGTH, 1000);
+  const std::string large(2000, 'x');
+  sqlite::Statement statement(*connection, "SELECT ?1 IS NULL");
+  EXPECT_FALSE(statement.Bind(1, std::string_view(large)).Step());
+}
+
 TEST(SqliteChanges, AConnectionCommitsOnlyWhenToldTo) {
   const BankFile bank;
   const auto connection = Connect(bank);

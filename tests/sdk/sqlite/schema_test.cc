@@ -72,6 +72,15 @@ TEST(SqliteSchema, AChangedTableDoesNotPreventTheAbort) {
   EXPECT_EQ(bank.Prepared(), "");
 }
 
+TEST(SqliteSchema, AViewOfATableThatIsGoneDoesNoHarm) {
+  const BankFile bank;
+  ASSERT_EQ(bank.Run("CREATE TABLE gone (x);"
+                     "CREATE VIEW v AS SELECT x FROM gone; DROP TABLE gone"),
+            "");
+  const auto resource = bank.Resource();
+  EXPECT_EQ(OpenAndRun(*resource, Key(1), {kTake10})->AwaitPrepare().vote, Vote::kCommit);
+}
+
 TEST(SqliteSchema, VacuumAnalyzeAndNewTablesDoNoHarm) {
   const BankFile bank;
   PrepareAndDrop(bank);
