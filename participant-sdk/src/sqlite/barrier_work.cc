@@ -13,16 +13,14 @@ constexpr const char* kRolledBack = "SQLite rolled the whole transaction back";
 constexpr const char* kNotItsOwn =
     "the business would end the barrier's transaction, or attach another file";
 
-// The six values of the key and the op, in this order. The texts must live as long as they are
-// bound.
-void BindKey(Statement& statement, const std::string& log_id, const std::string& gtid,
-             const ActionContext& call, std::string_view op) {
-  statement.Bind(1, std::string_view(log_id))
+// The five values of the key, in this order. The texts must live as long as they are bound.
+Statement& BindKey(Statement& statement, const std::string& log_id, const std::string& gtid,
+                   const ActionContext& call) {
+  return statement.Bind(1, std::string_view(log_id))
       .Bind(2, static_cast<std::int64_t>(call.gtid.epoch()))
       .Bind(3, static_cast<std::int64_t>(call.gtid.sequence()))
       .Bind(4, std::string_view(gtid))
-      .Bind(5, static_cast<std::int64_t>(call.step))
-      .Bind(6, op);
+      .Bind(5, static_cast<std::int64_t>(call.step));
 }
 
 // Runs a statement that gives no rows; how many rows it changed.
@@ -51,7 +49,7 @@ Result<barrier::Found> BarrierWork::MakeNotes() {
   Statement look(connection_,
                  "SELECT op, reason, input, result FROM settle_barrier WHERE log_id = ?1 "
                  "AND epoch = ?2 AND sequence = ?3 AND gtid = ?4 AND branch = ?5");
-  BindKey(look, log_id_, gtid_, call_, {});
+  BindKey(look, log_id_, gtid_, call_);
   for (;;) {
     const Result<bool> row = look.Step();
     if (!row) return Fail(row.error());
@@ -64,7 +62,7 @@ Status BarrierWork::Insert(const barrier::NewNote& note) {
   Statement insert(connection_,
                    "INSERT INTO settle_barrier (log_id, epoch, sequence, gtid, branch, op, reason, "
                    "input) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING");
-  BindKey(insert, log_id_, gtid_, call_, ToString(note.op));
+  BindKey(insert, log_id_, gtid_, call_).Bind(6, std::string_view(ToString(note.op)));
   insert.Bind(7, std::string_view(ToString(note.reason)));
   if (note.input) insert.Bind(8, std::string_view(*note.input));
   const Result<std::int64_t> done = Do(connection_, insert);
@@ -128,7 +126,7 @@ Status BarrierWork::SetResult(const std::string& result) {
   Statement set(connection_,
                 "UPDATE settle_barrier SET result = ?7 WHERE log_id = ?1 AND epoch = ?2 "
                 "AND sequence = ?3 AND gtid = ?4 AND branch = ?5 AND op = ?6 AND reason = ?6");
-  BindKey(set, log_id_, gtid_, call_, ToString(call_.op));
+  BindKey(set, log_id_, gtid_, call_).Bind(6, std::string_view(ToString(call_.op)));
   set.Bind(7, std::string_view(result));
   const Result<std::int64_t> changed = Do(connection_, set);
   if (!changed) return Fail(changed.error());
