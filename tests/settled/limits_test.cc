@@ -193,6 +193,10 @@ class WithoutDescriptors : public Limits {
 };
 
 TEST_F(WithoutDescriptors, C22_StartedWorkEndsNewConnectionsWaitAndNothingSpins) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer looks at objects by way of a pipe, and takes them for broken ones "
+                  "where it can have none";
+#endif
   Settled settled(directory_, Options());
   const int port = settled.AwaitPort();
   Client client(port);

@@ -5,7 +5,9 @@
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "transport/deadline_socket.h"
 
@@ -18,6 +20,18 @@ struct AnswerLimits {
   int container_items_max = 0;
 };
 
+// With a buffer from the start: Thrift's own has none before the first frame, and for one of no
+// length would give memcpy a null pointer.
+class Frames : public apache::thrift::transport::TFramedTransport {
+ public:
+  Frames(std::shared_ptr<apache::thrift::transport::TTransport> below, std::uint32_t first,
+         std::uint32_t kept, std::shared_ptr<apache::thrift::TConfiguration> limits)
+      : TFramedTransport(std::move(below), first, kept, std::move(limits)) {
+    rBuf_.reset(new std::uint8_t[first]);
+    rBufSize_ = first;
+  }
+};
+
 struct FramedWire {
   // `interrupter` may be null.
   FramedWire(const AnswerLimits& most, const Interrupter* interrupter)
@@ -27,15 +41,14 @@ struct FramedWire {
         // Buffered, so that a frame's length and its body are one system call.
         buffered(std::make_shared<apache::thrift::transport::TBufferedTransport>(socket, kBuffer,
                                                                                  limits)),
-        frames(std::make_shared<apache::thrift::transport::TFramedTransport>(buffered, kBuffer,
-                                                                             kBufferKept, limits)),
+        frames(std::make_shared<Frames>(buffered, kBuffer, kBufferKept, limits)),
         protocol(std::make_shared<apache::thrift::protocol::TBinaryProtocol>(
             frames, most.string_bytes_max, most.container_items_max, true, true)) {}
 
   std::shared_ptr<apache::thrift::TConfiguration> limits;
   std::shared_ptr<DeadlineSocket> socket;
   std::shared_ptr<apache::thrift::transport::TBufferedTransport> buffered;
-  std::shared_ptr<apache::thrift::transport::TFramedTransport> frames;
+  std::shared_ptr<Frames> frames;
   std::shared_ptr<apache::thrift::protocol::TBinaryProtocol> protocol;
 
  private:
