@@ -65,6 +65,7 @@ void ThreePhaseStage::Suspect(const std::string& process, int tries) {
 void ThreePhaseStage::Wrote(const BranchKey& key, const SiteRecord& record) {
   // What a person forced before a majority met may stand against what the sites decide.
   if (!IsFinal(record.at.state) || disk_.by_person.contains(key.gtid)) return;
+  if (simulation::IsAbortOfAHand(key.gtid, record.at, scene_)) return;
   const SiteState first = ends_.try_emplace(key.gtid, record.at.state).first->second;
   if (first == record.at.state) return;
   Violation("agreement: " + key.DatabaseName() + " is " + ToString(record.at.state) +

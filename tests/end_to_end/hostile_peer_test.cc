@@ -7,6 +7,7 @@
 #include "end_to_end/fixture.h"
 #include "end_to_end/raw_client.h"
 #include "fuzz/inputs.h"
+#include "support/sanitized.h"
 
 namespace settle::testing {
 namespace {
@@ -14,12 +15,8 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-// Peak of resident memory; a sanitizer's own is part of it, and several times as much.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kKilobytesMost = 2048 * 1024;
-#else
-constexpr std::size_t kKilobytesMost = 256 * 1024;
-#endif
+// Peak of resident memory.
+constexpr std::size_t kKilobytesMost = (kSanitized ? 2048 : 256) * 1024;
 
 class HostilePeer : public EndToEnd {
  protected:

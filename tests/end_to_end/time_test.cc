@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "end_to_end/fixture.h"
+#include "support/sanitized.h"
 
 namespace settle::testing {
 namespace {
@@ -66,9 +67,7 @@ long CpuTicks(pid_t process) {
 class JumpingClock : public Clocks {
  protected:
   void SetUp() override {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "a sanitizer's runtime must be loaded before anything else";
-#endif
+    if (kSanitized) GTEST_SKIP() << "a sanitizer's runtime must be loaded before anything else";
     for (const auto& folder : std::filesystem::directory_iterator("/usr/lib")) {
       const std::string file = folder.path().string() + "/faketime/libfaketimeMT.so.1";
       if (std::filesystem::exists(file)) library_ = file;

@@ -12,6 +12,7 @@
 #include "served.h"
 #include "server/server.h"
 #include "support/raw_peer.h"
+#include "support/sanitized.h"
 
 namespace settle::testing {
 namespace {
@@ -102,9 +103,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(ServerLimits, N04_AClaimCostsNoMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer's own memory hides what is measured";
-#endif
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's own memory hides what is measured";
   Served served;
   Client(served.address()).Hello("warm up");
   const std::size_t before = ResidentBytes();

@@ -5,6 +5,10 @@
 namespace settle::simulation {
 namespace {
 
+bool IsAbortedAlone(const SiteAnswer& at) {
+  return at.decided.ballot.round == 0 && at.state == SiteState::kAborted;
+}
+
 struct Found {
   SimulatedLedger* ledger = nullptr;
   SiteRecord record;
@@ -85,21 +89,27 @@ std::set<BranchKey> ToWaitOn(const Side& side, const Side& other, const SiteScen
   return keys;
 }
 
+bool IsAbortOfAHand(const Gtid& gtid, const SiteAnswer& at, const SiteScene& scene) {
+  if (!IsAbortedAlone(at)) return false;
+  return std::any_of(scene.ledgers.begin(), scene.ledgers.end(),
+                     [&](SimulatedLedger& ledger) { return ledger.database().Meddled(gtid); });
+}
+
 void CheckRecords(const SiteScene& scene) {
   std::map<Gtid, SiteState> ends;
   for (const auto& [key, found] : AllRecords(scene)) {
     const SiteAnswer& at = found.record.at;
     // Of what a person forced each site holds what it heard first; see invariants.h.
     const bool forced = scene.coordinator.disk().by_person.contains(key.gtid);
-    if (!IsFinal(at.state) || forced) continue;
+    if (!IsFinal(at.state) || forced || IsAbortOfAHand(key.gtid, at, scene)) continue;
     const SiteState first = ends.try_emplace(key.gtid, at.state).first->second;
     if (first != at.state) {
       scene.world.Violates("atomicity: " + key.gtid.text() + ": its sites' records say " +
                            ToString(first) + " and " + ToString(at.state));
     }
     const std::size_t quorum = at.decided.quorum.size();
-    const bool alone = at.decided.ballot.round == 0 && at.state == SiteState::kAborted;
-    if (!alone && !found.record.sites.empty() && quorum < MajorityOf(found.record.sites.size())) {
+    if (!IsAbortedAlone(at) && !found.record.sites.empty() &&
+        quorum < MajorityOf(found.record.sites.size())) {
       scene.world.Violates("one decision per gtid: " + key.DatabaseName() + " is " +
                            ToString(at.state) + " by " + std::to_string(quorum) + " of " +
                            std::to_string(found.record.sites.size()) + " sites");

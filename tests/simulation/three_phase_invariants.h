@@ -38,6 +38,11 @@ std::set<BranchKey> ToWaitOn(const Side& side, const Side& other, const SiteScen
 
 bool IsFinalNow(const BranchKey& key, const SiteScene& scene);
 
+// A site aborted on its own, since nothing is prepared there and no record says that it had voted:
+// after a person had ended its branch, and a crash had taken that record away. Others may have
+// committed: see docs/three_phase_commit.md, what it assumes.
+bool IsAbortOfAHand(const Gtid& gtid, const SiteAnswer& at, const SiteScene& scene);
+
 // No two records of a transaction say contrary ends, none an end without those that made it.
 void CheckRecords(const SiteScene& scene);
 
