@@ -201,6 +201,7 @@ TEST_F(Recovery, C21_PoisonedTransactionsAreQuarantinedAndShownAndOthersRecover)
     Server server(daemon_, {"a", "b"});
     EXPECT_TRUE(WaitUntil([&] { return Open() == 3; })) << "the sound ones end: " << Open();
     EXPECT_TRUE(server.Transact().committed());
+    EXPECT_TRUE(WaitUntil([&] { return Open() == 3; })) << "it ends, too: " << Open();
     if (life == 0) {
       EXPECT_EQ(server.ended(), 3u);
     }
