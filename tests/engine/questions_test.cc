@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/engine_fakes.h"
+#include "engine/sessions_fixture.h"
 
 namespace settle::coordinator {
 namespace {
@@ -22,22 +22,13 @@ Question Inspection(const std::string& preferred = {}) {
   return question;
 }
 
-struct QuestionsTest : testing::Test {
+struct QuestionsTest : SessionsTest {
   SessionId Attach(const std::string& process, bool answers = true,
                    const std::string& resource = "bank-a") {
     AttachCall call{process, {{resource, "db:" + resource}}, "", 0};
     call.answers_questions = answers;
-    Answer<Attached> attached;
-    under_test.engine().Attach(std::move(call), attached.done());
-    under_test.Run();
+    const Answer<Attached> attached = SessionsTest::Attach(std::move(call));
     return attached.ok() ? attached->session : SessionId();
-  }
-  Answer<CommandBatch> Fetch(const SessionId& session, std::int64_t received = 0,
-                             std::size_t most = 100) {
-    Answer<CommandBatch> batch;
-    under_test.engine().Fetch({session, received, most, 5s}, batch.done());
-    under_test.Run();
-    return batch;
   }
   Answer<LiveAnswer> Ask(Question question = Inspection()) {
     Answer<LiveAnswer> answer;
@@ -58,8 +49,6 @@ struct QuestionsTest : testing::Test {
     live.prepared = true;
     return live;
   }
-
-  EngineUnderTest under_test;
 };
 
 TEST_F(QuestionsTest, AParkedFetchBringsTheQuestionAndTheReportItsAnswer) {
